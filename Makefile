@@ -1,0 +1,51 @@
+# make race   set everything up, then race the three lanes on private servers
+# make test   set everything up, then lint and run every test
+# make setup  their shared first half; quick the second time
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: race test setup lint format bench servers constraints clean
+
+race: setup
+	$(BIN)/telemon $(ARGS)
+
+test: setup lint
+	$(BIN)/python -m pytest $(ARGS)
+
+setup: servers $(STAMP)
+
+# Only the packages that hold the server binaries: no service comes with them.
+servers:
+	@sh servers.sh
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "telemon needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	@sh servers.sh bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# Pin what is installed now, by name and version only.
+constraints: setup
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep '==' > constraints.txt
+
+clean:
+	rm -rf $(VENV) dist build

@@ -1,0 +1,187 @@
+"""The immutable picture of one interval: the one thing that is shown, recorded, replayed and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from engines.histogram import NONE, Latencies
+
+LANES = ("mysql", "cached", "durable")
+"""The ids of the three lanes, in the order in which they stand side by side."""
+
+CLIENT_BOUND_CPU_SHARE = 0.85
+"""Above this share of one core an engine process, not the server, may be what limits its lane."""
+
+CLIENT_BOUND_LOOP_LAG_US = 1_000
+"""Above this p99 of the loop lag, latencies say as much of the engine as of the server."""
+
+NO_COUNTS: Mapping[str, int] = MappingProxyType({})
+
+
+class LaneState(StrEnum):
+    """What a lane is doing: `starting` before its connections stand, `warming` while what it does is thrown away,
+    `racing`, `paused` by the user, `reconnecting` while a connection that it needs is lost, `down` when an engine
+    process of it is gone, `done` after its last operation."""
+
+    STARTING = "starting"
+    WARMING = "warming"
+    RACING = "racing"
+    PAUSED = "paused"
+    RECONNECTING = "reconnecting"
+    DOWN = "down"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one role (writers or readers) of a lane did in an interval.
+
+    `operations` and `rows` count what was acknowledged. `service` is reply minus send, `response` reply minus due
+    time (open loop only, else None), `failures` how long the failed operations took, `errors` how many there were
+    of each kind. `interval_s` is the true length of the interval, as the engines measured it.
+    """
+
+    operations: int = 0
+    rows: int = 0
+    service: Latencies = NONE
+    response: Latencies | None = None
+    failures: Latencies = NONE
+    errors: Mapping[str, int] = NO_COUNTS
+    interval_s: float = 0.0
+
+    @property
+    def rows_per_s(self) -> float:
+        return self.rows / self.interval_s if self.interval_s > 0 else 0.0
+
+    @property
+    def failed(self) -> int:
+        """How many operations failed."""
+        return sum(self.errors.values())
+
+    @staticmethod
+    def merged(parts: Iterable[Work], interval_s: float) -> Work:
+        """The work of several engines, or of several intervals, as one over `interval_s`."""
+        kept = tuple(parts)
+        errors: dict[str, int] = {}
+        for part in kept:
+            for kind, count in part.errors.items():
+                errors[kind] = errors.get(kind, 0) + count
+        responses = [part.response for part in kept if part.response is not None]
+        return Work(
+            operations=sum(part.operations for part in kept),
+            rows=sum(part.rows for part in kept),
+            service=Latencies.merged(part.service for part in kept),
+            response=Latencies.merged(responses) if responses else None,
+            failures=Latencies.merged(part.failures for part in kept),
+            errors=errors,
+            interval_s=interval_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """How reads were answered. hits + misses = reads in `cached` and `durable`; `mysql` has neither.
+
+    `fills` counts the misses that were written to the cache, `duplicate_fills` those of them that another reader
+    had begun to fill at the same time (a stampede); `skipped` counts ids that no back end knew.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    fills: int = 0
+    duplicate_fills: int = 0
+    skipped: int = 0
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """Hits per read from 0 to 1; None before the first read."""
+        reads = self.hits + self.misses
+        return self.hits / reads if reads else None
+
+    @staticmethod
+    def merged(parts: Iterable[Cache]) -> Cache:
+        kept = tuple(parts)
+        return Cache(
+            hits=sum(part.hits for part in kept),
+            misses=sum(part.misses for part in kept),
+            fills=sum(part.fills for part in kept),
+            duplicate_fills=sum(part.duplicate_fills for part in kept),
+            skipped=sum(part.skipped for part in kept),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What telemon itself cost: the share of one core of the busiest engine process, and how long its loop was away
+    from its sockets at a time (the loop lag: what a reply may have waited before it was stamped)."""
+
+    cpu_share: float = 0.0
+    loop_lag: Latencies = NONE
+
+    @property
+    def client_bound(self) -> bool:
+        """Whether the lane may be limited by telemon and not by its servers."""
+        return (
+            self.cpu_share > CLIENT_BOUND_CPU_SHARE
+            or self.loop_lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFrame:
+    """One lane in one interval. `redirects` counts MOVED and ASK, `reconnects` connections opened anew; `server`
+    holds the servers' own counters since the race began (names as the servers have them), as last read."""
+
+    lane: str
+    state: LaneState
+    write: Work = field(default_factory=Work)
+    read: Work = field(default_factory=Work)
+    cache: Cache = field(default_factory=Cache)
+    redirects: int = 0
+    reconnects: int = 0
+    client: Client = field(default_factory=Client)
+    server: Mapping[str, int] = NO_COUNTS
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for the event log. `lane` is a lane's id or None; `text` comes partly from servers:
+    plain text, never markup."""
+
+    at_utc_s: float
+    lane: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """All lanes over one interval.
+
+    `seq` counts from 0 without gaps; `at_utc_s` (seconds since the epoch) and `at_monotonic_s` are the end of the
+    interval; `interval_s` is its true length; `elapsed_s` is the measured time so far, 0.0 while warming.
+    """
+
+    seq: int
+    at_utc_s: float
+    at_monotonic_s: float
+    interval_s: float
+    elapsed_s: float
+    lanes: tuple[LaneFrame, ...]
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """What a lane is, known before its first frame: its approach in words, the honest name of its servers, their
+    product, version and durability as read from them, and what must be said beside its numbers."""
+
+    lane: str
+    title: str
+    approach: str
+    product: str
+    version: str
+    durability: str
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Connection protocols without I/O: bytes out, replies in."""

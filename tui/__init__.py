@@ -1,0 +1,1 @@
+"""telemon's screen and command line: everything that shows."""
