@@ -1,0 +1,94 @@
+"""An engine process, as the race that started it sees it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from engines.channel import Channel
+from engines.message import Acknowledged, Delta, NotReady, Ready, Role, Spec
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Engine:
+    """The process that drives one role of one lane, or its share of it.
+
+    The interpreter starts with the object, so that it is there when the servers are; `assign` tells it what to do.
+    """
+
+    def __init__(self, lane: str, role: Role, process: int) -> None:
+        self.lane = lane
+        self.role = role
+        self.name = f"{lane}/{role}" + (f"-{process + 1}" if process else "")
+        ours, theirs = socket.socketpair()
+        path = os.environ.get("PYTHONPATH")
+        # -P: a folder named "engines" where telemon happens to be started must not be taken for telemon's.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "engines.worker", str(theirs.fileno()), self.name],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
+            # Away from the terminal's Ctrl-C: the race stops its engines itself, in order.
+            start_new_session=True,
+        )
+        theirs.close()
+        self.channel = Channel(ours)
+        self.ready = False
+        self.not_ready: NotReady | None = None
+        self.over = False
+        """Whether its last delta is in, or it died."""
+        self.died: str | None = None
+        """How it died, when it did so unasked."""
+        self.deltas: list[Delta] = []
+        """What it reported and no frame has shown yet."""
+        self.versions: dict[int, int] = {}
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def assign(self, spec: Spec) -> None:
+        self.channel.send(spec)
+
+    def receive(self) -> None:
+        """Take in what has arrived; notice the process's death."""
+        for message in self.channel.receive():
+            if isinstance(message, Delta):
+                self.deltas.append(message)
+                self.over = self.over or message.last
+            elif isinstance(message, Ready):
+                self.ready = True
+            elif isinstance(message, NotReady):
+                self.not_ready = message
+            elif isinstance(message, Acknowledged):
+                self.versions = dict(message.versions)
+        if self.channel.closed and not self.over:
+            self.over = True
+            self.died = self._cause_of_death()
+
+    def _cause_of_death(self) -> str:
+        try:
+            status = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return "closed its channel"
+        return f"signal {-status}" if status < 0 else f"exit code {status}"
+
+    def abandon(self, reason: str) -> None:
+        """Give up on a process that does not answer."""
+        self.over = True
+        self.died = reason
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process, if it has not ended, and wait for it."""
+        self.channel.close()
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

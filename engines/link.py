@@ -1,0 +1,130 @@
+"""One connection to one server, as the reactor sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from socket import socket
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engines.wire.mysql import MySQLReplies
+from engines.wire.resp import RespReplies
+
+if TYPE_CHECKING:
+    from engines.session import Session
+
+
+class Replies(Protocol):
+    """Bytes in, replies out; see `engines.wire`."""
+
+    def one(self, data: bytes) -> Any: ...
+
+    def many(self, data: bytes, wanted: int) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A protocol and the names that its broken connections go by in the error counts."""
+
+    replies: Callable[[], Replies]
+    refused: str
+    """A connection that could not be opened."""
+    lost: str
+    """A connection that broke while a reply was due."""
+    gone: str
+    """A connection that was found broken while it was idle."""
+    timed_out: str
+    """A connection given up because a reply did not come."""
+
+
+MYSQL = Dialect(
+    replies=MySQLReplies,
+    refused="mysql_2003_cannot_connect",
+    lost="mysql_2013_lost_connection",
+    gone="mysql_2006_gone_away",
+    timed_out="mysql_timeout",
+)
+REDIS = Dialect(
+    replies=RespReplies,
+    refused="redis_cannot_connect",
+    lost="redis_lost_connection",
+    gone="redis_gone_away",
+    timed_out="redis_timeout",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer to a request whose connection was lost, or never stood: the kind of the error."""
+
+    kind: str
+
+
+class Link:
+    """A connection that is opened again, in place, whenever it breaks.
+
+    `socket` is None while it is closed. `wanted` counts the replies that are due, `request` holds what waits for the
+    connection to stand, `unsent` what the kernel did not take yet.
+    """
+
+    __slots__ = (
+        "address",
+        "dialect",
+        "failures",
+        "one_reply",
+        "open_socket",
+        "opened",
+        "opening",
+        "parser",
+        "receive",
+        "refusal",
+        "request",
+        "retired",
+        "send",
+        "session",
+        "socket",
+        "unsent",
+        "wanted",
+    )
+
+    def __init__(
+        self, session: Session, address: str, dialect: Dialect, open_socket: Callable[[], socket]
+    ) -> None:
+        self.session = session
+        self.address = address
+        self.dialect = dialect
+        self.open_socket = open_socket
+        """Opens, secures and authenticates a connection; blocks, so it runs on a connector thread."""
+        self.socket: socket | None = None
+        self.parser: Replies = dialect.replies()
+        self.wanted = 0
+        self.request: tuple[bytes, int] | None = None
+        self.unsent: memoryview | None = None
+        self.opening = False
+        self.opened = 0
+        """How often it was opened: all but the first are reconnects."""
+        self.failures = 0
+        """Failed attempts to open it in a row."""
+        self.refusal = ""
+        """Why the last attempt failed."""
+        self.retired = False
+        """Whether nobody needs it any more."""
+
+    def attach(self, sock: socket) -> None:
+        """Take over a connection that stands, with nothing of a former one left."""
+        sock.setblocking(False)
+        self.socket = sock
+        self.receive = sock.recv
+        self.send = sock.send
+        self.parser = self.dialect.replies()
+        self.one_reply = self.parser.one
+        self.opened += 1
+        self.failures = 0
+
+    def detach(self) -> None:
+        """Close what is left of a connection."""
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
+        self.wanted = 0
+        self.unsent = None

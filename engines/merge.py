@@ -1,0 +1,73 @@
+"""Deltas of several engine processes become one lane's frame. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from engines.frame import Cache, Client, LaneFrame, LaneState, Work
+from engines.histogram import Latencies
+from engines.message import Delta, Role
+from engines.tally import Counted
+
+
+def merged(parts: Sequence[Counted], interval_s: float) -> Counted:
+    """Several counts as one over `interval_s`."""
+    return Counted(
+        work=Work.merged((part.work for part in parts), interval_s),
+        cache=Cache.merged(part.cache for part in parts),
+    )
+
+
+def mean_interval_s(deltas: Sequence[Sequence[Delta]]) -> float:
+    """The length of an interval that several engines each measured for themselves; an engine may have reported it in
+    several deltas, or not at all."""
+    lengths = [
+        sum(delta.measured.work.interval_s for delta in engine) for engine in deltas if engine
+    ]
+    return sum(lengths) / len(lengths) if lengths else 0.0
+
+
+def lane_frame(
+    lane: str,
+    state: LaneState,
+    deltas: Mapping[Role, Sequence[Sequence[Delta]]],
+    server: Mapping[str, int],
+    deaths: Mapping[Role, int],
+) -> LaneFrame:
+    """One lane in one interval. `deltas` holds, by role, what each engine reported (none when it was late); `deaths`
+    how many engines of a role have died in it."""
+    counted = {role: _counted(engines, state) for role, engines in deltas.items()}
+    every = [delta for engines in deltas.values() for engine in engines for delta in engine]
+    nothing = Counted(Work(), Cache())
+    write, read = counted.get("write", nothing), counted.get("read", nothing)
+    return LaneFrame(
+        lane=lane,
+        state=state,
+        write=_with_deaths(write.work, deaths.get("write", 0)),
+        read=_with_deaths(read.work, deaths.get("read", 0)),
+        cache=read.cache,
+        redirects=sum(delta.redirects for delta in every),
+        reconnects=sum(delta.reconnects for delta in every),
+        client=Client(
+            cpu_share=max((delta.cpu_share for delta in every), default=0.0),
+            loop_lag=Latencies.merged(delta.loop_lag for delta in every),
+        ),
+        server=server,
+    )
+
+
+def _counted(engines: Sequence[Sequence[Delta]], state: LaneState) -> Counted:
+    interval_s = mean_interval_s(engines)
+    return merged(
+        [
+            delta.warm if state is LaneState.WARMING else delta.measured
+            for engine in engines
+            for delta in engine
+        ],
+        interval_s,
+    )
+
+
+def _with_deaths(work: Work, deaths: int) -> Work:
+    return replace(work, errors={**work.errors, "engine_died": deaths}) if deaths else work

@@ -1,0 +1,90 @@
+"""What a race and its engine processes say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from engines.endpoint import LaneEndpoints
+from engines.histogram import Latencies
+from engines.interval import Schedule
+from engines.tally import Counted
+
+Role = Literal["write", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What an engine process is for: one role of one lane, as process number `process` of `processes`."""
+
+    lane: str
+    role: Role
+    process: int
+    processes: int
+    connections: int
+    preset: str
+    seed: int
+    batch: int
+    ttl_s: float
+    endpoints: LaneEndpoints
+    first_version: int = 2
+    ledger: bool = False
+    """Whether to keep the last acknowledged version of every car, and to hand it over at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All connections of the engine stand."""
+
+    opened: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The engine is still waiting for a connection: which, and why the last attempt failed."""
+
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Race by this schedule."""
+
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Begin no new operation, wait for those under way, and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What an engine did in interval `index`.
+
+    `warm` holds the operations that began before measuring did: all of them during the warm-up, stragglers after it.
+    `closed_links` counts the connections that are down at its end; `trouble` says why the last one could not be
+    opened. `last` marks the end of the engine's race.
+    """
+
+    index: int
+    ended_ns: int
+    measured: Counted
+    warm: Counted
+    cpu_share: float
+    loop_lag: Latencies
+    redirects: int
+    reconnects: int
+    closed_links: int
+    trouble: str
+    paused: bool
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The last acknowledged version of every car that the engine wrote; sent before the last delta when asked for."""
+
+    versions: Mapping[int, int]

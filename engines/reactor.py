@@ -1,0 +1,421 @@
+"""One selector loop that drives every connection of an engine process, in the manner of redis-benchmark and wrk.
+
+It knows nothing of lanes: it sends what programs yield, stamps the replies when it wakes for them, and resumes the
+program with each reply once it is complete. Nothing here blocks but the wait for the sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+from engines.backoff import delay_s
+from engines.connector import Connector
+from engines.histogram import Histogram
+from engines.link import Dialect, Link, Lost
+from engines.outcome import Done, Failed
+from engines.poller import READ, WRITE, Poller
+from engines.session import Links, Program, Session, Step
+from engines.tally import Tally
+from engines.timers import Timers
+from engines.wire.reply import INCOMPLETE, ProtocolError
+
+RECEIVE_BYTES = 65_536
+"""The most that is read from a socket at a time: every reply of a hot path fits."""
+
+DOWN_FOR_NS = 250_000_000
+"""How long an operation waits for a connection to stand before it fails. A lane with one dead shard must not come to
+a halt on it, nor fail as fast as it can."""
+
+REPLY_TIMEOUT_NS = 10_000_000_000
+"""An operation that takes longer has its connections closed and fails."""
+
+IDLE_POLL_S = 0.25
+"""The longest wait for the sockets; timers shorten it."""
+
+Plan = Callable[[str], tuple[Dialect, Callable[[], Any]]]
+"""From an address, the protocol spoken there and how to open a connection to it."""
+
+
+class Reactor:
+    """The loop. Set `flowing` to let operations begin; `measured` and `warm` hold what came of them.
+
+    An operation counts as measured only if it began at or after `measure_from_ns`; all others are warm-up.
+    """
+
+    def __init__(self, plan: Plan, on_link_trouble: Callable[[Link], None] | None = None) -> None:
+        self._plan = plan
+        self._on_link_trouble = on_link_trouble
+        self.poller = Poller()
+        self.timers = Timers()
+        self.connector = Connector()
+        self.measured = Tally()
+        self.warm = Tally()
+        self.measure_from_ns = 0
+        self.loop_lag = Histogram()
+        self.redirects = 0
+        self.reconnects = 0
+        self.flowing = False
+        self.running = True
+        self.sessions: list[Session] = []
+        self._links: dict[int, Link] = {}
+        self._watched: dict[int, Callable[[], None]] = {}
+        self.watch(self.connector.wake.fileno(), self.connector.deliver)
+
+    # ---------------------------------------------------------------- the loop
+
+    def run(self) -> None:
+        """Turn until `running` is cleared."""
+        poll, links, timers = self.poller.poll, self._links, self.timers
+        lag, clock = self.loop_lag.record, perf_counter_ns
+        now = clock()
+        while self.running:
+            wait_s = (timers.next_ns - now) / 1e9
+            events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
+            woke = clock()
+            for descriptor, event in events:
+                link = links.get(descriptor)
+                if link is None:
+                    watcher = self._watched.get(descriptor)
+                    if watcher is not None:
+                        watcher()
+                    continue
+                if event == WRITE:
+                    self._flush(link)
+                    continue
+                try:
+                    data = link.receive(RECEIVE_BYTES)
+                except (BlockingIOError, InterruptedError):
+                    continue
+                except OSError:
+                    data = b""
+                if event & WRITE and data:
+                    self._flush(link)
+                wanted = link.wanted
+                if not wanted or not data:
+                    self.lose(link, woke)
+                    continue
+                try:
+                    answer = (
+                        link.one_reply(data) if wanted == 1 else link.parser.many(data, wanted)
+                    )
+                except ProtocolError:
+                    self.lose(link, woke)
+                    continue
+                if answer is INCOMPLETE:
+                    continue
+                link.wanted = 0
+                session = link.session
+                if session.answers is None:
+                    self._step(session, session.resume(answer), woke)
+                else:
+                    self._gather(session, link, answer, woke)
+            now = clock()
+            if now >= timers.next_ns:
+                timers.run(now)
+                now = clock()
+            if events:
+                lag(now - woke)
+
+    def _step(self, session: Session, step: Step, now_ns: int) -> None:
+        """Do what a program yielded when it was resumed with replies that arrived at `now_ns`."""
+        kind = step.__class__
+        if kind is Done:
+            taken_ns = now_ns - session.began_ns
+            tally = self.measured if session.began_ns >= self.measure_from_ns else self.warm
+            tally.service.record(taken_ns)
+            outcomes = tally.outcomes
+            outcomes[step] = outcomes.get(step, 0) + 1  # type: ignore[index,arg-type]
+            session.failures = 0
+            step = session.resume(None)
+            if not self.flowing or session.retired:
+                self._hold(session, step)
+                return
+            kind = step.__class__
+            session.began_ns = perf_counter_ns()
+        elif kind is Failed:
+            self._fail(session, step.kind, now_ns)  # type: ignore[union-attr]
+            return
+        if kind is tuple:
+            link, request, wanted = step  # type: ignore[misc]
+            session.answers = None
+            if link.socket is None:
+                session.waiting = 1
+                self._await_link(link, request, wanted)
+                return
+            link.wanted = wanted
+            try:
+                sent = link.send(request)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self._broken(link)
+                return
+            if sent != len(request):
+                self._keep(link, request, sent)
+        else:
+            self._fan_out(session, step)  # type: ignore[arg-type]
+
+    def _fan_out(self, session: Session, requests: list[tuple[Link, bytes, int]]) -> None:
+        session.waiting = len(requests)
+        session.answers = [link for link, _, _ in requests]
+        for link, request, wanted in requests:
+            self._send(link, request, wanted)
+
+    def _gather(self, session: Session, link: Link, answer: Any, now_ns: int) -> None:
+        answers = session.answers
+        assert answers is not None
+        answers[answers.index(link)] = answer
+        session.waiting -= 1
+        if not session.waiting:
+            self._step(session, session.resume(answers), now_ns)
+
+    def _answer(self, link: Link, answer: Any, now_ns: int) -> None:
+        session = link.session
+        if session.answers is None:
+            self._step(session, session.resume(answer), now_ns)
+        else:
+            self._gather(session, link, answer, now_ns)
+
+    # ---------------------------------------------------------------- operations
+
+    def begin(self, session: Session) -> None:
+        """Let a session that holds between two operations begin the next."""
+        step, session.first = session.first, None
+        assert step is not None
+        session.in_operation = True
+        now_ns = perf_counter_ns()
+        session.began_ns = now_ns
+        self._step(session, step, now_ns)
+
+    def begin_all(self) -> None:
+        """Let operations flow in every session."""
+        self.flowing = True
+        for session in tuple(self.sessions):
+            if session.first is not None:
+                self.begin(session)
+
+    def _hold(self, session: Session, first: Step) -> None:
+        session.first = first
+        session.in_operation = False
+        if session.retired:
+            self._dismiss(session)
+
+    def _fail(self, session: Session, kind: str, now_ns: int) -> None:
+        tally = self.measured if session.began_ns >= self.measure_from_ns else self.warm
+        tally.failures.record(now_ns - session.began_ns)
+        tally.fail(kind)
+        session.failures += 1
+        self._hold(session, session.resume(None))
+        pause_ns = int(delay_s(session.failures) * 1e9)
+
+        def again() -> None:
+            if self.flowing and session.first is not None and session in self.sessions:
+                self.begin(session)
+
+        self.timers.at(now_ns + pause_ns, again)
+
+    def busy(self) -> int:
+        """How many sessions are in an operation."""
+        return sum(session.in_operation for session in self.sessions)
+
+    def give_up(self, kind: str) -> None:
+        """Count every operation that is still under way as failed with `kind`, without waiting for it."""
+        now_ns = perf_counter_ns()
+        for session in self.sessions:
+            if session.in_operation:
+                tally = self.measured if session.began_ns >= self.measure_from_ns else self.warm
+                tally.failures.record(now_ns - session.began_ns)
+                tally.fail(kind)
+                session.in_operation = False
+
+    # ---------------------------------------------------------------- sessions and links
+
+    def add(self, program: Callable[[Session], Program]) -> Session:
+        """A new session that runs `program`; it begins when `begin` says so."""
+        session = Session()
+        session.links = Links(lambda address: self._make_link(session, address))
+        generator = program(session)
+        session.resume = generator.send
+        session.first = next(generator)
+        self.sessions.append(session)
+        return session
+
+    def retire(self, session: Session) -> None:
+        """End a session after the operation that it is in."""
+        session.retired = True
+        if not session.in_operation:
+            self._dismiss(session)
+
+    def _dismiss(self, session: Session) -> None:
+        self.sessions.remove(session)
+        for link in tuple(session.links.values()):
+            self.drop(link)
+
+    def _make_link(self, session: Session, address: str) -> Link:
+        dialect, open_socket = self._plan(address)
+        link = Link(session, address, dialect, open_socket)
+        self._open(link)
+        return link
+
+    def closed_links(self) -> int:
+        """How many links are down: they stood once, or could not be opened."""
+        return sum(
+            link.socket is None and (link.opened > 0 or link.failures > 0)
+            for session in self.sessions
+            for link in session.links.values()
+        )
+
+    def unopened_links(self) -> list[Link]:
+        """The links that never stood."""
+        return [
+            link
+            for session in self.sessions
+            for link in session.links.values()
+            if not link.opened
+        ]
+
+    def _open(self, link: Link) -> None:
+        if link.opening or link.retired or link.socket is not None:
+            return
+        link.opening = True
+
+        def opened(sock: Any) -> None:
+            link.opening = False
+            if link.retired:
+                sock.close()
+                return
+            link.attach(sock)
+            self._links[sock.fileno()] = link
+            self.poller.register(sock.fileno(), READ)
+            if link.opened > 1:
+                self.reconnects += 1
+            if link.request is not None:
+                (request, wanted), link.request = link.request, None
+                self._send(link, request, wanted)
+
+        def refused(error: Exception) -> None:
+            link.opening = False
+            link.failures += 1
+            link.refusal = str(error)
+            self.timers.at(
+                perf_counter_ns() + int(delay_s(link.failures) * 1e9), lambda: self._open(link)
+            )
+            if self._on_link_trouble is not None:
+                self._on_link_trouble(link)
+
+        self.connector.submit(link.open_socket, opened, refused)
+
+    def _send(self, link: Link, request: bytes, wanted: int) -> None:
+        if link.socket is None:
+            self._await_link(link, request, wanted)
+            return
+        link.wanted = wanted
+        try:
+            sent = link.send(request)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self._broken(link)
+            return
+        if sent != len(request):
+            self._keep(link, request, sent)
+
+    def _broken(self, link: Link) -> None:
+        """A send failed: the connection had broken while it was idle. The answer comes from a timer, since the
+        program that sent is still being resumed."""
+        self._close(link)
+        kind = link.dialect.gone
+        self.timers.at(0, lambda: self._answer(link, Lost(kind), perf_counter_ns()))
+
+    def _await_link(self, link: Link, request: bytes, wanted: int) -> None:
+        waiting = (request, wanted)
+        link.request = waiting
+        self._open_later(link)
+
+        def give_up() -> None:
+            if link.request is waiting:
+                link.request = None
+                self._answer(link, Lost(link.dialect.refused), perf_counter_ns())
+
+        self.timers.at(perf_counter_ns() + DOWN_FOR_NS, give_up)
+
+    def _open_later(self, link: Link) -> None:
+        if not link.opening and not link.failures:
+            self._open(link)
+
+    def _keep(self, link: Link, request: bytes, sent: int) -> None:
+        link.unsent = memoryview(request)[sent:]
+        assert link.socket is not None
+        self.poller.modify(link.socket.fileno(), READ | WRITE)
+
+    def _flush(self, link: Link) -> None:
+        unsent = link.unsent
+        assert link.socket is not None
+        if unsent is not None:
+            try:
+                sent = link.send(unsent)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                return  # The same failure makes the socket readable, and the loop reads it there.
+            if sent != len(unsent):
+                link.unsent = unsent[sent:]
+                return
+        link.unsent = None
+        self.poller.modify(link.socket.fileno(), READ)
+
+    def _close(self, link: Link) -> None:
+        if link.socket is not None:
+            descriptor = link.socket.fileno()
+            self._links.pop(descriptor, None)
+            if descriptor >= 0:
+                self.poller.unregister(descriptor)
+        link.detach()
+        if not link.retired:
+            self._open(link)
+            if self._on_link_trouble is not None:
+                self._on_link_trouble(link)
+
+    def lose(self, link: Link, now_ns: int, kind: str | None = None) -> None:
+        """A connection broke: close it, answer what was due on it, and begin to open it again."""
+        due = link.wanted
+        self._close(link)
+        if due:
+            self._answer(link, Lost(kind or link.dialect.lost), now_ns)
+        else:
+            (self.measured if now_ns >= self.measure_from_ns else self.warm).fail(
+                link.dialect.gone
+            )
+
+    def drop(self, link: Link) -> None:
+        """Give up a link for good: nobody needs its address any more."""
+        link.retired = True
+        waiting, link.request = link.request is not None or link.wanted > 0, None
+        self._close(link)
+        link.session.links.pop(link.address, None)
+        if waiting and not link.session.retired:
+            self._answer(link, Lost(link.dialect.lost), perf_counter_ns())
+
+    def time_out(self, now_ns: int) -> None:
+        """Close the connections of the operations that have waited too long for a reply."""
+        for session in tuple(self.sessions):
+            if session.in_operation and now_ns - session.began_ns > REPLY_TIMEOUT_NS:
+                for link in tuple(session.links.values()):
+                    if link.wanted:
+                        self.lose(link, now_ns, link.dialect.timed_out)
+
+    def watch(self, descriptor: int, readable: Callable[[], None]) -> None:
+        """Call `readable` whenever `descriptor` has something to read."""
+        self._watched[descriptor] = readable
+        self.poller.register(descriptor, READ)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for session in self.sessions:
+            for link in session.links.values():
+                link.retired = True
+                link.detach()
+        self.connector.close()
+        self.poller.close()

@@ -1,0 +1,58 @@
+"""What the operations of one engine came to since it was last asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engines.frame import Cache, Work
+from engines.histogram import Histogram
+from engines.outcome import Done
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A taken tally: the work, and how the reads among it were answered."""
+
+    work: Work
+    cache: Cache
+
+
+class Tally:
+    """Counts one role of one lane in one engine process. The reactor fills it, `take` empties it."""
+
+    __slots__ = ("errors", "failures", "outcomes", "service")
+
+    def __init__(self) -> None:
+        self.outcomes: dict[Done, int] = {}
+        self.service = Histogram()
+        self.failures = Histogram()
+        self.errors: dict[str, int] = {}
+
+    def fail(self, kind: str) -> None:
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+
+    def take(self, interval_s: float) -> Counted:
+        """What was counted since the last take, as the work of an interval of that length."""
+        outcomes = self.outcomes.items()
+        counted = Counted(
+            work=Work(
+                operations=sum(count for _, count in outcomes),
+                rows=sum(outcome.rows * count for outcome, count in outcomes),
+                service=self.service.take(),
+                failures=self.failures.take(),
+                errors=self.errors,
+                interval_s=interval_s,
+            ),
+            cache=Cache(
+                hits=sum(outcome.hits * count for outcome, count in outcomes),
+                misses=sum(outcome.misses * count for outcome, count in outcomes),
+                fills=sum(outcome.fills * count for outcome, count in outcomes),
+                duplicate_fills=sum(
+                    outcome.duplicate_fills * count for outcome, count in outcomes
+                ),
+                skipped=sum(outcome.skipped * count for outcome, count in outcomes),
+            ),
+        )
+        self.outcomes = {}
+        self.errors = {}
+        return counted

@@ -1,0 +1,402 @@
+"""An engine process: one role of one lane, its reactor, its counters, and the channel to the race.
+
+Started by `engines.race` with the number of an inherited socket as its argument. It ends when told to, and at once
+when the race is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from itertools import count
+from time import perf_counter_ns, process_time_ns
+
+from engines import control
+from engines.channel import Channel
+from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.fills import Fills
+from engines.interval import Schedule
+from engines.lanes import MYSQL, READERS, WRITERS, Context
+from engines.link import MYSQL as MYSQL_DIALECT
+from engines.link import REDIS as REDIS_DIALECT
+from engines.link import Dialect, Link
+from engines.message import Acknowledged, Delta, Go, NotReady, Ready, Spec, Stop
+from engines.reactor import Reactor
+from engines.session import Program, Session
+from engines.topology import SlotRange, Topology
+from engines.workload import (
+    DECK_MYSQL_WRITES,
+    FLEET,
+    HOT,
+    Batches,
+    Cars,
+    Readings,
+    Share,
+    reader_keys,
+)
+
+DRAIN_NS = 2_000_000_000
+"""How long operations under way may take after the end before they are counted as unfinished."""
+
+REFRESH_EVERY_NS = 100_000_000
+"""The least time between two questions for the topology."""
+
+NOT_READY_EVERY_NS = 1_000_000_000
+"""How often an engine whose connections do not stand says why."""
+
+SWITCH_INTERVAL_S = 0.0002
+"""Python's default lets a connecting thread keep the loop from the interpreter for 5 ms at a time."""
+
+
+def write_cars(lane: str, preset: str) -> Cars:
+    """The cars that a lane's writers cover."""
+    return DECK_MYSQL_WRITES if preset == "deck" and lane != "durable" else FLEET
+
+
+def read_cars(lane: str, preset: str) -> Cars:
+    """The cars that a lane's readers ask for."""
+    return FLEET if preset == "deck" and lane == "durable" else HOT
+
+
+class Worker:
+    """Wires a lane's programs to a reactor, and the reactor to the channel."""
+
+    def __init__(self, channel: Channel, spec: Spec) -> None:
+        self._channel = channel
+        self._spec = spec
+        self._reactor = Reactor(self._plan, self._on_link_trouble)
+        self._readings = Readings(spec.seed)
+        self._topology: Topology | None = None
+        self._versions = count(spec.first_version)
+        self._ledger: dict[int, int] | None = {} if spec.ledger else None
+        self._fills = Fills()
+        self._ttl_ms = round(spec.ttl_s * 1000)
+        self._batches: list[Batches] = []
+        self._schedule: Schedule | None = None
+        self._index = 0
+        self._cut_ns = 0
+        self._cut_cpu_ns = 0
+        self._redirects = 0
+        self._reconnects = 0
+        self._trouble = ""
+        self._paused = False
+        self._stopping = False
+        self._refreshed_ns = 0
+        self._refreshing = False
+
+    # ---------------------------------------------------------------- start
+
+    def run(self) -> None:
+        """From the first connection to the last delta."""
+        self._reactor.watch(self._channel.fileno(), self._receive)
+        self._discover()
+        self._reactor.run()
+        self._reactor.close()
+
+    def _discover(self) -> None:
+        """Learn the topology, where the lane has one, and open the sessions' connections."""
+        endpoint = self._spec.endpoints.redis
+        if endpoint is None or (self._spec.role == "write" and self._spec.lane == "cached"):
+            self._open_sessions(None)
+            return
+
+        def failed(error: Exception) -> None:
+            self._channel.send(NotReady(f"{endpoint.host}:{endpoint.port}", str(error)))
+            self._after_ns(NOT_READY_EVERY_NS // 4, self._discover)
+
+        self._reactor.connector.submit(
+            lambda: _fetch_topology(endpoint, ()), self._open_sessions, failed
+        )
+
+    def _open_sessions(self, ranges: list[SlotRange] | None) -> None:
+        if ranges is not None:
+            self._topology = Topology(ranges, self._refresh_topology)
+        for connection in range(self._spec.connections):
+            self._add_session(connection, self._spec.connections)
+        self._await_links()
+
+    def _add_session(self, connection: int, connections: int) -> Session:
+        spec = self._spec
+        context = Context(
+            readings=self._readings,
+            topology=self._topology,
+            fills=self._fills,
+            ttl_ms=lambda: self._ttl_ms,
+            flowing=lambda: self._reactor.flowing,
+            redirected=self._on_redirect,
+            ledger=self._ledger,
+        )
+        program: Callable[[Session], Program]
+        if spec.role == "write":
+            share = Share(spec.process, spec.processes, connection, connections)
+            batches = Batches(
+                spec.seed,
+                share,
+                write_cars(spec.lane, spec.preset),
+                spec.batch,
+                self._versions.__next__,
+            )
+            self._batches.append(batches)
+            write = WRITERS[spec.lane, spec.preset]
+            program = lambda session: write(session, batches, context)  # noqa: E731
+        else:
+            next_key = reader_keys(
+                spec.seed, spec.process, connection, read_cars(spec.lane, spec.preset)
+            )
+            read = READERS[spec.lane, spec.preset]
+            program = lambda session: read(session, next_key, context)  # noqa: E731
+        session = self._reactor.add(program)
+        if self._topology is not None:
+            for address in sorted(self._topology.addresses()):
+                session.links[address]  # noqa: B018  (opened ahead of the first request)
+        return session
+
+    def _await_links(self) -> None:
+        """Say Ready once every connection has stood; until then say now and then which does not."""
+        unopened = self._reactor.unopened_links()
+        if not unopened:
+            self._channel.send(Ready(opened=len(self._reactor.sessions)))
+            return
+        now_ns = perf_counter_ns()
+        refused = next((link for link in unopened if link.failures), None)
+        if refused is not None and now_ns - self._cut_ns > NOT_READY_EVERY_NS:
+            self._cut_ns = now_ns
+            self._channel.send(NotReady(refused.address, refused.refusal))
+        self._after_ns(2_000_000, self._await_links)
+
+    def _plan(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
+        """How to open a connection to `address`."""
+        endpoints = self._spec.endpoints
+        if address == MYSQL:
+            mysql = endpoints.mysql
+            assert mysql is not None
+            # On the slide a batch ends with a commit of its own; elsewhere the one statement of a batch commits itself.
+            autocommit = not (self._spec.preset == "deck" and self._spec.role == "write")
+            return MYSQL_DIALECT, lambda: _open_mysql(mysql, autocommit)
+        redis = endpoints.redis
+        assert redis is not None
+        return REDIS_DIALECT, lambda: _open_redis(address, redis)
+
+    # ---------------------------------------------------------------- the race
+
+    def _receive(self) -> None:
+        for message in self._channel.receive():
+            if isinstance(message, Go):
+                self._go(message.schedule)
+            elif isinstance(message, Stop):
+                self._stop()
+            else:
+                self._obey(message)
+        if self._channel.closed:
+            # The race is gone: nobody is left to report to.
+            os._exit(1)
+
+    def _go(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._reactor.measure_from_ns = schedule.measure_from_ns
+        self._reactor.timers.at(schedule.start_ns, self._start)
+        if schedule.stop_ns is not None:
+            self._reactor.timers.at(schedule.stop_ns, self._stop)
+
+    def _start(self) -> None:
+        assert self._schedule is not None
+        self._cut_ns = self._schedule.start_ns
+        self._cut_cpu_ns = process_time_ns()
+        self._reactor.loop_lag.take()
+        self._next_interval()
+        if not (self._stopping or self._paused):
+            self._reactor.begin_all()
+
+    def _next_interval(self) -> None:
+        assert self._schedule is not None
+        self._reactor.timers.at(self._schedule.end_ns(self._index), self._end_interval)
+
+    def _end_interval(self) -> None:
+        now_ns = perf_counter_ns()
+        schedule = self._schedule
+        assert schedule is not None
+        self._reactor.time_out(now_ns)
+        self._channel.flush()
+        draining = self._stopping or (
+            schedule.stop_ns is not None and schedule.end_ns(self._index) >= schedule.stop_ns
+        )
+        if draining:
+            return
+        if self._channel.clear:
+            self._send_delta(now_ns)
+        while schedule.end_ns(self._index) <= now_ns:
+            self._index += 1
+        self._next_interval()
+
+    def _send_delta(self, now_ns: int, *, last: bool = False) -> None:
+        reactor = self._reactor
+        cpu_ns = process_time_ns()
+        taken_ns = max(1, now_ns - self._cut_ns)
+        self._channel.send(
+            Delta(
+                index=self._index,
+                ended_ns=now_ns,
+                measured=reactor.measured.take(taken_ns / 1e9),
+                warm=reactor.warm.take(taken_ns / 1e9),
+                cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
+                loop_lag=reactor.loop_lag.take(),
+                redirects=reactor.redirects - self._redirects,
+                reconnects=reactor.reconnects - self._reconnects,
+                closed_links=reactor.closed_links(),
+                trouble=self._trouble,
+                paused=self._paused,
+                last=last,
+            )
+        )
+        self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
+        self._redirects, self._reconnects = reactor.redirects, reactor.reconnects
+
+    # ---------------------------------------------------------------- the end
+
+    def _stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        self._reactor.flowing = False
+        deadline_ns = perf_counter_ns() + DRAIN_NS
+
+        def drain() -> None:
+            if self._reactor.busy() and perf_counter_ns() < deadline_ns:
+                self._after_ns(1_000_000, drain)
+                return
+            self._reactor.give_up("unfinished")
+            self._finish()
+
+        drain()
+
+    def _finish(self) -> None:
+        if self._ledger is not None:
+            self._channel.send(Acknowledged(self._ledger))
+        self._send_delta(perf_counter_ns(), last=True)
+        self._leave()
+
+    def _leave(self) -> None:
+        """End once the last message has left."""
+        self._channel.flush()
+        if self._channel.clear or self._channel.closed:
+            self._reactor.running = False
+            return
+        self._after_ns(5_000_000, self._leave)
+
+    # ---------------------------------------------------------------- controls
+
+    def _obey(self, message: object) -> None:
+        if isinstance(message, control.Pause):
+            self._paused = True
+            self._reactor.flowing = False
+        elif isinstance(message, control.Resume):
+            self._paused = False
+            if self._schedule is not None and not self._stopping:
+                self._reactor.begin_all()
+        elif isinstance(message, control.Batch):
+            for batches in self._batches:
+                batches.rows = message.rows
+        elif isinstance(message, control.Ttl):
+            self._ttl_ms = round(message.ttl_s * 1000)
+
+    # ---------------------------------------------------------------- trouble
+
+    def _on_redirect(self) -> None:
+        self._reactor.redirects += 1
+
+    def _on_link_trouble(self, link: Link) -> None:
+        if link.refusal:
+            self._trouble = f"{link.address}: {link.refusal}"
+        if self._topology is not None:
+            self._refresh_topology()
+
+    def _refresh_topology(self) -> None:
+        """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
+        endpoint, topology = self._spec.endpoints.redis, self._topology
+        if endpoint is None or topology is None or not endpoint.cluster or self._refreshing:
+            return
+        self._refreshing = True
+
+        def fetched(ranges: list[SlotRange]) -> None:
+            self._refreshing = False
+            topology.update(ranges)
+            needed = topology.addresses()
+            for session in tuple(self._reactor.sessions):
+                for link in tuple(session.links.values()):
+                    if link.dialect is REDIS_DIALECT and link.address not in needed:
+                        self._reactor.drop(link)
+
+        def failed(error: Exception) -> None:
+            self._refreshing = False
+            self._trouble = str(error)
+
+        def ask() -> None:
+            self._refreshed_ns = perf_counter_ns()
+            known = sorted(topology.addresses())
+            self._reactor.connector.submit(
+                lambda: _fetch_topology(endpoint, known), fetched, failed
+            )
+
+        due_ns = self._refreshed_ns + REFRESH_EVERY_NS
+        if perf_counter_ns() >= due_ns:
+            ask()
+        else:
+            self._reactor.timers.at(due_ns, ask)
+
+    def _after_ns(self, delay_ns: int, callback: Callable[[], None]) -> None:
+        self._reactor.timers.at(perf_counter_ns() + delay_ns, callback)
+
+
+# The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.
+
+
+def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
+    from engines.servers.mysql import open_socket
+
+    return open_socket(endpoint, autocommit=autocommit)
+
+
+def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
+    from engines.servers.redis import open_socket
+
+    return open_socket(address, endpoint)
+
+
+def _fetch_topology(endpoint: RedisEndpoint, known: list[str] | tuple[str, ...]) -> list[SlotRange]:
+    from engines.servers.redis import topology
+
+    return topology(endpoint, known)
+
+
+def main(descriptor: int) -> None:
+    """Run the engine whose channel is the inherited socket `descriptor`."""
+    # The terminal's Ctrl-C is for the race, which then stops its engines in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    sock = socket.socket(fileno=descriptor)
+    sock.setblocking(True)
+    channel = Channel(sock)
+    spec = _first_message(channel)
+    if spec is not None:
+        Worker(channel, spec).run()
+
+
+def _first_message(channel: Channel) -> Spec | None:
+    """The spec, waited for; None when the race went away first."""
+    import select
+
+    while not channel.closed:
+        select.select([channel.fileno()], [], [])
+        for message in channel.receive():
+            if isinstance(message, Spec):
+                return message
+    return None
+
+
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

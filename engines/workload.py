@@ -1,0 +1,128 @@
+"""Telemetry rows and the streams of keys: the same in every lane, from the same seed.
+
+The fleet, the hot cars and the value ranges are those of the demo that the three lanes come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+READINGS = 4096
+"""How many distinct readings a seed makes; rows take them in turn, so that no row is formatted twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cars:
+    """The car ids from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __contains__(self, car_id: object) -> bool:
+        return isinstance(car_id, int) and self.first <= car_id <= self.last
+
+
+FLEET = Cars(50_000_000, 50_050_000)
+HOT = Cars(50_000_000, 50_001_000)
+DECK_MYSQL_WRITES = Cars(100_000_000, 999_999_999)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of the cars that one writer connection owns: no car is in two shares, every car is in one.
+
+    The cars are dealt out twice: to the `processes` engine processes first, and inside a process to its
+    `connections`, so that a process can change its number of connections without asking the others.
+    """
+
+    process: int = 0
+    processes: int = 1
+    connection: int = 0
+    connections: int = 1
+
+    @property
+    def offset(self) -> int:
+        """Index of the share's first car."""
+        return self.process + self.processes * self.connection
+
+    @property
+    def stride(self) -> int:
+        """Distance from one car of the share to the next."""
+        return self.processes * self.connections
+
+    def size(self, cars: Cars) -> int:
+        """How many of `cars` the share holds."""
+        return max(0, (len(cars) - self.offset + self.stride - 1) // self.stride)
+
+
+class Readings:
+    """What the cars' sensors say: `READINGS` random readings, formatted once as SQL and as a Redis payload."""
+
+    def __init__(self, seed: int) -> None:
+        draw = Random(f"{seed}:readings").randint
+        rows = [
+            (draw(750, 4000), draw(60, 99), draw(80, 120), draw(30, 150)) for _ in range(READINGS)
+        ]
+        self.sql: tuple[bytes, ...] = tuple(b"%d,%d,%d,%d" % row for row in rows)
+        """rpm, water_temp, oil_temp, oil_pressure, as in a VALUES list."""
+        self.payload: tuple[bytes, ...] = tuple(b"%d:%d:%d:%d" % row for row in rows)
+        """The same four, as in the middle of a Redis payload."""
+
+
+def payload(car_id: int, reading: bytes, version: int) -> bytes:
+    """A row as Redis holds it: car_id:rpm:water_temp:oil_temp:oil_pressure:version."""
+    return b"%d:%b:%d" % (car_id, reading, version)
+
+
+def version_of(value: bytes) -> int:
+    """The version in a payload. Raises ValueError when there is none."""
+    return int(value.rsplit(b":", 1)[1])
+
+
+def reader_keys(seed: int, process: int, connection: int, cars: Cars) -> Callable[[], int]:
+    """The car that reader `connection` of engine process `process` asks for next, uniformly out of `cars`."""
+    draw = Random(f"{seed}:read:{process}:{connection}").random
+    first, count = cars.first, len(cars)
+    return lambda: first + int(draw() * count)
+
+
+Row = tuple[int, int, int]
+"""(car_id, index of its reading, version)."""
+
+
+class Batches:
+    """The batches that one writer connection sends: rows of its own share of the cars, in key order.
+
+    `rows` is the size of the next batch and may change while racing. `next_version` numbers the rows and is common
+    to all writers of a process, so that a car's version grows strictly whichever of them writes it.
+    """
+
+    __slots__ = ("_count", "_draw", "_first", "_next_version", "_reading", "_stride", "rows")
+
+    def __init__(
+        self, seed: int, share: Share, cars: Cars, rows: int, next_version: Callable[[], int]
+    ) -> None:
+        self._draw = Random(f"{seed}:write:{share.process}:{share.connection}").random
+        self._first = cars.first + share.offset
+        self._stride = share.stride
+        self._count = share.size(cars)
+        self._reading = share.offset * 977 % READINGS
+        self._next_version = next_version
+        self.rows = rows
+
+    def next(self) -> list[Row]:
+        """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
+        that is drawn twice comes twice, the higher version last."""
+        draw, first, stride, count = self._draw, self._first, self._stride, self._count
+        version, reading = self._next_version, self._reading
+        cars = [first + stride * int(draw() * count) for _ in range(self.rows)]
+        cars.sort()
+        self._reading = (reading + len(cars)) % READINGS
+        return [
+            (car_id, (reading + row) % READINGS, version()) for row, car_id in enumerate(cars)
+        ]
