@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, cast
 
 from engines.backoff import delay_s
 from engines.connector import Connector
@@ -16,7 +16,7 @@ from engines.histogram import Histogram
 from engines.link import Dialect, Link, Lost
 from engines.outcome import Done, Failed
 from engines.poller import READ, WRITE, Poller
-from engines.session import Links, Program, Session, Step
+from engines.session import Links, Program, Request, Session, Step
 from engines.tally import Tally
 from engines.timers import Timers
 from engines.wire.reply import INCOMPLETE, ProtocolError
@@ -97,9 +97,7 @@ class Reactor:
                     self.lose(link, woke)
                     continue
                 try:
-                    answer = (
-                        link.one_reply(data) if wanted == 1 else link.parser.many(data, wanted)
-                    )
+                    answer = link.one_reply(data) if wanted == 1 else link.parser.many(data, wanted)
                 except ProtocolError:
                     self.lose(link, woke)
                     continue
@@ -138,7 +136,8 @@ class Reactor:
             self._fail(session, step.kind, now_ns)  # type: ignore[union-attr]
             return
         if kind is tuple:
-            link, request, wanted = step  # type: ignore[misc]
+            link: Link
+            link, request, wanted = cast("Request", step)
             session.answers = None
             if link.socket is None:
                 session.waiting = 1
@@ -270,10 +269,7 @@ class Reactor:
     def unopened_links(self) -> list[Link]:
         """The links that never stood."""
         return [
-            link
-            for session in self.sessions
-            for link in session.links.values()
-            if not link.opened
+            link for session in self.sessions for link in session.links.values() if not link.opened
         ]
 
     def _open(self, link: Link) -> None:
@@ -385,9 +381,7 @@ class Reactor:
         if due:
             self._answer(link, Lost(kind or link.dialect.lost), now_ns)
         else:
-            (self.measured if now_ns >= self.measure_from_ns else self.warm).fail(
-                link.dialect.gone
-            )
+            (self.measured if now_ns >= self.measure_from_ns else self.warm).fail(link.dialect.gone)
 
     def drop(self, link: Link) -> None:
         """Give up a link for good: nobody needs its address any more."""

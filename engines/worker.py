@@ -151,7 +151,7 @@ class Worker:
         session = self._reactor.add(program)
         if self._topology is not None:
             for address in sorted(self._topology.addresses()):
-                session.links[address]  # noqa: B018  (opened ahead of the first request)
+                session.links[address]  # opened ahead of the first request
         return session
 
     def _await_links(self) -> None:
@@ -394,8 +394,6 @@ def _first_message(channel: Channel) -> Spec | None:
             if isinstance(message, Spec):
                 return message
     return None
-
-
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def _connect(endpoint: MySQLEndpoint, *, autocommit: bool) -> Connection[Cursor]
         password=endpoint.password,
         database=endpoint.database,
         autocommit=autocommit,
-        connect_timeout=CONNECT_TIMEOUT_S,  # type: ignore[arg-type]
+        connect_timeout=CONNECT_TIMEOUT_S,
         # One value for both, or PyMySQL sets the socket's timeout anew with each turn.
         read_timeout=IO_TIMEOUT_S,
         write_timeout=IO_TIMEOUT_S,
@@ -120,7 +120,8 @@ def seed(cursor: Cursor, cars: Cars, readings: Readings, version: int) -> None:
         for row, car_id in enumerate(range(cars.first, cars.last + 1))
     ]
     for start in range(0, len(rows), SEED_ROWS):
-        cursor.execute(UPSERT_HEAD + b",".join(rows[start : start + SEED_ROWS]) + UPSERT_TAIL)
+        statement = UPSERT_HEAD + b",".join(rows[start : start + SEED_ROWS]) + UPSERT_TAIL
+        cursor.execute(statement.decode())
 
 
 def facts(cursor: Cursor) -> MySQLFacts:
@@ -165,5 +166,3 @@ class MySQLCounters:
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             connection.close()
-
-

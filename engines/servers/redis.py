@@ -57,8 +57,8 @@ def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
 
     Raises redis.RedisError or OSError.
     """
-    connection = Connection(**_at(address, endpoint), retry=Retry(NoBackoff(), 0))
-    connection.connect()
+    connection = Connection(**_at(address, endpoint), retry=Retry(NoBackoff(), 0))  # type: ignore[no-untyped-call]
+    connection.connect()  # type: ignore[no-untyped-call]
     sock: socket | None = connection._sock
     assert sock is not None
     connection._sock = None

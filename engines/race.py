@@ -1,0 +1,419 @@
+"""A race: starts the servers and the engine processes, turns what they report into frames, passes controls down."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from engines import config
+from engines.control import Control, FlushCache, Pause, ResetTotals, Resume
+from engines.counters import ServerCounters
+from engines.endpoint import LaneEndpoints
+from engines.engine import Engine
+from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
+from engines.interval import Schedule
+from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
+from engines.merge import lane_frame, merged
+from engines.message import Delta, Go, Role, Spec, Stop
+from engines.sandbox.sandbox import PortInUse, Sandbox, SandboxError
+from engines.tally import Counted
+from engines.worker import DRAIN_NS
+
+READY_TIMEOUT_S = 15.0
+"""How long the connections of all lanes may take to stand."""
+
+START_DELAY_S = 0.05
+"""From the word go to the first operation: every engine has read its schedule by then."""
+
+LATE_S = 0.25
+"""How long a frame waits for an engine that is late. What it reports later is in a later frame."""
+
+HANG_NS = 2_000_000_000
+"""How long after its drain an engine may keep silent before it is given up."""
+
+ROLES: tuple[Role, ...] = ("write", "read")
+
+
+class RaceError(Exception):
+    """The race could not be run; the message is one line for the user."""
+
+
+@dataclass
+class _Lane:
+    """The engines of a lane and what is known of it."""
+
+    engines: list[Engine]
+    state: LaneState = LaneState.STARTING
+    warm: dict[Role, list[Counted]] = field(default_factory=lambda: {"write": [], "read": []})
+    buried: set[str] = field(default_factory=set)
+    """The dead engines that a frame has counted."""
+
+
+class Race:
+    """One race, from the servers' start to their end.
+
+    ::
+
+        with Race(settings, interval_s=1.0, narrate=print) as race:
+            for frame in race.frames():
+                ...
+
+    Entering starts private servers, makes the tables and the hot cars and opens every connection; it raises RaceError
+    (config.ConfigError for a setting that does not fit this machine) and leaves nothing behind when it fails. `stop`
+    and `send` may be called from any thread and from a signal handler.
+    """
+
+    def __init__(
+        self,
+        settings: config.Race,
+        *,
+        interval_s: float = 1.0,
+        narrate: Callable[[str], None] = lambda _: None,
+        ledger: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._interval_s = interval_s
+        self._narrate = narrate
+        self._ledger = ledger
+        self._exit = ExitStack()
+        self._lanes: dict[str, _Lane] = {}
+        self._endpoints: Mapping[str, LaneEndpoints] = {}
+        self._counters: ServerCounters | None = None
+        self._events: list[Event] = []
+        self._controls: deque[Control] = deque()
+        self._stop_requested = False
+        self._stop_told = False
+        self._ears, self._mouth = socket.socketpair()
+        self._ears.setblocking(False)
+        self._mouth.setblocking(False)
+        self.sandbox: Sandbox | None = None
+        self.entrants: tuple[Entrant, ...] = ()
+        self.facts: dict[str, object] = {}
+        """What a fair reading of the result must know: file system, processors, and what could mislead."""
+        self.warm: dict[str, dict[Role, Counted]] = {}
+        """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
+        self.versions: dict[str, dict[int, int]] = {}
+        """By lane, the last acknowledged version of each car, when the race keeps a ledger."""
+
+    # ---------------------------------------------------------------- start and end
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        settings = self._settings
+        self._exit.callback(self._mouth.close)
+        self._exit.callback(self._ears.close)
+        # The engines' interpreters start while the servers do.
+        for lane in settings.lanes:
+            self._lanes[lane] = _Lane(self._start_engines(lane))
+        try:
+            self.sandbox = Sandbox(
+                settings.lanes,
+                directory=settings.sandbox.directory,
+                port=settings.sandbox.port,
+                on_progress=self._narrate,
+            )
+            self._exit.callback(self.sandbox.close)
+            self.sandbox.start()
+        except PortInUse as error:
+            raise config.ConfigError(str(error)) from error
+        except SandboxError as error:
+            raise RaceError(str(error)) from error
+        self._endpoints = {lane: self.sandbox.endpoints[lane] for lane in settings.lanes}
+        self._prepare()
+        self._assign()
+        self._await_ready()
+
+    def _start_engines(self, lane: str) -> list[Engine]:
+        engines = []
+        for role, connections in self._connections().items():
+            for process in range(min(self._settings.processes, connections)):
+                engine = Engine(lane, role, process)
+                self._exit.callback(engine.close)
+                engines.append(engine)
+        return engines
+
+    def _connections(self) -> dict[Role, int]:
+        return {"write": self._settings.writers, "read": self._settings.readers}
+
+    def _prepare(self) -> None:
+        assert self.sandbox is not None
+        self._narrate("making the tables and the hot cars")
+        notes: tuple[str, ...] = ()
+        if self.sandbox.volatile:
+            notes = (
+                f"data on {self.sandbox.file_system}: memory, not a disk, so a commit costs nothing here",
+            )
+        try:
+            prepare(self._endpoints, self._settings.seed)
+            self.entrants = entrants(self._endpoints, notes)
+            self._counters = ServerCounters(self._endpoints)
+            self._exit.callback(self._counters.close)
+            self._counters.start()
+        except PreparationError as error:
+            raise RaceError(str(error)) from error
+        except Exception as error:
+            raise RaceError(f"a server's counters cannot be read: {error}") from error
+        self.facts = {
+            "servers": "private, on this machine",
+            "file_system": self.sandbox.file_system,
+            "volatile": self.sandbox.volatile,
+            "cpus": os.cpu_count(),
+            "notes": list(notes),
+        }
+
+    def _assign(self) -> None:
+        settings = self._settings
+        connections = self._connections()
+        for lane, runner in self._lanes.items():
+            for role in ROLES:
+                engines = [engine for engine in runner.engines if engine.role == role]
+                for process, engine in enumerate(engines):
+                    share, rest = divmod(connections[role], len(engines))
+                    engine.assign(
+                        Spec(
+                            lane=lane,
+                            role=role,
+                            process=process,
+                            processes=len(engines),
+                            connections=share + (process < rest),
+                            preset=settings.preset,
+                            seed=settings.seed,
+                            batch=settings.batch,
+                            ttl_s=settings.ttl_s,
+                            endpoints=self._endpoints[lane],
+                            first_version=SEED_VERSION + 1,
+                            ledger=self._ledger,
+                        )
+                    )
+
+    def _await_ready(self) -> None:
+        self._narrate("connecting the lanes")
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while not self._stop_requested:
+            self._listen(0.2)
+            engines = self._engines()
+            dead = next((engine for engine in engines if engine.died), None)
+            if dead is not None:
+                raise RaceError(f"engine {dead.name} ended before the race began ({dead.died})")
+            waiting = [engine for engine in engines if not engine.ready]
+            if not waiting:
+                return
+            if time.monotonic() > deadline_s:
+                engine = waiting[0]
+                why = "its connections do not stand"
+                if engine.not_ready is not None:
+                    why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
+                raise RaceError(f"lane {engine.lane} cannot connect: {why}")
+
+    # ---------------------------------------------------------------- controls
+
+    def stop(self) -> None:
+        """End the race: operations under way are waited for, the last frame holds them."""
+        self._stop_requested = True
+        self._wake()
+
+    def send(self, control: Control) -> None:
+        """Hand a control to the engines."""
+        self._controls.append(control)
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(OSError):
+            self._mouth.send(b"\0")
+
+    def _pass_down(self) -> None:
+        while self._controls:
+            control = self._controls.popleft()
+            for engine in self._engines():
+                if not engine.over:
+                    engine.channel.send(control)
+            if isinstance(control, Pause | Resume | ResetTotals | FlushCache):
+                self._note(None, type(control).__name__)
+
+    # ---------------------------------------------------------------- frames
+
+    def frames(self) -> Iterator[Frame]:
+        """A frame per interval, as it ends. The last one holds what was still under way at the end."""
+        now_ns = time.perf_counter_ns()
+        start_ns = now_ns + int(START_DELAY_S * 1e9)
+        measure_from_ns = start_ns + int(self._settings.warmup_s * 1e9)
+        duration_s = self._settings.duration_s
+        schedule = Schedule(
+            start_ns=start_ns,
+            measure_from_ns=measure_from_ns,
+            stop_ns=None if duration_s is None else measure_from_ns + int(duration_s * 1e9),
+            interval_ns=int(self._interval_s * 1e9),
+        )
+        for engine in self._engines():
+            engine.channel.send(Go(schedule))
+        began_ns, index, seq = start_ns, 0, 0
+        while True:
+            end_ns = schedule.end_ns(index)
+            final = self._gather(index, end_ns, schedule)
+            if final and self._counters is not None:
+                self._counters.read()
+            ended_ns = time.perf_counter_ns() if final else end_ns
+            yield self._frame(
+                seq, schedule, began_ns, ended_ns, warming=not final and end_ns <= measure_from_ns
+            )
+            if final:
+                return
+            began_ns, index, seq = ended_ns, index + 1, seq + 1
+
+    def _gather(self, index: int, end_ns: int, schedule: Schedule) -> bool:
+        """Wait until every engine has reported interval `index`, or is late; whether all engines are over."""
+        stopped_ns: int | None = None
+        if schedule.stop_ns is not None and end_ns >= schedule.stop_ns:
+            stopped_ns = schedule.stop_ns
+        while True:
+            self._pass_down()
+            if self._stop_requested and not self._stop_told:
+                self._stop_told = True
+                stopped_ns = time.perf_counter_ns()
+                for engine in self._engines():
+                    if not engine.over:
+                        engine.channel.send(Stop())
+            engines = self._engines()
+            if all(engine.over for engine in engines):
+                return True
+            now_ns = time.perf_counter_ns()
+            if stopped_ns is not None:
+                # The end is waited for in one piece, however long the operations under way take.
+                deadline_ns = stopped_ns + DRAIN_NS + HANG_NS
+                if now_ns >= deadline_ns:
+                    for engine in engines:
+                        if not engine.over:
+                            engine.abandon("did not end when told to")
+                    continue
+            else:
+                reported = all(
+                    engine.over or (engine.deltas and engine.deltas[-1].index >= index)
+                    for engine in engines
+                )
+                if reported:
+                    return False
+                deadline_ns = end_ns + int(LATE_S * 1e9)
+                if now_ns >= deadline_ns:
+                    return False
+            self._listen((deadline_ns - now_ns) / 1e9)
+
+    def _listen(self, timeout_s: float) -> None:
+        """Take in what the engines have to say, for at most `timeout_s`."""
+        open_engines = [engine for engine in self._engines() if not engine.channel.closed]
+        readable, _, _ = select.select(
+            [self._ears, *(engine.channel for engine in open_engines)], [], [], max(0.0, timeout_s)
+        )
+        if self._ears in readable:
+            with suppress(BlockingIOError):
+                self._ears.recv(4096)
+        for engine in open_engines:
+            if engine.channel in readable:
+                engine.receive()
+            engine.channel.flush()
+
+    def _frame(
+        self, seq: int, schedule: Schedule, began_ns: int, ended_ns: int, *, warming: bool
+    ) -> Frame:
+        lanes = tuple(
+            self._lane_frame(name, lane, warming=warming) for name, lane in self._lanes.items()
+        )
+        events, self._events = tuple(self._events), []
+        return Frame(
+            seq=seq,
+            at_utc_s=time.time(),
+            at_monotonic_s=ended_ns / 1e9,
+            interval_s=(ended_ns - began_ns) / 1e9,
+            elapsed_s=max(0.0, (ended_ns - schedule.measure_from_ns) / 1e9),
+            lanes=lanes,
+            events=events,
+        )
+
+    def _lane_frame(self, name: str, lane: _Lane, *, warming: bool) -> LaneFrame:
+        deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
+        deaths: dict[Role, int] = {}
+        for engine in lane.engines:
+            taken, engine.deltas = engine.deltas, []
+            deltas[engine.role].append(taken)
+            for delta in taken:
+                lane.warm[engine.role].append(delta.warm)
+            if engine.versions:
+                self.versions.setdefault(name, {}).update(engine.versions)
+            if engine.died and engine.name not in lane.buried:
+                lane.buried.add(engine.name)
+                deaths[engine.role] = deaths.get(engine.role, 0) + 1
+                self._note(name, f"engine {engine.name} died ({engine.died})")
+        self.warm[name] = {role: merged(parts, 0.0) for role, parts in lane.warm.items()}
+        for role in ROLES:
+            lane.warm[role] = [self.warm[name][role]]
+        state = self._state(
+            lane, [d for role in ROLES for engine in deltas[role] for d in engine], warming
+        )
+        if state is not lane.state:
+            self._note_state(name, lane.state, state, deltas)
+            lane.state = state
+        server = self._counters.moved(name) if self._counters is not None else {}
+        return lane_frame(name, state, deltas, server, deaths)
+
+    def _state(self, lane: _Lane, deltas: list[Delta], warming: bool) -> LaneState:
+        if any(engine.died for engine in lane.engines):
+            return LaneState.DOWN
+        if all(engine.over for engine in lane.engines):
+            return LaneState.DONE
+        if any(delta.closed_links for delta in deltas):
+            return LaneState.RECONNECTING
+        if any(delta.paused for delta in deltas):
+            return LaneState.PAUSED
+        if warming:
+            return LaneState.WARMING
+        return LaneState.RACING if deltas else lane.state
+
+    def _note_state(
+        self,
+        name: str,
+        before: LaneState,
+        after: LaneState,
+        deltas: Mapping[Role, list[list[Delta]]],
+    ) -> None:
+        text = str(after)
+        if after is LaneState.RECONNECTING:
+            trouble = next(
+                (d.trouble for engines in deltas.values() for e in engines for d in e if d.trouble),
+                "",
+            )
+            text = f"reconnecting: {trouble}" if trouble else "reconnecting: a connection was lost"
+        elif before is LaneState.RECONNECTING and after is LaneState.RACING:
+            text = "racing again"
+        self._note(name, text)
+
+    def _note(self, lane: str | None, text: str) -> None:
+        self._events.append(Event(at_utc_s=time.time(), lane=lane, text=text))
+
+    def _engines(self) -> list[Engine]:
+        return [engine for lane in self._lanes.values() for engine in lane.engines]
+
+    def engine_pids(self) -> dict[str, int]:
+        """The engine processes by name."""
+        return {engine.name: engine.pid for engine in self._engines()}
