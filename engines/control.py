@@ -1,4 +1,4 @@
-"""What can be asked of a race while it runs. Sent to `Race.send` from any thread, and from there to the engines."""
+"""What can be asked of a race while it runs. Frozen values that travel from the screen to the engine processes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Let no new operation begin; connections stay open."""
+    """No new operation begins until `Resume`; those under way end, and count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Let operations flow again."""
+    """Ends a `Pause`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Race with `count` connections per lane for a role."""
+    """From now on every lane has `count` (1 or more) connections of this role."""
 
     role: Literal["write", "read"]
     count: int
@@ -26,33 +26,34 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Write `rows` rows per batch, from the next batch on."""
+    """From now on a write batch has `rows` (1 or more) rows, in every lane."""
 
     rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ttl:
-    """Fill the cache with a time to live of `ttl_s` seconds, from the next fill on."""
+    """From now on a filled key lives for `ttl_s` seconds (1 or more). Keys already in the cache keep theirs."""
 
-    ttl_s: float
+    ttl_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class FlushCache:
-    """Remove telemon's own keys from the cache, to show a cold start."""
+    """Remove telemon's own keys from the cache of lane `cached`, to show a cold start. Foreign keys stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResetTotals:
-    """Count from zero again."""
+    """Count from zero again: what was measured so far leaves the totals and the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let a lane that waits at the start line go; None releases every lane."""
+    """Let a lane that waits at the start line go; `lane` None releases all of them."""
 
     lane: str | None = None
 
 
 Control = Pause | Resume | Connections | Batch | Ttl | FlushCache | ResetTotals | Release
+"""Anything that can be asked."""
