@@ -29,7 +29,7 @@ class RedisEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class LaneEndpoints:
-    """The servers of one lane: `mysql` for lanes `mysql` and `cached`, `redis` for `cached` (the cache) and `durable`."""
+    """One lane's servers: `mysql` in lanes `mysql` and `cached`, `redis` in `cached` (the cache) and `durable`."""
 
     lane: str
     mysql: MySQLEndpoint | None = None

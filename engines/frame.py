@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 from engines.histogram import NONE, Latencies
 
@@ -17,8 +16,6 @@ CLIENT_BOUND_CPU_SHARE = 0.85
 
 CLIENT_BOUND_LOOP_LAG_US = 1_000
 """Above this p99 of the loop lag, latencies say as much of the engine as of the server."""
-
-NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 class LaneState(StrEnum):
@@ -49,7 +46,7 @@ class Work:
     service: Latencies = NONE
     response: Latencies | None = None
     failures: Latencies = NONE
-    errors: Mapping[str, int] = NO_COUNTS
+    errors: Mapping[str, int] = field(default_factory=dict)
     interval_s: float = 0.0
 
     @property
@@ -143,7 +140,7 @@ class LaneFrame:
     redirects: int = 0
     reconnects: int = 0
     client: Client = field(default_factory=Client)
-    server: Mapping[str, int] = NO_COUNTS
+    server: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def write_mysql_deck(session: Session, batches: Batches, context: Context) -> Pr
         yield Failed(kind_of(reply))
 
 
-def read_mysql(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+def read_mysql(session: Session, next_key: Callable[[], int], _: Context) -> Program:
     """One SELECT."""
     link, selects = session.links[MYSQL], Selects()
     row, absent = done(rows=1), done(skipped=1)
@@ -176,7 +176,7 @@ def _lazy_loading(
     assert topology is not None
     gets, selects, hit = Gets(), Selects(), done(rows=1, hits=1)
     owner = topology.owner
-    links[MYSQL]  # noqa: B018  (opened ahead of the first miss)
+    links[MYSQL]
     skipped = 0
     while True:
         car_id = next_key()
@@ -216,9 +216,7 @@ def _lazy_loading(
             yield Failed(kind_of(filled))
             continue
         fills.end(car_id, perf_counter_ns())
-        yield done(
-            rows=1, misses=1, fills=1, duplicate_fills=int(duplicate), skipped=skipped
-        )
+        yield done(rows=1, misses=1, fills=1, duplicate_fills=int(duplicate), skipped=skipped)
         skipped = 0
 
 

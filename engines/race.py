@@ -322,15 +322,18 @@ class Race:
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what the engines have to say, for at most `timeout_s`."""
-        open_engines = [engine for engine in self._engines() if not engine.channel.closed]
-        readable, _, _ = select.select(
-            [self._ears, *(engine.channel for engine in open_engines)], [], [], max(0.0, timeout_s)
-        )
-        if self._ears in readable:
+        talking = {
+            engine.channel.fileno(): engine
+            for engine in self._engines()
+            if not engine.channel.closed
+        }
+        ears = self._ears.fileno()
+        readable, _, _ = select.select([ears, *talking], [], [], max(0.0, timeout_s))
+        if ears in readable:
             with suppress(BlockingIOError):
                 self._ears.recv(4096)
-        for engine in open_engines:
-            if engine.channel in readable:
+        for descriptor, engine in talking.items():
+            if descriptor in readable:
                 engine.receive()
             engine.channel.flush()
 

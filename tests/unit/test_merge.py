@@ -1,0 +1,94 @@
+"""Deltas of several engines as one lane."""
+
+from __future__ import annotations
+
+from engines.frame import Cache, LaneState, Work
+from engines.histogram import NONE, Histogram, Latencies
+from engines.merge import lane_frame
+from engines.message import Delta
+from engines.tally import Counted
+
+
+def latencies(*values_ns: int) -> Latencies:
+    histogram = Histogram()
+    for value_ns in values_ns:
+        histogram.record(value_ns)
+    return histogram.take()
+
+
+def counted(rows: int, interval_s: float = 1.0, errors: dict[str, int] | None = None) -> Counted:
+    work = Work(
+        operations=rows,
+        rows=rows,
+        service=latencies(*[1_000 * (n + 1) for n in range(rows)]),
+        errors=errors or {},
+        interval_s=interval_s,
+    )
+    return Counted(work, Cache(hits=rows))
+
+
+def delta(measured: Counted, warm: Counted | None = None, cpu_share: float = 0.1) -> Delta:
+    return Delta(
+        index=0,
+        ended_ns=0,
+        measured=measured,
+        warm=warm or counted(0),
+        cpu_share=cpu_share,
+        loop_lag=NONE,
+        redirects=1,
+        reconnects=2,
+        closed_links=0,
+        trouble="",
+        paused=False,
+    )
+
+
+def test_engines_of_a_role_add_up_over_their_mean_interval() -> None:
+    frame = lane_frame(
+        "durable",
+        LaneState.RACING,
+        {
+            "write": [[delta(counted(2))]],
+            "read": [
+                [delta(counted(3, 0.5, {"x": 1}), cpu_share=0.9)],
+                [delta(counted(5, 1.5, {"x": 2, "y": 1}))],
+            ],
+        },
+        {},
+        {},
+    )
+    assert (frame.write.rows, frame.read.rows) == (2, 8)
+    assert frame.read.interval_s == 1.0
+    assert frame.read.rows_per_s == 8.0
+    assert frame.read.errors == {"x": 3, "y": 1}
+    assert frame.read.service.count == 8
+    assert frame.cache.hits == 8
+    assert (frame.redirects, frame.reconnects) == (3, 6)
+    assert frame.client.cpu_share == 0.9
+    assert frame.client.client_bound
+
+
+def test_a_late_engine_s_deltas_come_together_over_their_whole_time() -> None:
+    frame = lane_frame(
+        "mysql",
+        LaneState.RACING,
+        {"write": [[delta(counted(2, 1.0)), delta(counted(4, 2.0))]], "read": [[]]},
+        {},
+        {},
+    )
+    assert frame.write.interval_s == 3.0
+    assert frame.write.rows_per_s == 2.0
+    assert frame.read == Work()
+
+
+def test_while_warming_only_the_warm_up_shows_and_afterwards_only_what_is_measured() -> None:
+    deltas = {"write": [[delta(counted(2), warm=counted(7))]]}
+    warming = lane_frame("mysql", LaneState.WARMING, deltas, {}, {})  # type: ignore[arg-type]
+    racing = lane_frame("mysql", LaneState.RACING, deltas, {}, {})  # type: ignore[arg-type]
+    assert (warming.write.rows, racing.write.rows) == (7, 2)
+
+
+def test_a_dead_engine_is_an_error_of_its_role() -> None:
+    frame = lane_frame("mysql", LaneState.DOWN, {"write": [[]], "read": [[]]}, {}, {"read": 1})
+    assert frame.read.errors == {"engine_died": 1}
+    assert frame.write.errors == {}
