@@ -1,4 +1,4 @@
-"""What every protocol's replies have in common."""
+"""What the replies of every protocol have in common."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ class Incomplete(Enum):
 
 
 INCOMPLETE: Final = Incomplete.INCOMPLETE
-"""Not all of the outstanding replies are in yet: what came is kept, feed what comes next."""
+"""Not all replies that are due have come: what came is kept, feed what comes next."""
 
 
 class ProtocolError(Exception):
-    """The server sent what the protocol does not allow, or more than was asked for.
+    """The server sent what its protocol does not allow, or more than was asked for.
 
-    Which reply belongs to which request is unknown from here on: the connection has to be opened anew.
+    From here on nobody knows which reply belongs to which request: the connection must be opened
+    anew.
     """
 
 
 class ErrorReply:
-    """A server's refusal of one request: a value among the replies, never raised. Each protocol has its own."""
+    """A server's refusal of one request: a value among the replies, never raised.
+
+    Each protocol has its own.
+    """
 
     __slots__ = ()

@@ -1,0 +1,386 @@
+"""MySQL's text protocol without I/O: statements as bytes, replies out of bytes.
+
+It reads what a server sends over a connection that PyMySQL 1.2 has opened: protocol 4.1, an EOF
+packet before and after the rows (PyMySQL does not offer CLIENT_DEPRECATE_EOF), no compression, no
+session tracking, one statement at a time (MySQL internals manual, "Text Protocol").
+
+Measured with timeit (CPython 3.11, best of 60 runs, less the 30 ns of an empty call) on the 263
+bytes that answer `SELECT avg(rpm), avg(water_temp), avg(oil_temp), avg(oil_pressure), max(version)
+FROM cars WHERE car_id = ...`: 350 ns where the row is cut by `bytes.translate` and `bytes.split`, 590
+by a regular expression, 740 by five written-out steps, 1,010 by a loop over the columns.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
+
+MAX_PAYLOAD_BYTES = 0xFF_FF_FF
+"""A packet of this size is continued by the next one, which may be empty."""
+
+MORE_RESULTS = 0x0008
+"""SERVER_MORE_RESULTS_EXISTS: this is not all that answers the statement."""
+
+_NULL, _SHORT, _INT24, _LONG = 0xFB, 0xFC, 0xFD, 0xFE
+_OK, _EOF, _ERR, _LOCAL_INFILE = 0x00, 0xFE, 0xFF, 0xFB
+_EOF_BELOW_BYTES = 9
+"""A packet that begins with 0xFE is an EOF if it is shorter; else a row whose first value is huge."""
+
+_HEADER = struct.Struct("<I")
+"""The length of the payload in the lower three bytes, the sequence number in the upper one."""
+_QUERY_HEADER = struct.Struct("<IB")
+_OK_END = struct.Struct("<HH")
+
+# ---------------------------------------------------------------- requests
+
+
+def query(sql: bytes) -> bytes:
+    """COM_QUERY: one statement, in as many packets as it takes."""
+    size = len(sql) + 1
+    if size < MAX_PAYLOAD_BYTES:
+        return _QUERY_HEADER.pack(size, 3) + sql
+    payload = b"\x03" + sql
+    packets: list[bytes] = []
+    for number, begin in enumerate(range(0, size + 1, MAX_PAYLOAD_BYTES)):
+        part = payload[begin : begin + MAX_PAYLOAD_BYTES]
+        packets += (_HEADER.pack(len(part) | (number & 0xFF) << 24), part)
+    return b"".join(packets)
+
+
+# ---------------------------------------------------------------- replies
+
+
+class Ok(NamedTuple):
+    """The answer to a statement without rows. `affected_rows` is no count of rows: an upsert counts
+    1 for an insert, 2 for a change, 0 for neither."""
+
+    affected_rows: int
+    insert_id: int
+    status: int
+    warnings: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError(ErrorReply):
+    """An error packet. `sqlstate` is empty where the server sends none."""
+
+    code: int
+    sqlstate: str
+    message: str
+
+
+Row = tuple[bytes | None, ...]
+"""Values as text, None for NULL."""
+
+Reply = Ok | ServerError | list[Row]
+
+
+class _Lacking(Exception):  # noqa: N818  (nothing is wrong: the rest is still on its way)
+    """A packet is not all there: at least `size_bytes` more are needed."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+
+
+class MySQLReplies:
+    """Reads the replies of one connection: `Ok`, a `ServerError`, or the rows of a result set.
+
+    Both methods raise `ProtocolError` for bytes that are no reply, for bytes after the last reply
+    that is due, for a second result of the same statement and for the wish of a server to read a
+    local file. They may take turns between replies, not within one. An error in the midst of rows
+    takes the place of the rows.
+
+    The definitions of the columns come again, byte for byte, with each answer to the same kind of
+    statement, so the last ones are remembered and compared instead of read.
+    """
+
+    __slots__ = (
+        "_at",
+        "_columns",
+        "_head",
+        "_held",
+        "_lacking_bytes",
+        "_null_row",
+        "_nulls",
+        "_number",
+        "_numeric",
+        "_oks",
+        "_one_row_end",
+        "_one_row_head",
+        "_quick_at",
+        "_quick_head",
+        "_replies",
+        "_row_at",
+        "_rows",
+        "_rows_number",
+    )
+
+    def __init__(self) -> None:
+        # The last column definitions: all packets of them up to the EOF before the rows.
+        self._head = b""
+        self._columns = 0
+        self._numeric = False
+        self._rows_number = 0
+        """The sequence number of the first packet after the head."""
+
+        # What `one` compares a chunk with. `_quick_head` is empty, and thus unlike every chunk,
+        # before the first answer of one row and while a reply has come in part.
+        self._quick_head = b""
+        self._quick_at = slice(0, 1)
+        self._row_at = slice(0, 0)
+        self._one_row_head = b""
+        self._one_row_end = b""
+        self._nulls = b""
+        self._null_row: Row = ()
+        self._oks: dict[bytes, Ok] = {}
+
+        # Replies that have come in part.
+        self._replies: list[Reply] = []
+        self._rows: list[Row] | None = None
+        self._number = 0
+        self._at = 0
+        self._held: list[bytes] = []
+        self._lacking_bytes = 0
+
+    def one(self, data: bytes) -> Reply | Incomplete:
+        """Feed what came while exactly one reply is due: that reply, or `INCOMPLETE`."""
+        if data[self._quick_at] == self._quick_head and data[_LAST_PACKET] == self._one_row_end:
+            # One row of numbers: see `_remember` for why this is safe.
+            text = data[self._row_at]
+            row = text.translate(_LENGTHS_TO_SPACES).split()
+            if len(row) == self._columns:
+                return [tuple(row)]
+            if text == self._nulls:
+                return [self._null_row]
+        elif len(data) == _PLAIN_OK_BYTES and not self._held:
+            ok = self._oks.get(data)
+            if ok is not None:
+                return ok
+        replies = self.many(data, 1)
+        return replies if replies is INCOMPLETE else replies[0]
+
+    def many(self, data: bytes, wanted: int) -> list[Reply] | Incomplete:
+        """Feed what came while `wanted` replies are due, the same number until all are in: the
+        replies, or `INCOMPLETE`."""
+        if self._held:
+            self._held.append(data)
+            self._lacking_bytes -= len(data)
+            if self._lacking_bytes > 0:
+                return INCOMPLETE
+            data = b"".join(self._held)
+            self._held = []
+        self._at = 0
+        replies = self._replies
+        try:
+            while len(replies) < wanted:
+                replies.append(self._reply(data))
+        except _Lacking as lacking:
+            self._quick_head = b""
+            self._held = [data[self._at :]]
+            self._lacking_bytes = lacking.size_bytes
+            return INCOMPLETE
+        except (IndexError, struct.error) as error:
+            raise _out_of_step("a packet ends before its content does") from error
+        if self._at != len(data):
+            raise _out_of_step(f"there is more than was due (replies: {wanted})")
+        self._quick_head = self._one_row_head
+        self._replies = []
+        return replies
+
+    def _reply(self, data: bytes) -> Reply:
+        """The next reply in `data` from `_at` on, which moves over all that has been dealt with.
+
+        Raises `_Lacking`; the next call, with what was lacking, goes on from there.
+        """
+        if self._rows is None:
+            reply = self._begin(data)
+            if reply is not None:
+                return reply
+        rows = self._rows
+        assert rows is not None
+        while True:
+            payload, end, number = _packet(data, self._at, self._number)
+            first = payload[0]
+            if first == _ERR:
+                self._rows = None
+                self._at = end
+                return _error(payload)
+            if first == _EOF and len(payload) < _EOF_BELOW_BYTES:
+                _, status = _OK_END.unpack_from(payload, 1)
+                _refuse_more(status)
+                if len(rows) == 1 and self._numeric and end - self._at == _EOF_PACKET_BYTES:
+                    self._remember(data[self._at : end])
+                self._rows = None
+                self._at = end
+                return rows
+            rows.append(_row(payload, self._columns))
+            self._at, self._number = end, number
+
+    def _begin(self, data: bytes) -> Reply | None:
+        """Read a reply up to its rows; the reply itself if it has none."""
+        at = self._at
+        if self._head and data.startswith(self._head, at):
+            end, number = at + len(self._head), self._rows_number
+        else:
+            payload, end, number = _packet(data, at, _ANY)
+            first = payload[0]
+            if first == _ERR:
+                self._at = end
+                return _error(payload)
+            if first == _OK:
+                self._at = end
+                ok = _ok(payload)
+                if end - at == _PLAIN_OK_BYTES and len(self._oks) < _OKS_KEPT:
+                    self._oks[data[at:end]] = ok
+                return ok
+            if first == _LOCAL_INFILE:
+                raise _out_of_step("the server asks for a local file")
+            columns, after = _length(payload, 0)
+            if after != len(payload):
+                raise _out_of_step(f"a reply begins with byte {first}")
+            numeric = columns <= _NUMERIC_COLUMNS
+            for _ in range(columns):
+                payload, end, number = _packet(data, end, number)
+                numeric = numeric and payload[-13] == 0x0C and payload[-6] in _NUMERIC_TYPES
+            payload, end, number = _packet(data, end, number)
+            if payload[0] != _EOF or len(payload) >= _EOF_BELOW_BYTES:
+                raise _out_of_step("the column definitions do not end where they should")
+            self._head = data[at:end]
+            self._columns, self._numeric, self._rows_number = columns, numeric, number
+        self._at, self._number = end, number
+        self._rows = []
+        return None
+
+    def _remember(self, end: bytes) -> None:
+        """Let `one` read the next answer that has the same head and `end`, and a row of numbers.
+
+        The text of a number has none of the bytes 0 to 44 (it is made of digits, "-" and "."), and
+        it is never empty. A length up to 44 is one of them. So if each of those bytes, and NULL's
+        mark, becomes a space, then as many words as columns are the values: a length above 44 or a
+        NULL leaves fewer. The EOF's sequence number says that there is one row: for the 257th it is
+        the same again, but then there are more words than the 44 columns that are allowed.
+        """
+        head = self._head
+        self._one_row_head, self._one_row_end = head, end
+        self._quick_at = slice(0, len(head))
+        self._row_at = slice(len(head) + _HEADER.size, -_EOF_PACKET_BYTES)
+        self._nulls = bytes([_NULL]) * self._columns
+        self._null_row = (None,) * self._columns
+
+
+_ANY = -1
+"""The first packet of a reply counts on from the last of the statement: 1, or more for a huge one."""
+_EOF_PACKET_BYTES = 9
+_LAST_PACKET = slice(-_EOF_PACKET_BYTES, None)
+_PLAIN_OK_BYTES = 11
+"""An OK whose counts are below 251 and that says nothing more."""
+_OKS_KEPT = 64
+
+_NUMERIC_TYPES = frozenset((0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0D, 0xF6))
+"""DECIMAL, TINY, SHORT, LONG, LONGLONG, INT24, YEAR, NEWDECIMAL. FLOAT and DOUBLE may have a "+"."""
+_NUMERIC_COLUMNS = 44
+_LENGTHS_TO_SPACES = bytes(32 if byte < 45 or byte == _NULL else byte for byte in range(256))
+
+
+def _packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
+    """The payload of the packet at `at`, where it ends, and the sequence number after it.
+
+    A payload of 16 MiB or more is put together. Raises `_Lacking`.
+    """
+    parts: list[bytes] = []
+    while True:
+        begin = at + 4
+        lacking = begin - len(data)
+        if lacking > 0:
+            raise _Lacking(lacking)
+        header: int = _HEADER.unpack_from(data, at)[0]
+        size, came = header & MAX_PAYLOAD_BYTES, header >> 24
+        at = begin + size
+        lacking = at - len(data)
+        if lacking > 0:
+            raise _Lacking(lacking)
+        # A server that shuts down says so, out of turn, in an error with the number 0.
+        if (
+            came != number
+            and (number != _ANY or came == 0)
+            and not (came == 0 and data[begin:at].startswith(b"\xff"))
+        ):
+            due = "1" if number == _ANY else str(number)
+            raise _out_of_step(f"packet {came} came where {due} was due")
+        number = came + 1 & 0xFF
+        if size < MAX_PAYLOAD_BYTES:
+            if not parts:
+                return data[begin:at], at, number
+            parts.append(data[begin:at])
+            return b"".join(parts), at, number
+        parts.append(data[begin:at])
+
+
+def _length(payload: bytes, at: int) -> tuple[int, int]:
+    """The length-encoded integer at `at`, and where it ends."""
+    first = payload[at]
+    at += 1
+    if first < _NULL:
+        return first, at
+    if first == _SHORT:
+        end = at + 2
+    elif first == _INT24:
+        end = at + 3
+    elif first == _LONG:
+        end = at + 8
+    else:
+        raise _out_of_step(f"a length begins with byte {first}")
+    if end > len(payload):
+        raise _out_of_step("a packet ends within a length")
+    return int.from_bytes(payload[at:end], "little"), end
+
+
+def _row(payload: bytes, columns: int) -> Row:
+    values: list[bytes | None] = []
+    at = 0
+    for _ in range(columns):
+        length = payload[at]
+        if length < _NULL:
+            at += 1
+        elif length == _NULL:
+            at += 1
+            values.append(None)
+            continue
+        else:
+            length, at = _length(payload, at)
+        end = at + length
+        values.append(payload[at:end])
+        at = end
+    if at != len(payload):
+        raise _out_of_step(f"a row of {columns} columns is not as long as its packet")
+    return tuple(values)
+
+
+def _ok(payload: bytes) -> Ok:
+    affected_rows, at = _length(payload, 1)
+    insert_id, at = _length(payload, at)
+    status, warnings = _OK_END.unpack_from(payload, at)
+    _refuse_more(status)
+    return Ok(affected_rows, insert_id, status, warnings)
+
+
+def _error(payload: bytes) -> ServerError:
+    code = int.from_bytes(payload[1:3], "little")
+    sqlstate, message = b"", payload[3:]
+    if message.startswith(b"#"):
+        sqlstate, message = message[1:6], message[6:]
+    return ServerError(
+        code, sqlstate.decode("ascii", "replace"), message.decode("utf-8", "replace")
+    )
+
+
+def _refuse_more(status: int) -> None:
+    if status & MORE_RESULTS:
+        raise _out_of_step("the statement has more than one result")
+
+
+def _out_of_step(why: str) -> ProtocolError:
+    return ProtocolError(f"MySQL's reply cannot be read: {why}; the connection must be opened anew")
