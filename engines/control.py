@@ -33,9 +33,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Ttl:
-    """From now on a filled key lives for `ttl_s` seconds (1 or more). Keys already in the cache keep theirs."""
+    """From now on a filled key lives for `ttl_s` seconds (0.001 or more). Keys already in the cache keep theirs."""
 
-    ttl_s: int
+    ttl_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,26 @@ class Release:
 
 Control = Pause | Resume | Connections | Batch | Ttl | FlushCache | ResetTotals | Release
 """Anything that can be asked."""
+
+
+def said(control: Control) -> str:
+    """A control in words, for the event log."""
+    match control:
+        case Pause():
+            return "load paused"
+        case Resume():
+            return "load resumed"
+        case Connections(role, count):
+            return f"{'writer' if role == 'write' else 'reader'} connections: {count} per lane"
+        case Batch(rows):
+            return f"batch: {rows} rows"
+        case Ttl(ttl_s):
+            return f"TTL: {ttl_s:g} s"
+        case FlushCache():
+            return "flushing the cache"
+        case ResetTotals():
+            return "totals reset"
+        case Release(None):
+            return "all lanes released"
+        case Release(lane):
+            return f"lane {lane} released"

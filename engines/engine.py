@@ -32,7 +32,8 @@ class Engine:
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
             # Away from the terminal's Ctrl-C: the race stops its engines itself, in order.
             start_new_session=True,
         )

@@ -10,13 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from redis import RedisError
+
 from engines import config
-from engines.control import Control, FlushCache, Pause, ResetTotals, Resume
+from engines.control import Control, FlushCache, said
 from engines.counters import ServerCounters
-from engines.endpoint import LaneEndpoints
+from engines.endpoint import LaneEndpoints, RedisEndpoint
 from engines.engine import Engine
 from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
 from engines.interval import Schedule
@@ -24,6 +27,7 @@ from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
 from engines.merge import lane_frame, merged
 from engines.message import Delta, Go, Role, Spec, Stop
 from engines.sandbox.sandbox import PortInUse, Sandbox, SandboxError
+from engines.servers import redis
 from engines.tally import Counted
 from engines.worker import DRAIN_NS
 
@@ -77,8 +81,10 @@ class Race:
         *,
         interval_s: float = 1.0,
         narrate: Callable[[str], None] = lambda _: None,
+        sandbox: Sandbox | None = None,
         ledger: bool = False,
     ) -> None:
+        """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`."""
         self._settings = settings
         self._interval_s = interval_s
         self._narrate = narrate
@@ -94,7 +100,7 @@ class Race:
         self._ears, self._mouth = socket.socketpair()
         self._ears.setblocking(False)
         self._mouth.setblocking(False)
-        self.sandbox: Sandbox | None = None
+        self.sandbox = sandbox
         self.entrants: tuple[Entrant, ...] = ()
         self.facts: dict[str, object] = {}
         """What a fair reading of the result must know: file system, processors, and what could mislead."""
@@ -128,23 +134,29 @@ class Race:
         # The engines' interpreters start while the servers do.
         for lane in settings.lanes:
             self._lanes[lane] = _Lane(self._start_engines(lane))
-        try:
-            self.sandbox = Sandbox(
-                settings.lanes,
-                directory=settings.sandbox.directory,
-                port=settings.sandbox.port,
-                on_progress=self._narrate,
-            )
-            self._exit.callback(self.sandbox.close)
-            self.sandbox.start()
-        except PortInUse as error:
-            raise config.ConfigError(str(error)) from error
-        except SandboxError as error:
-            raise RaceError(str(error)) from error
+        if self.sandbox is None:
+            self.sandbox = self._start_sandbox()
         self._endpoints = {lane: self.sandbox.endpoints[lane] for lane in settings.lanes}
         self._prepare()
         self._assign()
         self._await_ready()
+
+    def _start_sandbox(self) -> Sandbox:
+        settings = self._settings
+        sandbox = Sandbox(
+            settings.lanes,
+            directory=settings.sandbox.directory,
+            port=settings.sandbox.port,
+            on_progress=self._narrate,
+        )
+        self._exit.callback(sandbox.close)
+        try:
+            sandbox.start()
+        except PortInUse as error:
+            raise config.ConfigError(str(error)) from error
+        except SandboxError as error:
+            raise RaceError(str(error)) from error
+        return sandbox
 
     def _start_engines(self, lane: str) -> list[Engine]:
         engines = []
@@ -247,11 +259,26 @@ class Race:
     def _pass_down(self) -> None:
         while self._controls:
             control = self._controls.popleft()
+            if isinstance(control, FlushCache):
+                self._flush_cache()
             for engine in self._engines():
                 if not engine.over:
                     engine.channel.send(control)
-            if isinstance(control, Pause | Resume | ResetTotals | FlushCache):
-                self._note(None, type(control).__name__)
+            self._note(None, said(control))
+
+    def _flush_cache(self) -> None:
+        """Empty the caches beside the race, so that no frame is late for it."""
+        for endpoints in self._endpoints.values():
+            if endpoints.mysql is not None and endpoints.redis is not None:
+                Thread(
+                    target=self._forget, args=(endpoints.lane, endpoints.redis), daemon=True
+                ).start()
+
+    def _forget(self, lane: str, cache: RedisEndpoint) -> None:
+        try:
+            self._note(lane, f"cache flushed: {redis.forget(cache):,} keys removed")
+        except (RedisError, OSError) as error:
+            self._note(lane, f"the cache was not flushed: {error}")
 
     # ---------------------------------------------------------------- frames
 

@@ -235,11 +235,15 @@ class Reactor:
         """A new session that runs `program`; it begins when `begin` says so."""
         session = Session()
         session.links = Links(lambda address: self._make_link(session, address))
+        self.restart(session, program)
+        self.sessions.append(session)
+        return session
+
+    def restart(self, session: Session, program: Callable[[Session], Program]) -> None:
+        """Run `program` in a session that holds between two operations, over the links that it has."""
         generator = program(session)
         session.resume = generator.send
         session.first = next(generator)
-        self.sessions.append(session)
-        return session
 
     def retire(self, session: Session) -> None:
         """End a session after the operation that it is in."""

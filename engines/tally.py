@@ -47,9 +47,7 @@ class Tally:
                 hits=sum(outcome.hits * count for outcome, count in outcomes),
                 misses=sum(outcome.misses * count for outcome, count in outcomes),
                 fills=sum(outcome.fills * count for outcome, count in outcomes),
-                duplicate_fills=sum(
-                    outcome.duplicate_fills * count for outcome, count in outcomes
-                ),
+                duplicate_fills=sum(outcome.duplicate_fills * count for outcome, count in outcomes),
                 skipped=sum(outcome.skipped * count for outcome, count in outcomes),
             ),
         )

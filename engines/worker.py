@@ -74,6 +74,7 @@ class Worker:
         self._ledger: dict[int, int] | None = {} if spec.ledger else None
         self._fills = Fills()
         self._ttl_ms = round(spec.ttl_s * 1000)
+        self._batch = spec.batch
         self._batches: list[Batches] = []
         self._schedule: Schedule | None = None
         self._index = 0
@@ -82,6 +83,8 @@ class Worker:
         self._redirects = 0
         self._reconnects = 0
         self._trouble = ""
+        self._connections = spec.connections
+        self._started = False
         self._paused = False
         self._stopping = False
         self._refreshed_ns = 0
@@ -118,7 +121,14 @@ class Worker:
             self._add_session(connection, self._spec.connections)
         self._await_links()
 
-    def _add_session(self, connection: int, connections: int) -> Session:
+    def _add_session(self, connection: int, connections: int) -> None:
+        session = self._reactor.add(self._program(connection, connections))
+        if self._topology is not None:
+            for address in sorted(self._topology.addresses()):
+                session.links[address]  # opened ahead of the first request
+
+    def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
+        """What connection number `connection` out of `connections` of this process does."""
         spec = self._spec
         context = Context(
             readings=self._readings,
@@ -129,30 +139,18 @@ class Worker:
             redirected=self._on_redirect,
             ledger=self._ledger,
         )
-        program: Callable[[Session], Program]
         if spec.role == "write":
             share = Share(spec.process, spec.processes, connection, connections)
-            batches = Batches(
-                spec.seed,
-                share,
-                write_cars(spec.lane, spec.preset),
-                spec.batch,
-                self._versions.__next__,
-            )
+            cars = write_cars(spec.lane, spec.preset)
+            batches = Batches(spec.seed, share, cars, self._batch, self._versions.__next__)
             self._batches.append(batches)
             write = WRITERS[spec.lane, spec.preset]
-            program = lambda session: write(session, batches, context)  # noqa: E731
-        else:
-            next_key = reader_keys(
-                spec.seed, spec.process, connection, read_cars(spec.lane, spec.preset)
-            )
-            read = READERS[spec.lane, spec.preset]
-            program = lambda session: read(session, next_key, context)  # noqa: E731
-        session = self._reactor.add(program)
-        if self._topology is not None:
-            for address in sorted(self._topology.addresses()):
-                session.links[address]  # opened ahead of the first request
-        return session
+            return lambda session: write(session, batches, context)
+        next_key = reader_keys(
+            spec.seed, spec.process, connection, read_cars(spec.lane, spec.preset)
+        )
+        read = READERS[spec.lane, spec.preset]
+        return lambda session: read(session, next_key, context)
 
     def _await_links(self) -> None:
         """Say Ready once every connection has stood; until then say now and then which does not."""
@@ -207,8 +205,8 @@ class Worker:
         self._cut_cpu_ns = process_time_ns()
         self._reactor.loop_lag.take()
         self._next_interval()
-        if not (self._stopping or self._paused):
-            self._reactor.begin_all()
+        self._started = True
+        self._flow()
 
     def _next_interval(self) -> None:
         assert self._schedule is not None
@@ -294,13 +292,49 @@ class Worker:
             self._reactor.flowing = False
         elif isinstance(message, control.Resume):
             self._paused = False
-            if self._schedule is not None and not self._stopping:
-                self._reactor.begin_all()
+            self._flow()
         elif isinstance(message, control.Batch):
+            self._batch = message.rows
             for batches in self._batches:
                 batches.rows = message.rows
         elif isinstance(message, control.Ttl):
             self._ttl_ms = round(message.ttl_s * 1000)
+        elif isinstance(message, control.Connections) and message.role == self._spec.role:
+            share, rest = divmod(message.count, self._spec.processes)
+            self._connections = share + (self._spec.process < rest)
+            self._deal()
+
+    def _deal(self) -> None:
+        """Deal the cars out anew over the number of connections that is wanted now.
+
+        Every operation ends first, and what was built for the next is dropped: no car has two writers at a time.
+        """
+        reactor = self._reactor
+        reactor.flowing = False
+        if reactor.busy():
+            self._after_ns(500_000, self._deal)
+            return
+        self._batches.clear()
+        wanted = self._connections
+        for session in reactor.sessions[wanted:]:
+            reactor.retire(session)
+        for connection, session in enumerate(reactor.sessions):
+            reactor.restart(session, self._program(connection, wanted))
+        for connection in range(len(reactor.sessions), wanted):
+            self._add_session(connection, wanted)
+        self._flow_when_linked()
+
+    def _flow_when_linked(self) -> None:
+        """Go on once the new connections stand, or cannot be opened."""
+        if any(not link.failures for link in self._reactor.unopened_links()):
+            self._after_ns(1_000_000, self._flow_when_linked)
+            return
+        self._flow()
+
+    def _flow(self) -> None:
+        """Let operations begin, if the race is on."""
+        if self._started and not (self._stopping or self._paused):
+            self._reactor.begin_all()
 
     # ---------------------------------------------------------------- trouble
 

@@ -123,6 +123,4 @@ class Batches:
         cars = [first + stride * int(draw() * count) for _ in range(self.rows)]
         cars.sort()
         self._reading = (reading + len(cars)) % READINGS
-        return [
-            (car_id, (reading + row) % READINGS, version()) for row, car_id in enumerate(cars)
-        ]
+        return [(car_id, (reading + row) % READINGS, version()) for row, car_id in enumerate(cars)]

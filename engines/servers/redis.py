@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from engines.endpoint import RedisEndpoint
-from engines.key import key
+from engines.key import KEY_PREFIX, key
 from engines.topology import SLOTS, SlotRange
 from engines.wire.resp import key_slot
 from engines.workload import Cars, Readings, payload
@@ -95,11 +95,10 @@ def topology(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
 
 def _slot_ranges(reply: Any, asked: str) -> list[SlotRange]:
     ranges = []
-    for (first, last), shard in reply.items():
-        host, port = shard["primary"][:2]
+    for first, last, primary, *_ in reply:
         # A node that does not know its own address leaves the host empty: it is where the answer came from.
-        host = _text(host) or asked.rpartition(":")[0]
-        ranges.append(SlotRange(int(first), int(last), f"{host}:{port}"))
+        host = _text(primary[0]) or asked.rpartition(":")[0]
+        ranges.append(SlotRange(int(first), int(last), f"{host}:{int(primary[1])}"))
     return sorted(ranges, key=lambda part: part.first)
 
 
@@ -129,6 +128,29 @@ def seed(endpoint: RedisEndpoint, cars: Cars, readings: Readings, version: int) 
             for name, value in pairs:
                 pipeline.set(name, value)
             pipeline.execute()
+
+
+def forget(endpoint: RedisEndpoint) -> int:
+    """Remove telemon's own keys, and no others; how many there were. Raises redis.RedisError or OSError."""
+    removed = 0
+    for address in nodes(endpoint):
+        with client(address, endpoint) as node:
+            names: list[bytes] = []
+            for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
+                names.append(name)
+                if len(names) == 1000:
+                    removed += _unlink(node, names)
+                    names = []
+            removed += _unlink(node, names)
+    return removed
+
+
+def _unlink(node: Redis, names: list[bytes]) -> int:
+    """One UNLINK a key, pipelined: on a cluster's node one command must not span slots."""
+    with node.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.unlink(name)
+        return sum(pipeline.execute())
 
 
 def facts(endpoint: RedisEndpoint) -> RedisFacts:

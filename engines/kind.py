@@ -1,0 +1,192 @@
+"""The kinds of values that settings have: what each takes from a file and from text, and how it says so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Protocol
+
+SHOWN_LENGTH = 60
+"""A rejected value is quoted up to this many characters."""
+
+
+class RejectedError(ValueError):
+    """A kind does not take this value. What it takes instead is its `allowed`."""
+
+
+class Kind(Protocol):
+    """Reads the values of a setting. Both ways raise `RejectedError`."""
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value in the help of a flag."""
+
+    @property
+    def allowed(self) -> str:
+        """The values that it takes, in words that fit after "must be"."""
+
+    def read(self, value: object) -> object:
+        """The setting's value from what a TOML file holds."""
+
+    def parse(self, text: str) -> object:
+        """The setting's value from a flag or an environment variable."""
+
+
+def shown(value: object) -> str:
+    """`value` as an error quotes it: one line, no control characters, never long."""
+    try:
+        # A TOML file may hold integers that Python refuses to print in decimal, and nest as deep as it can parse.
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"({type(value).__name__} too large to show)"
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+    metavar = "N"
+
+    @property
+    def allowed(self) -> str:
+        return f"a whole number from {self.low} to {self.high}"
+
+    def read(self, value: object) -> int:
+        # True is an int in Python; in a file it is a mistake.
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise RejectedError
+        if not self.low <= value <= self.high:
+            raise RejectedError
+        return value
+
+    def parse(self, text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", text.strip(), re.ASCII):
+            raise RejectedError
+        return self.read(int(text))
+
+
+UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*(ms|s|m|h)?", re.ASCII)
+
+
+def in_words(seconds: float) -> str:
+    """A duration in the largest unit that leaves a whole number: 0.001 is "1ms", 7200.0 is "2h"."""
+    ms = round(seconds * 1000)
+    for unit, unit_ms in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if ms and ms % unit_ms == 0:
+            return f"{ms // unit_ms}{unit}"
+    return f"{ms}ms" if ms else "0s"
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A duration in seconds, from `low_s` to `high_s`, both included, rounded to whole milliseconds."""
+
+    low_s: float
+    high_s: float
+
+    metavar = "TIME"
+
+    @property
+    def allowed(self) -> str:
+        return (
+            f'a duration like "500ms", "30s", "2m" or 1.5 (seconds), '
+            f"from {in_words(self.low_s)} to {in_words(self.high_s)}"
+        )
+
+    def read(self, value: object) -> float:
+        if isinstance(value, str):
+            return self.parse(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise RejectedError
+        return self._bounded(value)
+
+    def parse(self, text: str) -> float:
+        match = DURATION.fullmatch(text.strip())
+        if match is None:
+            raise RejectedError
+        return self._bounded(float(match[1]) * UNITS_S[match[2] or "s"])
+
+    def _bounded(self, seconds: float) -> float:
+        # Bounds first: an int from a file can be too large for a float. Not-a-number fails every comparison.
+        if not 0 <= seconds <= self.high_s or not isfinite(seconds):
+            raise RejectedError
+        rounded = round(seconds * 1000) / 1000
+        if rounded < self.low_s:
+            raise RejectedError
+        return rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    options: tuple[str, ...]
+
+    @property
+    def metavar(self) -> str:
+        return "|".join(self.options)
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(f'"{option}"' for option in self.options)
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str) or value not in self.options:
+            raise RejectedError
+        return value
+
+    def parse(self, text: str) -> str:
+        return self.read(text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """One or more of a few words, each once; kept in the order of `options`, whatever order they come in."""
+
+    options: tuple[str, ...]
+
+    @property
+    def metavar(self) -> str:
+        return ",".join(self.options)
+
+    @property
+    def allowed(self) -> str:
+        return f"one or more of {', '.join(self.options)}, each at most once"
+
+    def read(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value:
+            raise RejectedError
+        if any(not isinstance(word, str) or word not in self.options for word in value):
+            raise RejectedError
+        if len(set(value)) < len(value):
+            raise RejectedError
+        return tuple(option for option in self.options if option in value)
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        return self.read([word.strip() for word in text.split(",")])
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A path; it need not exist yet. `~` stands for the home directory."""
+
+    metavar = "DIR"
+    allowed = "the path of a directory"
+
+    def read(self, value: object) -> Path:
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise RejectedError
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as error:  # "~name" of a user who is not known here
+            raise RejectedError from error
+
+    def parse(self, text: str) -> Path:
+        return self.read(text)
