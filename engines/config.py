@@ -7,6 +7,7 @@ A flag goes before the environment, that before the file, that before the defaul
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.frame import LANES
-from engines.kind import RejectedError, shown
-from engines.setting import BY_KEY, CONFIG_ENV, DEBUG_ENV, SETTINGS, Setting
+from engines.kind import RejectedError, one_line, shown
+from engines.setting import BY_KEY, CONFIG_ENV, DEBUG_ENV, ENV_PREFIX, SETTINGS, Setting
 
 HEADLESS_DURATION_S = 30.0
 """How long a race without a screen lasts when nobody says."""
@@ -83,7 +84,7 @@ class Race:
 
     def value(self, setting: Setting) -> object:
         """The value of one setting."""
-        holder = self.sandbox if setting.key.startswith("sandbox.") else self
+        holder = self.sandbox if setting.in_sandbox else self
         value: object = getattr(holder, setting.field)
         return value
 
@@ -99,18 +100,16 @@ class Race:
 
     def to_json(self) -> dict[str, object]:
         """The settings as a result holds them: names with units, paths as text."""
-        result: dict[str, object] = {}
+        own: dict[str, object] = {}
+        sandbox: dict[str, object] = {}
         for setting in SETTINGS:
-            table, _, _ = setting.key.rpartition(".")
             value = self.value(setting)
             if isinstance(value, tuple):
                 value = list(value)
             elif isinstance(value, Path):
                 value = str(value)
-            place = result.setdefault(table, {}) if table else result
-            assert isinstance(place, dict)
-            place[setting.field] = value
-        return result
+            (sandbox if setting.in_sandbox else own)[setting.field] = value
+        return {**own, "sandbox": sandbox}
 
     def _given(self, key: str) -> str:
         source = dict(self.sources).get(key, "default")
@@ -127,7 +126,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None 
     sources: dict[str, str] = {}
     path = _find(file, environ)
     if path is not None:
-        name = str(path) if str(path).isprintable() else shown(str(path))
+        name = one_line(str(path))
         for key, value in _flat(_toml(path, name), name):
             setting = BY_KEY[key]
             try:
@@ -158,19 +157,24 @@ def _race(values: Mapping[str, object], sources: Mapping[str, str]) -> Race:
     own: dict[str, Any] = {}
     sandbox: dict[str, Any] = {}
     for key, value in values.items():
-        (sandbox if key.startswith("sandbox.") else own)[BY_KEY[key].field] = value
+        setting = BY_KEY[key]
+        (sandbox if setting.in_sandbox else own)[setting.field] = value
     return Race(**own, sandbox=Sandbox(**sandbox), sources=tuple(sources.items()))
 
 
 def _find(file: str | None, environ: Mapping[str, str]) -> Path | None:
     named = file if file is not None else environ.get(CONFIG_ENV) or None
     if named is not None:
-        if not named or "\0" in named:
-            raise ConfigError(f"--config {shown(named)}: must be the path of a file")
+        if not named.strip() or "\0" in named:
+            source = "--config" if file is not None else CONFIG_ENV
+            raise ConfigError(f"{source} {shown(named)}: must be the path of a file")
         return Path(named)
     try:
-        home = environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
-        usual = Path(home) / "telemon" / "config.toml"
+        # A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
+        home = Path(environ.get("XDG_CONFIG_HOME", ""))
+        if not home.is_absolute():
+            home = Path("~/.config").expanduser()
+        usual = home / "telemon" / "config.toml"
         return usual if usual.exists() else None
     except (OSError, RuntimeError, ValueError):  # no home, no way into it, no path at all
         return None
@@ -193,42 +197,48 @@ def _toml(path: Path, name: str) -> dict[str, object]:
     except (
         ValueError
     ) as error:  # TOMLDecodeError, and what Python says of numbers and dates too large
-        raise ConfigError(f"{name}: not TOML: {_one_line(str(error))}") from error
+        raise ConfigError(f"{name}: not TOML: {one_line(str(error))}") from error
 
 
 def _flat(tables: Mapping[str, object], name: str) -> Iterator[tuple[str, object]]:
     """(key, value) of every setting in the file."""
-    groups = {setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key}
     for key, value in tables.items():
-        if key not in groups:
-            yield _known(key, name), value
-        elif isinstance(value, dict):
-            for below, inner in value.items():
-                yield _known(f"{key}.{below}", name), inner
+        # Quoted, a key may hold dots of its own: "sandbox.port" = 1 is not [sandbox] port = 1.
+        if key in BY_KEY and not BY_KEY[key].in_sandbox:
+            yield key, value
+        elif key in BY_KEY:
+            raise ConfigError(f'{name}: "{key}": unknown key; write {key}, without the quotes')
+        elif key != "sandbox":
+            raise _unknown(key, name)
+        elif not isinstance(value, dict):
+            raise ConfigError(f"{name}: sandbox = {shown(value)}: must be a table, [sandbox]")
         else:
-            raise ConfigError(f"{name}: {key} = {shown(value)}: must be a table, [{key}]")
+            for below, inner in value.items():
+                if f"sandbox.{below}" not in BY_KEY:
+                    raise _unknown(f"sandbox.{below}", name)
+                yield f"sandbox.{below}", inner
 
 
-def _known(key: str, name: str) -> str:
-    # A key may hold dots of its own when it is quoted: "sandbox.port" = 1 is not [sandbox] port = 1.
-    if key in BY_KEY:
-        return key
+def _unknown(key: str, name: str) -> ConfigError:
     near = get_close_matches(key[:100], BY_KEY, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(BY_KEY)}"
-    plain = key if key.isprintable() and key and len(key) <= 60 else shown(key)
-    raise ConfigError(f"{name}: {plain}: unknown key; {hint}")
+    plain = key if re.fullmatch(r"(sandbox\.)?[\w-]{1,60}", key, re.ASCII) else shown(key)
+    return ConfigError(f"{name}: {plain}: unknown key; {hint}")
 
 
 def _check_names(environ: Mapping[str, str]) -> None:
     """Raise for a variable that is almost one of telemon's: its value would be ignored in silence."""
-    known = [CONFIG_ENV, DEBUG_ENV, *(setting.env for setting in SETTINGS)]
+    names = (CONFIG_ENV, DEBUG_ENV, *(setting.env for setting in SETTINGS))
+    known = [name.removeprefix(ENV_PREFIX) for name in names]
     for name in environ:
-        if name.startswith("TELEMON_") and name not in known and len(name) < 100:
-            near = get_close_matches(name, known, n=1, cutoff=0.9)
-            if near:
-                raise ConfigError(
-                    f"{_one_line(name)} (environment): unknown variable; did you mean {near[0]}?"
-                )
+        own = name.removeprefix(ENV_PREFIX)
+        if name == own or own in known or len(own) > 100:
+            continue
+        near = get_close_matches(own, known, n=1, cutoff=0.8)
+        if near:
+            raise ConfigError(
+                f"{one_line(name)} (environment): unknown; did you mean {ENV_PREFIX}{near[0]}?"
+            )
 
 
 def _place(setting: Setting, source: str, value: str) -> str:
@@ -242,7 +252,3 @@ def _place(setting: Setting, source: str, value: str) -> str:
 
 def _rejected(setting: Setting, source: str, value: str) -> ConfigError:
     return ConfigError(f"{_place(setting, source, value)}: must be {setting.kind.allowed}")
-
-
-def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -44,6 +44,11 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
 
 
+def one_line(text: str) -> str:
+    """`text` with what would break a line or steer a terminal written as escapes."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A whole number from `low` to `high`, both included."""

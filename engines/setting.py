@@ -33,6 +33,11 @@ class Setting:
     def env(self) -> str:
         return ENV_PREFIX + self.key.replace(".", "_").upper()
 
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether it stands in the table `[sandbox]`."""
+        return self.key.startswith("sandbox.")
+
 
 ENV_PREFIX = "TELEMON_"
 
