@@ -1,0 +1,1 @@
+"""telemon beside its peers, alternating on the same private servers."""

@@ -1,0 +1,42 @@
+"""What one side of a pair reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Throughput in operations (or rows) per second and the median latency in us; 0.0 where a side states none."""
+
+    per_s: float
+    p50_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Alternating measurements of telemon and a peer, under the same conditions."""
+
+    name: str
+    peer: str
+    connections: int
+    ours: Sequence[Measured]
+    theirs: Sequence[Measured]
+
+    @property
+    def throughput_ratio(self) -> float:
+        """The median of the pairs' ratios ours / theirs: a slow spell of the machine is in both halves of a pair."""
+        return median(
+            our.per_s / their.per_s for our, their in zip(self.ours, self.theirs, strict=True)
+        )
+
+    @property
+    def p50_ratio(self) -> float:
+        """The median of the pairs' ratios of median latencies; 0.0 where the peer states none."""
+        if not all(their.p50_us for their in self.theirs):
+            return 0.0
+        return median(
+            our.p50_us / their.p50_us for our, their in zip(self.ours, self.theirs, strict=True)
+        )

@@ -1,0 +1,126 @@
+"""Runs a race on given servers and adds up what its frames say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from engines import config
+from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.frame import Cache, Frame, LaneState, Work
+from engines.key import KEY_PREFIX
+from engines.race import Race
+from engines.sandbox.sandbox import Sandbox
+from engines.servers.redis import client, nodes
+
+SHORT = config.Race(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0, seed=11)
+"""Long enough for thousands of operations in each lane."""
+
+
+@dataclass(frozen=True)
+class LaneSum:
+    """All that a lane said it did, warm-up included, and how far its servers' own counters moved."""
+
+    write: Work
+    read: Work
+    cache: Cache
+    redirects: int
+    reconnects: int
+    server: Mapping[str, int]
+    versions: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Ran:
+    frames: list[Frame]
+    lanes: Mapping[str, LaneSum]
+
+    def states(self, lane: str) -> list[LaneState]:
+        return [part.state for frame in self.frames for part in frame.lanes if part.lane == lane]
+
+
+def run_race(
+    sandbox: Sandbox,
+    settings: config.Race = SHORT,
+    *,
+    interval_s: float = 0.25,
+    on_frame: Callable[[Race, Frame], None] = lambda *_: None,
+) -> Ran:
+    """Race to the end, calling `on_frame` at every frame."""
+    frames = []
+    with Race(settings, interval_s=interval_s, sandbox=sandbox, ledger=True) as race:
+        for frame in race.frames():
+            frames.append(frame)
+            on_frame(race, frame)
+        lanes = {lane: _sum(race, frames, lane) for lane in settings.lanes}
+    return Ran(frames, lanes)
+
+
+def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:
+    parts = [part for frame in frames for part in frame.lanes if part.lane == lane]
+    measured = [part for part in parts if part.state is not LaneState.WARMING]
+    warm = race.warm[lane]
+    return LaneSum(
+        write=Work.merged([*(part.write for part in measured), warm["write"].work], 1.0),
+        read=Work.merged([*(part.read for part in measured), warm["read"].work], 1.0),
+        cache=Cache.merged([*(part.cache for part in measured), warm["read"].cache]),
+        redirects=sum(part.redirects for part in parts),
+        reconnects=sum(part.reconnects for part in parts),
+        server=dict(parts[-1].server),
+        versions=race.versions.get(lane, {}),
+    )
+
+
+def mysql(endpoint: MySQLEndpoint | None, *, autocommit: bool = True) -> Connection[Cursor]:
+    """A connection to look with."""
+    assert endpoint is not None
+    return pymysql.connect(
+        host=endpoint.host,
+        port=endpoint.port,
+        user=endpoint.user,
+        password=endpoint.password,
+        database=endpoint.database,
+        autocommit=autocommit,
+        ssl_disabled=True,
+    )
+
+
+def table(endpoint: MySQLEndpoint | None) -> dict[int, tuple[int, int, int, int, int]]:
+    """Every row by car: rpm, water_temp, oil_temp, oil_pressure, version."""
+    with mysql(endpoint) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM cars")
+        return {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
+
+
+def keys(endpoint: RedisEndpoint | None) -> dict[int, bytes]:
+    """telemon's payloads by car, over all nodes."""
+    assert endpoint is not None
+    found: dict[int, bytes] = {}
+    for address in nodes(endpoint):
+        with client(address, endpoint) as node:
+            for name in node.scan_iter(match=KEY_PREFIX + b"*", count=5000):
+                value = node.get(name)
+                if value is not None:
+                    found[int(name.removeprefix(KEY_PREFIX))] = value
+    return found
+
+
+def forget(sandbox: Sandbox) -> None:
+    """A cold start: no rows, no keys."""
+    for endpoints in sandbox.endpoints.values():
+        if endpoints.mysql is not None:
+            with mysql(endpoints.mysql) as connection, connection.cursor() as cursor:
+                cursor.execute("DROP TABLE IF EXISTS cars")
+        if endpoints.redis is not None:
+            for address in nodes(endpoints.redis):
+                with client(address, endpoints.redis) as node:
+                    node.flushall()
+
+
+def with_settings(**changes: object) -> config.Race:
+    """`SHORT` with changes."""
+    return replace(SHORT, **changes)  # type: ignore[arg-type]

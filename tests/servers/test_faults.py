@@ -1,0 +1,338 @@
+"""When things break, a lane says so, counts it, and comes back; the other lanes go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from engines.frame import Frame, LaneFrame, LaneState
+from engines.race import Race
+from engines.sandbox.sandbox import Sandbox
+from engines.servers.redis import client
+from engines.workload import FLEET, HOT
+
+from .racing import Ran, forget, mysql, run_race, with_settings
+
+FAULTY = with_settings(duration_s=4.5)
+
+
+def lane_of(frame: Frame, name: str) -> LaneFrame:
+    return next(lane for lane in frame.lanes if lane.lane == name)
+
+
+class At:
+    """Does each thing once, at the first frame that ends at or after its time."""
+
+    def __init__(self, *things: tuple[float, Callable[[Race], None]]) -> None:
+        self._things = list(things)
+
+    def __call__(self, race: Race, frame: Frame) -> None:
+        while self._things and frame.elapsed_s >= self._things[0][0]:
+            self._things.pop(0)[1](race)
+
+
+def seconds(ran: Ran, name: str, wanted: Callable[[LaneFrame], bool]) -> list[float]:
+    """When the frames ended in which the lane was as wanted."""
+    return [frame.elapsed_s for frame in ran.frames if wanted(lane_of(frame, name))]
+
+
+@pytest.mark.parametrize(
+    ("server", "lane", "lost"),
+    [
+        ("mysql", "mysql", "mysql_2013_lost_connection"),
+        ("cache", "cached", "redis_lost_connection"),
+        ("durable-2", "durable", "redis_lost_connection"),
+    ],
+)
+def test_a_killed_server_s_lane_reconnects_and_races_again(
+    sandbox: Sandbox, server: str, lane: str, lost: str
+) -> None:
+    forget(sandbox)
+    back_s: list[float] = []
+
+    def restart(_: Race) -> None:
+        sandbox.start_server(server)
+        back_s.append(time.monotonic())
+
+    ran = run_race(
+        sandbox,
+        FAULTY,
+        on_frame=At((0.5, lambda _: sandbox.kill(server)), (1.5, restart)),
+    )
+    total = ran.lanes[lane]
+    killed_s = next(f.elapsed_s for f in ran.frames if f.elapsed_s >= 0.5)
+
+    down = seconds(ran, lane, lambda part: part.state is LaneState.RECONNECTING)
+    assert down
+    assert down[0] <= killed_s + 1.0
+    errors = {**total.write.errors}
+    for kind, count in total.read.errors.items():
+        errors[kind] = errors.get(kind, 0) + count
+    assert errors[lost] > 0
+    assert any(kind.endswith("cannot_connect") for kind in errors)
+    assert total.write.failures.count + total.read.failures.count > 0
+    assert total.reconnects > 0
+
+    # The other lanes had no error, and read in every interval of the outage.
+    for other in set(ran.lanes) - {lane}:
+        assert ran.lanes[other].read.errors == ran.lanes[other].write.errors == {}
+        outage = [lane_of(f, other) for f in ran.frames if 0.5 < f.elapsed_s <= 1.5]
+        assert outage
+        assert all(part.read.operations > 0 for part in outage)
+
+    # A node of the cluster, once it accepts connections, is not writable for another two seconds of its own.
+    own_delay_s = 2.0 if lane == "durable" else 0.0
+    again = seconds(
+        ran,
+        lane,
+        lambda part: (
+            part.state is LaneState.RACING
+            and not part.read.errors
+            and not part.write.errors
+            and part.read.operations > 0
+            and part.write.operations > 0
+        ),
+    )
+    restarted_s = 1.5 + 0.35
+    assert any(restarted_s < at <= restarted_s + own_delay_s + 2.0 for at in again)
+    assert ran.states(lane)[-1] is LaneState.DONE
+    events = [event.text for frame in ran.frames for event in frame.events if event.lane == lane]
+    assert any(text.startswith("reconnecting") for text in events)
+
+
+def test_a_connection_killed_while_idle_is_2006(sandbox: Sandbox) -> None:
+    """The MySQL connections of `cached` readers idle while every read is a hit."""
+    forget(sandbox)
+    endpoint = sandbox.endpoints["cached"].mysql
+
+    def kill_idle(_: Race) -> None:
+        with mysql(endpoint) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID()"
+            )
+            for (identity,) in cursor.fetchall():
+                cursor.execute(f"KILL {identity}")
+
+    settings = with_settings(lanes=("cached",), writers=0, duration_s=1.5)
+    ran = run_race(sandbox, settings, on_frame=At((0.8, kill_idle)))
+    total = ran.lanes["cached"]
+    assert total.read.errors["mysql_2006_gone_away"] > 0
+    assert total.reconnects >= total.read.errors["mysql_2006_gone_away"]
+
+
+def test_a_lock_held_too_long_is_1205(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    endpoint = sandbox.endpoints["mysql"].mysql
+    with mysql(endpoint) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@innodb_lock_wait_timeout")
+        assert cursor.fetchone() == (50,)
+    holder = mysql(endpoint, autocommit=False)
+    admin = sandbox_admin(sandbox, "mysql")
+
+    def hold(_: Race) -> None:
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT car_id FROM cars WHERE car_id <= %s FOR UPDATE", (HOT.last,))
+            cursor.fetchall()
+
+    try:
+        with admin.cursor() as cursor:
+            cursor.execute("SET GLOBAL innodb_lock_wait_timeout = 1")
+        settings = with_settings(lanes=("mysql",), duration_s=2.5)
+        ran = run_race(
+            sandbox,
+            settings,
+            on_frame=At((0.4, hold), (1.8, lambda _: holder.rollback())),
+        )
+    finally:
+        with admin.cursor() as cursor:
+            cursor.execute("SET GLOBAL innodb_lock_wait_timeout = 50")
+        admin.close()
+        holder.close()
+    assert ran.lanes["mysql"].write.errors.keys() == {"mysql_1205_lock_wait_timeout"}
+    assert ran.lanes["mysql"].read.errors == {}
+
+
+def test_a_deadlock_is_1213(sandbox: Sandbox) -> None:
+    """A heavier transaction takes rows in the opposite order: the server rolls a batch of the race back."""
+    forget(sandbox)
+    rival = mysql(sandbox.endpoints["mysql"].mysql, autocommit=False)
+    middle = (HOT.first + HOT.last) // 2
+
+    def from_above(_: Race) -> None:
+        with rival.cursor() as cursor:
+            cursor.execute(
+                "UPDATE cars SET rpm = rpm + 1 WHERE car_id BETWEEN %s AND %s", (middle, HOT.last)
+            )
+
+    def from_below(_: Race) -> None:
+        with rival.cursor() as cursor:
+            cursor.execute(
+                "UPDATE cars SET rpm = rpm + 1 WHERE car_id BETWEEN %s AND %s", (HOT.first, middle)
+            )
+        rival.rollback()
+
+    try:
+        settings = with_settings(lanes=("mysql",), batch=400, duration_s=2.0)
+        ran = run_race(sandbox, settings, on_frame=At((0.4, from_above), (0.9, from_below)))
+    finally:
+        rival.close()
+    assert ran.lanes["mysql"].write.errors.keys() == {"mysql_1213_deadlock"}
+    assert ran.lanes["mysql"].write.operations > 0
+
+
+def test_an_engine_that_dies_is_named_and_counted_and_the_others_go_on(sandbox: Sandbox) -> None:
+    forget(sandbox)
+
+    def kill_engine(race: Race) -> None:
+        os.kill(race.engine_pids()["durable/read"], signal.SIGKILL)
+
+    ran = run_race(sandbox, with_settings(duration_s=1.5), on_frame=At((0.5, kill_engine)))
+    assert ran.lanes["durable"].read.errors == {"engine_died": 1}
+    assert ran.states("durable")[-1] is LaneState.DOWN
+    assert ran.states("mysql")[-1] is LaneState.DONE
+    events = [
+        event.text for frame in ran.frames for event in frame.events if event.lane == "durable"
+    ]
+    assert "engine durable/read died (signal 9)" in events
+    late = [lane_of(frame, "durable") for frame in ran.frames if frame.elapsed_s > 1.0]
+    assert all(part.read.operations == 0 for part in late)
+    assert all(part.write.operations > 0 for part in late[:-1])
+
+
+def test_moved_slots_are_followed_and_counted(sandbox: Sandbox) -> None:
+    """Slots that hold hot cars move to another node while racing: redirects, no error, no lost write."""
+    forget(sandbox)
+    endpoint = sandbox.endpoints["durable"].redis
+    assert endpoint is not None
+    mover = SlotMover(sandbox)
+    slots = mover.slots_of_hot_cars(40)
+    ran = run_race(
+        sandbox,
+        with_settings(lanes=("durable",), duration_s=2.0),
+        on_frame=At((0.4, lambda _: mover.move(slots)), (1.2, lambda _: mover.move_back())),
+    )
+    total = ran.lanes["durable"]
+    assert total.redirects > 0
+    assert total.write.errors == total.read.errors == {}
+    from engines.workload import version_of
+
+    from .racing import keys
+
+    for car_id, value in keys(endpoint).items():
+        assert version_of(value) == total.versions.get(car_id, 1)
+
+
+def test_a_slot_that_nobody_serves_is_clusterdown(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    mover = SlotMover(sandbox)
+    slots = mover.slots_of_hot_cars(20)
+    ran = run_race(
+        sandbox,
+        with_settings(lanes=("durable",), duration_s=1.8),
+        on_frame=At((0.4, lambda _: mover.uncover(slots)), (1.0, lambda _: mover.cover(slots))),
+    )
+    total = ran.lanes["durable"]
+    assert total.read.errors.keys() == {"redis_clusterdown"}
+    assert total.write.errors.keys() <= {"redis_clusterdown"}
+    last = lane_of(ran.frames[-2], "durable")
+    assert last.read.errors == {}
+    assert last.read.operations > 0
+
+
+def test_a_node_that_is_still_loading_is_loading(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    slow = sandbox.directory / "durable-2" / "redis.conf"
+    before = slow.read_text()
+    try:
+        slow.write_text(
+            before + "\nkey-load-delay 1000\nloading-process-events-interval-bytes 1024\n"
+        )
+
+        def restart(_: Race) -> None:
+            sandbox.kill("durable-2")
+            sandbox.start_server("durable-2")
+
+        ran = run_race(
+            sandbox,
+            with_settings(lanes=("durable",), duration_s=4.0),
+            on_frame=At((0.5, restart)),
+        )
+    finally:
+        slow.write_text(before)
+    errors = {**ran.lanes["durable"].read.errors, **ran.lanes["durable"].write.errors}
+    assert errors["redis_loading"] > 0
+    assert FLEET.first == HOT.first
+
+
+def sandbox_admin(sandbox: Sandbox, server: str):  # type: ignore[no-untyped-def]
+    """root's connection to a sandbox's MariaDB, over its socket."""
+    import pymysql
+
+    return pymysql.connect(
+        unix_socket=str(sandbox.admin_mysql(server)),
+        user="root",
+        ssl_disabled=True,
+        autocommit=True,
+    )
+
+
+class SlotMover:
+    """Moves slots of the sandbox's cluster from node to node, as redis-cli --cluster reshard does."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        from engines.servers.redis import topology
+
+        endpoint = sandbox.endpoints["durable"].redis
+        assert endpoint is not None
+        self._endpoint = endpoint
+        self._ranges = topology(endpoint)
+        self._addresses = sorted({part.address for part in self._ranges})
+        self._nodes = {address: client(address, endpoint) for address in self._addresses}
+        self._ids = {
+            address: node.execute_command("CLUSTER MYID").decode()
+            for address, node in self._nodes.items()
+        }
+        self._moved: list[tuple[int, str, str]] = []
+
+    def _owner(self, slot: int) -> str:
+        return next(part.address for part in self._ranges if part.first <= slot <= part.last)
+
+    def slots_of_hot_cars(self, count: int) -> list[int]:
+        """The slots of the first hot cars on the first node."""
+        from engines.key import key
+        from engines.wire.resp import key_slot
+
+        slots = {key_slot(key(car_id)) for car_id in range(HOT.first, HOT.last + 1)}
+        return sorted(slot for slot in slots if self._owner(slot) == self._addresses[0])[:count]
+
+    def move(self, slots: list[int]) -> None:
+        for slot in slots:
+            self._move(slot, self._owner(slot), self._addresses[1])
+            self._moved.append((slot, self._addresses[1], self._owner(slot)))
+
+    def move_back(self) -> None:
+        while self._moved:
+            self._move(*self._moved.pop())
+
+    def _move(self, slot: int, source: str, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        source_node, target_node = self._nodes[source], self._nodes[target]
+        target_node.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self._ids[source])
+        source_node.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", self._ids[target])
+        while names := source_node.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+            source_node.execute_command(
+                "MIGRATE", host, port, "", 0, 2000, "AUTH", self._endpoint.password, "KEYS", *names
+            )
+        for node in (target_node, source_node, *self._nodes.values()):
+            node.execute_command("CLUSTER SETSLOT", slot, "NODE", self._ids[target])
+
+    def uncover(self, slots: list[int]) -> None:
+        for node in self._nodes.values():
+            node.execute_command("CLUSTER DELSLOTS", *slots)
+
+    def cover(self, slots: list[int]) -> None:
+        self._nodes[self._addresses[0]].execute_command("CLUSTER ADDSLOTS", *slots)
