@@ -1,0 +1,141 @@
+"""A process of the sandbox: it dies with the keeper, and what it wrote is there to be read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from engines.sandbox.errors import NEXT_STEP, SandboxError
+
+Answer = TypeVar("Answer")
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
+
+START_WAIT_S = 30.0
+
+ASK_EVERY_S = 0.01
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Child:
+    """A process started at once, leader of a session of its own so that its forks can be ended with it.
+
+    Neither a Ctrl-C in the terminal nor the user's environment (MYSQL_HOME, passwords) reaches it.
+    """
+
+    def __init__(self, title: str, command: Sequence[str], directory: Path, log: Path) -> None:
+        self.title = title
+        self._log = log
+        with log.open("ab") as output:
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=directory,
+                    env=_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    # Safe here: the keeper has one thread.
+                    preexec_fn=_dying_with(os.getpid()),
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                raise SandboxError(f"{title} could not be started: {error}; {NEXT_STEP}") from None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and to what it has forked."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """End the process, for certain and at once: all that it knows is thrown away anyway."""
+        self.signal(signal.SIGKILL)
+
+    def wait(self, within_s: float) -> None:
+        """Block until the process has ended, or `within_s` have passed."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(within_s)
+
+    async def ended(self) -> int:
+        """Wait for the process to end by itself; its exit status, negative for a signal."""
+        while (status := self._process.poll()) is None:
+            await asyncio.sleep(ASK_EVERY_S)
+        return status
+
+    async def answers(self, ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
+        """Ask until there is an answer. Raises SandboxError if the process ends first or takes too long."""
+        until = time.monotonic() + START_WAIT_S
+        while self.alive:
+            answer = await ask()
+            if answer is not None:
+                return answer
+            if time.monotonic() > until:
+                raise SandboxError(
+                    f"{self.title} was not ready after {START_WAIT_S:.0f} s: {self.words()}; {NEXT_STEP}"
+                )
+            await asyncio.sleep(ASK_EVERY_S)
+        raise SandboxError(f"{self.title} did not start: {self.epitaph()}; {NEXT_STEP}")
+
+    def epitaph(self) -> str:
+        """How the process ended, and its last words, in one line."""
+        status = self._process.poll()
+        if status is None:
+            return self.words()
+        how = f"exit status {status}" if status >= 0 else f"signal {-status}"
+        return f"{how}: {self.words()}"
+
+    def words(self) -> str:
+        """The last thing worth reading in what the process wrote, in one line of at most 300 characters."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - 16_384))
+                lines = log.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            lines = []
+        said = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in lines]
+        said = [line for line in said if line]
+        # MariaDB says more after the error; Redis marks what matters with a #.
+        telling = [
+            line for line in said if re.search(r"\berror\b|^\d+:\S+ .* # ", line, re.IGNORECASE)
+        ]
+        return (telling or said or ["it wrote nothing"])[-1][-300:]
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join(part for part in (os.environ.get("PATH"), SYSTEM_PATH) if part)
+    kept = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}
+    return {"PATH": path, "LC_ALL": "C", **kept}
+
+
+def _dying_with(keeper: int) -> Callable[[], None] | None:
+    """For a child to call before it becomes the program: the kernel kills it when the keeper is killed."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def ask_the_kernel() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != keeper:
+            os._exit(1)
+
+    return ask_the_kernel

@@ -1,0 +1,163 @@
+"""A private MariaDB: how its data directory is made, its options, and who may sign in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+from engines.sandbox.binaries import MySQLBinary
+from engines.sandbox.launch import Launch
+from engines.sandbox.place import PROGRAMS, Place, write
+from engines.sandbox.ports import HOST, LANE_OF
+
+DATABASE = "telemon"
+
+USER = "telemon"
+
+GREETING_WAIT_S = 1.0
+
+
+def launch(binary: MySQLBinary, place: Place, name: str, port: int, password: str) -> Launch:
+    """The MySQL server `name`; writes its files but its data directory."""
+    lane = LANE_OF[name]
+    directory = place.root / name
+    socket = place.sockets / f"{name}.sock"
+    accounts = place.root / f"{name}.sql"
+    write(accounts, _accounts(binary, password))
+    temporary = place.root / f"{name}.tmp"
+    temporary.mkdir()
+    program = place.root / PROGRAMS / binary.server.name
+    if not program.is_symlink():
+        program.symlink_to(binary.server)
+    return Launch(
+        name=name,
+        lane=lane,
+        title=f"{'MariaDB' if binary.installer else 'MySQL'} for lane {lane}",
+        program=program,
+        # Not a word of these is secret: anybody can read them in the process list.
+        arguments=(
+            "--no-defaults",
+            *_as_root(),
+            *_home(binary),
+            f"--datadir={directory}",
+            f"--tmpdir={temporary}",
+            f"--socket={socket}",
+            f"--pid-file={place.root / name}.pid",
+            f"--init-file={accounts}",
+            f"--bind-address={HOST}",
+            f"--port={port}",
+            "--max-connections=1000",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            # MariaDB from 11.4 on makes a certificate by itself, and clients then encrypt even this loopback.
+            "--loose-skip-ssl",
+            # A commit is on disk before it is acknowledged, as in lane `durable`.
+            "--innodb-flush-log-at-trx-commit=1",
+            "--innodb-buffer-pool-size=256M",
+            # With less, a race measures checkpoints.
+            *_redo_log(binary),
+        ),
+        directory=directory,
+        log=place.root / f"{name}.log",
+        port=port,
+        password=password,
+        socket=socket,
+    )
+
+
+def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
+    """The command that makes a data directory with only the system tables in it."""
+    if binary.installer is None:
+        return (
+            str(binary.server),
+            "--no-defaults",
+            *_as_root(),
+            f"--datadir={directory}",
+            "--initialize-insecure",
+        )
+    return (
+        str(binary.installer),
+        "--no-defaults",
+        *_as_root(),
+        *_home(binary),
+        f"--datadir={directory}",
+        # Root has no password, and its socket lies in a directory closed to others; see _accounts.
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        # Looking up this machine's own name may take seconds.
+        "--skip-name-resolve",
+        # Small, since it is copied; the server makes its own at its first start.
+        "--innodb-log-file-size=16M",
+    )
+
+
+def copy(installed: Path, directory: Path) -> None:
+    """A second data directory, in a tenth of the time that making one takes."""
+    shutil.copytree(installed, directory)
+
+
+async def version(launched: Launch) -> str | None:
+    """The version in the server's greeting, or None as long as it does not greet.
+
+    It greets once it takes connections, and its accounts are made before. Asked on its own socket: a stranger may
+    hold the port. The greeting is Protocol::HandshakeV10 of MySQL's client/server protocol.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(launched.socket))
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(GREETING_WAIT_S):
+            header = await reader.readexactly(4)
+            greeting = await reader.readexactly(int.from_bytes(header[:3], "little"))
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return None
+    finally:
+        writer.close()
+    if greeting[:1] != b"\x0a":
+        return None
+    told = greeting[1:].split(b"\0", 1)[0].decode("ascii", "replace")
+    # MariaDB before 11 pretends to be 5.5.5, for the sake of old replicas.
+    return told.removeprefix("5.5.5-").split("-", 1)[0]
+
+
+def _accounts(binary: MySQLBinary, password: str) -> str:
+    """The statements run at every start, one to a line as the server wants them in an init file.
+
+    The installer makes roots without a password that may come over TCP, and users without a name: these go, or any
+    user of the machine could sign in.
+    """
+    # Oracle's default would need TLS or a further package in PyMySQL.
+    method = "BY" if binary.installer else "WITH mysql_native_password BY"
+    who = f"'{USER}'@'{HOST}'"
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
+        f"CREATE USER IF NOT EXISTS {who} IDENTIFIED {method} '{password}';\n"
+        f"GRANT ALL ON {DATABASE}.* TO {who};\n"
+        f"GRANT PROCESS ON *.* TO {who};\n"
+        "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1', ''@'localhost', ''@'127.0.0.1';\n"
+    )
+
+
+def _as_root() -> tuple[str, ...]:
+    # As root the server wants to be told so; as anybody else it must not be.
+    return ("--user=root",) if os.geteuid() == 0 else ()
+
+
+def _home(binary: MySQLBinary) -> tuple[str, ...]:
+    """Only an unpacked archive must be told where it is; a package knows."""
+    prefix = binary.server.resolve().parent.parent
+    unpacked = prefix.is_relative_to("/opt") and not prefix.is_relative_to("/opt/homebrew")
+    return (f"--basedir={prefix}",) if unpacked else ()
+
+
+def _redo_log(binary: MySQLBinary) -> tuple[str, ...]:
+    if binary.installer is not None:
+        return ("--innodb-log-file-size=128M",)
+    return (
+        "--loose-innodb-redo-log-capacity=128M",
+        "--loose-mysqlx=OFF",
+        "--loose-mysql-native-password=ON",
+    )

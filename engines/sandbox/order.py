@@ -1,0 +1,46 @@
+"""What a keeper is asked to start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.sandbox.binaries import Binaries, MySQLBinary, RedisBinary
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be started, for whom: `parent` is the process whose end is the end of the sandbox."""
+
+    lanes: tuple[str, ...]
+    under: Path
+    port: int | None
+    parent: int
+    binaries: Binaries
+
+    def message(self) -> dict[str, Any]:
+        mysql, redis = self.binaries.mysql, self.binaries.redis
+        return {
+            "lanes": list(self.lanes),
+            "under": str(self.under),
+            "port": self.port,
+            "parent": self.parent,
+            "mysql": mysql and [str(mysql.server), mysql.installer and str(mysql.installer)],
+            "redis": redis and [str(redis.server), redis.run_as],
+        }
+
+    @staticmethod
+    def of(message: Mapping[str, Any]) -> Order:
+        mysql, redis = message["mysql"], message["redis"]
+        return Order(
+            tuple(message["lanes"]),
+            Path(message["under"]),
+            message["port"],
+            message["parent"],
+            Binaries(
+                mysql and MySQLBinary(Path(mysql[0]), mysql[1] and Path(mysql[1])),
+                redis and RedisBinary(Path(redis[0]), redis[1]),
+            ),
+        )

@@ -1,0 +1,83 @@
+"""Which loopback ports the servers listen on."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterable, Iterator
+
+from engines.sandbox.errors import PortInUse
+
+HOST = "127.0.0.1"
+
+LANE_OF = {
+    "mysql": "mysql",
+    "cached-mysql": "cached",
+    "cache": "cached",
+    "durable-1": "durable",
+    "durable-2": "durable",
+    "durable-3": "durable",
+}
+"""Every server of a full sandbox with its lane; its place here is its port's distance from the base."""
+
+BUS_DISTANCE = 10_000
+"""From a cluster node's port to that of its bus: Redis' own default."""
+
+LOWEST_BASE, HIGHEST_BASE = 10_000, 22_760
+"""The bases to try: with its bus every port stays below 32768, where Linux begins to choose ports by itself."""
+
+TRIES = 200
+
+
+def names(lanes: Iterable[str]) -> tuple[str, ...]:
+    """The servers that `lanes` need, in the order of their ports."""
+    wanted = frozenset(lanes)
+    return tuple(name for name, lane in LANE_OF.items() if lane in wanted)
+
+
+def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
+    """A free port for each of `servers`: counted from `base` if there is one, else from a base found by trying.
+
+    Raises PortInUse when a port counted from `base` is taken, not allowed, or beyond the last port.
+    """
+    wanted = frozenset(servers)
+    if base is not None:
+        for name, port in _numbered(wanted, base):
+            if not free(port):
+                raise PortInUse(
+                    f"sandbox.port = {base}: port {port}, needed by {name}, is in use or not allowed; "
+                    "set another base, or leave the key out and telemon finds one"
+                )
+        return _ports(wanted, base)
+    for _ in range(TRIES):
+        # At random, so that two sandboxes that start at the same moment hardly ever try the same.
+        tried = random.randint(LOWEST_BASE, HIGHEST_BASE)
+        if all(free(port) for _, port in _numbered(wanted, tried)):
+            return _ports(wanted, tried)
+    raise PortInUse(
+        f"no six free ports in a row were found from {LOWEST_BASE} to {HIGHEST_BASE}; set sandbox.port"
+    )
+
+
+def free(port: int) -> bool:
+    """Whether a server could listen on the loopback `port` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a port on which only closed connections linger is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+def _ports(wanted: frozenset[str], base: int) -> dict[str, int]:
+    return {name: base + at for at, name in enumerate(LANE_OF) if name in wanted}
+
+
+def _numbered(wanted: frozenset[str], base: int) -> Iterator[tuple[str, int]]:
+    """Each port that `wanted` need, the cluster nodes' buses included, with who needs it."""
+    for name, port in _ports(wanted, base).items():
+        yield name, port
+        if LANE_OF[name] == "durable":
+            yield f"the cluster bus of {name}", port + BUS_DISTANCE

@@ -1,0 +1,155 @@
+"""What is left of a sandbox whose keeper is gone: its processes, its directory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from engines.sandbox.place import LOCK, PREFIX, PROGRAMS, SOCKETS, SOCKETS_PREFIX
+
+YOUNG_S = 60.0
+"""A directory without a lock may be one that another process is making just now, until it is this old."""
+
+
+def reclaim(root: Path, within_s: float = 2.0) -> bool:
+    """Kill the servers of the sandbox in `root` and remove it, trying for `within_s`; whether it is gone."""
+    until = time.monotonic() + within_s
+    while True:
+        for pid in inhabitants(root):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        remove(root)
+        if not root.exists():
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+
+
+def remove(root: Path) -> None:
+    """Remove the directories of the sandbox in `root`. Something may stay while one of its servers lives."""
+    with contextlib.suppress(OSError):
+        sockets = (root / SOCKETS).readlink()
+        if sockets.name.startswith(SOCKETS_PREFIX) and _own(sockets):
+            shutil.rmtree(sockets, ignore_errors=True)
+    # The programs go last, and with them the means to know a server again.
+    with contextlib.suppress(OSError):
+        for entry in list(root.iterdir()):
+            if _own(entry) and entry.name != PROGRAMS:
+                shutil.rmtree(entry, ignore_errors=True)
+    if not _data(root):
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def sweep(directories: Iterable[Path]) -> list[Path]:
+    """Remove the sandboxes in `directories` that nobody keeps any more; which those were.
+
+    There are such only after telemon and its keeper were both killed, or after a power cut.
+    """
+    swept = []
+    for directory in dict.fromkeys(directories):
+        for root in _sandboxes(directory):
+            lock = _orphan(root)
+            if lock is None:
+                continue
+            try:
+                if reclaim(root):
+                    swept.append(root)
+            finally:
+                os.close(lock)
+    return swept
+
+
+def inhabitants(root: Path) -> Iterator[int]:
+    """The servers of the sandbox in `root` that are alive: this user's processes that run one of its programs and
+    work inside it. Neither says that of a shell that somebody opened there. A command line would not do: the child
+    that Redis forks to rewrite its log gives itself another."""
+    if not Path("/proc/self/exe").exists():
+        yield from _listed(root)
+        return
+    programs = _targets(root)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            works_in = Path(_real(entry / "cwd"))
+            runs = _real(entry / "exe")
+            if runs in programs and works_in.is_relative_to(root) and _of_this_user(entry):
+                yield int(entry.name)
+        except OSError:
+            continue
+
+
+def _listed(root: Path) -> Iterator[int]:
+    """The same without /proc: servers are started by the links in their sandbox, and ps shows that."""
+    asked = ["ps", "-axww", "-o", "pid=,uid=,args="]
+    told = subprocess.run(asked, capture_output=True, check=False, timeout=5)
+    for line in told.stdout.splitlines():
+        pid, uid, command = line.split(None, 2)
+        if int(uid) == os.geteuid() and command.startswith(os.fsencode(root / PROGRAMS) + b"/"):
+            yield int(pid)
+
+
+def _targets(root: Path) -> frozenset[str]:
+    try:
+        return frozenset(str(link.resolve()) for link in (root / PROGRAMS).iterdir())
+    except OSError:
+        return frozenset()
+
+
+def _real(link: Path) -> str:
+    return str(link.readlink()).removesuffix(" (deleted)")
+
+
+def _data(root: Path) -> bool:
+    try:
+        return any(_own(entry) and entry.name != PROGRAMS for entry in root.iterdir())
+    except OSError:
+        return False
+
+
+def _sandboxes(directory: Path) -> list[Path]:
+    try:
+        return [root for root in directory.iterdir() if root.name.startswith(PREFIX) and _own(root)]
+    except OSError:
+        return []
+
+
+def _orphan(root: Path) -> int | None:
+    """The lock of `root` as a descriptor, taken; None while somebody else holds it, or may be about to."""
+    try:
+        lock = os.open(root / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        with contextlib.suppress(OSError):
+            if time.time() - root.stat().st_mtime > YOUNG_S:
+                return os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+        return None
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _own(path: Path) -> bool:
+    """Whether `path` is a directory of this user, and not a link to one."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def _of_this_user(process: Path) -> bool:
+    return process.stat().st_uid == os.geteuid()

@@ -1,0 +1,137 @@
+"""What ties a keeper to this process: the process itself, and the socket between the two."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engines.sandbox.errors import SandboxError
+
+KEEPER = "engines.sandbox.keeper"
+
+ANSWER_WAIT_S = 60.0
+"""More than any wait of the keeper's own, so that it is the keeper who says what was too slow."""
+
+END_WAIT_S = 5.0
+
+Message = Mapping[str, Any]
+
+
+class Tether:
+    """A keeper, started at once with `order`. It ends, and its servers with it, when close() is called and when this
+    process ends.
+
+    `on_event` is called from a thread of this object's own with each event, in order; `on_break` when the keeper has
+    ended though close() was not called. Events that answer something go to next() besides.
+    """
+
+    ANSWERS = frozenset({"progress", "ready", "failed", "done", "refused"})
+
+    def __init__(
+        self, order: Message, on_event: Callable[[Message], None], on_break: Callable[[], None]
+    ) -> None:
+        self._on_event = on_event
+        self._on_break = on_break
+        self._answers: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._calling = threading.Lock()
+        # A signal handler may call close() while close() runs.
+        self._closing = threading.RLock()
+        self._closed = False
+        self._diagnosis = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the keeper
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._keeper = subprocess.Popen(
+                # -P: a directory "engines" where the user happens to be is not ours.
+                [sys.executable, "-P", "-m", KEEPER, str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                # It finds every module where this process found it.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._diagnosis,
+                # Out of reach of the terminal's signals.
+                start_new_session=True,
+            )
+        self._send(order)
+        self._listener = threading.Thread(target=self._listen, name="sandbox", daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The keeper's."""
+        return self._keeper.pid
+
+    def call(self, command: Message) -> Message:
+        """Have the keeper do something, and return its answer. Raises SandboxError if it refuses, or is gone."""
+        with self._calling:
+            self._send(command)
+            answer = self.next()
+        if answer["event"] == "refused":
+            raise SandboxError(answer["text"])
+        return answer
+
+    def next(self) -> Message:
+        """The next answer; waits for it. Raises SandboxError if the keeper is gone or silent."""
+        try:
+            answer = self._answers.get(timeout=ANSWER_WAIT_S)
+        except queue.Empty:
+            raise SandboxError(f"the sandbox did not answer within {ANSWER_WAIT_S:.0f} s") from None
+        if answer is None:
+            # For the next one to ask.
+            self._answers.put(None)
+            raise SandboxError(f"the sandbox is gone{self._last_words()}")
+        return answer
+
+    def close(self) -> None:
+        """End the keeper and all that it keeps; return when that is done. Again, it does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_WR)
+            try:
+                self._keeper.wait(END_WAIT_S)
+            except subprocess.TimeoutExpired:
+                self._keeper.kill()
+                self._keeper.wait()
+            if threading.current_thread() is not self._listener:
+                self._listener.join(END_WAIT_S)
+            self._channel.close()
+            self._diagnosis.close()
+
+    def _send(self, message: Message) -> None:
+        # A keeper that is gone does not answer either, and that is where it is noticed.
+        with contextlib.suppress(OSError):
+            self._channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError), self._channel.makefile("rb") as lines:
+            for line in lines:
+                message = json.loads(line)
+                self._on_event(message)
+                if message["event"] in self.ANSWERS:
+                    self._answers.put(message)
+        if not self._closed:
+            # Its socket closes a moment before it has ended.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._keeper.wait(END_WAIT_S)
+            self._on_break()
+        self._answers.put(None)
+
+    def _last_words(self) -> str:
+        """What a keeper that failed wrote about it."""
+        if self._diagnosis.closed:
+            return ""
+        self._diagnosis.seek(0)
+        lines = self._diagnosis.read().decode("utf-8", "replace").splitlines()
+        return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
