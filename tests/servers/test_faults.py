@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
+from typing import Any
 
+import pymysql
 import pytest
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
 
 from engines.frame import Frame, LaneFrame, LaneState
+from engines.key import key
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client
-from engines.workload import FLEET, HOT
+from engines.servers.redis import address_of, client, topology
+from engines.wire.resp import key_slot
+from engines.workload import HOT, version_of
 
-from .racing import Ran, forget, mysql, run_race, with_settings
+from .racing import Ran, forget, keys, mysql, run_race, with_settings
 
 FAULTY = with_settings(duration_s=4.5)
 
@@ -52,16 +57,12 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     sandbox: Sandbox, server: str, lane: str, lost: str
 ) -> None:
     forget(sandbox)
-    back_s: list[float] = []
-
-    def restart(_: Race) -> None:
-        sandbox.start_server(server)
-        back_s.append(time.monotonic())
-
     ran = run_race(
         sandbox,
         FAULTY,
-        on_frame=At((0.5, lambda _: sandbox.kill(server)), (1.5, restart)),
+        on_frame=At(
+            (0.5, lambda _: sandbox.kill(server)), (1.5, lambda _: sandbox.start_server(server))
+        ),
     )
     total = ran.lanes[lane]
     killed_s = next(f.elapsed_s for f in ran.frames if f.elapsed_s >= 0.5)
@@ -218,10 +219,6 @@ def test_moved_slots_are_followed_and_counted(sandbox: Sandbox) -> None:
     total = ran.lanes["durable"]
     assert total.redirects > 0
     assert total.write.errors == total.read.errors == {}
-    from engines.workload import version_of
-
-    from .racing import keys
-
     for car_id, value in keys(endpoint).items():
         assert version_of(value) == total.versions.get(car_id, 1)
 
@@ -243,35 +240,53 @@ def test_a_slot_that_nobody_serves_is_clusterdown(sandbox: Sandbox) -> None:
     assert last.read.operations > 0
 
 
-def test_a_node_that_is_still_loading_is_loading(sandbox: Sandbox) -> None:
+def test_a_server_that_is_still_loading_is_loading(sandbox: Sandbox) -> None:
+    """The cache, made persistent and slow to load. (A cluster's node says CLUSTERDOWN while it loads.)"""
     forget(sandbox)
-    slow = sandbox.directory / "durable-2" / "redis.conf"
-    before = slow.read_text()
+    endpoint = sandbox.endpoints["cached"].redis
+    assert endpoint is not None
+    configuration = sandbox.directory / "cache.conf"
+    before = configuration.read_text()
+    persistent = before.replace("appendonly no", "appendonly yes")
+    assert persistent != before
+
+    def restart(_: Race) -> None:
+        sandbox.kill("cache")
+        sandbox.start_server("cache")
+
     try:
-        slow.write_text(
-            before + "\nkey-load-delay 1000\nloading-process-events-interval-bytes 1024\n"
-        )
-
-        def restart(_: Race) -> None:
-            sandbox.kill("durable-2")
-            sandbox.start_server("durable-2")
-
+        configuration.write_text(persistent)
+        sandbox.kill("cache")
+        sandbox.start_server("cache")
+        with client(address_of(endpoint), endpoint) as node, node.pipeline() as pipeline:
+            for number in range(10_000):
+                pipeline.set(f"bulk:{number}", "x")
+            pipeline.execute()
+        # 1 s to load, with clients served at every 1,024th key.
+        configuration.write_text(persistent + "\nkey-load-delay 100\n")
         ran = run_race(
             sandbox,
-            with_settings(lanes=("durable",), duration_s=4.0),
+            with_settings(lanes=("cached",), duration_s=4.0),
             on_frame=At((0.5, restart)),
         )
     finally:
-        slow.write_text(before)
-    errors = {**ran.lanes["durable"].read.errors, **ran.lanes["durable"].write.errors}
-    assert errors["redis_loading"] > 0
-    assert FLEET.first == HOT.first
+        configuration.write_text(before)
+        restart_cold(sandbox, "cache")
+    total = ran.lanes["cached"]
+    assert total.read.errors["redis_loading"] > 0
+    assert total.write.errors == {}
+    last = lane_of(ran.frames[-2], "cached")
+    assert last.read.errors == {}
+    assert last.read.operations > 0
 
 
-def sandbox_admin(sandbox: Sandbox, server: str):  # type: ignore[no-untyped-def]
+def restart_cold(sandbox: Sandbox, server: str) -> None:
+    sandbox.kill(server)
+    sandbox.start_server(server)
+
+
+def sandbox_admin(sandbox: Sandbox, server: str) -> Connection[Cursor]:
     """root's connection to a sandbox's MariaDB, over its socket."""
-    import pymysql
-
     return pymysql.connect(
         unix_socket=str(sandbox.admin_mysql(server)),
         user="root",
@@ -284,14 +299,14 @@ class SlotMover:
     """Moves slots of the sandbox's cluster from node to node, as redis-cli --cluster reshard does."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        from engines.servers.redis import topology
-
         endpoint = sandbox.endpoints["durable"].redis
         assert endpoint is not None
         self._endpoint = endpoint
         self._ranges = topology(endpoint)
         self._addresses = sorted({part.address for part in self._ranges})
-        self._nodes = {address: client(address, endpoint) for address in self._addresses}
+        self._nodes: dict[str, Any] = {
+            address: client(address, endpoint) for address in self._addresses
+        }
         self._ids = {
             address: node.execute_command("CLUSTER MYID").decode()
             for address, node in self._nodes.items()
@@ -303,9 +318,6 @@ class SlotMover:
 
     def slots_of_hot_cars(self, count: int) -> list[int]:
         """The slots of the first hot cars on the first node."""
-        from engines.key import key
-        from engines.wire.resp import key_slot
-
         slots = {key_slot(key(car_id)) for car_id in range(HOT.first, HOT.last + 1)}
         return sorted(slot for slot in slots if self._owner(slot) == self._addresses[0])[:count]
 

@@ -99,7 +99,8 @@ def test_every_key_holds_the_last_acknowledged_version(ran: Ran, sandbox: Sandbo
         assert version_of(value) == versions.get(car_id, 1), car_id
 
 
-def test_lanes_wrote_the_same_rows_as_far_as_both_got(ran: Ran, sandbox: Sandbox) -> None:
+@pytest.mark.usefixtures("ran")
+def test_lanes_wrote_the_same_rows_as_far_as_both_got(sandbox: Sandbox) -> None:
     """Where two lanes hold the same version of a car, they hold the same reading: one stream, three lanes."""
     durable = {
         car_id: tuple(int(part) for part in value.split(b":")[1:])
