@@ -194,9 +194,8 @@ def _toml(path: Path, name: str) -> dict[str, object]:
         raise ConfigError(f"{name}: not TOML: byte {error.start} is not UTF-8") from error
     except RecursionError as error:
         raise ConfigError(f"{name}: not a configuration: nested too deeply") from error
-    except (
-        ValueError
-    ) as error:  # TOMLDecodeError, and what Python says of numbers and dates too large
+    except ValueError as error:
+        # Not only TOMLDecodeError: Python has limits of its own for numbers and dates.
         raise ConfigError(f"{name}: not TOML: {one_line(str(error))}") from error
 
 

@@ -49,6 +49,22 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def toml(value: object) -> str:
+    """The value of a setting as a TOML file holds it. Raises TypeError for what no setting is."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(toml(item) for item in value)}]"
+    if isinstance(value, str | Path):
+        escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+        quoted = "".join(
+            char if char.isprintable() else "\\U%08X" % ord(char)  # noqa: UP031
+            for char in escaped
+        )
+        return f'"{quoted}"'
+    raise TypeError(f"no setting is a {type(value).__name__}")
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A whole number from `low` to `high`, both included."""

@@ -1,0 +1,229 @@
+"""The `telemon` command. Imports at its head only what `telemon --version` needs: the rest costs a second."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from engines import __version__
+from engines.config import ConfigError, Race, load
+from engines.kind import in_words, one_line, toml
+from engines.setting import BY_KEY, DEBUG_ENV, SETTINGS, Setting
+
+DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+"""Exit codes; the last is what a shell says of a program that SIGPIPE ended."""
+
+DESCRIPTION = """\
+Three ways of storing the same data race side by side: MySQL, MySQL behind a lazy Redis cache, and a durable Redis
+Cluster; with no configuration on private servers. On a terminal telemon shows the race; without one it does what
+`telemon run` does.
+"""
+
+EPILOG = """\
+A setting is taken from its flag, else from the environment (--batch: TELEMON_BATCH), else from the configuration
+file, else it has its default; `telemon config` shows each with where it came from. The file is the one that --config
+or TELEMON_CONFIG names, else telemon/config.toml in $XDG_CONFIG_HOME or ~/.config; the current directory is not
+searched. A duration is written 500ms, 30s, 2m, 1h or as a number of seconds.
+
+exit codes: 0 done; 1 the race could not be run or a lane never answered; 2 wrong usage or configuration;
+130 interrupted (143 by SIGTERM, 129 by SIGHUP)
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, as every error of telemon is."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{one_line(message)}; see {self.prog} --help")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; every flag of a setting comes from the table of settings."""
+    top = Parser(
+        prog="telemon",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"telemon {__version__}")
+    _add_settings(top)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    for name, about in (
+        ("run", "race without a screen: data on stdout, narration on stderr"),
+        ("config", "show every setting, its value and where it came from"),
+    ):
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            epilog=EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == "run":
+            command.add_argument(
+                "--format",
+                choices=("text", "json", "jsonl"),
+                default="text",
+                help="lines and a table, one object at the end, or an object per second and the result "
+                "(default: text)",
+            )
+        _add_settings(command)
+    return top
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("settings")
+    # Suppressed defaults: what stands before a command must not be overwritten by what does not stand after it.
+    group.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help="a configuration file (TOML)"
+    )
+    for setting in SETTINGS:
+        group.add_argument(
+            setting.flag,
+            dest=setting.key,
+            metavar=setting.kind.metavar,
+            default=argparse.SUPPRESS,
+            help=f"{setting.about} (default: {_default(setting)})".replace("%", "%%"),
+        )
+
+
+def _default(setting: Setting) -> str:
+    default = setting.default
+    if default is None:
+        return setting.unset or ""
+    if isinstance(default, float):
+        return in_words(default)
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asked telemon for; `command` is None for plain `telemon`."""
+
+    command: str | None
+    settings: Race
+    format: str
+
+
+def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
+    """What the arguments (None: the process's) and the environment ask for. Raises ConfigError, and SystemExit once
+    --help or --version has been answered."""
+    given = vars(parser().parse_args(argv))
+    flags = {key: value for key, value in given.items() if key in BY_KEY}
+    settings = load(flags, environ, given.get("config"))
+    return Asked(given["command"], settings, given.get("format", "text"))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """The entry point: runs the command that `argv` (by default the process's) asks for; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # closed, or not a real file
+            # A server's text must not end a race because a terminal cannot spell it.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = FAILED
+    try:
+        code = _run(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except ConfigError as error:
+        _complain(str(error))
+        code = USAGE
+    except SystemExit as error:  # --help and --version
+        code = error.code if isinstance(error.code, int) else FAILED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get(DEBUG_ENV) == "1":
+            raise
+        _complain(_explained(error))
+    return _flushed(code)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    asked = understood(argv, os.environ)
+    if asked.command == "config":
+        _show_settings(asked.settings)
+        return DONE
+    if asked.command is None and _on_terminal():
+        return _on_screen(asked.settings)
+    from tui.headless import Format, run
+
+    return run(asked.settings.headless(), Format(asked.format))
+
+
+def _on_terminal() -> bool:
+    """Whether there is somebody to look and to press keys: Textual reads from stdin and draws on stderr, and the
+    final table goes to stdout."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream is not None and stream.isatty() for stream in streams)
+
+
+def _on_screen(settings: Race) -> int:
+    from tui.app import Telemon
+    from tui.headless import verdict
+    from tui.lines import final_table
+
+    app = Telemon(settings)
+    summary = app.run()
+    code = app.return_code or DONE
+    if summary is None or not summary.duration_s:
+        return code
+    for line in final_table(summary):
+        print(line)
+    return code or verdict(summary)
+
+
+def _show_settings(settings: Race) -> None:
+    """Print the settings as a configuration file that would set them, with where each came from."""
+    table = ""
+    for key, value, source in settings.items():
+        setting = BY_KEY[key]
+        if setting.in_sandbox and not table:
+            table = "[sandbox]"
+            print(f"\n{table}")
+        name = key.rpartition(".")[2]
+        if value is None:
+            print(f"# {name}: {setting.unset}")
+        else:
+            print(f"{f'{name} = {toml(value)}':<46} # {source}")
+
+
+def _explained(error: Exception) -> str:
+    """An error in one line. A race that could not be run says itself why; anything else is telemon's own fault."""
+    race = sys.modules.get("engines.race")  # not loaded: then this is none of its errors
+    if race is not None and isinstance(error, race.RaceError):
+        return str(error)
+    return f"internal error: {type(error).__name__}: {error} ({DEBUG_ENV}=1 shows where)"
+
+
+def _complain(message: str) -> None:
+    with suppress(OSError, ValueError):
+        print(f"telemon: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+def _flushed(code: int) -> int:
+    """`code`, or what became of the output's last piece. A reader who has gone is not worth a word."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        code = code or BROKEN_PIPE
+    except OSError as error:
+        if code != FAILED:  # else it has been said
+            _complain(f"stdout cannot be written: {error.strerror}")
+        code = FAILED
+    else:
+        return code
+    # Python flushes once more as it ends, and would complain.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
