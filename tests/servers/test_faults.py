@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +12,21 @@ import pymysql
 import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+from redis.exceptions import TryAgainError
 
+from engines.fills import Fills
 from engines.frame import Frame, LaneFrame, LaneState
 from engines.key import key
+from engines.lanes import Context, read_durable
+from engines.link import REDIS, Link
+from engines.outcome import Failed
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client, topology
-from engines.wire.resp import key_slot
-from engines.workload import HOT, version_of
+from engines.session import Links, Session
+from engines.topology import SlotRange, Topology
+from engines.wire.resp import RespReplies, key_slot
+from engines.workload import HOT, Readings, version_of
 
 from .racing import Ran, forget, keys, mysql, run_race, with_settings
 
@@ -280,6 +288,35 @@ def test_a_server_that_is_still_loading_is_loading(sandbox: Sandbox) -> None:
     assert last.read.operations > 0
 
 
+def test_tryagain_is_named(sandbox: Sandbox) -> None:
+    """Only commands of several keys are answered TRYAGAIN: the server's own words are had with one of those, from
+    a slot half moved, and then given to the lane as the answer to its GET."""
+    forget(sandbox)
+    mover = SlotMover(sandbox)
+    error = mover.half_moved(lambda ask: ask("MGET", "{telemon}:1", "{telemon}:2"))
+    assert error.startswith("TRYAGAIN")
+
+    session = Session()
+    session.links = Links(lambda address: Link(session, address, REDIS, socket.socket))
+    asked: list[str] = []
+    topology_ = Topology([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
+    context = Context(
+        readings=Readings(1),
+        topology=topology_,
+        fills=Fills(),
+        ttl_ms=lambda: 1,
+        flowing=lambda: True,
+        redirected=lambda: None,
+        ledger=None,
+    )
+    program = read_durable(session, lambda: HOT.first, context)
+    next(program)
+    outcome = program.send(RespReplies().one(b"-" + error.encode() + b"\r\n"))
+    assert isinstance(outcome, Failed)
+    assert outcome.kind == "redis_tryagain"
+    assert asked == ["topology"]
+
+
 def restart_cold(sandbox: Sandbox, server: str) -> None:
     sandbox.kill(server)
     sandbox.start_server(server)
@@ -341,6 +378,32 @@ class SlotMover:
             )
         for node in (target_node, source_node, *self._nodes.values()):
             node.execute_command("CLUSTER SETSLOT", slot, "NODE", self._ids[target])
+
+    def half_moved(self, use: Callable[[Callable[..., Any]], object]) -> str:
+        """The error that `use` meets on a node that imports the slot of {telemon} and has one of its two keys."""
+        slot = key_slot(b"{telemon}")
+        source = self._owner(slot)
+        target = next(address for address in self._addresses if address != source)
+        source_node, target_node = self._nodes[source], self._nodes[target]
+        source_node.set("{telemon}:1", "x")
+        target_node.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self._ids[source])
+        source_node.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", self._ids[target])
+        try:
+            single = target_node.client()
+
+            def ask(*command: str) -> Any:
+                single.execute_command("ASKING")
+                return single.execute_command(*command)
+
+            ask("SET", "{telemon}:2", "x")
+            try:
+                use(ask)
+            except TryAgainError as error:
+                return f"TRYAGAIN {error}"
+            return "no error"
+        finally:
+            for node in (source_node, target_node):
+                node.execute_command("CLUSTER SETSLOT", slot, "STABLE")
 
     def uncover(self, slots: list[int]) -> None:
         for node in self._nodes.values():
