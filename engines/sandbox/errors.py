@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 NEXT_STEP = "`telemon doctor` checks what the sandbox needs"
 """Where the cause lies outside of what telemon can tell."""
 

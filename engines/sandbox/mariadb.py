@@ -26,7 +26,7 @@ def launch(binary: MySQLBinary, place: Place, name: str, port: int, password: st
     socket = place.sockets / f"{name}.sock"
     accounts = place.root / f"{name}.sql"
     write(accounts, _accounts(binary, password))
-    temporary = place.root / f"{name}.tmp"
+    temporary = _temporary(directory)
     temporary.mkdir()
     program = place.root / PROGRAMS / binary.server.name
     if not program.is_symlink():
@@ -75,6 +75,7 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
             "--no-defaults",
             *_as_root(),
             f"--datadir={directory}",
+            f"--tmpdir={_temporary(directory)}",
             "--initialize-insecure",
         )
     return (
@@ -83,6 +84,8 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
         *_as_root(),
         *_home(binary),
         f"--datadir={directory}",
+        # In /tmp any other MariaDB that starts would delete this one's temporary tables under its feet.
+        f"--tmpdir={_temporary(directory)}",
         # Root has no password, and its socket lies in a directory closed to others; see _accounts.
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
@@ -90,6 +93,8 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
         "--skip-name-resolve",
         # Small, since it is copied; the server makes its own at its first start.
         "--innodb-log-file-size=16M",
+        # A thousand syncs that protect nothing yet: the race has not begun.
+        "--loose-debug-no-sync",
     )
 
 
@@ -151,6 +156,10 @@ def _home(binary: MySQLBinary) -> tuple[str, ...]:
     prefix = binary.server.resolve().parent.parent
     unpacked = prefix.is_relative_to("/opt") and not prefix.is_relative_to("/opt/homebrew")
     return (f"--basedir={prefix}",) if unpacked else ()
+
+
+def _temporary(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.tmp")
 
 
 def _redo_log(binary: MySQLBinary) -> tuple[str, ...]:
