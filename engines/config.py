@@ -173,10 +173,10 @@ def _find(file: str | None, environ: Mapping[str, str]) -> Path | None:
         # A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
         home = Path(environ.get("XDG_CONFIG_HOME", ""))
         if not home.is_absolute():
-            home = Path("~/.config").expanduser()
+            home = Path(environ.get("HOME", "")) / ".config"
         usual = home / "telemon" / "config.toml"
-        return usual if usual.exists() else None
-    except (OSError, RuntimeError, ValueError):  # no home, no way into it, no path at all
+        return usual if usual.is_absolute() and usual.exists() else None
+    except (OSError, ValueError):  # no way into it, no path at all
         return None
 
 

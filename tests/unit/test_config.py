@@ -1,0 +1,400 @@
+"""Settings: what is taken from where, and what is refused in which words."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from engines.config import ConfigError, Race, Sandbox, load
+from engines.kind import Seconds, one_line, shown, toml
+from engines.setting import SETTINGS
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "race.toml"
+
+
+def refusal(
+    flags: dict[str, str] | None = None,
+    environ: dict[str, str] | None = None,
+    file: Path | str | None = None,
+) -> str:
+    with pytest.raises(ConfigError) as raised:
+        load(flags or {}, environ or {}, None if file is None else str(file))
+    message = str(raised.value)
+    assert len(message.splitlines()) == 1
+    assert message.isprintable()
+    return message
+
+
+def test_defaults_are_those_of_the_design() -> None:
+    assert load({}, {}) == Race(
+        preset="fair",
+        lanes=("mysql", "cached", "durable"),
+        writers=4,
+        readers=8,
+        processes=1,
+        batch=100,
+        ttl_s=120.0,
+        seed=1,
+        warmup_s=2.0,
+        duration_s=None,
+        sandbox=Sandbox(directory=None, port=None),
+    )
+
+
+def test_the_table_and_the_race_have_the_same_fields_and_defaults() -> None:
+    own = {setting.field: setting.default for setting in SETTINGS if not setting.in_sandbox}
+    assert own.keys() == {field.name for field in fields(Race)} - {"sandbox", "sources"}
+    assert own == {name: getattr(Race(), name) for name in own}
+    below = {setting.field: setting.default for setting in SETTINGS if setting.in_sandbox}
+    assert below.keys() == {field.name for field in fields(Sandbox)}
+    assert set(below.values()) == {None}
+
+
+def test_flag_before_environment_before_file_before_default(file: Path) -> None:
+    file.write_text("writers = 11\nreaders = 12\nbatch = 13\n")
+    race = load({"writers": "31"}, {"TELEMON_WRITERS": "21", "TELEMON_READERS": "22"}, str(file))
+    assert (race.writers, race.readers, race.batch, race.seed) == (31, 22, 13, 1)
+    sources = {key: source for key, _, source in race.items()}
+    assert sources["writers"] == "--writers"
+    assert sources["readers"] == "TELEMON_READERS"
+    assert sources["batch"] == str(file)
+    assert sources["seed"] == "default"
+    assert list(sources) == [setting.key for setting in SETTINGS]
+
+
+def test_a_value_that_equals_the_default_still_knows_its_source() -> None:
+    race = load({}, {"TELEMON_SEED": "1"})
+    assert ("seed", 1, "TELEMON_SEED") in list(race.items())
+
+
+def test_an_empty_variable_is_no_value() -> None:
+    assert load({}, {"TELEMON_WRITERS": "", "TELEMON_CONFIG": ""}).writers == 4
+
+
+def test_every_setting_from_a_file(file: Path) -> None:
+    file.write_text(
+        'preset = "deck"\nlanes = ["durable", "mysql"]\nwriters = 2\nreaders = 3\nprocesses = 2\nbatch = 7\n'
+        'ttl = "500ms"\nseed = 0x10\nwarmup = 0\nduration = 1.5\n[sandbox]\ndirectory = "data"\nport = 17000\n'
+    )
+    assert load({}, {}, str(file)) == Race(
+        "deck",
+        ("mysql", "durable"),
+        2,
+        3,
+        2,
+        7,
+        0.5,
+        16,
+        0.0,
+        1.5,
+        Sandbox(file.parent / "data", 17000),
+    )
+
+
+def test_every_setting_from_the_environment_and_from_flags() -> None:
+    texts = {
+        "preset": "deck",
+        "lanes": " durable,mysql",
+        "writers": "2",
+        "readers": "3",
+        "processes": "2",
+        "batch": "7",
+        "ttl": "1.5",
+        "seed": "16",
+        "warmup": "0",
+        "duration": "2m",
+        "sandbox.directory": "~/data",
+        "sandbox.port": "17000",
+    }
+    expected = Race(
+        "deck",
+        ("mysql", "durable"),
+        2,
+        3,
+        2,
+        7,
+        1.5,
+        16,
+        0.0,
+        120.0,
+        Sandbox(Path.home() / "data", 17000),
+    )
+    variables = {f"TELEMON_{key.replace('.', '_').upper()}": text for key, text in texts.items()}
+    assert load({}, variables) == expected
+    assert load(texts, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30s", 30.0),
+        ("500ms", 0.5),
+        ("2m", 120.0),
+        ("1h", 3600.0),
+        ("0.25", 0.25),
+        (".5s", 0.5),
+        ("1 s", 1.0),
+        ("1.0004s", 1.0),
+        ("720h", 2_592_000.0),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert load({"ttl": text}, {}).ttl_s == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s",
+        "-1",
+        "1d",
+        "0",
+        "0.4ms",
+        "nan",
+        "inf",
+        "1e3",
+        "1,5",
+        "721h",
+        "٣s",
+        "9" * 400,
+        "1\n2",
+    ],
+)
+def test_what_is_no_duration(text: str) -> None:
+    assert refusal({"ttl": text}).startswith("--ttl ")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("writers", "1025"),
+        ("writers", "-1"),
+        ("writers", "4.0"),
+        ("writers", "1_0"),
+        ("writers", "٣"),
+        ("writers", "9" * 5000),
+        ("writers", ""),
+        ("processes", "0"),
+        ("batch", "0"),
+        ("batch", "10001"),
+        ("seed", str(2**63)),
+        ("lanes", ""),
+        ("lanes", "mysql,"),
+        ("lanes", "mysql,redis"),
+        ("lanes", "mysql,mysql"),
+        ("preset", "Fair"),
+        ("preset", "fair\nseed = 2"),
+        ("sandbox.port", "1023"),
+        ("sandbox.port", "50001"),
+        ("sandbox.directory", " "),
+        ("sandbox.directory", "a\0b"),
+        ("sandbox.directory", "~no-such-user-here/x"),
+    ],
+)
+def test_refused_text_names_the_flag_or_variable_and_what_is_allowed(key: str, text: str) -> None:
+    setting = next(setting for setting in SETTINGS if setting.key == key)
+    assert refusal({key: text}).startswith(f"{setting.flag} ")
+    assert refusal({key: text}).endswith(f": must be {setting.kind.allowed}")
+    if text:
+        assert refusal({}, {setting.env: text}).startswith(f"{setting.env}=")
+
+
+@pytest.mark.parametrize(
+    ("toml_text", "key", "value"),
+    [
+        ("writers = true", "writers", "True"),
+        ('writers = "4"', "writers", "'4'"),
+        ("writers = 4.0", "writers", "4.0"),
+        ("writers = -1", "writers", "-1"),
+        ("writers = [4]", "writers", "[4]"),
+        ("writers.x = 4", "writers", "{'x': 4}"),
+        ("seed = 9223372036854775808", "seed", "9223372036854775808"),
+        (f"seed = 0x{'f' * 9000}", "seed", "(int too large to show)"),
+        ("ttl = nan", "ttl", "nan"),
+        ("ttl = inf", "ttl", "inf"),
+        ("ttl = -inf", "ttl", "-inf"),
+        ("ttl = true", "ttl", "True"),
+        ("ttl = 0", "ttl", "0"),
+        (f"ttl = 1{'0' * 400}", "ttl", f"1{'0' * 56}..."),
+        ("ttl = 07:32:00", "ttl", "datetime.time(7, 32)"),
+        ('warmup = "1 day"', "warmup", "'1 day'"),
+        ("lanes = []", "lanes", "[]"),
+        ('lanes = "mysql"', "lanes", "'mysql'"),
+        ('lanes = ["mysql", 1]', "lanes", "['mysql', 1]"),
+        ('lanes = [["mysql"]]', "lanes", "[['mysql']]"),
+        ('preset = "a\\nb\\u001b[2J"', "preset", "'a\\nb\\x1b[2J'"),
+        ("preset = 1", "preset", "1"),
+        ("sandbox.port = 80", "sandbox.port", "80"),
+        ("[sandbox]\nport = '80'", "sandbox.port", "'80'"),
+        ("[sandbox]\ndirectory = 1", "sandbox.directory", "1"),
+    ],
+)
+def test_refused_value_in_a_file(file: Path, toml_text: str, key: str, value: str) -> None:
+    file.write_text(toml_text)
+    setting = next(setting for setting in SETTINGS if setting.key == key)
+    assert refusal(file=file) == f"{file}: {key} = {value}: must be {setting.kind.allowed}"
+
+
+@pytest.mark.parametrize(
+    ("toml_text", "said"),
+    [
+        ("writrs = 1", "writrs: unknown key; did you mean writers?"),
+        ("[sandbox]\nprot = 1", "sandbox.prot: unknown key; did you mean sandbox.port?"),
+        ('mode = "pace"', "mode: unknown key; "),
+        ('"" = 1', "'': unknown key; the keys are preset, lanes, "),
+        ('"a\\nb" = 1', "'a\\nb': unknown key; "),
+        (f"{'x' * 500} = 1", "unknown key; "),
+        ('"sandbox.port" = 1', "unknown key; write sandbox.port, without the quotes"),
+        ("sandbox = 1", "sandbox = 1: must be a table, [sandbox]"),
+        ("[[sandbox]]\nport = 17000", "must be a table, [sandbox]"),
+        ("writers", "not TOML: "),
+        ("writers = 1\nwriters = 2", "not TOML: "),
+        (f"writers = {'9' * 9000}", "not TOML: "),
+        (f"a = {'[' * 9000}", "nested too deeply"),
+        ("a = 0000-99-99", "not TOML: "),
+    ],
+)
+def test_files_that_are_no_configuration(file: Path, toml_text: str, said: str) -> None:
+    file.write_text(toml_text)
+    message = refusal(file=file)
+    assert message.startswith(f"{file}: ")
+    assert said in message
+    assert len(message) < 600
+
+
+def test_files_that_cannot_be_read(file: Path) -> None:
+    assert refusal(file=file) == f"{file}: cannot be read: No such file or directory"
+    assert refusal(file=file.parent) == f"{file.parent}: cannot be read: Is a directory"
+    file.write_bytes(b'preset = "\xff"')
+    assert refusal(file=file) == f"{file}: not TOML: byte 10 is not UTF-8"
+    assert "larger than" in refusal(file="/dev/zero")
+    assert refusal(file="") == "--config '': must be the path of a file"
+    assert refusal(environ={"TELEMON_CONFIG": "a\0b"}).startswith("TELEMON_CONFIG ")
+    assert (
+        refusal(file="no\nsuch\x1b") == "no\\nsuch\\x1b: cannot be read: No such file or directory"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(file: Path) -> None:
+    file.write_text("writers = 2")
+    file.chmod(0)
+    assert refusal(file=file) == f"{file}: cannot be read: Permission denied"
+
+
+def test_the_usual_file_is_found_and_the_current_directory_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "telemon").mkdir()
+    (tmp_path / "telemon" / "config.toml").write_text("writers = 9")
+    assert load({}, {"XDG_CONFIG_HOME": str(tmp_path)}).writers == 9
+    for name in ("telemon.toml", "config.toml", ".telemon.toml"):
+        (tmp_path / name).write_text("writers = 7")
+    monkeypatch.chdir(tmp_path)
+    home = {"HOME": str(tmp_path / "home")}
+    assert load({}, home).writers == 4
+    # The XDG specification: a relative path is to be ignored.
+    assert load({}, {"XDG_CONFIG_HOME": "."}).writers == 4
+    assert load({}, {"HOME": "."}).writers == 4
+    (tmp_path / "home" / ".config" / "telemon").mkdir(parents=True)
+    (tmp_path / "home" / ".config" / "telemon" / "config.toml").write_text("writers = 8")
+    assert load({}, home).writers == 8
+    assert load({}, {"XDG_CONFIG_HOME": ".", **home}).writers == 8
+    assert load({}, {"TELEMON_CONFIG": "telemon.toml"}).writers == 7
+    assert load({}, {"TELEMON_CONFIG": "telemon.toml"}, "telemon/config.toml").writers == 9
+
+
+def test_settings_that_contradict_each_other(file: Path) -> None:
+    assert refusal({"writers": "0"}, {"TELEMON_READERS": "0"}) == (
+        "--writers 0 and TELEMON_READERS=0 (environment): at least one of the two must be more than 0"
+    )
+    file.write_text("processes = 5")
+    assert refusal(file=file) == (
+        f"{file}: processes = 5: must not be more than the connections that they share, "
+        "default: writers = 4"
+    )
+    # Readers alone, as many as the processes.
+    race = load({"writers": "0", "readers": "5"}, {}, str(file))
+    assert (race.writers, race.readers, race.processes) == (0, 5, 5)
+    with pytest.raises(ConfigError):
+        Race(writers=0, readers=0)
+
+
+def test_a_variable_that_is_almost_one_is_refused_and_a_stranger_is_not() -> None:
+    assert refusal(environ={"TELEMON_WRITER": "2"}) == (
+        "TELEMON_WRITER (environment): unknown; did you mean TELEMON_WRITERS?"
+    )
+    strangers = {"TELEMON_SERVICE_HOST": "10.0.0.1", "TELEMON_X": "1", "TELEMON_DEBUG": "1"}
+    assert load({}, strangers) == Race()
+
+
+def test_a_race_without_a_screen_has_an_end() -> None:
+    race = load({}, {})
+    assert race.duration_s is None
+    assert race.headless().duration_s == 30.0
+    assert ("duration", 30.0, "default without a screen") in list(race.headless().items())
+    asked = load({"duration": "5"}, {})
+    assert asked.headless() is asked
+
+
+def test_a_race_can_be_sent_to_another_process() -> None:
+    race = load({"lanes": "mysql", "sandbox.directory": "/tmp"}, {})
+    copy = pickle.loads(pickle.dumps(race))
+    assert copy == race
+    assert list(copy.items()) == list(race.items())
+
+
+def test_settings_in_a_result_have_units_in_their_names_and_plain_values() -> None:
+    race = load({"sandbox.directory": "/data", "lanes": "cached"}, {})
+    assert race.to_json() == {
+        "preset": "fair",
+        "lanes": ["cached"],
+        "writers": 4,
+        "readers": 8,
+        "processes": 1,
+        "batch": 100,
+        "ttl_s": 120.0,
+        "seed": 1,
+        "warmup_s": 2.0,
+        "duration_s": None,
+        "sandbox": {"directory": "/data", "port": None},
+    }
+
+
+def test_importing_settings_imports_nothing_heavy() -> None:
+    code = "import sys, engines.config; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "engines" in loaded
+    assert not loaded & {"redis", "pymysql", "hiredis", "textual", "rich", "psutil", "asyncio"}
+
+
+def test_values_are_quoted_in_one_short_line() -> None:
+    assert shown("a\nb") == "'a\\nb'"
+    assert len(shown("x" * 1000)) == 60
+    assert shown([1 << 99_999]) == "(list too large to show)"
+    assert one_line("a\r\n\u2028\x1b[0m\udcffz") == "a\\r\\n\\u2028\\x1b[0m\\udcffz"
+
+
+def test_toml_of_a_value() -> None:
+    assert toml(("a", "b")) == '["a", "b"]'
+    assert toml(Path('/a "b"\\\n')) == '"/a \\"b\\"\\\\\\U0000000A"'
+    with pytest.raises(TypeError):
+        toml(None)
+
+
+def test_bounds_of_a_duration_are_said_in_its_largest_unit() -> None:
+    assert Seconds(0.0, 90.0).allowed.endswith("from 0s to 90s")
+    assert Seconds(0.001, 7200.0).allowed.endswith("from 1ms to 2h")
