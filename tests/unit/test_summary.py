@@ -1,0 +1,328 @@
+"""Totals of frames, and the objects made of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines import __version__
+from engines.config import Race
+from engines.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
+from engines.summary import Summary, frame_object
+from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
+
+RACING, WARMING = LaneState.RACING, LaneState.WARMING
+
+
+def summed(*frames: Frame, settings: Race | None = None) -> Summary:
+    summary = Summary(settings or Race(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
+    for each in frames:
+        summary.add(each)
+    return summary
+
+
+def lane_of(summary: Summary, lane: str = "mysql") -> LaneFrame:
+    return next(part for part in summary.lanes() if part.lane == lane)
+
+
+def test_rates_are_counts_over_the_time_that_the_engines_measured() -> None:
+    summary = summed(
+        frame(0, 1.0, LaneFrame("mysql", RACING, write=work([5] * 30, rows_each=100))),
+        frame(
+            1,
+            2.5,
+            LaneFrame("mysql", LaneState.DONE, write=work([5] * 20, rows_each=100, interval_s=1.5)),
+            interval_s=1.5,
+        ),
+    )
+    lane = lane_of(summary)
+    assert (lane.write.rows, lane.write.operations, lane.write.interval_s) == (5000, 50, 2.5)
+    assert lane.write.rows_per_s == 2000.0
+    assert summary.duration_s == 2.5
+    assert lane.state is LaneState.DONE
+
+
+def test_what_happens_while_warming_counts_for_nothing() -> None:
+    measured = LaneFrame("mysql", RACING, read=work([10] * 10), reconnects=1)
+    summary = summed(
+        frame(0, 0.0, LaneFrame("mysql", WARMING, read=work([900] * 70, errors={"x": 3}))),
+        # A lane that has a state of its own during the warm-up is warming all the same.
+        frame(
+            1, 0.0, LaneFrame("mysql", LaneState.RECONNECTING, read=work([900] * 5), reconnects=9)
+        ),
+        # One that warms up longer than the rest does not count yet.
+        frame(2, 1.0, LaneFrame("mysql", WARMING, read=work([900] * 70), redirects=7)),
+        frame(3, 2.0, measured),
+    )
+    lane = lane_of(summary)
+    assert (lane.read.operations, lane.read.failed, lane.read.interval_s) == (10, 0, 1.0)
+    assert (lane.redirects, lane.reconnects) == (0, 1)
+    assert lane.read.service.max_us == 10.0
+
+
+def test_time_that_a_lane_is_down_lowers_its_rate_and_time_that_it_is_paused_does_not() -> None:
+    racing = LaneFrame("mysql", RACING, write=work([5] * 100))
+    down = LaneFrame("mysql", LaneState.DOWN)
+    paused = LaneFrame("mysql", LaneState.PAUSED, write=work(), read=work())
+    assert lane_of(summed(frame(0, 1.0, racing), frame(1, 2.0, down))).write.rows_per_s == 50.0
+    assert lane_of(summed(frame(0, 1.0, racing), frame(1, 2.0, paused))).write.rows_per_s == 100.0
+    # The interval in which the pause began did work.
+    partly = replace(paused, write=work([5] * 50))
+    assert lane_of(summed(frame(0, 1.0, racing), frame(1, 2.0, partly))).write.rows_per_s == 75.0
+    # An engine that was late is not gone: its next report covers both intervals.
+    late = LaneFrame("mysql", RACING)
+    both = LaneFrame("mysql", RACING, write=work([5] * 100, interval_s=2.0))
+    assert lane_of(summed(frame(0, 1.0, late), frame(1, 2.0, both))).write.rows_per_s == 50.0
+
+
+def test_errors_add_up_by_kind_and_keep_to_their_own_histogram() -> None:
+    first = work([10], errors={"redis_moved": 2, "engine_died": 1}, failures_us=[50, 70])
+    second = work([20], errors={"redis_moved": 3}, failures_us=[90])
+    lane = lane_of(
+        summed(
+            frame(0, 1.0, LaneFrame("mysql", RACING, read=first)),
+            frame(1, 2.0, LaneFrame("mysql", RACING, read=second)),
+        )
+    )
+    assert lane.read.errors == {"redis_moved": 5, "engine_died": 1}
+    assert (lane.read.service.count, lane.read.failures.count) == (2, 3)
+    assert (lane.read.failures.min_us, lane.read.failures.max_us) == (50.0, 90.0)
+
+
+def test_cache_counts_and_the_servers_last_word() -> None:
+    lane = lane_of(
+        summed(
+            frame(
+                0,
+                1.0,
+                LaneFrame(
+                    "cached", RACING, cache=Cache(5, 3, 2, 1, 4), redirects=1, server={"a": 1}
+                ),
+            ),
+            frame(
+                1,
+                2.0,
+                LaneFrame(
+                    "cached", RACING, cache=Cache(7, 1, 1, 0, 2), redirects=2, server={"a": 9}
+                ),
+            ),
+            frame(2, 3.0, LaneFrame("cached", LaneState.DOWN)),
+        ),
+        "cached",
+    )
+    assert lane.cache == Cache(hits=12, misses=4, fills=3, duplicate_fills=1, skipped=6)
+    assert lane.redirects == 3
+    assert lane.server == {"a": 9}
+
+
+def test_the_client_is_judged_over_the_whole_race() -> None:
+    calm = Client(cpu_share=0.5, loop_lag=latencies([100.0] * 99))
+    busy = Client(cpu_share=0.95, loop_lag=latencies([100.0]))
+    summary = summed(
+        frame(0, 3.0, LaneFrame("mysql", RACING, client=calm), interval_s=3.0),
+        frame(1, 4.0, LaneFrame("mysql", RACING, client=busy)),
+    )
+    assert lane_of(summary).client.cpu_share == pytest.approx((3 * 0.5 + 0.95) / 4)
+    assert not lane_of(summary).client.client_bound
+    result = summary.result()
+    assert result["lanes"][0]["client"] == {  # type: ignore[index]
+        "cpu_share": 0.613,
+        "loop_lag_p99_us": 100.0,
+        "client_bound": False,
+        "client_bound_share": 0.25,
+    }
+    assert summary.notes() == ("cached: a cold cache",)
+    slow = Client(cpu_share=0.1, loop_lag=latencies([1200.0] * 100))
+    summary.add(frame(2, 5.0, LaneFrame("mysql", RACING, client=slow)))
+    assert lane_of(summary).client.client_bound
+    assert any(note.startswith("mysql: client-bound") for note in summary.notes())
+
+
+def test_a_note_for_all_lanes_is_said_once() -> None:
+    tmpfs = "data on tmpfs: memory, not a disk"
+    entrants = [replace(entrant, notes=(tmpfs, *entrant.notes)) for entrant in (MYSQL, CACHED)]
+    summary = Summary(Race(), entrants, {"file_system": "tmpfs", "notes": [tmpfs]})
+    assert summary.notes() == (tmpfs, "cached: a cold cache")
+
+
+def test_unanswered_lanes() -> None:
+    summary = summed(
+        frame(0, 0.0, LaneFrame("mysql", WARMING), LaneFrame("cached", WARMING, read=work([1]))),
+        frame(1, 1.0, LaneFrame("mysql", RACING, write=work(errors={"mysql_2003": 7}))),
+    )
+    assert summary.unanswered == ("mysql",)
+    summary.add(frame(2, 2.0, LaneFrame("mysql", RACING, write=work([1]))))
+    assert not summary.unanswered
+
+
+def test_the_result_object() -> None:
+    values_us = [float(value) for value in range(1, 101)]
+    settings = Race(lanes=("mysql", "cached"), writers=2, readers=3, seed=7, duration_s=2.0)
+    summary = Summary(settings, (MYSQL, CACHED), {"file_system": "ext4", "notes": ["one disk"]})
+    summary.add(frame(0, 0.0, LaneFrame("mysql", WARMING), LaneFrame("cached", WARMING)))
+    summary.add(
+        frame(
+            1,
+            1.0,
+            LaneFrame("mysql", RACING, write=work(values_us, rows_each=10)),
+            LaneFrame("cached", RACING, read=work([40.0]), cache=Cache(hits=2, misses=1)),
+        )
+    )
+    result = json.loads(json.dumps(summary.result(), allow_nan=False))
+    lanes = result.pop("lanes")
+    assert result == {
+        "schema": 1,
+        "telemon": __version__,
+        "started_at": "2022-08-23T09:00:00.000Z",
+        "duration_s": 1.0,
+        "warmup_s": 2.0,
+        "settings": settings.to_json(),
+        "fairness": {
+            "file_system": "ext4",
+            "preset": "fair",
+            "connections": {"writers": 2, "readers": 3},
+            "processes": 1,
+            "batch": 100,
+            "seed": 7,
+            "notes": ["one disk", "cached: a cold cache"],
+        },
+    }
+    mysql, cached = lanes
+    assert (mysql["id"], mysql["title"], mysql["state"]) == ("mysql", "MySQL", "racing")
+    assert (mysql["redirects"], mysql["reconnects"]) == (0, 0)
+    assert mysql["write"] == {
+        "rows": 1000,
+        "rows_per_s": 1000.0,
+        "operations": 100,
+        "measured_s": 1.0,
+        "errors": {},
+        # Upper bounds of buckets: at most 0.8 % above the true 50, 90, 99 and 100 us.
+        "service_us": {
+            "min": 1.0,
+            "mean": 50.5,
+            "p50": pytest.approx(50, rel=0.008),
+            "p90": pytest.approx(90, rel=0.008),
+            "p99": pytest.approx(99, rel=0.008),
+            "p999": 100.0,
+            "max": 100.0,
+        },
+        "response_us": None,
+        "failures_us": None,
+    }
+    assert mysql["server"] == {
+        "product": "MariaDB",
+        "version": "10.11.6",
+        "durability": "log flushed to disk at every commit",
+        "notes": [],
+        "counters": {},
+    }
+    nothing = dict.fromkeys(("min", "mean", "p50", "p90", "p99", "p999", "max"), 0.0)
+    assert cached["write"]["service_us"] == nothing
+    assert cached["write"]["rows_per_s"] == 0.0
+    read = cached["read"]
+    assert (read["hits"], read["misses"], read["fills"], read["hit_ratio"]) == (2, 1, 0, 0.6667)
+    assert mysql["read"]["hit_ratio"] is None
+
+
+def test_response_times_are_kept_where_there_are_any() -> None:
+    part = work([10], response=latencies([30.0]))
+    lane = LaneFrame("mysql", RACING, write=part)
+    result = summed(frame(0, 1.0, lane), frame(1, 2.0, lane)).result()
+    written = result["lanes"][0]["write"]  # type: ignore[index]
+    assert written["response_us"]["max"] == 30.0
+    assert written["service_us"]["max"] == 10.0
+
+
+def test_a_frame_as_an_object() -> None:
+    shown = frame_object(
+        replace(
+            frame(4, 2.0, LaneFrame("mysql", RACING, read=work([3.0], interval_s=0.5))),
+            events=(Event(1_661_245_203.25, "mysql", "racing again\x1b[0m"),),
+        )
+    )
+    lanes = shown.pop("lanes")
+    assert shown == {
+        "seq": 4,
+        "at": "2022-08-23T09:00:05.000Z",
+        "interval_s": 1.0,
+        "elapsed_s": 2.0,
+        "events": [
+            {"at": "2022-08-23T09:00:03.250Z", "lane": "mysql", "text": "racing again\x1b[0m"}
+        ],
+    }
+    assert lanes[0]["id"] == "mysql"  # type: ignore[index]
+    assert lanes[0]["read"]["rows_per_s"] == 2.0  # type: ignore[index]
+
+
+def test_a_race_without_a_measured_frame_has_a_result() -> None:
+    assert summed().result()["duration_s"] == 0.0
+    assert summed().unanswered == ("mysql", "cached")
+
+
+intervals = st.lists(
+    st.tuples(
+        st.lists(st.integers(1, 10**7), max_size=20),
+        st.floats(0.001, 10.0, allow_nan=False),
+        st.dictionaries(st.sampled_from("abc"), st.integers(0, 9)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(parts=intervals)
+def test_the_sum_of_frames_is_the_merge_of_their_work(
+    parts: list[tuple[list[int], float, dict[str, int]]],
+) -> None:
+    works = [
+        work(values_us, interval_s=interval_s, errors=errors)
+        for values_us, interval_s, errors in parts
+    ]
+    summary = summed(
+        *(frame(n, n + 1.0, LaneFrame("mysql", RACING, read=w)) for n, w in enumerate(works))
+    )
+    total = lane_of(summary).read
+    expected = Work.merged(works, total.interval_s)
+    assert replace(total, errors={}) == replace(expected, errors={})
+    assert total.errors == expected.errors
+    assert total.interval_s == pytest.approx(sum(interval_s for _, interval_s, _ in parts))
+    every_us = sorted(value for values_us, _, _ in parts for value in values_us)
+    if every_us:
+        for percent in (50.0, 99.0):
+            true_us = every_us[ceil(len(every_us) * percent / 100) - 1]
+            assert true_us <= total.service.percentile_us(percent) <= true_us * 1.008
+
+
+def size_bytes(thing: object, seen: set[int]) -> int:
+    """What an object of this project's holds, all told."""
+    if id(thing) in seen:
+        return 0
+    seen.add(id(thing))
+    inner: list[object] = []
+    if isinstance(thing, dict):
+        inner = [*thing.keys(), *thing.values()]
+    elif isinstance(thing, list | tuple):
+        inner = list(thing)
+    elif type(thing).__module__.startswith("engines"):
+        slots = getattr(type(thing), "__slots__", ())
+        inner = [getattr(thing, "__dict__", {}), *(getattr(thing, name) for name in slots)]
+    return sys.getsizeof(thing) + sum(size_bytes(part, seen) for part in inner)
+
+
+def test_a_summary_of_many_frames_is_as_large_as_one_of_few() -> None:
+    lane = LaneFrame(
+        "mysql",
+        RACING,
+        write=work(range(1, 500), errors={"x": 1}),
+        cache=Cache(1, 1, 1, 1, 1),
+        client=Client(0.5, latencies([5, 6, 7])),
+    )
+    few = summed(*(frame(n, n + 1.0, lane) for n in range(10)))
+    many = summed(*(frame(n, n + 1.0, lane) for n in range(1000)))
+    assert size_bytes(many, set()) < size_bytes(few, set()) * 1.1
