@@ -39,6 +39,14 @@ class Ttl:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """From now on every lane has `per_s` operations per second due in each role (an open loop); None: as fast as it
+    goes (a closed loop). What was due before is forgotten."""
+
+    per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FlushCache:
     """Remove telemon's own keys from the cache of lane `cached`, to show a cold start. Foreign keys stay."""
 
@@ -55,7 +63,7 @@ class Release:
     lane: str | None = None
 
 
-Control = Pause | Resume | Connections | Batch | Ttl | FlushCache | ResetTotals | Release
+Control = Pause | Resume | Connections | Batch | Ttl | Rate | FlushCache | ResetTotals | Release
 """Anything that can be asked."""
 
 
@@ -72,6 +80,10 @@ def said(control: Control) -> str:
             return f"batch: {rows} rows"
         case Ttl(ttl_s):
             return f"TTL: {ttl_s:g} s"
+        case Rate(None):
+            return "mode: saturate"
+        case Rate(per_s):
+            return f"mode: pace, {per_s:g} operations per second and role"
         case FlushCache():
             return "flushing the cache"
         case ResetTotals():

@@ -129,7 +129,9 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class LaneFrame:
-    """One lane in one interval. `redirects` counts MOVED and ASK, `reconnects` connections opened anew; `server`
+    """One lane in one interval. `backlog` counts, by role, the operations of an open loop that were due at its end
+    and had not begun, and `late` those that began late in it; `overloaded` is set when the backlog is worth more than
+    a second of what is offered. `redirects` counts MOVED and ASK, `reconnects` connections opened anew; `server`
     holds the servers' own counters since the race began (names as the servers have them), as last read."""
 
     lane: str
@@ -137,6 +139,9 @@ class LaneFrame:
     write: Work = field(default_factory=Work)
     read: Work = field(default_factory=Work)
     cache: Cache = field(default_factory=Cache)
+    backlog: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
+    overloaded: bool = False
     redirects: int = 0
     reconnects: int = 0
     client: Client = field(default_factory=Client)

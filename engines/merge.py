@@ -10,6 +10,9 @@ from engines.histogram import Latencies
 from engines.message import Delta, Role
 from engines.tally import Counted
 
+OVERLOADED_S = 1.0
+"""A backlog worth more than this, in s of what is offered, is no stall but an overload."""
+
 
 def merged(parts: Sequence[Counted], interval_s: float) -> Counted:
     """Several counts as one over `interval_s`."""
@@ -34,12 +37,19 @@ def lane_frame(
     deltas: Mapping[Role, Sequence[Sequence[Delta]]],
     server: Mapping[str, int],
     deaths: Mapping[Role, int],
+    rate_per_s: float | None = None,
 ) -> LaneFrame:
-    """One lane in one interval. `deltas` holds, by role, what each engine reported (none when it was late); `deaths`
+    """One lane in one interval, with `rate_per_s` operations per second offered to each role (None: a closed loop).
+
+    `deltas` holds, by role, what each engine reported (none when it was late); `deaths`
     how many engines of a role have died in it."""
     counted = {role: _counted(engines, state) for role, engines in deltas.items()}
     every = [delta for engines in deltas.values() for engine in engines for delta in engine]
     nothing = Counted(Work(), Cache())
+    backlog = {
+        str(role): sum(engine[-1].backlog for engine in engines if engine)
+        for role, engines in deltas.items()
+    }
     write, read = counted.get("write", nothing), counted.get("read", nothing)
     return LaneFrame(
         lane=lane,
@@ -47,6 +57,10 @@ def lane_frame(
         write=_with_deaths(write.work, deaths.get("write", 0)),
         read=_with_deaths(read.work, deaths.get("read", 0)),
         cache=read.cache,
+        backlog=backlog if rate_per_s is not None else {},
+        late=sum(delta.late for delta in every),
+        overloaded=rate_per_s is not None
+        and max(backlog.values(), default=0) > rate_per_s * OVERLOADED_S,
         redirects=sum(delta.redirects for delta in every),
         reconnects=sum(delta.reconnects for delta in every),
         client=Client(

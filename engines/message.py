@@ -28,6 +28,8 @@ class Spec:
     batch: int
     ttl_s: float
     endpoints: LaneEndpoints
+    rate_per_s: float | None = None
+    """Operations per second of this lane and role, over all its processes; None: as fast as it goes."""
     first_version: int = 2
     ledger: bool = False
     """Whether to keep the last acknowledged version of every car, and to hand it over at the end."""
@@ -80,6 +82,10 @@ class Delta:
     closed_links: int
     trouble: str
     paused: bool
+    backlog: int = 0
+    """Operations that were due at the end of the interval and had not begun."""
+    late: int = 0
+    """Operations that began late."""
     last: bool = False
 
 

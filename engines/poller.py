@@ -22,8 +22,14 @@ if sys.platform == "linux":
             self.close = self._epoll.close
 
         def poll(self, timeout_s: float) -> list[tuple[int, int]]:
-            """(file descriptor, events) of what is ready, after at most `timeout_s`."""
+            """(file descriptor, events) of what is ready, after at most `timeout_s`, rounded up to a ms."""
             return self._epoll.poll(timeout_s)
+
+        def poll_precisely(self, timeout_s: float) -> list[tuple[int, int]]:
+            """As `poll`, with a timeout in us: select takes one, and an epoll can itself be selected."""
+            if timeout_s > 0:
+                select.select([self._epoll], [], [], timeout_s)
+            return self._epoll.poll(0)
 
 else:
 
@@ -39,6 +45,9 @@ else:
         def poll(self, timeout_s: float) -> list[tuple[int, int]]:
             """(file descriptor, events) of what is ready, after at most `timeout_s`."""
             return self._poll.poll(timeout_s * 1000)
+
+        poll_precisely = poll
+        """No better than a ms here."""
 
         def close(self) -> None:
             """Nothing to close: poll holds no descriptor of its own."""

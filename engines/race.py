@@ -17,7 +17,7 @@ from typing import Self
 from redis import RedisError
 
 from engines import config
-from engines.control import Control, FlushCache, said
+from engines.control import Control, FlushCache, Rate, said
 from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints, RedisEndpoint
 from engines.engine import Engine
@@ -83,11 +83,14 @@ class Race:
         narrate: Callable[[str], None] = lambda _: None,
         sandbox: Sandbox | None = None,
         ledger: bool = False,
+        rate_per_s: float | None = None,
     ) -> None:
-        """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`."""
+        """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`;
+        `rate_per_s` operations per second are due in each lane and role (None: a closed loop)."""
         self._settings = settings
         self._interval_s = interval_s
         self._narrate = narrate
+        self._rate_per_s = rate_per_s
         self._ledger = ledger
         self._exit = ExitStack()
         self._lanes: dict[str, _Lane] = {}
@@ -216,6 +219,7 @@ class Race:
                             batch=settings.batch,
                             ttl_s=settings.ttl_s,
                             endpoints=self._endpoints[lane],
+                            rate_per_s=self._rate_per_s,
                             first_version=SEED_VERSION + 1,
                             ledger=self._ledger,
                         )
@@ -261,6 +265,8 @@ class Race:
             control = self._controls.popleft()
             if isinstance(control, FlushCache):
                 self._flush_cache()
+            elif isinstance(control, Rate):
+                self._rate_per_s = control.per_s
             for engine in self._engines():
                 if not engine.over:
                     engine.channel.send(control)
@@ -405,7 +411,7 @@ class Race:
             self._note_state(name, lane.state, state, deltas)
             lane.state = state
         server = self._counters.moved(name) if self._counters is not None else {}
-        return lane_frame(name, state, deltas, server, deaths)
+        return lane_frame(name, state, deltas, server, deaths, self._rate_per_s)
 
     def _state(self, lane: _Lane, deltas: list[Delta], warming: bool) -> LaneState:
         if any(engine.died for engine in lane.engines):

@@ -6,6 +6,7 @@ program with each reply once it is complete. Nothing here blocks but the wait fo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any, cast
@@ -15,6 +16,7 @@ from engines.connector import Connector
 from engines.histogram import Histogram
 from engines.link import Dialect, Link, Lost
 from engines.outcome import Done, Failed
+from engines.pacing import LATE_NS, Pace
 from engines.poller import READ, WRITE, Poller
 from engines.session import Links, Program, Request, Session, Step
 from engines.tally import Tally
@@ -55,9 +57,16 @@ class Reactor:
         self.measure_from_ns = 0
         self.loop_lag = Histogram()
         self.redirects = 0
+        self.late = 0
+        """Operations of an open loop that began late."""
         self.reconnects = 0
         self.flowing = False
         self.running = True
+        self.pace: Pace | None = None
+        self._idle: deque[Session] = deque()
+        """In an open loop, the sessions that wait for an operation to be due."""
+        self._due_timer_ns = 0
+        """When the timer for the next due operation runs."""
         self.sessions: list[Session] = []
         self._links: dict[int, Link] = {}
         self._watched: dict[int, Callable[[], None]] = {}
@@ -67,11 +76,13 @@ class Reactor:
 
     def run(self) -> None:
         """Turn until `running` is cleared."""
-        poll, links, timers = self.poller.poll, self._links, self.timers
+        links, timers = self._links, self.timers
+        saturated, precisely = self.poller.poll, self.poller.poll_precisely
         lag, clock = self.loop_lag.record, perf_counter_ns
         now = clock()
         while self.running:
             wait_s = (timers.next_ns - now) / 1e9
+            poll = saturated if self.pace is None else precisely
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
             woke = clock()
             for descriptor, event in events:
@@ -126,12 +137,22 @@ class Reactor:
             outcomes = tally.outcomes
             outcomes[step] = outcomes.get(step, 0) + 1  # type: ignore[index,arg-type]
             session.failures = 0
+            pace = self.pace
+            if pace is not None and session.due_ns:
+                tally.response.record(now_ns - session.due_ns)
             step = session.resume(None)
             if not self.flowing or session.retired:
                 self._hold(session, step)
                 return
+            began_ns = perf_counter_ns()
+            if pace is not None:
+                if pace.next_ns > began_ns:
+                    self._hold(session, step)
+                    self._await_due(session)
+                    return
+                self._take(session, pace, began_ns)
             kind = step.__class__
-            session.began_ns = perf_counter_ns()
+            session.began_ns = began_ns
         elif kind is Failed:
             self._fail(session, step.kind, now_ns)  # type: ignore[union-attr]
             return
@@ -180,7 +201,13 @@ class Reactor:
     # ---------------------------------------------------------------- operations
 
     def begin(self, session: Session) -> None:
-        """Let a session that holds between two operations begin the next."""
+        """Let a session that holds between two operations begin the next, or, in an open loop, wait for it."""
+        if self.pace is None:
+            self._begin(session)
+        else:
+            self._await_due(session)
+
+    def _begin(self, session: Session) -> None:
         step, session.first = session.first, None
         assert step is not None
         session.in_operation = True
@@ -194,6 +221,44 @@ class Reactor:
         for session in tuple(self.sessions):
             if session.first is not None:
                 self.begin(session)
+
+    def set_pace(self, pace: Pace | None) -> None:
+        """Race in an open loop from now on, or (None) in a closed one. What was due before is forgotten."""
+        self.pace = pace
+        self._due_timer_ns = 0
+        waiting, self._idle = self._idle, deque()
+        for session in waiting:
+            session.due_ns = 0
+            if self.flowing and session.first is not None:
+                self.begin(session)
+
+    def _await_due(self, session: Session) -> None:
+        self._idle.append(session)
+        self._begin_due()
+
+    def _begin_due(self) -> None:
+        """Begin what is due, as far as there are sessions to do it; come back when the next one is."""
+        pace, idle = self.pace, self._idle
+        if pace is None:
+            return
+        now_ns = perf_counter_ns()
+        while idle and pace.next_ns <= now_ns:
+            session = idle.popleft()
+            if self.flowing and session.first is not None and not session.retired:
+                self._take(session, pace, now_ns)
+                self._begin(session)
+        if idle and self._due_timer_ns != pace.next_ns:
+            self._due_timer_ns = pace.next_ns
+            self.timers.at(pace.next_ns, self._begin_due)
+
+    def _take(self, session: Session, pace: Pace, now_ns: int) -> None:
+        session.due_ns = pace.take()
+        if now_ns - session.due_ns > LATE_NS:
+            self.late += 1
+
+    def backlog(self) -> int:
+        """How many operations of an open loop are due and have not begun."""
+        return self.pace.backlog(perf_counter_ns()) if self.pace is not None and self.flowing else 0
 
     def _hold(self, session: Session, first: Step) -> None:
         session.first = first

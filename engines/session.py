@@ -37,6 +37,7 @@ class Session:
     __slots__ = (
         "answers",
         "began_ns",
+        "due_ns",
         "failures",
         "first",
         "in_operation",
@@ -53,6 +54,8 @@ class Session:
         """The first step of the next operation, built already and waiting to begin."""
         self.began_ns = 0
         """When the first request of the operation was sent."""
+        self.due_ns = 0
+        """When the operation was due; 0 in a closed loop."""
         self.in_operation = False
         self.waiting = 0
         """How many requests of the step have no answer yet."""

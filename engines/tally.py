@@ -20,25 +20,29 @@ class Counted:
 class Tally:
     """Counts one role of one lane in one engine process. The reactor fills it, `take` empties it."""
 
-    __slots__ = ("errors", "failures", "outcomes", "service")
+    __slots__ = ("errors", "failures", "outcomes", "response", "service")
 
     def __init__(self) -> None:
         self.outcomes: dict[Done, int] = {}
         self.service = Histogram()
+        self.response = Histogram()
         self.failures = Histogram()
         self.errors: dict[str, int] = {}
 
     def fail(self, kind: str) -> None:
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
-    def take(self, interval_s: float) -> Counted:
-        """What was counted since the last take, as the work of an interval of that length."""
+    def take(self, interval_s: float, *, paced: bool = False) -> Counted:
+        """What was counted since the last take, as the work of an interval of that length; with response times if it
+        was `paced`."""
+        response = self.response.take()
         outcomes = self.outcomes.items()
         counted = Counted(
             work=Work(
                 operations=sum(count for _, count in outcomes),
                 rows=sum(outcome.rows * count for outcome, count in outcomes),
                 service=self.service.take(),
+                response=response if paced or response.count else None,
                 failures=self.failures.take(),
                 errors=self.errors,
                 interval_s=interval_s,

@@ -24,6 +24,7 @@ from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT
 from engines.link import Dialect, Link
 from engines.message import Acknowledged, Delta, Go, NotReady, Ready, Spec, Stop
+from engines.pacing import Pace
 from engines.reactor import Reactor
 from engines.session import Program, Session
 from engines.topology import SlotRange, Topology
@@ -75,12 +76,14 @@ class Worker:
         self._fills = Fills()
         self._ttl_ms = round(spec.ttl_s * 1000)
         self._batch = spec.batch
+        self._rate_per_s = spec.rate_per_s
         self._batches: list[Batches] = []
         self._schedule: Schedule | None = None
         self._index = 0
         self._cut_ns = 0
         self._cut_cpu_ns = 0
         self._redirects = 0
+        self._late = 0
         self._reconnects = 0
         self._trouble = ""
         self._connections = spec.connections
@@ -204,6 +207,11 @@ class Worker:
         self._cut_ns = self._schedule.start_ns
         self._cut_cpu_ns = process_time_ns()
         self._reactor.loop_lag.take()
+        if self._spec.rate_per_s is not None:
+            measure_from_ns = self._schedule.measure_from_ns
+            self._pace(self._schedule.start_ns)
+            # What the warm-up could not do in time must not be counted as late in what is measured.
+            self._reactor.timers.at(measure_from_ns, lambda: self._pace(measure_from_ns))
         self._next_interval()
         self._started = True
         self._flow()
@@ -237,8 +245,8 @@ class Worker:
             Delta(
                 index=self._index,
                 ended_ns=now_ns,
-                measured=reactor.measured.take(taken_ns / 1e9),
-                warm=reactor.warm.take(taken_ns / 1e9),
+                measured=reactor.measured.take(taken_ns / 1e9, paced=reactor.pace is not None),
+                warm=reactor.warm.take(taken_ns / 1e9, paced=reactor.pace is not None),
                 cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
                 loop_lag=reactor.loop_lag.take(),
                 redirects=reactor.redirects - self._redirects,
@@ -246,11 +254,14 @@ class Worker:
                 closed_links=reactor.closed_links(),
                 trouble=self._trouble,
                 paused=self._paused,
+                backlog=reactor.backlog(),
+                late=reactor.late - self._late,
                 last=last,
             )
         )
         self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
         self._redirects, self._reconnects = reactor.redirects, reactor.reconnects
+        self._late = reactor.late
 
     # ---------------------------------------------------------------- the end
 
@@ -292,6 +303,8 @@ class Worker:
             self._reactor.flowing = False
         elif isinstance(message, control.Resume):
             self._paused = False
+            if self._rate_per_s is not None:
+                self._pace(perf_counter_ns())  # A pause is the user's, not a stall of the servers.
             self._flow()
         elif isinstance(message, control.Batch):
             self._batch = message.rows
@@ -299,6 +312,9 @@ class Worker:
                 batches.rows = message.rows
         elif isinstance(message, control.Ttl):
             self._ttl_ms = round(message.ttl_s * 1000)
+        elif isinstance(message, control.Rate):
+            self._rate_per_s = message.per_s
+            self._pace(perf_counter_ns())
         elif isinstance(message, control.Connections) and message.role == self._spec.role:
             share, rest = divmod(message.count, self._spec.processes)
             self._connections = share + (self._spec.process < rest)
@@ -330,6 +346,14 @@ class Worker:
             self._after_ns(1_000_000, self._flow_when_linked)
             return
         self._flow()
+
+    def _pace(self, from_ns: int) -> None:
+        """Follow the rate that is wanted now, with the first operation due at `from_ns`."""
+        rate = self._rate_per_s
+        spec = self._spec
+        self._reactor.set_pace(
+            None if rate is None else Pace(rate, from_ns, spec.process, spec.processes)
+        )
 
     def _flow(self) -> None:
         """Let operations begin, if the race is on."""

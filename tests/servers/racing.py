@@ -48,11 +48,14 @@ def run_race(
     settings: config.Race = SHORT,
     *,
     interval_s: float = 0.25,
+    rate_per_s: float | None = None,
     on_frame: Callable[[Race, Frame], None] = lambda *_: None,
 ) -> Ran:
     """Race to the end, calling `on_frame` at every frame."""
     frames = []
-    with Race(settings, interval_s=interval_s, sandbox=sandbox, ledger=True) as race:
+    with Race(
+        settings, interval_s=interval_s, sandbox=sandbox, ledger=True, rate_per_s=rate_per_s
+    ) as race:
         for frame in race.frames():
             frames.append(frame)
             on_frame(race, frame)
