@@ -1,0 +1,99 @@
+"""Whether the servers counted what telemon says it did. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engines.frame import Cache, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that both sides counted: telemon's count, and the servers' under their name for it."""
+
+    what: str
+    counter: str
+    ours: int
+    theirs: int
+
+    @property
+    def difference(self) -> int:
+        """Servers minus telemon."""
+        return self.theirs - self.ours
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """A lane's checks, over the whole race, warm-up included. `excuse` says why a difference need not be telemon's
+    miscount; it is empty when there is none."""
+
+    lane: str
+    checks: tuple[Check, ...]
+    excuse: str = ""
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether there was something to check, and all of it agrees."""
+        return bool(self.checks) and not any(check.difference for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """In words: "reconciled", or by how much it differs and why that may be."""
+        if self.reconciled:
+            return "reconciled"
+        if not self.checks:
+            return "not reconciled: the servers' counters could not be read"
+        apart = ", ".join(
+            f"{check.what} {check.ours:,} here and {check.theirs:,} there"
+            for check in self.checks
+            if check.difference
+        )
+        return f"not reconciled: {apart}" + (f" ({self.excuse})" if self.excuse else "")
+
+
+def reconcile(
+    lane: str, preset: str, write: Work, read: Work, cache: Cache, server: Mapping[str, int]
+) -> Reconciliation:
+    """Compare what a lane did in all (warm-up included) with how far its servers' counters moved.
+
+    The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
+    `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
+    """
+    if not server:
+        return Reconciliation(lane, ())
+    checks: list[Check] = []
+
+    def check(what: str, counter: str, ours: int) -> None:
+        if counter in server:
+            checks.append(Check(what, counter, ours, server[counter]))
+
+    selects = read.operations if lane == "mysql" else cache.misses
+    # In preset deck a reader tries other cars until there is one: a try that finds none is a SELECT all the same.
+    tries = cache.skipped if preset == "deck" else 0
+    if lane in ("mysql", "cached"):
+        check("upserts", "Com_insert", write.rows if preset == "deck" else write.operations)
+        check("rows", "Handler_write", write.rows)
+        check("commits", "Com_commit", write.operations if preset == "deck" else 0)
+        check("selects", "Com_select", selects + tries)
+    if lane == "cached":
+        check("sets", "set_calls", cache.fills)
+    if lane == "durable":
+        check("sets", "set_calls", write.rows)
+    if lane in ("cached", "durable"):
+        check("gets", "get_calls", read.operations)
+        check("hits", "keyspace_hits", cache.hits)
+        check("misses", "keyspace_misses", cache.misses)
+    return Reconciliation(lane, tuple(checks), _excuse(write, read, checks))
+
+
+def _excuse(write: Work, read: Work, checks: list[Check]) -> str:
+    failed = write.failed + read.failed
+    if failed:
+        return (
+            f"{failed:,} operations failed, and what a server did of them is not known; "
+            "a server that restarts forgets what it counted last"
+        )
+    if any(check.difference > 0 for check in checks):
+        return "others may have used the servers too"
+    return ""

@@ -1,0 +1,64 @@
+"""telemon's counts beside the servers'."""
+
+from __future__ import annotations
+
+from engines.frame import Cache, Work
+from engines.reconcile import reconcile
+
+WRITE = Work(operations=10, rows=1_000)
+READ = Work(operations=50, rows=50)
+CACHE = Cache(hits=45, misses=5, fills=5)
+
+
+def test_equal_counts_are_reconciled() -> None:
+    server = {
+        "Com_insert": 10,
+        "Handler_write": 1_000,
+        "Com_commit": 0,
+        "Com_select": 5,
+        "set_calls": 5,
+        "get_calls": 50,
+        "keyspace_hits": 45,
+        "keyspace_misses": 5,
+        "expired_keys": 3,
+    }
+    result = reconcile("cached", "fair", WRITE, READ, CACHE, server)
+    assert result.reconciled
+    assert result.verdict == "reconciled"
+    assert len(result.checks) == 8
+
+
+def test_in_deck_a_row_is_a_statement_and_a_batch_a_commit() -> None:
+    server = {"Com_insert": 1_000, "Handler_write": 1_000, "Com_commit": 10, "Com_select": 53}
+    read = Cache(skipped=3)
+    assert reconcile("mysql", "deck", WRITE, READ, read, server).reconciled
+    assert not reconcile("mysql", "fair", WRITE, READ, read, server).reconciled
+
+
+def test_a_difference_is_named_with_both_counts() -> None:
+    server = {"set_calls": 1_002, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server)
+    assert not result.reconciled
+    assert [check.difference for check in result.checks if check.difference] == [2]
+    assert "sets 1,000 here and 1,002 there" in result.verdict
+    assert "others may have used the servers too" in result.verdict
+
+
+def test_failed_operations_are_named_as_a_reason() -> None:
+    write = Work(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
+    server = {"set_calls": 1_100, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    result = reconcile("durable", "fair", write, READ, CACHE, server)
+    assert "2 operations failed" in result.verdict
+
+
+def test_fewer_on_the_servers_has_no_excuse() -> None:
+    server = {"set_calls": 999, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server)
+    assert result.excuse == ""
+    assert not result.reconciled
+
+
+def test_without_counters_nothing_is_claimed() -> None:
+    result = reconcile("mysql", "fair", WRITE, READ, CACHE, {})
+    assert not result.reconciled
+    assert "could not be read" in result.verdict
