@@ -1,0 +1,119 @@
+"""The race on the screen: what it says is what the frames hold, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
+from engines.histogram import Histogram
+from engines.summary import Summary
+from tests.screens.conftest import Launch
+from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
+
+
+def work(rows: int, us: float) -> Work:
+    """`rows` rows in a second, each in an operation of `us`."""
+    histogram = Histogram()
+    for _ in range(rows):
+        histogram.record(int(us * 1000))
+    return Work(operations=rows, rows=rows, service=histogram.take(), interval_s=1.0)
+
+
+def one_frame() -> Frame:
+    """A frame with figures that can be told apart."""
+    return Frame(
+        seq=0, at_utc_s=0.0, at_monotonic_s=10.0, interval_s=1.0, elapsed_s=1.0,
+        lanes=(
+            LaneFrame("mysql", LaneState.RACING, work(1234, 5000), work(2345, 250)),
+            LaneFrame("cached", LaneState.RACING, work(1111, 6000), work(4321, 120), Cache(4000, 321, 300, 21)),
+            LaneFrame("durable", LaneState.RECONNECTING, work(5555, 750), work(6543, 80), Cache(6540, 3)),
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(160, 48), (120, 30), (100, 24), (80, 24)])
+async def test_shows_what_the_frame_holds(launch: Launch, size: tuple[int, int]) -> None:
+    async with launch([one_frame()], size=size) as racing:
+        await racing.shows("racing", "reconnecting")
+        text = racing.text()
+        for title in ("1 ● MySQL", "2 ▲ MySQL + cache", "3 ■ Durable Redis"):
+            assert title in text
+        # Every operation of a role took the same time, so p50 and p99 are that time.
+        for latency in ("5.00 ms", "0.25 ms", "6.00 ms", "0.12 ms", "0.75 ms", "0.08 ms"):
+            assert text.count(latency) >= 2
+        assert ("hits 4,000" if size[0] >= 100 else "hits 4.00k") in text
+        assert "misses 321" in text
+
+
+async def test_writes_large_digits(launch: Launch) -> None:
+    async with launch([one_frame()], size=(160, 48)) as racing:
+        await racing.shows("racing")
+        # 1,234 in the pixel font: the middle row of its digits.
+        assert " █  ▄ █▀▀ ▀▀█ ▀▀█" in racing.text()
+
+
+@pytest.mark.parametrize(
+    "size", [(160, 48), (80, 24), (60, 20), (40, 12), (30, 6), (20, 3), (5, 2)]
+)
+async def test_shows_something_in_every_size(launch: Launch, size: tuple[int, int]) -> None:
+    async with launch(list(frames(30)), size=size) as racing:
+        await racing.until(lambda: any(char.isdigit() for char in racing.text()))
+        assert len(racing.text().splitlines()) == size[1]
+
+
+async def test_small_terminal_has_rates_and_p99_of_all_lanes(launch: Launch) -> None:
+    async with launch([one_frame()], size=(40, 12)) as racing:
+        await racing.shows("1.23k/s", "4.32k/s", "6.54k/s", "0.08 ms", "6.00 ms")
+
+
+async def test_resizing_while_racing(launch: Launch) -> None:
+    source = SyntheticSource(frames(100), interval_s=0.02)
+    async with launch(source=source) as racing:
+        await racing.shows("racing")
+        for size in ((80, 24), (40, 12), (200, 50), (10, 3), (120, 30)):
+            await racing.pilot.resize_terminal(*size)
+            await racing.pilot.pause(0.05)
+            assert len(racing.text().splitlines()) == size[1]
+        await racing.shows("1 ● MySQL", "append-only file")
+
+
+async def test_quit_hands_the_summary_back(launch: Launch) -> None:
+    async with launch() as racing:
+        await racing.shows("racing")
+        await racing.until(lambda: racing.app.feed.summary.duration_s == 14.0)  # type: ignore[union-attr]
+        await racing.pilot.press("q")
+        await racing.until(lambda: racing.source.exited)
+    summary = racing.app.feed.summary
+    assert isinstance(summary, Summary)
+    written = sum(
+        lane.write.rows for frame in frames(60) for lane in frame.lanes if frame.elapsed_s
+    )
+    assert sum(lane.write.rows for lane in summary.lanes()) == written
+
+
+async def test_text_from_servers_is_never_markup(launch: Launch) -> None:
+    nasty = "[bold red]x[/] [@click=app.quit]y[/] \x1b[31m\x07 [/nothing] [link=z]"
+    entrants = tuple(Entrant(e.lane, nasty, nasty, nasty, nasty, nasty, (nasty,)) for e in ENTRANTS)
+    frame = replace(one_frame(), events=(Event(0.0, None, nasty), Event(0.0, "mysql", nasty)))
+    for size in ((160, 48), (80, 24), (40, 12)):
+        source = SyntheticSource([frame], entrants=entrants)
+        async with launch(source=source, size=size) as racing:
+            await racing.shows("[bold red]x[/]")
+            assert "\x1b" not in racing.text()
+            assert "\x07" not in racing.text()
+
+
+async def test_freezes_at_the_frame_that_was_there(launch: Launch) -> None:
+    source = SyntheticSource(frames(150), interval_s=0.01)
+    async with launch(source=source) as racing:
+        await racing.shows("racing")
+        await racing.pilot.press("f")
+        await racing.shows("DISPLAY FROZEN")
+        before = racing.text()
+        counted = racing.app.feed.summary.duration_s  # type: ignore[union-attr]
+        await racing.until(lambda: racing.app.feed.summary.duration_s > counted + 2)  # type: ignore[union-attr]
+        assert racing.text() == before
+        await racing.pilot.press("f")
+        await racing.until(lambda: racing.text() != before)

@@ -1,0 +1,84 @@
+"""Numbers and foreign text as they are written on the screen: short, aligned, and without surprises."""
+
+from __future__ import annotations
+
+from math import floor
+
+from rich.cells import cell_len, set_cell_size
+
+NOTHING = "-"
+"""Stands where there is no number yet."""
+
+
+def count(number: float) -> str:
+    """A whole number with its thousands apart: 1,234,567."""
+    return f"{number:,.0f}"
+
+
+def short(number: float) -> str:
+    """Three digits and a unit, at most five characters: 950, 12.3k, 4.56M."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        # 999.5 and more would round to four digits, so it takes the next unit.
+        if number >= size * 0.9995:
+            scaled = number / size
+            decimals = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{scaled:.{decimals}f}{unit}"
+    return f"{number:.0f}"
+
+
+def latency(us: float | None) -> str:
+    """A latency of `us` microseconds in ms, or in s from ten seconds on; seven characters or fewer."""
+    if us is None:
+        return NOTHING
+    ms = us / 1000
+    if ms >= 9_999.5:
+        return f"{ms / 1000:.1f} s"
+    decimals = 2 if ms < 9.995 else 1 if ms < 99.95 else 0
+    return f"{ms:.{decimals}f} ms"
+
+
+def gap(factor: float | None) -> str:
+    """How many times one value is another: 2.7x."""
+    if factor is None:
+        return NOTHING
+    if factor >= 999.5:
+        return ">999x"
+    return f"{factor:.1f}x" if factor < 9.95 else f"{factor:.0f}x"
+
+
+def ordinal(rank: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank, 'th') }"
+
+
+def clock(seconds: float) -> str:
+    """A race clock: 4:07, 1:04:07."""
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def share(part: float | None) -> str:
+    """A part of one as a percentage: 97.3 %. Rounded down, so that only all of it is 100.0 %."""
+    return NOTHING if part is None else f"{floor(part * 1000) / 10:.1f} %"
+
+
+def bytes_per_s(number: float) -> str:
+    """A data rate in three digits: 950 B/s, 12.3 kB/s, 4.56 MB/s."""
+    text = short(number)
+    if text[-1].isalpha():
+        return f"{text[:-1]} {text[-1]}B/s"
+    return f"{text} B/s"
+
+
+def clipped(text: str, cells: int) -> str:
+    """`text` in at most `cells` cells; what is cut off is marked."""
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere without anything that a terminal would obey: control characters become spaces."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,129 @@
+"""Series of numbers as characters: an area and a line in one grid of cells, in braille, blocks or ascii.
+
+Pure: values from 0 to 1 (None leaves a gap) come in, and rows of (glyph, layer) go out, where layer is 0 for nothing,
+1 for the area and 2 for the line. The line hides the area in its cells, so that it can be followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Values = Sequence[float | None]
+Cell = tuple[str, int]
+
+DOTS_PER_CELL = {"braille": 2, "block": 1, "ascii": 1}
+"""How many values side by side one cell shows."""
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+_LEFT = (0x40, 0x04, 0x02, 0x01)
+_RIGHT = (0x80, 0x20, 0x10, 0x08)
+_COLUMNS = (_LEFT, _RIGHT)
+"""The bits of a braille cell's two columns, from the lowest dot to the highest."""
+
+
+def plot(area: Values, line: Values, rows: int, glyphs: str) -> list[list[Cell]]:
+    """Rows of cells, top row first; as wide as the series divided by `DOTS_PER_CELL`."""
+    if glyphs == "braille":
+        return _braille(area, line, rows)
+    return _blocks(area, line, rows, ascii_only=glyphs == "ascii")
+
+
+def _level(value: float | None, steps: int) -> int | None:
+    return None if value is None else min(steps - 1, max(0, round(value * (steps - 1))))
+
+
+def _braille(area: Values, line: Values, rows: int) -> list[list[Cell]]:
+    dots = rows * 4
+    columns = (max(len(area), len(line)) + 1) // 2
+    filled = [[0] * columns for _ in range(rows)]
+    drawn = [[0] * columns for _ in range(rows)]
+    for x, value in enumerate(area):
+        height = _level(value, dots)
+        if height:
+            bits = _COLUMNS[x % 2]
+            for y in range(height + 1):
+                filled[rows - 1 - y // 4][x // 2] |= bits[y % 4]
+    before: int | None = None
+    for x, value in enumerate(line):
+        height = _level(value, dots)
+        if height is None:
+            before = None
+            continue
+        bits = _COLUMNS[x % 2]
+        # A steep step is drawn as an upright stroke, so that the line hangs together.
+        low, high = height, height
+        if before is not None and abs(before - height) > 1:
+            low, high = (before + 1, height) if before < height else (height, before - 1)
+        for y in range(low, high + 1):
+            drawn[rows - 1 - y // 4][x // 2] |= bits[y % 4]
+        before = height
+    return [
+        [
+            (chr(0x2800 | stroke), 2) if stroke else (chr(0x2800 | fill), 1) if fill else (" ", 0)
+            for fill, stroke in zip(fills, strokes, strict=True)
+        ]
+        for fills, strokes in zip(filled, drawn, strict=True)
+    ]
+
+
+def _blocks(area: Values, line: Values, rows: int, *, ascii_only: bool) -> list[list[Cell]]:
+    columns = max(len(area), len(line))
+    grid: list[list[Cell]] = [[(" ", 0)] * columns for _ in range(rows)]
+    steps = rows * (1 if ascii_only else 8)
+    for x, value in enumerate(area):
+        if value is None:
+            continue
+        eighths = min(steps, max(0, round(value * steps)))
+        for y in range(rows):
+            if ascii_only:
+                if y < eighths:
+                    grid[rows - 1 - y][x] = (":", 1)
+            else:
+                part = min(8, max(0, eighths - y * 8))
+                if part:
+                    grid[rows - 1 - y][x] = (EIGHTHS[part], 1)
+    for x, value in enumerate(line):
+        if ascii_only:
+            height = _level(value, rows)
+            if height is not None:
+                grid[rows - 1 - height][x] = ("*", 2)
+        else:
+            height = _level(value, rows * 2)
+            if height is not None:
+                grid[rows - 1 - height // 2][x] = ("▀" if height % 2 else "▄", 2)
+    return grid
+
+
+def trend(values: Values, glyphs: str) -> str:
+    """One row of bars, a cell for each value."""
+    bars = " .:-=+*#@" if glyphs == "ascii" else EIGHTHS
+    found = []
+    for value in values:
+        if value is None:
+            found.append(" ")
+        else:
+            # Something that runs, however slowly, is told from something that stands.
+            least = 1 if value > 0 else 0
+            found.append(bars[min(8, max(least, round(value * 8)))])
+    return "".join(found)
+
+
+def bar(share: float, cells: int, glyphs: str) -> tuple[str, str]:
+    """A horizontal bar as its filled and its empty part; parts of a cell in eighths."""
+    share = min(1.0, max(0.0, share))
+    if glyphs == "ascii":
+        full = round(share * cells)
+        return "#" * full, "." * (cells - full)
+    eighths = round(share * cells * 8)
+    full, rest = divmod(eighths, 8)
+    filled = "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+    return filled, " " * (cells - len(filled))
+
+
+def thin_bar(share: float, cells: int, glyphs: str) -> tuple[str, str]:
+    """A bar that is only a line, for a share that is nearly all most of the time."""
+    if glyphs == "ascii":
+        return bar(share, cells, glyphs)
+    full = round(min(1.0, max(0.0, share)) * cells)
+    return "━" * full, "─" * (cells - full)

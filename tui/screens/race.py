@@ -1,0 +1,71 @@
+"""The race itself: three lanes side by side, standings, events and the cost of it all."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.events import Resize
+from textual.reactive import var
+from textual.screen import Screen
+
+from tui.view import Scene
+from tui.widgets.event_log import EventLog
+from tui.widgets.header import Header
+from tui.widgets.host_strip import HostStrip
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.lane_pane import LanePane
+from tui.widgets.numbers import Numbers
+from tui.widgets.standings_board import StandingsBoard
+
+LANES = 3
+
+STACK_ROWS = 18
+"""Header, three blocks of four rows, standings and keys."""
+
+FLAT_ROWS, LOW_ROWS = 27, 38
+"""In columns: below these heights there is no chart, or only one."""
+
+
+def layout_class(width: int, height: int) -> tuple[str, ...]:
+    """The classes of the stylesheet for a terminal of this size. Every size has a layout."""
+    if width < 60 or height < 16:
+        return ("-numbers",)
+    if width < 100:
+        return ("-stacked",) if height >= STACK_ROWS else ("-numbers",)
+    if height < 22:
+        return ("-stacked",) if height >= STACK_ROWS else ("-numbers",)
+    if height < FLAT_ROWS:
+        return ("-flat",)
+    return ("-low",) if height < LOW_ROWS else ()
+
+
+class RaceScreen(Screen[None]):
+    """Shows scenes; measures and decides nothing."""
+
+    LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low")
+
+    scene: var[Scene] = var(Scene, always_update=True)
+
+    def compose(self) -> ComposeResult:
+        yield Header().data_bind(RaceScreen.scene)
+        with Container(id="lanes"):
+            for index in range(LANES):
+                yield LanePane(index).data_bind(RaceScreen.scene)
+        yield Numbers().data_bind(RaceScreen.scene)
+        with Container(id="below"):
+            yield StandingsBoard().data_bind(RaceScreen.scene)
+            yield EventLog().data_bind(RaceScreen.scene)
+        yield HostStrip().data_bind(RaceScreen.scene)
+        yield KeyBar().data_bind(RaceScreen.scene)
+
+    def on_resize(self, event: Resize) -> None:
+        wanted = layout_class(*event.size)
+        for name in self.LAYOUTS:
+            self.set_class(name in wanted, name)
+
+    def maximise(self, index: int | None) -> None:
+        """Show only the lane at `index`; None shows all of them."""
+        for pane in self.query(LanePane):
+            pane.set_class(index is not None and pane.index != index, "-away")

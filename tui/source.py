@@ -1,0 +1,48 @@
+"""Where frames come from: a running race, a recording, a test. The screen knows no more of it than this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+from engines.control import Control
+from engines.frame import Entrant, Frame
+
+Narrate = Callable[[str], None]
+"""Told, in a few words, what is being done while a source starts. May raise to abandon the start."""
+
+
+class Source(Protocol):
+    """A context manager: entering starts it (seconds, on private servers), leaving removes all that it made.
+
+    `frames` blocks between frames and ends when the race is over or after `stop`. `stop` and `send` may be called
+    from any thread.
+    """
+
+    @property
+    def entrants(self) -> tuple[Entrant, ...]:
+        """The lanes, from left to right. Known once the source has been entered."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What a fair reading of the result must know, for `engines.summary.Summary`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def frames(self) -> Iterator[Frame]: ...
+
+    def stop(self) -> None: ...
+
+    def send(self, control: Control) -> None: ...
+
+
+SourceFactory = Callable[[Narrate], Source]
+"""Makes a source that is not started yet and tells `Narrate` how its start goes."""

@@ -1,0 +1,34 @@
+"""Who leads, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A lane's rank (1 leads; equal values share a rank) and its gap: for the leader how many times better it is than
+    the next, for the others how many times worse than the leader. None where there is nothing to compare with."""
+
+    rank: int | None = None
+    gap: float | None = None
+
+
+def places(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Place]:
+    """The place of each lane by its value. None and 0 are no value: such a lane has no rank."""
+    running = {lane: value for lane, value in values.items() if value}
+    order = sorted(running.items(), key=lambda item: item[1], reverse=higher_wins)
+    found = {lane: Place() for lane in values}
+    for lane, value in order:
+        rank = 1 + sum(
+            (other > value) if higher_wins else (other < value) for other in running.values()
+        )
+        rest = [other for name, other in order if name != lane]
+        if not rest:
+            found[lane] = Place(rank)
+            continue
+        # The leader is measured against the best of the others, everyone else against the leader.
+        rival = rest[0]
+        found[lane] = Place(rank, max(value / rival, rival / value))
+    return found

@@ -1,0 +1,116 @@
+"""What the screen shows at one moment: a frozen picture, made from frames away from the screen's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engines.frame import Cache, Entrant, Event, LaneState
+from tui.host import HostLoad
+from tui.setup import Setup
+from tui.standings import Place
+
+
+@dataclass(frozen=True, slots=True)
+class RoleView:
+    """The writers or readers of a lane.
+
+    `rows_per_s` is over the last second and moves; `window_rows_per_s` and the percentiles (None without values) are
+    over the sliding window; `rows`, `operations`, `failed` and `errors` are totals since the race, or a reset, began.
+    """
+
+    rows_per_s: float = 0.0
+    window_rows_per_s: float = 0.0
+    p50_us: float | None = None
+    p99_us: float | None = None
+    rows: int = 0
+    operations: int = 0
+    failed: int = 0
+    failing: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One step of the charts (`POINT_S` seconds): rows per second, and the worst p99 of its intervals in us (None
+    where nothing was measured)."""
+
+    write_rows_per_s: float
+    read_rows_per_s: float
+    write_p99_us: float | None
+    read_p99_us: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The tops of the charts' axes: rows per second, and p99 in us."""
+
+    rows_per_s: float = 1.0
+    p99_us: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One lane. `cache` counts since the start, `window_hit_ratio` over the last second of reads; `points` run from
+    the oldest to the newest; `places` maps "write", "read" and "p99" to a rank and a gap."""
+
+    lane: str
+    state: LaneState
+    write: RoleView = field(default_factory=RoleView)
+    read: RoleView = field(default_factory=RoleView)
+    cache: Cache = field(default_factory=Cache)
+    hit_ratio: float | None = None
+    redirects: int = 0
+    reconnects: int = 0
+    cpu_share: float = 0.0
+    loop_lag_p99_us: float = 0.0
+    client_bound: bool = False
+    points: tuple[Point, ...] = ()
+    axis: Axis = field(default_factory=Axis)
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows written and read: how far the lane has come on the race track."""
+        return self.write.rows + self.read.rows
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All lanes at one moment. `elapsed_s` is the measured time, 0.0 while warming; `axis` the axes that all lanes
+    share; `events` the latest ones, oldest first."""
+
+    seq: int
+    at_utc_s: float
+    elapsed_s: float
+    window_s: float
+    lanes: tuple[LaneView, ...]
+    axis: Axis = field(default_factory=Axis)
+    events: tuple[Event, ...] = ()
+    host: HostLoad | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that a widget draws from: the numbers, and how they are to be shown.
+
+    `glyphs` is "braille", "block" or "ascii"; `shared_axis` puts all lanes on one y axis; `frozen` and `paused` are
+    said in the header; `screen_lag_s` is how late the screen's own event loop was at worst since the last frame.
+    """
+
+    view: View | None = None
+    entrants: tuple[Entrant, ...] = ()
+    setup: Setup = field(default_factory=Setup)
+    glyphs: str = "braille"
+    shared_axis: bool = True
+    frozen: bool = False
+    paused: bool = False
+    holding: bool = False
+    screen_lag_s: float = 0.0
+
+    def entrant(self, lane: str) -> Entrant:
+        """What is known of a lane; its id alone where nothing is."""
+        for entrant in self.entrants:
+            if entrant.lane == lane:
+                return entrant
+        return Entrant(lane, lane, "", "", "", "")

@@ -1,0 +1,36 @@
+"""What happened, and when: the latest events at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from textual.geometry import Size
+
+from engines.frame import Event
+from tui import lanelook
+from tui.figures import plain
+from tui.ink import QUIET, TEXT, Line, Span
+from tui.view import Scene
+from tui.widgets.panel import Panel
+
+
+def event_line(event: Event) -> Line:
+    """UTC time, lane, and the text as it came, with nothing in it that a terminal would obey."""
+    at = datetime.fromtimestamp(event.at_utc_s, UTC).strftime("%H:%M:%S")
+    spans: list[Span] = [(f" {at} ", QUIET)]
+    if event.lane is not None:
+        spans.append((f"{lanelook.shape(event.lane)} {plain(event.lane)} ", event.lane))
+    return (*spans, (plain(event.text), TEXT))
+
+
+class EventLog(Panel):
+    """A heading and as many events as there is room for."""
+
+    DEFAULT_CSS = "EventLog { height: 4; }"
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        if scene.view is None:
+            return []
+        shown = scene.view.events[-(size.height - 1) :] if size.height > 1 else ()
+        return [((" events (UTC)", TEXT),), *(event_line(event) for event in shown)]

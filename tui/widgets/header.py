@@ -1,0 +1,65 @@
+"""The top line: how long the race has been on, and what is raced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui.figures import clock, plain
+from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, spread
+from tui.ink import width as cells
+from tui.view import Scene
+from tui.widgets.panel import Panel
+
+
+def badges(scene: Scene) -> list[Span]:
+    """What must not be overlooked: that nothing runs, or that what is shown is not what is."""
+    found: list[Span] = []
+    for shown, word in (
+        (scene.holding, " AT THE START LINE: ENTER "),
+        (scene.paused, " LOAD PAUSED "),
+        (scene.frozen, " DISPLAY FROZEN "),
+    ):
+        if shown:
+            found += [(" ", TEXT), (word, BADGE)]
+    return found
+
+
+def race_clock(scene: Scene) -> list[Span]:
+    """The race clock, and its end when it has one."""
+    view = scene.view
+    if view is None:
+        return [("starting", WARN)]
+    if not view.elapsed_s:
+        return [("warming up", WARN)]
+    spans: list[Span] = [(clock(view.elapsed_s), STRONG)]
+    if scene.setup.duration_s is not None:
+        spans.append((f" / {clock(scene.setup.duration_s)}", QUIET))
+    return spans
+
+
+class Header(Panel):
+    """The parts of the line are dropped from the right where there is no room for them."""
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        setup = scene.setup
+        window_s = scene.view.window_s if scene.view else 0.0
+        end = badges(scene)
+        parts: list[list[Span]] = [
+            [(f"{setup.preset}", TEXT)],
+            [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
+            [("batch ", QUIET), (f"{setup.batch}", TEXT)],
+            [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
+            [("window ", QUIET), (f"{window_s:g} s", TEXT)],
+            [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
+            [(plain(setup.where), GOOD)],
+        ]  # fmt: skip
+        line: list[Span] = [(" telemon ", STRONG), (" ", TEXT), *race_clock(scene)]
+        gap = "   " if size.width >= 120 else "  "
+        for part in parts:
+            more: list[Span] = [(gap, QUIET), *part]
+            if cells(line) + cells(more) + cells(end) + 1 > size.width:
+                break
+            line += more
+        return [spread(line, [*end, (" ", TEXT)], size.width)]

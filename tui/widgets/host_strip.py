@@ -1,0 +1,72 @@
+"""What the race costs the machine it runs on, and what telemon itself costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui import lanelook
+from tui.figures import bytes_per_s
+from tui.ink import BADGE, QUIET, STRONG, TEXT, WARN, Line, Span
+from tui.ink import width as cells
+from tui.view import Scene
+from tui.widgets.panel import Panel
+
+SCREEN_LATE_S = 0.1
+"""From here on the screen, not the race, is what stutters; it is said in another ink."""
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f}"
+
+
+class HostStrip(Panel):
+    """Host, engines, screen, in this order of width. An engine above its limit is named client-bound."""
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        view = scene.view
+        if view is None:
+            return []
+        parts: list[list[Span]] = []
+        host = view.host
+        if host is not None:
+            parts.append(
+                [(" cpu ", QUIET), (f"{host.cpu_share * 100:3.0f} %", TEXT), (f" of {host.cpus}", QUIET)]
+            )  # fmt: skip
+        engines: list[Span] = [("engines", QUIET)]
+        for lane in view.lanes:
+            share = f"{lane.cpu_share * 100:2.0f} %"
+            engines += [
+                (f" {lanelook.shape(lane.lane)} ", lane.lane),
+                (share, BADGE if lane.client_bound else TEXT),
+            ]
+        if any(lane.client_bound for lane in view.lanes):
+            engines.append((" client-bound", WARN))
+        parts.append(engines)
+        late = scene.screen_lag_s > SCREEN_LATE_S
+        parts.append(
+            [
+                ("screen lag ", QUIET),
+                (f"{scene.screen_lag_s * 1000:3.0f} ms", WARN if late else TEXT),
+            ]
+        )
+        if host is not None:
+            memory = f"{_gib(host.memory_used_bytes)}/{_gib(host.memory_bytes)}"
+            parts.append([("memory ", QUIET), (f"{memory} GiB", TEXT)])
+            if host.received_bytes_per_s is not None and host.sent_bytes_per_s is not None:
+                parts.append(
+                    [
+                        ("net in ", QUIET), (bytes_per_s(host.received_bytes_per_s).rjust(9), TEXT),
+                        (" out ", QUIET), (bytes_per_s(host.sent_bytes_per_s).rjust(9), TEXT),
+                    ]
+                )  # fmt: skip
+        line: list[Span] = []
+        for part in parts:
+            more: list[Span] = [("   " if line else "", QUIET), *part]
+            if cells(line) + cells(more) > size.width:
+                continue
+            line += more
+        if not line or line[0][0] != " cpu ":
+            line.insert(0, (" ", STRONG))
+        return [tuple(line)]

@@ -1,0 +1,38 @@
+"""The bottom line: the keys that matter most, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui.actions import Action, footer
+from tui.ink import QUIET, STRONG, Line, Span
+from tui.ink import width as cells
+from tui.view import Scene
+from tui.widgets.panel import Panel
+
+
+def label(action: Action, scene: Scene) -> str:
+    """What the key would do now."""
+    if action.id == "pause" and scene.paused:
+        return "resume"
+    if action.id == "freeze" and scene.frozen:
+        return "unfreeze"
+    return action.label
+
+
+class KeyBar(Panel):
+    """Keys and labels in the order of their importance; the help screen lists them all."""
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        line: list[Span] = []
+        for action in footer(holding=scene.holding):
+            more: list[Span] = [
+                (f" {action.shown_key}", STRONG),
+                (f" {label(action, scene)} ", QUIET),
+            ]
+            if cells(line) + cells(more) > size.width:
+                continue
+            line += more
+        return [tuple(line)]

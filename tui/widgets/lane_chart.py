@@ -1,0 +1,123 @@
+"""A lane's past minute: rows per second, or p99, on an axis that starts at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from textual.geometry import Size
+
+from tui.ink import QUIET, STRONG, TEXT, Line, Span, spread
+from tui.raster import DOTS_PER_CELL, Cell, plot
+from tui.trail import POINT_S
+from tui.view import LaneView, Point, Scene
+from tui.widgets.lane_panel import LanePanel
+
+AXIS_CELLS = 7
+"""Room for the axis, at the right: there it costs nothing when the chart moves."""
+
+
+def newest(points: Sequence[Point], wanted: int) -> list[Point | None]:
+    """The last `wanted` points, with None in front where there are not that many."""
+    taken = list(points[-wanted:]) if wanted else []
+    return [None] * (wanted - len(taken)) + taken
+
+
+def paired(values: list[float | None], per_value: int, *, highest: bool) -> list[float | None]:
+    """Each `per_value` neighbours as one: their mean, or for latencies, where a peak must not vanish, their highest."""
+    found: list[float | None] = []
+    for start in range(0, len(values), per_value):
+        some = [value for value in values[start : start + per_value] if value is not None]
+        if not some:
+            found.append(None)
+        else:
+            found.append(max(some) if highest else sum(some) / len(some))
+    return found
+
+
+def series(
+    points: Sequence[Point], kind: str, wanted: int, per_value: int, top: float
+) -> tuple[list[float | None], list[float | None]]:
+    """Writes and reads as parts of the axis, `wanted` values each."""
+    shown = newest(points, wanted * per_value)
+    if kind == "rate":
+        writes = [p.write_rows_per_s if p else None for p in shown]
+        reads = [p.read_rows_per_s if p else None for p in shown]
+    else:
+        writes = [p.write_p99_us if p else None for p in shown]
+        reads = [p.read_p99_us if p else None for p in shown]
+    highest = kind == "p99"
+    return (
+        [v if v is None else v / top for v in paired(writes, per_value, highest=highest)],
+        [v if v is None else v / top for v in paired(reads, per_value, highest=highest)],
+    )
+
+
+def spans_of(cells: Sequence[Cell], inks: tuple[str, str, str]) -> list[Span]:
+    """Cells as spans. Blanks take the ink before them: a change of colour costs more than a space."""
+    found: list[Span] = []
+    text, ink = "", inks[0]
+    for glyph, layer in cells:
+        wanted = ink if glyph == " " and text else inks[layer]
+        if wanted != ink:
+            if text:
+                found.append((text, ink))
+            text, ink = "", wanted
+        text += glyph
+    if text:
+        found.append((text, ink))
+    return found
+
+
+class LaneChart(LanePanel):
+    """Writes as an area, reads as a line over it. `kind` is "rate" or "p99"."""
+
+    DEFAULT_CSS = "LaneChart { height: 1fr; }"
+
+    def __init__(
+        self, index: int, kind: Literal["rate", "p99"], *, classes: str | None = None
+    ) -> None:
+        super().__init__(index, classes=classes)
+        self.kind = kind
+
+    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+        view, (width, height) = scene.view, size
+        if view is None or height < 2 or width < AXIS_CELLS + 8:
+            return []
+        axis = view.axis if scene.shared_axis else lane.axis
+        top = axis.rows_per_s if self.kind == "rate" else axis.p99_us
+        cells = width - AXIS_CELLS
+        per_cell = DOTS_PER_CELL[scene.glyphs]
+        # One value is half a second in braille, where a cell shows two of them, and a second elsewhere.
+        writes, reads = series(lane.points, self.kind, cells * per_cell, 2 // per_cell, top)
+        grid = plot(writes, reads, height - 1, scene.glyphs)
+        labels = {0: _label(self.kind, top), height - 2: "0"}
+        if height >= 8:
+            labels[(height - 1) // 2] = _label(self.kind, top / 2)
+        lines = [
+            (
+                *spans_of(row, (QUIET, lane.lane, STRONG)),
+                (" " + labels.get(y, "").ljust(AXIS_CELLS - 1), QUIET),
+            )
+            for y, row in enumerate(grid)
+        ]
+        return [self._heading(scene, cells, width), *lines]
+
+    def _heading(self, scene: Scene, cells: int, width: int) -> Line:
+        what = "rows/s" if self.kind == "rate" else "p99"
+        area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[scene.glyphs]
+        seconds = round(cells * 2 * POINT_S)
+        legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]
+        scope = f"{seconds} s" if scene.shared_axis else f"{seconds} s, own axis"
+        return spread(legend, [(scope + " " * AXIS_CELLS, QUIET)], width)
+
+
+def _label(kind: str, value: float) -> str:
+    """The axis in round numbers: its steps have one digit, its middles two."""
+    if kind == "p99":
+        ms = value / 1000
+        return f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"

@@ -1,0 +1,55 @@
+"""Who a lane is and how it is: its name, approach, servers and state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.geometry import Size
+
+from tui import lanelook
+from tui.figures import clipped, plain
+from tui.ink import BADGE, QUIET, TEXT, Line, Span, spread
+from tui.ink import width as cells
+from tui.view import LaneView, Scene
+from tui.widgets.lane_panel import LanePanel
+
+CLIENT_BOUND = " client-bound "
+"""Beside a lane that telemon itself may be limiting."""
+
+ROOMY = 48
+"""In less the name needs the cells of the badge, which then stands beside the errors."""
+
+
+def title_line(scene: Scene, lane: LaneView, number: int, width: int) -> Line:
+    """A rule in the lane's colour with its name at the left and its state at the right."""
+    ink = lane.lane
+    right: list[Span] = []
+    if lane.client_bound and width >= ROOMY:
+        right += [(CLIENT_BOUND, BADGE), (" ", TEXT)]
+    right.append(lanelook.state(lane))
+    name = f"{number} {lanelook.shape(ink)} {lanelook.name(scene.entrant(ink))}"
+    if cell_len(name) + cells(right) + 7 <= width:
+        name = f"━━ {name}"
+        right.append((" ━", ink))
+    room = width - cells(right) - 1
+    left = clipped(name, room)
+    if cell_len(left) < room:
+        left += " "
+    return spread([(left + "━" * (room - cell_len(left)), ink), (" ", ink)], right, width)
+
+
+class LaneHead(LanePanel):
+    """Four rows: title, approach, servers, durability."""
+
+    DEFAULT_CSS = "LaneHead { height: 4; }"
+
+    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+        width = size.width
+        entrant = scene.entrant(lane.lane)
+        return [
+            title_line(scene, lane, self.number, width),
+            ((clipped(plain(entrant.approach), width), TEXT),),
+            ((clipped(lanelook.servers(entrant), width), QUIET),),
+            ((clipped(plain(entrant.durability), width), QUIET),),
+        ]

@@ -1,0 +1,31 @@
+"""Everything of one lane, in whichever form the terminal has room for."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.reactive import var
+
+from tui.view import Scene
+from tui.widgets.lane_block import LaneBlock
+from tui.widgets.lane_chart import LaneChart
+from tui.widgets.lane_figures import LaneFigures
+from tui.widgets.lane_head import LaneHead
+
+
+class LanePane(Container):
+    """The stylesheet of the screen shows either head, figures and charts, or the block."""
+
+    scene: var[Scene | None] = var(None, always_update=True)
+
+    def __init__(self, index: int) -> None:
+        super().__init__(id=f"lane-{index + 1}")
+        self.index = index
+
+    def compose(self) -> ComposeResult:
+        index = self.index
+        yield LaneHead(index).data_bind(LanePane.scene)
+        yield LaneFigures(index).data_bind(LanePane.scene)
+        yield LaneChart(index, "rate", classes="rate").data_bind(LanePane.scene)
+        yield LaneChart(index, "p99", classes="p99").data_bind(LanePane.scene)
+        yield LaneBlock(index).data_bind(LanePane.scene)

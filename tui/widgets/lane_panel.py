@@ -1,0 +1,33 @@
+"""A panel that shows one lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui.ink import Line
+from tui.view import LaneView, Scene
+from tui.widgets.panel import Panel
+
+
+class LanePanel(Panel):
+    """Draws the lane in position `index` (from 0) of every scene; nothing while there is no such lane."""
+
+    def __init__(self, index: int, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self.index = index
+
+    @property
+    def number(self) -> int:
+        """The lane's number as people count, and its key."""
+        return self.index + 1
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        if scene.view is None or self.index >= len(scene.view.lanes):
+            return []
+        return self.draw_lane(scene, scene.view.lanes[self.index], size)
+
+    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+        """The lines for the lane in so many cells. Pure."""
+        raise NotImplementedError

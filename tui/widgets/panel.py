@@ -1,0 +1,45 @@
+"""A widget that draws a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.geometry import Size
+from textual.reactive import var
+
+from tui.ink import BAD, Line
+from tui.view import Scene
+from tui.widgets.rows import Rows
+
+
+class Panel(Rows):
+    """Rows that are made from a scene by `draw`, whenever the scene or the size changes."""
+
+    MISTAKE: ClassVar[str] = "cannot be drawn"
+
+    scene: var[Scene | None] = var(None, always_update=True)
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        """The lines for a scene in so many cells. Pure: the same for the same arguments."""
+        raise NotImplementedError
+
+    def watch_scene(self) -> None:
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self._lines = []
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the scene, or say that it cannot be drawn: a mistake here must not end a race."""
+        scene, size = self.scene, self.size
+        if scene is None or not size:
+            return
+        self.ascii_only = scene.glyphs == "ascii"
+        try:
+            lines = self.draw(scene, size)
+        except Exception as error:
+            self.log.error(error)
+            lines = [(((f"{self.MISTAKE}: {type(error).__name__}"), BAD),)]
+        self.show_lines(lines)

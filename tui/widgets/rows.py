@@ -1,0 +1,129 @@
+"""A widget made of plain lines that repaints only what differs from what is on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.ink import INKS, TEXT, Line, ascii_line, fitted
+
+
+class Rows(Widget):
+    """Shows lines of spans. Textual has no cell diff of its own, so this one compares: a row that has not changed is
+    not sent again, and one that has is sent up to its last changed cell (Textual sends a row from its left edge).
+
+    The colour of the ink NAME is that of the component class `ink--NAME`.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS}
+
+    DEFAULT_CSS = """
+    Rows {
+        height: 1;
+        & > .ink--text { color: $foreground; }
+        & > .ink--quiet { color: $quiet; }
+        & > .ink--strong { color: $strong; text-style: bold; }
+        & > .ink--good { color: $good; }
+        & > .ink--warn { color: $warn; text-style: bold; }
+        & > .ink--bad { color: $bad; text-style: bold; }
+        & > .ink--badge { color: $badge-text; background: $badge; text-style: $badge-style; }
+        & > .ink--mysql { color: $lane-mysql; text-style: bold; }
+        & > .ink--cached { color: $lane-cached; text-style: bold; }
+        & > .ink--durable { color: $lane-durable; text-style: bold; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes, markup=False)
+        self.ascii_only = False
+        self._lines: list[Line] = []
+        self._styles_by_ink: dict[str, Style] = {}
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text on show, row by row."""
+        return tuple("".join(text for text, _ in line) for line in self._lines)
+
+    def show_lines(self, lines: Sequence[Line]) -> None:
+        """Show these lines, each fitted to the width of the widget; missing ones are blank."""
+        width, height = self.size
+        new = [fitted(line, width) for line in lines[:height]]
+        new.extend([fitted((), width)] * (height - len(new)))
+        if self.ascii_only:
+            new = [ascii_line(line) for line in new]
+        old = self._lines
+        self._lines = new
+        if len(old) != len(new):
+            self.refresh()
+            return
+        changed = [
+            Region(0, y, end, 1)
+            for y, (before, after) in enumerate(zip(old, new, strict=True))
+            if before is not after and (end := last_difference(before, after, width))
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def notify_style_update(self) -> None:
+        self._styles_by_ink.clear()
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self._lines):
+            return Strip.blank(width, self._style(TEXT))
+        return Strip(
+            [Segment(text, self._style(ink)) for text, ink in self._lines[y]]
+        ).adjust_cell_length(width, self._style(TEXT))
+
+    def _style(self, ink: str) -> Style:
+        style = self._styles_by_ink.get(ink)
+        if style is None:
+            style = self.get_component_rich_style(f"ink--{ink}")
+            self._styles_by_ink[ink] = style
+        return style
+
+
+def last_difference(before: Line, after: Line, width: int) -> int:
+    """The number of cells from the left edge up to the last one that differs; 0 for equal lines.
+
+    Lines with characters wider than a cell are compared as a whole.
+    """
+    if before == after:
+        return 0
+    old = "".join(text for text, _ in before)
+    new = "".join(text for text, _ in after)
+    if len(old) != width or len(new) != width:
+        return width
+    end = width
+    old_spans, new_spans = list(before), list(after)
+    # From the right: drop what both lines share, span by span.
+    while old_spans and new_spans and old_spans[-1][1] == new_spans[-1][1]:
+        left, right = old_spans[-1][0], new_spans[-1][0]
+        shared = _common_suffix(left, right)
+        end -= shared
+        if shared < len(left) and shared < len(right):
+            return end
+        for spans, text in ((old_spans, left), (new_spans, right)):
+            if shared == len(text):
+                spans.pop()
+            else:
+                spans[-1] = (text[: len(text) - shared], spans[-1][1])
+    return end
+
+
+def _common_suffix(one: str, other: str) -> int:
+    if one == other:
+        return len(one)
+    shared = 0
+    for a, b in zip(reversed(one), reversed(other), strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared

@@ -1,0 +1,81 @@
+"""Across all lanes: rank and gap in writes, reads and read p99, and the race track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui import lanelook
+from tui.figures import count, latency, ordinal, short
+from tui.figures import gap as factor
+from tui.ink import QUIET, STRONG, TEXT, Line, Span, fitted
+from tui.raster import bar
+from tui.view import LaneView, Scene
+from tui.widgets.panel import Panel
+
+COLUMN = 23
+NAME = 22
+
+
+def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
+    """One cell of the board: value, rank and gap, in fixed places."""
+    place = lane.places.get(key)
+    value = {
+        "write": short(lane.write.window_rows_per_s),
+        "read": short(lane.read.window_rows_per_s),
+        "p99": latency(lane.read.p99_us),
+    }[key]
+    if place is None or place.rank is None:
+        return fitted([("-".rjust(8), QUIET)], COLUMN)
+    leads = place.rank == 1
+    ink = lane.lane if leads else TEXT
+    sign = "+" if leads else ""
+    return fitted(
+        [
+            (f"{value:>8}", TEXT),
+            (f"  {ordinal(place.rank)}", ink),
+            (f"{sign + factor(place.gap):>7}", ink if leads else QUIET),
+        ],
+        COLUMN,
+    )
+
+
+def track_line(scene: Scene, lane: LaneView, furthest: int, width: int) -> Line:
+    """How far a lane has come: rows written and read, the leader at the far end."""
+    total = count(lane.rows)
+    room = max(0, width - 15)
+    full, empty = bar(lane.rows / furthest if furthest else 0.0, room, scene.glyphs)
+    return fitted([(full, lane.lane), (empty, QUIET), (total.rjust(15), STRONG)], width)
+
+
+class StandingsBoard(Panel):
+    """A heading and a row per lane. Where it is narrow only the track remains: the rest stands beside each lane."""
+
+    DEFAULT_CSS = "StandingsBoard { height: 4; }"
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        if scene.view is None:
+            return []
+        lanes = scene.view.lanes
+        furthest = max((lane.rows for lane in lanes), default=0)
+        columns = size.width >= NAME + 3 * COLUMN + 24
+        used = NAME + (3 * COLUMN if columns else 0)
+        heading: list[Span] = [(" standings".ljust(NAME), TEXT)]
+        if columns:
+            window = f"{scene.view.window_s:g} s"
+            for title in ("writes/s", "reads/s", "read p99"):
+                heading.append((f"{title:>8}  over {window}"[: COLUMN - 1].ljust(COLUMN), QUIET))
+        heading.append(("rows written and read since the start", QUIET))
+        lines: list[Line] = [fitted(heading, size.width)]
+        for lane in lanes:
+            name = lanelook.name(scene.entrant(lane.lane))
+            spans: list[Span] = [
+                *fitted([(f" {lanelook.shape(lane.lane)} {name}", lane.lane)], NAME - 1),
+                (" ", TEXT),
+            ]
+            if columns:
+                for key in ("write", "read", "p99"):
+                    spans += metric(lane, key)
+            lines.append((*spans, *track_line(scene, lane, furthest, size.width - used - 1)))
+        return lines
