@@ -27,8 +27,8 @@ MORE_RESULTS = 0x0008
 
 _NULL, _SHORT, _INT24, _LONG = 0xFB, 0xFC, 0xFD, 0xFE
 _OK, _EOF, _ERR, _LOCAL_INFILE = 0x00, 0xFE, 0xFF, 0xFB
-_EOF_BELOW_BYTES = 9
-"""A packet that begins with 0xFE is an EOF if it is shorter; else a row whose first value is huge."""
+_EOF_BYTES = 5
+"""A packet that begins with 0xFE is an EOF; of another size it is a row with a huge first value."""
 
 _HEADER = struct.Struct("<I")
 """The length of the payload in the lower three bytes, the sequence number in the upper one."""
@@ -109,6 +109,7 @@ class MySQLReplies:
         "_number",
         "_numeric",
         "_oks",
+        "_one_row_columns",
         "_one_row_end",
         "_one_row_head",
         "_quick_at",
@@ -132,6 +133,7 @@ class MySQLReplies:
         self._quick_head = b""
         self._quick_at = slice(0, 1)
         self._row_at = slice(0, 0)
+        self._one_row_columns = 0
         self._one_row_head = b""
         self._one_row_end = b""
         self._nulls = b""
@@ -152,7 +154,7 @@ class MySQLReplies:
             # One row of numbers: see `_remember` for why this is safe.
             text = data[self._row_at]
             row = text.translate(_LENGTHS_TO_SPACES).split()
-            if len(row) == self._columns and text[0] < _FIRST_OF_NUMBERS:
+            if len(row) == self._one_row_columns and text[0] < _FIRST_OF_NUMBERS:
                 return [tuple(row)]
             if text == self._nulls:
                 return [self._null_row]
@@ -209,10 +211,10 @@ class MySQLReplies:
                 self._rows = None
                 self._at = end
                 return _error(payload)
-            if first == _EOF and len(payload) < _EOF_BELOW_BYTES:
+            if first == _EOF and len(payload) == _EOF_BYTES:
                 _, status = _OK_END.unpack_from(payload, 1)
                 _refuse_more(status)
-                if len(rows) == 1 and self._numeric and end - self._at == _EOF_PACKET_BYTES:
+                if len(rows) == 1 and self._numeric:
                     self._remember(data[self._at : end])
                 self._rows = None
                 self._at = end
@@ -245,9 +247,9 @@ class MySQLReplies:
             numeric = columns <= _NUMERIC_COLUMNS
             for _ in range(columns):
                 payload, end, number = _packet(data, end, number)
-                numeric = numeric and payload[-13] == 0x0C and payload[-6] in _NUMERIC_TYPES
+                numeric = numeric and payload[_TYPE_AT] in _NUMERIC_TYPES
             payload, end, number = _packet(data, end, number)
-            if payload[0] != _EOF or len(payload) >= _EOF_BELOW_BYTES:
+            if payload[0] != _EOF or len(payload) != _EOF_BYTES:
                 raise _out_of_step("the column definitions do not end where they should")
             self._head = data[at:end]
             self._columns, self._numeric, self._rows_number = columns, numeric, number
@@ -259,14 +261,16 @@ class MySQLReplies:
         """Let `one` read the next answer that has the same head and `end`, and a row of numbers.
 
         The text of a number has none of the bytes 0 to 44 (it is made of digits, "-" and ".") and
-        is never empty; a length up to 44 is one of those bytes. They and NULL's mark become spaces,
-        so a NULL leaves a word less than there are columns, and so does a length above 44, which
-        glues two values together, unless it is the first one, which is looked at. As many words as
-        columns are therefore the values. The number of the EOF says that there is one row; for 257
-        it is the same again, but they have more words than the 44 columns that are allowed here.
+        is never empty; a length up to 44 is one of those bytes, which become spaces. A longer
+        length, and NULL's mark, stay and glue two words together, unless they come first, which is
+        looked at. So as many words as columns are the values.
+
+        The number of the EOF says that there is one row. For 257 rows it is the same again, but
+        each row makes a word at least, and there are at most 256 columns.
         """
         head = self._head
         self._one_row_head, self._one_row_end = head, end
+        self._one_row_columns = self._columns
         self._quick_at = slice(0, len(head))
         self._row_at = slice(len(head) + _HEADER.size, -_EOF_PACKET_BYTES)
         self._nulls = bytes([_NULL]) * self._columns
@@ -275,7 +279,9 @@ class MySQLReplies:
 
 _ANY = -1
 """The first packet of a reply counts on from the last of the statement: 1, or more for a huge one."""
-_EOF_PACKET_BYTES = 9
+_TYPE_AT = -6
+"""A column definition ends in its type, two bytes of flags, the decimals, and two bytes of nothing."""
+_EOF_PACKET_BYTES = _HEADER.size + _EOF_BYTES
 _LAST_PACKET = slice(-_EOF_PACKET_BYTES, None)
 _PLAIN_OK_BYTES = 11
 """An OK whose counts are below 251 and that says nothing more."""
@@ -283,12 +289,10 @@ _OKS_KEPT = 64
 
 _NUMERIC_TYPES = frozenset((0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0D, 0xF6))
 """DECIMAL, TINY, SHORT, LONG, LONGLONG, INT24, YEAR, NEWDECIMAL. FLOAT and DOUBLE may have a "+"."""
-_NUMERIC_COLUMNS = 44
+_NUMERIC_COLUMNS = 256
 _FIRST_OF_NUMBERS = 45
 """The lowest byte in the text of a number: "-"."""
-_LENGTHS_TO_SPACES = bytes(
-    32 if byte < _FIRST_OF_NUMBERS or byte == _NULL else byte for byte in range(256)
-)
+_LENGTHS_TO_SPACES = b" " * _FIRST_OF_NUMBERS + bytes(range(_FIRST_OF_NUMBERS, 256))
 
 
 def _packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:

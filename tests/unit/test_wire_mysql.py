@@ -330,13 +330,14 @@ def test_the_257th_row_has_the_sequence_number_of_the_first(rows: list[Row]) -> 
     assert parser.one(sent.wire) == rows == pymysql_reads(sent.wire)
 
 
-@pytest.mark.parametrize("columns", [44, 45, 210, 251, 300])
+@pytest.mark.parametrize("columns", [44, 45, 250, 251, 256, 257, 300])
 def test_many_columns_and_many_rows(columns: int) -> None:
     kinds = [BIGINT] * columns
     full: Row = (b"1",) * columns
     parser = practised(result_set(kinds, [full]))
     empty: Row = (None,) * columns
-    for rows in ([full], [empty], [empty] * 256 + [full], [empty] * 257):
+    one: Row = (b"1", *empty[1:])
+    for rows in ([full], [empty], [one], [empty] * 256 + [full], [one] + [empty] * 256):
         sent = result_set(kinds, rows)
         assert parser.one(sent.wire) == rows == pymysql_reads(sent.wire)
 
@@ -344,9 +345,61 @@ def test_many_columns_and_many_rows(columns: int) -> None:
 @pytest.mark.parametrize("value", [b"1.5e+20", b"1 2", b"\x01\x02\x03", b"\x03777", b"", b" "])
 @pytest.mark.parametrize("kind", [DOUBLE, BLOB, VARCHAR])
 def test_values_that_are_no_plain_numbers_keep_every_byte(kind: int, value: bytes) -> None:
-    parser = practised(result_set([kind, kind], [(b"1", b"2")]))
-    for row in ((value, value), (value, None), (b"7" * 48, value)):
-        assert parser.one(result_set([kind, kind], [row]).wire) == [row]
+    for before in (kind, BIGINT):
+        parser = practised(result_set([before, before], [(b"1", b"2")]))
+        for row in ((value, value), (value, None), (b"7" * 48, value)):
+            assert parser.one(result_set([kind, kind], [row]).wire) == [row]
+
+
+def test_as_many_values_as_columns_are_not_always_one_row() -> None:
+    kinds: list[int] = [BIGINT] * 3
+    several: list[list[Row]] = [
+        [(b"1", None, None), (b"1", None, b"2")],
+        [(b"1", b"2", None), (None, None, b"3")],
+        [(b"1", None, None), (b"2", None, None), (b"3", None, None)],
+    ]
+    for rows in several:
+        parser = practised(result_set(kinds, [(b"7", b"8", b"9")] * len(rows)))
+        sent = result_set(kinds, rows)
+        assert parser.one(sent.wire) == rows == pymysql_reads(sent.wire)
+
+
+def test_two_statements_by_turns() -> None:
+    parser = MySQLReplies()
+    four: Row = (b"1", b"2", b"3", b"4")
+    for kinds in ([BIGINT] * 4, [VARCHAR] * 4):
+        for _ in range(2):
+            for row in ((*four, b"5"), (*four, None), (None, *four)):
+                assert parser.one(result_set(TELEMETRY, [row]).wire) == [row]
+                assert parser.one(result_set(kinds, [four, four]).wire) == [four, four]
+                assert parser.one(result_set(kinds, [four]).wire) == [four]
+
+
+class Watched(MySQLReplies):
+    """Counts the replies that are not read the quick way."""
+
+    slow = 0
+
+    def many(self, data: bytes, wanted: int) -> Any:
+        self.slow += 1
+        return super().many(data, wanted)
+
+
+def test_what_comes_all_the_time_is_read_the_quick_way() -> None:
+    parser = Watched()
+    done = ok(2, 0, AUTOCOMMIT, 0)
+    parser.one(FROM_MARIADB.wire)
+    parser.one(done.wire)
+    parser.one(FROM_MARIADB.wire[:200])
+    parser.one(FROM_MARIADB.wire[200:])
+    parser.slow = 0
+    other: Row = (b"750.0000", b"60.0000", b"120.0000", b"150.0000", b"1234567")
+    for row in (FROM_MARIADB.meaning[0], other, (None,) * 5):
+        wire = FROM_MARIADB.wire[: -9 - 0x29 - 4]
+        wire += packets([row_payload(row), eof()], number=8)
+        assert parser.one(wire) == [row]
+        assert parser.one(done.wire) == done.meaning
+    assert parser.slow == 0
 
 
 def test_a_changed_status_is_no_other_statement() -> None:
@@ -448,6 +501,9 @@ def test_a_server_that_shuts_down_says_so_out_of_turn(rows: list[Row] | None) ->
     [
         ([b""], "ends before"),
         ([b"\x00\x00"], "ends before"),
+        ([b"\x00\x00\x00\x02"], "ends before"),
+        ([*head([BIGINT]), b"\x011", eof() + b"\x00"], "ends within a length"),
+        ([*head([BIGINT])[:-1], eof() + b"\x00"], "do not end where they should"),
         ([b"\x00\xfc\x01"], "ends within a length"),
         ([eof()], "ends within a length"),
         ([b"\x02\x03"], "begins with byte 2"),

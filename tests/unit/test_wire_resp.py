@@ -291,6 +291,7 @@ def test_slots_are_those_of_redis_py(key: bytes) -> None:
         ("MOVED", None),
         ("MOVED 3999", None),
         ("MOVED 3999 nowhere", None),
+        ("MOVED 3999 6381", None),
         ("MOVED x 127.0.0.1:6381", None),
         ("MOVED 1 127.0.0.1:x", None),
         ("MOVEDX 3999 127.0.0.1:6381", None),
