@@ -29,6 +29,12 @@ ASK_EVERY_S = 0.01
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+STAMP = re.compile(
+    r"^(\d+:\w \d+ \w+ \d+ [\d:.]+ [-.*#] |\d{4}-\d\d-\d\d [\d:]+ \d+ \[\w+\] )",
+)
+"""What Redis and MariaDB write before each line: when, who, and how grave."""
+
+
 class Child:
     """A process started at once, leader of a session of its own so that its forks can be ended with it.
 
@@ -113,12 +119,12 @@ class Child:
         except OSError:
             lines = []
         said = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in lines]
-        said = [line for line in said if line]
-        # MariaDB says more after the error; Redis marks what matters with a #.
+        # Redis marks what matters with a #, and MariaDB says more after the error.
         telling = [
-            line for line in said if re.search(r"\berror\b|^\d+:\S+ .* # ", line, re.IGNORECASE)
+            line for line in said if re.search(r"\berror\b|^\d+:\S .* # ", line, re.IGNORECASE)
         ]
-        return (telling or said or ["it wrote nothing"])[-1][-300:]
+        last = next((line for line in reversed(telling or said) if line), "it wrote nothing")
+        return STAMP.sub("", last)[-300:]
 
 
 def _environment() -> dict[str, str]:

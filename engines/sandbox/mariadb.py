@@ -68,7 +68,7 @@ def launch(binary: MySQLBinary, place: Place, name: str, port: int, password: st
 
 
 def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
-    """The command that makes a data directory with only the system tables in it."""
+    """The command that makes a data directory with only the system tables in it, to be run in its parent."""
     if binary.installer is None:
         return (
             str(binary.server),
@@ -81,11 +81,13 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
     return (
         str(binary.installer),
         "--no-defaults",
-        *_as_root(),
-        *_home(binary),
-        f"--datadir={directory}",
+        # The installer is a shell script that lets the spaces in a path fall apart, so the paths are short ones.
+        f"--datadir=./{directory.name}",
         # In /tmp any other MariaDB that starts would delete this one's temporary tables under its feet.
-        f"--tmpdir={_temporary(directory)}",
+        f"--tmpdir=../{_temporary(directory).name}",
+        *_home(binary),
+        # Under the name --user the script would take it as leave to change owners and modes in /usr/lib.
+        *(option.replace("--", "--loose-", 1) for option in _as_root()),
         # Root has no password, and its socket lies in a directory closed to others; see _accounts.
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
