@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
@@ -51,8 +51,13 @@ def one_line(text: str) -> str:
 
 def toml(value: object) -> str:
     """The value of a setting as a TOML file holds it. Raises TypeError for what no setting is."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, tuple) and value and all(isinstance(item, tuple) for item in value):
+        pairs = ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value)
+        return f"{{ {pairs} }}"
     if isinstance(value, tuple):
         return f"[{', '.join(toml(item) for item in value)}]"
     if isinstance(value, str | Path):
@@ -136,7 +141,7 @@ class Seconds:
 
     def _bounded(self, seconds: float) -> float:
         # Bounds first: an int from a file can be too large for a float. Not-a-number fails every comparison.
-        if not 0 <= seconds <= self.high_s or not isfinite(seconds):
+        if not 0 <= seconds <= self.high_s:
             raise RejectedError
         rounded = round(seconds * 1000) / 1000
         if rounded < self.low_s:
@@ -195,11 +200,72 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """On or off."""
+
+    metavar = "true|false"
+    allowed = "true or false"
+
+    def read(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise RejectedError
+        return value
+
+    def parse(self, text: str) -> bool:
+        try:
+            return {"true": True, "false": False}[text.strip().lower()]
+        except KeyError as error:
+            raise RejectedError from error
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text that `pattern` matches whole; `allowed` says in words what that is."""
+
+    pattern: re.Pattern[str]
+    allowed: str
+    metavar: str = "TEXT"
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str) or not value.isprintable():
+            raise RejectedError
+        if not self.pattern.fullmatch(value):
+            raise RejectedError
+        return value
+
+    def parse(self, text: str) -> str:
+        return self.read(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program and its arguments: a list of words, or one text that is split as a shell would. No shell runs it."""
+
+    metavar = "COMMAND"
+    allowed = 'a program and its arguments, as a list of words or in one text ("vault read ...")'
+
+    def read(self, value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return self.parse(value)
+        if not isinstance(value, list) or not value or not value[0]:
+            raise RejectedError
+        if any(not isinstance(word, str) or "\0" in word for word in value):
+            raise RejectedError
+        return tuple(value)
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        try:
+            return self.read(shlex.split(text))
+        except ValueError as error:  # a quotation that does not end
+            raise RejectedError from error
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """A path; it need not exist yet. `~` stands for the home directory."""
 
-    metavar = "DIR"
-    allowed = "the path of a directory"
+    metavar: str = "DIR"
+    allowed: str = "the path of a directory"
 
     def read(self, value: object) -> Path:
         if not isinstance(value, str) or not value.strip() or "\0" in value:

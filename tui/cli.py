@@ -174,6 +174,8 @@ def _on_screen(settings: Race) -> int:
 
     app = Telemon(settings)
     summary = app.run()
+    if app.fault:
+        _complain(app.fault)
     code = app.return_code or DONE
     if summary is None or not summary.duration_s:
         return code

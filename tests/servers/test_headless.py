@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -166,4 +167,21 @@ def test_a_reader_who_leaves_ends_the_race_quietly() -> None:
         code = process.wait(timeout=20)
     assert code == 141, err
     assert time.monotonic() - begun_s < 20
+    check_narration(err)
+
+
+def test_a_port_in_use_is_wrong_configuration() -> None:
+    with socket.socket() as taken:
+        port = 17_000
+        while True:
+            try:
+                taken.bind(("127.0.0.1", port))
+                break
+            except OSError:
+                port += 1
+        # Lane mysql has the first port of all.
+        code, out, err = ran("run", "--lanes", "mysql", "--sandbox-port", str(port))
+    assert (code, out) == (2, "")
+    assert str(port) in err
+    assert err.count("\n") == 1
     check_narration(err)
