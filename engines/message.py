@@ -52,9 +52,18 @@ class NotReady:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Race by this schedule."""
+    """Race by this schedule; with `held`, wait after the warm-up for `Begin`."""
 
     schedule: Schedule
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """To engines that are held: race and measure from `at_ns` on, and begin no new operation from `stop_ns` on."""
+
+    at_ns: int
+    stop_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,8 @@ class Delta:
     closed_links: int
     trouble: str
     paused: bool
+    held: bool = False
+    """Whether the engine waits at the start line."""
     backlog: int = 0
     """Operations that were due at the end of the interval and had not begun."""
     late: int = 0

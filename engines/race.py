@@ -17,7 +17,7 @@ from typing import Self
 from redis import RedisError
 
 from engines import config
-from engines.control import Control, FlushCache, Rate, said
+from engines.control import Control, FlushCache, Rate, Release, said
 from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints, RedisEndpoint
 from engines.engine import Engine
@@ -25,7 +25,7 @@ from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
 from engines.interval import Schedule
 from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
 from engines.merge import lane_frame, merged
-from engines.message import Delta, Go, Role, Spec, Stop
+from engines.message import Begin, Delta, Go, Role, Spec, Stop
 from engines.sandbox.sandbox import PortInUse, Sandbox, SandboxError
 from engines.servers import redis
 from engines.tally import Counted
@@ -57,6 +57,10 @@ class _Lane:
     engines: list[Engine]
     state: LaneState = LaneState.STARTING
     warm: dict[Role, list[Counted]] = field(default_factory=lambda: {"write": [], "read": []})
+    held: bool = False
+    """Whether it waits at the start line."""
+    stop_ns: int | None = None
+    """When a lane that was held and let go ends."""
     buried: set[str] = field(default_factory=set)
     """The dead engines that a frame has counted."""
 
@@ -84,13 +88,17 @@ class Race:
         sandbox: Sandbox | None = None,
         ledger: bool = False,
         rate_per_s: float | None = None,
+        hold: bool = False,
     ) -> None:
         """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`;
-        `rate_per_s` operations per second are due in each lane and role (None: a closed loop)."""
+        `rate_per_s` operations per second are due in each lane and role (None: a closed loop). With `hold` every lane
+        waits at the start line, connected and warm, until a `Release` is sent; its duration counts from then."""
         self._settings = settings
         self._interval_s = interval_s
         self._narrate = narrate
         self._rate_per_s = rate_per_s
+        self._hold = hold
+        self._released_ns: int | None = None
         self._ledger = ledger
         self._exit = ExitStack()
         self._lanes: dict[str, _Lane] = {}
@@ -267,10 +275,30 @@ class Race:
                 self._flush_cache()
             elif isinstance(control, Rate):
                 self._rate_per_s = control.per_s
-            for engine in self._engines():
-                if not engine.over:
-                    engine.channel.send(control)
+            if isinstance(control, Release):
+                self._release(control)
+            else:
+                self._tell(control)
             self._note(None, said(control))
+
+    def _tell(self, message: object) -> None:
+        for engine in self._engines():
+            if not engine.over:
+                engine.channel.send(message)
+
+    def _release(self, control: Release) -> None:
+        """Let lanes that wait at the start line go, all at the same moment, each for the whole duration."""
+        at_ns = time.perf_counter_ns() + int(START_DELAY_S * 1e9)
+        duration_s = self._settings.duration_s
+        stop_ns = None if duration_s is None else at_ns + int(duration_s * 1e9)
+        for name, lane in self._lanes.items():
+            if lane.held and control.lane in (None, name):
+                lane.held = False
+                lane.stop_ns = stop_ns
+                for engine in lane.engines:
+                    engine.channel.send(Begin(at_ns, stop_ns))
+                if self._released_ns is None:
+                    self._released_ns = at_ns
 
     def _flush_cache(self) -> None:
         """Empty the caches beside the race, so that no frame is late for it."""
@@ -297,11 +325,15 @@ class Race:
         schedule = Schedule(
             start_ns=start_ns,
             measure_from_ns=measure_from_ns,
-            stop_ns=None if duration_s is None else measure_from_ns + int(duration_s * 1e9),
+            stop_ns=None
+            if duration_s is None or self._hold
+            else measure_from_ns + int(duration_s * 1e9),
             interval_ns=int(self._interval_s * 1e9),
         )
-        for engine in self._engines():
-            engine.channel.send(Go(schedule))
+        for lane in self._lanes.values():
+            lane.held = self._hold
+            lane.stop_ns = schedule.stop_ns
+        self._tell(Go(schedule, self._hold))
         began_ns, index, seq = start_ns, 0, 0
         while True:
             end_ns = schedule.end_ns(index)
@@ -318,40 +350,37 @@ class Race:
 
     def _gather(self, index: int, end_ns: int, schedule: Schedule) -> bool:
         """Wait until every engine has reported interval `index`, or is late; whether all engines are over."""
-        stopped_ns: int | None = None
-        if schedule.stop_ns is not None and end_ns >= schedule.stop_ns:
-            stopped_ns = schedule.stop_ns
+        # The end is waited for in one piece, however long the operations under way take.
+        ending = schedule.stop_ns is not None and end_ns >= schedule.stop_ns
         while True:
             self._pass_down()
             if self._stop_requested and not self._stop_told:
                 self._stop_told = True
-                stopped_ns = time.perf_counter_ns()
-                for engine in self._engines():
-                    if not engine.over:
-                        engine.channel.send(Stop())
+                self._tell(Stop())
+                for lane in self._lanes.values():
+                    lane.stop_ns = time.perf_counter_ns()
+            now_ns = time.perf_counter_ns()
+            self._abandon_hung(now_ns)
             engines = self._engines()
             if all(engine.over for engine in engines):
                 return True
-            now_ns = time.perf_counter_ns()
-            if stopped_ns is not None:
-                # The end is waited for in one piece, however long the operations under way take.
-                deadline_ns = stopped_ns + DRAIN_NS + HANG_NS
-                if now_ns >= deadline_ns:
-                    for engine in engines:
-                        if not engine.over:
-                            engine.abandon("did not end when told to")
-                    continue
-            else:
-                reported = all(
+            deadline_ns = now_ns + int(LATE_S * 1e9)
+            if not (ending or self._stop_told):
+                deadline_ns = end_ns + int(LATE_S * 1e9)
+                if now_ns >= deadline_ns or all(
                     engine.over or (engine.deltas and engine.deltas[-1].index >= index)
                     for engine in engines
-                )
-                if reported:
-                    return False
-                deadline_ns = end_ns + int(LATE_S * 1e9)
-                if now_ns >= deadline_ns:
+                ):
                     return False
             self._listen((deadline_ns - now_ns) / 1e9)
+
+    def _abandon_hung(self, now_ns: int) -> None:
+        """Give up on engines that keep silent long after their end."""
+        for lane in self._lanes.values():
+            if lane.stop_ns is not None and now_ns >= lane.stop_ns + DRAIN_NS + HANG_NS:
+                for engine in lane.engines:
+                    if not engine.over:
+                        engine.abandon("did not end when told to")
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what the engines have to say, for at most `timeout_s`."""
@@ -382,10 +411,14 @@ class Race:
             at_utc_s=time.time(),
             at_monotonic_s=ended_ns / 1e9,
             interval_s=(ended_ns - began_ns) / 1e9,
-            elapsed_s=max(0.0, (ended_ns - schedule.measure_from_ns) / 1e9),
+            elapsed_s=self._elapsed_s(schedule, ended_ns),
             lanes=lanes,
             events=events,
         )
+
+    def _elapsed_s(self, schedule: Schedule, now_ns: int) -> float:
+        from_ns = self._released_ns if self._hold else schedule.measure_from_ns
+        return 0.0 if from_ns is None else max(0.0, (now_ns - from_ns) / 1e9)
 
     def _lane_frame(self, name: str, lane: _Lane, *, warming: bool) -> LaneFrame:
         deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
@@ -420,6 +453,8 @@ class Race:
             return LaneState.DONE
         if any(delta.closed_links for delta in deltas):
             return LaneState.RECONNECTING
+        if any(delta.held for delta in deltas):
+            return LaneState.STARTING
         if any(delta.paused for delta in deltas):
             return LaneState.PAUSED
         if warming:

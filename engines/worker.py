@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from time import perf_counter_ns, process_time_ns
 
@@ -23,10 +24,11 @@ from engines.lanes import MYSQL, READERS, WRITERS, Context
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT
 from engines.link import Dialect, Link
-from engines.message import Acknowledged, Delta, Go, NotReady, Ready, Spec, Stop
+from engines.message import Acknowledged, Begin, Delta, Go, NotReady, Ready, Spec, Stop
 from engines.pacing import Pace
 from engines.reactor import Reactor
 from engines.session import Program, Session
+from engines.timers import NEVER_NS
 from engines.topology import SlotRange, Topology
 from engines.workload import (
     DECK_MYSQL_WRITES,
@@ -88,6 +90,7 @@ class Worker:
         self._trouble = ""
         self._connections = spec.connections
         self._started = False
+        self._held = False
         self._paused = False
         self._stopping = False
         self._refreshed_ns = 0
@@ -186,7 +189,9 @@ class Worker:
     def _receive(self) -> None:
         for message in self._channel.receive():
             if isinstance(message, Go):
-                self._go(message.schedule)
+                self._go(message)
+            elif isinstance(message, Begin):
+                self._reactor.timers.at(message.at_ns, partial(self._begin, message))
             elif isinstance(message, Stop):
                 self._stop()
             else:
@@ -195,12 +200,31 @@ class Worker:
             # The race is gone: nobody is left to report to.
             os._exit(1)
 
-    def _go(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self._reactor.measure_from_ns = schedule.measure_from_ns
+    def _go(self, go: Go) -> None:
+        schedule = self._schedule = go.schedule
+        self._reactor.measure_from_ns = NEVER_NS if go.held else schedule.measure_from_ns
         self._reactor.timers.at(schedule.start_ns, self._start)
+        if go.held:
+            self._reactor.timers.at(schedule.measure_from_ns, self._hold)
         if schedule.stop_ns is not None:
             self._reactor.timers.at(schedule.stop_ns, self._stop)
+
+    def _hold(self) -> None:
+        """Wait at the start line, warm."""
+        self._held = True
+        self._reactor.flowing = False
+
+    def _begin(self, begin: Begin) -> None:
+        """Leave the start line."""
+        self._held = False
+        self._reactor.measure_from_ns = begin.at_ns
+        # The time at the start line is no part of the interval.
+        self._cut_ns, self._cut_cpu_ns = begin.at_ns, process_time_ns()
+        if self._rate_per_s is not None:
+            self._pace(begin.at_ns)
+        if begin.stop_ns is not None:
+            self._reactor.timers.at(begin.stop_ns, self._stop)
+        self._flow()
 
     def _start(self) -> None:
         assert self._schedule is not None
@@ -254,6 +278,7 @@ class Worker:
                 closed_links=reactor.closed_links(),
                 trouble=self._trouble,
                 paused=self._paused,
+                held=self._held,
                 backlog=reactor.backlog(),
                 late=reactor.late - self._late,
                 last=last,
@@ -357,7 +382,7 @@ class Worker:
 
     def _flow(self) -> None:
         """Let operations begin, if the race is on."""
-        if self._started and not (self._stopping or self._paused):
+        if self._started and not (self._stopping or self._paused or self._held):
             self._reactor.begin_all()
 
     # ---------------------------------------------------------------- trouble

@@ -49,12 +49,18 @@ def run_race(
     *,
     interval_s: float = 0.25,
     rate_per_s: float | None = None,
+    hold: bool = False,
     on_frame: Callable[[Race, Frame], None] = lambda *_: None,
 ) -> Ran:
     """Race to the end, calling `on_frame` at every frame."""
     frames = []
     with Race(
-        settings, interval_s=interval_s, sandbox=sandbox, ledger=True, rate_per_s=rate_per_s
+        settings,
+        interval_s=interval_s,
+        sandbox=sandbox,
+        ledger=True,
+        rate_per_s=rate_per_s,
+        hold=hold,
     ) as race:
         for frame in race.frames():
             frames.append(frame)
