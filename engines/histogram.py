@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import compress
 from math import ceil
 
 SUB_BUCKET_BITS = 7
@@ -81,7 +83,8 @@ class Latencies:
         """
         if not self.count:
             return 0.0
-        rank = max(1, ceil(self.count * percent / 100))
+        # In decimals: in floats 99.9 % of 41,000 is a little above 40,959, and its ceiling one more.
+        rank = max(1, ceil(Decimal(str(percent)) * self.count / 100))
         if rank >= self.count:
             return self.max_ns / 1000
         seen = 0
@@ -110,51 +113,68 @@ NONE = Latencies()
 
 
 class Histogram:
-    """The mutable side: one per role and outcome in an engine process, emptied by `take` once per interval."""
+    """The mutable side: one per role and outcome in an engine process, emptied by `take` once per interval.
 
-    __slots__ = ("_counts", "_max_ns", "_min_ns", "_over", "_sum_ns")
+    Counts are a list with a place for every bucket (30 KB): a `record` costs 0.15 us, where it cost 0.23 with a
+    dict, and a `take`, which looks only between the least and the greatest value, 50 us for 540 filled buckets,
+    where sorting the dict's took 140 (timeit, CPython 3.11, less the loop around it).
+    """
+
+    __slots__ = ("_counts", "_max_ns", "_min_ns", "_over", "_sum_ns", "_top_ns")
 
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
+        self._counts = [0] * BUCKETS
         self._reset()
 
     def _reset(self) -> None:
-        self._counts = {}
         self._sum_ns = 0
-        self._min_ns = -1
-        self._max_ns = 0
+        self._min_ns = _ABOVE_ALL_NS
+        self._max_ns = -1
+        self._top_ns = -1
         self._over = 0
 
     def record(self, value_ns: int) -> None:
         """Count one value in ns. Negative values (a clock cannot make them) count as 0."""
-        if value_ns < 0:
-            value_ns = 0
+        if not self._min_ns <= value_ns <= self._top_ns:
+            value_ns = self._widen(value_ns)
         self._sum_ns += value_ns
-        if value_ns > self._max_ns:
-            self._max_ns = value_ns
-        if value_ns < self._min_ns or self._min_ns < 0:
-            self._min_ns = value_ns
-        if value_ns > MAX_NS:
-            self._over += 1
-            value_ns = MAX_NS
         # bucket_index, written out: a call costs as much as the rest of this method.
         shift = value_ns.bit_length() - 8
-        index = (shift << 7) + (value_ns >> shift) if shift > 0 else value_ns
-        counts = self._counts
-        counts[index] = counts.get(index, 0) + 1
+        self._counts[(shift << 7) + (value_ns >> shift) if shift > 0 else value_ns] += 1
+
+    def _widen(self, value_ns: int) -> int:
+        """Make room for a value outside of those so far, which few are; what is to be counted in its place."""
+        value_ns = max(value_ns, 0)
+        self._min_ns = min(value_ns, self._min_ns)
+        self._max_ns = max(value_ns, self._max_ns)
+        self._top_ns = min(self._max_ns, MAX_NS)
+        if value_ns > MAX_NS:
+            self._over += 1
+            self._sum_ns += value_ns - MAX_NS
+            return MAX_NS
+        return value_ns
 
     def take(self) -> Latencies:
         """What was recorded since the last take; the histogram is empty afterwards."""
-        if not self._counts:
+        if self._max_ns < 0:
             return NONE
-        counts = self._counts
+        first = bucket_index(min(self._min_ns, MAX_NS))
+        end = bucket_index(self._top_ns) + 1
+        counts = self._counts[first:end]
         taken = Latencies(
-            buckets=tuple(sorted(counts.items())),
-            count=sum(counts.values()),
+            buckets=tuple(
+                zip(compress(range(first, end), counts), filter(None, counts), strict=True)
+            ),
+            count=sum(counts),
             sum_ns=self._sum_ns,
             min_ns=self._min_ns,
             max_ns=self._max_ns,
             over=self._over,
         )
+        self._counts[first:end] = [0] * len(counts)
         self._reset()
         return taken
+
+
+_ABOVE_ALL_NS = 1 << 62
+"""The least value of an empty histogram: 146 years."""
