@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from engines.channel import Channel
-from engines.message import Acknowledged, Delta, NotReady, Ready, Role, Spec
+from engines.message import Acknowledged, Delta, Floor, NotReady, Ready, Role, Spec
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,6 +41,8 @@ class Engine:
         self.channel = Channel(ours)
         self.ready = False
         self.not_ready: NotReady | None = None
+        self.floor_us: float | None = None
+        """What telemon itself costs an operation, once it has been measured."""
         self.over = False
         """Whether its last delta is in, or it died."""
         self.died: str | None = None
@@ -66,6 +68,8 @@ class Engine:
                 self.ready = True
             elif isinstance(message, NotReady):
                 self.not_ready = message
+            elif isinstance(message, Floor):
+                self.floor_us = message.floor_us
             elif isinstance(message, Acknowledged):
                 self.versions = dict(message.versions)
         if self.channel.closed and not self.over:

@@ -51,6 +51,21 @@ class NotReady:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureFloor:
+    """Measure, before the race, what telemon itself costs against the null server at these ports."""
+
+    mysql_port: int
+    redis_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The median service time of an operation against the null server; 0.0 where it did not answer."""
+
+    floor_us: float
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
     """Race by this schedule; with `held`, wait after the warm-up for `Begin`."""
 

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from types import TracebackType
 from typing import Self
@@ -25,7 +25,8 @@ from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
 from engines.interval import Schedule
 from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
 from engines.merge import lane_frame, merged
-from engines.message import Begin, Delta, Go, Role, Spec, Stop
+from engines.message import Begin, Delta, Go, MeasureFloor, Role, Spec, Stop
+from engines.null_server import NullServer
 from engines.sandbox.sandbox import PortInUse, Sandbox, SandboxError
 from engines.servers import redis
 from engines.tally import Counted
@@ -33,6 +34,9 @@ from engines.worker import DRAIN_NS
 
 READY_TIMEOUT_S = 15.0
 """How long the connections of all lanes may take to stand."""
+
+FLOOR_TIMEOUT_S = 2.0
+"""How long an engine may take to measure its floor; it needs a tenth of a second."""
 
 START_DELAY_S = 0.05
 """From the word go to the first operation: every engine has read its schedule by then."""
@@ -151,6 +155,7 @@ class Race:
         self._prepare()
         self._assign()
         self._await_ready()
+        self._measure_floors()
 
     def _start_sandbox(self) -> Sandbox:
         settings = self._settings
@@ -251,6 +256,24 @@ class Race:
                 if engine.not_ready is not None:
                     why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
                 raise RaceError(f"lane {engine.lane} cannot connect: {why}")
+
+    def _measure_floors(self) -> None:
+        """Let one engine after the other measure what telemon itself costs, so that none disturbs another."""
+        self._narrate("measuring telemon's own share")
+        floors: dict[str, dict[str, float]] = {lane: {} for lane in self._lanes}
+        with NullServer() as server:
+            for engine in self._engines():
+                if engine.role in floors[engine.lane]:
+                    continue  # Its twin in another process has told.
+                engine.channel.send(MeasureFloor(server.mysql_port, server.redis_port))
+                deadline_s = time.monotonic() + FLOOR_TIMEOUT_S
+                while engine.floor_us is None and not engine.over and time.monotonic() < deadline_s:
+                    self._listen(0.1)
+                if engine.floor_us:
+                    floors[engine.lane][engine.role] = engine.floor_us
+        self.entrants = tuple(
+            replace(entrant, floor_us=floors[entrant.lane]) for entrant in self.entrants
+        )
 
     # ---------------------------------------------------------------- controls
 

@@ -469,6 +469,10 @@ class Reactor:
                     if link.wanted:
                         self.lose(link, now_ns, link.dialect.timed_out)
 
+    def after_ns(self, delay_ns: int, callback: Callable[[], None]) -> None:
+        """Call `callback` once `delay_ns` have passed."""
+        self.timers.at(perf_counter_ns() + delay_ns, callback)
+
     def watch(self, descriptor: int, readable: Callable[[], None]) -> None:
         """Call `readable` whenever `descriptor` has something to read."""
         self._watched[descriptor] = readable

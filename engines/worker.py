@@ -12,34 +12,35 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from time import perf_counter_ns, process_time_ns
 
 from engines import control
 from engines.channel import Channel
 from engines.endpoint import MySQLEndpoint, RedisEndpoint
-from engines.fills import Fills
+from engines.floor import measure_floor_us
 from engines.interval import Schedule
-from engines.lanes import MYSQL, READERS, WRITERS, Context
+from engines.lanes import MYSQL
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT
 from engines.link import Dialect, Link
-from engines.message import Acknowledged, Begin, Delta, Go, NotReady, Ready, Spec, Stop
+from engines.message import (
+    Acknowledged,
+    Begin,
+    Delta,
+    Floor,
+    Go,
+    MeasureFloor,
+    NotReady,
+    Ready,
+    Spec,
+    Stop,
+)
 from engines.pacing import Pace
+from engines.programs import Programs
 from engines.reactor import Reactor
 from engines.session import Program, Session
 from engines.timers import NEVER_NS
 from engines.topology import SlotRange, Topology
-from engines.workload import (
-    DECK_MYSQL_WRITES,
-    FLEET,
-    HOT,
-    Batches,
-    Cars,
-    Readings,
-    Share,
-    reader_keys,
-)
 
 DRAIN_NS = 2_000_000_000
 """How long operations under way may take after the end before they are counted as unfinished."""
@@ -54,16 +55,6 @@ SWITCH_INTERVAL_S = 0.0002
 """Python's default lets a connecting thread keep the loop from the interpreter for 5 ms at a time."""
 
 
-def write_cars(lane: str, preset: str) -> Cars:
-    """The cars that a lane's writers cover."""
-    return DECK_MYSQL_WRITES if preset == "deck" and lane != "durable" else FLEET
-
-
-def read_cars(lane: str, preset: str) -> Cars:
-    """The cars that a lane's readers ask for."""
-    return FLEET if preset == "deck" and lane == "durable" else HOT
-
-
 class Worker:
     """Wires a lane's programs to a reactor, and the reactor to the channel."""
 
@@ -71,15 +62,9 @@ class Worker:
         self._channel = channel
         self._spec = spec
         self._reactor = Reactor(self._plan, self._on_link_trouble)
-        self._readings = Readings(spec.seed)
+        self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
         self._topology: Topology | None = None
-        self._versions = count(spec.first_version)
-        self._ledger: dict[int, int] | None = {} if spec.ledger else None
-        self._fills = Fills()
-        self._ttl_ms = round(spec.ttl_s * 1000)
-        self._batch = spec.batch
         self._rate_per_s = spec.rate_per_s
-        self._batches: list[Batches] = []
         self._schedule: Schedule | None = None
         self._index = 0
         self._cut_ns = 0
@@ -114,7 +99,7 @@ class Worker:
 
         def failed(error: Exception) -> None:
             self._channel.send(NotReady(f"{endpoint.host}:{endpoint.port}", str(error)))
-            self._after_ns(NOT_READY_EVERY_NS // 4, self._discover)
+            self._reactor.after_ns(NOT_READY_EVERY_NS // 4, self._discover)
 
         self._reactor.connector.submit(
             lambda: _fetch_topology(endpoint, ()), self._open_sessions, failed
@@ -123,40 +108,16 @@ class Worker:
     def _open_sessions(self, ranges: list[SlotRange] | None) -> None:
         if ranges is not None:
             self._topology = Topology(ranges, self._refresh_topology)
-        for connection in range(self._spec.connections):
-            self._add_session(connection, self._spec.connections)
+            self._programs.topology = self._topology
+        for program in self._programs.deal(self._spec.connections):
+            self._add_session(program)
         self._await_links()
 
-    def _add_session(self, connection: int, connections: int) -> None:
-        session = self._reactor.add(self._program(connection, connections))
+    def _add_session(self, program: Callable[[Session], Program]) -> None:
+        session = self._reactor.add(program)
         if self._topology is not None:
             for address in sorted(self._topology.addresses()):
                 session.links[address]  # opened ahead of the first request
-
-    def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
-        """What connection number `connection` out of `connections` of this process does."""
-        spec = self._spec
-        context = Context(
-            readings=self._readings,
-            topology=self._topology,
-            fills=self._fills,
-            ttl_ms=lambda: self._ttl_ms,
-            flowing=lambda: self._reactor.flowing,
-            redirected=self._on_redirect,
-            ledger=self._ledger,
-        )
-        if spec.role == "write":
-            share = Share(spec.process, spec.processes, connection, connections)
-            cars = write_cars(spec.lane, spec.preset)
-            batches = Batches(spec.seed, share, cars, self._batch, self._versions.__next__)
-            self._batches.append(batches)
-            write = WRITERS[spec.lane, spec.preset]
-            return lambda session: write(session, batches, context)
-        next_key = reader_keys(
-            spec.seed, spec.process, connection, read_cars(spec.lane, spec.preset)
-        )
-        read = READERS[spec.lane, spec.preset]
-        return lambda session: read(session, next_key, context)
 
     def _await_links(self) -> None:
         """Say Ready once every connection has stood; until then say now and then which does not."""
@@ -169,7 +130,7 @@ class Worker:
         if refused is not None and now_ns - self._cut_ns > NOT_READY_EVERY_NS:
             self._cut_ns = now_ns
             self._channel.send(NotReady(refused.address, refused.refusal))
-        self._after_ns(2_000_000, self._await_links)
+        self._reactor.after_ns(2_000_000, self._await_links)
 
     def _plan(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
         """How to open a connection to `address`."""
@@ -190,6 +151,9 @@ class Worker:
         for message in self._channel.receive():
             if isinstance(message, Go):
                 self._go(message)
+            elif isinstance(message, MeasureFloor):
+                floor_us = measure_floor_us(self._spec, message.mysql_port, message.redis_port)
+                self._channel.send(Floor(floor_us))
             elif isinstance(message, Begin):
                 self._reactor.timers.at(message.at_ns, partial(self._begin, message))
             elif isinstance(message, Stop):
@@ -299,7 +263,7 @@ class Worker:
 
         def drain() -> None:
             if self._reactor.busy() and perf_counter_ns() < deadline_ns:
-                self._after_ns(1_000_000, drain)
+                self._reactor.after_ns(1_000_000, drain)
                 return
             self._reactor.give_up("unfinished")
             self._finish()
@@ -307,8 +271,8 @@ class Worker:
         drain()
 
     def _finish(self) -> None:
-        if self._ledger is not None:
-            self._channel.send(Acknowledged(self._ledger))
+        if self._programs.ledger is not None:
+            self._channel.send(Acknowledged(self._programs.ledger))
         self._send_delta(perf_counter_ns(), last=True)
         self._leave()
 
@@ -318,7 +282,7 @@ class Worker:
         if self._channel.clear or self._channel.closed:
             self._reactor.running = False
             return
-        self._after_ns(5_000_000, self._leave)
+        self._reactor.after_ns(5_000_000, self._leave)
 
     # ---------------------------------------------------------------- controls
 
@@ -332,11 +296,9 @@ class Worker:
                 self._pace(perf_counter_ns())  # A pause is the user's, not a stall of the servers.
             self._flow()
         elif isinstance(message, control.Batch):
-            self._batch = message.rows
-            for batches in self._batches:
-                batches.rows = message.rows
+            self._programs.set_batch(message.rows)
         elif isinstance(message, control.Ttl):
-            self._ttl_ms = round(message.ttl_s * 1000)
+            self._programs.ttl_ms = round(message.ttl_s * 1000)
         elif isinstance(message, control.Rate):
             self._rate_per_s = message.per_s
             self._pace(perf_counter_ns())
@@ -353,22 +315,22 @@ class Worker:
         reactor = self._reactor
         reactor.flowing = False
         if reactor.busy():
-            self._after_ns(500_000, self._deal)
+            self._reactor.after_ns(500_000, self._deal)
             return
-        self._batches.clear()
-        wanted = self._connections
-        for session in reactor.sessions[wanted:]:
+        programs = self._programs.deal(self._connections)
+        for session in reactor.sessions[len(programs) :]:
             reactor.retire(session)
-        for connection, session in enumerate(reactor.sessions):
-            reactor.restart(session, self._program(connection, wanted))
-        for connection in range(len(reactor.sessions), wanted):
-            self._add_session(connection, wanted)
+        kept = len(reactor.sessions)
+        for session, program in zip(reactor.sessions, programs, strict=False):
+            reactor.restart(session, program)
+        for program in programs[kept:]:
+            self._add_session(program)
         self._flow_when_linked()
 
     def _flow_when_linked(self) -> None:
         """Go on once the new connections stand, or cannot be opened."""
         if any(not link.failures for link in self._reactor.unopened_links()):
-            self._after_ns(1_000_000, self._flow_when_linked)
+            self._reactor.after_ns(1_000_000, self._flow_when_linked)
             return
         self._flow()
 
@@ -428,9 +390,6 @@ class Worker:
             ask()
         else:
             self._reactor.timers.at(due_ns, ask)
-
-    def _after_ns(self, delay_ns: int, callback: Callable[[], None]) -> None:
-        self._reactor.timers.at(perf_counter_ns() + delay_ns, callback)
 
 
 # The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.

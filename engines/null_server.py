@@ -1,0 +1,154 @@
+"""A server on loopback that answers at once: what telemon measures against it is telemon's own share.
+
+It knows as much of each protocol as the race's requests need and answers from canned replies. It is a process of its
+own, so that it shares no interpreter with the engine that measures; what it needs itself for an answer, a few
+microseconds, is in the figure too.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+PAYLOAD = b"50000123:2345:78:101:99:123456"
+GET_REPLY = b"$%d\r\n%b\r\n" % (len(PAYLOAD), PAYLOAD)
+SET_REPLY = b"+OK\r\n"
+
+
+def _packet(number: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "little") + bytes([number]) + payload
+
+
+def _column(number: int, name: bytes) -> bytes:
+    """A definition of a DECIMAL column (MySQL internals manual, "Column Definition")."""
+    names = b"".join(bytes([len(part)]) + part for part in (b"def", b"", b"", b"", name, b""))
+    return _packet(number, names + b"\x0c\x3f\x00\x21\x00\x00\x00\xf6\x80\x00\x04\x00\x00")
+
+
+_EOF = b"\xfe\x00\x00\x02\x00"
+_COLUMNS = (b"rpm", b"water_temp", b"oil_temp", b"oil_pressure", b"version")
+_VALUES = (b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456")
+
+ROW_REPLY = b"".join(
+    [
+        _packet(1, bytes([len(_COLUMNS)])),
+        *(_column(number, name) for number, name in enumerate(_COLUMNS, 2)),
+        _packet(7, _EOF),
+        _packet(8, b"".join(bytes([len(value)]) + value for value in _VALUES)),
+        _packet(9, _EOF),
+    ]
+)
+"""One row, as MySQL answers the race's SELECT."""
+
+OK_REPLY = _packet(1, b"\x00\x01\x00\x02\x00\x00\x00")
+
+
+def answer_redis(received: bytes) -> tuple[bytes, bytes]:
+    """The replies to the whole GETs and SETs in `received`, and what is left of it.
+
+    A request ends with a line end; a pipeline that is cut anywhere else waits for its rest.
+    """
+    if not received.endswith(b"\r\n"):
+        return b"", received
+    sets = received.count(b"$3\r\nSET\r\n")
+    if not sets:
+        return GET_REPLY * received.count(b"$3\r\nGET\r\n"), b""
+    # Key and value take two lines each: a cut at a line end inside a request shows in their number.
+    if received.count(b"\r\n") % 7:
+        return b"", received
+    return SET_REPLY * sets, b""
+
+
+def answer_mysql(received: bytes) -> tuple[bytes, bytes]:
+    """The reply to the statement in `received` once it is whole, and what is left of it."""
+    if len(received) < 4 or len(received) - 4 < int.from_bytes(received[:3], "little"):
+        return b"", received
+    return (ROW_REPLY if received[5:11] == b"SELECT" else OK_REPLY), b""
+
+
+Answer = Callable[[bytes], tuple[bytes, bytes]]
+
+
+def serve(mysql: socket.socket, redis: socket.socket, owner: socket.socket) -> None:
+    """Answer until `owner` is closed by the other side."""
+    poll = select.poll()
+    listeners = {mysql.fileno(): (mysql, answer_mysql), redis.fileno(): (redis, answer_redis)}
+    clients: dict[int, tuple[socket.socket, Answer]] = {}
+    pending: dict[int, bytes] = {}
+    for descriptor in (*listeners, owner.fileno()):
+        poll.register(descriptor, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll():
+            client = clients.get(descriptor)
+            if client is not None:
+                sock, answer = client
+                try:
+                    data = sock.recv(1_048_576)
+                    reply, rest = answer(pending.pop(descriptor, b"") + data)
+                    if reply:
+                        sock.sendall(reply)
+                    if rest:
+                        pending[descriptor] = rest
+                except OSError:
+                    data = b""
+                if not data:
+                    poll.unregister(descriptor)
+                    pending.pop(descriptor, None)
+                    del clients[descriptor]
+                    sock.close()
+            elif descriptor in listeners:
+                listener, answer = listeners[descriptor]
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                clients[sock.fileno()] = (sock, answer)
+                poll.register(sock.fileno(), select.POLLIN)
+            else:
+                return
+
+
+class NullServer:
+    """A null server for a moment: a context manager around its process, with the two ports to connect to."""
+
+    def __init__(self) -> None:
+        self.mysql_port = 0
+        self.redis_port = 0
+
+    def __enter__(self) -> Self:
+        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        self.mysql_port, self.redis_port = (one.getsockname()[1] for one in listeners)
+        self._owner, theirs = socket.socketpair()
+        inherited = [*listeners, theirs]
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-P", __file__, *(str(one.fileno()) for one in inherited)],
+            pass_fds=[one.fileno() for one in inherited],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for one in inherited:
+            one.close()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._owner.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+            return
+        self._process.kill()
+        self._process.wait()
+
+
+if __name__ == "__main__":
+    serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:4]))

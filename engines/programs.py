@@ -1,0 +1,90 @@
+"""What each connection of an engine process does: its lane's program over its own share of the cars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+from engines.fills import Fills
+from engines.lanes import READERS, WRITERS, Context
+from engines.message import Spec
+from engines.session import Program, Session
+from engines.topology import Topology
+from engines.workload import (
+    DECK_MYSQL_WRITES,
+    FLEET,
+    HOT,
+    Batches,
+    Cars,
+    Readings,
+    Share,
+    reader_keys,
+)
+
+
+def write_cars(lane: str, preset: str) -> Cars:
+    """The cars that a lane's writers cover."""
+    return DECK_MYSQL_WRITES if preset == "deck" and lane != "durable" else FLEET
+
+
+def read_cars(lane: str, preset: str) -> Cars:
+    """The cars that a lane's readers ask for."""
+    return FLEET if preset == "deck" and lane == "durable" else HOT
+
+
+class Programs:
+    """Makes the programs of one engine process; they share readings, versions, fills and the ledger.
+
+    `flowing` says whether operations may still begin, `redirected` is called for every MOVED or ASK.
+    """
+
+    def __init__(
+        self, spec: Spec, flowing: Callable[[], bool], redirected: Callable[[], None]
+    ) -> None:
+        self._spec = spec
+        self._flowing = flowing
+        self._redirected = redirected
+        self._readings = Readings(spec.seed)
+        self._fills = Fills()
+        self._next_version = count(spec.first_version).__next__
+        self._batches: list[Batches] = []
+        self._batch_rows = spec.batch
+        self.ttl_ms = round(spec.ttl_s * 1000)
+        """The time to live of the next fill."""
+        self.topology: Topology | None = None
+        self.ledger: dict[int, int] | None = {} if spec.ledger else None
+
+    def set_batch(self, rows: int) -> None:
+        """From the next batch on, batches have so many rows."""
+        self._batch_rows = rows
+        for batches in self._batches:
+            batches.rows = rows
+
+    def deal(self, connections: int) -> list[Callable[[Session], Program]]:
+        """A program for each of `connections` connections, with the cars dealt out anew among them. The programs of
+        a former deal must have ended: no car has two writers."""
+        self._batches = []
+        return [self._program(connection, connections) for connection in range(connections)]
+
+    def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
+        spec = self._spec
+        context = Context(
+            readings=self._readings,
+            topology=self.topology,
+            fills=self._fills,
+            ttl_ms=lambda: self.ttl_ms,
+            flowing=self._flowing,
+            redirected=self._redirected,
+            ledger=self.ledger,
+        )
+        if spec.role == "write":
+            share = Share(spec.process, spec.processes, connection, connections)
+            cars = write_cars(spec.lane, spec.preset)
+            batches = Batches(spec.seed, share, cars, self._batch_rows, self._next_version)
+            self._batches.append(batches)
+            write = WRITERS[spec.lane, spec.preset]
+            return lambda session: write(session, batches, context)
+        cars = read_cars(spec.lane, spec.preset)
+        next_key = reader_keys(spec.seed, spec.process, connection, cars)
+        read = READERS[spec.lane, spec.preset]
+        return lambda session: read(session, next_key, context)

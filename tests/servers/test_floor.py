@@ -1,0 +1,60 @@
+"""telemon's own share, against a server that answers at once."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from redis import Redis
+
+from engines.endpoint import LaneEndpoints
+from engines.floor import measure_floor_us
+from engines.frame import LANES
+from engines.message import Role, Spec
+from engines.null_server import NullServer
+from engines.race import Race
+from engines.sandbox.sandbox import Sandbox
+from engines.wire.mysql import MySQLReplies, query
+
+from .racing import forget, with_settings
+
+
+def spec(lane: str, role: Role, preset: str = "fair") -> Spec:
+    return Spec(lane, role, 0, 1, 1, preset, 1, 20, 120.0, LaneEndpoints(lane))
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("role", ["write", "read"])
+@pytest.mark.parametrize("preset", ["fair", "deck"])
+def test_every_program_has_a_floor(lane: str, role: Role, preset: str) -> None:
+    with NullServer() as server:
+        floor_us = measure_floor_us(spec(lane, role, preset), server.mysql_port, server.redis_port)
+    # A round trip over loopback is never free, and a batch of 20 statements takes no tenth of a second.
+    assert 3.0 < floor_us < 100_000.0
+
+
+def test_without_a_server_there_is_none() -> None:
+    assert measure_floor_us(spec("mysql", "read"), 1, 1) == 0.0
+
+
+def test_the_null_server_speaks_as_the_servers_do() -> None:
+    """redis-py and PyMySQL's reader take its replies for real ones."""
+    with NullServer() as server:
+        redis = Redis(port=server.redis_port, protocol=2, driver_info=None)
+        assert redis.get("x") == b"50000123:2345:78:101:99:123456"
+        assert redis.set("x", "y") is True
+
+        with socket.create_connection(("127.0.0.1", server.mysql_port)) as sock:
+            sock.sendall(query(b"SELECT 1"))
+            rows = MySQLReplies().one(sock.recv(65_536))
+    assert rows == [(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456")]
+
+
+def test_a_race_says_its_floor_which_is_below_what_it_measures(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    with Race(with_settings(writers=1, readers=1), sandbox=sandbox) as race:
+        entrants = race.entrants
+        frames = list(race.frames())
+    for entrant, lane in zip(entrants, frames[-1].lanes, strict=True):
+        assert set(entrant.floor_us) == {"write", "read"}
+        assert 0 < entrant.floor_us["write"] < lane.write.service.percentile_us(50)
