@@ -149,7 +149,7 @@ def _accounts(binary: MySQLBinary, password: str) -> str:
 
 
 def _as_root() -> tuple[str, ...]:
-    # As root the server wants to be told so; as anybody else it must not be.
+    # The server refuses to run as root unless it is told to.
     return ("--user=root",) if os.geteuid() == 0 else ()
 
 

@@ -72,6 +72,8 @@ def test_all_lanes_are_ready_in_seconds_and_gone_in_less(tmp_path: Path) -> None
         directory = servers.directory
         assert directory.parent == tmp_path
         processes = [psutil.Process(server.pid) for server in servers.servers.values()]
+        began = time.monotonic()
+    assert time.monotonic() - began < 2.0
     # 4 s are wanted and 2.2 usual; twice that for a machine that does much else.
     assert ready_s < 8.0
     assert not directory.exists()

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from engines.sandbox import binaries, place, ports, remains
+from engines.sandbox import binaries, mariadb, place, ports, remains
 from engines.sandbox.keeper import Keeper
 from engines.sandbox.order import Order
 from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox, SandboxError
@@ -84,6 +84,21 @@ def test_a_deep_and_odd_tmpdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         servers.start_server("durable-1")
     assert not aside.exists()
     assert_gone(deep, [])
+
+
+def test_the_installer_touches_nothing_of_others(tmp_path: Path) -> None:
+    """In the /tmp of all, another MariaDB that starts deletes the installer's temporary tables, once in some dozens of
+    times; and told of a user by its own option, the installer changes modes in /usr/lib, once in every time."""
+    binary = binaries.find_mysql()
+    assert binary is not None
+    command = mariadb.install(binary, tmp_path / "mysql")
+    given = dict(word.split("=", 1) for word in command if "=" in word)
+    assert (tmp_path / given["--datadir"]).resolve() == tmp_path / "mysql"
+    # The server takes it from where its data are.
+    temporary = (tmp_path / "mysql" / given["--tmpdir"]).resolve()
+    assert temporary.parent == tmp_path
+    assert temporary != tmp_path / "mysql"
+    assert "--user" not in given
 
 
 def python_for_nobody() -> str | None:
