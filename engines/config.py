@@ -7,27 +7,32 @@ A flag goes before the environment, that before the file, that before the defaul
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from engines.backend import Backend, MySQLBackend, RedisBackend
+from engines.config_file import find, open_to_others, settings_in
+from engines.endpoint import LaneEndpoints
 from engines.frame import LANES
-from engines.kind import RejectedError, one_line, shown
-from engines.setting import BY_KEY, CONFIG_ENV, DEBUG_ENV, ENV_PREFIX, SETTINGS, Setting
+from engines.kind import RejectedError, one_line, toml
+from engines.refusal import ConfigError, place, rejected
+from engines.setting import (
+    BY_KEY,
+    CONFIG_ENV,
+    DEBUG_ENV,
+    ENV_PREFIX,
+    SERVERS,
+    SETTINGS,
+    Setting,
+)
+
+__all__ = ["ConfigError", "Race", "Sandbox", "load"]
 
 HEADLESS_DURATION_S = 30.0
 """How long a race without a screen lasts when nobody says."""
-
-FILE_LIMIT_BYTES = 1 << 20
-"""No configuration is larger; a device that is named by mistake never ends."""
-
-
-class ConfigError(ValueError):
-    """A setting cannot be taken. One line: where it stands, its key and value, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +43,24 @@ class Sandbox:
     port: int | None = None
 
 
+_EMPTY: Mapping[str, Any] = {
+    "sandbox": Sandbox(),
+    "mysql": MySQLBackend(),
+    "cached.mysql": MySQLBackend(database=str(BY_KEY["cached.mysql.database"].default)),
+    "cached.redis": RedisBackend(),
+    "durable": RedisBackend(),
+}
+"""The tables of a file, with nothing in them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Race:
     """Everything that makes a race this race. `writers` and `readers` are connections per lane; `duration_s` is the
-    measured part, without the warm-up, and None means until somebody quits.
+    measured part, without the warm-up, and None means until somebody quits. The lanes' servers are `mysql`,
+    `cached_mysql`, `cached_redis` and `durable`; those without a host are private ones.
 
-    `sources` holds (key, source) for each setting that has not its default. Raises ConfigError when two settings
-    contradict each other.
+    `sources` holds (key, source) for each setting that has not its default, `warnings` what somebody should change, a
+    line each. Raises ConfigError when two settings contradict each other.
     """
 
     preset: str = "fair"
@@ -58,33 +74,97 @@ class Race:
     warmup_s: float = 2.0
     duration_s: float | None = None
     sandbox: Sandbox = field(default_factory=Sandbox)
+    mysql: MySQLBackend = _EMPTY["mysql"]
+    cached_mysql: MySQLBackend = _EMPTY["cached.mysql"]
+    cached_redis: RedisBackend = _EMPTY["cached.redis"]
+    durable: RedisBackend = _EMPTY["durable"]
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        self._check_servers()
         if not self.writers and not self.readers:
             raise ConfigError(
-                f"{self._given('writers')} and {self._given('readers')}: "
+                f"{self.given('writers')} and {self.given('readers')}: "
                 "at least one of the two must be more than 0"
             )
         for role in ("writers", "readers"):
             connections = getattr(self, role)
             if connections and self.processes > connections:
                 raise ConfigError(
-                    f"{self._given('processes')}: must not be more than the connections "
-                    f"that they share, {self._given(role)}"
+                    f"{self.given('processes')}: must not be more than the connections "
+                    f"that they share, {self.given(role)}"
                 )
 
+    def _check_servers(self) -> None:
+        for table in SERVERS:
+            server = self._backend(table)
+            if server.host is None:
+                for setting in SETTINGS:
+                    if setting.table == table and self.value(setting) != setting.default:
+                        raise ConfigError(
+                            f"{self.given(setting.key)}: means nothing without {table}.host"
+                        )
+                continue
+            for names, fault in server.faults():
+                places = " and ".join(self.given(f"{table}.{name}") for name in names)
+                raise ConfigError(f"{places}: {fault}")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Raise for servers that cannot be what they are to each other."""
+        halves = {"cached.mysql.host": self.cached_mysql, "cached.redis.host": self.cached_redis}
+        missing = [key for key, server in halves.items() if server.host is None]
+        if len(missing) == 1 and "cached" in self.lanes:
+            here = next(key for key in halves if key not in missing)
+            raise ConfigError(
+                f"{self.given(here)}: lane cached has two servers; {missing[0]} is missing"
+            )
+        one, two = self.mysql, self.cached_mysql
+        if one.host is not None and (one.host, one.port, one.database) == (
+            two.host,
+            two.port,
+            two.database,
+        ):
+            raise ConfigError(
+                f"{self.given('mysql.database')} and {self.given('cached.mysql.database')}: on one server two "
+                "lanes need a database each, or they write one table"
+            )
+        cache, cluster = self.cached_redis, self.durable
+        if cache.host is not None and (cache.host, cache.port) == (cluster.host, cluster.port):
+            raise ConfigError(
+                f"{self.given('cached.redis.host')} and {self.given('durable.host')}: one server cannot be the cache "
+                "of one lane and the system of record of another"
+            )
+
+    def _backend(self, table: str) -> Backend:
+        server: Backend = getattr(self, table.replace(".", "_"))
+        return server
+
+    @property
+    def endpoints(self) -> dict[str, LaneEndpoints]:
+        """The servers of the racing lanes that have servers of their own; the others have private ones."""
+        made = {
+            "mysql": lambda: LaneEndpoints("mysql", mysql=self.mysql.endpoint()),
+            "cached": lambda: LaneEndpoints(
+                "cached", mysql=self.cached_mysql.endpoint(), redis=self.cached_redis.endpoint()
+            ),
+            "durable": lambda: LaneEndpoints("durable", redis=self.durable.endpoint()),
+        }
+        first = {"mysql": self.mysql, "cached": self.cached_mysql, "durable": self.durable}
+        return {lane: made[lane]() for lane in self.lanes if first[lane].host is not None}
+
     def items(self) -> Iterator[tuple[str, object, str]]:
-        """(key, value, source) of every setting, in the order of the table."""
+        """(key, value, source) of every setting, in the order of the table. What is secret is masked."""
         sources = dict(self.sources)
         for setting in SETTINGS:
             value = self.value(setting)
             unnamed = "default" if value == setting.default else "set by the program"
-            yield setting.key, value, sources.get(setting.key, unnamed)
+            yield setting.key, setting.shown(value), sources.get(setting.key, unnamed)
 
     def value(self, setting: Setting) -> object:
-        """The value of one setting."""
-        holder = self.sandbox if setting.in_sandbox else self
+        """The value of one setting, as it is."""
+        holder = getattr(self, setting.table.replace(".", "_")) if setting.table else self
         value: object = getattr(holder, setting.field)
         return value
 
@@ -99,21 +179,28 @@ class Race:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The settings as a result holds them: names with units, paths as text."""
-        own: dict[str, object] = {}
-        sandbox: dict[str, object] = {}
+        """The settings as a result holds them: names with units, paths as text, secrets masked. Of the servers only
+        those that are configured are in it."""
+        tables: dict[str, dict[str, object]] = {}
         for setting in SETTINGS:
-            value = self.value(setting)
+            if setting.table in SERVERS and self._backend(setting.table).host is None:
+                continue
+            value = setting.shown(self.value(setting))
             if isinstance(value, tuple):
-                value = list(value)
+                value = dict(value) if setting.field == "address_map" else list(value)
             elif isinstance(value, Path):
                 value = str(value)
-            (sandbox if setting.in_sandbox else own)[setting.field] = value
-        return {**own, "sandbox": sandbox}
+            tables.setdefault(setting.table, {})[setting.field] = value
+        return {**tables.pop("", {}), **tables}
 
-    def _given(self, key: str) -> str:
+    def given(self, key: str) -> str:
+        """Where a setting stands and what it is, as an error begins."""
+        setting = BY_KEY[key]
         source = dict(self.sources).get(key, "default")
-        return _place(BY_KEY[key], source, str(self.value(BY_KEY[key])))
+        value = setting.shown(self.value(setting))
+        if setting.table in SERVERS:
+            return place(setting, source, "not set" if value is None else toml(value))
+        return place(setting, source, str(value))
 
 
 def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None = None) -> Race:
@@ -124,105 +211,70 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None 
     """
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
-    path = _find(file, environ)
+    warnings: list[str] = []
+    path = find(file, environ)
     if path is not None:
         name = one_line(str(path))
-        for key, value in _flat(_toml(path, name), name):
+        for key, value in settings_in(path):
             setting = BY_KEY[key]
             try:
                 values[key] = setting.kind.read(value)
             except RejectedError as error:
-                raise _rejected(setting, name, shown(value)) from error
+                raise rejected(setting, name, value) from error
             if isinstance(values[key], Path):
                 # So that a file means the same wherever telemon is started.
                 values[key] = path.parent / str(values[key])
             sources[key] = name
+            if setting.field == "password" and open_to_others(path):
+                warnings.append(
+                    f"{name}: holds {key}, and others can read it; chmod 600 it, or use password_env, password_file "
+                    "or password_command"
+                )
     _check_names(environ)
     for setting in SETTINGS:
         for source, text in (
             (setting.env, environ.get(setting.env) or None),
-            (setting.flag, flags.get(setting.key)),
+            (setting.flag, flags.get(setting.key) if setting.flag else None),
         ):
-            if text is None:
+            if text is None or source is None:
                 continue
             try:
                 values[setting.key] = setting.kind.parse(text)
             except RejectedError as error:
-                raise _rejected(setting, source, shown(text)) from error
+                raise rejected(setting, source, text) from error
             sources[setting.key] = source
-    return _race(values, sources)
+    for key, value in values.items():
+        if isinstance(value, Path) and key.endswith(".password_file") and open_to_others(value):
+            warnings.append(f"{one_line(str(value))}: others can read it ({key}); chmod 600 it")
+    race = _race(values, sources, warnings)
+    _check_files(race)
+    return race
 
 
-def _race(values: Mapping[str, object], sources: Mapping[str, str]) -> Race:
-    own: dict[str, Any] = {}
-    sandbox: dict[str, Any] = {}
+def _race(
+    values: Mapping[str, object], sources: Mapping[str, str], warnings: Iterable[str]
+) -> Race:
+    tables: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         setting = BY_KEY[key]
-        (sandbox if setting.in_sandbox else own)[setting.field] = value
-    return Race(**own, sandbox=Sandbox(**sandbox), sources=tuple(sources.items()))
+        tables.setdefault(setting.table, {})[setting.field] = value
+    own = tables.pop("", {})
+    for table, fields in tables.items():
+        own[table.replace(".", "_")] = replace(_EMPTY[table], **fields)
+    return Race(**own, sources=tuple(sources.items()), warnings=tuple(warnings))
 
 
-def _find(file: str | None, environ: Mapping[str, str]) -> Path | None:
-    named = file if file is not None else environ.get(CONFIG_ENV) or None
-    if named is not None:
-        if not named.strip() or "\0" in named:
-            source = "--config" if file is not None else CONFIG_ENV
-            raise ConfigError(f"{source} {shown(named)}: must be the path of a file")
-        return Path(named)
-    try:
-        # A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
-        home = Path(environ.get("XDG_CONFIG_HOME", ""))
-        if not home.is_absolute():
-            home = Path(environ.get("HOME", "")) / ".config"
-        usual = home / "telemon" / "config.toml"
-        return usual if usual.is_absolute() and usual.exists() else None
-    except (OSError, ValueError):  # no way into it, no path at all
-        return None
-
-
-def _toml(path: Path, name: str) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{name}: cannot be read: {error.strerror or error}") from error
-    if len(content) > FILE_LIMIT_BYTES:
-        raise ConfigError(f"{name}: not a configuration: larger than {FILE_LIMIT_BYTES} bytes")
-    try:
-        return tomllib.loads(content.decode())
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{name}: not TOML: byte {error.start} is not UTF-8") from error
-    except RecursionError as error:
-        raise ConfigError(f"{name}: not a configuration: nested too deeply") from error
-    except ValueError as error:
-        # Not only TOMLDecodeError: Python has limits of its own for numbers and dates.
-        raise ConfigError(f"{name}: not TOML: {one_line(str(error))}") from error
-
-
-def _flat(tables: Mapping[str, object], name: str) -> Iterator[tuple[str, object]]:
-    """(key, value) of every setting in the file."""
-    for key, value in tables.items():
-        # Quoted, a key may hold dots of its own: "sandbox.port" = 1 is not [sandbox] port = 1.
-        if key in BY_KEY and not BY_KEY[key].in_sandbox:
-            yield key, value
-        elif key in BY_KEY:
-            raise ConfigError(f'{name}: "{key}": unknown key; write {key}, without the quotes')
-        elif key != "sandbox":
-            raise _unknown(key, name)
-        elif not isinstance(value, dict):
-            raise ConfigError(f"{name}: sandbox = {shown(value)}: must be a table, [sandbox]")
-        else:
-            for below, inner in value.items():
-                if f"sandbox.{below}" not in BY_KEY:
-                    raise _unknown(f"sandbox.{below}", name)
-                yield f"sandbox.{below}", inner
-
-
-def _unknown(key: str, name: str) -> ConfigError:
-    near = get_close_matches(key[:100], BY_KEY, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(BY_KEY)}"
-    plain = key if re.fullmatch(r"(sandbox\.)?[\w-]{1,60}", key, re.ASCII) else shown(key)
-    return ConfigError(f"{name}: {plain}: unknown key; {hint}")
+def _check_files(race: Race) -> None:
+    """Raise for a file that is named and cannot be read: it would be found out with every connection."""
+    for setting in SETTINGS:
+        path = race.value(setting)
+        racing = setting.table.partition(".")[0] in race.lanes
+        if setting.table in SERVERS and racing and isinstance(path, Path):
+            try:
+                path.open("rb").close()
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise ConfigError(f"{race.given(setting.key)}: cannot be read: {reason}") from error
 
 
 def _check_names(environ: Mapping[str, str]) -> None:
@@ -238,16 +290,3 @@ def _check_names(environ: Mapping[str, str]) -> None:
             raise ConfigError(
                 f"{one_line(name)} (environment): unknown; did you mean {ENV_PREFIX}{near[0]}?"
             )
-
-
-def _place(setting: Setting, source: str, value: str) -> str:
-    """Where a value stands and what it is, as an error begins."""
-    if source == setting.flag:
-        return f"{source} {value}"
-    if source == setting.env:
-        return f"{source}={value} (environment)"
-    return f"{source}: {setting.key} = {value}"
-
-
-def _rejected(setting: Setting, source: str, value: str) -> ConfigError:
-    return ConfigError(f"{_place(setting, source, value)}: must be {setting.kind.allowed}")

@@ -261,11 +261,11 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
-    """A path; it need not exist yet. `~` stands for the home directory."""
+class Location:
+    """A path, of what `allowed` says; it need not exist yet. `~` stands for the home directory."""
 
-    metavar: str = "DIR"
-    allowed: str = "the path of a directory"
+    allowed: str
+    metavar: str
 
     def read(self, value: object) -> Path:
         if not isinstance(value, str) or not value.strip() or "\0" in value:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -81,6 +80,8 @@ class FromCommand:
 
     def fetch(self) -> Credential:
         """Raises SecretError. What the command says on stderr is not shown: it may be as secret as its output."""
+        import subprocess
+
         name = f"{self.words[0]} (password_command)"
         try:
             ran = subprocess.run(

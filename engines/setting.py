@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from engines.address import Host, Ways
 from engines.frame import LANES
-from engines.kind import Choice, Directory, Kind, Seconds, Several, Whole
+from engines.kind import (
+    Choice,
+    Command,
+    Kind,
+    Location,
+    Seconds,
+    Several,
+    Switch,
+    Text,
+    Whole,
+)
 
 DAY_S = 86_400.0
 
@@ -13,9 +25,11 @@ DAY_S = 86_400.0
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: its `key` in a TOML file ("sandbox.port" is `port` in the table `[sandbox]`), the `field` of
-    `config.Race` that holds it (units in its name), its kind and default, and what it is `about`.
+    `config.Race`, or of the part of it that is the table, that holds it (units in its name), its kind and default, and
+    what it is `about`.
 
-    `unset` says in words what None means; a setting without it always has a value.
+    `unset` says in words what None means; a setting without it always has a value. The value of a `secret` one is
+    shown nowhere.
     """
 
     key: str
@@ -24,20 +38,38 @@ class Setting:
     default: object
     about: str
     unset: str | None = None
+    secret: bool = False
 
     @property
-    def flag(self) -> str:
-        return "--" + self.key.replace(".", "-")
+    def flag(self) -> str | None:
+        """None for those of servers: they are many, and the process list is no place for secrets."""
+        return None if self.table in SERVERS else "--" + self.key.replace(".", "-")
 
     @property
     def env(self) -> str:
         return ENV_PREFIX + self.key.replace(".", "_").upper()
 
     @property
-    def in_sandbox(self) -> bool:
-        """Whether it stands in the table `[sandbox]`."""
-        return self.key.startswith("sandbox.")
+    def table(self) -> str:
+        """The table that it stands in: "sandbox", "cached.mysql"; empty at the top of a file."""
+        return self.key.rpartition(".")[0]
 
+    def shown(self, value: object) -> object:
+        """`value`, or a mask where it is secret. Of a command the program is shown: its arguments may be tokens."""
+        if not self.secret or value is None:
+            return value
+        if isinstance(value, tuple):
+            return (value[0], MASK) if len(value) > 1 else value
+        return MASK
+
+
+MASK = "********"
+
+SERVERS = ("mysql", "cached.mysql", "cached.redis", "durable")
+"""The tables of the lanes' servers."""
+
+TABLES = (*SERVERS, "cached", "sandbox")
+"""The tables of a file."""
 
 ENV_PREFIX = "TELEMON_"
 
@@ -47,8 +79,110 @@ CONFIG_ENV = "TELEMON_CONFIG"
 DEBUG_ENV = "TELEMON_DEBUG"
 """Set to 1, an unexpected error shows its traceback."""
 
-# Still to come, with issues of their own: mode, rate and heats, and the endpoints of real back ends. Until then
-# their keys are unknown, and an unknown key is an error.
+NAME = Text(re.compile(r"[\w$-]{1,64}", re.ASCII), "1 to 64 letters, digits, _, $ or -", "NAME")
+"""A database: what needs no quoting anywhere."""
+
+USER = Text(re.compile(r"\S(.{0,254}\S)?"), "a user name", "USER")
+PASSWORD = Text(re.compile(r".{1,4096}"), "a password of one line", "PASSWORD")
+VARIABLE = Text(re.compile(r"[A-Za-z_]\w*", re.ASCII), "the name of an environment variable", "VAR")
+SECRET_ID = Text(
+    re.compile(r"[\w/+=.@:!-]{1,2048}", re.ASCII), "the ARN or the name of a secret", "ARN"
+)
+REGION = Text(re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+"), 'an AWS region like "eu-west-1"', "REGION")
+CACHE_NAME = Text(
+    re.compile(r"[a-z][a-z0-9-]{0,62}"), "1 to 63 lower-case letters, digits or hyphens", "NAME"
+)
+FILE = Location("the path of a file", "FILE")
+
+
+def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
+    """The settings of a server: those of every kind of server, and its `own` last."""
+
+    def setting(
+        name: str,
+        kind: Kind,
+        default: object,
+        about: str,
+        unset: str | None = None,
+        secret: bool = False,
+    ) -> Setting:
+        return Setting(f"{table}.{name}", name, kind, default, about, unset, secret)
+
+    lane = table.partition(".")[0]
+    port = 3306 if what == "MySQL" else 6379
+    return (
+        setting(
+            "host", Host(), None, f"{what} of lane {lane}", f"a private server for lane {lane}"
+        ),
+        setting("port", Whole(1, 65_535), port, "its port"),
+        setting("user", USER, None, "who signs in", "whom the secret names, or nobody"),
+        setting("password", PASSWORD, None, "the password itself", "none", secret=True),
+        setting("password_env", VARIABLE, None, "the variable that holds the password", "none"),
+        setting("password_file", FILE, None, "the file that holds the password", "none"),
+        setting(
+            "password_command",
+            Command(),
+            None,
+            "the program that prints the password",
+            "none",
+            secret=True,
+        ),
+        setting("password_secret", SECRET_ID, None, "the secret in AWS Secrets Manager", "none"),
+        setting("region", REGION, None, "the AWS region of secret and token", "AWS' own settings"),
+        setting("tls", Switch(), True, "whether connections are encrypted"),
+        setting("tls_ca", FILE, None, "the authorities to trust (PEM)", "those of the system"),
+        setting(
+            "tls_verify",
+            Choice(("full", "chain", "none")),
+            "full",
+            "full: certificate and host name; chain: any host name; none: whoever answers",
+        ),
+        setting("tls_server_name", Host(), None, "the name in its certificate", "its host"),
+        setting("address_map", Ways(), None, "ways through tunnels", "every server by its address"),
+        *own,
+    )
+
+
+def _mysql(table: str, database: str) -> tuple[Setting, ...]:
+    return _server(
+        table,
+        "MySQL",
+        Setting(f"{table}.database", "database", NAME, database, "where telemon has its table"),
+        Setting(f"{table}.iam", "iam", Switch(), False, "whether the password is an IAM token"),
+    )
+
+
+def _redis(table: str, what: str) -> tuple[Setting, ...]:
+    return _server(
+        table,
+        what,
+        Setting(
+            f"{table}.cluster",
+            "cluster",
+            Choice(("auto", "on", "off")),
+            "auto",
+            "whether it is a cluster; auto: it is asked",
+        ),
+        Setting(
+            f"{table}.read_from",
+            "read_from",
+            Choice(("primaries", "replicas")),
+            "primaries",
+            "who of a cluster answers reads",
+        ),
+        Setting(
+            f"{table}.iam",
+            "iam",
+            Choice(("off", "elasticache", "elasticache-serverless", "memorydb")),
+            "off",
+            "the service whose IAM token is the password",
+        ),
+        Setting(f"{table}.iam_name", "iam_name", CACHE_NAME, None, "what the token is for", "none"),
+    )
+
+
+# Still to come, with issues of their own: mode, rate and heats. Until then their keys are unknown, and an unknown key
+# is an error.
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "preset",
@@ -100,7 +234,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "sandbox.directory",
         "directory",
-        Directory(),
+        Location("the path of a directory", "DIR"),
         None,
         "where the private servers keep their data while they run, best on a real disk",
         unset="a directory that telemon picks",
@@ -113,6 +247,10 @@ SETTINGS: tuple[Setting, ...] = (
         "the first of the consecutive ports on 127.0.0.1 that the private servers take",
         unset="ports that are free",
     ),
+    *_mysql("mysql", "telemon"),
+    *_mysql("cached.mysql", "telemon_cached"),
+    *_redis("cached.redis", "the cache"),
+    *_redis("durable", "the Redis Cluster"),
 )
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}

@@ -26,7 +26,8 @@ Cluster; with no configuration on private servers. On a terminal telemon shows t
 
 EPILOG = """\
 A setting is taken from its flag, else from the environment (--batch: TELEMON_BATCH), else from the configuration
-file, else it has its default; `telemon config` shows each with where it came from. The file is the one that --config
+file, else it has its default; `telemon config` shows each with where it came from. Servers of your own have no flags:
+they are named in the file or the environment (host in [mysql]: TELEMON_MYSQL_HOST). The file is the one that --config
 or TELEMON_CONFIG names, else telemon/config.toml in $XDG_CONFIG_HOME or ~/.config; the current directory is not
 searched. A duration is written 500ms, 30s, 2m, 1h or as a number of seconds.
 
@@ -85,6 +86,8 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="a configuration file (TOML)"
     )
     for setting in SETTINGS:
+        if setting.flag is None:
+            continue
         group.add_argument(
             setting.flag,
             dest=setting.key,
@@ -150,6 +153,8 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     asked = understood(argv, os.environ)
+    for warning in asked.settings.warnings:
+        _complain(f"warning: {warning}")
     if asked.command == "config":
         _show_settings(asked.settings)
         return DONE
@@ -185,18 +190,19 @@ def _on_screen(settings: Race) -> int:
 
 
 def _show_settings(settings: Race) -> None:
-    """Print the settings as a configuration file that would set them, with where each came from."""
+    """Print the settings, with where each came from, as a configuration file that would set all but the secrets."""
     table = ""
     for key, value, source in settings.items():
         setting = BY_KEY[key]
-        if setting.in_sandbox and not table:
-            table = "[sandbox]"
-            print(f"\n{table}")
+        if setting.table != table:
+            table = setting.table
+            print(f"\n[{table}]")
         name = key.rpartition(".")[2]
         if value is None:
             print(f"# {name}: {setting.unset}")
         else:
-            print(f"{f'{name} = {toml(value)}':<46} # {source}")
+            mark = "# " if setting.secret else ""
+            print(f"{f'{mark}{name} = {toml(value)}':<46} # {source}")
 
 
 def _explained(error: Exception) -> str:

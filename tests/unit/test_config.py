@@ -13,7 +13,7 @@ import pytest
 
 from engines.config import ConfigError, Race, Sandbox, load
 from engines.kind import Seconds, one_line, shown, toml
-from engines.setting import SETTINGS
+from engines.setting import SERVERS, SETTINGS
 
 
 @pytest.fixture
@@ -51,12 +51,14 @@ def test_defaults_are_those_of_the_design() -> None:
 
 
 def test_the_table_and_the_race_have_the_same_fields_and_defaults() -> None:
-    own = {setting.field: setting.default for setting in SETTINGS if not setting.in_sandbox}
-    assert own.keys() == {field.name for field in fields(Race)} - {"sandbox", "sources"}
+    own = {setting.field: setting.default for setting in SETTINGS if not setting.table}
+    parts = {table.replace(".", "_") for table in (*SERVERS, "sandbox")}
+    assert own.keys() == {field.name for field in fields(Race)} - parts - {"sources", "warnings"}
     assert own == {name: getattr(Race(), name) for name in own}
-    below = {setting.field: setting.default for setting in SETTINGS if setting.in_sandbox}
-    assert below.keys() == {field.name for field in fields(Sandbox)}
-    assert set(below.values()) == {None}
+    for table in (*SERVERS, "sandbox"):
+        part = getattr(Race(), table.replace(".", "_"))
+        below = {setting.field: setting.default for setting in SETTINGS if setting.table == table}
+        assert below == {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def test_flag_before_environment_before_file_before_default(file: Path) -> None:

@@ -165,7 +165,7 @@ words = st.sampled_from(
         "--",
         "-h",
         "--version",
-        *[setting.flag for setting in SETTINGS],
+        *[setting.flag for setting in SETTINGS if setting.flag],
     ]
 )
 

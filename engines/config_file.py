@@ -1,0 +1,99 @@
+"""The configuration file: which one it is, and the settings that stand in it."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from engines.kind import one_line, shown
+from engines.refusal import ConfigError
+from engines.setting import BY_KEY, CONFIG_ENV, SETTINGS, TABLES
+
+FILE_LIMIT_BYTES = 1 << 20
+"""No configuration is larger; a device that is named by mistake never ends."""
+
+
+def find(file: str | None, environ: Mapping[str, str]) -> Path | None:
+    """The file that is named, else the usual one if it is there. Raises ConfigError."""
+    named = file if file is not None else environ.get(CONFIG_ENV) or None
+    if named is not None:
+        if not named.strip() or "\0" in named:
+            source = "--config" if file is not None else CONFIG_ENV
+            raise ConfigError(f"{source} {shown(named)}: must be the path of a file")
+        return Path(named)
+    try:
+        # A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
+        home = Path(environ.get("XDG_CONFIG_HOME", ""))
+        if not home.is_absolute():
+            home = Path(environ.get("HOME", "")) / ".config"
+        usual = home / "telemon" / "config.toml"
+        return usual if usual.is_absolute() and usual.exists() else None
+    except (OSError, ValueError):  # no way into it, no path at all
+        return None
+
+
+def settings_in(path: Path) -> Iterator[tuple[str, object]]:
+    """(key, value) of every setting in a file, as they stand there. Raises ConfigError."""
+    name = one_line(str(path))
+    yield from _flat(_toml(path, name), name)
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether users who are neither its owner nor root may read a file."""
+    try:
+        return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except (OSError, ValueError):
+        return False
+
+
+def _toml(path: Path, name: str) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if len(content) > FILE_LIMIT_BYTES:
+        raise ConfigError(f"{name}: not a configuration: larger than {FILE_LIMIT_BYTES} bytes")
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name}: not TOML: byte {error.start} is not UTF-8") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: not a configuration: nested too deeply") from error
+    except ValueError as error:
+        # Not only TOMLDecodeError: Python has limits of its own for numbers and dates.
+        raise ConfigError(f"{name}: not TOML: {one_line(str(error))}") from error
+
+
+def _flat(tables: Mapping[str, object], name: str, table: str = "") -> Iterator[tuple[str, object]]:
+    for word, value in tables.items():
+        key = f"{table}.{word}" if table else word
+        # Quoted, a key may hold dots of its own: "sandbox.port" = 1 is not [sandbox] port = 1.
+        if "." in word and key in BY_KEY:
+            raise ConfigError(f'{name}: "{word}": unknown key; write {key}, without the quotes')
+        if "." in word:
+            raise _unknown(key, name)
+        if key in BY_KEY:
+            yield key, value
+        elif key not in TABLES:
+            raise _unknown(key, name)
+        elif not isinstance(value, dict):
+            # What stands in a server's place may be a URL with a password in it.
+            said = "" if key != "sandbox" else f" = {shown(value)}"
+            raise ConfigError(f"{name}: {key}{said}: must be a table, [{key}]")
+        else:
+            yield from _flat(value, name, key)
+
+
+def _unknown(key: str, name: str) -> ConfigError:
+    near = get_close_matches(key[:100], [*BY_KEY, *TABLES], n=1)
+    table = key.rpartition(".")[0]
+    there = [setting.key for setting in SETTINGS if setting.table == table]
+    tables = [f"[{name}]" for name in TABLES if not table and name != "cached"]
+    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join([*there, *tables])}"
+    plain = key if re.fullmatch(r"([\w-]{1,60}\.){0,2}[\w-]{1,60}", key, re.ASCII) else shown(key)
+    return ConfigError(f"{name}: {plain}: unknown key; {hint}")

@@ -1,0 +1,28 @@
+"""How a setting that cannot be taken is refused: in one line, with no secret in it."""
+
+from __future__ import annotations
+
+from engines.kind import shown
+from engines.setting import MASK, SERVERS, Setting
+
+
+class ConfigError(ValueError):
+    """A setting cannot be taken. One line: where it stands, its key and value, and what is allowed."""
+
+
+def place(setting: Setting, source: str, value: str) -> str:
+    """Where a value stands and what it is, as an error begins."""
+    if source == setting.flag:
+        return f"{source} {value}"
+    if source == setting.env:
+        return f"{source}={value} (environment)"
+    return f"{source}: {setting.key} = {value}"
+
+
+def rejected(setting: Setting, source: str, value: object) -> ConfigError:
+    """The error for a value that is not of the setting's kind."""
+    said = shown(value)
+    # A password is not quoted, nor what may hold one: a URL in the place of a host.
+    if setting.secret or (setting.table in SERVERS and "@" in said):
+        said = MASK
+    return ConfigError(f"{place(setting, source, said)}: must be {setting.kind.allowed}")
