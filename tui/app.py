@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from engines.config import Race
 from engines.summary import Summary
 from tui.actions import ACTIONS, bindings
+from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.history import WINDOWS_S
 from tui.host import Host
@@ -26,6 +33,13 @@ from tui.source import Narrate, Source, SourceFactory
 from tui.terminal import Terminal
 from tui.themes import DARK, PLAIN, SIXTEEN, THEMES
 from tui.view import Scene, View
+
+TICK_S = 0.05
+"""How often the screen looks how late its own event loop is."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+HANGUP_CODE = 128 + signal.SIGHUP
 
 FRAME_INTERVAL_S = 0.25
 """The interval of the frames that are asked for, however many of them are shown."""
@@ -65,6 +79,13 @@ class Telemon(App[Summary]):
             os.environ, getattr(sys.__stderr__, "encoding", None)
         )
         self.fault: str | None = None
+        self.shown = 0
+        """How many pictures were drawn."""
+        self.worst_lag_s = 0.0
+        """How late the screen's event loop was at worst."""
+        self.leave_result = False
+        """Whether to end with the race instead of showing its result."""
+        self._lag_s = 0.0
         self.race_screen = RaceScreen()
         self._scene = Scene(setup=Setup.of(settings), glyphs=self.terminal.glyphs)
         self._view: View | None = None
@@ -79,6 +100,10 @@ class Telemon(App[Summary]):
             self.register_theme(theme)
         self.theme = {"16": SIXTEEN, "none": PLAIN}.get(self.terminal.color, DARK).name
         self.animation_level = "full" if self.terminal.animation else "none"
+
+    def get_driver_class(self) -> type[Driver]:
+        usual = super().get_driver_class()
+        return TerminalDriver if usual is LinuxDriver else usual
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return dict(DARK.variables)
@@ -100,7 +125,22 @@ class Telemon(App[Summary]):
 
     def on_mount(self) -> None:
         self.push_scene()
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            # Not in a thread other than the main one, as under a test's pilot.
+            with suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, self.end, 128 + number)
+        self._tick_due_s = time.monotonic() + TICK_S
+        self.set_interval(TICK_S, self._tick)
         self.feed.start()
+
+    def _tick(self) -> None:
+        """See how late this is: so late would a key be, or a picture."""
+        now_s = time.monotonic()
+        lag_s = max(0.0, now_s - self._tick_due_s)
+        self._tick_due_s = now_s + TICK_S
+        self._lag_s = max(self._lag_s, lag_s)
+        self.worst_lag_s = max(self.worst_lag_s, lag_s)
 
     # ------------------------------------------------------------ what the feed says
 
@@ -113,9 +153,17 @@ class Telemon(App[Summary]):
     def _view_ready(self, message: ViewReady) -> None:
         self._view = message.view
         self.feed.taken()
-        if not self._scene.frozen:
-            self._scene = replace(self._scene, view=message.view)
-            self.push_scene()
+        if self._scene.frozen or self._backlog():
+            # A terminal that has not taken the last picture yet gets the next but one.
+            return
+        self._scene = replace(self._scene, view=message.view, screen_lag_s=self._lag_s)
+        self._lag_s = 0.0
+        self.shown += 1
+        self.push_scene()
+
+    def _backlog(self) -> int:
+        driver = self._driver
+        return driver.backlog if isinstance(driver, TerminalDriver) else 0
 
     @on(SourceEnded)
     def _source_ended(self) -> None:
@@ -137,8 +185,20 @@ class Telemon(App[Summary]):
         self.push_scene()
 
     async def action_quit(self) -> None:
+        self.end()
+
+    def end(self, code: int = 0) -> None:
+        """End the race and leave the screen; `run` hands back what was measured."""
         self.feed.stop()
-        self.exit(self.feed.summary)
+        self.exit(self.feed.summary, return_code=code)
+
+    def terminal_gone(self) -> None:
+        """Called by the driver from its own thread: there is nobody to show anything to."""
+        self.feed.stop()
+        self.fault = "the terminal is gone"
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self.end, HANGUP_CODE)
 
     def action_longer_window(self) -> None:
         self._change_window(1)

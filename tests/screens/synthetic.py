@@ -154,6 +154,7 @@ class SyntheticSource:
         steps: tuple[str, ...] = (),
         step_s: float = 0.0,
         linger: bool = True,
+        ahead: int = 0,
         entrants: tuple[Entrant, ...] = ENTRANTS,
     ) -> None:
         self._given = given
@@ -162,6 +163,7 @@ class SyntheticSource:
         self._steps = steps
         self._step_s = step_s
         self._linger = linger
+        self._ahead = ahead
         self._stopped = threading.Event()
         self._entrants = entrants
         self.sent: list[Control] = []
@@ -198,8 +200,9 @@ class SyntheticSource:
 
     def frames(self) -> Iterator[Frame]:
         """The given frames; with `linger` the last one is followed by a wait for `stop`."""
-        for frame in self._given:
-            if self._stopped.wait(self._interval_s):
+        for position, frame in enumerate(self._given):
+            # The first `ahead` frames come all at once, as a past.
+            if self._stopped.wait(0 if position < self._ahead else self._interval_s):
                 return
             yield frame
         if self._linger:

@@ -44,9 +44,10 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
 def track_line(scene: Scene, lane: LaneView, furthest: int, width: int) -> Line:
     """How far a lane has come: rows written and read, the leader at the far end."""
     total = count(lane.rows)
-    room = max(0, width - 15)
+    room = max(0, width - 16)
     full, empty = bar(lane.rows / furthest if furthest else 0.0, room, scene.glyphs)
-    return fitted([(full, lane.lane), (empty, QUIET), (total.rjust(15), STRONG)], width)
+    # The number goes first: what stands to the right of a number that moves would be sent again with it.
+    return fitted([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
 
 
 class StandingsBoard(Panel):
@@ -66,7 +67,7 @@ class StandingsBoard(Panel):
             window = f"{scene.view.window_s:g} s"
             for title in ("writes/s", "reads/s", "read p99"):
                 heading.append((f"{title:>8}  over {window}"[: COLUMN - 1].ljust(COLUMN), QUIET))
-        heading.append(("rows written and read since the start", QUIET))
+        heading.append((("rows written and read, from the start"), QUIET))
         lines: list[Line] = [fitted(heading, size.width)]
         for lane in lanes:
             name = lanelook.name(scene.entrant(lane.lane))
