@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from engines.channel import Channel
-from engines.message import Acknowledged, Delta, Floor, NotReady, Ready, Role, Spec
+from engines.message import Acknowledged, Delta, Floor, NotReady, Ready, Rested, Role, Spec
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +43,8 @@ class Engine:
         self.not_ready: NotReady | None = None
         self.floor_us: float | None = None
         """What telemon itself costs an operation, once it has been measured."""
+        self.rested = False
+        """Whether it is back at the start line after a heat."""
         self.over = False
         """Whether its last delta is in, or it died."""
         self.died: str | None = None
@@ -68,6 +70,8 @@ class Engine:
                 self.ready = True
             elif isinstance(message, NotReady):
                 self.not_ready = message
+            elif isinstance(message, Rested):
+                self.rested = True
             elif isinstance(message, Floor):
                 self.floor_us = message.floor_us
             elif isinstance(message, Acknowledged):

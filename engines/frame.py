@@ -132,7 +132,8 @@ class LaneFrame:
     """One lane in one interval. `backlog` counts, by role, the operations of an open loop that were due at its end
     and had not begun, and `late` those that began late in it; `overloaded` is set when the backlog is worth more than
     a second of what is offered. `redirects` counts MOVED and ASK, `reconnects` connections opened anew; `server`
-    holds the servers' own counters since the race began (names as the servers have them), as last read."""
+    holds the servers' own counters since the race began (names as the servers have them), as last read. `heat` is
+    the round in which the lane has the machine to itself, from 1; 0 where all lanes race together."""
 
     lane: str
     state: LaneState
@@ -144,6 +145,7 @@ class LaneFrame:
     overloaded: bool = False
     redirects: int = 0
     reconnects: int = 0
+    heat: int = 0
     client: Client = field(default_factory=Client)
     server: Mapping[str, int] = field(default_factory=dict)
 

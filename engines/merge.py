@@ -22,12 +22,10 @@ def merged(parts: Sequence[Counted], interval_s: float) -> Counted:
     )
 
 
-def mean_interval_s(deltas: Sequence[Sequence[Delta]]) -> float:
+def mean_interval_s(engines: Sequence[Sequence[Counted]]) -> float:
     """The length of an interval that several engines each measured for themselves; an engine may have reported it in
-    several deltas, or not at all."""
-    lengths = [
-        sum(delta.measured.work.interval_s for delta in engine) for engine in deltas if engine
-    ]
+    several parts, or not at all."""
+    lengths = [sum(part.work.interval_s for part in parts) for parts in engines if parts]
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 
@@ -38,6 +36,7 @@ def lane_frame(
     server: Mapping[str, int],
     deaths: Mapping[Role, int],
     rate_per_s: float | None = None,
+    heat: int = 0,
 ) -> LaneFrame:
     """One lane in one interval, with `rate_per_s` operations per second offered to each role (None: a closed loop).
 
@@ -63,6 +62,7 @@ def lane_frame(
         and max(backlog.values(), default=0) > rate_per_s * OVERLOADED_S,
         redirects=sum(delta.redirects for delta in every),
         reconnects=sum(delta.reconnects for delta in every),
+        heat=heat,
         client=Client(
             cpu_share=max((delta.cpu_share for delta in every), default=0.0),
             loop_lag=Latencies.merged(delta.loop_lag for delta in every),
@@ -72,15 +72,11 @@ def lane_frame(
 
 
 def _counted(engines: Sequence[Sequence[Delta]], state: LaneState) -> Counted:
-    interval_s = mean_interval_s(engines)
-    return merged(
-        [
-            delta.warm if state is LaneState.WARMING else delta.measured
-            for engine in engines
-            for delta in engine
-        ],
-        interval_s,
-    )
+    parts = [
+        [delta.warm if state is LaneState.WARMING else delta.measured for delta in engine]
+        for engine in engines
+    ]
+    return merged([part for engine in parts for part in engine], mean_interval_s(parts))
 
 
 def _with_deaths(work: Work, deaths: int) -> Work:

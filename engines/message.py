@@ -75,10 +75,18 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """To engines that are held: race and measure from `at_ns` on, and begin no new operation from `stop_ns` on."""
+    """To engines that are held: race from `at_ns` and measure from `measure_from_ns` on, and begin no new operation
+    from `stop_ns` on. Then end, or, unless it is `final`, go back to the start line and say `Rested`."""
 
     at_ns: int
+    measure_from_ns: int
     stop_ns: int | None
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """The engine is back at the start line, and all that it did is reported."""
 
 
 @dataclass(frozen=True, slots=True)

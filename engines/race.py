@@ -22,6 +22,7 @@ from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints, RedisEndpoint
 from engines.engine import Engine
 from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
+from engines.heat import Heat, heat_order
 from engines.interval import Schedule
 from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
 from engines.merge import lane_frame, merged
@@ -63,6 +64,10 @@ class _Lane:
     warm: dict[Role, list[Counted]] = field(default_factory=lambda: {"write": [], "read": []})
     held: bool = False
     """Whether it waits at the start line."""
+    heat: int = 0
+    """The round of its last heat."""
+    measure_from_ns: int = 0
+    """Up to when it is warming."""
     stop_ns: int | None = None
     """When a lane that was held and let go ends."""
     buried: set[str] = field(default_factory=set)
@@ -93,16 +98,24 @@ class Race:
         ledger: bool = False,
         rate_per_s: float | None = None,
         hold: bool = False,
+        heats: int = 0,
     ) -> None:
-        """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`;
+        """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`.
+
         `rate_per_s` operations per second are due in each lane and role (None: a closed loop). With `hold` every lane
-        waits at the start line, connected and warm, until a `Release` is sent; its duration counts from then."""
+        waits at the start line, connected and warm, until a `Release` is sent; its duration counts from then. With
+        `heats` each lane has the machine to itself in turn, for the warm-up and the duration, and so many rounds in
+        rotated order are raced.
+        """
         self._settings = settings
         self._interval_s = interval_s
         self._narrate = narrate
         self._rate_per_s = rate_per_s
-        self._hold = hold
-        self._released_ns: int | None = None
+        self._hold = hold or heats > 0
+        self._heats = deque(heat_order(settings.lanes, heats))
+        self._heat: Heat | None = None
+        self._measured_from_ns: int | None = None
+        """From when the race clock runs, once that is known."""
         self._ledger = ledger
         self._exit = ExitStack()
         self._lanes: dict[str, _Lane] = {}
@@ -311,17 +324,43 @@ class Race:
 
     def _release(self, control: Release) -> None:
         """Let lanes that wait at the start line go, all at the same moment, each for the whole duration."""
+        lanes = [
+            lane for name, lane in self._lanes.items() if lane.held and control.lane in (None, name)
+        ]
         at_ns = time.perf_counter_ns() + int(START_DELAY_S * 1e9)
+        self._let_go(lanes, at_ns, at_ns)
+        if lanes and self._measured_from_ns is None:
+            self._measured_from_ns = at_ns
+
+    def _let_go(
+        self, lanes: list[_Lane], at_ns: int, measure_from_ns: int, *, final: bool = True
+    ) -> None:
         duration_s = self._settings.duration_s
-        stop_ns = None if duration_s is None else at_ns + int(duration_s * 1e9)
-        for name, lane in self._lanes.items():
-            if lane.held and control.lane in (None, name):
-                lane.held = False
-                lane.stop_ns = stop_ns
-                for engine in lane.engines:
-                    engine.channel.send(Begin(at_ns, stop_ns))
-                if self._released_ns is None:
-                    self._released_ns = at_ns
+        stop_ns = None if duration_s is None else measure_from_ns + int(duration_s * 1e9)
+        for lane in lanes:
+            lane.held = False
+            lane.measure_from_ns = measure_from_ns
+            lane.stop_ns = stop_ns if final else None
+            for engine in lane.engines:
+                engine.rested = False
+                engine.channel.send(Begin(at_ns, measure_from_ns, stop_ns, final))
+
+    def _run_heats(self) -> None:
+        """Begin the next heat once the one before is over."""
+        if self._heat is not None:
+            lane = self._lanes[self._heat.lane]
+            if not all(engine.rested or engine.over for engine in lane.engines):
+                return
+            lane.held = not self._heat.final
+            self._heat = None
+        if self._heats and not self._stop_told:
+            self._heat = self._heats.popleft()
+            lane = self._lanes[self._heat.lane]
+            lane.heat = self._heat.round
+            at_ns = time.perf_counter_ns() + int(START_DELAY_S * 1e9)
+            self._measured_from_ns = at_ns + int(self._settings.warmup_s * 1e9)
+            self._note(self._heat.lane, f"heat {self._heat.round}: on its own")
+            self._let_go([lane], at_ns, self._measured_from_ns, final=self._heat.final)
 
     def _flush_cache(self) -> None:
         """Empty the caches beside the race, so that no frame is late for it."""
@@ -355,7 +394,10 @@ class Race:
         )
         for lane in self._lanes.values():
             lane.held = self._hold
+            lane.measure_from_ns = measure_from_ns
             lane.stop_ns = schedule.stop_ns
+        if not self._hold:
+            self._measured_from_ns = measure_from_ns
         self._tell(Go(schedule, self._hold))
         began_ns, index, seq = start_ns, 0, 0
         while True:
@@ -364,9 +406,9 @@ class Race:
             if final and self._counters is not None:
                 self._counters.read()
             ended_ns = time.perf_counter_ns() if final else end_ns
-            yield self._frame(
-                seq, schedule, began_ns, ended_ns, warming=not final and end_ns <= measure_from_ns
-            )
+            if self._hold and end_ns >= measure_from_ns:
+                self._run_heats()
+            yield self._frame(seq, began_ns, ended_ns)
             if final:
                 return
             began_ns, index, seq = ended_ns, index + 1, seq + 1
@@ -422,28 +464,24 @@ class Race:
                 engine.receive()
             engine.channel.flush()
 
-    def _frame(
-        self, seq: int, schedule: Schedule, began_ns: int, ended_ns: int, *, warming: bool
-    ) -> Frame:
-        lanes = tuple(
-            self._lane_frame(name, lane, warming=warming) for name, lane in self._lanes.items()
-        )
+    def _frame(self, seq: int, began_ns: int, ended_ns: int) -> Frame:
+        lanes = tuple(self._lane_frame(name, lane, ended_ns) for name, lane in self._lanes.items())
         events, self._events = tuple(self._events), []
         return Frame(
             seq=seq,
             at_utc_s=time.time(),
             at_monotonic_s=ended_ns / 1e9,
             interval_s=(ended_ns - began_ns) / 1e9,
-            elapsed_s=self._elapsed_s(schedule, ended_ns),
+            elapsed_s=self._elapsed_s(ended_ns),
             lanes=lanes,
             events=events,
         )
 
-    def _elapsed_s(self, schedule: Schedule, now_ns: int) -> float:
-        from_ns = self._released_ns if self._hold else schedule.measure_from_ns
+    def _elapsed_s(self, now_ns: int) -> float:
+        from_ns = self._measured_from_ns
         return 0.0 if from_ns is None else max(0.0, (now_ns - from_ns) / 1e9)
 
-    def _lane_frame(self, name: str, lane: _Lane, *, warming: bool) -> LaneFrame:
+    def _lane_frame(self, name: str, lane: _Lane, ended_ns: int) -> LaneFrame:
         deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
         deaths: dict[Role, int] = {}
         for engine in lane.engines:
@@ -461,22 +499,24 @@ class Race:
         for role in ROLES:
             lane.warm[role] = [self.warm[name][role]]
         state = self._state(
-            lane, [d for role in ROLES for engine in deltas[role] for d in engine], warming
+            lane,
+            [delta for role in ROLES for engine in deltas[role] for delta in engine],
+            warming=ended_ns <= lane.measure_from_ns,
         )
         if state is not lane.state:
             self._note_state(name, lane.state, state, deltas)
             lane.state = state
         server = self._counters.moved(name) if self._counters is not None else {}
-        return lane_frame(name, state, deltas, server, deaths, self._rate_per_s)
+        return lane_frame(name, state, deltas, server, deaths, self._rate_per_s, lane.heat)
 
-    def _state(self, lane: _Lane, deltas: list[Delta], warming: bool) -> LaneState:
+    def _state(self, lane: _Lane, deltas: list[Delta], *, warming: bool) -> LaneState:
         if any(engine.died for engine in lane.engines):
             return LaneState.DOWN
         if all(engine.over for engine in lane.engines):
             return LaneState.DONE
         if any(delta.closed_links for delta in deltas):
             return LaneState.RECONNECTING
-        if any(delta.held for delta in deltas):
+        if deltas and all(delta.held for delta in deltas):
             return LaneState.STARTING
         if any(delta.paused for delta in deltas):
             return LaneState.PAUSED

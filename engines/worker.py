@@ -32,6 +32,7 @@ from engines.message import (
     MeasureFloor,
     NotReady,
     Ready,
+    Rested,
     Spec,
     Stop,
 )
@@ -181,25 +182,33 @@ class Worker:
     def _begin(self, begin: Begin) -> None:
         """Leave the start line."""
         self._held = False
-        self._reactor.measure_from_ns = begin.at_ns
+        self._reactor.measure_from_ns = begin.measure_from_ns
         # The time at the start line is no part of the interval.
         self._cut_ns, self._cut_cpu_ns = begin.at_ns, process_time_ns()
         if self._rate_per_s is not None:
-            self._pace(begin.at_ns)
+            self._pace_from(begin.at_ns, begin.measure_from_ns)
         if begin.stop_ns is not None:
-            self._reactor.timers.at(begin.stop_ns, self._stop)
+            self._reactor.timers.at(begin.stop_ns, self._stop if begin.final else self._rest)
         self._flow()
+
+    def _rest(self) -> None:
+        """Go back to the start line, once the operations under way are over."""
+        self._reactor.flowing = False
+
+        def rested() -> None:
+            self._send_delta(perf_counter_ns())
+            self._held = True
+            self._channel.send(Rested())
+
+        self._drain(rested)
 
     def _start(self) -> None:
         assert self._schedule is not None
         self._cut_ns = self._schedule.start_ns
         self._cut_cpu_ns = process_time_ns()
         self._reactor.loop_lag.take()
-        if self._spec.rate_per_s is not None:
-            measure_from_ns = self._schedule.measure_from_ns
-            self._pace(self._schedule.start_ns)
-            # What the warm-up could not do in time must not be counted as late in what is measured.
-            self._reactor.timers.at(measure_from_ns, lambda: self._pace(measure_from_ns))
+        if self._rate_per_s is not None:
+            self._pace_from(self._schedule.start_ns, self._schedule.measure_from_ns)
         self._next_interval()
         self._started = True
         self._flow()
@@ -229,12 +238,18 @@ class Worker:
         reactor = self._reactor
         cpu_ns = process_time_ns()
         taken_ns = max(1, now_ns - self._cut_ns)
+        # An interval in which measuring began is in part warm-up; time at the start line is neither.
+        measured_ns = (
+            0 if self._held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
+        )
+        warm_ns = 0 if self._held else taken_ns - measured_ns
+        paced = reactor.pace is not None
         self._channel.send(
             Delta(
                 index=self._index,
                 ended_ns=now_ns,
-                measured=reactor.measured.take(taken_ns / 1e9, paced=reactor.pace is not None),
-                warm=reactor.warm.take(taken_ns / 1e9, paced=reactor.pace is not None),
+                measured=reactor.measured.take(measured_ns / 1e9, paced=paced),
+                warm=reactor.warm.take(warm_ns / 1e9, paced=paced),
                 cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
                 loop_lag=reactor.loop_lag.take(),
                 redirects=reactor.redirects - self._redirects,
@@ -259,6 +274,10 @@ class Worker:
             return
         self._stopping = True
         self._reactor.flowing = False
+        self._drain(self._finish)
+
+    def _drain(self, drained: Callable[[], None]) -> None:
+        """Wait for the operations under way, for a while, and count those that do not end as unfinished."""
         deadline_ns = perf_counter_ns() + DRAIN_NS
 
         def drain() -> None:
@@ -266,7 +285,7 @@ class Worker:
                 self._reactor.after_ns(1_000_000, drain)
                 return
             self._reactor.give_up("unfinished")
-            self._finish()
+            drained()
 
         drain()
 
@@ -333,6 +352,13 @@ class Worker:
             self._reactor.after_ns(1_000_000, self._flow_when_linked)
             return
         self._flow()
+
+    def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:
+        """Follow the rate through a warm-up and begin anew where measuring does: what the warm-up could not do in
+        time must not be counted as late in what is measured."""
+        self._pace(start_ns)
+        if measure_from_ns > start_ns:
+            self._reactor.timers.at(measure_from_ns, lambda: self._pace(measure_from_ns))
 
     def _pace(self, from_ns: int) -> None:
         """Follow the rate that is wanted now, with the first operation due at `from_ns`."""

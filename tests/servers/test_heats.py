@@ -1,0 +1,54 @@
+"""Heats: one lane at a time, in rotated order."""
+
+from __future__ import annotations
+
+from engines.frame import LANES, LaneState
+from engines.race import Race
+from engines.sandbox.sandbox import Sandbox
+
+from .racing import forget, with_settings
+
+RACING = (LaneState.RACING, LaneState.DONE)
+
+
+def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    settings = with_settings(warmup_s=0.3, duration_s=0.8)
+    with Race(settings, interval_s=0.25, sandbox=sandbox, heats=2) as race:
+        frames = list(race.frames())
+    order: list[tuple[int, str]] = []
+    measured_s: dict[tuple[int, str], float] = {}
+    for frame in frames:
+        busy = [part for part in frame.lanes if part.read.operations or part.write.operations]
+        # In the frame in which one heat ends the next does not yet begin.
+        assert len([part for part in busy if part.heat]) <= 1
+        for part in busy:
+            if part.state in RACING:
+                heat = (part.heat, part.lane)
+                if heat not in order:
+                    order.append(heat)
+                measured_s[heat] = measured_s.get(heat, 0.0) + part.read.interval_s
+                assert part.read.errors == part.write.errors == {}
+    assert order == [
+        (1, "mysql"),
+        (1, "cached"),
+        (1, "durable"),
+        (2, "cached"),
+        (2, "durable"),
+        (2, "mysql"),
+    ]
+    for heat, seconds in measured_s.items():
+        assert 0.75 < seconds < 1.2, heat
+    assert [part.lane for part in frames[-1].lanes] == list(LANES)
+    assert all(part.state is LaneState.DONE for part in frames[-1].lanes)
+
+
+def test_heats_can_be_stopped(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    settings = with_settings(warmup_s=0.1, duration_s=5.0)
+    with Race(settings, interval_s=0.25, sandbox=sandbox, heats=3) as race:
+        for frame in race.frames():
+            if frame.elapsed_s > 0.4:
+                race.stop()
+            assert frame.elapsed_s < 4.0
+        assert all(part.state is LaneState.DONE for part in frame.lanes)
