@@ -38,7 +38,8 @@ if how == "leave a fork" and not forked:
     time.sleep(30)
     os._exit(0)
 pids = [server.pid for server in sandbox.servers.values()]
-print(json.dumps({"pids": pids, "forked": forked}), flush=True)
+sockets = str(sandbox.admin_mysql("cached-mysql").parent)
+print(json.dumps({"pids": pids, "forked": forked, "sockets": sockets}), flush=True)
 if how == "return":
     sys.exit(0)
 if how == "raise":
@@ -54,12 +55,13 @@ class Holder:
     process: subprocess.Popen[str]
     kept: list[psutil.Process]
     forked: int
+    sockets: Path
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    """An empty directory for sandboxes."""
-    made = tmp_path / "base"
+    """An empty directory for sandboxes, deep enough for these to need a second one for their sockets."""
+    made = tmp_path / ("deep" * 20)
     made.mkdir()
     return made
 
@@ -82,7 +84,7 @@ def hold(base: Path, how: str = "wait") -> Holder:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        return Holder(process, [], 0)
+        return Holder(process, [], 0, base)
     told = json.loads(line)
     kept = []
     for pid in told["pids"]:
@@ -91,7 +93,7 @@ def hold(base: Path, how: str = "wait") -> Holder:
             kept += [server, server.parent() or server]
         except psutil.NoSuchProcess:
             continue
-    return Holder(process, kept, told["forked"])
+    return Holder(process, kept, told["forked"], Path(told["sockets"]))
 
 
 def end(holder: Holder) -> int:
@@ -104,9 +106,11 @@ def end(holder: Holder) -> int:
 def test_a_signal_to_the_whole_group_leaves_nothing(base: Path, number: int) -> None:
     holder = hold(base)
     assert len(holder.kept) == 4
+    assert not holder.sockets.is_relative_to(base)
     os.killpg(holder.process.pid, number)
     end(holder)
     assert_gone(base, holder.kept)
+    assert not holder.sockets.exists()
 
 
 @pytest.mark.parametrize(("how", "status"), [("return", 0), ("raise", 1)])
@@ -114,6 +118,7 @@ def test_an_end_without_close_leaves_nothing(base: Path, how: str, status: int) 
     holder = hold(base, how)
     assert end(holder) == status
     assert_gone(base, holder.kept)
+    assert not holder.sockets.exists()
 
 
 def test_dying_while_it_starts_leaves_nothing(base: Path) -> None:
@@ -128,11 +133,10 @@ def test_a_fork_that_lives_on_does_not_keep_the_sandbox(base: Path) -> None:
         holder.process.kill()
         holder.process.wait(10)
         assert psutil.pid_exists(holder.forked)
-        # The fork is a copy of its parent, command line and all, and so has the directory in it.
-        os.kill(holder.forked, 0)
         for server in holder.kept:
             server.wait(2)
         assert list(base.iterdir()) == []
+        assert not holder.sockets.exists()
     finally:
         os.kill(holder.forked, signal.SIGKILL)
         end(holder)

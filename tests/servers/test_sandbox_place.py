@@ -378,10 +378,11 @@ def test_a_directory_that_cannot_be_used_names_its_key(
 
 
 def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
-    base = tmp_path / "base"
+    base = tmp_path / ("deep" * 20)
     base.mkdir()
     holder = hold(base)
     left = next(base.iterdir())
+    assert not holder.sockets.is_relative_to(base)
     # Stopped first, or it would clean up when it sees its keeper die.
     holder.process.send_signal(signal.SIGSTOP)
     holder.kept[1].kill()
@@ -390,9 +391,11 @@ def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
     psutil.wait_procs(holder.kept, 2)
     assert living(holder.kept) == []
     assert left.exists()
+    assert holder.sockets.exists()
     said: list[str] = []
     with Sandbox(["mysql"], directory=base, on_progress=said.append) as servers:
         assert list(base.iterdir()) == [servers.directory]
+        assert not holder.sockets.exists()
         assert any(str(left) in line for line in said)
         # The living are let be.
         assert remains.sweep([base]) == []
