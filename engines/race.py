@@ -28,7 +28,8 @@ from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
 from engines.merge import lane_frame, merged
 from engines.message import Begin, Delta, Go, MeasureFloor, Role, Spec, Stop
 from engines.null_server import NullServer
-from engines.sandbox.sandbox import PortInUse, Sandbox, SandboxError
+from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
+from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis
 from engines.tally import Counted
 from engines.worker import DRAIN_NS
@@ -181,7 +182,7 @@ class Race:
         self._exit.callback(sandbox.close)
         try:
             sandbox.start()
-        except PortInUse as error:
+        except (PortInUse, UnusableDirectory) as error:
             raise config.ConfigError(str(error)) from error
         except SandboxError as error:
             raise RaceError(str(error)) from error

@@ -16,3 +16,7 @@ class MissingBinary(SandboxError):  # noqa: N818 - it reads as what it says
 
 class PortInUse(SandboxError):  # noqa: N818 - it reads as what it says
     """A port that the settings ask for is taken. The message names the key, its value and the port."""
+
+
+class UnusableDirectory(SandboxError):  # noqa: N818 - it reads as what it says
+    """The directory that the settings or TMPDIR ask for cannot hold a sandbox. The message names the key and its value."""

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.sandbox.errors import SandboxError
+from engines.sandbox.errors import SandboxError, UnusableDirectory
 
 PREFIX = "telemon-sandbox-"
 
@@ -136,7 +136,9 @@ def _writable(path: Path) -> bool:
 
 def _checked(path: Path, key: str) -> Path:
     if not path.is_dir():
-        raise SandboxError(f"{key} = {path}: there is no such directory; make it, or set another")
+        raise UnusableDirectory(
+            f"{key} = {path}: there is no such directory; make it, or set another"
+        )
     if not _writable(path):
-        raise SandboxError(f"{key} = {path}: it cannot be written to; set another directory")
+        raise UnusableDirectory(f"{key} = {path}: it cannot be written to; set another directory")
     return path.absolute()
