@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from engines import aws
 
@@ -160,6 +161,8 @@ class CacheToken:
         return Credential(token)
 
 
+T = TypeVar("T")
+
 Source = FromEnvironment | FromFile | FromCommand | FromSecretsManager | RdsToken | CacheToken
 
 
@@ -169,7 +172,8 @@ class _Kept:
 
     lock: Lock = field(default_factory=Lock)
     credential: Credential | None = None
-    fetched_s: float = 0.0
+    error: SecretError | None = None
+    asked_s: float = 0.0
 
 
 _kept: dict[Source, _Kept] = {}
@@ -183,16 +187,47 @@ def credential(source: Source, refused: Credential | None = None) -> Credential:
     """
     kept = _kept.setdefault(source, _Kept())
     with kept.lock:
-        now_s = monotonic()
-        age_s = now_s - kept.fetched_s
+        age_s = monotonic() - kept.asked_s
+        if age_s <= RETRY_S and kept.error is not None:
+            raise kept.error
         known = kept.credential
-        stale = known is None or age_s > source.lifetime_s or (known == refused and age_s > RETRY_S)
-        if stale:
-            kept.credential = None
-            known = source.fetch()
-            kept.credential, kept.fetched_s = known, monotonic()
-        assert known is not None
-        return known
+        taken = known != refused or age_s <= RETRY_S
+        if known is not None and taken and age_s <= source.lifetime_s:
+            return known
+        kept.credential = kept.error = None
+        try:
+            kept.credential = source.fetch()
+        except SecretError as error:
+            kept.error = error
+            raise
+        finally:
+            kept.asked_s = monotonic()
+        return kept.credential
+
+
+def sign_in(
+    source: Source | None,
+    own: Credential,
+    attempt: Callable[[Credential], T],
+    refused: Callable[[Exception], bool],
+) -> T:
+    """What `attempt` makes of the credential of `source` (None: of `own`).
+
+    When it raises what `refused` calls a refusal of the credential, the source is asked again, and a different one is
+    tried once. Raises SecretError, and what `attempt` raises.
+    """
+    if source is None:
+        return attempt(own)
+    first = credential(source)
+    try:
+        return attempt(first)
+    except Exception as error:
+        if not refused(error):
+            raise
+        second = credential(source, refused=first)
+        if second == first:
+            raise
+    return attempt(second)
 
 
 def _password(content: bytes, name: str) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from socket import IPPROTO_TCP, TCP_NODELAY, socket
+from socket import socket
 
-import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+from pymysql.err import MySQLError, OperationalError
 
 from engines.endpoint import MySQLEndpoint
+from engines.secret import Credential, SecretError, sign_in
+from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, context, dial
 from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.workload import Cars, Readings
 
@@ -19,8 +21,15 @@ TABLE = "cars"
 MARK = "made by telemon"
 """The comment on telemon's own table. A table without it is somebody else's and is left alone."""
 
-CONNECT_TIMEOUT_S = 3.0
-IO_TIMEOUT_S = 5.0
+REFUSED = ((1045,), (1698,))
+"""Error numbers of a server that does not take the password."""
+
+AUTHENTICATION_PLUGIN = 2059
+"""The client's own error number for a way to sign in that it does not know."""
+
+FAILURES = (MySQLError, OSError, SecretError)
+"""What a server that cannot be used raises."""
+
 SEED_ROWS = 500
 """Rows in one statement while seeding: some 30 kB, far below any max_allowed_packet."""
 
@@ -49,40 +58,65 @@ class MySQLFacts:
     durability: str
 
 
-def _connect(endpoint: MySQLEndpoint, *, autocommit: bool) -> Connection[Cursor]:
-    return pymysql.connect(
-        host=endpoint.host,
+def connect(endpoint: MySQLEndpoint, *, autocommit: bool) -> Connection[Cursor]:
+    """A connection of PyMySQL's, signed in. Raises one of FAILURES."""
+    return sign_in(
+        endpoint.secret,
+        Credential(endpoint.password),
+        lambda credential: _connect(endpoint, credential, autocommit),
+        lambda error: isinstance(error, MySQLError) and error.args[:1] in REFUSED,
+    )
+
+
+def _connect(
+    endpoint: MySQLEndpoint, credential: Credential, autocommit: bool
+) -> Connection[Cursor]:
+    tls = endpoint.tls
+    connection: Connection[Cursor] = Connection(
+        # The name that the certificate is compared with: the connection itself is opened here.
+        host=(tls.server_name if tls else None) or endpoint.host,
         port=endpoint.port,
-        user=endpoint.user,
-        password=endpoint.password,
+        user=credential.user or endpoint.user,
+        # As text PyMySQL would take it for Latin-1.
+        password=credential.password.encode(),
         database=endpoint.database,
         autocommit=autocommit,
         connect_timeout=CONNECT_TIMEOUT_S,
         # One value for both, or PyMySQL sets the socket's timeout anew with each turn.
         read_timeout=IO_TIMEOUT_S,
         write_timeout=IO_TIMEOUT_S,
-        ssl_disabled=True,
+        # A context of one's own makes TLS a must; PyMySQL would else go on without when the server has none.
+        ssl=context(tls) if tls else None,
+        ssl_disabled=tls is None,
+        defer_connect=True,
     )
+    try:
+        connection.connect(dial(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
+    except RuntimeError as error:
+        # Without TLS some ways to sign in need a package more.
+        raise OperationalError(
+            AUTHENTICATION_PLUGIN, f"{error}, or an encrypted connection: tls = true"
+        ) from error
+    return connection
 
 
 def open_socket(endpoint: MySQLEndpoint, *, autocommit: bool) -> socket:
     """An authenticated connection, taken off PyMySQL once it stands: the reactor speaks on it from then on.
 
-    Raises pymysql.MySQLError or OSError.
+    With TLS it is an `ssl.SSLSocket`. Raises one of FAILURES.
     """
-    connection = _connect(endpoint, autocommit=autocommit)
+    connection = connect(endpoint, autocommit=autocommit)
     sock: socket = connection._sock  # type: ignore[attr-defined]
     connection._rfile.close()  # type: ignore[attr-defined]
     connection._rfile = None  # type: ignore[attr-defined]
     connection._sock = None  # type: ignore[attr-defined]
-    sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     return sock
 
 
 @contextmanager
 def session(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
-    """A cursor for a few statements, each its own transaction. Raises pymysql.MySQLError or OSError."""
-    connection = _connect(endpoint, autocommit=True)
+    """A cursor for a few statements, each its own transaction. Raises one of FAILURES."""
+    connection = connect(endpoint, autocommit=True)
     try:
         with connection.cursor() as cursor:
             yield cursor
@@ -151,9 +185,9 @@ class MySQLCounters:
         self._connection: Connection[Cursor] | None = None
 
     def read(self) -> dict[str, int]:
-        """The values of `COUNTERS` now. Raises pymysql.MySQLError or OSError."""
+        """The values of `COUNTERS` now. Raises one of FAILURES."""
         if self._connection is None:
-            self._connection = _connect(self._endpoint, autocommit=True)
+            self._connection = connect(self._endpoint, autocommit=True)
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {COUNTERS!r}")

@@ -1,0 +1,21 @@
+"""What the standard library needs to know to encrypt a connection as an endpoint says."""
+
+from __future__ import annotations
+
+import ssl
+from functools import lru_cache
+
+from engines.endpoint import Tls
+
+
+@lru_cache(maxsize=16)
+def context(tls: Tls) -> ssl.SSLContext:
+    """The library's view of `tls`. Raises OSError for a `ca_file` that cannot be read or holds no certificate."""
+    made = ssl.create_default_context(cafile=tls.ca_file)
+    # From 3.13 on Python by default refuses authorities that lack an extension, those of RDS among them.
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if tls.verify != "full":
+        made.check_hostname = False
+    if tls.verify == "none":
+        made.verify_mode = ssl.CERT_NONE
+    return made
