@@ -1,0 +1,175 @@
+"""What a sandbox needs from the machine, its programs and its ports, and what it says when it has them not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.sandbox import binaries, mariadb, ports
+from engines.sandbox.keeper import Keeper
+from engines.sandbox.order import Order
+from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox
+from tests.servers.traces import assert_gone
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A loopback port on which a stranger listens, at a distance from the first port of a free run."""
+    with socket.socket() as stranger:
+        base = ports.choose(ports.LANE_OF, None)["mysql"]
+        stranger.bind((ports.HOST, base + 3))
+        stranger.listen()
+        yield base + 3
+
+
+@pytest.mark.parametrize(
+    ("lanes", "programs"),
+    [
+        (["mysql"], ["mariadbd"]),
+        (["durable"], ["redis-server"]),
+        (["cached"], ["mariadbd", "redis-server"]),
+    ],
+)
+def test_missing_programs_are_named_with_what_installs_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lanes: list[str], programs: list[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(binaries, "PLACES", ())
+    monkeypatch.setattr(binaries, "OS_RELEASE", release(tmp_path, 'ID=debian\nVERSION_ID="12"'))
+    with pytest.raises(MissingBinary) as missing:
+        Sandbox(lanes, directory=tmp_path).start()
+    said = str(missing.value)
+    assert "\n" not in said
+    assert [name for name in ("mariadbd", "redis-server") if name in said] == programs
+    packages = {"mariadbd": "mariadb-server-core", "redis-server": "redis-tools"}
+    wanted = " ".join(packages[name] for name in programs)
+    assert said.endswith(f"sudo apt-get install --no-install-recommends {wanted}")
+
+
+def release(directory: Path, text: str) -> Path:
+    path = directory / "os-release"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        (
+            "ID=ubuntu\nID_LIKE=debian",
+            "apt-get install --no-install-recommends mariadb-server-core",
+        ),
+        ("ID=fedora\nVERSION_ID=42", "dnf install mariadb-server valkey"),
+        ('ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"', "dnf install mariadb-server redis"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="10.0"', "mariadb-server valkey"),
+        ('ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"', "mariadb105-server redis6"),
+        ("ID=arch", "pacman -S mariadb valkey"),
+        ("", "your package manager"),
+    ],
+)
+def test_every_platform_has_its_own_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, command: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(binaries, "OS_RELEASE", release(tmp_path, text))
+    assert command in binaries.install_command(["mysql", "redis"])
+
+
+def test_macos_has_its_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert binaries.install_command(["mysql", "redis"]) == "brew install mariadb redis"
+
+
+def test_servers_stand_at_the_port_asked_for(tmp_path: Path) -> None:
+    base = ports.choose(ports.LANE_OF, None)["mysql"]
+    with Sandbox(["cached"], directory=tmp_path, port=base) as servers:
+        found = {name: server.port for name, server in servers.servers.items()}
+    assert found == {"cached-mysql": base + 1, "cache": base + 2}
+
+
+@pytest.mark.parametrize("below", [3, 10_000])
+def test_a_port_in_use_names_the_key_and_the_port(tmp_path: Path, taken: int, below: int) -> None:
+    # Either the first node's port is taken, or that of its bus.
+    base = taken - below if below == 3 else taken - below - 3
+    with pytest.raises(PortInUse) as refused:
+        Sandbox(["durable"], directory=tmp_path, port=base).start()
+    said = str(refused.value)
+    assert f"sandbox.port = {base}: port {taken}," in said
+    assert "durable-1" in said
+    assert "\n" not in said
+    assert_gone(tmp_path, [])
+
+
+def test_ports_of_other_lanes_do_not_matter(taken: int) -> None:
+    base = taken - 3
+    assert ports.choose(["mysql", "cache"], base) == {"mysql": base, "cache": base + 2}
+
+
+@pytest.mark.parametrize("base", [-5, 65_533, 70_000])
+def test_ports_that_there_are_not_are_refused(base: int) -> None:
+    with pytest.raises(PortInUse, match=rf"sandbox\.port = {base}: port "):
+        ports.choose(ports.LANE_OF, base)
+
+
+def test_chosen_ports_stay_below_those_that_the_kernel_gives_away() -> None:
+    for _ in range(50):
+        chosen = ports.choose(ports.LANE_OF, None)
+        assert min(chosen.values()) >= 10_000
+        assert max(chosen.values()) + 10_000 < 32_768
+
+
+async def test_a_port_lost_to_a_stranger_meanwhile_is_not_the_end(
+    tmp_path: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truly = ports.choose
+    asked = []
+
+    def first_a_taken_one(servers: Iterable[str], base: int | None) -> dict[str, int]:
+        asked.append(base)
+        free = truly(servers, base)
+        return {**free, "cache": taken} if len(asked) == 1 else free
+
+    monkeypatch.setattr(ports, "choose", first_a_taken_one)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    keeping = asyncio.create_task(Keeper(theirs).keep())
+    order = Order(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    writer.write(json.dumps(order.message()).encode() + b"\n")
+    directories: list[str] = []
+    ready: dict[str, Any] = {}
+    async with asyncio.timeout(20):
+        while not ready:
+            news = json.loads(await reader.readline())
+            assert news["event"] != "failed", news
+            directories += [news["path"]] if news["event"] == "directory" else []
+            ready = news if news["event"] == "ready" else {}
+    assert len(asked) == len(directories) == 2
+    assert taken not in [server["port"] for server in ready["servers"]]
+    assert list(tmp_path.iterdir()) == [Path(directories[1])]
+    writer.close()
+    await asyncio.wait_for(keeping, 5)
+    assert_gone(tmp_path, [])
+
+
+def test_the_installer_touches_nothing_of_others(tmp_path: Path) -> None:
+    """In the /tmp of all, another MariaDB that starts deletes the installer's temporary tables, once in some dozens of
+    times; and told of a user by its own option, the installer changes modes in /usr/lib, once in every time."""
+    binary = binaries.find_mysql()
+    assert binary is not None
+    command = mariadb.install(binary, tmp_path / "mysql")
+    given = dict(word.split("=", 1) for word in command if "=" in word)
+    assert (tmp_path / given["--datadir"]).resolve() == tmp_path / "mysql"
+    # The server takes it from where its data are.
+    temporary = (tmp_path / "mysql" / given["--tmpdir"]).resolve()
+    assert temporary.parent == tmp_path
+    assert temporary != tmp_path / "mysql"
+    assert "--user" not in given
