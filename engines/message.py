@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
 from engines.histogram import Latencies
 from engines.interval import Schedule
@@ -28,6 +29,9 @@ class Spec:
     batch: int
     ttl_s: float
     endpoints: LaneEndpoints
+    ttl_jitter: float = 0.0
+    """The share by which a TTL may be longer or shorter, at random: 0.1 spreads 120 s over 108 to 132."""
+    shape: Shape = UNIFORM
     rate_per_s: float | None = None
     """Operations per second of this lane and role, over all its processes; None: as fast as it goes."""
     first_version: int = 2

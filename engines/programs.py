@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from random import Random
 
 from engines.fills import Fills
 from engines.lanes import READERS, WRITERS, Context
@@ -49,10 +50,15 @@ class Programs:
         self._next_version = count(spec.first_version).__next__
         self._batches: list[Batches] = []
         self._batch_rows = spec.batch
+        self._jitter = Random(f"{spec.seed}:ttl:{spec.process}").random
         self.ttl_ms = round(spec.ttl_s * 1000)
         """The time to live of the next fill."""
         self.topology: Topology | None = None
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
+
+    def _jittered_ttl_ms(self) -> int:
+        spread = self._spec.ttl_jitter * (2 * self._jitter() - 1)
+        return max(1, round(self.ttl_ms * (1 + spread)))
 
     def set_batch(self, rows: int) -> None:
         """From the next batch on, batches have so many rows."""
@@ -72,7 +78,7 @@ class Programs:
             readings=self._readings,
             topology=self.topology,
             fills=self._fills,
-            ttl_ms=lambda: self.ttl_ms,
+            ttl_ms=self._jittered_ttl_ms if spec.ttl_jitter else lambda: self.ttl_ms,
             flowing=self._flowing,
             redirected=self._redirected,
             ledger=self.ledger,
@@ -80,11 +86,13 @@ class Programs:
         if spec.role == "write":
             share = Share(spec.process, spec.processes, connection, connections)
             cars = write_cars(spec.lane, spec.preset)
-            batches = Batches(spec.seed, share, cars, self._batch_rows, self._next_version)
+            batches = Batches(
+                spec.seed, share, cars, self._batch_rows, self._next_version, spec.shape
+            )
             self._batches.append(batches)
             write = WRITERS[spec.lane, spec.preset]
             return lambda session: write(session, batches, context)
         cars = read_cars(spec.lane, spec.preset)
-        next_key = reader_keys(spec.seed, spec.process, connection, cars)
+        next_key = reader_keys(spec.seed, spec.process, connection, cars, spec.shape)
         read = READERS[spec.lane, spec.preset]
         return lambda session: read(session, next_key, context)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from engines.draw import UNIFORM, Shape, indices
+
 READINGS = 4096
 """How many distinct readings a seed makes; rows take them in turn, so that no row is formatted twice."""
 
@@ -84,11 +86,12 @@ def version_of(value: bytes) -> int:
     return int(value.rsplit(b":", 1)[1])
 
 
-def reader_keys(seed: int, process: int, connection: int, cars: Cars) -> Callable[[], int]:
-    """The car that reader `connection` of engine process `process` asks for next, uniformly out of `cars`."""
-    draw = Random(f"{seed}:read:{process}:{connection}").random
-    first, count = cars.first, len(cars)
-    return lambda: first + int(draw() * count)
+def reader_keys(
+    seed: int, process: int, connection: int, cars: Cars, shape: Shape = UNIFORM
+) -> Callable[[], int]:
+    """The car that reader `connection` of engine process `process` asks for next, out of `cars` by `shape`."""
+    stream = Random(f"{seed}:read:{process}:{connection}")
+    return indices(shape, len(cars), stream, seed, cars.first)
 
 
 Row = tuple[int, int, int]
@@ -102,15 +105,21 @@ class Batches:
     to all writers of a process, so that a car's version grows strictly whichever of them writes it.
     """
 
-    __slots__ = ("_count", "_draw", "_first", "_next_version", "_reading", "_stride", "rows")
+    __slots__ = ("_draw", "_next_version", "_reading", "rows")
 
     def __init__(
-        self, seed: int, share: Share, cars: Cars, rows: int, next_version: Callable[[], int]
+        self,
+        seed: int,
+        share: Share,
+        cars: Cars,
+        rows: int,
+        next_version: Callable[[], int],
+        shape: Shape = UNIFORM,
     ) -> None:
-        self._draw = Random(f"{seed}:write:{share.process}:{share.connection}").random
-        self._first = cars.first + share.offset
-        self._stride = share.stride
-        self._count = share.size(cars)
+        stream = Random(f"{seed}:write:{share.process}:{share.connection}")
+        self._draw = indices(
+            shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
+        )
         self._reading = share.offset * 977 % READINGS
         self._next_version = next_version
         self.rows = rows
@@ -118,9 +127,9 @@ class Batches:
     def next(self) -> list[Row]:
         """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
         that is drawn twice comes twice, the higher version last."""
-        draw, first, stride, count = self._draw, self._first, self._stride, self._count
+        draw = self._draw
         version, reading = self._next_version, self._reading
-        cars = [first + stride * int(draw() * count) for _ in range(self.rows)]
+        cars = [draw() for _ in range(self.rows)]
         cars.sort()
         self._reading = (reading + len(cars)) % READINGS
         return [(car_id, (reading + row) % READINGS, version()) for row, car_id in enumerate(cars)]

@@ -1,0 +1,101 @@
+"""Key shapes against their theory: chi-squared on fixed seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import isclose, sqrt
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.draw import Shape, indices, ranking
+
+DRAWS = 200_000
+KEYS = 1001
+
+SHAPES = [
+    Shape("uniform"),
+    Shape("zipfian", exponent=0.99),
+    Shape("zipfian", exponent=0.5),
+    Shape("zipfian", exponent=1.5),
+    Shape("hot-set", hot_keys=0.1, hot_operations=0.9),
+    Shape("hot-set", hot_keys=0.2, hot_operations=0.8),
+]
+
+
+def limit(degrees: int) -> float:
+    """What chi-squared stays below in 99.9 % of cases: Wilson and Hilferty's approximation (1931), z = 3.09."""
+    return degrees * (1 - 2 / (9 * degrees) + 3.09 * sqrt(2 / (9 * degrees))) ** 3
+
+
+def expected(shape: Shape) -> list[float]:
+    """The probability of each rank, from the definition of the shape and not from its code."""
+    if shape.kind == "zipfian":
+        harmonic = sum(1 / rank**shape.exponent for rank in range(1, KEYS + 1))
+        return [1 / rank**shape.exponent / harmonic for rank in range(1, KEYS + 1)]
+    if shape.kind == "hot-set":
+        hot = {0.1: 100, 0.2: 200}[shape.hot_keys]
+        return [shape.hot_operations / hot] * hot + [(1 - shape.hot_operations) / (KEYS - hot)] * (
+            KEYS - hot
+        )
+    return [1 / KEYS] * KEYS
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_draws_follow_the_theory(shape: Shape) -> None:
+    draw = indices(shape, KEYS, Random(20_260), seed=5)
+    seen = Counter(draw() for _ in range(DRAWS))
+    order = range(KEYS) if shape.kind == "uniform" else ranking(KEYS, 5)
+    squared, bins, pooled_seen, pooled_expected = 0.0, 0, 0, 0.0
+    for index, share in zip(order, expected(shape), strict=True):
+        pooled_seen += seen[index]
+        pooled_expected += share * DRAWS
+        # Rare ranks are pooled: chi-squared wants some five expected draws in each bin.
+        if pooled_expected >= 20:
+            squared += (pooled_seen - pooled_expected) ** 2 / pooled_expected
+            bins, pooled_seen, pooled_expected = bins + 1, 0, 0.0
+    assert bins > 50
+    assert squared < limit(bins - 1)
+
+
+def test_the_limit_is_that_of_the_tables() -> None:
+    # Chi-squared, 0.999 quantile: 149.45 for 100 degrees of freedom, 1,143.9 for 1,000.
+    assert isclose(limit(100), 149.45, rel_tol=0.002)
+    assert isclose(limit(1000), 1143.9, rel_tol=0.002)
+
+
+@given(
+    count=st.integers(1, 3000),
+    kind=st.sampled_from(["uniform", "zipfian", "hot-set"]),
+    exponent=st.floats(0.1, 3),
+    hot_keys=st.floats(0.001, 1),
+    hot_operations=st.floats(0, 1),
+)
+def test_every_index_is_in_range_and_the_weights_add_up(
+    count: int, kind: str, exponent: float, hot_keys: float, hot_operations: float
+) -> None:
+    shape = Shape(kind, exponent, hot_keys, hot_operations)  # type: ignore[arg-type]
+    weights = shape.weights(count)
+    assert len(weights) == count
+    assert isclose(sum(weights), 1.0, rel_tol=1e-9)
+    draw = indices(shape, count, Random(1), seed=1)
+    assert all(0 <= draw() < count for _ in range(50))
+
+
+def test_the_same_seed_draws_the_same_and_popular_keys_are_the_same_for_every_stream() -> None:
+    shape = Shape("zipfian")
+    first = indices(shape, KEYS, Random("a"), seed=7)
+    again = indices(shape, KEYS, Random("a"), seed=7)
+    assert [first() for _ in range(100)] == [again() for _ in range(100)]
+    other = indices(shape, KEYS, Random("b"), seed=7)
+    popular = Counter(other() for _ in range(5000)).most_common(1)[0][0]
+    assert popular == ranking(KEYS, 7)[0]
+
+
+def test_a_fleet_of_hundreds_of_millions_needs_no_table_of_them() -> None:
+    draw = indices(Shape("zipfian"), 900_000_000, Random(1), seed=1)
+    drawn = [draw() for _ in range(1000)]
+    assert max(drawn) < 900_000_000
+    assert max(drawn) > 100_000_000
