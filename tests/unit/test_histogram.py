@@ -167,6 +167,8 @@ def test_what_is_over_is_counted_in_the_last_bucket() -> None:
     latencies = recorded([MAX_NS, MAX_NS + 1, 7 * MAX_NS])
     assert latencies.buckets == ((BUCKETS - 1, 3),)
     assert (latencies.over, latencies.max_ns) == (2, 7 * MAX_NS)
+    assert latencies.percentile_us(50) == MAX_NS / 1000
+    assert latencies.percentile_us(100) == 7 * MAX_NS / 1000
 
 
 def test_a_clock_that_goes_backwards_counts_as_nothing() -> None:
