@@ -175,13 +175,13 @@ def _lazy_loading(
     links, fills, topology = session.links, context.fills, context.topology
     assert topology is not None
     gets, selects, hit = Gets(), Selects(), done(rows=1, hits=1)
-    owner = topology.owner
+    owner, reader = topology.owner, topology.reader
     links[MYSQL]
     skipped = 0
     while True:
         car_id = next_key()
         slot, get = gets[car_id]
-        cached = yield links[owner[slot]], get, 1
+        cached = yield links[reader[slot]], get, 1
         if cached.__class__ is not bytes and cached is not None:
             cached = yield from _redirected(session, context, slot, get, cached)
         if cached.__class__ is bytes:
@@ -259,7 +259,7 @@ def _redirected(
             replies = yield session.links[address], resp.asking() + request, 2
             reply = replies if replies.__class__ is Lost else replies[1]
         else:
-            topology.owner[slot] = address
+            topology.move(slot, address)
             topology.refresh()
             reply = yield session.links[address], request, 1
     if reply.__class__ is Lost or reply.__class__ is resp.ServerError:
@@ -271,11 +271,11 @@ def read_durable(session: Session, next_key: Callable[[], int], context: Context
     """One GET. A key that is not there is a miss: nothing is made up for it."""
     links, topology, gets = session.links, context.topology, Gets()
     assert topology is not None
-    owner = topology.owner
+    reader = topology.reader
     hit, miss = done(rows=1, hits=1), done(misses=1)
     while True:
         slot, get = gets[next_key()]
-        reply = yield links[owner[slot]], get, 1
+        reply = yield links[reader[slot]], get, 1
         if reply.__class__ is not bytes and reply is not None:
             reply = yield from _redirected(session, context, slot, get, reply)
         if reply.__class__ is bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from socket import socket
+from ssl import SSLSocket
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engines.sealed import Sealed
 from engines.wire.mysql import MySQLReplies
 from engines.wire.resp import RespReplies
 
@@ -114,8 +116,9 @@ class Link:
         """Take over a connection that stands, with nothing of a former one left."""
         sock.setblocking(False)
         self.socket = sock
-        self.receive = sock.recv
-        self.send = sock.send
+        through = Sealed(sock) if isinstance(sock, SSLSocket) else None
+        self.receive = through.receive if through else sock.recv
+        self.send = through.send if through else sock.send
         self.parser = self.dialect.replies()
         self.one_reply = self.parser.one
         self.opened += 1

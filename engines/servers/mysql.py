@@ -13,8 +13,9 @@ from pymysql.err import MySQLError, OperationalError
 
 from engines.endpoint import MySQLEndpoint
 from engines.secret import Credential, SecretError, sign_in
-from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, context, dial
+from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
 from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
+from engines.tls import context
 from engines.workload import Cars, Readings
 
 TABLE = "cars"
@@ -161,11 +162,11 @@ def seed(cursor: Cursor, cars: Cars, readings: Readings, version: int) -> None:
 def facts(cursor: Cursor) -> MySQLFacts:
     """The server's product, version and durability, as it states them."""
     cursor.execute(
-        "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog"
+        "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog, @@basedir"
     )
     row = cursor.fetchone()
     assert row is not None
-    version, comment, flush, log_bin, sync_binlog = row
+    version, comment, flush, log_bin, sync_binlog, home = row
     product = "MariaDB" if "mariadb" in f"{version} {comment}".lower() else "MySQL"
     at_commit = {
         0: "log flushed about once a second, not at commit",
@@ -174,7 +175,27 @@ def facts(cursor: Cursor) -> MySQLFacts:
     }
     binlog = f", binary log synced every {sync_binlog} commits" if int(log_bin) else ""
     durability = at_commit.get(int(flush), f"innodb_flush_log_at_trx_commit={flush}") + binlog
+    aurora = _aurora_version(cursor)
+    if aurora:
+        # Its storage is no disk of the server's: how many copies a commit waits for, it does not say.
+        product, durability = "Aurora MySQL", f"Aurora storage; {durability}"
+    elif "/rdsdb" in str(home):
+        product = f"RDS {product}"
     return MySQLFacts(product, str(version).split("-")[0], durability)
+
+
+def _aurora_version(cursor: Cursor) -> str | None:
+    cursor.execute("SHOW VARIABLES LIKE 'aurora_version'")
+    row = cursor.fetchone()
+    return str(row[1]) if row else None
+
+
+def identity(cursor: Cursor) -> tuple[str, ...]:
+    """What tells this server from every other, by whatever name it was reached."""
+    cursor.execute("SELECT @@hostname, @@port, @@datadir")
+    row = cursor.fetchone()
+    assert row is not None
+    return tuple(map(str, row))
 
 
 class MySQLCounters:

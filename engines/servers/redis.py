@@ -1,26 +1,29 @@
-"""A Redis or Valkey server or cluster: connections to it, its topology, seeding, and what it says of itself."""
+"""A Redis or Valkey server or cluster: its topology, seeding, and what it says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from socket import IPPROTO_TCP, TCP_NODELAY, socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.connection import Connection
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.endpoint import RedisEndpoint
 from engines.key import KEY_PREFIX, key
+from engines.secret import SecretError
+from engines.servers.redis_link import client as client
+from engines.servers.redis_link import open_socket as open_socket
 from engines.topology import SLOTS, SlotRange
 from engines.wire.resp import key_slot
 from engines.workload import Cars, Readings, payload
 
-CONNECT_TIMEOUT_S = 3.0
-IO_TIMEOUT_S = 5.0
+FAILURES = (RedisError, OSError, SecretError)
+"""What a server that cannot be used raises."""
+
+
+class ClusterModeError(RedisError):
+    """A server is part of a cluster and the configuration says that it is not, or the reverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,69 +40,83 @@ def address_of(endpoint: RedisEndpoint) -> str:
     return f"{endpoint.host}:{endpoint.port}"
 
 
-def _at(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
-    # redis-py 8 would otherwise speak RESP3 and send four commands of its own on each connection.
-    host, _, port = address.rpartition(":")
-    return {
-        "host": host,
-        "port": int(port),
-        "username": endpoint.user,
-        "password": endpoint.password or None,
-        "protocol": 2,
-        "driver_info": None,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "socket_timeout": IO_TIMEOUT_S,
-    }
+NO_CLUSTER = "cluster support disabled"
+"""What a server on its own answers to questions on its cluster."""
 
 
-def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
-    """An authenticated connection to the node at `address`, taken off redis-py once it stands.
+def settled(endpoint: RedisEndpoint) -> RedisEndpoint:
+    """`endpoint` with `cluster` as the server has it, where that was left to the server. Raises one of FAILURES.
 
-    Raises redis.RedisError or OSError.
+    A configuration that says otherwise than the server is a ClusterModeError. Of a server that does not let its user
+    ask, what the configuration says is believed.
     """
-    connection = Connection(**_at(address, endpoint), retry=Retry(NoBackoff(), 0))  # type: ignore[no-untyped-call]
-    connection.connect()  # type: ignore[no-untyped-call]
-    sock: socket | None = connection._sock
-    assert sock is not None
-    connection._sock = None
-    connection._parser.on_disconnect()
-    sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-    return sock
-
-
-def client(address: str, endpoint: RedisEndpoint) -> Redis:
-    """redis-py's client for the one node at `address`, without retries."""
-    return Redis(**_at(address, endpoint), retry=Retry(NoBackoff(), 0))
+    try:
+        ranges = _ask(address_of(endpoint), endpoint)
+    except NoPermissionError:
+        if endpoint.cluster is None:
+            raise
+        return endpoint
+    if endpoint.cluster is False and ranges is not None:
+        raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
+    _check_cluster(endpoint, ranges)
+    return replace(endpoint, cluster=ranges is not None)
 
 
 def topology(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
     """Who owns which slots, from the first node that answers: those at `addresses`, then the endpoint itself.
 
-    A server that is no cluster owns them all. Raises redis.RedisError or OSError when no node answers.
+    A server that is no cluster owns them all. Raises one of FAILURES when no node answers.
     """
-    if not endpoint.cluster:
-        return [SlotRange(0, SLOTS - 1, address_of(endpoint))]
-    seeds = [*addresses]
-    if address_of(endpoint) not in seeds:
-        seeds.append(address_of(endpoint))
+    alone = [SlotRange(0, SLOTS - 1, address_of(endpoint))]
+    if endpoint.cluster is False:
+        return alone
+    seeds = dict.fromkeys([*addresses, address_of(endpoint)])
     error: Exception | None = None
     for address in seeds:
         try:
-            with client(address, endpoint) as node:
-                return _slot_ranges(node.execute_command("CLUSTER SLOTS"), address)
-        except (RedisError, OSError) as reason:
+            ranges = _ask(address, endpoint)
+        except FAILURES as reason:
             error = reason
+            continue
+        _check_cluster(endpoint, ranges)
+        return alone if ranges is None else ranges
     assert error is not None
     raise error
 
 
+def _ask(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
+    """The cluster as the node at `address` sees it; None if it is part of none."""
+    try:
+        with client(address, endpoint) as node:
+            return _slot_ranges(node.execute_command("CLUSTER SLOTS"), address)
+    except ResponseError as error:
+        if NO_CLUSTER not in str(error):
+            raise
+        return None
+
+
+def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:
+    if endpoint.cluster and ranges is None:
+        raise ClusterModeError('it is no part of a cluster: set cluster to "auto" or "off"')
+
+
 def _slot_ranges(reply: Any, asked: str) -> list[SlotRange]:
+    """What CLUSTER SLOTS says: [first, last, primary, replica, ...], a node being [host, port, id, metadata]."""
     ranges = []
-    for first, last, primary, *_ in reply:
-        # A node that does not know its own address leaves the host empty: it is where the answer came from.
-        host = _text(primary[0]) or asked.rpartition(":")[0]
-        ranges.append(SlotRange(int(first), int(last), f"{host}:{int(primary[1])}"))
+    for first, last, *nodes in reply:
+        primary, *replicas = _addresses(nodes, asked)
+        ranges.append(SlotRange(int(first), int(last), primary, tuple(replicas)))
     return sorted(ranges, key=lambda part: part.first)
+
+
+def _addresses(nodes: Iterable[Any], asked: str) -> Iterator[str]:
+    for node in nodes:
+        host = _text(node[0])
+        if host == "?":  # it was told to be called by a host name, and not by which
+            pairs = [_text(part) for part in node[3]] if len(node) > 3 else []
+            host = dict(zip(pairs[::2], pairs[1::2], strict=False)).get("ip", "")
+        # A node that does not know its own address leaves the host empty: it is where the answer came from.
+        yield f"{host or asked.rpartition(':')[0]}:{int(node[1])}"
 
 
 def _text(value: Any) -> str:
@@ -107,12 +124,12 @@ def _text(value: Any) -> str:
 
 
 def nodes(endpoint: RedisEndpoint) -> list[str]:
-    """The addresses of the primaries that own slots. Raises redis.RedisError or OSError."""
+    """The addresses of the primaries that own slots. Raises one of FAILURES."""
     return sorted({part.address for part in topology(endpoint)})
 
 
 def seed(endpoint: RedisEndpoint, cars: Cars, readings: Readings, version: int) -> None:
-    """Give each of `cars` a key with that version. Raises redis.RedisError or OSError."""
+    """Give each of `cars` a key with that version. Raises one of FAILURES."""
     ranges = topology(endpoint)
     by_address: dict[str, list[tuple[bytes, bytes]]] = {}
     for row, car_id in enumerate(range(cars.first, cars.last + 1)):
@@ -131,7 +148,7 @@ def seed(endpoint: RedisEndpoint, cars: Cars, readings: Readings, version: int) 
 
 
 def forget(endpoint: RedisEndpoint) -> int:
-    """Remove telemon's own keys, and no others; how many there were. Raises redis.RedisError or OSError."""
+    """Remove telemon's own keys, and no others; how many there were. Raises one of FAILURES."""
     removed = 0
     for address in nodes(endpoint):
         with client(address, endpoint) as node:
@@ -153,26 +170,34 @@ def _unlink(node: Redis, names: list[bytes]) -> int:
         return sum(pipeline.execute())
 
 
+NOT_READABLE = "not readable"
+"""What is said for what a server does not say."""
+
+
 def facts(endpoint: RedisEndpoint) -> RedisFacts:
-    """A server's product, version and durability, as it states them. Raises redis.RedisError or OSError."""
+    """A server's product, version and durability, as it states them. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
-        server: Mapping[str, Any] = node.info("server")
-        valkey = server.get("server_name") == "valkey"
-        return RedisFacts(
-            product="Valkey" if valkey else "Redis",
-            version=str(server["valkey_version" if valkey else "redis_version"]),
-            durability=_durability(node),
-        )
+        try:
+            server: Mapping[str, Any] = node.info("server")
+            valkey = server.get("server_name") == "valkey"
+            return RedisFacts(
+                product="Valkey" if valkey else "Redis",
+                version=str(server.get("valkey_version" if valkey else "redis_version")),
+                durability=_durability(node),
+            )
+        except NoPermissionError:
+            return RedisFacts("Redis", NOT_READABLE, NOT_READABLE)
 
 
 def _durability(node: Redis) -> str:
+    """As far as the server says: managed services hide it, and their INFO tells nothing of what keeps the data."""
     persistence: Mapping[str, Any] = node.info("persistence")
-    if not persistence.get("aof_enabled"):
-        return "none: memory only"
     try:
         policy = str(node.config_get("appendfsync").get("appendfsync", "unknown"))
     except ResponseError:
-        return "append-only file; fsync policy not readable"
+        return NOT_READABLE
+    if not persistence.get("aof_enabled"):
+        return "none: memory only"
     return {
         "always": "append-only file, fsync before every reply",
         "everysec": "append-only file, fsync about once a second",
@@ -190,7 +215,7 @@ class RedisCounters:
     def read(self, address: str) -> dict[str, int]:
         """A node's keyspace hits and misses, expired and evicted keys, and its calls of GET and SET.
 
-        Raises redis.RedisError or OSError.
+        Raises one of FAILURES.
         """
         node = self._clients.get(address)
         if node is None:

@@ -1,0 +1,90 @@
+"""Connections to the nodes of a Redis or Valkey: encrypted, by way of tunnels, signed in with what is fetched."""
+
+from __future__ import annotations
+
+from socket import socket
+from typing import Any
+
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.connection import Connection
+from redis.credentials import UsernamePasswordCredentialProvider
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+
+from engines.address import split
+from engines.endpoint import RedisEndpoint
+from engines.secret import Credential, sign_in
+from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, encrypted
+
+
+class NodeConnection(Connection):
+    """redis-py's connection to one node of an endpoint."""
+
+    def __init__(self, *, endpoint: RedisEndpoint, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self._endpoint = endpoint
+
+    def connect(self) -> None:
+        """Connect and sign in. Raises redis.RedisError or SecretError."""
+        if self._sock is None:
+            sign_in(
+                self._endpoint.secret,
+                Credential(self._endpoint.password),
+                self._attempt,
+                lambda error: isinstance(error, AuthenticationError),
+            )
+
+    def _attempt(self, credential: Credential) -> None:
+        user, password = credential.user or self._endpoint.user, credential.password
+        if user or password:
+            self.credential_provider = UsernamePasswordCredentialProvider(user, password)
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def _connect(self) -> socket:
+        endpoint = self._endpoint
+        sock = dial(f"{self.host}:{self.port}", endpoint.address_map)
+        return encrypted(sock, endpoint.tls, self.host) if endpoint.tls else sock
+
+
+def _at(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
+    host, port = split(address)
+    return {
+        "endpoint": endpoint,
+        "host": host,
+        "port": port,
+        # redis-py 8 would otherwise speak RESP3 and send four commands of its own on each connection.
+        "protocol": 2,
+        "driver_info": None,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": IO_TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
+def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
+    """An authenticated connection to the node at `address`, taken off redis-py once it stands.
+
+    With TLS it is an `ssl.SSLSocket`. Raises redis.RedisError, SecretError or OSError.
+    """
+    connection = NodeConnection(**_at(address, endpoint))
+    connection.connect()
+    try:
+        if endpoint.read_replicas:
+            # A replica sends its clients to the primary unless they say that it need not.
+            connection.send_command("READONLY")  # type: ignore[no-untyped-call]
+            connection.read_response()  # type: ignore[no-untyped-call]
+    except BaseException:
+        connection.disconnect()
+        raise
+    sock: socket | None = connection._sock
+    assert sock is not None
+    connection._sock = None
+    connection._parser.on_disconnect()
+    return sock
+
+
+def client(address: str, endpoint: RedisEndpoint) -> Redis:
+    """redis-py's client for the one node at `address`, without retries."""
+    pool = ConnectionPool(connection_class=NodeConnection, **_at(address, endpoint))
+    return Redis.from_pool(pool)
