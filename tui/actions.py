@@ -197,7 +197,15 @@ ACTIONS = (
         "display",
     ),
     Action("restore", ("0", "escape"), "all lanes", "lane: show all", "show all lanes", "display"),
-    Action("next_theme", ("n",), "theme", "theme: next", "dark, light, projector", "display", 14),
+    Action(
+        "next_theme",
+        ("n",),
+        "theme",
+        "theme: next",
+        "dark, light, projector, dark hall",
+        "display",
+        14,
+    ),
     Action(
         "screenshot",
         ("s",),
@@ -221,6 +229,10 @@ ACTIONS = (
 """In the order of the help screen."""
 
 
+IDLE = ("quit", "copy", "screenshot", "next_theme", "help")
+"""What there is to do without a race."""
+
+
 def bindings() -> list[Binding]:
     """One binding for each key, with the action's id so that a keymap can change it."""
     return [
@@ -230,9 +242,11 @@ def bindings() -> list[Binding]:
     ]  # fmt: skip
 
 
-def footer(*, holding: bool = False) -> list[Action]:
-    """The actions for the bottom line, the most important first."""
+def footer(*, holding: bool = False, idle: bool = False) -> list[Action]:
+    """The actions for the bottom line, the most important first; `idle` is before the first frame or after the last."""
     shown = sorted((action for action in ACTIONS if action.rank), key=lambda action: action.rank)
+    if idle:
+        return [action for action in shown if action.id in IDLE]
     if holding:
         shown.insert(0, next(action for action in ACTIONS if action.id == "release"))
     return shown

@@ -10,8 +10,12 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, Literal
 
+from rich.console import Console
+from rich.segment import Segments
+from rich.text import Text
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -19,19 +23,25 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
+from engines import control
 from engines.config import Race
 from engines.summary import Summary
 from tui.actions import ACTIONS, bindings
 from tui.driver import TerminalDriver
 from tui.feed import Feed
+from tui.figures import plain
 from tui.history import WINDOWS_S
 from tui.host import Host
-from tui.messages import Lineup, SourceEnded, ViewReady
+from tui.ladder import BATCHES, TTLS_S, stepped
+from tui.messages import Lineup, Progress, SourceEnded, ViewReady
+from tui.screens.help import HelpScreen
 from tui.screens.race import RaceScreen
+from tui.screens.result import ResultScreen
 from tui.setup import Setup
 from tui.source import Narrate, Source, SourceFactory
+from tui.standingstext import standings_text
 from tui.terminal import Terminal
-from tui.themes import DARK, PLAIN, SIXTEEN, THEMES
+from tui.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.view import Scene, View
 
 TICK_S = 0.05
@@ -44,25 +54,32 @@ HANGUP_CODE = 128 + signal.SIGHUP
 FRAME_INTERVAL_S = 0.25
 """The interval of the frames that are asked for, however many of them are shown."""
 
+COUNT_S = 1.0
+"""How long each number of the countdown stands."""
 
-def race_source(settings: Race) -> SourceFactory:
+
+def race_source(settings: Race, *, hold: bool = False) -> SourceFactory:
     """The usual source: a race with these settings, on real servers."""
 
     def make(narrate: Narrate) -> Source:
         # Not before it is needed: the screen is there before the engines are loaded.
         from engines import race
 
-        return race.Race(settings, interval_s=FRAME_INTERVAL_S, narrate=narrate)
+        return race.Race(settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, hold=hold)
 
     return make
 
 
 class Telemon(App[Summary]):
     """Shows a race. `run` returns what was measured, or None when nothing was; it raises what kept the race from
-    starting. `return_code` is 1 when the screen or the race broke; `fault` then says how."""
+    starting. `return_code` is 1 when the screen or the race broke, and 128 plus its number after a signal; `fault`
+    says in one line what broke.
+
+    `stage` begins with the layout for a hall; `hold` says that the source waits at the start line.
+    """
 
     TITLE = "telemon"
-    CSS_PATH = "screens/race.tcss"
+    CSS_PATH: ClassVar[Any] = ["telemon.tcss", "screens/race.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = list(bindings())
 
     def __init__(
@@ -72,6 +89,8 @@ class Telemon(App[Summary]):
         *,
         terminal: Terminal | None = None,
         host: Host | None = None,
+        stage: bool = False,
+        hold: bool = False,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -85,13 +104,21 @@ class Telemon(App[Summary]):
         """How late the screen's event loop was at worst."""
         self.leave_result = False
         """Whether to end with the race instead of showing its result."""
-        self._lag_s = 0.0
+        self.count_s = COUNT_S
         self.race_screen = RaceScreen()
-        self._scene = Scene(setup=Setup.of(settings), glyphs=self.terminal.glyphs)
+        self._lag_s = 0.0
+        self._tick_due_s = 0.0
+        self._started_s = time.monotonic()
+        self._alone: int | None = None
+        self._released: set[int] = set()
+        self._theme_before_stage: str | None = None
         self._view: View | None = None
+        self._scene = Scene(
+            setup=Setup.of(settings, hold=hold), glyphs=self.terminal.glyphs, holding=hold
+        )
         self.feed = Feed(
             settings,
-            source_factory or race_source(settings),
+            source_factory or race_source(settings, hold=hold),
             self.post_message,
             fps=self.terminal.fps,
             host=host or Host(),
@@ -100,6 +127,21 @@ class Telemon(App[Summary]):
             self.register_theme(theme)
         self.theme = {"16": SIXTEEN, "none": PLAIN}.get(self.terminal.color, DARK).name
         self.animation_level = "full" if self.terminal.animation else "none"
+        self._set_colors()
+        if stage:
+            self._set_stage(True)
+
+    def _set_colors(self) -> None:
+        """Make Rich use as many colours as were found or asked for, whatever it would make of the environment."""
+        systems: dict[str, Literal["standard", "256", "truecolor"]] = {
+            "16": "standard", "none": "standard", "256": "256", "truecolor": "truecolor",
+        }  # fmt: skip
+        self.console = Console(
+            color_system=systems[self.terminal.color],
+            file=self.console.file,
+            markup=True, highlight=False, emoji=False, legacy_windows=False, force_terminal=True,
+            safe_box=False, soft_wrap=False, no_color=False,
+        )  # fmt: skip
 
     def get_driver_class(self) -> type[Driver]:
         usual = super().get_driver_class()
@@ -130,8 +172,10 @@ class Telemon(App[Summary]):
             # Not in a thread other than the main one, as under a test's pilot.
             with suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.add_signal_handler(number, self.end, 128 + number)
-        self._tick_due_s = time.monotonic() + TICK_S
+        self._started_s = time.monotonic()
+        self._tick_due_s = self._started_s + TICK_S
         self.set_interval(TICK_S, self._tick)
+        self.set_interval(0.5, self._starting_tick)
         self.feed.start()
 
     def _tick(self) -> None:
@@ -142,12 +186,23 @@ class Telemon(App[Summary]):
         self._lag_s = max(self._lag_s, lag_s)
         self.worst_lag_s = max(self.worst_lag_s, lag_s)
 
+    def _starting_tick(self) -> None:
+        if self._scene.view is None:
+            self._show(starting_s=time.monotonic() - self._started_s)
+
     # ------------------------------------------------------------ what the feed says
+
+    @on(Progress)
+    def _progress(self, message: Progress) -> None:
+        steps = (*self._scene.progress, (message.text, message.elapsed_s))
+        self._show(progress=steps, starting_s=message.elapsed_s)
 
     @on(Lineup)
     def _lineup(self, message: Lineup) -> None:
-        self._scene = replace(self._scene, entrants=message.entrants)
-        self.push_scene()
+        for entrant in message.entrants:
+            for note in entrant.notes:
+                self.feed.note(f"{entrant.title}: {note}")
+        self._show(entrants=message.entrants)
 
     @on(ViewReady)
     def _view_ready(self, message: ViewReady) -> None:
@@ -156,33 +211,38 @@ class Telemon(App[Summary]):
         if self._scene.frozen or self._backlog():
             # A terminal that has not taken the last picture yet gets the next but one.
             return
-        self._scene = replace(self._scene, view=message.view, screen_lag_s=self._lag_s)
-        self._lag_s = 0.0
+        lag_s, self._lag_s = self._lag_s, 0.0
         self.shown += 1
-        self.push_scene()
+        self._show(view=message.view, screen_lag_s=lag_s)
 
     def _backlog(self) -> int:
         driver = self._driver
         return driver.backlog if isinstance(driver, TerminalDriver) else 0
 
     @on(SourceEnded)
-    def _source_ended(self) -> None:
-        self.exit(self.feed.summary)
+    def _source_ended(self, message: SourceEnded) -> None:
+        summary = self.feed.summary
+        if message.error is not None:
+            self.fault = plain(str(message.error) or type(message.error).__name__)
+        if summary is None or not summary.duration_s:
+            self.exit(summary, return_code=1 if message.error is not None else 0)
+        elif not self._exit:
+            if self.leave_result:
+                self.exit(summary, return_code=1 if message.error is not None else 0)
+            else:
+                self._show(frozen=False, view=self._view, over=True)
+                self.push_screen(ResultScreen(summary, self._scene))
+
+    def _show(self, **changes: Any) -> None:
+        self._scene = replace(self._scene, **changes)
+        self.push_scene()
 
     def push_scene(self) -> None:
         """Draw the scene, in one go."""
         with self.batch_update():
             self.race_screen.scene = self._scene
 
-    # ------------------------------------------------------------ what the user asks for
-
-    def action_freeze(self) -> None:
-        """Hold the picture, or show the present again."""
-        frozen = not self._scene.frozen
-        self._scene = replace(
-            self._scene, frozen=frozen, view=self._scene.view if frozen else self._view
-        )
-        self.push_scene()
+    # ------------------------------------------------------------ the race
 
     async def action_quit(self) -> None:
         self.end()
@@ -190,7 +250,167 @@ class Telemon(App[Summary]):
     def end(self, code: int = 0) -> None:
         """End the race and leave the screen; `run` hands back what was measured."""
         self.feed.stop()
+        if self.fault is not None and not code:
+            code = 1
         self.exit(self.feed.summary, return_code=code)
+
+    def action_pause(self) -> None:
+        paused = not self._scene.paused
+        self.feed.send(control.Pause() if paused else control.Resume())
+        self._show(paused=paused)
+
+    def action_flush(self) -> None:
+        self.feed.send(control.FlushCache())
+
+    def action_reset(self) -> None:
+        self.feed.send(control.ResetTotals())
+        self.feed.reset()
+
+    async def action_release(self) -> None:
+        """Count down, then let all lanes go."""
+        if not self._scene.holding or self._scene.countdown is not None:
+            return
+        self._show(countdown=3)
+        for number in (2, 1):
+            self.set_timer(self.count_s * (3 - number), partial(self._show, countdown=number))
+        self.set_timer(self.count_s * 3, self._go)
+
+    def _go(self) -> None:
+        self.feed.send(control.Release())
+        self._show(countdown=None, holding=False)
+
+    # ------------------------------------------------------------ the load
+
+    def _connections(self, role: Literal["write", "read"], step: int) -> None:
+        setup = self._scene.setup
+        now = setup.writers if role == "write" else setup.readers
+        # A role without connections has no engine that could open one.
+        wanted = max(1, now + step) if now else 0
+        if wanted == now:
+            return
+        self.feed.send(control.Connections(role, wanted))
+        changed = {"writers" if role == "write" else "readers": wanted}
+        self._show(setup=replace(setup, **changed))  # type: ignore[arg-type]
+
+    def action_more_writers(self) -> None:
+        self._connections("write", 1)
+
+    def action_fewer_writers(self) -> None:
+        self._connections("write", -1)
+
+    def action_more_readers(self) -> None:
+        self._connections("read", 1)
+
+    def action_fewer_readers(self) -> None:
+        self._connections("read", -1)
+
+    def _batch(self, step: int) -> None:
+        setup = self._scene.setup
+        wanted = stepped(BATCHES, setup.batch, step)
+        if wanted != setup.batch:
+            self.feed.send(control.Batch(wanted))
+            self._show(setup=replace(setup, batch=wanted))
+
+    def action_more_batch(self) -> None:
+        self._batch(1)
+
+    def action_less_batch(self) -> None:
+        self._batch(-1)
+
+    def _ttl(self, step: int) -> None:
+        setup = self._scene.setup
+        wanted = stepped(TTLS_S, setup.ttl_s, step)
+        if wanted != setup.ttl_s:
+            self.feed.send(control.Ttl(wanted))
+            self._show(setup=replace(setup, ttl_s=wanted))
+
+    def action_more_ttl(self) -> None:
+        self._ttl(1)
+
+    def action_less_ttl(self) -> None:
+        self._ttl(-1)
+
+    # ------------------------------------------------------------ the display
+
+    def action_freeze(self) -> None:
+        """Hold the picture, or show the present again."""
+        frozen = not self._scene.frozen
+        self._show(frozen=frozen, view=self._scene.view if frozen else self._view)
+
+    def action_stage(self) -> None:
+        self._set_stage(not self._scene.stage)
+        self.push_scene()
+
+    def _set_stage(self, stage: bool) -> None:
+        """The stage has the projector's theme, and gives back the one before."""
+        self._scene = replace(self._scene, stage=stage)
+        if self.terminal.color in ("16", "none"):
+            return
+        if stage:
+            self._theme_before_stage, self.theme = self.theme, PROJECTOR.name
+        elif self._theme_before_stage is not None:
+            self.theme, self._theme_before_stage = self._theme_before_stage, None
+
+    def action_longer_window(self) -> None:
+        self._window(1)
+
+    def action_shorter_window(self) -> None:
+        self._window(-1)
+
+    def _window(self, step: int) -> None:
+        if self._view is not None:
+            self.feed.resize(stepped(WINDOWS_S, self._view.window_s, step))
+
+    def action_axis(self) -> None:
+        self._show(shared_axis=not self._scene.shared_axis)
+
+    def action_maximise(self, number: int) -> None:
+        """Show one lane alone, or all of them again; at the start line, let this lane go."""
+        index = number - 1
+        if self._view is not None and index >= len(self._view.lanes):
+            return
+        if self._scene.holding:
+            if self._view is not None and index not in self._released:
+                self._released.add(index)
+                self.feed.send(control.Release(self._view.lanes[index].lane))
+                self._show(holding=len(self._released) < len(self._view.lanes))
+            return
+        self._alone = None if self._alone == index else index
+        self.race_screen.maximise(self._alone)
+
+    def action_restore(self) -> None:
+        self._alone = None
+        self.race_screen.maximise(None)
+
+    def action_next_theme(self) -> None:
+        if self.theme in CYCLE:
+            self.theme = CYCLE[(CYCLE.index(self.theme) + 1) % len(CYCLE)]
+            self._theme_before_stage = None
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen())
+
+    # ------------------------------------------------------------ the result
+
+    def action_screenshot(self) -> None:  # type: ignore[override]
+        """Save the screen as SVG in the current directory."""
+        try:
+            name = self.save_screenshot()
+        except OSError as error:
+            self._tell(f"no screenshot: {error.strerror}", bad=True)
+        else:
+            self._tell(f"saved {name}")
+
+    def action_copy(self) -> None:
+        if self._view is None:
+            return
+        self.copy_to_clipboard(standings_text(self._view, self._scene.entrants))
+        self._tell("standings copied")
+
+    def _tell(self, text: str, *, bad: bool = False) -> None:
+        self.notify(text, severity="error" if bad else "information", markup=False, timeout=3)
+
+    # ------------------------------------------------------------ start and end
 
     def terminal_gone(self) -> None:
         """Called by the driver from its own thread: there is nobody to show anything to."""
@@ -200,25 +420,17 @@ class Telemon(App[Summary]):
         if loop is not None:
             loop.call_soon_threadsafe(self.end, HANGUP_CODE)
 
-    def action_longer_window(self) -> None:
-        self._change_window(1)
-
-    def action_shorter_window(self) -> None:
-        self._change_window(-1)
-
-    def _change_window(self, step: int) -> None:
-        view = self._view
-        if view is None:
-            return
-        place = WINDOWS_S.index(view.window_s) + step
-        if 0 <= place < len(WINDOWS_S):
-            self.feed.resize(WINDOWS_S[place])
-
-    def action_axis(self) -> None:
-        self._scene = replace(self._scene, shared_axis=not self._scene.shared_axis)
-        self.push_scene()
-
-    # ------------------------------------------------------------ start and end
+    def _fatal_error(self) -> None:
+        """Leave the screen after a mistake in it, in one line: Textual's own report shows local variables, and those
+        may hold a password."""
+        error = sys.exception() if sys.version_info >= (3, 11) else None
+        self.fault = f"the screen failed: {type(error).__name__}"
+        self.feed.stop()
+        line = Text(f"telemon: {self.fault}; what was measured until then follows")
+        self._exit_renderables.append(
+            Segments(list(self.error_console.render(line, self.error_console.options)))
+        )
+        self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:
         """Show the race until it is over or the user quits. Takes what `textual.app.App.run` takes."""

@@ -82,3 +82,32 @@ def largest(
             if found is None or pixel_rows >= found[0]:
                 found = (pixel_rows, (font, scale))
     return found[1] if found else None
+
+
+@lru_cache(64)
+def plate(text: str, width: int, height: int, *, ascii_only: bool = False) -> tuple[str, ...]:
+    """`text` cut out of a filled plate, like a start number, as large as fits; empty when nothing does."""
+    best: tuple[str, ...] = ()
+    for font in range(len(FONTS)):
+        for scale in range(1, 9):
+            grid = pixels(text, font, scale)
+            if not grid:
+                return ()
+            edge = (0,) * (len(grid[0]) + 2 * scale)
+            side = (0,) * scale
+            framed = [edge] * scale + [side + row + side for row in grid] + [edge] * scale
+            cut = [tuple(1 - pixel for pixel in row) for row in framed]
+            if ascii_only:
+                rows = tuple("".join(" #"[pixel] for pixel in row) for row in cut)
+            else:
+                if len(cut) % 2:
+                    cut.append((0,) * len(edge))
+                rows = tuple(
+                    "".join(HALVES[pair] for pair in zip(cut[y], cut[y + 1], strict=True))
+                    for y in range(0, len(cut), 2)
+                )
+            if len(rows) > height or len(rows[0]) > width:
+                break
+            if len(rows) >= len(best):
+                best = rows
+    return best

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual.message import Message
 
@@ -50,6 +51,8 @@ class Feed:
         self._lock = threading.Lock()
         self._history = History()
         self._source: Source | None = None
+        self._elapsed_s = 0.0
+        self._reset_s = 0.0
         self._stopped = threading.Event()
         self._waiting = False
         self._posted_s = float("-inf")
@@ -116,7 +119,11 @@ class Feed:
         host = self._host.load() if self._host is not None else None
         with self._lock:
             assert self.summary is not None
-            self.summary.add(frame)
+            self._elapsed_s = frame.elapsed_s
+            counted = frame
+            if self._reset_s:
+                counted = replace(frame, elapsed_s=max(0.0, frame.elapsed_s - self._reset_s))
+            self.summary.add(counted)
             self._history.add(frame)
             now_s = time.monotonic()
             if self._waiting or now_s - self._posted_s < self._interval_s * EARLY:
@@ -152,6 +159,9 @@ class Feed:
         self._show_last()
 
     def reset(self) -> None:
-        """Count what is shown from zero."""
+        """Count from zero, in the totals on the screen and in the result."""
         with self._lock:
             self._history.reset()
+            if self.summary is not None:
+                self.summary = Summary(self._settings, self.summary.entrants, self.summary.facts)
+                self._reset_s = self._elapsed_s

@@ -93,7 +93,20 @@ PLAIN = Theme(
     },
 )  # fmt: skip
 
-THEMES = (DARK, LIGHT, PROJECTOR, SIXTEEN, PLAIN)
+HALL = Theme(
+    name="telemon-hall",
+    primary="#6bb5ff", secondary="#2fd6b0", accent="#ffb020",
+    warning="#ffd166", error="#ff9d96", success="#7ee787",
+    foreground="#ffffff", background="#000000", surface="#000000", panel="#1a1a1a",
+    dark=True,
+    variables={
+        "quiet": "#c4ccd4", "strong": "#ffffff", "good": "#7ee787", "warn": "#ffd166", "bad": "#ff9d96",
+        "badge": "#ffffff", "badge-text": "#000000", "badge-style": "bold",
+        "lane-mysql": "#ffb020", "lane-cached": "#6bb5ff", "lane-durable": "#2fd6b0",
+    },
+)  # fmt: skip
 
-CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name)
+THEMES = (DARK, LIGHT, PROJECTOR, HALL, SIXTEEN, PLAIN)
+
+CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, HALL.name)
 """What the theme key goes through on a terminal with enough colours."""

@@ -94,6 +94,8 @@ class View:
 class Scene:
     """Everything that a widget draws from: the numbers, and how they are to be shown.
 
+    `stage` is the layout for a hall, `holding` waits at the start line, `over` says that no more frames will come.
+    `progress` are the steps of the start and when each began, `starting_s` is the time since the first.
     `glyphs` is "braille", "block" or "ascii"; `shared_axis` puts all lanes on one y axis; `frozen` and `paused` are
     said in the header; `screen_lag_s` is how late the screen's own event loop was at worst since the last frame.
     """
@@ -106,6 +108,11 @@ class Scene:
     frozen: bool = False
     paused: bool = False
     holding: bool = False
+    stage: bool = False
+    over: bool = False
+    countdown: int | None = None
+    progress: tuple[tuple[str, float], ...] = ()
+    starting_s: float = 0.0
     screen_lag_s: float = 0.0
 
     def entrant(self, lane: str) -> Entrant:

@@ -11,6 +11,7 @@ from textual.reactive import var
 from textual.screen import Screen
 
 from tui.view import Scene
+from tui.widgets.countdown import Countdown
 from tui.widgets.event_log import EventLog
 from tui.widgets.header import Header
 from tui.widgets.host_strip import HostStrip
@@ -18,6 +19,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.lane_pane import LanePane
 from tui.widgets.numbers import Numbers
 from tui.widgets.standings_board import StandingsBoard
+from tui.widgets.start_panel import StartPanel
 
 LANES = 3
 
@@ -44,9 +46,16 @@ def layout_class(width: int, height: int) -> tuple[str, ...]:
 class RaceScreen(Screen[None]):
     """Shows scenes; measures and decides nothing."""
 
+    ALLOW_MAXIMIZE = False
+
     LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low")
 
     scene: var[Scene] = var(Scene, always_update=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lanes = LANES
+        self._alone: int | None = None
 
     def compose(self) -> ComposeResult:
         yield Header().data_bind(RaceScreen.scene)
@@ -54,18 +63,44 @@ class RaceScreen(Screen[None]):
             for index in range(LANES):
                 yield LanePane(index).data_bind(RaceScreen.scene)
         yield Numbers().data_bind(RaceScreen.scene)
+        yield StartPanel().data_bind(RaceScreen.scene)
+        yield Countdown().data_bind(RaceScreen.scene)
         with Container(id="below"):
             yield StandingsBoard().data_bind(RaceScreen.scene)
             yield EventLog().data_bind(RaceScreen.scene)
         yield HostStrip().data_bind(RaceScreen.scene)
         yield KeyBar().data_bind(RaceScreen.scene)
 
+    def watch_scene(self, scene: Scene) -> None:
+        lanes = len(scene.view.lanes) if scene.view else len(scene.entrants) or LANES
+        if lanes != self._lanes:
+            self._lanes = lanes
+            self._arrange()
+        if scene.stage != self.has_class("-stage"):
+            self.set_class(scene.stage, "-stage")
+            self._arrange()
+        self.set_class(scene.view is None, "-starting")
+        self.set_class(scene.countdown is not None, "-counting")
+
+    def on_mount(self) -> None:
+        self._arrange()
+
     def on_resize(self, event: Resize) -> None:
         wanted = layout_class(*event.size)
         for name in self.LAYOUTS:
             self.set_class(name in wanted, name)
+        self._arrange()
 
     def maximise(self, index: int | None) -> None:
         """Show only the lane at `index`; None shows all of them."""
+        self._alone = index
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show the lanes that there are, all equally wide: else their charts would not go back equally far."""
+        stacked = self.has_class("-stacked") and not self.has_class("-stage")
+        shown = self._lanes if self._alone is None else 1
         for pane in self.query(LanePane):
-            pane.set_class(index is not None and pane.index != index, "-away")
+            away = pane.index >= self._lanes or self._alone not in (None, pane.index)
+            pane.set_class(away, "-away")
+            pane.styles.width = "100%" if stacked else max(1, self.size.width // shown)

@@ -31,6 +31,8 @@ def race_clock(scene: Scene) -> list[Span]:
     view = scene.view
     if view is None:
         return [("starting", WARN)]
+    if scene.holding and not view.elapsed_s:
+        return [("ready", GOOD)]
     if not view.elapsed_s:
         return [("warming up", WARN)]
     spans: list[Span] = [(clock(view.elapsed_s), STRONG)]
@@ -51,7 +53,7 @@ class Header(Panel):
             [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
-            [("window ", QUIET), (f"{window_s:g} s", TEXT)],
+            [("window ", QUIET), (f"{window_s:g} s" if window_s else "-", TEXT)],
             [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
             [(plain(setup.where), GOOD)],
         ]  # fmt: skip

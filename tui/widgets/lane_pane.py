@@ -11,6 +11,7 @@ from tui.widgets.lane_block import LaneBlock
 from tui.widgets.lane_chart import LaneChart
 from tui.widgets.lane_figures import LaneFigures
 from tui.widgets.lane_head import LaneHead
+from tui.widgets.stage_lane import StageLane
 
 
 class LanePane(Container):
@@ -28,4 +29,5 @@ class LanePane(Container):
         yield LaneFigures(index).data_bind(LanePane.scene)
         yield LaneChart(index, "rate", classes="rate").data_bind(LanePane.scene)
         yield LaneChart(index, "p99", classes="p99").data_bind(LanePane.scene)
+        yield StageLane(index).data_bind(LanePane.scene)
         yield LaneBlock(index).data_bind(LanePane.scene)

@@ -60,7 +60,7 @@ class StandingsBoard(Panel):
             return []
         lanes = scene.view.lanes
         furthest = max((lane.rows for lane in lanes), default=0)
-        columns = size.width >= NAME + 3 * COLUMN + 24
+        columns = size.width >= NAME + 3 * COLUMN + 24 and not scene.stage
         used = NAME + (3 * COLUMN if columns else 0)
         heading: list[Span] = [(" standings".ljust(NAME), TEXT)]
         if columns:

@@ -1,0 +1,28 @@
+"""Three, two, one: as large as the terminal allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui.bigdigits import largest, rows_of
+from tui.ink import BLANK, STRONG, Line
+from tui.view import Scene
+from tui.widgets.panel import Panel
+
+
+class Countdown(Panel):
+    """The number in the middle of the screen."""
+
+    DEFAULT_CSS = "Countdown { height: 1fr; display: none; }"
+
+    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+        if scene.countdown is None:
+            return []
+        text, ascii_only = str(scene.countdown), scene.glyphs == "ascii"
+        fits = largest(text, size.width, max(1, size.height - 2), ascii_only=ascii_only)
+        rows = rows_of(text, *fits, ascii_only=ascii_only) if fits else (text,)
+        left = " " * ((size.width - len(rows[0])) // 2)
+        above = [BLANK] * ((size.height - len(rows)) // 2)
+        return [*above, *(((left + row, STRONG),) for row in rows)]
