@@ -15,6 +15,7 @@ from typing import Any
 
 from engines.backend import Backend, MySQLBackend, RedisBackend
 from engines.config_file import find, open_to_others, settings_in
+from engines.draw import Kind, Shape
 from engines.endpoint import LaneEndpoints
 from engines.frame import LANES
 from engines.kind import RejectedError, one_line, toml
@@ -71,6 +72,16 @@ class Race:
     batch: int = 100
     ttl_s: float = 120.0
     seed: int = 1
+    mode: str = "saturate"
+    rate_per_s: float | None = None
+    heats: bool = False
+    rounds: int = 2
+    keys: Kind = "uniform"
+    zipf_exponent: float = 0.99
+    hot_keys: float = 0.2
+    hot_operations: float = 0.8
+    ttl_jitter: float = 0.0
+    cache: str = "cold"
     warmup_s: float = 2.0
     duration_s: float | None = None
     sandbox: Sandbox = field(default_factory=Sandbox)
@@ -83,6 +94,8 @@ class Race:
 
     def __post_init__(self) -> None:
         self._check_servers()
+        if self.mode == "pace" and self.rate_per_s is None:
+            raise ConfigError(f"{self.given('mode')}: needs a rate; set rate too")
         if not self.writers and not self.readers:
             raise ConfigError(
                 f"{self.given('writers')} and {self.given('readers')}: "
@@ -167,6 +180,11 @@ class Race:
         holder = getattr(self, setting.table.replace(".", "_")) if setting.table else self
         value: object = getattr(holder, setting.field)
         return value
+
+    @property
+    def shape(self) -> Shape:
+        """How operations are spread over keys."""
+        return Shape(self.keys, self.zipf_exponent, self.hot_keys, self.hot_operations)
 
     def headless(self) -> Race:
         """The same race with an end."""

@@ -200,6 +200,33 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A number from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    metavar = "X"
+
+    @property
+    def allowed(self) -> str:
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def read(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise RejectedError
+        # Not-a-number fails every comparison.
+        if not self.low <= value <= self.high:
+            raise RejectedError
+        return float(value)
+
+    def parse(self, text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}", text.strip(), re.ASCII):
+            raise RejectedError
+        return self.read(float(text))
+
+
+@dataclass(frozen=True, slots=True)
 class Switch:
     """On or off."""
 

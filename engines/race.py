@@ -97,23 +97,19 @@ class Race:
         narrate: Callable[[str], None] = lambda _: None,
         sandbox: Sandbox | None = None,
         ledger: bool = False,
-        rate_per_s: float | None = None,
         hold: bool = False,
-        heats: int = 0,
     ) -> None:
         """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`.
 
-        `rate_per_s` operations per second are due in each lane and role (None: a closed loop). With `hold` every lane
-        waits at the start line, connected and warm, until a `Release` is sent; its duration counts from then. With
-        `heats` each lane has the machine to itself in turn, for the warm-up and the duration, and so many rounds in
-        rotated order are raced.
+        With `hold` every lane waits at the start line, connected and warm, until a `Release` is sent; its duration
+        counts from then.
         """
         self._settings = settings
         self._interval_s = interval_s
         self._narrate = narrate
-        self._rate_per_s = rate_per_s
-        self._hold = hold or heats > 0
-        self._heats = deque(heat_order(settings.lanes, heats))
+        self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
+        self._hold = hold or settings.heats
+        self._heats = deque(heat_order(settings.lanes, settings.rounds if settings.heats else 0))
         self._heat: Heat | None = None
         self._measured_from_ns: int | None = None
         """From when the race clock runs, once that is known."""
@@ -246,6 +242,8 @@ class Race:
                             batch=settings.batch,
                             ttl_s=settings.ttl_s,
                             endpoints=self._endpoints[lane],
+                            ttl_jitter=settings.ttl_jitter,
+                            shape=settings.shape,
                             rate_per_s=self._rate_per_s,
                             first_version=SEED_VERSION + 1,
                             ledger=self._ledger,

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 
 from engines.address import Host, Ways
+from engines.draw import KINDS
 from engines.frame import LANES
 from engines.kind import (
     Choice,
     Command,
     Kind,
     Location,
+    Number,
     Seconds,
     Several,
     Switch,
@@ -43,7 +45,7 @@ class Setting:
     @property
     def flag(self) -> str | None:
         """None for those of servers: they are many, and the process list is no place for secrets."""
-        return None if self.table in SERVERS else "--" + self.key.replace(".", "-")
+        return None if self.table in SERVERS else "--" + re.sub("[._]", "-", self.key)
 
     @property
     def env(self) -> str:
@@ -215,6 +217,55 @@ SETTINGS: tuple[Setting, ...] = (
         Whole(0, 2**63 - 1),
         1,
         "the same seed gives the same keys and rows, in every lane and every run",
+    ),
+    Setting(
+        "mode",
+        "mode",
+        Choice(("saturate", "pace")),
+        "saturate",
+        "saturate: each connection sends as soon as it has its reply; pace: operations are due at a rate",
+    ),
+    Setting(
+        "rate",
+        "rate_per_s",
+        Number(0.1, 1_000_000),
+        None,
+        "operations per second, of each role in each lane",
+        unset="none: mode pace needs one",
+    ),
+    Setting(
+        "heats", "heats", Switch(), False, "whether each lane has the machine to itself in turn"
+    ),
+    Setting("rounds", "rounds", Whole(1, 100), 2, "how often each lane has its heat"),
+    Setting(
+        "keys",
+        "keys",
+        Choice(KINDS),
+        "uniform",
+        "how operations are spread over the cars: evenly, by Zipf's law, or with a hot set",
+    ),
+    Setting("zipf_exponent", "zipf_exponent", Number(0.01, 10), 0.99, "how steep Zipf's law is"),
+    Setting("hot_keys", "hot_keys", Number(0.001, 1), 0.2, "the hot set's share of the cars"),
+    Setting(
+        "hot_operations",
+        "hot_operations",
+        Number(0, 1),
+        0.8,
+        "the share of the operations that go to the hot set",
+    ),
+    Setting(
+        "ttl_jitter",
+        "ttl_jitter",
+        Number(0, 0.99),
+        0.0,
+        "the share by which a time to live may be longer or shorter, at random",
+    ),
+    Setting(
+        "cache",
+        "cache",
+        Choice(("cold", "filled")),
+        "cold",
+        "how the cache of lane cached is when the warm-up begins",
     ),
     Setting(
         "warmup",

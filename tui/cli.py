@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from engines import __version__
 from engines.config import ConfigError, Race, load
-from engines.kind import in_words, one_line, toml
+from engines.kind import Seconds, Switch, in_words, one_line, toml
 from engines.setting import BY_KEY, DEBUG_ENV, SETTINGS, Setting
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -88,21 +88,25 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     for setting in SETTINGS:
         if setting.flag is None:
             continue
-        group.add_argument(
+        argument = group.add_argument(
             setting.flag,
             dest=setting.key,
             metavar=setting.kind.metavar,
             default=argparse.SUPPRESS,
             help=f"{setting.about} (default: {_default(setting)})".replace("%", "%%"),
         )
+        if isinstance(setting.kind, Switch):
+            argument.nargs, argument.const = "?", "true"  # A switch that is only named is on.
 
 
 def _default(setting: Setting) -> str:
     default = setting.default
     if default is None:
         return setting.unset or ""
-    if isinstance(default, float):
-        return in_words(default)
+    if isinstance(setting.kind, Switch):
+        return str(default).lower()
+    if isinstance(setting.kind, Seconds):
+        return in_words(float(str(default)))
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 

@@ -19,4 +19,4 @@ class PortInUse(SandboxError):  # noqa: N818 - it reads as what it says
 
 
 class UnusableDirectory(SandboxError):  # noqa: N818 - it reads as what it says
-    """The directory that the settings or TMPDIR ask for cannot hold a sandbox. The message names the key and its value."""
+    """The directory that settings or TMPDIR ask for cannot hold a sandbox. The message names the key and its value."""

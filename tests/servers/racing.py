@@ -48,7 +48,6 @@ def run_race(
     settings: config.Race = SHORT,
     *,
     interval_s: float = 0.25,
-    rate_per_s: float | None = None,
     hold: bool = False,
     on_frame: Callable[[Race, Frame], None] = lambda *_: None,
 ) -> Ran:
@@ -59,7 +58,6 @@ def run_race(
         interval_s=interval_s,
         sandbox=sandbox,
         ledger=True,
-        rate_per_s=rate_per_s,
         hold=hold,
     ) as race:
         for frame in race.frames():

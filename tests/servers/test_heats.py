@@ -13,8 +13,8 @@ RACING = (LaneState.RACING, LaneState.DONE)
 
 def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sandbox) -> None:
     forget(sandbox)
-    settings = with_settings(warmup_s=0.3, duration_s=0.8)
-    with Race(settings, interval_s=0.25, sandbox=sandbox, heats=2) as race:
+    settings = with_settings(warmup_s=0.3, duration_s=0.8, heats=True, rounds=2)
+    with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
         frames = list(race.frames())
     order: list[tuple[int, str]] = []
     measured_s: dict[tuple[int, str], float] = {}
@@ -45,8 +45,8 @@ def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sa
 
 def test_heats_can_be_stopped(sandbox: Sandbox) -> None:
     forget(sandbox)
-    settings = with_settings(warmup_s=0.1, duration_s=5.0)
-    with Race(settings, interval_s=0.25, sandbox=sandbox, heats=3) as race:
+    settings = with_settings(warmup_s=0.1, duration_s=5.0, heats=True, rounds=3)
+    with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
         for frame in race.frames():
             if frame.elapsed_s > 0.4:
                 race.stop()

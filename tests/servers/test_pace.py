@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from threading import Thread
 
 import pytest
 
+from engines import config
 from engines.control import Rate
 from engines.frame import Frame, LaneState, Work
 from engines.histogram import Latencies, bucket_upper_ns
@@ -18,6 +20,10 @@ from engines.sandbox.sandbox import Sandbox
 from .racing import forget, run_race, with_settings
 
 RATE_PER_S = 400.0
+
+
+def paced(settings: config.Race, rate_per_s: float) -> config.Race:
+    return replace(settings, mode="pace", rate_per_s=rate_per_s)
 
 
 def measured(frames: list[Frame], lane: str, role: str) -> Work:
@@ -36,7 +42,7 @@ def test_every_lane_does_what_is_offered(sandbox: Sandbox, processes: int) -> No
     settings = with_settings(
         writers=4, readers=4, batch=5, warmup_s=0.5, duration_s=2.0, processes=processes
     )
-    ran = run_race(sandbox, settings, rate_per_s=RATE_PER_S)
+    ran = run_race(sandbox, paced(settings, RATE_PER_S))
     for lane in ran.lanes:
         for role in ("write", "read"):
             work = measured(ran.frames, lane, role)
@@ -75,7 +81,7 @@ def test_response_time_shows_a_stalled_second_that_service_time_hides(sandbox: S
             threads.append(Thread(target=stall))
             threads[0].start()
 
-    ran = run_race(sandbox, settings, on_frame=stop_once, rate_per_s=RATE_PER_S)
+    ran = run_race(sandbox, paced(settings, RATE_PER_S), on_frame=stop_once)
     threads[0].join()
     work = measured(ran.frames, "durable", "read")
     assert work.response is not None
@@ -125,7 +131,7 @@ def test_more_than_the_server_can_is_an_overload(sandbox: Sandbox) -> None:
     settings = with_settings(
         lanes=("mysql",), writers=1, readers=0, batch=100, warmup_s=0.0, duration_s=2.0
     )
-    ran = run_race(sandbox, settings, rate_per_s=50_000.0)
+    ran = run_race(sandbox, paced(settings, 50_000.0))
     frames = [frame.lanes[0] for frame in ran.frames]
     assert any(part.overloaded for part in frames)
     assert max(part.backlog["write"] for part in frames) > 50_000
@@ -143,7 +149,7 @@ def test_the_rate_changes_while_racing(sandbox: Sandbox) -> None:
                 asked.append(at_s)
                 race.send(Rate(rate))
 
-    ran = run_race(sandbox, settings, on_frame=change, rate_per_s=1_000.0)
+    ran = run_race(sandbox, paced(settings, 1_000.0), on_frame=change)
     rates = {round(frame.elapsed_s, 2): frame.lanes[0].read.rows_per_s for frame in ran.frames[:-1]}
     assert 950 < rates[0.75] < 1_050
     assert 80 < rates[1.75] < 120

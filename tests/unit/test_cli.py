@@ -13,6 +13,7 @@ import pytest
 
 from engines import __version__
 from engines.config import load
+from engines.kind import Switch
 from engines.setting import SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -73,10 +74,12 @@ def test_help_names_every_setting(command: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for setting in SETTINGS:
         if setting.flag:
-            assert f"{setting.flag} {setting.kind.metavar}" in done.stdout
+            value = setting.kind.metavar
+            switch = f"[{value}]" if isinstance(setting.kind, Switch) else value
+            assert f"{setting.flag} {switch}" in done.stdout
     assert "Traceback" not in done.stdout
     assert ("--format" in done.stdout) == (command == ("run",))
-    for unbuilt in ("doctor", "prepare", "clean", "replay", "report", "compare", "--rate"):
+    for unbuilt in ("doctor", "prepare", "clean", "replay", "report", "compare"):
         assert unbuilt not in done.stdout
 
 
