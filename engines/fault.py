@@ -21,6 +21,9 @@ MYSQL_KINDS = {
 }
 """Error numbers of the MySQL manual (server and client error reference) that a race may meet."""
 
+DEMOTED = frozenset({"mysql_1290_read_only", "mysql_1836_read_only", "redis_readonly"})
+"""What a server says that takes no writes any more: its name may already lead to the one that has taken its place."""
+
 
 def kind_of(answer: Any) -> str:
     """The kind of an answer that is an error: `mysql_1213_deadlock`, `redis_clusterdown`, `redis_lost_connection`."""

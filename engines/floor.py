@@ -42,7 +42,7 @@ def measure_floor_us(spec: Spec, mysql_port: int, redis_port: int) -> float:
         flowing=lambda: reactor.flowing,
         redirected=lambda: None,
     )
-    programs.topology = Topology([SlotRange(0, SLOTS - 1, "null:0")], refresh=lambda: None)
+    programs.topologies = [Topology([SlotRange(0, SLOTS - 1, "null:0")], refresh=lambda: None)]
     (program,) = programs.deal(1)
     session = reactor.add(program)
 

@@ -53,7 +53,8 @@ class Programs:
         self._jitter = Random(f"{spec.seed}:ttl:{spec.process}").random
         self.ttl_ms = round(spec.ttl_s * 1000)
         """The time to live of the next fill."""
-        self.topology: Topology | None = None
+        self.topologies: list[Topology] = []
+        """Where the lane's Redis is; several, each with other replicas to read from, are shared out."""
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
 
     def _jittered_ttl_ms(self) -> int:
@@ -72,11 +73,15 @@ class Programs:
         self._batches = []
         return [self._program(connection, connections) for connection in range(connections)]
 
+    def topology(self, connection: int) -> Topology | None:
+        """The one that connection number `connection` goes by."""
+        return self.topologies[connection % len(self.topologies)] if self.topologies else None
+
     def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
         spec = self._spec
         context = Context(
             readings=self._readings,
-            topology=self.topology,
+            topology=self.topology(connection),
             fills=self._fills,
             ttl_ms=self._jittered_ttl_ms if spec.ttl_jitter else lambda: self.ttl_ms,
             flowing=self._flowing,

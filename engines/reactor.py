@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from engines.backoff import delay_s
 from engines.connector import Connector
+from engines.fault import DEMOTED
 from engines.histogram import Histogram
 from engines.link import Dialect, Link, Lost
 from engines.outcome import Done, Failed
@@ -272,6 +273,9 @@ class Reactor:
         tally.fail(kind)
         session.failures += 1
         self._hold(session, session.resume(None))
+        if kind in DEMOTED:
+            for link in tuple(session.links.values()):
+                self._close(link)
         pause_ns = int(delay_s(session.failures) * 1e9)
 
         def again() -> None:

@@ -64,7 +64,6 @@ class Worker:
         self._spec = spec
         self._reactor = Reactor(self._plan, self._on_link_trouble)
         self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
-        self._topology: Topology | None = None
         self._rate_per_s = spec.rate_per_s
         self._schedule: Schedule | None = None
         self._index = 0
@@ -108,16 +107,26 @@ class Worker:
 
     def _open_sessions(self, ranges: list[SlotRange] | None) -> None:
         if ranges is not None:
-            self._topology = Topology(ranges, self._refresh_topology)
-            self._programs.topology = self._topology
+            self._programs.topologies = [
+                Topology(ranges, self._refresh_topology, replica)
+                for replica in self._replicas(ranges)
+            ]
         for program in self._programs.deal(self._spec.connections):
             self._add_session(program)
         self._await_links()
 
+    def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
+        """The numbers of the replicas that are read from, the same for each primary; None for the primaries."""
+        endpoint = self._spec.endpoints.redis
+        if endpoint is None or not endpoint.read_replicas or self._spec.role == "write":
+            return [None]
+        return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
+
     def _add_session(self, program: Callable[[Session], Program]) -> None:
+        topology = self._programs.topology(len(self._reactor.sessions))
         session = self._reactor.add(program)
-        if self._topology is not None:
-            for address in sorted(self._topology.addresses()):
+        if topology is not None:
+            for address in sorted(topology.addresses()):
                 session.links[address]  # opened ahead of the first request
 
     def _await_links(self) -> None:
@@ -381,20 +390,21 @@ class Worker:
     def _on_link_trouble(self, link: Link) -> None:
         if link.refusal:
             self._trouble = f"{link.address}: {link.refusal}"
-        if self._topology is not None:
+        if self._programs.topologies:
             self._refresh_topology()
 
     def _refresh_topology(self) -> None:
         """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
-        endpoint, topology = self._spec.endpoints.redis, self._topology
-        if endpoint is None or topology is None or not endpoint.cluster or self._refreshing:
+        endpoint, topologies = self._spec.endpoints.redis, self._programs.topologies
+        if endpoint is None or not topologies or endpoint.cluster is False or self._refreshing:
             return
         self._refreshing = True
 
         def fetched(ranges: list[SlotRange]) -> None:
             self._refreshing = False
-            topology.update(ranges)
-            needed = topology.addresses()
+            for topology in topologies:
+                topology.update(ranges)
+            needed = {address for topology in topologies for address in topology.addresses()}
             for session in tuple(self._reactor.sessions):
                 for link in tuple(session.links.values()):
                     if link.dialect is REDIS_DIALECT and link.address not in needed:
@@ -406,7 +416,7 @@ class Worker:
 
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()
-            known = sorted(topology.addresses())
+            known = self._nodes_to_ask()
             self._reactor.connector.submit(
                 lambda: _fetch_topology(endpoint, known), fetched, failed
             )
@@ -416,6 +426,13 @@ class Worker:
             ask()
         else:
             self._reactor.timers.at(due_ns, ask)
+
+    def _nodes_to_ask(self) -> list[str]:
+        """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""
+        links = [link for session in self._reactor.sessions for link in session.links.values()]
+        standing = {link.address for link in links if link.socket is not None}
+        known = {address for each in self._programs.topologies for address in each.addresses()}
+        return sorted(known, key=lambda address: (address not in standing, address))
 
 
 # The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.

@@ -73,9 +73,9 @@ def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
         if endpoint.read_replicas:
             # A replica sends its clients to the primary unless they say that it need not.
             connection.send_command("READONLY")  # type: ignore[no-untyped-call]
-            connection.read_response()  # type: ignore[no-untyped-call]
+            connection.read_response()
     except BaseException:
-        connection.disconnect()
+        connection.disconnect()  # type: ignore[no-untyped-call]
         raise
     sock: socket | None = connection._sock
     assert sock is not None
