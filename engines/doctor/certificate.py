@@ -1,0 +1,79 @@
+"""What a server's certificate says, also where it must not be trusted."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+X509_V_FLAG_NO_CHECK_TIME = 0x200000
+"""From OpenSSL's x509_vfy.h; Python names it not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """`names` are the host names and addresses that it is for; `ends_utc_s` when it ends, in seconds since 1970."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    ends_utc_s: float
+
+    @property
+    def days_left(self) -> int:
+        """Whole days until it ends, negative once it has."""
+        return int((self.ends_utc_s - time.time()) // 86_400)
+
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> Certificate:
+        """From what `SSLSocket.getpeercert` says of a verified one."""
+        names = tuple(str(value) for _, value in told.get("subjectAltName", ()))
+        return Certificate(
+            subject=_name(told.get("subject", ())) or (names[0] if names else "nobody"),
+            issuer=_name(told.get("issuer", ())) or "nobody",
+            names=names,
+            ends_utc_s=ssl.cert_time_to_seconds(str(told["notAfter"])),
+        )
+
+    def __str__(self) -> str:
+        left = self.days_left
+        days = f"{left} days left" if left >= 0 else f"ended {-left} days ago"
+        return f"certificate of {self.subject}, issued by {self.issuer}, {days}"
+
+
+def _name(parts: Any) -> str:
+    """The telling part of a distinguished name, which the ssl module has as tuples of tuples of pairs."""
+    pairs = {str(key): str(value) for part in parts for key, value in part}
+    for key in ("commonName", "organizationName", "organizationalUnitName"):
+        if pairs.get(key):
+            return pairs[key]
+    return ""
+
+
+def shown_by(connect: Callable[[], socket.socket], name: str) -> Certificate | None:
+    """The certificate of a server that could not be verified, or was not; None if it cannot be read.
+
+    The ssl module takes apart only a certificate that it has verified. So the server's own is fetched first, and then
+    taken for the authority that it is verified by. No byte of anything else goes over these connections, each of
+    which `connect` opens as far as TLS begins.
+    """
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anyone.check_hostname = False
+    anyone.verify_mode = ssl.CERT_NONE
+    with suppress(OSError, ValueError):
+        with closing(connect()) as sock, anyone.wrap_socket(sock, server_hostname=name) as secured:
+            der = secured.getpeercert(binary_form=True)
+        itself = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        itself.check_hostname = False
+        itself.load_verify_locations(cadata=der)
+        itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        itself.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
+        itself.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        with closing(connect()) as sock, itself.wrap_socket(sock, server_hostname=name) as secured:
+            told = secured.getpeercert()
+            return Certificate.of(told) if told else None
+    return None

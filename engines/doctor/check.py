@@ -1,0 +1,82 @@
+"""One thing that was looked at, and the clock that times it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from time import perf_counter
+from typing import TypeAlias, TypeVar
+
+from engines.kind import one_line
+
+Found = TypeVar("Found")
+
+FOUND_LENGTH = 300
+"""What a server says is shown up to this many characters."""
+
+
+class Verdict(StrEnum):
+    """How a check ended. A race runs with warnings; what fails keeps it from running, or from being a fair one."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found, each part in one printable line.
+
+    `endpoint` says whose check it is (empty: this machine's), `ms` how long it took (None: no time worth a number),
+    `problem` is a word that stays the same between versions and empty where nothing is wrong, `next_step` what to do
+    about it.
+    """
+
+    endpoint: str
+    name: str
+    verdict: Verdict
+    found: str
+    ms: float | None = None
+    problem: str = ""
+    next_step: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "endpoint": self.endpoint,
+            "check": self.name,
+            "verdict": self.verdict.value,
+            "ms": None if self.ms is None else round(self.ms, 3),
+            "found": self.found,
+            "problem": self.problem,
+            "next_step": self.next_step,
+        }
+
+
+Checks: TypeAlias = Generator[Check, None, Found | None]
+"""A layer's checks in their order. It returns what the next layer stands on, and None when that is not there."""
+
+
+class Watch:
+    """Makes the checks of one endpoint. The milliseconds of each run from the end of the one before."""
+
+    def __init__(self, endpoint: str = "") -> None:
+        self.endpoint = endpoint
+        self._since_s = perf_counter()
+
+    def ok(self, name: str, found: str) -> Check:
+        return self._check(name, Verdict.OK, found, "", "")
+
+    def warn(self, name: str, problem: str, found: str, next_step: str) -> Check:
+        return self._check(name, Verdict.WARN, found, problem, next_step)
+
+    def fail(self, name: str, problem: str, found: str, next_step: str) -> Check:
+        return self._check(name, Verdict.FAIL, found, problem, next_step)
+
+    def _check(
+        self, name: str, verdict: Verdict, found: str, problem: str, next_step: str
+    ) -> Check:
+        now_s = perf_counter()
+        ms, self._since_s = (now_s - self._since_s) * 1000, now_s
+        said = one_line(" ".join(found.split()))[:FOUND_LENGTH]
+        return Check(self.endpoint, name, verdict, said, ms, problem, one_line(next_step))

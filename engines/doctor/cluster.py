@@ -1,0 +1,173 @@
+"""The nodes of a Redis Cluster: do they serve every slot, and can each of them be reached from here?"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from engines.address import mapped
+from engines.doctor.check import Check, Checks, Verdict, Watch
+from engines.doctor.redis_entry import enter
+from engines.endpoint import RedisEndpoint
+from engines.topology import SLOTS, SlotRange
+
+COVERAGE, NODES = "cluster coverage", "cluster nodes"
+
+AT_ONCE = 16
+"""Nodes that are tried side by side."""
+
+OUT_OF_REACH = frozenset(
+    {
+        "unresolved",
+        "refused",
+        "unreachable",
+        "no_route",
+        "no_connection",
+        "silent",
+        "hung_up",
+        "broken_off",
+        "not_redis",
+    }
+)
+"""The problems of a node that is not there, seen from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the cluster at `address`, as the cluster names it, with a client that is signed in to it."""
+
+    address: str
+    replica: bool
+    client: Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Who serves what: the primaries' slots, and the replicas' addresses."""
+
+    ranges: tuple[SlotRange, ...]
+    replicas: tuple[str, ...]
+
+    @property
+    def primaries(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.address for part in self.ranges))
+
+    def owns(self, address: str, slot: int) -> bool:
+        return any(
+            part.first <= slot <= part.last for part in self.ranges if part.address == address
+        )
+
+
+def shape_of(reply: Any, asked: str) -> Shape:
+    """From what the node at `asked` answers to CLUSTER SLOTS."""
+    ranges, replicas = [], []
+    for first, last, primary, *others in reply:
+        ranges.append(SlotRange(int(first), int(last), _address(primary, asked)))
+        replicas += [_address(other, asked) for other in others]
+    ranges.sort(key=lambda part: part.first)
+    return Shape(tuple(ranges), tuple(dict.fromkeys(replicas)))
+
+
+def _address(node: Any, asked: str) -> str:
+    host = node[0].decode() if isinstance(node[0], bytes) else str(node[0] or "")
+    # A node that does not know its own address leaves the host empty: it is where the answer came from.
+    return f"{host or asked.rpartition(':')[0]}:{int(node[1])}"
+
+
+def covered(watch: Watch, shape: Shape) -> Checks[bool]:
+    """The check over the slots."""
+    served = {slot for part in shape.ranges for slot in range(part.first, part.last + 1)}
+    missing = sorted(set(range(SLOTS)) - served)
+    if missing:
+        yield watch.fail(
+            COVERAGE,
+            "slots_uncovered",
+            f"no node serves {len(missing):,} of the {SLOTS:,} slots; the first is {missing[0]}",
+            "give every slot to a node (redis-cli --cluster fix); on AWS wait until a change of shards is over",
+        )
+        return None
+    yield watch.ok(
+        COVERAGE,
+        f"{len(shape.primaries)} primaries serve all {SLOTS:,} slots, {len(shape.replicas)} replicas",
+    )
+    return True
+
+
+def reached(
+    watch: Watch, endpoint: RedisEndpoint, shape: Shape, stack: ExitStack
+) -> Generator[Check, None, Sequence[Node] | None]:
+    """The nodes, signed in to one by one."""
+    wanted = [*shape.primaries, *(shape.replicas if endpoint.read_replicas else ())]
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
+        tried = list(pool.map(lambda address: _tried(endpoint, address), wanted))
+    nodes, failed = [], []
+    for address, (client, check) in zip(wanted, tried, strict=True):
+        if client is not None:
+            stack.callback(client.close)
+            nodes.append(Node(address, address not in shape.primaries, client))
+        else:
+            assert check is not None
+            failed.append((address, check))
+    if failed:
+        yield _failed(watch, endpoint, failed, len(wanted))
+        return None
+    ways = [mapped(address, endpoint.address_map) for address in wanted]
+    twice = next((way for way in ways if ways.count(way) > 1), None)
+    if twice is not None:
+        yield watch.fail(
+            NODES,
+            "nodes_share_way",
+            f"address_map leads to several nodes by the one address {twice}",
+            "give each node a tunnel with a local port of its own",
+        )
+        return None
+    through = ", through address_map" if endpoint.address_map else ""
+    yield watch.ok(NODES, f"all {len(nodes)} answer{through}: {', '.join(wanted)}")
+    return nodes
+
+
+def _tried(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
+    """A client of the node, or the check that failed."""
+    entering = enter(Watch(), endpoint, address)
+    failed: Check | None = None
+    while True:
+        try:
+            check = next(entering)
+        except StopIteration as ended:
+            return ended.value, failed
+        if check.verdict is Verdict.FAIL:
+            failed = check
+
+
+def _failed(
+    watch: Watch, endpoint: RedisEndpoint, failed: list[tuple[str, Check]], count: int
+) -> Check:
+    known = {real for real, _ in endpoint.address_map}
+    unmapped = [
+        address
+        for address, check in failed
+        if endpoint.address_map and address not in known and check.problem in OUT_OF_REACH
+    ]
+    if unmapped:
+        return watch.fail(
+            NODES,
+            "node_unmapped",
+            f"{', '.join(unmapped)}: not in address_map, and out of reach from here",
+            "a cluster sends its clients to every node: open a tunnel to each, with a local port of its own, and name "
+            "it in address_map as the cluster does",
+        )
+    listed = "; ".join(f"{address}: {check.name}: {check.found}" for address, check in failed)
+    first = failed[0][1]
+    if first.problem in OUT_OF_REACH:
+        return watch.fail(
+            NODES,
+            "node_unreachable",
+            f"{len(failed)} of {count} nodes cannot be reached: {listed}",
+            f"every node must be reached from here, not only the endpoint; {first.next_step}",
+        )
+    return watch.fail(NODES, first.problem, listed, first.next_step)

@@ -1,0 +1,66 @@
+"""What a MySQL server says first, before anybody has signed in."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+
+from engines.doctor.wire import read_exactly
+
+CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_SECURE_CONNECTION = 0x0200, 0x0800, 0x8000
+"""Capability flags of MySQL's client/server protocol."""
+
+ERROR, VERSION_10 = 0xFF, 0x0A
+"""The first byte of an error packet, and of Protocol::HandshakeV10."""
+
+LARGEST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """`offers_tls` says whether the server can encrypt."""
+
+    version: str
+    offers_tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The error that a server says in place of a greeting."""
+
+    code: int
+    message: str
+
+
+class NotMySQLError(Exception):
+    """What answers speaks another protocol."""
+
+
+def greeting(sock: socket.socket) -> Greeting | Refusal:
+    """Read it. Raises TimeoutError for a silent server, ConnectionError for one that hangs up, NotMySQLError."""
+    header = read_exactly(sock, 4)
+    size, number = int.from_bytes(header[:3], "little"), header[3]
+    if number != 0 or not 3 <= size <= LARGEST_BYTES:
+        raise NotMySQLError
+    packet = read_exactly(sock, size)
+    if packet[0] == ERROR:
+        (code,) = struct.unpack_from("<H", packet, 1)
+        said = packet[3:]
+        if said[:1] == b"#":
+            said = said[6:]
+        return Refusal(code, said.decode("utf-8", "replace"))
+    version, end, rest = packet[1:].partition(b"\0")
+    if packet[0] != VERSION_10 or not end or len(rest) < 15:
+        raise NotMySQLError
+    # Connection id, 8 bytes of salt, a filler; then the lower half of the capabilities.
+    (capabilities,) = struct.unpack_from("<H", rest, 13)
+    told = version.decode("ascii", "replace").removeprefix("5.5.5-")
+    return Greeting(told, bool(capabilities & CLIENT_SSL))
+
+
+def ask_for_tls(sock: socket.socket) -> None:
+    """Send SSLRequest, after which TLS begins."""
+    flags = CLIENT_PROTOCOL_41 | CLIENT_SSL | CLIENT_SECURE_CONNECTION
+    body = struct.pack("<IIB23x", flags, 0xFFFFFF, 45)
+    sock.sendall(len(body).to_bytes(3, "little") + b"\x01" + body)

@@ -1,0 +1,164 @@
+"""This machine: what telemon stands on, and what private servers need."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from engines.doctor.check import Check, Watch
+from engines.doctor.subject import Load
+from engines.sandbox import binaries, place
+from engines.sandbox.errors import SandboxError
+
+LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
+
+SPARE_FILES = 64
+"""What a process has open besides its connections."""
+
+LINKS = 4
+"""Sockets that a connection in the sense of its user may have: one to each node of a small cluster, or to MySQL and
+the nodes of a cache."""
+
+SANDBOX_BYTES = 1 << 30
+"""What the private servers write before a race, with room for some minutes of one."""
+
+SANDBOX_MEMORY_BYTES = 1 << 30
+"""Two buffer pools, a cache that is full, and the engines."""
+
+VERSION_WAIT_S = 10.0
+
+
+def examine(private: Sequence[str], load: Load, directory: Path | None) -> Iterator[Check]:
+    """The checks of this machine, for a race with private servers for the lanes `private`."""
+    watch = Watch()
+    yield _libraries(watch)
+    yield _files(watch, load)
+    if not private:
+        yield watch.ok("private servers", "not needed: every lane has servers of its own")
+        return
+    yield from _programs(watch, private)
+    yield from _directory(watch, directory)
+    yield _memory(watch)
+
+
+def _libraries(watch: Watch) -> Check:
+    found, missing = [f"Python {sys.version.split()[0]}"], []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return watch.fail(
+            "libraries",
+            "library_missing",
+            f"{', '.join(missing)} is not installed",
+            "install telemon again: pip install --force-reinstall telemon",
+        )
+    return watch.ok("libraries", ", ".join(found))
+
+
+def _files(watch: Watch, load: Load) -> Check:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = SPARE_FILES + max(load.writers, load.readers) * LINKS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        return watch.fail(
+            "open files",
+            "too_few_files",
+            f"a process may have {soft:,} files open; this race needs up to {needed:,}",
+            f"run ulimit -n {needed} in this shell first"
+            + ("" if hard == resource.RLIM_INFINITY or hard >= needed else ", as root"),
+        )
+    allowed = "any number of" if soft == resource.RLIM_INFINITY else f"{soft:,}"
+    return watch.ok("open files", f"a process may have {allowed} files open")
+
+
+def _programs(watch: Watch, private: Sequence[str]) -> Iterator[Check]:
+    if set(private) & {"mysql", "cached"}:
+        mysql = binaries.find_mysql()
+        yield _program(watch, "MariaDB", "mysql", mysql.server if mysql else None, None)
+    if set(private) & {"cached", "durable"}:
+        redis = binaries.find_redis()
+        name = redis.run_as if redis else None
+        yield _program(watch, "Redis", "redis", redis.server if redis else None, name)
+
+
+def _program(watch: Watch, name: str, kind: str, server: Path | None, run_as: str | None) -> Check:
+    if server is None:
+        return watch.fail(
+            f"{name} program",
+            "program_missing",
+            "found neither in PATH nor in the usual places; private servers need it",
+            f"install with: {binaries.install_command([kind])}",
+        )
+    try:
+        # The name it is started by decides what it is, and --version keeps it from starting at all.
+        told = subprocess.run(
+            [run_as or str(server), "--version"],
+            executable=server,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=VERSION_WAIT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return watch.fail(
+            f"{name} program",
+            "program_broken",
+            f"{server} does not even say its version: {error}",
+            f"install it again: {binaries.install_command([kind])}",
+        )
+    said = told.stdout.decode("utf-8", "replace").partition("\n")[0]
+    return watch.ok(f"{name} program", f"{server}: {said}")
+
+
+def _directory(watch: Watch, asked: Path | None) -> Iterator[Check]:
+    name = "sandbox directory"
+    try:
+        under = place.base(asked)
+    except SandboxError as error:
+        yield watch.fail(
+            name, "directory_unusable", str(error), "set sandbox.directory to one that can be used"
+        )
+        return
+    kind = place.file_system(under)
+    free_bytes = shutil.disk_usage(under).free
+    found = f"{under}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
+    if free_bytes < SANDBOX_BYTES:
+        yield watch.fail(
+            name,
+            "disk_full",
+            found,
+            f"make room: private servers need {SANDBOX_BYTES / 1e9:.1f} GB; or set sandbox.directory to another disk",
+        )
+    elif kind in place.VOLATILE | place.REMOTE:
+        yield watch.warn(
+            name,
+            "not_a_disk",
+            f"{found}: {'memory' if kind in place.VOLATILE else 'a file system over the network'}, not a disk, so "
+            "what a commit costs here means nothing",
+            "set sandbox.directory to a directory on a local disk",
+        )
+    else:
+        yield watch.ok(name, found)
+
+
+def _memory(watch: Watch) -> Check:
+    free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
+    found = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
+    if free_bytes < SANDBOX_MEMORY_BYTES:
+        return watch.warn(
+            "memory",
+            "little_memory",
+            found,
+            f"private servers may take {SANDBOX_MEMORY_BYTES / 1e9:.1f} GB: race fewer lanes at once (--lanes)",
+        )
+    return watch.ok("memory", found)

@@ -1,0 +1,224 @@
+"""What a race needs of a MySQL server, once telemon is in: role, table, rights, durability, room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+
+from pymysql import MySQLError
+from pymysql.cursors import Cursor
+
+from engines.doctor import round_trip
+from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.mysql_entry import REFUSALS, enter
+from engines.doctor.subject import Subject
+from engines.endpoint import MySQLEndpoint
+from engines.servers import mysql, place
+from engines.servers.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
+from engines.workload import HOT
+
+READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
+"""The first two are set on replicas, the last on Aurora's readers."""
+
+READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
+DENIED, DENIED_COLUMN, NO_TABLE, NO_COLUMN = 1142, 1143, 1146, 1054
+
+ROW_BYTES = 64
+"""The most that a row takes in a statement: six numbers of up to 19 digits seldom come near it."""
+
+NOBODY = 0
+"""A car that is in no race: the row to try with, which is rolled back."""
+
+
+def examine(subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
+    """Every check of one MySQL server, up to the first that fails."""
+    watch = Watch(subject.title)
+    with ExitStack() as stack:
+        try:
+            cursor = yield from enter(watch, subject.endpoint, stack)
+            if cursor is not None:
+                yield from _inside(watch, subject, cursor)
+        except (MySQLError, OSError) as error:
+            yield _broken(watch, error)
+
+
+def _inside(watch: Watch, subject: Subject[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
+    facts = mysql.facts(cursor)
+    aurora = _variables(cursor, ("aurora_version",)).get("aurora_version")
+    product = f"Aurora MySQL {aurora}, as " if aurora else ""
+    yield watch.ok("product", f"{product}{facts.product} {facts.version}")
+    if (yield from _writable(watch, cursor)) is None:
+        return
+    yield from round_trip.judge(watch, round_trip.round_trips_ms(cursor.connection.ping))
+    if (yield from _table(watch, cursor)) is None:
+        return
+    if (yield from _rights(watch, cursor)) is None:
+        return
+    yield from _durability(watch, cursor, facts.durability)
+    yield from _room(watch, cursor, subject)
+
+
+def _writable(watch: Watch, cursor: Cursor) -> Checks[bool]:
+    settings = _variables(cursor, READ_ONLY)
+    closed = [name for name, value in settings.items() if value.upper() in ("ON", "1")]
+    if closed:
+        yield watch.fail(
+            "role",
+            "read_only",
+            f"a server that takes no writes ({', '.join(closed)} is on): a replica or a reader endpoint",
+            "name the writer: the cluster endpoint of Aurora, the primary instance of RDS",
+        )
+        return None
+    yield watch.ok("role", "writer")
+    return True
+
+
+def _table(watch: Watch, cursor: Cursor) -> Checks[bool]:
+    name = "table"
+    try:
+        mark = place.comment(cursor, mysql.TABLE)
+        cursor.execute(SELECT.decode() % NOBODY)
+        cursor.fetchall()
+    except MySQLError as error:
+        code = error.args[0]
+        if code in (DENIED, DENIED_COLUMN):
+            yield _denied(watch, name, error)
+        elif code == NO_TABLE:
+            yield watch.fail(
+                name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
+            )
+        elif code == NO_COLUMN and mark == mysql.MARK:
+            yield watch.fail(
+                name,
+                "wrong_columns",
+                f"table {mysql.TABLE} is another telemon's: {error.args[1]}",
+                "run `telemon clean`, then `telemon prepare`",
+            )
+        elif code == NO_COLUMN:
+            yield _foreign(watch, mark)
+        else:
+            raise
+        return None
+    if mark != mysql.MARK:
+        yield _foreign(watch, mark)
+        return None
+    rows = place.hot_rows(cursor)
+    if rows < len(HOT):
+        yield watch.fail(
+            name,
+            "not_seeded",
+            f"table {mysql.TABLE} holds {rows:,} of the {len(HOT):,} cars that readers ask for",
+            "run `telemon prepare`",
+        )
+        return None
+    yield watch.ok(name, f"{mysql.TABLE}, {mysql.MARK}, holds all {rows:,} hot cars")
+    return True
+
+
+def _foreign(watch: Watch, mark: str | None) -> Check:
+    return watch.fail(
+        "table",
+        "foreign_table",
+        f"table {mysql.TABLE} was not made by telemon: its comment is {mark!r}, not {mysql.MARK!r}",
+        "telemon does not touch it: name another database",
+    )
+
+
+def _rights(watch: Watch, cursor: Cursor) -> Checks[bool]:
+    """Do what a writer and a reader do, and take it back."""
+    name = "permissions"
+    row = f"({NOBODY},0,0,0,0,0)"
+    try:
+        cursor.execute("START TRANSACTION")
+        try:
+            cursor.execute(UPSERT_HEAD.decode() + row + UPSERT_TAIL.decode())
+            cursor.execute(SELECT.decode() % NOBODY)
+        finally:
+            with suppress(MySQLError):
+                cursor.execute("ROLLBACK")
+    except MySQLError as error:
+        if error.args[0] in (DENIED, DENIED_COLUMN):
+            yield _denied(watch, name, error)
+        elif error.args[0] in READ_ONLY_ERRORS:
+            yield watch.fail(
+                "role", "read_only", str(error.args[1]), "name the writer, or turn read_only off"
+            )
+        else:
+            raise
+        return None
+    yield watch.ok(name, "SELECT, INSERT and UPDATE of the table: done, and rolled back")
+    return True
+
+
+def _denied(watch: Watch, name: str, error: MySQLError) -> Check:
+    return watch.fail(
+        name,
+        "denied_table",
+        f"{error.args[1]} (error {error.args[0]})",
+        "an administrator must grant SELECT, INSERT and UPDATE (and for `telemon prepare` and `telemon clean` CREATE "
+        "and DROP) on the table; without any right to it nobody can tell whether it is there",
+    )
+
+
+def _durability(watch: Watch, cursor: Cursor, words: str) -> Iterator[Check]:
+    names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
+    settings = _variables(cursor, names)
+    weak = settings.get(names[0], "1") != "1"
+    if settings.get("log_bin", "OFF").upper() in ("ON", "1"):
+        weak = weak or settings.get("sync_binlog", "1") != "1"
+    if weak:
+        yield watch.warn(
+            "durability",
+            "weak_durability",
+            words,
+            "a commit may be lost in a crash, which makes it faster: set innodb_flush_log_at_trx_commit and "
+            "sync_binlog to 1, or say so beside the result",
+        )
+    else:
+        yield watch.ok("durability", words)
+
+
+def _room(watch: Watch, cursor: Cursor, subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
+    names = ("max_connections", "max_user_connections", "max_allowed_packet")
+    limits = {name: int(value) for name, value in _variables(cursor, names).items()}
+    cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+    row = cursor.fetchone()
+    used = int(row[1]) - 1 if row else 0  # less this one
+    most = limits["max_connections"]
+    free = most - used
+    own = limits.get("max_user_connections", 0)
+    if own:
+        free = min(free, own)
+    found = f"{most} connections allowed, {used} in use, {subject.connections} asked for"
+    if subject.connections > free:
+        limit = f" (max_user_connections is {own})" if own == free else ""
+        yield watch.fail("room", "no_room", found + limit, REFUSALS[1040][1])
+        return
+    statement_bytes = subject.batch * ROW_BYTES
+    if statement_bytes > limits["max_allowed_packet"]:
+        yield watch.fail(
+            "room",
+            "batch_too_large",
+            f"a batch of {subject.batch} rows takes up to {statement_bytes:,} bytes; the server takes statements of "
+            f"{limits['max_allowed_packet']:,}",
+            "race with a smaller batch, or raise max_allowed_packet",
+        )
+        return
+    yield watch.ok("room", found)
+
+
+def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
+    """Those of the server's settings that it has."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
+    return {str(name): str(value) for name, value in cursor.fetchall()}
+
+
+def _broken(watch: Watch, error: Exception) -> Check:
+    said = error.args[1] if len(error.args) > 1 else error
+    return watch.fail(
+        "connection",
+        "broken_off",
+        f"the server stopped answering in the middle of it: {said}",
+        "run `telemon doctor` again; if it stays, look into the server's log",
+    )

@@ -1,0 +1,200 @@
+"""Getting into a MySQL server, a layer at a time: greeting, TLS, account, database."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator
+from contextlib import ExitStack
+
+from pymysql import MySQLError
+from pymysql.cursors import Cursor
+
+from engines.address import mapped, split
+from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.greeting import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
+from engines.doctor.resolve import resolve
+from engines.doctor.tcp import CONNECT_WAIT_S, connect
+from engines.doctor.tls import NAME as TLS
+from engines.doctor.tls import secure, unencrypted
+from engines.endpoint import MySQLEndpoint
+from engines.secret import RdsToken, SecretError
+from engines.servers import mysql
+
+GREETING = "greeting"
+SIGN_IN = "authentication"
+
+FULL = (
+    "too_many_connections",
+    "end connections that nobody needs, raise max_connections, or race with fewer writers and readers",
+)
+
+REFUSALS: dict[int, tuple[str, str]] = {
+    1040: FULL,
+    1044: (
+        "denied_database",
+        "the database is not there, or the user has no right to it; `telemon prepare` shows the statements that an "
+        "administrator must run",
+    ),
+    1045: (
+        "wrong_password",
+        "check user and password, and that the account may sign in from this host",
+    ),
+    1049: ("no_database", "`telemon prepare` makes it; or name another in database"),
+    1129: (
+        "host_blocked",
+        "an administrator must run FLUSH HOSTS: too many connects from here failed",
+    ),
+    1130: (
+        "host_denied",
+        "make the account for this host: CREATE USER 'name'@'%' or '...'@'this address'",
+    ),
+    1203: FULL,
+    1226: FULL,
+    1698: (
+        "wrong_password",
+        "this account signs in by other means than a password; make one with a password",
+    ),
+    1820: ("password_expired", "set a new password for the account"),
+    1862: ("password_expired", "set a new password for the account"),
+    2059: (
+        "sign_in_needs_tls",
+        "set tls = true: this account's way to sign in is possible only over TLS",
+    ),
+    3118: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
+    3159: ("tls_needed", "set tls = true: this server refuses connections that are not encrypted"),
+    4151: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
+}
+"""Problem and next step by error number (MySQL's and MariaDB's error references)."""
+
+IAM = (
+    "for IAM: the user must exist in the database (IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), this machine's "
+    "role must allow rds-db:connect for it, host must be the server's own name, and the clock must be right"
+)
+
+
+def enter(
+    watch: Watch, endpoint: MySQLEndpoint, stack: ExitStack
+) -> Generator[Check, None, Cursor | None]:
+    """A cursor in telemon's database, closed with `stack`."""
+    host, port = split(mapped(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
+    addresses = yield from resolve(watch, host)
+    if addresses is None:
+        return None
+    sock = yield from connect(watch, addresses, port)
+    if sock is None:
+        return None
+    with sock:
+        reached = sock.getpeername()
+        greeted = yield from _greeted(watch, sock)
+        if greeted is None:
+            return None
+        if endpoint.tls is not None:
+            if not greeted.offers_tls:
+                yield watch.fail(
+                    TLS,
+                    "not_tls",
+                    "the server offers no encryption",
+                    "turn TLS on at the server; only on a network that you trust set tls = false",
+                )
+                return None
+            ask_for_tls(sock)
+            try:
+                secured = yield from secure(
+                    watch, sock, endpoint.tls, endpoint.host, lambda: _to_tls(reached[:2])
+                )
+            except OSError as error:
+                yield watch.fail(
+                    TLS,
+                    "no_handshake",
+                    f"the server ends the connection in the middle of the handshake ({error or 'hung up'})",
+                    "look into the server's log; a proxy or a tunnel on the way may not be meant for MySQL",
+                )
+                return None
+            if secured is None:
+                return None
+            secured.close()
+        else:
+            yield unencrypted(watch, str(reached[0]))
+    return (yield from _signed_in(watch, endpoint, greeted, stack))
+
+
+def _to_tls(reached: tuple[str, int]) -> socket.socket:
+    """Another connection to the same server, up to where TLS begins."""
+    sock = socket.create_connection(reached, CONNECT_WAIT_S)
+    try:
+        greeting(sock)
+        ask_for_tls(sock)
+    except (OSError, NotMySQLError):
+        sock.close()
+        raise ConnectionError("no greeting") from None
+    return sock
+
+
+def _greeted(watch: Watch, sock: socket.socket) -> Checks[Greeting]:
+    try:
+        told = greeting(sock)
+    except TimeoutError:
+        yield watch.fail(
+            GREETING,
+            "silent",
+            f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
+            "something else listens there, or the server hangs: check the port, then the server itself",
+        )
+    except NotMySQLError:
+        yield watch.fail(
+            GREETING, "not_mysql", "what answers is not a MySQL server", "check host and port"
+        )
+    except OSError:
+        yield watch.fail(
+            GREETING,
+            "hung_up",
+            "takes the connection and hangs up",
+            "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log",
+        )
+    else:
+        if isinstance(told, Refusal):
+            yield _refused(watch, told.code, told.message, GREETING)
+            return None
+        return told
+    return None
+
+
+def _signed_in(
+    watch: Watch, endpoint: MySQLEndpoint, greeted: Greeting, stack: ExitStack
+) -> Generator[Check, None, Cursor | None]:
+    try:
+        cursor = stack.enter_context(mysql.session(endpoint))
+        cursor.execute("SELECT CURRENT_USER()")
+        row = cursor.fetchone()
+    except SecretError as error:
+        yield watch.fail(SIGN_IN, "no_secret", str(error), "the password cannot be had: see above")
+    except MySQLError as error:
+        code, said = error.args if len(error.args) > 1 else (0, str(error))
+        check = _refused(watch, int(code), str(said), SIGN_IN, endpoint, greeted)
+        yield check
+    except OSError as error:
+        yield watch.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
+    else:
+        assert row is not None
+        yield watch.ok(SIGN_IN, f"as {row[0]}, database {endpoint.database}")
+        return cursor
+    return None
+
+
+def _refused(
+    watch: Watch,
+    code: int,
+    said: str,
+    name: str,
+    endpoint: MySQLEndpoint | None = None,
+    greeted: Greeting | None = None,
+) -> Check:
+    problem, step = REFUSALS.get(
+        code, ("refused_by_server", "look the error up in the manual of the server")
+    )
+    if problem == "wrong_password" and endpoint is not None:
+        if isinstance(endpoint.secret, RdsToken):
+            step = IAM
+        elif endpoint.tls is None and greeted is not None and greeted.offers_tls:
+            step += "; it may also be one that must use TLS (tls = true)"
+    return watch.fail(name, problem, f"{said} (error {code})", step)

@@ -1,0 +1,268 @@
+"""What a race needs of a Redis server or cluster, once telemon is in: role, nodes, rights, durability, room."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
+
+from engines.doctor import redis_rights, round_trip
+from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.cluster import Node, Shape, covered, reached, shape_of
+from engines.doctor.redis_entry import FULL_STEP, enter, refused
+from engines.doctor.subject import Subject
+from engines.endpoint import RedisEndpoint
+from engines.prepare import hot_keys
+from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts
+from engines.topology import SLOTS, SlotRange
+from engines.workload import HOT
+
+SOME_SCAN = ("SCAN", 0, "MATCH", redis_rights.PREFIX + b"*", "COUNT", 1)
+"""What goes to and fro where PING is not allowed."""
+
+WRITER_STEP = "name the primary endpoint, not a reader endpoint"
+
+
+def examine(subject: Subject[RedisEndpoint]) -> Iterator[Check]:
+    """Every check of one Redis server or cluster, up to the first that fails."""
+    watch = Watch(subject.title)
+    with ExitStack() as stack:
+        try:
+            node = yield from enter(watch, subject.endpoint, address_of(subject.endpoint))
+            if node is not None:
+                stack.callback(node.close)
+                yield from _inside(watch, subject, node, stack)
+        except (RedisError, OSError) as error:
+            yield refused(watch, "connection", error, subject.endpoint)
+
+
+def _inside(
+    watch: Watch, subject: Subject[RedisEndpoint], node: Redis, stack: ExitStack
+) -> Iterator[Check]:
+    endpoint = subject.endpoint
+    try:
+        clustered = yield from _mode(watch, endpoint, node)
+        if clustered is None:
+            return
+        nodes_and_shape = yield from _nodes(watch, endpoint, node, clustered, stack)
+    except NoPermissionError:
+        # One right is missing; which others are is found out before anything is said.
+        found = redis_rights.rights(node, _calls(endpoint, cluster=True))
+        yield from redis_rights.judge(watch, found)
+        return
+    if nodes_and_shape is None:
+        return
+    nodes, shape = nodes_and_shape
+    yield from _round_trip(watch, nodes)
+    if (yield from _rights(watch, endpoint, nodes, shape, clustered=clustered)) is None:
+        return
+    if not subject.cache and (yield from _seeded(watch, endpoint)) is None:
+        return
+    yield from _durability(watch, subject, nodes)
+    yield from _room(watch, subject, nodes)
+
+
+def _info(node: Redis, section: str) -> Mapping[str, Any]:
+    """What INFO says; nothing, if the user may not ask for it."""
+    try:
+        return dict(node.info(section))
+    except NoPermissionError:
+        return {}
+
+
+def _product(server: Mapping[str, Any]) -> str:
+    if server.get("server_name") == "valkey":
+        return f"Valkey {server['valkey_version']}"
+    return f"Redis {server['redis_version']}"
+
+
+def _mode(watch: Watch, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
+    """What it is, and whether it is a node of a cluster: INFO says so, else CLUSTER SLOTS answers or does not."""
+    server = _info(node, "server")
+    if server:
+        clustered = bool(_info(node, "cluster").get("cluster_enabled"))
+        yield watch.ok("product", f"{_product(server)}{', a cluster' if clustered else ''}")
+    else:
+        try:
+            redis_rights.command(node, "CLUSTER SLOTS")
+            clustered = True
+        except NoPermissionError:
+            raise
+        except ResponseError as error:
+            if NO_CLUSTER not in str(error):
+                raise
+            clustered = False
+        yield watch.warn(
+            "product",
+            "info_denied",
+            "the user may not run INFO: product, role, durability and room stay unknown",
+            "an administrator should add to the user's rules: +info",
+        )
+    if endpoint.cluster and not clustered:
+        yield watch.fail(
+            "cluster mode",
+            "cluster_off",
+            "the server is no cluster (cluster mode is off), and the configuration says that it is",
+            'set cluster = "off" or "auto", or name the configuration endpoint of a cluster',
+        )
+        return None
+    if endpoint.cluster is False and clustered:
+        yield watch.fail(
+            "cluster mode",
+            "cluster_on",
+            "the server is a node of a cluster, and the configuration says that it is none",
+            'set cluster = "on" or "auto"',
+        )
+        return None
+    return clustered
+
+
+def _nodes(
+    watch: Watch, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
+) -> Generator[Check, None, tuple[Sequence[Node], Shape] | None]:
+    """The nodes that take part, and their slots."""
+    here = address_of(endpoint)
+    role = _info(node, "replication").get("role")
+    if not clustered:
+        if role == "slave":
+            yield watch.fail("role", "read_only", "a replica, which takes no writes", WRITER_STEP)
+            return None
+        if role:
+            yield watch.ok("role", "primary")
+        return [Node(here, False, node)], Shape((SlotRange(0, SLOTS - 1, here),), ())
+    if role:
+        kind = "replica" if role == "slave" else "primary"
+        yield watch.ok("role", f"{kind} in a cluster, which knows the others")
+    shape = shape_of(redis_rights.command(node, "CLUSTER SLOTS"), here)
+    if (yield from covered(watch, shape)) is None:
+        return None
+    nodes = yield from reached(watch, endpoint, shape, stack)
+    return None if nodes is None else (nodes, shape)
+
+
+def _round_trip(watch: Watch, nodes: Sequence[Node]) -> Iterator[Check]:
+    """The check over the node that is farthest away."""
+    times = {}
+    for node in nodes:
+        try:
+            times[node.address] = round_trip.round_trips_ms(node.client.ping)
+        except NoPermissionError:
+            times[node.address] = round_trip.round_trips_ms(
+                lambda at=node.client: redis_rights.command(at, *SOME_SCAN)  # type: ignore[misc]
+            )
+    farthest = max(times, key=lambda address: times[address][len(times[address]) // 2])
+    where = f" (the farthest of {len(times)} nodes, {farthest})" if len(times) > 1 else ""
+    yield from round_trip.judge(watch, times[farthest], where)
+
+
+def _calls(
+    endpoint: RedisEndpoint, *, cluster: bool, name: bytes | None = None
+) -> list[tuple[bytes | str | int, ...]]:
+    return redis_rights.probes(
+        name or redis_rights.own_key(), cluster=cluster, replicas=endpoint.read_replicas
+    )
+
+
+def _rights(
+    watch: Watch, endpoint: RedisEndpoint, nodes: Sequence[Node], shape: Shape, *, clustered: bool
+) -> Checks[bool]:
+    found = []
+    for node in nodes:
+        if not node.replica:
+            name = redis_rights.own_key(lambda slot, at=node.address: shape.owns(at, slot))  # type: ignore[misc]
+            calls = _calls(endpoint, cluster=clustered, name=name)
+            found.append(redis_rights.rights(node.client, calls))
+    worst = min(found, key=lambda part: (-len(part.commands), part.keys))
+    return (yield from redis_rights.judge(watch, worst))
+
+
+def _seeded(watch: Watch, endpoint: RedisEndpoint) -> Checks[bool]:
+    held = hot_keys(endpoint)
+    if held < len(HOT):
+        yield watch.fail(
+            "keys",
+            "not_seeded",
+            f"holds {held:,} of the {len(HOT):,} cars that readers ask for",
+            "run `telemon prepare`",
+        )
+        return None
+    yield watch.ok("keys", f"holds all {held:,} hot cars")
+    return True
+
+
+def _durability(
+    watch: Watch, subject: Subject[RedisEndpoint], nodes: Sequence[Node]
+) -> Iterator[Check]:
+    memory = _info(nodes[0].client, "memory")
+    if not memory:
+        return
+    policy, limit = str(memory.get("maxmemory_policy", "")), int(memory.get("maxmemory", 0))
+    evicts = policy != "noeviction" and bool(limit)
+    if subject.cache:
+        if limit and not evicts:
+            yield watch.warn(
+                "durability",
+                "cache_fills_up",
+                f"a cache that drops nothing when its {limit:,} bytes are full (noeviction)",
+                "writes will fail then: set maxmemory-policy to allkeys-lru or volatile-lru",
+            )
+        else:
+            yield watch.ok(
+                "durability", f"a cache, it may forget; when full: {policy or 'unknown'}"
+            )
+        return
+    persistence = _info(nodes[0].client, "persistence")
+    words = facts(subject.endpoint).durability
+    if _is_memorydb(subject.endpoint):
+        yield watch.ok("durability", "MemoryDB: a log over several availability zones")
+    elif evicts:
+        yield watch.warn(
+            "durability",
+            "evicts",
+            f"throws keys away when its {limit:,} bytes are full ({policy})",
+            "a system of record must not: set maxmemory-policy to noeviction",
+        )
+    elif not persistence.get("aof_enabled"):
+        yield watch.warn(
+            "durability",
+            "not_durable",
+            "none that INFO shows: no append-only file",
+            "this is no system of record: lane durable is meant for MemoryDB, or for appendonly yes with appendfsync "
+            "always; say so beside the result",
+        )
+    elif "every reply" in words or words == NOT_READABLE:
+        yield watch.ok("durability", words)
+    else:
+        yield watch.warn(
+            "durability",
+            "weak_durability",
+            words,
+            "an acknowledged write may be lost in a crash, which makes it faster: set appendfsync always, or say so "
+            "beside the result",
+        )
+
+
+def _is_memorydb(endpoint: RedisEndpoint) -> bool:
+    return ".memorydb." in endpoint.host and endpoint.host.endswith((".amazonaws.com", ".com.cn"))
+
+
+def _room(watch: Watch, subject: Subject[RedisEndpoint], nodes: Sequence[Node]) -> Iterator[Check]:
+    """The check over the node with the least room."""
+    free: dict[str, tuple[int, int, int]] = {}
+    for node in nodes:
+        clients = _info(node.client, "clients")
+        if "maxclients" not in clients:
+            yield watch.ok("room", "the server does not say how many connections it takes")
+            return
+        most, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
+        free[node.address] = (most - used, most, used)
+    address, (left, most, used) = min(free.items(), key=lambda item: item[1])
+    where = f" at {address}" if len(nodes) > 1 else ""
+    found = f"{most:,} connections allowed, {used:,} in use, {subject.connections} asked for{where}"
+    if subject.connections > left:
+        yield watch.fail("room", "no_room", found, FULL_STEP)
+    else:
+        yield watch.ok("room", found)

@@ -1,0 +1,276 @@
+"""Getting into a Redis server, a layer at a time: name, TCP, TLS or none, account."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Generator
+from contextlib import suppress
+
+from redis import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+
+from engines.address import mapped, split
+from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.resolve import resolve
+from engines.doctor.tcp import CONNECT_WAIT_S, connect
+from engines.doctor.tls import NAME as TLS
+from engines.doctor.tls import not_tls, secure, speaks_tls, unencrypted
+from engines.doctor.wire import read_line
+from engines.endpoint import RedisEndpoint
+from engines.secret import CacheToken, SecretError
+from engines.servers.redis import client
+
+ANSWER = "answer"
+SIGN_IN = "authentication"
+
+TOO_MANY = "max number of clients reached"
+
+FULL_STEP = (
+    "end connections that nobody needs, raise maxclients, or race with fewer writers and readers"
+)
+
+IAM = (
+    "for IAM: user id and user name must be the same, the user must belong to the group or ACL of the cluster, this "
+    "machine's role must allow elasticache:Connect or memorydb:connect on cluster and user, iam_name must be the "
+    "cluster's in lower case, and the clock must be right"
+)
+
+
+def enter(
+    watch: Watch, endpoint: RedisEndpoint, address: str
+) -> Generator[Check, None, Redis | None]:
+    """A client of the node at `address` ("host:port" as the servers say it), signed in."""
+    host, port = split(mapped(address, endpoint.address_map))
+    addresses = yield from resolve(watch, host)
+    if addresses is None:
+        return None
+    sock = yield from connect(watch, addresses, port)
+    if sock is None:
+        return None
+    with sock:
+        reached = sock.getpeername()[:2]
+        open_again = lambda: socket.create_connection(reached, CONNECT_WAIT_S)  # noqa: E731
+        if endpoint.tls is None:
+            speaks = yield from _speaks_plainly(watch, sock, open_again)
+            if speaks is not None:
+                yield unencrypted(watch, str(reached[0]))
+        else:
+            try:
+                secured = yield from secure(
+                    watch, sock, endpoint.tls, split(address)[0], open_again
+                )
+            except OSError:
+                yield _no_tls(watch, open_again)
+                return None
+            if secured is None:
+                return None
+            with secured:
+                speaks = yield from _speaks(watch, secured)
+        if speaks is None:
+            return None
+    return (yield from _signed_in(watch, endpoint, address))
+
+
+def _no_tls(watch: Watch, connect: Callable[[], socket.socket]) -> Check:
+    """The check of a server that answers a TLS handshake with silence, or hangs up."""
+    try:
+        with connect() as sock:
+            said = _said(sock)
+    except TimeoutError:
+        return watch.fail(
+            TLS,
+            "silent",
+            f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s, to TLS nor to Redis' own words",
+            "something else listens there, or the server hangs: check the port, then the server itself",
+        )
+    except OSError:
+        return _hung_up(watch, TLS)
+    if _is_redis(said):
+        return not_tls(watch)
+    return _not_redis(watch, TLS)
+
+
+def _speaks_plainly(
+    watch: Watch, sock: socket.socket, connect: Callable[[], socket.socket]
+) -> Checks[bool]:
+    """Whether a server answers that is spoken to without TLS."""
+    try:
+        said = _said(sock)
+    except OSError as error:
+        if speaks_tls(connect):
+            yield _tls_needed(watch)
+        elif isinstance(error, TimeoutError):
+            yield watch.fail(
+                ANSWER,
+                "silent",
+                f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
+                "something else listens there, or the server hangs: check the port, then the server itself",
+            )
+        else:
+            yield _hung_up(watch, ANSWER)
+        return None
+    if said[:1] == TLS_ALERT:
+        yield _tls_needed(watch)
+        return None
+    return (yield from _judged(watch, said))
+
+
+TLS_ALERT = b"\x15"
+"""The type of a TLS record that says what was wrong with the bytes before (RFC 8446, 5.1)."""
+
+
+def _tls_needed(watch: Watch) -> Check:
+    return watch.fail(
+        ANSWER,
+        "tls_needed",
+        "the server speaks TLS on this port, and telemon is told not to",
+        "set tls = true",
+    )
+
+
+def _speaks(watch: Watch, sock: ssl.SSLSocket) -> Checks[bool]:
+    try:
+        said = _said(sock)
+    except ssl.SSLError as error:
+        # In TLS 1.3 a server looks at the client's certificate after its own handshake is over.
+        if "CERTIFICATE" in (error.reason or ""):
+            yield watch.fail(
+                TLS,
+                "client_certificate_asked_for",
+                "the server wants a certificate of its clients",
+                "telemon has none: set tls-auth-clients no at the server (AWS never asks for one)",
+            )
+        else:
+            yield _hung_up(watch, ANSWER)
+        return None
+    except TimeoutError:
+        yield watch.fail(
+            ANSWER,
+            "silent",
+            f"says nothing for {CONNECT_WAIT_S:.0f} s after the handshake",
+            "something else listens there, or the server hangs: check the port, then the server itself",
+        )
+        return None
+    except OSError:
+        yield _hung_up(watch, ANSWER)
+        return None
+    return (yield from _judged(watch, said))
+
+
+def _said(sock: socket.socket) -> bytes:
+    """The first line of the answer to a PING before signing in: refused or not, it shows who is there."""
+    sock.sendall(b"PING\r\n")
+    return read_line(sock)
+
+
+def _is_redis(said: bytes) -> bool:
+    return said.startswith((b"+PONG", b"-NOAUTH", b"-ERR", b"-LOADING", b"-DENIED", b"-NOPERM"))
+
+
+def _judged(watch: Watch, said: bytes) -> Checks[bool]:
+    text = said.decode("utf-8", "replace")
+    if not _is_redis(said):
+        yield _not_redis(watch, ANSWER)
+    elif TOO_MANY in text:
+        yield watch.fail(ANSWER, "too_many_connections", text[1:], FULL_STEP)
+    elif text.startswith("-DENIED"):
+        yield watch.fail(
+            ANSWER,
+            "protected_mode",
+            "the server takes no connection from other machines: it is in protected mode",
+            "set a password at the server, or bind it to an address",
+        )
+    else:
+        return True
+    return None
+
+
+def _not_redis(watch: Watch, name: str) -> Check:
+    return watch.fail(
+        name, "not_redis", "what answers is not a Redis server", "check host and port"
+    )
+
+
+def _hung_up(watch: Watch, name: str) -> Check:
+    return watch.fail(
+        name,
+        "hung_up",
+        "takes the connection and hangs up",
+        "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log",
+    )
+
+
+def _signed_in(
+    watch: Watch, endpoint: RedisEndpoint, address: str
+) -> Generator[Check, None, Redis | None]:
+    try:
+        node = client(address, endpoint)
+        # Who is told that this is not allowed has signed in.
+        with suppress(NoPermissionError):
+            node.ping()
+    except SecretError as error:
+        yield watch.fail(SIGN_IN, "no_secret", str(error), "the password cannot be had: see above")
+        return None
+    except (RedisError, OSError) as error:
+        yield refused(watch, SIGN_IN, error, endpoint)
+        return None
+    yield watch.ok(SIGN_IN, f"as {endpoint.user or 'default'}")
+    return node
+
+
+def refused(
+    watch: Watch, name: str, error: Exception, endpoint: RedisEndpoint | None = None
+) -> Check:
+    """The check of what a server refuses for a reason that is not the command."""
+    said = str(error)
+    if isinstance(error, AuthenticationError):
+        return watch.fail(name, *_account(error, endpoint))
+    if isinstance(error, BusyLoadingError):
+        return watch.fail(name, "loading", said, "wait until the server has loaded its data")
+    if TOO_MANY in said:
+        return watch.fail(name, "too_many_connections", said, FULL_STEP)
+    if isinstance(error, ResponseError):
+        code = error.status_code or ""
+        return watch.fail(
+            name,
+            "refused_by_server",
+            f"{code} {said}".strip(),
+            "look the error up in the manual of the server",
+        )
+    return watch.fail(
+        name,
+        "broken_off",
+        f"the server stopped answering in the middle of it: {said}",
+        "run `telemon doctor` again; if it stays, look into the server's log",
+    )
+
+
+def _account(error: AuthenticationError, endpoint: RedisEndpoint | None) -> tuple[str, str, str]:
+    said = str(error)
+    if error.status_code == "NOAUTH":
+        return (
+            "password_needed",
+            said,
+            "name where the password comes from: password_env, password_file, password_command, password_secret or "
+            "iam (and user, if it is not the default user's)",
+        )
+    if "without any password" in said or "no password is set" in said:
+        return (
+            "password_not_wanted",
+            said,
+            "leave the password out, or set one at the server",
+        )
+    if endpoint is not None and isinstance(endpoint.secret, CacheToken):
+        return ("wrong_password", said, IAM)
+    return (
+        "wrong_password",
+        said,
+        "check user and password, that the user is on, and that it belongs to the cluster's user group or ACL",
+    )

@@ -1,0 +1,58 @@
+"""From a name to addresses."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from engines.doctor.check import Checks, Watch
+
+NAME = "name resolution"
+
+RESOLVE_WAIT_S = 5.0
+"""The system's resolver may take half a minute over a name server that does not answer, and cannot be interrupted."""
+
+
+def resolve(watch: Watch, host: str) -> Checks[list[str]]:
+    """The addresses of `host`, in the order in which they are tried."""
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        yield watch.ok(NAME, f"{host} is an address")
+        return [host]
+    answer = _asked(host)
+    if isinstance(answer, list):
+        yield watch.ok(NAME, f"{host} is {', '.join(answer)}")
+        return answer
+    yield watch.fail(
+        NAME,
+        "unresolved",
+        f"{host}: {answer}",
+        "check the spelling of host; the private name of an AWS endpoint is known only inside its VPC, so run telemon "
+        "on a bastion there, or go through a tunnel and say so in address_map",
+    )
+    return None
+
+
+def _asked(host: str) -> list[str] | str:
+    """The addresses, or why there are none."""
+    answers: SimpleQueue[list[str] | str] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else None
+            answers.put(said or str(error))
+        else:
+            answers.put(list(dict.fromkeys(str(info[4][0]) for info in found)))
+
+    Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        return answers.get(timeout=RESOLVE_WAIT_S)
+    except Empty:
+        return f"no name server answered within {RESOLVE_WAIT_S:.0f} s"

@@ -1,0 +1,46 @@
+"""How far away a server is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import ceil
+from time import perf_counter
+
+from engines.doctor.check import Check, Watch
+
+NAME = "round trip"
+
+PINGS = 50
+
+FAR_MS = 2.0
+"""Inside an availability zone a round trip takes a few tenths of a millisecond; between zones one to two."""
+
+
+def round_trips_ms(ping: Callable[[], object]) -> list[float]:
+    """How long each of `PINGS` pings took, in ascending order."""
+    took_ms = []
+    for _ in range(PINGS):
+        began_s = perf_counter()
+        ping()
+        took_ms.append((perf_counter() - began_s) * 1000)
+    return sorted(took_ms)
+
+
+def percentile_ms(took_ms: list[float], percent: int) -> float:
+    """The value at that rank of an ascending list: the smallest that `percent` of all do not exceed."""
+    return took_ms[max(0, ceil(len(took_ms) * percent / 100) - 1)]
+
+
+def judge(watch: Watch, took_ms: list[float], where: str = "") -> Iterator[Check]:
+    """The check over the times that pings took."""
+    p50, p99 = percentile_ms(took_ms, 50), percentile_ms(took_ms, 99)
+    found = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms over {len(took_ms)} pings{where}"
+    if p50 > FAR_MS:
+        yield watch.warn(
+            NAME,
+            "far_away",
+            found,
+            "run telemon in the server's own availability zone; every operation of the race waits this long",
+        )
+    else:
+        yield watch.ok(NAME, found)

@@ -1,0 +1,65 @@
+"""From addresses to a connection."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+
+from engines.doctor.check import Checks, Watch
+
+NAME = "TCP"
+
+CONNECT_WAIT_S = 3.0
+
+NEXT_STEPS = {
+    "refused": "nothing listens there: check host and port, and that the server runs; behind a tunnel, that the tunnel "
+    "is up",
+    "unreachable": "nothing came back: let this machine in, on this port, in the server's security group (and its "
+    "subnet's network ACL), and check that there is a route",
+    "no_route": "this machine has no route there: check its network, VPN, VPC peering and route tables",
+    "no_connection": "check host and port",
+}
+"""By problem."""
+
+
+def connect(watch: Watch, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
+    """A connection to the first of `addresses` that takes one; the others are tried too."""
+    first: socket.socket | None = None
+    reached, failed = [], []
+    problem = ""
+    for address in addresses:
+        try:
+            sock = socket.create_connection((address, port), CONNECT_WAIT_S)
+        except OSError as error:
+            problem, why = explained(error)
+            failed.append(f"{address} port {port}: {why}")
+            continue
+        reached.append(address)
+        if first is None:
+            first = sock
+        else:
+            sock.close()
+    if first is None:
+        yield watch.fail(NAME, problem, "; ".join(failed), NEXT_STEPS[problem])
+    elif failed:
+        yield watch.warn(
+            NAME,
+            "partly_" + problem,
+            f"{', '.join(reached)} port {port} takes connections, but not {'; '.join(failed)}",
+            f"every connection may try the others first; {NEXT_STEPS[problem]}",
+        )
+    else:
+        yield watch.ok(NAME, f"{', '.join(reached)} port {port} takes connections")
+    return first
+
+
+def explained(error: OSError) -> tuple[str, str]:
+    """The problem behind a failed connect, and the words for it."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refused", "refused"
+    if isinstance(error, TimeoutError):
+        return "unreachable", f"no answer within {CONNECT_WAIT_S:.0f} s"
+    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "no_route", (error.strerror or str(error)).lower()
+    return "no_connection", (error.strerror or str(error)).lower()

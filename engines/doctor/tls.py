@@ -1,0 +1,160 @@
+"""From a connection to an encrypted one: is it TLS, who is there, and is it who it should be?"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
+
+from engines.doctor.certificate import Certificate, shown_by
+from engines.doctor.check import Check, Checks, Watch
+from engines.endpoint import Tls
+from engines.tls import context
+
+NAME = "TLS"
+
+SOON_DAYS = 14
+"""RDS and ElastiCache renew theirs long before; one that is this near to its end is watched by nobody."""
+
+UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21, 24, 33})
+"""OpenSSL's codes for a chain that ends at nobody who is trusted (x509_vfy.h): no issuer, or one of its own making."""
+WRONG_NAME = frozenset({62, 64})
+EXPIRED, NOT_YET = 10, 9
+
+PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+"""OpenSSL's reasons when what answers is no TLS record."""
+
+
+def secure(
+    watch: Watch, sock: socket.socket, tls: Tls, host: str, connect: Callable[[], socket.socket]
+) -> Checks[ssl.SSLSocket]:
+    """The connection `sock`, encrypted. `connect` opens another one to the same point, to look at the certificate.
+
+    A server that is silent, or hangs up, is left to the caller: only its own protocol can tell whether it is plain.
+    """
+    name = tls.server_name or host
+    try:
+        secured = context(tls).wrap_socket(sock, server_hostname=name)
+    except ssl.SSLCertVerificationError as error:
+        yield _untrusted(watch, error, shown_by(connect, name), tls, name)
+        return None
+    except ssl.SSLError as error:
+        if isinstance(error, ssl.SSLEOFError):
+            raise ConnectionResetError from error
+        yield _no_handshake(watch, error)
+        return None
+    version = secured.version() or "TLS"
+    told = secured.getpeercert()
+    if told:
+        certificate = Certificate.of(told)
+        if certificate.days_left < SOON_DAYS:
+            yield watch.warn(
+                NAME,
+                "certificate_ends_soon",
+                f"{version}, {certificate}",
+                "have the certificate renewed",
+            )
+        else:
+            unnamed = "" if tls.verify == "full" else "; its host name is not checked"
+            yield watch.ok(NAME, f"{version}, {certificate}{unnamed}")
+    else:
+        seen = shown_by(connect, name)
+        yield watch.warn(
+            NAME,
+            "unverified",
+            f"{version}, {seen or 'certificate unread'}; nothing of it is checked (tls_verify is none)",
+            'anybody on the way can read and change everything: set tls_ca and tls_verify = "full"',
+        )
+    return secured
+
+
+def unencrypted(watch: Watch, address: str) -> Check:
+    """The check of a connection without TLS, to the IP address `address`."""
+    if ip_address(address.partition("%")[0]).is_loopback:
+        return watch.ok(NAME, "none, on a connection that begins on this machine")
+    return watch.warn(
+        NAME,
+        "unencrypted",
+        "none: everybody on the way can read and change everything",
+        "set tls = true",
+    )
+
+
+def _untrusted(
+    watch: Watch, error: ssl.SSLCertVerificationError, seen: Certificate | None, tls: Tls, name: str
+) -> Check:
+    shown = f" ({seen})" if seen else ""
+    code = error.verify_code
+    if code in UNKNOWN_AUTHORITY:
+        trusted = f"the authorities in {tls.ca_file}" if tls.ca_file else "the system's authorities"
+        return watch.fail(
+            NAME,
+            "unknown_authority",
+            f"the certificate comes from nobody that {trusted} vouch for{shown}",
+            "set tls_ca to the file with the server's authority: for RDS and Aurora the bundle global-bundle.pem of "
+            "truststore.pki.rds.amazonaws.com; ElastiCache and MemoryDB need none but the system's ca-certificates",
+        )
+    if code in WRONG_NAME:
+        names = f": it is for {', '.join(seen.names[:5])}" if seen and seen.names else ""
+        return watch.fail(
+            NAME,
+            "wrong_host_name",
+            f"the certificate is not for {name}{names}{shown}",
+            "set host to the name that the certificate is for; through a tunnel keep that name as host and give the "
+            "tunnel's end in address_map, or set tls_server_name",
+        )
+    if code == EXPIRED:
+        return watch.fail(
+            NAME,
+            "certificate_expired",
+            f"the certificate, or one that vouches for it, has expired{shown}",
+            "have the certificate renewed; if it should still hold, check this machine's clock (date -u)",
+        )
+    if code == NOT_YET:
+        return watch.fail(
+            NAME,
+            "certificate_not_yet_valid",
+            f"the certificate is not valid yet{shown}",
+            "check this machine's clock (date -u)",
+        )
+    return watch.fail(
+        NAME,
+        "certificate_refused",
+        f"the certificate is refused: {error.verify_message}{shown}",
+        "have the certificate replaced; tls_ca must hold its whole chain",
+    )
+
+
+def _no_handshake(watch: Watch, error: ssl.SSLError) -> Check:
+    reason = error.reason or str(error)
+    if reason in PLAIN:
+        return not_tls(watch)
+    return watch.fail(
+        NAME,
+        "no_handshake",
+        f"no TLS connection comes about: {reason.lower().replace('_', ' ')}",
+        "server and telemon have no version or cipher of TLS in common: TLS 1.2 is the least",
+    )
+
+
+def not_tls(watch: Watch) -> Check:
+    """The check of a server that speaks plainly where TLS is asked for."""
+    return watch.fail(
+        NAME,
+        "not_tls",
+        "the server does not speak TLS on this port",
+        "turn encryption in transit on at the server, or check the port; only on a network that you trust set "
+        "tls = false",
+    )
+
+
+def speaks_tls(connect: Callable[[], socket.socket]) -> bool:
+    """Whether there is TLS at the other end, whoever it is."""
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anyone.check_hostname = False
+    anyone.verify_mode = ssl.CERT_NONE
+    with suppress(OSError), connect() as sock, anyone.wrap_socket(sock):
+        return True
+    return False

@@ -1,0 +1,34 @@
+"""Reading from a socket that may say nothing."""
+
+from __future__ import annotations
+
+import socket
+
+
+def read_exactly(sock: socket.socket, count: int) -> bytes:
+    """`count` bytes. Raises TimeoutError when the socket's timeout passes, ConnectionResetError at the end."""
+    read = b""
+    while len(read) < count:
+        more = sock.recv(count - len(read))
+        if not more:
+            raise ConnectionResetError("hung up")
+        read += more
+    return read
+
+
+def read_line(sock: socket.socket, limit_bytes: int = 512) -> bytes:
+    """What comes up to the first line feed, at most `limit_bytes`; raises as `read_exactly`, if nothing came at all."""
+    read = b""
+    while b"\n" not in read and len(read) < limit_bytes:
+        try:
+            more = sock.recv(limit_bytes - len(read))
+        except TimeoutError:
+            more = b""
+            if not read:
+                raise
+        if not more:
+            break
+        read += more
+    if not read:
+        raise ConnectionResetError("hung up")
+    return read.partition(b"\n")[0].rstrip(b"\r")

@@ -1,0 +1,201 @@
+"""What a race needs on servers of one's own: is it there, and what would it take to make it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pymysql import MySQLError
+
+from engines.deed import Deed, DeedError, Plan
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.key import KEY_PREFIX, key
+from engines.lineup import SEED_VERSION
+from engines.servers import mysql, place, redis
+from engines.wire.resp import key_slot
+from engines.workload import HOT, Readings
+
+DOCTOR = "`telemon doctor` says why"
+PREPARE = "run `telemon prepare`"
+
+RIGHTS = "CREATE, DROP, SELECT, INSERT, UPDATE"
+"""What telemon does in its database."""
+
+
+class NotPreparedError(Exception):
+    """A server lacks what a race needs; one line that names the server and the next step."""
+
+
+def check(lanes: Mapping[str, LaneEndpoints]) -> None:
+    """Return if a race can begin on `lanes`. Only looks. Raises NotPreparedError."""
+    for endpoints in lanes.values():
+        lacking = None
+        try:
+            if endpoints.mysql is not None:
+                lacking = _lacking_in_mysql(endpoints.mysql)
+            elif endpoints.redis is not None:
+                lacking = _lacking(redis_name(endpoints.redis), hot_keys(endpoints.redis))
+        except (*mysql.FAILURES, *redis.FAILURES) as error:
+            where = _where(endpoints)
+            raise NotPreparedError(
+                f"lane {endpoints.lane}: {where}: {said(error)}; {DOCTOR}"
+            ) from error
+        if lacking is not None:
+            raise NotPreparedError(f"lane {endpoints.lane}: {lacking}")
+
+
+def _lacking_in_mysql(endpoint: MySQLEndpoint) -> str | None:
+    name = mysql_name(endpoint)
+    try:
+        with mysql.session(endpoint) as cursor:
+            mark = place.comment(cursor, mysql.TABLE)
+            if mark is None:
+                return f"{name} has no table {mysql.TABLE}; {PREPARE}"
+            if mark != mysql.MARK:
+                return foreign(endpoint, mark)
+            held = place.hot_rows(cursor)
+    except MySQLError as error:
+        if place.missing_database(error):
+            return f"{name}: there is no database {endpoint.database}; {PREPARE}"
+        raise
+    return _lacking(name, held)
+
+
+def _lacking(name: str, held: int) -> str | None:
+    if held >= len(HOT):
+        return None
+    return f"{name} holds {held:,} of the {len(HOT):,} cars that readers ask for; {PREPARE}"
+
+
+def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
+    """What `telemon prepare` would do on `lanes`. Only looks. Raises DeedError."""
+    readings = Readings(seed)
+    whole = Plan()
+    for endpoints in lanes.values():
+        try:
+            if endpoints.mysql is not None:
+                whole += _mysql_plan(endpoints.mysql, readings)
+            if endpoints.redis is not None:
+                whole += _redis_plan(endpoints.redis, readings, cache=endpoints.mysql is not None)
+        except (*mysql.FAILURES, *redis.FAILURES) as error:
+            raise DeedError(
+                f"{_where(endpoints)}: {said(error)}{_advice(endpoints, error)}"
+            ) from error
+    return whole
+
+
+def _mysql_plan(endpoint: MySQLEndpoint, readings: Readings) -> Plan:
+    name, deeds = mysql_name(endpoint), []
+
+    def make_database() -> str:
+        place.make_database(endpoint)
+        return f"made database {endpoint.database}"
+
+    def make_table() -> str:
+        with mysql.session(endpoint) as cursor:
+            mysql.make_table(cursor)
+        return f"made table {mysql.TABLE}"
+
+    def fill() -> str:
+        with mysql.session(endpoint) as cursor:
+            mysql.seed(cursor, HOT, readings, SEED_VERSION)
+        return f"wrote {len(HOT):,} rows"
+
+    held: int | None = None
+    try:
+        with mysql.session(endpoint) as cursor:
+            mark = place.comment(cursor, mysql.TABLE)
+            if mark is not None and mark != mysql.MARK:
+                raise DeedError(foreign(endpoint, mark))
+            if mark is not None:
+                held = place.hot_rows(cursor)
+    except MySQLError as error:
+        if not place.missing_database(error):
+            raise
+        deeds.append(Deed(name, f"make database {endpoint.database}", make_database))
+    if held is None:
+        deeds.append(
+            Deed(name, f"make table {mysql.TABLE}, with the comment {mysql.MARK!r}", make_table)
+        )
+    if held == len(HOT):
+        return Plan(left=((name, f"prepared: table {mysql.TABLE} holds all {held:,} hot cars"),))
+    what = f"write {len(HOT):,} rows into {mysql.TABLE}: cars {HOT.first} to {HOT.last}"
+    return Plan((*deeds, Deed(name, what, fill)))
+
+
+def _redis_plan(endpoint: RedisEndpoint, readings: Readings, *, cache: bool) -> Plan:
+    name = redis_name(endpoint)
+    if cache:
+        return Plan(left=((name, "a cache: it fills itself while racing"),))
+
+    def fill() -> str:
+        redis.seed(endpoint, HOT, readings, SEED_VERSION)
+        return f"set {len(HOT):,} keys"
+
+    held = hot_keys(endpoint)
+    if held == len(HOT):
+        return Plan(left=((name, f"prepared: holds all {held:,} hot cars"),))
+    prefix = KEY_PREFIX.decode()
+    what = f"set {len(HOT):,} keys: {prefix}{HOT.first} to {prefix}{HOT.last}"
+    return Plan((Deed(name, what, fill),))
+
+
+def hot_keys(endpoint: RedisEndpoint) -> int:
+    """How many of the cars that readers ask for have a key. Raises one of redis.FAILURES."""
+    ranges = redis.topology(redis.settled(endpoint))
+    names: dict[str, list[bytes]] = {}
+    for car_id in range(HOT.first, HOT.last + 1):
+        slot = key_slot(key(car_id))
+        for part in ranges:
+            if part.first <= slot <= part.last:
+                names.setdefault(part.address, []).append(key(car_id))
+    held = 0
+    for address, wanted in names.items():
+        with (
+            redis.client(address, endpoint) as node,
+            node.pipeline(transaction=False) as pipeline,
+        ):
+            for name in wanted:
+                pipeline.get(name)
+            held += sum(value is not None for value in pipeline.execute())
+    return held
+
+
+def mysql_name(endpoint: MySQLEndpoint) -> str:
+    return f"MySQL {endpoint.host}:{endpoint.port}/{endpoint.database}"
+
+
+def redis_name(endpoint: RedisEndpoint) -> str:
+    return f"Redis {endpoint.host}:{endpoint.port}"
+
+
+def foreign(endpoint: MySQLEndpoint, mark: str) -> str:
+    """What is said of a table that somebody else made."""
+    return (
+        f"{mysql_name(endpoint)}: table {mysql.TABLE} was not made by telemon (its comment is {mark!r}, not "
+        f"{mysql.MARK!r}) and is left alone; name another database"
+    )
+
+
+def said(error: Exception) -> str:
+    """What a client library says of an error, in one line."""
+    text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
+    return " ".join(str(text).split())
+
+
+def _where(endpoints: LaneEndpoints) -> str:
+    names = []
+    if endpoints.mysql is not None:
+        names.append(mysql_name(endpoints.mysql))
+    if endpoints.redis is not None:
+        names.append(redis_name(endpoints.redis))
+    return " or ".join(names)
+
+
+def _advice(endpoints: LaneEndpoints, error: Exception) -> str:
+    at = endpoints.mysql
+    if at is not None and isinstance(error, MySQLError) and error.args[:1] == (place.NO_ACCESS,):
+        return (
+            f"; let an administrator run: CREATE DATABASE IF NOT EXISTS `{at.database}`; "
+            f"GRANT {RIGHTS} ON `{at.database}`.* TO the user"
+        )
+    return f"; {DOCTOR}"

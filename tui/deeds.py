@@ -1,0 +1,75 @@
+"""`telemon prepare` and `telemon clean`: what will be done, a question, and what was done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from engines import clean as cleaning
+from engines import config
+from engines import prepare as preparing
+from engines.deed import DeedError, Plan
+from engines.kind import one_line
+from engines.servers import mysql, redis
+from tui.headless import narrate
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
+
+
+def prepare(settings: config.Race, *, yes: bool) -> int:
+    """Make what a race needs on the servers that the settings name; the exit code."""
+    return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
+
+
+def clean(settings: config.Race, *, yes: bool) -> int:
+    """Remove what telemon made on the servers that the settings name; the exit code."""
+    return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
+
+
+def _run(planned: Callable[[], Plan], settings: config.Race, *, yes: bool) -> int:
+    if not settings.endpoints:
+        print(f"nothing to do: {PRIVATE}")
+        return DONE
+    try:
+        plan = planned()
+    except DeedError as error:
+        narrate(str(error))
+        return FAILED
+    for where, what in plan.left:
+        print(one_line(f"{where}: as it is: {what}"))
+    for deed in plan.deeds:
+        print(one_line(f"{deed.where}: to do: {deed.what}"))
+    if not plan.deeds:
+        print("nothing to do")
+        return DONE
+    sys.stdout.flush()
+    if not yes:
+        asked = _agreed()
+        if asked is None:
+            narrate("nothing was done: there is no terminal to ask on; say --yes")
+            return USAGE
+        if not asked:
+            narrate("nothing was done")
+            return FAILED
+    return _done(plan)
+
+
+def _agreed() -> bool | None:
+    """What the user says; None where there is nobody to ask."""
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        return None
+    print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _done(plan: Plan) -> int:
+    for deed in plan.deeds:
+        try:
+            came_of_it = deed.do()
+        except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
+            narrate(f"{deed.where}: {preparing.said(error)}; {preparing.DOCTOR}")
+            return FAILED
+        print(one_line(f"{deed.where}: {came_of_it}"), flush=True)
+    return DONE

@@ -1,0 +1,108 @@
+"""`telemon doctor`: the checks as lines or as one JSON object, and the terminal's own checks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+
+from engines import __version__, config
+from engines.doctor.check import Check, Verdict, Watch
+from engines.doctor.examination import examine
+from tui.terminal import Terminal
+
+COLUMNS, LINES = 80, 24
+"""The least that the race screen is laid out for."""
+
+NAME_WIDTH = 18
+
+UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
+
+
+def run(settings: config.Race, *, as_json: bool) -> int:
+    """Look at everything and print it; the exit code, 1 if anything failed."""
+    checks: list[Check] = []
+    endpoint: str | None = None
+    for check in _all(settings):
+        checks.append(check)
+        if as_json:
+            continue
+        if check.endpoint != endpoint:
+            endpoint = check.endpoint
+            print(f"\n{endpoint}" if endpoint else "this machine", flush=True)
+        for line in lines(check):
+            print(line, flush=True)
+    failed = [check for check in checks if check.verdict is Verdict.FAIL]
+    if as_json:
+        document = {
+            "schema": 1,
+            "telemon": __version__,
+            "ok": not failed,
+            "checks": [check.to_json() for check in checks],
+        }
+        print(json.dumps(document))
+    else:
+        print(f"\n{verdict(checks)}")
+    return 1 if failed else 0
+
+
+def lines(check: Check) -> Iterator[str]:
+    """A check: how it ended, how long it took and what was found; then what to do, if something is to be done."""
+    ms = "" if check.ms is None else f"{check.ms:.1f} ms"
+    yield f"  {check.verdict.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} {check.found}"
+    if check.next_step:
+        yield f"{'':<7}{'':>11}  next: {check.next_step}"
+
+
+def verdict(checks: list[Check]) -> str:
+    """All checks in one line."""
+    failed = sum(check.verdict is Verdict.FAIL for check in checks)
+    warned = sum(check.verdict is Verdict.WARN for check in checks)
+    passed = len(checks) - failed - warned
+    after = "; what comes after a FAIL was not looked at" if failed else ""
+    return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"
+
+
+def _all(settings: config.Race) -> Iterator[Check]:
+    yield from terminal(os.environ)
+    yield from examine(settings)
+
+
+def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
+    """The checks of the terminal, if there is one."""
+    watch = Watch()
+    name = "terminal"
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")
+        return
+    term = environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        yield watch.warn(
+            name,
+            "dumb_terminal",
+            f"TERM is {term!r}: it cannot draw",
+            "use ssh -t, and a TERM such as xterm-256color; `telemon run` needs none",
+        )
+        return
+    columns, rows = shutil.get_terminal_size((0, 0))
+    if columns < COLUMNS or rows < LINES:
+        yield watch.warn(
+            name,
+            "small_terminal",
+            f"{columns} x {rows} characters",
+            f"make the window at least {COLUMNS} x {LINES}",
+        )
+    else:
+        yield watch.ok(name, f"{term}, {columns} x {rows} characters")
+    encoding = getattr(sys.stderr, "encoding", None)
+    seen = Terminal.detect(environ, encoding)
+    if seen.glyphs == "ascii":
+        yield watch.warn(
+            "characters", "not_utf_8", f"{encoding}: no curves, only ASCII", UTF_8_STEP
+        )
+    else:
+        yield watch.ok("characters", f"{encoding}, {seen.glyphs}")
+    remote = ", seen from afar" if seen.remote else ""
+    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{remote}")
