@@ -1,4 +1,4 @@
-"""What one side of a pair reached."""
+"""What the two sides of a pair reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Throughput in operations (or rows) per second and the median latency in us; 0.0 where a side states none."""
+    """Throughput in operations, or rows, per second, and the median latency in us."""
 
     per_s: float
     p50_us: float
@@ -17,11 +17,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Alternating measurements of telemon and a peer, under the same conditions."""
+    """Alternating measurements of telemon and a peer."""
 
-    name: str
-    peer: str
-    connections: int
     ours: Sequence[Measured]
     theirs: Sequence[Measured]
 
@@ -34,9 +31,7 @@ class Pairs:
 
     @property
     def p50_ratio(self) -> float:
-        """The median of the pairs' ratios of median latencies; 0.0 where the peer states none."""
-        if not all(their.p50_us for their in self.theirs):
-            return 0.0
+        """The median of the pairs' ratios of median latencies."""
         return median(
             our.p50_us / their.p50_us for our, their in zip(self.ours, self.theirs, strict=True)
         )

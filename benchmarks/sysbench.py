@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measured import Measured
+from benchmarks.telemon_side import BATCH_ROWS
 from engines.endpoint import MySQLEndpoint
-from engines.servers.statements import SELECT
-from engines.workload import HOT
+from engines.servers.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
+from engines.workload import FLEET, HOT
 
 SELECT_LUA = """
 function thread_init()
@@ -21,6 +22,39 @@ function event()
     connection:query(string.format("{select}", sysbench.rand.uniform({first}, {last})))
 end
 """
+
+
+UPSERT_LUA = """
+function thread_init()
+    connection = sysbench.sql.driver():connect()
+end
+
+function event()
+    local cars, rows = {{}}, {{}}
+    for row = 1, {rows} do
+        cars[row] = sysbench.rand.uniform({first}, {last})
+    end
+    table.sort(cars)
+    for row = 1, {rows} do
+        rows[row] = string.format("(%d,%d,%d,%d,%d,%d)", cars[row], sysbench.rand.uniform(750, 4000),
+            sysbench.rand.uniform(60, 99), sysbench.rand.uniform(80, 120), sysbench.rand.uniform(30, 150), row)
+    end
+    connection:query("{head}" .. table.concat(rows, ",") .. "{tail}")
+end
+"""
+
+
+def measure_upserts(endpoint: MySQLEndpoint, connections: int, seconds: float) -> Measured:
+    """The race's upsert of `BATCH_ROWS` rows over the fleet, each its own commit; rows per second and p50."""
+    script = UPSERT_LUA.format(
+        rows=BATCH_ROWS,
+        first=FLEET.first,
+        last=FLEET.last,
+        head=UPSERT_HEAD.decode(),
+        tail=UPSERT_TAIL.decode(),
+    )
+    statements = _measure(endpoint, script, connections, seconds)
+    return Measured(statements.per_s * BATCH_ROWS, statements.p50_us)
 
 
 def measure_selects(endpoint: MySQLEndpoint, connections: int, seconds: float) -> Measured:

@@ -13,10 +13,11 @@ from engines.interval import Schedule
 from engines.message import Go, Role, Spec
 
 WARMUP_S = 0.5
+BATCH_ROWS = 100
 
 
 def measure(
-    endpoints: LaneEndpoints, role: Role, connections: int, seconds: float, *, batch: int = 100
+    endpoints: LaneEndpoints, role: Role, connections: int, seconds: float, preset: str = "fair"
 ) -> Measured:
     """Race one engine process for `seconds` after a warm-up; rows per second and p50 of an operation."""
     engine = Engine(endpoints.lane, role, 0)
@@ -28,9 +29,9 @@ def measure(
                 process=0,
                 processes=1,
                 connections=connections,
-                preset="fair",
+                preset=preset,
                 seed=1,
-                batch=batch,
+                batch=BATCH_ROWS,
                 ttl_s=3600.0,
                 endpoints=endpoints,
             )
