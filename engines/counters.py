@@ -29,6 +29,8 @@ class ServerCounters:
         self._lock = Lock()
         self._ended = Event()
         self._thread: Thread | None = None
+        self.unreadable: dict[str, str] = {}
+        """By lane, why the counters of a server of its cannot be read: a user need not be allowed to."""
         for lane, endpoint in endpoints.items():
             if endpoint.mysql is not None:
                 server = mysql.MySQLCounters(endpoint.mysql)
@@ -41,10 +43,14 @@ class ServerCounters:
                     self._sources[lane].append(_node(nodes, address))
 
     def start(self) -> None:
-        """Take the values to count from, and begin to read. Raises what the servers' clients raise."""
-        for sources in self._sources.values():
-            for read in sources:
-                self._last[read] = read()
+        """Take the values to count from, and begin to read what can be read."""
+        for lane, sources in self._sources.items():
+            for read in tuple(sources):
+                try:
+                    self._last[read] = read()
+                except (*mysql.FAILURES, *redis.FAILURES) as error:
+                    self.unreadable[lane] = mysql.said(error)
+                    sources.remove(read)
         self._thread = Thread(target=self._poll, name="server counters", daemon=True)
         self._thread.start()
 

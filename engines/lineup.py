@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-
-from pymysql import MySQLError
-from redis import RedisError
+from dataclasses import replace
+from itertools import combinations
 
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.frame import Entrant
 from engines.servers import mysql, redis
+from engines.servers.mysql import said
 from engines.workload import HOT, Readings
 
 SEED_VERSION = 1
@@ -23,6 +23,10 @@ APPROACHES = {
     "cached": "write to MySQL, read through a lazy Redis cache",
     "durable": "a durable Redis Cluster is the system of record",
 }
+
+
+DOCTOR = "`telemon doctor` says why"
+"""The next step after a server of one's own could not be used."""
 
 
 class PreparationError(Exception):
@@ -49,43 +53,113 @@ def _prepare(endpoints: LaneEndpoints, readings: Readings) -> None:
                 mysql.seed(cursor, HOT, readings, SEED_VERSION)
         except mysql.ForeignTableError as error:
             raise PreparationError(f"lane {endpoints.lane}: {error}") from error
-        except (MySQLError, OSError) as error:
+        except mysql.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: {_said(error)}"
+                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: {said(error)}"
             ) from error
     nodes = endpoints.redis
     if nodes is not None and server is None:
         try:
             redis.seed(nodes, HOT, readings, SEED_VERSION)
-        except (RedisError, OSError) as error:
+        except redis.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: {_said(error)}"
+                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: {said(error)}"
             ) from error
 
 
-def _said(error: Exception) -> str:
-    """What a client library says of an error, in one line."""
-    text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
-    return " ".join(str(text).split())
+def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
+    """`lanes` on servers of one's own, with what was left to the servers as they have it.
 
-
-def entrants(lanes: Mapping[str, LaneEndpoints], notes: tuple[str, ...]) -> tuple[Entrant, ...]:
-    """Each lane with what its servers say of themselves, as private servers on this machine.
-
-    `notes` are said beside every lane. Raises PreparationError.
+    Raises PreparationError, also when two lanes would write to one place.
     """
-    return tuple(_entrant(endpoints, notes) for endpoints in lanes.values())
+    made = {}
+    for lane, endpoints in lanes.items():
+        if endpoints.redis is not None:
+            at = endpoints.redis
+            try:
+                endpoints = replace(endpoints, redis=redis.settled(at))
+            except redis.FAILURES as error:
+                raise PreparationError(
+                    f"lane {lane}: Redis at {at.host}:{at.port}: {said(error)}; {DOCTOR}"
+                ) from error
+        made[lane] = endpoints
+    cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
+    if cache is not None and cluster is not None:
+        try:
+            both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
+        except redis.FAILURES as error:
+            raise PreparationError(f"lanes cached and durable: {said(error)}; {DOCTOR}") from error
+        if both:
+            raise PreparationError(
+                f"lanes cached and durable: both are on {min(both)}; one server cannot be the cache of one lane and "
+                "the system of record of another"
+            )
+    return made
 
 
-def _entrant(endpoints: LaneEndpoints, notes: tuple[str, ...]) -> Entrant:
+def shared(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
+    """What is to be said of MySQL servers that two lanes share. Raises PreparationError when they share a table."""
+    identities = {}
+    for lane, endpoints in lanes.items():
+        server = endpoints.mysql
+        if server is not None:
+            try:
+                with mysql.session(server) as cursor:
+                    identities[lane] = mysql.identity(cursor)
+            except mysql.FAILURES as error:
+                raise PreparationError(
+                    f"lane {lane}: MySQL at {server.host}:{server.port}: {said(error)}; {DOCTOR}"
+                ) from error
+    notes = []
+    for one, two in combinations(identities, 2):
+        if identities[one] != identities[two]:
+            continue
+        databases = {at.database for lane in (one, two) if (at := lanes[lane].mysql) is not None}
+        if len(databases) == 1:
+            raise PreparationError(
+                f"lanes {one} and {two}: both would write table {mysql.TABLE} of database {databases.pop()} on one "
+                "server; name another database in one of them"
+            )
+        notes.append(f"lanes {one} and {two} share one MySQL server: each slows the other down")
+    return notes
+
+
+def entrants(
+    lanes: Mapping[str, LaneEndpoints], notes: tuple[str, ...], private: Collection[str]
+) -> tuple[Entrant, ...]:
+    """Each lane with what its servers say of themselves.
+
+    The lanes in `private` are on servers of telemon's own, beside which `notes` are said. Raises PreparationError.
+    """
+    return tuple(
+        _entrant(endpoints, notes if lane in private else _ways(endpoints), lane in private)
+        for lane, endpoints in lanes.items()
+    )
+
+
+def _ways(endpoints: LaneEndpoints) -> tuple[str, ...]:
+    """How a lane's own servers are reached."""
+    notes = []
+    for name, at in (("MySQL", endpoints.mysql), ("Redis", endpoints.redis)):
+        if at is not None:
+            tls = "over TLS" if at.tls else "without TLS"
+            tunnel = ", through a tunnel" if at.address_map else ""
+            notes.append(f"{name} at {at.host}:{at.port} {tls}{tunnel}")
+    if endpoints.redis is not None and endpoints.redis.read_replicas:
+        notes.append("reads go to replicas, which may be behind their primaries")
+    return tuple(notes)
+
+
+def _entrant(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) -> Entrant:
     try:
         parts = []
         if endpoints.mysql is not None:
             parts.append(_mysql_part(endpoints.mysql))
         if endpoints.redis is not None:
-            parts.append(_redis_part(endpoints.redis, cache=endpoints.mysql is not None))
-    except (MySQLError, RedisError, OSError) as error:
-        raise PreparationError(f"lane {endpoints.lane}: {_said(error)}") from error
+            parts.append(_redis_part(endpoints.redis, endpoints.mysql is not None, private))
+    except (*mysql.FAILURES, *redis.FAILURES) as error:
+        advice = "" if private else f"; {DOCTOR}"
+        raise PreparationError(f"lane {endpoints.lane}: {said(error)}{advice}") from error
     return Entrant(
         lane=endpoints.lane,
         title=TITLES[endpoints.lane],
@@ -104,10 +178,14 @@ def _mysql_part(endpoint: MySQLEndpoint) -> tuple[str, str, str]:
     return facts.product, facts.version, facts.durability
 
 
-def _redis_part(endpoint: RedisEndpoint, *, cache: bool) -> tuple[str, str, str]:
+def _redis_part(endpoint: RedisEndpoint, cache: bool, private: bool) -> tuple[str, str, str]:
     facts = redis.facts(endpoint)
-    if cache:
-        return f"{facts.product} as a cache", facts.version, facts.durability
     shards = len(redis.nodes(endpoint))
-    product = f"{facts.product} Cluster of {shards}, stand-in for MemoryDB"
+    product = facts.product
+    if endpoint.cluster:
+        product = f"{facts.product} Cluster of {shards}"
+    if private and not cache:
+        product += ", stand-in for MemoryDB"
+    if cache:
+        product += " as a cache"
     return product, facts.version, facts.durability

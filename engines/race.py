@@ -14,8 +14,6 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from redis import RedisError
-
 from engines import config
 from engines.control import Control, FlushCache, Rate, Release, said
 from engines.counters import ServerCounters
@@ -24,10 +22,19 @@ from engines.engine import Engine
 from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
 from engines.heat import Heat, heat_order
 from engines.interval import Schedule
-from engines.lineup import SEED_VERSION, PreparationError, entrants, prepare
+from engines.lineup import (
+    DOCTOR,
+    SEED_VERSION,
+    PreparationError,
+    entrants,
+    prepare,
+    settled,
+    shared,
+)
 from engines.merge import lane_frame, merged
 from engines.message import Begin, Delta, Go, MeasureFloor, Role, Spec, Stop
 from engines.null_server import NullServer
+from engines.prepare import NotPreparedError, check
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis
@@ -48,6 +55,8 @@ LATE_S = 0.25
 
 HANG_NS = 2_000_000_000
 """How long after its drain an engine may keep silent before it is given up."""
+
+PRIVATE = "private, on this machine"
 
 ROLES: tuple[Role, ...] = ("write", "read")
 
@@ -84,8 +93,9 @@ class Race:
             for frame in race.frames():
                 ...
 
-    Entering starts private servers, makes the tables and the hot cars and opens every connection; it raises RaceError
-    (config.ConfigError for a setting that does not fit this machine) and leaves nothing behind when it fails. `stop`
+    Entering starts private servers for the lanes that are on no others, makes the tables and the hot cars there, and
+    opens every connection; it raises RaceError (config.ConfigError for a setting that does not fit this machine) and
+    leaves nothing behind when it fails. On servers that the settings name it makes nothing before it races. `stop`
     and `send` may be called from any thread and from a signal handler.
     """
 
@@ -116,6 +126,8 @@ class Race:
         self._ledger = ledger
         self._exit = ExitStack()
         self._lanes: dict[str, _Lane] = {}
+        self._private: tuple[str, ...] = ()
+        """The lanes on servers of telemon's own."""
         self._endpoints: Mapping[str, LaneEndpoints] = {}
         self._counters: ServerCounters | None = None
         self._events: list[Event] = []
@@ -159,9 +171,9 @@ class Race:
         # The engines' interpreters start while the servers do.
         for lane in settings.lanes:
             self._lanes[lane] = _Lane(self._start_engines(lane))
-        if self.sandbox is None:
+        self._private = tuple(lane for lane in settings.lanes if lane not in settings.endpoints)
+        if self.sandbox is None and self._private:
             self.sandbox = self._start_sandbox()
-        self._endpoints = {lane: self.sandbox.endpoints[lane] for lane in settings.lanes}
         self._prepare()
         self._assign()
         self._await_ready()
@@ -170,7 +182,7 @@ class Race:
     def _start_sandbox(self) -> Sandbox:
         settings = self._settings
         sandbox = Sandbox(
-            settings.lanes,
+            self._private,
             directory=settings.sandbox.directory,
             port=settings.sandbox.port,
             on_progress=self._narrate,
@@ -197,30 +209,64 @@ class Race:
         return {"write": self._settings.writers, "read": self._settings.readers}
 
     def _prepare(self) -> None:
-        assert self.sandbox is not None
-        self._narrate("making the tables and the hot cars")
-        notes: tuple[str, ...] = ()
-        if self.sandbox.volatile:
-            notes = (
-                f"data on {self.sandbox.file_system}: memory, not a disk, so a commit costs nothing here",
-            )
+        """Make the private servers ready, and see that the others are. Nothing is made on those."""
+        settings = self._settings
+        notes, own = [], settings.endpoints
         try:
-            prepare(self._endpoints, self._settings.seed)
-            self.entrants = entrants(self._endpoints, notes)
+            if own:
+                self._narrate("looking at the servers that are configured")
+                check(own)
+                own = settled(own)
+                notes += shared(own)
+            private = self._private_endpoints()
+            if private:
+                self._narrate("making the tables and the hot cars")
+                prepare(private, settings.seed)
+            everywhere = {**private, **own}
+            self._endpoints = {lane: everywhere[lane] for lane in settings.lanes}
+            beside = self._notes_on_sandbox() if private else ()
+            self.entrants = entrants(self._endpoints, beside, self._private)
             self._counters = ServerCounters(self._endpoints)
             self._exit.callback(self._counters.close)
             self._counters.start()
-        except PreparationError as error:
+        except (PreparationError, NotPreparedError) as error:
             raise RaceError(str(error)) from error
         except Exception as error:
             raise RaceError(f"a server's counters cannot be read: {error}") from error
+        for lane, why in self._counters.unreadable.items():
+            if lane in self._private:
+                raise RaceError(f"lane {lane}: a server's counters cannot be read: {why}")
+            notes.append(f"lane {lane}: its servers' own counters cannot be read ({why})")
         self.facts = {
-            "servers": "private, on this machine",
-            "file_system": self.sandbox.file_system,
-            "volatile": self.sandbox.volatile,
+            "servers": self._whereabouts(),
             "cpus": os.cpu_count(),
-            "notes": list(notes),
+            "notes": [*beside, *notes],
         }
+        if self.sandbox is not None and private:
+            self.facts["file_system"] = self.sandbox.file_system
+            self.facts["volatile"] = self.sandbox.volatile
+
+    def _private_endpoints(self) -> dict[str, LaneEndpoints]:
+        if self.sandbox is None:
+            return {}
+        return {lane: self.sandbox.endpoints[lane] for lane in self._private}
+
+    def _notes_on_sandbox(self) -> tuple[str, ...]:
+        assert self.sandbox is not None
+        if not self.sandbox.volatile:
+            return ()
+        where = self.sandbox.file_system
+        return (f"data on {where}: memory, not a disk, so a commit costs nothing here",)
+
+    def _whereabouts(self) -> str | dict[str, str]:
+        """Where the servers are: in a word when all are private, else by lane."""
+        if len(self._private) == len(self._settings.lanes):
+            return PRIVATE
+        found = {}
+        for lane, at in self._endpoints.items():
+            servers = [f"{s.host}:{s.port}" for s in (at.mysql, at.redis) if s is not None]
+            found[lane] = PRIVATE if lane in self._private else " and ".join(servers)
+        return found
 
     def _assign(self) -> None:
         settings = self._settings
@@ -267,7 +313,8 @@ class Race:
                 why = "its connections do not stand"
                 if engine.not_ready is not None:
                     why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
-                raise RaceError(f"lane {engine.lane} cannot connect: {why}")
+                advice = "" if engine.lane in self._private else f"; {DOCTOR}"
+                raise RaceError(f"lane {engine.lane} cannot connect: {why}{advice}")
 
     def _measure_floors(self) -> None:
         """Let one engine after the other measure what telemon itself costs, so that none disturbs another."""
@@ -372,7 +419,7 @@ class Race:
     def _forget(self, lane: str, cache: RedisEndpoint) -> None:
         try:
             self._note(lane, f"cache flushed: {redis.forget(cache):,} keys removed")
-        except (RedisError, OSError) as error:
+        except redis.FAILURES as error:
             self._note(lane, f"the cache was not flushed: {error}")
 
     # ---------------------------------------------------------------- frames
@@ -537,6 +584,8 @@ class Race:
                 "",
             )
             text = f"reconnecting: {trouble}" if trouble else "reconnecting: a connection was lost"
+            if name not in self._private:
+                text += f"; {DOCTOR}"
         elif before is LaneState.RECONNECTING and after is LaneState.RACING:
             text = "racing again"
         self._note(name, text)

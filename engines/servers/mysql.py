@@ -46,6 +46,12 @@ COUNTERS = (
 inserted (Handler_write) and rows updated instead (Handler_update). MySQL manual, Server Status Variables."""
 
 
+def said(error: Exception) -> str:
+    """What a client library says of an error, in one line."""
+    text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
+    return " ".join(str(text).split())
+
+
 class ForeignTableError(Exception):
     """The table that telemon would write to was not made by telemon."""
 
