@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import select
 import time
+from dataclasses import dataclass
+
+import psutil
 
 from benchmarks.measured import Measured
 from engines.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.frame import Work
+from engines.histogram import Latencies
 from engines.interval import Schedule
 from engines.message import Go, Role, Spec
 
@@ -16,41 +20,74 @@ WARMUP_S = 0.5
 BATCH_ROWS = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One lane and role under `connections` connections, shared by `processes` engine processes."""
+
+    endpoints: LaneEndpoints
+    role: Role
+    connections: int
+    processes: int = 1
+    preset: str = "fair"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a load came to. Memory is the largest engine process's."""
+
+    rows_per_s: float
+    service: Latencies
+    memory_bytes: int
+
+
 def measure(
     endpoints: LaneEndpoints, role: Role, connections: int, seconds: float, preset: str = "fair"
 ) -> Measured:
     """Race one engine process for `seconds` after a warm-up; rows per second and p50 of an operation."""
-    engine = Engine(endpoints.lane, role, 0)
+    reached = race(Load(endpoints, role, connections, preset=preset), seconds)
+    return Measured(reached.rows_per_s, reached.service.percentile_us(50))
+
+
+def race(load: Load, seconds: float) -> Reached:
+    """Drive a load for `seconds` after a warm-up, by engine processes as a race starts them."""
+    lane = load.endpoints.lane
+    engines = [Engine(lane, load.role, process) for process in range(load.processes)]
     try:
-        engine.assign(
-            Spec(
-                lane=endpoints.lane,
-                role=role,
-                process=0,
-                processes=1,
-                connections=connections,
-                preset=preset,
-                seed=1,
-                batch=BATCH_ROWS,
-                ttl_s=3600.0,
-                endpoints=endpoints,
+        for process, engine in enumerate(engines):
+            engine.assign(
+                Spec(
+                    lane=lane,
+                    role=load.role,
+                    process=process,
+                    processes=load.processes,
+                    connections=load.connections // load.processes,
+                    preset=load.preset,
+                    seed=1,
+                    batch=BATCH_ROWS,
+                    ttl_s=3600.0,
+                    endpoints=load.endpoints,
+                )
             )
-        )
-        _wait(engine, lambda: engine.ready, 10)
+        for engine in engines:
+            _wait(engine, lambda engine=engine: engine.ready, 30)
         start_ns = time.perf_counter_ns() + 50_000_000
         measure_from_ns = start_ns + int(WARMUP_S * 1e9)
         stop_ns = measure_from_ns + int(seconds * 1e9)
-        engine.channel.send(Go(Schedule(start_ns, measure_from_ns, stop_ns, 250_000_000)))
-        _wait(engine, lambda: engine.over, WARMUP_S + seconds + 10)
-        works = [delta.measured.work for delta in engine.deltas]
-        total = Work.merged(works, seconds)
+        for engine in engines:
+            engine.channel.send(Go(Schedule(start_ns, measure_from_ns, stop_ns, 250_000_000)))
+        time.sleep(WARMUP_S + seconds * 0.8)
+        memory_bytes = max(psutil.Process(engine.pid).memory_info().rss for engine in engines)
+        for engine in engines:
+            _wait(engine, lambda engine=engine: engine.over, seconds + 10)
+        total = Work.merged(
+            [delta.measured.work for engine in engines for delta in engine.deltas], seconds
+        )
         if not total.rows or total.errors:
-            raise SystemExit(
-                f"{engine.name} did not race: {dict(total.errors)} {engine.died or ''}"
-            )
-        return Measured(total.rows / seconds, total.service.percentile_us(50))
+            raise SystemExit(f"{lane}/{load.role} did not race: {dict(total.errors)}")
+        return Reached(total.rows_per_s, total.service, memory_bytes)
     finally:
-        engine.close()
+        for engine in engines:
+            engine.close()
 
 
 def _wait(engine: Engine, done: object, timeout_s: float) -> None:
