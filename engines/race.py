@@ -9,7 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from threading import Thread
 from types import TracebackType
 from typing import Self
@@ -19,27 +20,25 @@ from engines.control import Control, FlushCache, Rate, Release, said
 from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints, RedisEndpoint
 from engines.engine import Engine
-from engines.frame import Entrant, Event, Frame, LaneFrame, LaneState
+from engines.frame import Entrant, Event, Frame
 from engines.heat import Heat, heat_order
 from engines.interval import Schedule
 from engines.lineup import (
     DOCTOR,
-    SEED_VERSION,
     PreparationError,
     entrants,
     prepare,
     settled,
     shared,
 )
-from engines.merge import lane_frame, merged
-from engines.message import Begin, Delta, Go, MeasureFloor, Role, Spec, Stop
+from engines.message import Go, MeasureFloor, Role, Stop
 from engines.null_server import NullServer
 from engines.prepare import NotPreparedError, check
+from engines.runner import Runner, start_in_s
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis
 from engines.tally import Counted
-from engines.worker import DRAIN_NS
 
 READY_TIMEOUT_S = 15.0
 """How long the connections of all lanes may take to stand."""
@@ -53,35 +52,12 @@ START_DELAY_S = 0.05
 LATE_S = 0.25
 """How long a frame waits for an engine that is late. What it reports later is in a later frame."""
 
-HANG_NS = 2_000_000_000
-"""How long after its drain an engine may keep silent before it is given up."""
 
 PRIVATE = "private, on this machine"
-
-ROLES: tuple[Role, ...] = ("write", "read")
 
 
 class RaceError(Exception):
     """The race could not be run; the message is one line for the user."""
-
-
-@dataclass
-class _Lane:
-    """The engines of a lane and what is known of it."""
-
-    engines: list[Engine]
-    state: LaneState = LaneState.STARTING
-    warm: dict[Role, list[Counted]] = field(default_factory=lambda: {"write": [], "read": []})
-    held: bool = False
-    """Whether it waits at the start line."""
-    heat: int = 0
-    """The round of its last heat."""
-    measure_from_ns: int = 0
-    """Up to when it is warming."""
-    stop_ns: int | None = None
-    """When a lane that was held and let go ends."""
-    buried: set[str] = field(default_factory=set)
-    """The dead engines that a frame has counted."""
 
 
 class Race:
@@ -125,7 +101,7 @@ class Race:
         """From when the race clock runs, once that is known."""
         self._ledger = ledger
         self._exit = ExitStack()
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Runner] = {}
         self._private: tuple[str, ...] = ()
         """The lanes on servers of telemon's own."""
         self._endpoints: Mapping[str, LaneEndpoints] = {}
@@ -141,10 +117,6 @@ class Race:
         self.entrants: tuple[Entrant, ...] = ()
         self.facts: dict[str, object] = {}
         """What a fair reading of the result must know: file system, processors, and what could mislead."""
-        self.warm: dict[str, dict[Role, Counted]] = {}
-        """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
-        self.versions: dict[str, dict[int, int]] = {}
-        """By lane, the last acknowledged version of each car, when the race keeps a ledger."""
 
     # ---------------------------------------------------------------- start and end
 
@@ -170,7 +142,9 @@ class Race:
         self._exit.callback(self._ears.close)
         # The engines' interpreters start while the servers do.
         for lane in settings.lanes:
-            self._lanes[lane] = _Lane(self._start_engines(lane))
+            self._lanes[lane] = runner = Runner(lane, settings, partial(self._note, lane))
+            for engine in runner.engines:
+                self._exit.callback(engine.close)
         self._private = tuple(lane for lane in settings.lanes if lane not in settings.endpoints)
         if self.sandbox is None and self._private:
             self.sandbox = self._start_sandbox()
@@ -195,18 +169,6 @@ class Race:
         except SandboxError as error:
             raise RaceError(str(error)) from error
         return sandbox
-
-    def _start_engines(self, lane: str) -> list[Engine]:
-        engines = []
-        for role, connections in self._connections().items():
-            for process in range(min(self._settings.processes, connections)):
-                engine = Engine(lane, role, process)
-                self._exit.callback(engine.close)
-                engines.append(engine)
-        return engines
-
-    def _connections(self) -> dict[Role, int]:
-        return {"write": self._settings.writers, "read": self._settings.readers}
 
     def _prepare(self) -> None:
         """Make the private servers ready, and see that the others are. Nothing is made on those."""
@@ -269,32 +231,9 @@ class Race:
         return found
 
     def _assign(self) -> None:
-        settings = self._settings
-        connections = self._connections()
         for lane, runner in self._lanes.items():
-            for role in ROLES:
-                engines = [engine for engine in runner.engines if engine.role == role]
-                for process, engine in enumerate(engines):
-                    share, rest = divmod(connections[role], len(engines))
-                    engine.assign(
-                        Spec(
-                            lane=lane,
-                            role=role,
-                            process=process,
-                            processes=len(engines),
-                            connections=share + (process < rest),
-                            preset=settings.preset,
-                            seed=settings.seed,
-                            batch=settings.batch,
-                            ttl_s=settings.ttl_s,
-                            endpoints=self._endpoints[lane],
-                            ttl_jitter=settings.ttl_jitter,
-                            shape=settings.shape,
-                            rate_per_s=self._rate_per_s,
-                            first_version=SEED_VERSION + 1,
-                            ledger=self._ledger,
-                        )
-                    )
+            runner.private = lane in self._private
+            runner.assign(self._endpoints[lane], self._rate_per_s, ledger=self._ledger)
 
     def _await_ready(self) -> None:
         self._narrate("connecting the lanes")
@@ -364,49 +303,34 @@ class Race:
             self._note(None, said(control))
 
     def _tell(self, message: object) -> None:
-        for engine in self._engines():
-            if not engine.over:
-                engine.channel.send(message)
+        for runner in self._lanes.values():
+            runner.tell(message)
 
     def _release(self, control: Release) -> None:
         """Let lanes that wait at the start line go, all at the same moment, each for the whole duration."""
-        lanes = [
-            lane for name, lane in self._lanes.items() if lane.held and control.lane in (None, name)
-        ]
-        at_ns = time.perf_counter_ns() + int(START_DELAY_S * 1e9)
-        self._let_go(lanes, at_ns, at_ns)
-        if lanes and self._measured_from_ns is None:
-            self._measured_from_ns = at_ns
-
-    def _let_go(
-        self, lanes: list[_Lane], at_ns: int, measure_from_ns: int, *, final: bool = True
-    ) -> None:
-        duration_s = self._settings.duration_s
-        stop_ns = None if duration_s is None else measure_from_ns + int(duration_s * 1e9)
-        for lane in lanes:
-            lane.held = False
-            lane.measure_from_ns = measure_from_ns
-            lane.stop_ns = stop_ns if final else None
-            for engine in lane.engines:
-                engine.rested = False
-                engine.channel.send(Begin(at_ns, measure_from_ns, stop_ns, final))
+        at_ns = start_in_s(START_DELAY_S)
+        for lane, runner in self._lanes.items():
+            if runner.held and control.lane in (None, lane):
+                runner.let_go(at_ns, at_ns)
+                if self._measured_from_ns is None:
+                    self._measured_from_ns = at_ns
 
     def _run_heats(self) -> None:
         """Begin the next heat once the one before is over."""
         if self._heat is not None:
-            lane = self._lanes[self._heat.lane]
-            if not all(engine.rested or engine.over for engine in lane.engines):
+            runner = self._lanes[self._heat.lane]
+            if not runner.rested:
                 return
-            lane.held = not self._heat.final
+            runner.held = not self._heat.final
             self._heat = None
         if self._heats and not self._stop_told:
-            self._heat = self._heats.popleft()
-            lane = self._lanes[self._heat.lane]
-            lane.heat = self._heat.round
-            at_ns = time.perf_counter_ns() + int(START_DELAY_S * 1e9)
+            self._heat = heat = self._heats.popleft()
+            runner = self._lanes[heat.lane]
+            runner.heat = heat.round
+            at_ns = start_in_s(START_DELAY_S)
             self._measured_from_ns = at_ns + int(self._settings.warmup_s * 1e9)
-            self._note(self._heat.lane, f"heat {self._heat.round}: on its own")
-            self._let_go([lane], at_ns, self._measured_from_ns, final=self._heat.final)
+            self._note(heat.lane, f"heat {heat.round}: on its own")
+            runner.let_go(at_ns, self._measured_from_ns, final=heat.final)
 
     def _flush_cache(self) -> None:
         """Empty the caches beside the race, so that no frame is late for it."""
@@ -426,8 +350,7 @@ class Race:
 
     def frames(self) -> Iterator[Frame]:
         """A frame per interval, as it ends. The last one holds what was still under way at the end."""
-        now_ns = time.perf_counter_ns()
-        start_ns = now_ns + int(START_DELAY_S * 1e9)
+        start_ns = start_in_s(START_DELAY_S)
         measure_from_ns = start_ns + int(self._settings.warmup_s * 1e9)
         duration_s = self._settings.duration_s
         schedule = Schedule(
@@ -452,9 +375,11 @@ class Race:
             if final and self._counters is not None:
                 self._counters.read()
             ended_ns = time.perf_counter_ns() if final else end_ns
+            frame = self._frame(seq, began_ns, ended_ns)
+            # Afterwards, so that the last of a heat is shown as what it is and not as the next one's warm-up.
             if self._hold and end_ns >= measure_from_ns:
                 self._run_heats()
-            yield self._frame(seq, began_ns, ended_ns)
+            yield frame
             if final:
                 return
             began_ns, index, seq = ended_ns, index + 1, seq + 1
@@ -471,27 +396,17 @@ class Race:
                 for lane in self._lanes.values():
                     lane.stop_ns = time.perf_counter_ns()
             now_ns = time.perf_counter_ns()
-            self._abandon_hung(now_ns)
-            engines = self._engines()
-            if all(engine.over for engine in engines):
+            runners = self._lanes.values()
+            for runner in runners:
+                runner.abandon_hung(now_ns)
+            if all(runner.over for runner in runners):
                 return True
             deadline_ns = now_ns + int(LATE_S * 1e9)
             if not (ending or self._stop_told):
                 deadline_ns = end_ns + int(LATE_S * 1e9)
-                if now_ns >= deadline_ns or all(
-                    engine.over or (engine.deltas and engine.deltas[-1].index >= index)
-                    for engine in engines
-                ):
+                if now_ns >= deadline_ns or all(runner.reported(index) for runner in runners):
                     return False
             self._listen((deadline_ns - now_ns) / 1e9)
-
-    def _abandon_hung(self, now_ns: int) -> None:
-        """Give up on engines that keep silent long after their end."""
-        for lane in self._lanes.values():
-            if lane.stop_ns is not None and now_ns >= lane.stop_ns + DRAIN_NS + HANG_NS:
-                for engine in lane.engines:
-                    if not engine.over:
-                        engine.abandon("did not end when told to")
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what the engines have to say, for at most `timeout_s`."""
@@ -511,7 +426,11 @@ class Race:
             engine.channel.flush()
 
     def _frame(self, seq: int, began_ns: int, ended_ns: int) -> Frame:
-        lanes = tuple(self._lane_frame(name, lane, ended_ns) for name, lane in self._lanes.items())
+        counters = self._counters
+        lanes = tuple(
+            runner.frame(ended_ns, counters.moved(lane) if counters else {}, self._rate_per_s)
+            for lane, runner in self._lanes.items()
+        )
         events, self._events = tuple(self._events), []
         return Frame(
             seq=seq,
@@ -527,74 +446,21 @@ class Race:
         from_ns = self._measured_from_ns
         return 0.0 if from_ns is None else max(0.0, (now_ns - from_ns) / 1e9)
 
-    def _lane_frame(self, name: str, lane: _Lane, ended_ns: int) -> LaneFrame:
-        deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
-        deaths: dict[Role, int] = {}
-        for engine in lane.engines:
-            taken, engine.deltas = engine.deltas, []
-            deltas[engine.role].append(taken)
-            for delta in taken:
-                lane.warm[engine.role].append(delta.warm)
-            if engine.versions:
-                self.versions.setdefault(name, {}).update(engine.versions)
-            if engine.died and engine.name not in lane.buried:
-                lane.buried.add(engine.name)
-                deaths[engine.role] = deaths.get(engine.role, 0) + 1
-                self._note(name, f"engine {engine.name} died ({engine.died})")
-        self.warm[name] = {role: merged(parts, 0.0) for role, parts in lane.warm.items()}
-        for role in ROLES:
-            lane.warm[role] = [self.warm[name][role]]
-        state = self._state(
-            lane,
-            [delta for role in ROLES for engine in deltas[role] for delta in engine],
-            warming=ended_ns <= lane.measure_from_ns,
-        )
-        if state is not lane.state:
-            self._note_state(name, lane.state, state, deltas)
-            lane.state = state
-        server = self._counters.moved(name) if self._counters is not None else {}
-        return lane_frame(name, state, deltas, server, deaths, self._rate_per_s, lane.heat)
-
-    def _state(self, lane: _Lane, deltas: list[Delta], *, warming: bool) -> LaneState:
-        if any(engine.died for engine in lane.engines):
-            return LaneState.DOWN
-        if all(engine.over for engine in lane.engines):
-            return LaneState.DONE
-        if any(delta.closed_links for delta in deltas):
-            return LaneState.RECONNECTING
-        if deltas and all(delta.held for delta in deltas):
-            return LaneState.STARTING
-        if any(delta.paused for delta in deltas):
-            return LaneState.PAUSED
-        if warming:
-            return LaneState.WARMING
-        return LaneState.RACING if deltas else lane.state
-
-    def _note_state(
-        self,
-        name: str,
-        before: LaneState,
-        after: LaneState,
-        deltas: Mapping[Role, list[list[Delta]]],
-    ) -> None:
-        text = str(after)
-        if after is LaneState.RECONNECTING:
-            trouble = next(
-                (d.trouble for engines in deltas.values() for e in engines for d in e if d.trouble),
-                "",
-            )
-            text = f"reconnecting: {trouble}" if trouble else "reconnecting: a connection was lost"
-            if name not in self._private:
-                text += f"; {DOCTOR}"
-        elif before is LaneState.RECONNECTING and after is LaneState.RACING:
-            text = "racing again"
-        self._note(name, text)
-
     def _note(self, lane: str | None, text: str) -> None:
         self._events.append(Event(at_utc_s=time.time(), lane=lane, text=text))
 
     def _engines(self) -> list[Engine]:
         return [engine for lane in self._lanes.values() for engine in lane.engines]
+
+    @property
+    def warm(self) -> dict[str, dict[Role, Counted]]:
+        """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
+        return {lane: dict(runner.warm) for lane, runner in self._lanes.items()}
+
+    @property
+    def versions(self) -> dict[str, dict[int, int]]:
+        """By lane, the last acknowledged version of each car, when the race keeps a ledger."""
+        return {lane: runner.versions for lane, runner in self._lanes.items()}
 
     def engine_pids(self) -> dict[str, int]:
         """The engine processes by name."""

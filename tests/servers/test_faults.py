@@ -30,7 +30,6 @@ from engines.workload import HOT, Readings, version_of
 
 from .racing import Ran, forget, keys, mysql, run_race, with_settings
 
-FAULTY = with_settings(duration_s=4.5)
 
 
 def lane_of(frame: Frame, name: str) -> LaneFrame:
@@ -67,7 +66,7 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     forget(sandbox)
     ran = run_race(
         sandbox,
-        FAULTY,
+        with_settings(duration_s=6.0 if lane == "durable" else 4.0),
         on_frame=At(
             (0.5, lambda _: sandbox.kill(server)), (1.5, lambda _: sandbox.start_server(server))
         ),

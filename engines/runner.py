@@ -1,0 +1,188 @@
+"""A lane in a race: its engine processes, what they reported, and what state that makes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from engines import config
+from engines.endpoint import LaneEndpoints
+from engines.engine import Engine
+from engines.frame import LaneFrame, LaneState
+from engines.lineup import DOCTOR, SEED_VERSION
+from engines.merge import lane_frame, merged
+from engines.message import Begin, Delta, Role, Spec
+from engines.tally import Counted
+from engines.worker import DRAIN_NS
+
+ROLES: tuple[Role, ...] = ("write", "read")
+
+HANG_NS = 2_000_000_000
+"""How long after its drain an engine may keep silent before it is given up."""
+
+Deltas = Mapping[Role, list[list[Delta]]]
+"""By role, what each engine reported."""
+
+
+class Runner:
+    """The engine processes of one lane, and what is known of it. `note` takes what happens, for the event log."""
+
+    def __init__(self, lane: str, settings: config.Race, note: Callable[[str], None]) -> None:
+        self.lane = lane
+        self._settings = settings
+        self._note = note
+        self._connections: dict[Role, int] = {"write": settings.writers, "read": settings.readers}
+        self.engines = [
+            Engine(lane, role, process)
+            for role, connections in self._connections.items()
+            for process in range(min(settings.processes, connections))
+        ]
+        self.state = LaneState.STARTING
+        self.held = False
+        """Whether it waits at the start line."""
+        self.heat = 0
+        """The round of its last heat."""
+        self.measure_from_ns = 0
+        """Up to when it is warming."""
+        self.stop_ns: int | None = None
+        """When it ends, where that is known."""
+        self.private = True
+        """Whether its servers are telemon's own."""
+        self.warm: dict[Role, Counted] = {role: merged([], 0.0) for role in ROLES}
+        """The operations that count as warm-up, since the start."""
+        self.versions: dict[int, int] = {}
+        """The last acknowledged version of each car, when the race keeps a ledger."""
+        self._buried: set[str] = set()
+
+    def assign(self, endpoints: LaneEndpoints, rate_per_s: float | None, *, ledger: bool) -> None:
+        """Tell every engine its share of the work."""
+        settings = self._settings
+        for role, connections in self._connections.items():
+            engines = [engine for engine in self.engines if engine.role == role]
+            for process, engine in enumerate(engines):
+                share, rest = divmod(connections, len(engines))
+                engine.assign(
+                    Spec(
+                        lane=self.lane,
+                        role=role,
+                        process=process,
+                        processes=len(engines),
+                        connections=share + (process < rest),
+                        preset=settings.preset,
+                        seed=settings.seed,
+                        batch=settings.batch,
+                        ttl_s=settings.ttl_s,
+                        endpoints=endpoints,
+                        ttl_jitter=settings.ttl_jitter,
+                        shape=settings.shape,
+                        rate_per_s=rate_per_s,
+                        first_version=SEED_VERSION + 1,
+                        ledger=ledger,
+                    )
+                )
+
+    def tell(self, message: object) -> None:
+        """Send a message to every engine that still runs."""
+        for engine in self.engines:
+            if not engine.over:
+                engine.channel.send(message)
+
+    def let_go(self, at_ns: int, measure_from_ns: int, *, final: bool = True) -> None:
+        """Leave the start line at `at_ns` and race for the duration; come back to it afterwards unless `final`."""
+        duration_s = self._settings.duration_s
+        stop_ns = None if duration_s is None else measure_from_ns + int(duration_s * 1e9)
+        self.held = False
+        self.measure_from_ns = measure_from_ns
+        self.stop_ns = stop_ns if final else None
+        for engine in self.engines:
+            engine.rested = False
+        self.tell(Begin(at_ns, measure_from_ns, stop_ns, final))
+
+    @property
+    def rested(self) -> bool:
+        """Whether every engine is back at the start line, or over."""
+        return all(engine.rested or engine.over for engine in self.engines)
+
+    @property
+    def over(self) -> bool:
+        return all(engine.over for engine in self.engines)
+
+    def reported(self, index: int) -> bool:
+        """Whether every engine that still runs has reported interval `index`."""
+        return all(
+            engine.over or (engine.deltas and engine.deltas[-1].index >= index)
+            for engine in self.engines
+        )
+
+    def abandon_hung(self, now_ns: int) -> None:
+        """Give up on engines that keep silent long after their end."""
+        if self.stop_ns is not None and now_ns >= self.stop_ns + DRAIN_NS + HANG_NS:
+            for engine in self.engines:
+                if not engine.over:
+                    engine.abandon("did not end when told to")
+
+    def frame(
+        self, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
+    ) -> LaneFrame:
+        """What the engines reported since the last frame, as a frame that ends at `ended_ns`."""
+        deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
+        for engine in self.engines:
+            taken, engine.deltas = engine.deltas, []
+            deltas[engine.role].append(taken)
+            self.versions.update(engine.versions)
+        for role, engines in deltas.items():
+            late = [delta.warm for engine in engines for delta in engine]
+            self.warm[role] = merged([self.warm[role], *late], 0.0)
+        deaths = self._bury()
+        state = self._state_after(deltas, warming=ended_ns <= self.measure_from_ns)
+        if state is not self.state:
+            self._note(self._in_words(state, deltas))
+            self.state = state
+        return lane_frame(self.lane, state, deltas, server, deaths, rate_per_s, self.heat)
+
+    def _bury(self) -> dict[Role, int]:
+        """Count, once each and by role, the engines that have died."""
+        deaths: dict[Role, int] = {}
+        for engine in self.engines:
+            if engine.died and engine.name not in self._buried:
+                self._buried.add(engine.name)
+                deaths[engine.role] = deaths.get(engine.role, 0) + 1
+                self._note(f"engine {engine.name} died ({engine.died})")
+        return deaths
+
+    def _state_after(self, deltas: Deltas, *, warming: bool) -> LaneState:
+        every = [delta for engines in deltas.values() for engine in engines for delta in engine]
+        if any(engine.died for engine in self.engines):
+            return LaneState.DOWN
+        if self.over:
+            return LaneState.DONE
+        if any(delta.closed_links for delta in every):
+            return LaneState.RECONNECTING
+        if every and all(delta.held for delta in every):
+            return LaneState.STARTING
+        if any(delta.paused for delta in every):
+            return LaneState.PAUSED
+        if warming:
+            return LaneState.WARMING
+        return LaneState.RACING if every else self.state
+
+    def _in_words(self, state: LaneState, deltas: Deltas) -> str:
+        """A change of state, for the event log."""
+        if state is LaneState.RECONNECTING:
+            troubles = (
+                delta.trouble
+                for engines in deltas.values()
+                for engine in engines
+                for delta in engine
+                if delta.trouble
+            )
+            text = f"reconnecting: {next(troubles, 'a connection was lost')}"
+            return text if self.private else f"{text}; {DOCTOR}"
+        if self.state is LaneState.RECONNECTING and state is LaneState.RACING:
+            return "racing again"
+        return str(state)
+
+
+def start_in_s(delay_s: float) -> int:
+    """A moment of the machine-wide clock, in ns, `delay_s` from now."""
+    return time.perf_counter_ns() + int(delay_s * 1e9)
