@@ -70,9 +70,10 @@ def shown_by(connect: Callable[[], socket.socket], name: str) -> Certificate | N
         itself = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         itself.check_hostname = False
         itself.load_verify_locations(cadata=der)
-        itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        itself.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
         itself.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        # Last: what is taken away with ~ takes with it every flag that Python does not know.
+        itself.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
         with closing(connect()) as sock, itself.wrap_socket(sock, server_hostname=name) as secured:
             told = secured.getpeercert()
             return Certificate.of(told) if told else None

@@ -179,14 +179,16 @@ def _durability(watch: Watch, cursor: Cursor, words: str) -> Iterator[Check]:
 
 
 def _room(watch: Watch, cursor: Cursor, subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
-    names = ("max_connections", "max_user_connections", "max_allowed_packet")
+    names = ("max_connections", "max_allowed_packet")
     limits = {name: int(value) for name, value in _variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
     row = cursor.fetchone()
     used = int(row[1]) - 1 if row else 0  # less this one
     most = limits["max_connections"]
     free = most - used
-    own = limits.get("max_user_connections", 0)
+    cursor.execute("SELECT @@max_user_connections")  # the account's own limit, if it has one
+    row = cursor.fetchone()
+    own = int(row[0]) if row else 0
     if own:
         free = min(free, own)
     found = f"{most} connections allowed, {used} in use, {subject.connections} asked for"

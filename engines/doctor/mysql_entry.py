@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Generator
 from contextlib import ExitStack
+from dataclasses import replace
 
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
@@ -16,7 +17,7 @@ from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.tls import NAME as TLS
 from engines.doctor.tls import secure, unencrypted
-from engines.endpoint import MySQLEndpoint
+from engines.endpoint import MySQLEndpoint, Tls
 from engines.secret import RdsToken, SecretError
 from engines.servers import mysql
 
@@ -26,6 +27,11 @@ SIGN_IN = "authentication"
 FULL = (
     "too_many_connections",
     "end connections that nobody needs, raise max_connections, or race with fewer writers and readers",
+)
+
+TLS_NEEDED = (
+    "tls_needed",
+    "set tls = true: the server, or this account, refuses connections that are not encrypted",
 )
 
 REFUSALS: dict[int, tuple[str, str]] = {
@@ -61,7 +67,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
         "set tls = true: this account's way to sign in is possible only over TLS",
     ),
     3118: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
-    3159: ("tls_needed", "set tls = true: this server refuses connections that are not encrypted"),
+    3159: TLS_NEEDED,
     4151: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
 }
 """Problem and next step by error number (MySQL's and MariaDB's error references)."""
@@ -181,6 +187,22 @@ def _signed_in(
     return None
 
 
+def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
+    """Whether an account that was refused without TLS is let in with it: MariaDB calls both a wrong password.
+
+    Whoever is there has just been trusted without TLS, so no certificate is asked for.
+    """
+    if endpoint.tls is not None:
+        return False
+    try:
+        with mysql.session(replace(endpoint, tls=Tls(verify="none"))):
+            return True
+    except MySQLError as error:
+        return error.args[:1] in ((1044,), (1049,))
+    except (OSError, SecretError):
+        return False
+
+
 def _refused(
     watch: Watch,
     code: int,
@@ -195,6 +217,6 @@ def _refused(
     if problem == "wrong_password" and endpoint is not None:
         if isinstance(endpoint.secret, RdsToken):
             step = IAM
-        elif endpoint.tls is None and greeted is not None and greeted.offers_tls:
-            step += "; it may also be one that must use TLS (tls = true)"
+        elif greeted is not None and greeted.offers_tls and _signs_in_by_tls(endpoint):
+            problem, step = TLS_NEEDED
     return watch.fail(name, problem, f"{said} (error {code})", step)

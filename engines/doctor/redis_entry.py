@@ -21,7 +21,7 @@ from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.tls import NAME as TLS
-from engines.doctor.tls import not_tls, secure, speaks_tls, unencrypted
+from engines.doctor.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
 from engines.doctor.wire import read_line
 from engines.endpoint import RedisEndpoint
 from engines.secret import CacheToken, SecretError
@@ -34,6 +34,10 @@ TOO_MANY = "max number of clients reached"
 
 FULL_STEP = (
     "end connections that nobody needs, raise maxclients, or race with fewer writers and readers"
+)
+
+SILENT_STEP = (
+    "something else listens there, or the server hangs: check the port, then the server itself"
 )
 
 IAM = (
@@ -72,7 +76,7 @@ def enter(
             if secured is None:
                 return None
             with secured:
-                speaks = yield from _speaks(watch, secured)
+                speaks = yield from _speaks(watch, secured, open_again)
         if speaks is None:
             return None
     return (yield from _signed_in(watch, endpoint, address))
@@ -88,7 +92,7 @@ def _no_tls(watch: Watch, connect: Callable[[], socket.socket]) -> Check:
             TLS,
             "silent",
             f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s, to TLS nor to Redis' own words",
-            "something else listens there, or the server hangs: check the port, then the server itself",
+            SILENT_STEP,
         )
     except OSError:
         return _hung_up(watch, TLS)
@@ -111,7 +115,7 @@ def _speaks_plainly(
                 ANSWER,
                 "silent",
                 f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
-                "something else listens there, or the server hangs: check the port, then the server itself",
+                SILENT_STEP,
             )
         else:
             yield _hung_up(watch, ANSWER)
@@ -135,12 +139,22 @@ def _tls_needed(watch: Watch) -> Check:
     )
 
 
-def _speaks(watch: Watch, sock: ssl.SSLSocket) -> Checks[bool]:
+def _speaks(
+    watch: Watch, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
+) -> Checks[bool]:
+    """Whether a server answers over TLS."""
     try:
         said = _said(sock)
-    except ssl.SSLError as error:
-        # In TLS 1.3 a server looks at the client's certificate after its own handshake is over.
-        if "CERTIFICATE" in (error.reason or ""):
+    except TimeoutError:
+        yield watch.fail(
+            ANSWER,
+            "silent",
+            f"says nothing for {CONNECT_WAIT_S:.0f} s after the handshake",
+            SILENT_STEP,
+        )
+        return None
+    except OSError:
+        if wants_certificate(connect):
             yield watch.fail(
                 TLS,
                 "client_certificate_asked_for",
@@ -149,17 +163,6 @@ def _speaks(watch: Watch, sock: ssl.SSLSocket) -> Checks[bool]:
             )
         else:
             yield _hung_up(watch, ANSWER)
-        return None
-    except TimeoutError:
-        yield watch.fail(
-            ANSWER,
-            "silent",
-            f"says nothing for {CONNECT_WAIT_S:.0f} s after the handshake",
-            "something else listens there, or the server hangs: check the port, then the server itself",
-        )
-        return None
-    except OSError:
-        yield _hung_up(watch, ANSWER)
         return None
     return (yield from _judged(watch, said))
 

@@ -18,6 +18,8 @@ NAME = "TLS"
 SOON_DAYS = 14
 """RDS and ElastiCache renew theirs long before; one that is this near to its end is watched by nobody."""
 
+LISTEN_S = 1.0
+
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21, 24, 33})
 """OpenSSL's codes for a chain that ends at nobody who is trusted (x509_vfy.h): no issuer, or one of its own making."""
 WRONG_NAME = frozenset({62, 64})
@@ -32,7 +34,7 @@ def secure(
 ) -> Checks[ssl.SSLSocket]:
     """The connection `sock`, encrypted. `connect` opens another one to the same point, to look at the certificate.
 
-    A server that is silent, or hangs up, is left to the caller: only its own protocol can tell whether it is plain.
+    A server that is silent, hangs up or speaks plainly raises OSError: only its own protocol can tell what it is.
     """
     name = tls.server_name or host
     try:
@@ -41,8 +43,8 @@ def secure(
         yield _untrusted(watch, error, shown_by(connect, name), tls, name)
         return None
     except ssl.SSLError as error:
-        if isinstance(error, ssl.SSLEOFError):
-            raise ConnectionResetError from error
+        if isinstance(error, ssl.SSLEOFError) or error.reason in PLAIN:
+            raise ConnectionResetError("no TLS") from error
         yield _no_handshake(watch, error)
         return None
     version = secured.version() or "TLS"
@@ -129,8 +131,6 @@ def _untrusted(
 
 def _no_handshake(watch: Watch, error: ssl.SSLError) -> Check:
     reason = error.reason or str(error)
-    if reason in PLAIN:
-        return not_tls(watch)
     return watch.fail(
         NAME,
         "no_handshake",
@@ -150,11 +150,32 @@ def not_tls(watch: Watch) -> Check:
     )
 
 
+def wants_certificate(connect: Callable[[], socket.socket]) -> bool:
+    """Whether a server hangs up on clients that show no certificate of their own.
+
+    In TLS 1.3 it looks for one after the client has done its part, and its last words are lost to a client that has
+    gone on speaking. So this one listens.
+    """
+    with suppress(ConnectionError, TimeoutError), connect() as sock:
+        try:
+            with _anyone().wrap_socket(sock) as secured:
+                secured.settimeout(LISTEN_S)
+                secured.recv(1)
+        except ssl.SSLError as error:
+            return "CERTIFICATE" in (error.reason or "")
+    return False
+
+
 def speaks_tls(connect: Callable[[], socket.socket]) -> bool:
     """Whether there is TLS at the other end, whoever it is."""
-    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    anyone.check_hostname = False
-    anyone.verify_mode = ssl.CERT_NONE
-    with suppress(OSError), connect() as sock, anyone.wrap_socket(sock):
+    with suppress(OSError), connect() as sock, _anyone().wrap_socket(sock):
         return True
     return False
+
+
+def _anyone() -> ssl.SSLContext:
+    """A client that takes every certificate, to find out who is there. It says nothing."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    return made
