@@ -44,7 +44,7 @@ class Ran:
 
 
 def run_race(
-    sandbox: Sandbox,
+    sandbox: Sandbox | None,
     settings: config.Race = SHORT,
     *,
     interval_s: float = 0.25,

@@ -1,0 +1,229 @@
+"""A race on a TLS Redis Cluster with replicas, reached by a map of addresses: as on MemoryDB behind tunnels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from engines import config
+from engines.backend import RedisBackend
+from engines.endpoint import LaneEndpoints
+from engines.frame import Frame, LaneState
+from engines.key import key
+from engines.lineup import SEED_VERSION, PreparationError, settled
+from engines.race import Race, RaceError
+from engines.servers import redis
+from engines.wire.resp import key_slot
+from engines.workload import HOT, Readings, version_of
+
+from .racing import SHORT, keys, run_race
+from .tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster, tls_cluster
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
+    with tls_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        redis.seed(cluster.endpoint, HOT, Readings(1), SEED_VERSION)
+        yield cluster
+
+
+@pytest.fixture
+def cluster(running: TlsCluster) -> Iterator[TlsCluster]:
+    """The cluster, whole before the test and after it."""
+    yield running
+    running.heal()
+
+
+def backend(cluster: TlsCluster) -> RedisBackend:
+    """The cluster as a configuration names it."""
+    at = cluster.endpoint
+    assert at.tls is not None
+    return RedisBackend(
+        host=at.host,
+        port=at.port,
+        password=PASSWORD,
+        tls_ca=at.tls.ca_file,
+        address_map=at.address_map,
+    )
+
+
+def settings(cluster: TlsCluster, duration_s: float = 1.0) -> config.Race:
+    return replace(SHORT, lanes=("durable",), durable=backend(cluster), duration_s=duration_s)
+
+
+def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:
+    """A primary, and slots of it that hold hot cars."""
+    ranges = redis.topology(cluster.endpoint)
+    part = ranges[0]
+    slots = {key_slot(key(car)) for car in range(HOT.first, HOT.last + 1)}
+    node = next(node for node in cluster.nodes if node.address == part.address)
+    return node, sorted(slot for slot in slots if part.first <= slot <= part.last)
+
+
+def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCluster) -> None:
+    before = {node.name: cluster.calls(node, "set") for node in cluster.primaries()}
+    with Race(settings(cluster), ledger=True) as race:
+        assert race.sandbox is None
+        (entrant,) = race.entrants
+        frames = list(race.frames())
+        facts = race.facts
+        versions = race.versions["durable"]
+        warm = race.warm["durable"]["write"].work.rows
+    assert entrant.product == "Redis Cluster of 3"
+    assert "stand-in" not in entrant.product
+    assert entrant.durability == "none: memory only"
+    assert any("over TLS, through a tunnel" in note for note in entrant.notes)
+    at = cluster.endpoint
+    assert facts["servers"] == {"durable": f"{at.host}:{at.port}"}
+    assert "file_system" not in facts
+    lanes = [frame.lanes[0] for frame in frames]
+    assert all(not lane.write.errors and not lane.read.errors for lane in lanes)
+    rows = sum(lane.write.rows for lane in lanes) + warm
+    counted = sum(cluster.calls(node, "set") - before[node.name] for node in cluster.primaries())
+    assert rows == counted > 0
+    assert sum(lane.read.operations for lane in lanes) > 0
+    for car_id, value in keys(at).items():
+        assert version_of(value) == versions.get(car_id, version_of(value))
+
+
+def test_moved_slots_are_followed_by_the_names_of_their_new_owners(cluster: TlsCluster) -> None:
+    source, slots = shard_of_hot_cars(cluster)
+    target = next(node for node in cluster.primaries() if node is not source)
+    moved = slots[:30]
+    there = False
+
+    def reshard(_: Race, frame: Frame) -> None:
+        nonlocal there
+        if frame.elapsed_s >= 0.4 and not there:
+            there = True
+            for slot in moved:
+                move(cluster, slot, source, target)
+
+    try:
+        ran = run_race(None, settings(cluster, 2.0), on_frame=reshard)
+    finally:
+        for slot in moved:
+            move(cluster, slot, target, source)
+    total = ran.lanes["durable"]
+    assert there
+    assert total.redirects > 0
+    assert total.write.errors == total.read.errors == {}
+    # Each session's link to each node stood from the start: nothing had to be opened anew.
+    assert total.reconnects == 0
+
+
+def move(cluster: TlsCluster, slot: int, source: Node, target: Node) -> None:
+    """As redis-cli --cluster reshard does it."""
+    cluster.ask(target, "CLUSTER SETSLOT", slot, "IMPORTING", source.identity)
+    cluster.ask(source, "CLUSTER SETSLOT", slot, "MIGRATING", target.identity)
+    while names := cluster.ask(source, "CLUSTER GETKEYSINSLOT", slot, 100):
+        cluster.ask(
+            source,
+            *("MIGRATE", "127.0.0.1", target.port, "", 0, 2000, "AUTH", PASSWORD, "KEYS", *names),
+        )
+    for node in (target, source, *cluster.primaries()):
+        cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", target.identity)
+
+
+def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two_seconds(
+    cluster: TlsCluster,
+) -> None:
+    victim, _ = shard_of_hot_cars(cluster)
+    killed_s: list[float] = []
+    promoted_s: list[float] = []
+
+    def kill(_: Race, frame: Frame) -> None:
+        if frame.elapsed_s >= 0.5 and not killed_s:
+            cluster.kill(victim)
+            killed_s.append(time.monotonic())
+        elif killed_s and not promoted_s:
+            owners = {part.address for part in redis.topology(cluster.endpoint, alive(cluster))}
+            if victim.address not in owners:
+                promoted_s.append(time.monotonic())
+
+    ran = run_race(None, settings(cluster, 6.0), interval_s=0.1, on_frame=kill)
+    assert promoted_s
+    well = [
+        frame.at_monotonic_s
+        for frame in ran.frames
+        if (lane := frame.lanes[0]).state is LaneState.RACING
+        and not lane.read.errors
+        and not lane.write.errors
+        and lane.read.operations
+        and lane.write.operations
+    ]
+    down = [f.lanes[0].state for f in ran.frames if f.at_monotonic_s > killed_s[0]]
+    assert LaneState.RECONNECTING in down
+    back_s = min(at for at in well if at > promoted_s[0])
+    # The promotion is seen at the end of a frame: 0.1 s are the test's own.
+    assert back_s - promoted_s[0] <= 2.0
+    # Redis Cluster specification: node timeout to suspect, as much again at the most to agree and elect.
+    assert back_s - killed_s[0] <= 2 * NODE_TIMEOUT_S + 1.0 + 2.0
+    assert ran.states("durable")[-1] is LaneState.DONE
+
+
+def alive(cluster: TlsCluster) -> list[str]:
+    return [node.address for node in cluster.nodes if node.process is not None]
+
+
+def test_reads_go_to_replicas_when_that_is_asked_for_and_writes_do_not(cluster: TlsCluster) -> None:
+    until = time.monotonic() + 10
+    while not all(part.replicas for part in redis.topology(cluster.endpoint)):
+        assert time.monotonic() < until, "the cluster does not show its replicas"
+        time.sleep(0.1)
+    primaries = cluster.primaries()
+    gets = {node.name: cluster.calls(node, "get") for node in cluster.nodes}
+    asked = settings(cluster)
+    ran = run_race(None, replace(asked, durable=replace(asked.durable, read_from="replicas")))
+    total = ran.lanes["durable"]
+    moved = {node.name: cluster.calls(node, "get") - gets[node.name] for node in cluster.nodes}
+    at_primaries = sum(moved[node.name] for node in primaries)
+    at_replicas = sum(moved.values()) - at_primaries
+    assert total.read.operations > 0
+    assert at_replicas == total.read.operations
+    # Whether the cars are there is asked of the primaries, before the race.
+    assert at_primaries == len(HOT)
+    assert total.read.errors == total.write.errors == {}
+    assert total.redirects == 0
+    for node in cluster.nodes:
+        if node not in primaries:
+            assert moved[node.name] > 0
+
+
+def test_what_is_configured_against_the_server_s_word_is_refused(cluster: TlsCluster) -> None:
+    at = cluster.endpoint
+    assert settled({"durable": LaneEndpoints("durable", redis=at)})["durable"].redis == replace(
+        at, cluster=True
+    )
+    alone = LaneEndpoints("durable", redis=replace(at, cluster=False))
+    with pytest.raises(PreparationError, match='it is part of a cluster: set cluster to "auto"'):
+        settled({"durable": alone})
+
+
+def test_one_cluster_as_cache_and_as_system_of_record_is_refused_by_whatever_names(
+    cluster: TlsCluster,
+) -> None:
+    at = cluster.endpoint
+    other = replace(at, host=cluster.nodes[1].name, port=cluster.nodes[1].port)
+    lanes = {
+        "cached": LaneEndpoints("cached", redis=at),
+        "durable": LaneEndpoints("durable", redis=other),
+    }
+    with pytest.raises(PreparationError, match="one server cannot be the cache of one lane and"):
+        settled(lanes)
+
+
+def test_a_cluster_that_cannot_be_reached_is_one_line_that_points_to_doctor(
+    cluster: TlsCluster,
+) -> None:
+    without_map = replace(backend(cluster), address_map=None)
+    with pytest.raises(RaceError) as raised, Race(replace(settings(cluster), durable=without_map)):
+        pass
+    message = str(raised.value)
+    assert len(message.splitlines()) == 1
+    assert f"{cluster.endpoint.host}:{cluster.endpoint.port}" in message
+    assert "telemon doctor" in message
+    assert PASSWORD not in message
