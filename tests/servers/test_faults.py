@@ -98,7 +98,7 @@ class Outage:
         assert endpoint is not None
         if self._server.startswith("durable"):
             address = f"127.0.0.1:{self._sandbox.servers[self._server].port}"
-            deadline_s = time.monotonic() + 10
+            deadline_s = time.monotonic() + 30
             with client(address, endpoint) as node:
                 while time.monotonic() < deadline_s:
                     with suppress(BusyLoadingError):
@@ -112,17 +112,17 @@ class Outage:
 @pytest.mark.parametrize(
     ("server", "lane", "lost"),
     [
-        ("mysql", "mysql", "mysql_2013_lost_connection"),
-        ("cache", "cached", "redis_lost_connection"),
-        ("durable-2", "durable", "redis_lost_connection"),
+        ("mysql", "mysql", {"mysql_2013_lost_connection", "mysql_2006_gone_away"}),
+        ("cache", "cached", {"redis_lost_connection", "redis_gone_away"}),
+        ("durable-2", "durable", {"redis_lost_connection", "redis_gone_away"}),
     ],
 )
 def test_a_killed_server_s_lane_reconnects_and_races_again(
-    sandbox: Sandbox, server: str, lane: str, lost: str
+    sandbox: Sandbox, server: str, lane: str, lost: set[str]
 ) -> None:
     forget(sandbox)
     outage = Outage(sandbox, server, lane)
-    ran = run_race(sandbox, with_settings(duration_s=20.0), on_frame=outage)
+    ran = run_race(sandbox, with_settings(duration_s=40.0), on_frame=outage)
     total = ran.lanes[lane]
 
     down = seconds(ran, lane, lambda part: part.state is LaneState.RECONNECTING)
@@ -131,7 +131,7 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     errors = {**total.write.errors}
     for kind, count in total.read.errors.items():
         errors[kind] = errors.get(kind, 0) + count
-    assert errors[lost] > 0
+    assert lost & errors.keys()
     assert any(kind.endswith("cannot_connect") for kind in errors)
     assert total.write.failures.count + total.read.failures.count > 0
     assert total.reconnects > 0
