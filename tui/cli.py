@@ -31,8 +31,8 @@ they are named in the file or the environment (host in [mysql]: TELEMON_MYSQL_HO
 or TELEMON_CONFIG names, else telemon/config.toml in $XDG_CONFIG_HOME or ~/.config; the current directory is not
 searched. A duration is written 500ms, 30s, 2m, 1h or as a number of seconds.
 
-exit codes: 0 done; 1 the race could not be run or a lane never answered; 2 wrong usage or configuration;
-130 interrupted (143 by SIGTERM, 129 by SIGHUP)
+exit codes: 0 done; 1 the race could not be run, a lane never answered or the doctor found a fault; 2 wrong usage or
+configuration; 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
 """
 
 
@@ -57,6 +57,15 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, about in (
         ("run", "race without a screen: data on stdout, narration on stderr"),
+        ("doctor", "look at this machine and at every server of the lanes; say what to do next"),
+        (
+            "prepare",
+            "make what the lanes need on servers of your own, once it was shown and agreed to",
+        ),
+        (
+            "clean",
+            "remove what telemon made on servers of your own, once it was shown and agreed to",
+        ),
         ("config", "show every setting, its value and where it came from"),
     ):
         command = commands.add_parser(
@@ -75,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
                 help="lines and a table, one object at the end, or an object per second and the result "
                 "(default: text)",
             )
+        elif name == "doctor":
+            command.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        elif name in ("prepare", "clean"):
+            command.add_argument("--yes", action="store_true", help="do it without asking")
         _add_settings(command)
     return top
 
@@ -116,7 +129,9 @@ class Asked:
 
     command: str | None
     settings: Race
-    format: str
+    format: str = "text"
+    json: bool = False
+    yes: bool = False
 
 
 def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
@@ -125,7 +140,8 @@ def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
     given = vars(parser().parse_args(argv))
     flags = {key: value for key, value in given.items() if key in BY_KEY}
     settings = load(flags, environ, given.get("config"))
-    return Asked(given["command"], settings, given.get("format", "text"))
+    options = {name: given[name] for name in ("format", "json", "yes") if name in given}
+    return Asked(given["command"], settings, **options)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -162,6 +178,15 @@ def _run(argv: Sequence[str] | None) -> int:
     if asked.command == "config":
         _show_settings(asked.settings)
         return DONE
+    if asked.command == "doctor":
+        from tui.doctor import run as examine
+
+        return examine(asked.settings, as_json=asked.json)
+    if asked.command in ("prepare", "clean"):
+        from tui.deeds import clean, prepare
+
+        change = prepare if asked.command == "prepare" else clean
+        return change(asked.settings, yes=asked.yes)
     if asked.command is None and _on_terminal():
         return _on_screen(asked.settings)
     from tui.headless import Format, run

@@ -68,7 +68,9 @@ def test_version_loads_nothing_heavy_and_takes_no_time() -> None:
     assert took_s < 2.0
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("config",)])
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("doctor",), ("prepare",), ("clean",), ("config",)]
+)
 def test_help_names_every_setting(command: tuple[str, ...]) -> None:
     done = telemon(*command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -79,7 +81,9 @@ def test_help_names_every_setting(command: tuple[str, ...]) -> None:
             assert f"{setting.flag} {switch}" in done.stdout
     assert "Traceback" not in done.stdout
     assert ("--format" in done.stdout) == (command == ("run",))
-    for unbuilt in ("doctor", "prepare", "clean", "replay", "report", "compare"):
+    assert ("--json" in done.stdout) == (command == ("doctor",))
+    assert ("--yes" in done.stdout) == (command in [("prepare",), ("clean",)])
+    for unbuilt in ("replay", "report", "compare"):
         assert unbuilt not in done.stdout
 
 
