@@ -90,10 +90,16 @@ def _flat(tables: Mapping[str, object], name: str, table: str = "") -> Iterator[
 
 
 def _unknown(key: str, name: str) -> ConfigError:
-    near = get_close_matches(key[:100], [*BY_KEY, *TABLES], n=1)
-    table = key.rpartition(".")[0]
-    there = [setting.key for setting in SETTINGS if setting.table == table]
-    tables = [f"[{name}]" for name in TABLES if not table and name != "cached"]
-    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join([*there, *tables])}"
+    table, _, word = key.rpartition(".")
+    there = {each.key.rpartition(".")[2]: each.key for each in SETTINGS if each.table == table}
+    inner = [
+        each
+        for each in TABLES
+        if each != "cached" and each.startswith(f"{table}." if table else "")
+    ]
+    known = {**there, **{each.removeprefix(f"{table}."): each for each in inner}}
+    near = get_close_matches(word[:100], known, n=1)
+    names = [*there.values(), *(f"[{each}]" for each in inner)]
+    hint = f"did you mean {known[near[0]]}?" if near else f"the keys are {', '.join(names)}"
     plain = key if re.fullmatch(r"([\w-]{1,60}\.){0,2}[\w-]{1,60}", key, re.ASCII) else shown(key)
     return ConfigError(f"{name}: {plain}: unknown key; {hint}")
