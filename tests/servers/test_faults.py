@@ -103,7 +103,7 @@ class Outage:
                 while time.monotonic() < deadline_s:
                     with suppress(BusyLoadingError):
                         state: Any = node.execute_command("CLUSTER INFO")
-                        if b"cluster_state:ok" in state:
+                        if state["cluster_state"] == "ok":
                             return
                     time.sleep(0.02)
             raise TimeoutError("the cluster did not take its node back")
