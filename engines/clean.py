@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from itertools import islice
-
-from redis import Redis
+from collections.abc import Mapping
 
 from engines.deed import Deed, DeedError, Plan
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.key import KEY_PREFIX
 from engines.prepare import DOCTOR, mysql_name, redis_name, said
 from engines.servers import mysql, place, redis
-
-OWN_KEY = re.compile(rb"%b([0-9]{1,19}|doctor:[0-9a-f]+:[0-9]+)" % KEY_PREFIX)
-"""The names that telemon gives: a car's, and the doctor's. Who else uses its prefix is left alone."""
-
-AT_ONCE = 500
-"""Keys in one round trip."""
 
 
 def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:
@@ -80,10 +70,10 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
     name = redis_name(endpoint)
 
     def unlink() -> str:
-        return f"removed {remove_keys(endpoint):,} keys"
+        return f"removed {redis.forget(redis.settled(endpoint)):,} keys"
 
     try:
-        held = len(set(_own_keys(endpoint)))  # SCAN may say a key twice
+        held = _held(redis.settled(endpoint))
     except redis.FAILURES as error:
         raise DeedError(f"{name}: {said(error)}; {DOCTOR}") from error
     if not held:
@@ -91,29 +81,10 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
     return Plan((Deed(name, f"remove {held:,} keys {KEY_PREFIX.decode()}...", unlink),))
 
 
-def remove_keys(endpoint: RedisEndpoint) -> int:
-    """Remove telemon's keys, on every node; how many there were. Raises one of redis.FAILURES."""
-    removed = 0
-    for address in redis.nodes(redis.settled(endpoint)):
+def _held(endpoint: RedisEndpoint) -> int:
+    """How many keys of telemon's there are, on all nodes. Raises one of redis.FAILURES."""
+    held = 0
+    for address in redis.nodes(endpoint):
         with redis.client(address, endpoint) as node:
-            names = _own_keys_of(node)
-            while some := list(islice(names, AT_ONCE)):
-                # One UNLINK a key: on a cluster's node one command must not span slots.
-                with node.pipeline(transaction=False) as pipeline:
-                    for name in some:
-                        pipeline.unlink(name)
-                    removed += sum(pipeline.execute())
-    return removed
-
-
-def _own_keys(endpoint: RedisEndpoint) -> Iterator[bytes]:
-    for address in redis.nodes(redis.settled(endpoint)):
-        with redis.client(address, endpoint) as node:
-            yield from _own_keys_of(node)
-
-
-def _own_keys_of(node: Redis) -> Iterator[bytes]:
-    """telemon's keys on one node. SCAN goes over all keys without ever holding the server up, as KEYS would."""
-    for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
-        if OWN_KEY.fullmatch(name):
-            yield name
+            held += len(set(redis.own_keys(node)))
+    return held

@@ -15,12 +15,13 @@ from engines.doctor.cluster import Node, Shape, covered, reached, shape_of
 from engines.doctor.redis_entry import FULL_STEP, enter, refused
 from engines.doctor.subject import Subject
 from engines.endpoint import RedisEndpoint
+from engines.key import DOCTOR_PREFIX
 from engines.prepare import hot_keys
 from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts
 from engines.topology import SLOTS, SlotRange
 from engines.workload import HOT
 
-SOME_SCAN = ("SCAN", 0, "MATCH", redis_rights.PREFIX + b"*", "COUNT", 1)
+SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
 """What goes to and fro where PING is not allowed."""
 
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"

@@ -12,13 +12,11 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from engines.doctor.check import Checks, Watch
-from engines.key import KEY_PREFIX
+from engines.key import DOCTOR_PREFIX, KEY_PREFIX
 from engines.topology import SLOTS
 from engines.wire.resp import key_slot
 
 NAME = "permissions"
-
-PREFIX = KEY_PREFIX + b"doctor:"
 
 COMMAND_DENIED = re.compile(r"permissions? to run the '")
 """In Redis 6 to 8 and Valkey alike; what else is denied is a key."""
@@ -40,7 +38,7 @@ def probes(name: bytes, *, cluster: bool, replicas: bool) -> list[tuple[bytes | 
     calls: list[tuple[bytes | str | int, ...]] = [
         ("SET", name, "telemon", "PX", LIFE_MS),
         ("GET", name),
-        ("SCAN", 0, "MATCH", PREFIX + b"*", "COUNT", 1),
+        ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1),
         ("UNLINK", name),
     ]
     if cluster:
@@ -54,7 +52,7 @@ def own_key(owned: Callable[[int], bool] = lambda slot: 0 <= slot < SLOTS) -> by
     """A key of the doctor's own whose slot is `owned`."""
     tag = secrets.token_hex(4).encode()
     number = 0
-    while not owned(key_slot(name := PREFIX + b"%b:%d" % (tag, number))):
+    while not owned(key_slot(name := DOCTOR_PREFIX + b"%b:%d" % (tag, number))):
         number += 1
     return name
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.endpoint import RedisEndpoint
-from engines.key import KEY_PREFIX, key
+from engines.key import KEY_PREFIX, is_own, key
 from engines.secret import SecretError
 from engines.servers.redis_link import client as client
 from engines.servers.redis_link import open_socket as open_socket
@@ -147,27 +148,29 @@ def seed(endpoint: RedisEndpoint, cars: Cars, readings: Readings, version: int) 
             pipeline.execute()
 
 
+def own_keys(node: Redis) -> Iterator[bytes]:
+    """telemon's keys on one node, some perhaps twice. Raises redis.RedisError.
+
+    SCAN goes over all keys bit by bit, and never holds the server up as KEYS would.
+    """
+    for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
+        if is_own(name):
+            yield name
+
+
 def forget(endpoint: RedisEndpoint) -> int:
     """Remove telemon's own keys, and no others; how many there were. Raises one of FAILURES."""
     removed = 0
     for address in nodes(endpoint):
         with client(address, endpoint) as node:
-            names: list[bytes] = []
-            for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
-                names.append(name)
-                if len(names) == 1000:
-                    removed += _unlink(node, names)
-                    names = []
-            removed += _unlink(node, names)
+            names = own_keys(node)
+            while some := list(islice(names, 1000)):
+                # One UNLINK a key: on a cluster's node one command must not span slots.
+                with node.pipeline(transaction=False) as pipeline:
+                    for name in some:
+                        pipeline.unlink(name)
+                    removed += sum(pipeline.execute())
     return removed
-
-
-def _unlink(node: Redis, names: list[bytes]) -> int:
-    """One UNLINK a key, pipelined: on a cluster's node one command must not span slots."""
-    with node.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.unlink(name)
-        return sum(pipeline.execute())
 
 
 NOT_READABLE = "not readable"
