@@ -71,6 +71,7 @@ class Worker:
         self._cut_cpu_ns = 0
         self._redirects = 0
         self._late = 0
+        self._undone = 0
         self._reconnects = 0
         self._trouble = ""
         self._connections = spec.connections
@@ -202,11 +203,13 @@ class Worker:
 
     def _rest(self) -> None:
         """Go back to the start line, once the operations under way are over."""
+        self._undone = self._reactor.backlog()
         self._reactor.flowing = False
 
         def rested() -> None:
             self._send_delta(perf_counter_ns())
             self._held = True
+            self._undone = 0
             self._channel.send(Rested())
 
         self._drain(rested)
@@ -267,7 +270,8 @@ class Worker:
                 trouble=self._trouble,
                 paused=self._paused,
                 held=self._held,
-                backlog=reactor.backlog(),
+                # Nothing is due after the end, but what was due and never began does not go away.
+                backlog=self._undone or reactor.backlog(),
                 late=reactor.late - self._late,
                 last=last,
             )
@@ -282,6 +286,7 @@ class Worker:
         if self._stopping:
             return
         self._stopping = True
+        self._undone = self._reactor.backlog()
         self._reactor.flowing = False
         self._drain(self._finish)
 
