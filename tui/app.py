@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from rich.console import Console
@@ -25,6 +26,7 @@ from textual.screen import Screen
 
 from engines import control
 from engines.config import Race
+from engines.setting import DEBUG_ENV
 from engines.summary import Summary
 from tui.actions import ACTIONS, bindings
 from tui.driver import TerminalDriver
@@ -43,6 +45,8 @@ from tui.standingstext import standings_text
 from tui.terminal import Terminal
 from tui.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.view import Scene, View
+
+HERE = Path(__file__).parent
 
 TICK_S = 0.05
 """How often the screen looks how late its own event loop is."""
@@ -79,7 +83,7 @@ class Telemon(App[Summary]):
     """
 
     TITLE = "telemon"
-    CSS_PATH: ClassVar[Any] = ["telemon.tcss", "screens/race.tcss"]
+    CSS_PATH: ClassVar[Any] = [HERE / "telemon.tcss", HERE / "screens" / "race.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = list(bindings())
 
     def __init__(
@@ -225,13 +229,27 @@ class Telemon(App[Summary]):
         if message.error is not None:
             self.fault = plain(str(message.error) or type(message.error).__name__)
         if summary is None or not summary.duration_s:
-            self.exit(summary, return_code=1 if message.error is not None else 0)
+            self._end_unmeasured(message.error)
         elif not self._exit:
             if self.leave_result:
                 self.exit(summary, return_code=1 if message.error is not None else 0)
             else:
                 self._show(frozen=False, view=self._view, over=True)
                 self.push_screen(ResultScreen(summary, self._scene))
+
+    def _end_unmeasured(self, error: BaseException | None) -> None:
+        """End without a result, and say why when it was not asked for."""
+        summary = self.feed.summary
+        if self._exit:
+            return
+        if error is None and self._view is not None and self._view.events:
+            last = self._view.events[-1]
+            self.fault = plain(f"nothing was measured: {last.lane or 'race'}: {last.text}")
+        # What kept a race from starting is raised by `run`, and said there.
+        if self.fault is not None and summary is not None:
+            self.exit(summary, return_code=1, message=Text(f"telemon: {self.fault}"))
+        else:
+            self.exit(summary, return_code=1 if error is not None else 0)
 
     def _show(self, **changes: Any) -> None:
         self._scene = replace(self._scene, **changes)
@@ -423,9 +441,12 @@ class Telemon(App[Summary]):
     def _fatal_error(self) -> None:
         """Leave the screen after a mistake in it, in one line: Textual's own report shows local variables, and those
         may hold a password."""
-        error = sys.exception() if sys.version_info >= (3, 11) else None
+        error = sys.exception()
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
+        if os.environ.get(DEBUG_ENV) == "1":
+            super()._fatal_error()
+            return
         line = Text(f"telemon: {self.fault}; what was measured until then follows")
         self._exit_renderables.append(
             Segments(list(self.error_console.render(line, self.error_console.options)))

@@ -20,9 +20,11 @@ def counts(lane: LaneView, *, brief: bool = False) -> list[Span]:
         ("hits ", QUIET), (write(cache.hits), STRONG),
         ("  misses ", QUIET), (write(cache.misses), STRONG if cache.misses else TEXT),
     ]  # fmt: skip
+    if brief:
+        spans.append((f"  {share(lane.hit_ratio)}", STRONG))
     if lane.lane == "cached" and brief:
         spans += [("  fills ", QUIET), (write(cache.fills), TEXT)]
-        spans += [("  twice ", QUIET), (write(cache.duplicate_fills), TEXT)]
+        spans += [("  dup ", QUIET), (write(cache.duplicate_fills), TEXT)]
     if cache.skipped:
         spans += [("  skipped ", QUIET), (write(cache.skipped), TEXT)]
     return spans

@@ -10,6 +10,7 @@ from engines import config
 from engines import prepare as preparing
 from engines.deed import DeedError, Plan
 from engines.kind import one_line
+from engines.lineup import DOCTOR
 from engines.servers import mysql, redis
 from tui.headless import narrate
 
@@ -69,7 +70,7 @@ def _done(plan: Plan) -> int:
         try:
             came_of_it = deed.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
-            narrate(f"{deed.where}: {preparing.said(error)}; {preparing.DOCTOR}")
+            narrate(f"{deed.where}: {mysql.said(error)}; {DOCTOR}")
             return FAILED
         print(one_line(f"{deed.where}: {came_of_it}"), flush=True)
     return DONE

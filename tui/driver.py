@@ -16,7 +16,7 @@ from tui.sgr import squeezed
 WATCH_S = 0.5
 """How often it is looked whether the terminal is still there."""
 
-LAST_WORDS_S = 2.0
+LAST_WORDS_S = 1.0
 """How long the last output may take at the end. A terminal that has stopped reading does not keep telemon alive."""
 
 

@@ -39,10 +39,10 @@ def _braille(area: Values, line: Values, rows: int) -> list[list[Cell]]:
     filled = [[0] * columns for _ in range(rows)]
     drawn = [[0] * columns for _ in range(rows)]
     for x, value in enumerate(area):
-        height = _level(value, dots)
-        if height:
+        if value:
             bits = _COLUMNS[x % 2]
-            for y in range(height + 1):
+            # What is not nothing shows, however small.
+            for y in range(min(dots, max(1, round(value * dots)))):
                 filled[rows - 1 - y // 4][x // 2] |= bits[y % 4]
     before: int | None = None
     for x, value in enumerate(line):

@@ -6,7 +6,7 @@ contrast (WCAG 2.2) and the distance that is left under simulated colour blindne
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="telemon-dark",
@@ -47,12 +47,14 @@ PROJECTOR = Theme(
     },
 )  # fmt: skip
 
-_ANSI_CURSOR = {
+_ANSI = {
+    **BUILTIN_THEMES["ansi-dark"].variables,
     "block-cursor-foreground": "ansi_default", "block-cursor-background": "ansi_default",
     "block-cursor-text-style": "reverse", "border": "ansi_default", "border-blurred": "ansi_default",
     "input-cursor-foreground": "ansi_default", "input-cursor-background": "ansi_default",
     "input-cursor-text-style": "reverse",
 }  # fmt: skip
+"""Textual's own stylesheets need these where a theme has no colours to mix."""
 
 SIXTEEN = Theme(
     name="telemon-16",
@@ -68,7 +70,7 @@ SIXTEEN = Theme(
         "badge-style": "bold reverse",
         # Yellow, cyan and magenta are the three that are readable on black and on white alike.
         "lane-mysql": "ansi_yellow", "lane-cached": "ansi_cyan", "lane-durable": "ansi_magenta",
-        **_ANSI_CURSOR,
+        **_ANSI,
     },
 )  # fmt: skip
 
@@ -89,7 +91,7 @@ PLAIN = Theme(
             "ansi_default",
         ),
         "badge-style": "bold reverse",
-        **_ANSI_CURSOR,
+        **_ANSI,
     },
 )  # fmt: skip
 

@@ -73,7 +73,7 @@ async def _launch(
         host=StillHost(),
         **options,
     )
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         try:
             racing = Racing(app, shown, pilot)
             yield racing

@@ -106,7 +106,7 @@ async def test_text_from_servers_is_never_markup(launch: Launch) -> None:
 
 
 async def test_freezes_at_the_frame_that_was_there(launch: Launch) -> None:
-    source = SyntheticSource(frames(150), interval_s=0.01)
+    source = SyntheticSource(frames(800), interval_s=0.01)
     async with launch(source=source) as racing:
         await racing.shows("racing")
         await racing.pilot.press("f")

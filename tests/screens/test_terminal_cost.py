@@ -77,7 +77,7 @@ def test_terminal_that_stops_reading_does_not_keep_it_alive() -> None:
     with OnPty("--frames", "1000", "--interval", "0.1", size=(160, 48)) as screen:
         assert screen.drain_until(b"racing", 10)
         # Nobody reads on: the terminal's buffer fills up.
-        time.sleep(2)
+        time.sleep(1.5)
         screen.process.send_signal(signal.SIGTERM)
         end_s = time.monotonic() + 8
         while screen.process.poll() is None and time.monotonic() < end_s:

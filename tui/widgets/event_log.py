@@ -32,5 +32,6 @@ class EventLog(Panel):
     def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
         if scene.view is None:
             return []
-        shown = scene.view.events[-(size.height - 1) :] if size.height > 1 else ()
-        return [((" events (UTC)", TEXT),), *(event_line(event) for event in shown)]
+        heading: list[Line] = [((" events (UTC)", TEXT),)] if size.height > 1 else []
+        shown = scene.view.events[-(size.height - len(heading)) :]
+        return [*heading, *(event_line(event) for event in shown)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui.cachewords import counts
-from tui.figures import count, gap, latency, ordinal, share
+from tui.figures import count, gap, latency, ordinal
 from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, spread
 from tui.ink import width as cells
 from tui.raster import trend
@@ -61,8 +61,6 @@ class LaneBlock(LanePanel):
         failed = lane.write.failed + lane.read.failed
         end: list[Span] = [(f"✗ {count(failed)} errors", BAD)] if failed else []
         cache: list[Span] = [("cache  ", TEXT), *counts(lane, brief=True)]
-        if lane.lane != "mysql":
-            cache.append((f"  {share(lane.hit_ratio)}", STRONG))
         return [
             title_line(scene, lane, self.number, size.width),
             role_line(scene, lane, "write", size.width),

@@ -19,6 +19,9 @@ from tui.widgets.lane_panel import LanePanel
 ROWS = 15
 """With air between the groups; three fewer without."""
 
+TOGETHER = 64
+"""The widest that a figure and its percentiles stand apart."""
+
 BESIDE = 13
 """The cells of the percentiles."""
 
@@ -66,7 +69,8 @@ class LaneFigures(LanePanel):
     DEFAULT_CSS = "LaneFigures { height: 15; }"
 
     def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
-        width = size.width
+        # A lane alone on a wide screen keeps its figures together.
+        width = min(size.width, TOGETHER)
         # Air goes first where rows are few.
         air = [BLANK] if size.height >= ROWS else []
         badge: list[Span] = []

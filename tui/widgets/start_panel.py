@@ -11,11 +11,11 @@ from tui.ink import BLANK, GOOD, QUIET, STRONG, TEXT, Line, spread
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
-COLUMN = 64
+COLUMN = 78
 
 
 class StartPanel(Panel):
-    """A line for each step with the time it took, the present one last."""
+    """A line for each step with the time since the start, the present one last, its time running."""
 
     DEFAULT_CSS = "StartPanel { height: 1fr; display: none; }"
 
@@ -23,11 +23,10 @@ class StartPanel(Panel):
         width = min(COLUMN, size.width - 2)
         steps = scene.progress
         lines: list[Line] = []
-        for position, (text, began_s) in enumerate(steps):
+        for position, (text, at_s) in enumerate(steps):
             done = position + 1 < len(steps)
-            ended_s = steps[position + 1][1] if done else scene.starting_s
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
-            took = f"{max(0.0, ended_s - began_s):.1f} s"
+            took = f"{at_s if done else max(at_s, scene.starting_s):.1f} s"
             words = clipped(plain(text), width - 12)
             lines.append(spread([mark, (words, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]

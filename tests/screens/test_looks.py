@@ -1,0 +1,161 @@
+"""Pictures of every layout in every look, from frames and a machine that stand still.
+
+After a change that is meant to show: `pytest tests/screens/test_looks.py --snapshot-update`, and look at the pictures.
+They belong to one version of Textual, which draws a border differently in the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from engines.config import Race
+from engines.frame import Frame
+from engines.summary import Summary
+from tests.screens.conftest import StillHost
+from tests.screens.synthetic import SyntheticSource, frames
+from tui.app import Telemon
+from tui.terminal import Color, Glyphs, Terminal
+
+MADE_WITH = "8.2.8"
+
+pytestmark = pytest.mark.skipif(
+    version("textual") != MADE_WITH, reason=f"the pictures are from Textual {MADE_WITH}"
+)
+
+SIZES = [(200, 50), (160, 48), (120, 30), (80, 24), (60, 20), (40, 12)]
+
+FRAMES = 124
+
+
+@cache
+def made(warmup: int) -> list[Frame]:
+    """The frames of all pictures."""
+    return list(frames(FRAMES, warmup=warmup))
+
+
+Compare = Callable[..., bool]
+
+
+class Still(Telemon):
+    """Shows the last of all frames, and nothing on the way to it."""
+
+    def __init__(
+        self, *, color: Color = "truecolor", glyphs: Glyphs = "braille", theme: str | None = None,
+        linger: bool = True, hold: bool = False, warmup: int = 4, stage: bool = False,
+    ) -> None:  # fmt: skip
+        self.source = SyntheticSource(made(warmup), linger=linger)
+        super().__init__(
+            Race(duration_s=60),
+            lambda narrate: self.source.told(narrate),
+            terminal=Terminal(color=color, glyphs=glyphs, fps=0.001, animation=False),
+            host=StillHost(),
+            stage=stage,
+            hold=hold,
+        )
+        if theme is not None:
+            self.theme = theme
+
+    def run(self, **options: Any) -> Any:
+        try:
+            # The picture, not the summary.
+            return App.run(self, **options)
+        finally:
+            self.feed.stop()
+            self.feed.join()
+
+    def _tick(self) -> None:
+        """No lag that would differ from run to run."""
+
+    def _starting_tick(self) -> None:
+        """No clock either."""
+
+
+async def settled(pilot: Pilot[Summary]) -> None:
+    """Wait for the last frame and its picture."""
+    app = pilot.app
+    assert isinstance(app, Still)
+    for _ in range(500):
+        history = app.feed._history
+        if history._frame is not None and history._frame.seq == FRAMES - 1:
+            break
+        await pilot.pause(0.02)
+    app.feed._show_last()
+    await pilot.pause(0.1)
+    app._lag_s = 0.0
+    app._show(screen_lag_s=0.0)
+    await pilot.pause(0.1)
+    assert app.fault is None
+
+
+def same(snap_compare: Compare, app: Still, size: tuple[int, int], *keys: str) -> bool:
+    async def run_before(pilot: Pilot[Summary]) -> None:
+        await settled(pilot)
+        for key in keys:
+            await pilot.press(key)
+        await pilot.pause(0.1)
+
+    return snap_compare(app, run_before=run_before, terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_dark(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert same(snap_compare, Still(), size)
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("look", ["light", "projector", "16", "none"])
+def test_other_looks(snap_compare: Compare, look: str, size: tuple[int, int]) -> None:
+    app = {
+        "light": lambda: Still(theme="telemon-light"),
+        "projector": lambda: Still(theme="telemon-projector"),
+        "16": lambda: Still(color="16", glyphs="block"),
+        "none": lambda: Still(color="none", glyphs="ascii"),
+    }[look]()
+    assert same(snap_compare, app, size)
+
+
+@pytest.mark.parametrize(
+    "size", [(200, 50), (160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+def test_stage(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert same(snap_compare, Still(stage=True), size)
+
+
+def test_stage_in_ascii(snap_compare: Compare) -> None:
+    assert same(snap_compare, Still(stage=True, color="none", glyphs="ascii"), (120, 40))
+
+
+def test_lane_alone(snap_compare: Compare) -> None:
+    assert same(snap_compare, Still(), (160, 48), "2")
+
+
+def test_help(snap_compare: Compare) -> None:
+    assert same(snap_compare, Still(), (100, 50), "question_mark")
+
+
+def test_start_line(snap_compare: Compare) -> None:
+    assert same(snap_compare, Still(hold=True, warmup=FRAMES), (120, 30))
+
+
+@pytest.mark.parametrize("size", [(120, 36), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_result(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert same(snap_compare, Still(linger=False), size)
+
+
+def test_no_colour_sends_no_colour() -> None:
+    """The look without colours has no colour but the terminal's own, in any theme variable."""
+    from tui.themes import PLAIN
+
+    given = [PLAIN.primary, PLAIN.foreground, PLAIN.background, *PLAIN.variables.values()]
+    colours = [value for value in given if value and re.match(r"#|rgb|ansi_", value)]
+    lanes = {PLAIN.variables[f"lane-{lane}"] for lane in ("mysql", "cached", "durable")}
+    assert lanes == {"ansi_default"}
+    assert colours

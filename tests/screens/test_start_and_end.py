@@ -1,0 +1,208 @@
+"""The screen before the first frame, after the last one, and when something breaks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from engines.config import Race
+from engines.frame import Event, LaneState, Work
+from engines.summary import Summary
+from tests.screens.conftest import Launch, StillHost
+from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
+from tui.app import Telemon
+from tui.feed import Feed
+from tui.ink import Line
+from tui.source import Narrate, Source
+from tui.terminal import Terminal
+from tui.verdict import finishes
+from tui.widgets.lane_figures import LaneFigures
+from tui.widgets.panel import Panel
+
+
+async def test_start_is_shown_step_by_step(launch: Launch) -> None:
+    source = SyntheticSource(
+        frames(10), steps=("starting [b]MariaDB[/b]", "making the tables"), step_s=0.4
+    )
+    async with launch(source=source) as racing:
+        await racing.shows("starting", "getting ready", "▸ starting [b]MariaDB[/b]")
+        await racing.shows("✓ starting [b]MariaDB[/b]", "▸ making the tables")
+        await racing.shows("racing", "standings")
+        assert "getting ready" not in racing.text()
+
+
+async def test_quit_while_starting_gives_the_start_up(launch: Launch) -> None:
+    source = SyntheticSource(frames(10), steps=("one",) * 50, step_s=0.1)
+    async with launch(source=source) as racing:
+        await racing.shows("getting ready")
+        await racing.pilot.press("q")
+        await racing.until(lambda: racing.app.feed.join(0), seconds=2)
+    assert racing.app.feed.summary is None
+    assert racing.app.feed.error is None
+
+
+async def test_end_of_a_race_shows_its_result(launch: Launch) -> None:
+    made = list(frames(60))
+    async with launch(source=SyntheticSource(made, linger=False)) as racing:
+        await racing.shows("result after 0:14", "reads/s", "q quit")
+        text = " ".join(racing.text().split())
+        summary = racing.app.feed.summary
+        assert summary is not None
+        rate = summary.lanes()[2].write.rows_per_s
+        assert f"in writes with {rate:,.0f} rows/s" in text
+        for title in ("● MySQL", "▲ MySQL + cache", "■ Durable Redis"):
+            assert text.count(title) == 2
+        await racing.pilot.press("q")
+        await racing.until(lambda: racing.app._exit)
+
+
+def test_sentences_say_why() -> None:
+    made = list(frames(60))
+    summary = Summary(Race(), ENTRANTS, {})
+    for frame in made:
+        summary.add(frame)
+    mysql, cached, durable = finishes(summary)
+    lanes = summary.lanes()
+    # Ranks and gaps from the totals.
+    writes = [lane.write.rows_per_s for lane in lanes]
+    assert durable.places["write"].rank == 1
+    gap = writes[2] / max(writes[:2])
+    assert f"1st, {gap:.1f}x ahead in writes" in durable.sentences[0]
+    assert "a batch of 100 rows" in mysql.sentences[0]
+    p50_ms = lanes[2].write.service.percentile_us(50) / 1000
+    assert f"Durable Redis's in {p50_ms:.2f} ms" in mysql.sentences[0]
+    misses = sum(lane.cache.misses for frame in made[4:] for lane in frame.lanes[1:2])
+    assert f"{misses:,} misses went to MySQL" in cached.sentences[2]
+    assert any("client-bound" in sentence for sentence in durable.sentences)
+    assert not any("client-bound" in sentence for sentence in mysql.sentences)
+
+
+def test_sentences_of_a_lane_that_did_nothing() -> None:
+    summary = Summary(Race(), ENTRANTS, {})
+    for frame in frames(10):
+        lanes = (
+            *frame.lanes[:2],
+            replace(frame.lanes[2], state=LaneState.DOWN, write=Work(), read=Work()),
+        )
+        summary.add(replace(frame, lanes=lanes))
+    sentences = finishes(summary)[2].sentences
+    assert sentences[:2] == ("It acknowledged nothing.", "It went down before the end.")
+
+
+async def test_mistake_in_a_widget_is_said_and_the_race_goes_on(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> list[Line]:
+        raise RuntimeError("broken on purpose")
+
+    async with launch(source=SyntheticSource(frames(400), interval_s=0.01)) as racing:
+        await racing.shows("racing")
+        monkeypatch.setattr(LaneFigures, "draw_lane", broken)
+        await racing.shows(f"{Panel.MISTAKE}: RuntimeError")
+        before = racing.app.shown
+        await racing.until(lambda: racing.app.shown > before + 3)
+        monkeypatch.undo()
+        await racing.until(lambda: Panel.MISTAKE not in racing.text())
+
+
+def test_mistake_that_ends_the_screen_does_not_end_the_result(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = SyntheticSource(frames(400), interval_s=0.01)
+    app = Telemon(
+        Race(), lambda narrate: source.told(narrate), terminal=Terminal(fps=60), host=StillHost()
+    )
+
+    def broken() -> None:
+        if app.shown > 5:
+            secret = "hunter2"  # noqa: F841
+            raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(app, "_tick", broken)
+    summary = app.run(headless=True)
+    assert isinstance(summary, Summary)
+    assert summary.duration_s > 0
+    assert app.return_code == 1
+    assert app.fault == "the screen failed: RuntimeError"
+    assert source.exited
+    shown = capfd.readouterr()
+    assert "hunter2" not in shown.err + shown.out
+    assert "the screen failed: RuntimeError" in shown.err
+
+
+class Failing(SyntheticSource):
+    """A source that cannot start, or breaks in the middle."""
+
+    def __init__(self, *, at_start: bool) -> None:
+        super().__init__(frames(20), linger=False)
+        self.at_start = at_start
+
+    def __enter__(self) -> Failing:
+        if self.at_start:
+            raise RuntimeError("no servers [here]")
+        return self
+
+    def frames(self):  # type: ignore[no-untyped-def]
+        yield from super().frames()
+        raise RuntimeError("the engines are [gone]")
+
+
+def factory(source: SyntheticSource):  # type: ignore[no-untyped-def]
+    def make(narrate: Narrate) -> Source:
+        return source.told(narrate)
+
+    return make
+
+
+def test_what_kept_the_race_from_starting_is_raised() -> None:
+    app = Telemon(Race(), factory(Failing(at_start=True)), terminal=Terminal(), host=StillHost())
+    with pytest.raises(RuntimeError, match="no servers"):
+        app.run(headless=True)
+
+
+async def test_what_broke_the_race_leaves_its_result(launch: Launch) -> None:
+    async with launch(source=Failing(at_start=False)) as racing:
+        await racing.shows("result after 0:04")
+        assert racing.app.fault == "the engines are [gone]"
+        racing.app.fault = None
+
+
+def test_nothing_measured_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    frame = replace(
+        next(iter(frames(1, warmup=9))), events=(Event(0.0, "mysql", "engine died [1]"),)
+    )
+    app = Telemon(
+        Race(),
+        factory(SyntheticSource([frame], linger=False)),
+        terminal=Terminal(),
+        host=StillHost(),
+    )
+    app.run(headless=True)
+    assert app.return_code == 1
+    assert app.fault == "nothing was measured: mysql: engine died [1]"
+    assert "engine died [1]" in capfd.readouterr().err
+
+
+def test_pictures_are_dropped_and_not_queued() -> None:
+    """A screen that takes nothing gets one picture, and every frame is counted all the same."""
+    posted: list[object] = []
+    source = SyntheticSource(frames(60), linger=False)
+    feed = Feed(Race(), factory(source), posted.append, fps=1000, host=None)
+    feed.run()
+    views = [message for message in posted if type(message).__name__ == "ViewReady"]
+    # The first, and the last one, which is always shown.
+    assert len(views) == 2
+    assert feed.dropped == 59
+    assert feed.summary is not None
+    assert feed.summary.duration_s == 14.0
+
+
+def test_nothing_of_the_environment_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    before = dict(os.environ)
+    app = Telemon(Race(), factory(SyntheticSource([], linger=False)), host=StillHost())
+    app.run(headless=True)
+    assert dict(os.environ) == before

@@ -1,0 +1,83 @@
+"""Contrast after WCAG 2.2, and what is left of the lanes' colours under colour blindness."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from textual.theme import Theme
+
+from tui.lanelook import SHAPES
+from tui.themes import DARK, HALL, LIGHT, PROJECTOR
+
+LANES = ("lane-mysql", "lane-cached", "lane-durable")
+
+WORDS = ("quiet", "strong", "good", "warn", "bad", *LANES)
+
+MACHADO = {
+    "protan": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deutan": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "tritan": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}  # fmt: skip
+"""Machado, Oliveira and Fernandes (2009), severity 1.0, for linear RGB."""
+
+
+def linear(colour: str) -> list[float]:
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+
+
+def luminance(colour: str) -> float:
+    red, green, blue = linear(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def lab(colour: str, kind: str) -> tuple[float, float, float]:
+    """CIE L*a*b* (D65) of the colour as somebody with this kind of colour blindness sees it."""
+    seen = linear(colour)
+    red, green, blue = (
+        min(1.0, max(0.0, sum(a * b for a, b in zip(row, seen, strict=True))))
+        for row in MACHADO[kind]
+    )
+    xyz = (
+        (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.95047,
+        0.2126 * red + 0.7152 * green + 0.0722 * blue,
+        (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.08883,
+    )
+    fx, fy, fz = (t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in xyz)
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
+
+
+def background(theme: Theme) -> str:
+    assert theme.background is not None
+    return theme.background
+
+
+@pytest.mark.parametrize(
+    ("theme", "least"), [(PROJECTOR, 7.0), (HALL, 7.0), (DARK, 4.5), (LIGHT, 4.5)]
+)
+def test_contrast(theme: Theme, least: float) -> None:
+    assert theme.foreground is not None
+    assert contrast(theme.foreground, background(theme)) >= 7.0
+    for name in WORDS:
+        assert contrast(theme.variables[name], background(theme)) >= least, name
+    assert contrast(theme.variables["badge"], theme.variables["badge-text"]) >= 7.0
+
+
+@pytest.mark.parametrize("theme", [PROJECTOR, HALL, DARK, LIGHT])
+def test_lanes_are_told_apart_by_the_colour_blind(theme: Theme) -> None:
+    for kind in MACHADO:
+        for one, other in combinations(LANES, 2):
+            seen = [lab(theme.variables[name], kind) for name in (one, other)]
+            distance = sum((a - b) ** 2 for a, b in zip(*seen, strict=True)) ** 0.5
+            # 2.3 is just noticeable side by side (Mahy et al., 1994).
+            assert distance >= 12, (kind, one, other, distance)
+
+
+def test_lanes_have_shapes_of_their_own() -> None:
+    assert len(set(SHAPES.values())) == 3
