@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from engines.deed import Deed, DeedError, Plan
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.key import KEY_PREFIX
-from engines.prepare import DOCTOR, mysql_name, redis_name, said
+from engines.lineup import DOCTOR
+from engines.prepare import mysql_name, redis_name
 from engines.servers import mysql, place, redis
+from engines.servers.mysql import said
 
 
 def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:

@@ -9,12 +9,12 @@ from pymysql import MySQLError
 from engines.deed import Deed, DeedError, Plan
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.key import KEY_PREFIX, key
-from engines.lineup import SEED_VERSION
+from engines.lineup import DOCTOR, SEED_VERSION
 from engines.servers import mysql, place, redis
+from engines.servers.mysql import said
 from engines.wire.resp import key_slot
 from engines.workload import HOT, Readings
 
-DOCTOR = "`telemon doctor` says why"
 PREPARE = "run `telemon prepare`"
 
 RIGHTS = "CREATE, DROP, SELECT, INSERT, UPDATE"
@@ -174,12 +174,6 @@ def foreign(endpoint: MySQLEndpoint, mark: str) -> str:
         f"{mysql_name(endpoint)}: table {mysql.TABLE} was not made by telemon (its comment is {mark!r}, not "
         f"{mysql.MARK!r}) and is left alone; name another database"
     )
-
-
-def said(error: Exception) -> str:
-    """What a client library says of an error, in one line."""
-    text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
-    return " ".join(str(text).split())
 
 
 def _where(endpoints: LaneEndpoints) -> str:

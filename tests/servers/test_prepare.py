@@ -1,0 +1,275 @@
+"""`telemon prepare` and `telemon clean` on servers of one's own: what is telemon's, all of it and nothing else."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines import clean, prepare
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.sandbox.sandbox import Sandbox
+from engines.servers.redis import client, nodes
+from engines.workload import HOT
+
+from .own_servers import (
+    CODE,
+    ROOT,
+    OwnServers,
+    as_root,
+    checksums,
+    plant,
+    redis_endpoints,
+    servers,
+    uproot,
+)
+from .racing import table
+
+RACE = ("run", "--duration", "0.5s", "--warmup", "0s", "--format", "json")
+
+
+@pytest.fixture
+def own(sandbox: Sandbox, tmp_path: Path) -> Iterator[OwnServers]:
+    """Servers on which somebody has tables and keys already, and telemon nothing."""
+    _forget(sandbox)
+    plant(sandbox)
+    before = checksums(sandbox)
+    yield OwnServers.of(sandbox, tmp_path)
+    assert checksums(sandbox) == before, "somebody else's tables or keys have changed"
+    uproot(sandbox)
+    _forget(sandbox)
+
+
+def _forget(sandbox: Sandbox) -> None:
+    for server in ("mysql", "cached-mysql"):
+        as_root(sandbox, server, "DROP TABLE IF EXISTS telemon.cars")
+    for at in redis_endpoints(sandbox):
+        for address in nodes(at):
+            with client(address, at) as node:
+                for name in node.scan_iter(match="telemon:5*", count=5000):
+                    node.unlink(name)
+
+
+def mysqls(own: OwnServers) -> list[MySQLEndpoint]:
+    found = servers(own.sandbox.endpoints).values()
+    return [at for at in found if isinstance(at, MySQLEndpoint)]
+
+
+def cluster(own: OwnServers) -> RedisEndpoint:
+    at = own.sandbox.endpoints["durable"].redis
+    assert at is not None
+    return at
+
+
+def cars_of(at: RedisEndpoint) -> set[int]:
+    """The cars that have a key."""
+    found = set()
+    for address in nodes(at):
+        with client(address, at) as node:
+            for name in node.scan_iter(match="telemon:5*", count=5000):
+                found.add(int(name.removeprefix(b"telemon:")))
+    return found
+
+
+def cars_in(own: OwnServers) -> list[object]:
+    """Which of the two MySQL servers has a table of cars."""
+    asked = "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'cars'"
+    return [as_root(own.sandbox, server, asked)[0][0] for server in ("mysql", "cached-mysql")]
+
+
+def test_before_a_race_there_is_telemon_prepare_and_after_it_telemon_clean(
+    own: OwnServers,
+) -> None:
+    refused = own.telemon(*RACE)
+    assert refused.code == 1
+    assert refused.out == ""
+    (line,) = [line for line in refused.err.splitlines() if "telemon prepare" in line]
+    assert "lane mysql" in line
+    assert cars_in(own) == [0, 0], "a race made something on a server that is not its own"
+
+    shown = own.telemon("prepare")
+    assert shown.code == 2
+    assert "--yes" in shown.err
+    assert cars_in(own) == [0, 0], "prepare did what nobody had agreed to"
+    for at in mysqls(own):
+        assert f"MySQL {at.host}:{at.port}/telemon: to do: make table cars" in shown.out
+
+    made = own.telemon("prepare", "--yes")
+    assert (made.code, made.err) == (0, "")
+    hot = set(range(HOT.first, HOT.last + 1))
+    for at in mysqls(own):
+        assert set(table(at)) == hot
+    assert cars_of(cluster(own)) == hot
+    again = own.telemon("prepare")
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines()[-1] == "nothing to do"
+
+    raced = own.telemon(*RACE)
+    assert raced.code == 0, raced.err
+
+    shown = own.telemon("clean")
+    assert shown.code == 2
+    assert cars_in(own) == [1, 1], "clean did what nobody had agreed to"
+    assert "to do: drop table cars" in shown.out
+    cleaned = own.telemon("clean", "--yes")
+    assert (cleaned.code, cleaned.err) == (0, "")
+    assert cars_in(own) == [0, 0]
+    assert [cars_of(at) for at in redis_endpoints(own.sandbox)] == [set(), set()]
+    again = own.telemon("clean")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "nothing to do")
+
+
+def test_a_foreign_table_is_refused_by_all_and_changed_by_none(own: OwnServers) -> None:
+    as_root(
+        own.sandbox,
+        "cached-mysql",
+        "CREATE TABLE telemon.cars (car_id INT PRIMARY KEY, rpm INT) COMMENT='the car pool'",
+        "INSERT INTO telemon.cars VALUES (50000000, 1), (50000001, 2)",
+    )
+    before = as_root(own.sandbox, "cached-mysql", "CHECKSUM TABLE telemon.cars")
+    refused = own.telemon("prepare", "--yes")
+    assert refused.code == 1
+    assert "was not made by telemon" in refused.err
+    assert cars_in(own) == [0, 1], "prepare began although it could not be ended"
+    race = own.only("cached.mysql", "cached.redis").telemon(*RACE, "--lanes", "cached")
+    assert race.code == 1
+    assert "was not made by telemon" in race.err
+    cleaned = own.telemon("clean", "--yes")
+    assert cleaned.code == 0
+    assert "as it is: table cars: not made by telemon" in cleaned.out
+    assert as_root(own.sandbox, "cached-mysql", "CHECKSUM TABLE telemon.cars") == before
+
+
+@pytest.fixture
+def creator(own: OwnServers) -> Iterator[OwnServers]:
+    """Lane mysql on a database that is not there yet, with a user who may make it."""
+    grant = "GRANT ALL ON `fresh-1`.* TO telemon@'127.0.0.1'"
+    as_root(own.sandbox, "mysql", "DROP DATABASE IF EXISTS `fresh-1`", grant)
+    yield own.only("mysql").with_table("mysql", database="fresh-1")
+    as_root(
+        own.sandbox,
+        "mysql",
+        "DROP DATABASE IF EXISTS `fresh-1`",
+        grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "),
+    )
+
+
+def databases(own: OwnServers) -> set[object]:
+    return {name for (name,) in as_root(own.sandbox, "mysql", "SHOW DATABASES")}
+
+
+def test_a_database_that_telemon_made_goes_with_it(creator: OwnServers) -> None:
+    refused = creator.telemon(*RACE, "--lanes", "mysql")
+    assert refused.code == 1
+    assert "telemon prepare" in refused.err
+    made = creator.telemon("prepare", "--yes", "--lanes", "mysql")
+    assert made.code == 0, made.err
+    assert "to do: make database fresh-1" in made.out
+    assert "fresh-1" in databases(creator)
+    assert creator.telemon(*RACE, "--lanes", "mysql").code == 0
+    cleaned = creator.telemon("clean", "--yes", "--lanes", "mysql")
+    assert cleaned.code == 0, cleaned.err
+    assert "fresh-1" not in databases(creator)
+    assert "telemon" in databases(creator)
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE TABLE `fresh-1`.theirs (id INT)",
+        "CREATE VIEW `fresh-1`.theirs AS SELECT 1",
+        "CREATE PROCEDURE `fresh-1`.theirs() SELECT 1",
+        "CREATE EVENT `fresh-1`.theirs ON SCHEDULE EVERY 1 YEAR DO SELECT 1",
+    ],
+    ids=["table", "view", "procedure", "event"],
+)
+def test_a_database_that_telemon_made_stays_when_somebody_uses_it(
+    creator: OwnServers, theirs: str
+) -> None:
+    at = creator.sandbox.endpoints["mysql"].mysql
+    assert at is not None
+    lanes = {"mysql": LaneEndpoints("mysql", mysql=replace(at, database="fresh-1"))}
+    for deed in prepare.plan(lanes, seed=1).deeds:
+        deed.do()
+    # Somebody comes after it was looked, and before it is done: what is done looks again.
+    late = clean.plan(lanes)
+    assert [deed.what.split()[:2] for deed in late.deeds] == [
+        ["drop", "table"],
+        ["drop", "database"],
+    ]
+    as_root(creator.sandbox, "mysql", theirs)
+    planned = clean.plan(lanes)
+    assert [deed.what.split()[:2] for deed in planned.deeds] == [["drop", "table"]]
+    assert any(
+        "telemon made it, but it holds" in what and "theirs" in what for _, what in planned.left
+    )
+    assert "stays" in [deed.do() for deed in late.deeds][-1]
+    assert "fresh-1" in databases(creator)
+    assert clean.plan(lanes).deeds == ()
+
+
+def test_a_user_who_may_not_make_the_database_is_told_what_to_ask_for(own: OwnServers) -> None:
+    refused = own.only("mysql").with_table("mysql", database="elsewhere")
+    done = refused.telemon("prepare", "--yes", "--lanes", "mysql")
+    assert done.code == 1
+    assert "CREATE DATABASE IF NOT EXISTS `elsewhere`" in done.err
+    assert "GRANT CREATE, DROP, SELECT, INSERT, UPDATE ON `elsewhere`.*" in done.err
+    assert "elsewhere" not in databases(own)
+
+
+@pytest.mark.parametrize("command", [("prepare", "--yes"), ("clean", "--yes"), RACE])
+@pytest.mark.parametrize("lane", ["mysql", "durable"])
+def test_a_server_that_is_not_there_points_to_the_doctor(
+    own: OwnServers, command: tuple[str, ...], lane: str
+) -> None:
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))
+        gone = own.only(lane).with_table(lane, port=held.getsockname()[1])
+        done = gone.telemon(*command, "--lanes", lane)
+    assert done.code == 1
+    assert "`telemon doctor`" in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(("answer", "code", "cars"), [("n", 1, 0), ("", 1, 0), ("y", 0, 1)])
+def test_on_a_terminal_it_asks(own: OwnServers, answer: str, code: int, cars: int) -> None:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, "prepare", "--lanes", "mysql", "--config", own.write()],
+        cwd=ROOT,
+        env={**os.environ, **own.environ},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    try:
+        seen = _until(master, b"[y/N]")
+        assert b"to do: make table cars" in seen
+        assert cars_in(own) == [0, 0]
+        os.write(master, f"{answer}\n".encode())
+        assert process.wait(20) == code
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    assert cars_in(own) == [cars, 0]
+
+
+def _until(master: int, word: bytes) -> bytes:
+    seen, until = b"", time.monotonic() + 20
+    while word not in seen:
+        assert time.monotonic() < until, seen
+        if select.select([master], [], [], 0.1)[0]:
+            seen += os.read(master, 4096)
+    return seen
