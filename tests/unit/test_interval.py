@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,6 @@ def test_ends_grow_and_one_is_the_end_of_the_warm_up(start: int, warm: int, inte
     schedule = Schedule(start, start + warm, None, interval)
     first = max(0, schedule.warm_intervals - 3)
     ends = [schedule.end_ns(index) for index in range(first, schedule.warm_intervals + 3)]
-    assert all(0 < b - a <= interval for a, b in zip(ends, ends[1:], strict=False))
+    assert all(0 < b - a <= interval for a, b in pairwise(ends))
     if warm:
         assert schedule.end_ns(schedule.warm_intervals - 1) == start + warm
