@@ -29,3 +29,29 @@ def test_an_update_is_in_place_and_leaves_uncovered_slots_with_their_last_owner(
 def test_a_cluster_that_serves_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="serves no slot"):
         topology()
+
+
+def test_writes_go_to_the_primary_and_reads_to_the_replica_that_was_asked_for() -> None:
+    two = SlotRange(0, 5460, "a:1", ("b:1", "c:1"))
+    none = SlotRange(5461, SLOTS - 1, "d:1")
+    for replica, reader in ((0, "b:1"), (1, "c:1"), (2, "b:1")):
+        nodes = Topology([two, none], lambda: None, replica)
+        assert (nodes.owner[0], nodes.reader[0]) == ("a:1", reader)
+        # Where there is no replica the primary answers.
+        assert (nodes.owner[5461], nodes.reader[5461]) == ("d:1", "d:1")
+        assert nodes.addresses() == {"a:1", "d:1", reader}
+    nodes = topology(two, none)
+    assert nodes.reader is nodes.owner
+    assert nodes.addresses() == {"a:1", "d:1"}
+
+
+def test_a_slot_that_moved_is_written_and_read_where_it_went_until_the_cluster_says_more() -> None:
+    ranges = [SlotRange(0, SLOTS - 1, "a:1", ("b:1",))]
+    nodes = Topology(ranges, lambda: None, 0)
+    reader = nodes.reader
+    nodes.move(7, "z:1")
+    assert (nodes.owner[7], nodes.reader[7]) == ("z:1", "z:1")
+    assert (nodes.owner[8], nodes.reader[8]) == ("a:1", "b:1")
+    nodes.update([SlotRange(7, 7, "z:1", ("y:1",))])
+    assert (nodes.owner[7], nodes.reader[7]) == ("z:1", "y:1")
+    assert nodes.reader is reader
