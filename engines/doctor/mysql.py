@@ -44,9 +44,7 @@ def examine(subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
 
 def _inside(watch: Watch, subject: Subject[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
     facts = mysql.facts(cursor)
-    aurora = _variables(cursor, ("aurora_version",)).get("aurora_version")
-    product = f"Aurora MySQL {aurora}, as " if aurora else ""
-    yield watch.ok("product", f"{product}{facts.product} {facts.version}")
+    yield watch.ok("product", f"{facts.product} {facts.version}")
     if (yield from _writable(watch, cursor)) is None:
         return
     yield from round_trip.judge(watch, round_trip.round_trips_ms(cursor.connection.ping))
