@@ -34,7 +34,7 @@ class PreparationError(Exception):
 
 
 def prepare(lanes: Mapping[str, LaneEndpoints], seed: int) -> None:
-    """Make the tables and the hot cars, in every lane at once. The cache starts cold.
+    """Make the tables and the hot cars, in every lane at once.
 
     Raises PreparationError.
     """

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from engines import config
+from engines.cache_start import ready_cache
 from engines.control import Control, FlushCache, Rate, Release, said
 from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints, RedisEndpoint
@@ -186,6 +187,8 @@ class Race:
                 prepare(private, settings.seed)
             everywhere = {**private, **own}
             self._endpoints = {lane: everywhere[lane] for lane in settings.lanes}
+            for endpoints in self._endpoints.values():
+                ready_cache(endpoints, settings)
             beside = self._notes_on_sandbox() if private else ()
             self.entrants = entrants(self._endpoints, beside, self._private)
             self._counters = ServerCounters(self._endpoints)

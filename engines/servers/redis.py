@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -131,20 +131,36 @@ def nodes(endpoint: RedisEndpoint) -> list[str]:
 
 def seed(endpoint: RedisEndpoint, cars: Cars, readings: Readings, version: int) -> None:
     """Give each of `cars` a key with that version. Raises one of FAILURES."""
+    every = readings.payload
+    rows = (
+        (car_id, payload(car_id, every[row % len(every)], version))
+        for row, car_id in enumerate(range(cars.first, cars.last + 1))
+    )
+    fill(endpoint, rows)
+
+
+def fill(
+    endpoint: RedisEndpoint,
+    rows: Iterable[tuple[int, bytes]],
+    ttl_ms: Callable[[], int] | None = None,
+) -> None:
+    """Set the key of each (car_id, payload), to live for as long as `ttl_ms` says each time, or for ever.
+
+    Raises one of FAILURES.
+    """
     ranges = topology(endpoint)
     by_address: dict[str, list[tuple[bytes, bytes]]] = {}
-    for row, car_id in enumerate(range(cars.first, cars.last + 1)):
+    for car_id, value in rows:
         name = key(car_id)
         slot = key_slot(name)
         owner = next((part for part in ranges if part.first <= slot <= part.last), None)
         if owner is None:
             raise ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
-        value = payload(car_id, readings.payload[row % len(readings.payload)], version)
         by_address.setdefault(owner.address, []).append((name, value))
     for address, pairs in by_address.items():
         with client(address, endpoint) as node, node.pipeline(transaction=False) as pipeline:
             for name, value in pairs:
-                pipeline.set(name, value)
+                pipeline.set(name, value, px=ttl_ms() if ttl_ms is not None else None)
             pipeline.execute()
 
 

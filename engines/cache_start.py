@@ -1,0 +1,57 @@
+"""How the cache of lane `cached` is when the warm-up begins: cold, or filled with every hot car."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from engines.config import Race
+from engines.endpoint import LaneEndpoints, MySQLEndpoint
+from engines.lineup import PreparationError
+from engines.servers import mysql, redis
+from engines.servers.mysql import said
+from engines.workload import HOT, Cars, payload
+
+
+def ready_cache(endpoints: LaneEndpoints, settings: Race) -> int:
+    """Remove telemon's own keys from the cache of a lane that has one; then, for a filled start, put every hot car
+    into it as the lane's MySQL has it. How many cars were filled.
+
+    Raises PreparationError.
+    """
+    server, cache = endpoints.mysql, endpoints.redis
+    if server is None or cache is None:
+        return 0
+    at = f"Redis at {cache.host}:{cache.port}"
+    try:
+        redis.forget(cache)
+        if settings.cache != "filled":
+            return 0
+        at = f"MySQL at {server.host}:{server.port}"
+        rows = list(_rows(server, HOT))
+        at = f"Redis at {cache.host}:{cache.port}"
+        redis.fill(cache, rows, _ttls_ms(settings))
+    except (*mysql.FAILURES, *redis.FAILURES) as error:
+        raise PreparationError(
+            f"lane {endpoints.lane}: {at}: the cache could not be made {settings.cache}: {said(error)}"
+        ) from error
+    return len(rows)
+
+
+def _rows(server: MySQLEndpoint, cars: Cars) -> Iterator[tuple[int, bytes]]:
+    """Each car of the table and its payload, as a reader that missed it would fill it."""
+    with mysql.session(server) as cursor:
+        cursor.execute(
+            f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {mysql.TABLE} "
+            "WHERE car_id BETWEEN %s AND %s",
+            (cars.first, cars.last),
+        )
+        for car_id, *reading, version in cursor.fetchall():
+            yield car_id, payload(car_id, b":".join(b"%d" % value for value in reading), version)
+
+
+def _ttls_ms(settings: Race) -> Callable[[], int]:
+    """The time to live of one key after the other, spread as that of the keys that readers fill."""
+    draw = Random(f"{settings.seed}:ttl:start").random
+    ttl_ms, jitter = settings.ttl_s * 1000, settings.ttl_jitter
+    return lambda: max(1, round(ttl_ms * (1 + jitter * (2 * draw() - 1))))
