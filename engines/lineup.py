@@ -8,9 +8,11 @@ from dataclasses import replace
 from itertools import combinations
 
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.fairness import Server
 from engines.frame import Entrant
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
+from engines.servers.sheet import sheets
 from engines.workload import HOT, Readings
 
 SEED_VERSION = 1
@@ -122,6 +124,14 @@ def shared(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
             )
         notes.append(f"lanes {one} and {two} share one MySQL server: each slows the other down")
     return notes
+
+
+def read_sheets(lanes: Mapping[str, LaneEndpoints]) -> dict[str, list[Server]]:
+    """What the servers of each lane say for the fairness sheet. Raises PreparationError."""
+    try:
+        return sheets(lanes)
+    except (*mysql.FAILURES, *redis.FAILURES) as error:
+        raise PreparationError(f"a server's settings cannot be read: {said(error)}") from error
 
 
 def entrants(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import time
@@ -29,9 +28,11 @@ from engines.lineup import (
     PreparationError,
     entrants,
     prepare,
+    read_sheets,
     settled,
     shared,
 )
+from engines.machine import machine
 from engines.message import Go, MeasureFloor, Role, Stop
 from engines.null_server import NullServer
 from engines.prepare import NotPreparedError, check
@@ -191,6 +192,7 @@ class Race:
                 ready_cache(endpoints, settings)
             beside = self._notes_on_sandbox() if private else ()
             self.entrants = entrants(self._endpoints, beside, self._private)
+            sheets = read_sheets(self._endpoints)
             self._counters = ServerCounters(self._endpoints)
             self._exit.callback(self._counters.close)
             self._counters.start()
@@ -204,7 +206,8 @@ class Race:
             notes.append(f"lane {lane}: its servers' own counters cannot be read ({why})")
         self.facts = {
             "servers": self._whereabouts(),
-            "cpus": os.cpu_count(),
+            **machine(),
+            "lanes": sheets,
             "notes": [*beside, *notes],
         }
         if self.sandbox is not None and private:

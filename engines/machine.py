@@ -1,0 +1,78 @@
+"""The machine under a race: its processors, as far as telemon may use them, and its software."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+LIBRARIES = ("hiredis", "redis", "pymysql")
+"""Those that the measuring stands on."""
+
+
+def machine() -> dict[str, object]:
+    """`cpus` of the machine, `cpus_allowed` to this process, the `cpu_limit` of its control group in processors (None:
+    no limit), the `system`, and the versions of Python and the libraries."""
+    return {
+        "cpus": os.cpu_count(),
+        "cpus_allowed": _allowed(),
+        "cpu_limit": cpu_limit(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "versions": {"python": platform.python_version(), **_libraries()},
+    }
+
+
+def cpu_limit(root: Path = Path("/")) -> float | None:
+    """How many processors' worth of time the control groups of this process let it have; None where they set no limit.
+
+    cgroup v2: cpu.max of the group and all above it, "max 100000" or "150000 100000" (quota and period in us);
+    v1: cpu.cfs_quota_us and cpu.cfs_period_us. Linux' Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst.
+    """
+    limits = []
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            mount = root / "sys/fs/cgroup"
+        elif "cpu" in controllers.split(","):
+            mount = root / "sys/fs/cgroup" / controllers
+        else:
+            continue
+        group = mount / path.lstrip("/")
+        # In a container the path may be that of the host, which is not to be seen: the root is its own group then.
+        for place in (group, *group.parents):
+            if place.is_relative_to(mount):
+                limits.append(_limit_at(place))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _limit_at(group: Path) -> float | None:
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (group / "cpu.cfs_quota_us").read_text().strip()
+            period = (group / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    return None if quota in ("max", "-1") else int(quota) / int(period)
+
+
+def _allowed() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

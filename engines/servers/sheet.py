@@ -1,0 +1,153 @@
+"""What the servers of a lane say that a fair comparison must know. Read before the race, and off its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from statistics import median
+from time import perf_counter_ns
+from typing import Any
+
+from pymysql.cursors import Cursor
+from redis import Redis
+from redis.exceptions import NoPermissionError, ResponseError
+
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.fairness import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, Server
+from engines.servers import mysql, redis
+
+PINGS = 20
+
+VARIABLES = (FLUSH, SYNC_BINLOG, LOG_BIN, "innodb_doublewrite")
+"""MySQL manual, InnoDB Startup Options; Binary Logging Options."""
+
+STATUS = ("Slaves_connected", "Rpl_semi_sync_master_clients", "Rpl_semi_sync_source_clients")
+"""How many replicas there are, and how many of them a commit waits for. The first is MariaDB's, the last MySQL's."""
+
+REDIS_SETTINGS = ("appendonly", "appendfsync", "min-replicas-to-write")
+
+
+def sheets(lanes: Mapping[str, LaneEndpoints]) -> dict[str, list[Server]]:
+    """The servers of each lane, in the order in which the lane asks for them. Lanes are read one after the other, so
+    that the pings of one do not disturb those of another.
+
+    Raises one of the FAILURES of engines.servers.mysql and engines.servers.redis.
+    """
+    return {lane: _servers(endpoints) for lane, endpoints in lanes.items()}
+
+
+def _servers(endpoints: LaneEndpoints) -> list[Server]:
+    found = []
+    if endpoints.mysql is not None:
+        found.append(_mysql(endpoints.mysql))
+    if endpoints.redis is not None:
+        found.append(_redis(endpoints.redis, "store" if endpoints.mysql is None else "cache"))
+    return found
+
+
+def round_trip_us(ping: Callable[[], object]) -> float | None:
+    """The median of `PINGS` pings, in us, as the client library sees it; None where the user may not ping."""
+    took_ns = []
+    for _ in range(PINGS):
+        began_ns = perf_counter_ns()
+        try:
+            ping()
+        except NoPermissionError:
+            return None
+        took_ns.append(perf_counter_ns() - began_ns)
+    return round(median(took_ns) / 1000, 1)
+
+
+def tls_words(tls: Tls | None) -> str:
+    """How connections are encrypted, in words."""
+    if tls is None:
+        return "off"
+    return {
+        "full": "on, certificate and host name verified",
+        "chain": "on, certificate verified for any host name",
+        "none": "on, certificate not verified",
+    }[tls.verify]
+
+
+def _mysql(endpoint: MySQLEndpoint) -> Server:
+    with mysql.session(endpoint) as cursor:
+        facts = mysql.facts(cursor)
+        return Server(
+            role="database",
+            product=facts.product,
+            version=facts.version,
+            nodes=1,
+            tls=tls_words(endpoint.tls),
+            round_trip_us=round_trip_us(lambda: cursor.connection.ping(reconnect=False)),
+            durability=_mysql_durability(cursor),
+            identity=_digest(mysql.identity(cursor)),
+        )
+
+
+def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
+    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {VARIABLES!r}")
+    said = dict(cursor.fetchall())
+    found: dict[str, str | int] = {name: _plain(said.get(name, UNREADABLE)) for name in VARIABLES}
+    cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
+    counts = {name.lower(): int(value) for name, value in cursor.fetchall()}
+    found["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
+    found["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
+    return found
+
+
+def _redis(endpoint: RedisEndpoint, role: str) -> Server:
+    facts = redis.facts(endpoint)
+    nodes = redis.nodes(endpoint)
+    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
+        kept = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
+    # The first node that is pinged stands for all: they are reached the same way.
+    with redis.client(nodes[0], endpoint) as node:
+        trip_us = round_trip_us(node.ping)
+    return Server(
+        role=role,
+        product=facts.product,
+        version=facts.version,
+        nodes=len(nodes),
+        tls=tls_words(endpoint.tls),
+        round_trip_us=trip_us,
+        durability={name: _common([each[name] for each in kept]) for name in kept[0]},
+        identity=_digest(nodes),
+    )
+
+
+def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
+    with redis.client(address, endpoint) as node:
+        found: dict[str, str | int] = {
+            name: _plain(_setting(node, name)) for name in REDIS_SETTINGS
+        }
+        if found["appendonly"] == "no":
+            del found["appendfsync"]  # of a file that there is not
+        try:
+            replication: Mapping[str, Any] = node.info("replication")
+            found["replicas"] = int(replication["connected_slaves"])
+        except (ResponseError, KeyError):
+            found["replicas"] = UNREADABLE
+    return found
+
+
+def _digest(names: Sequence[str]) -> str:
+    """One word for what names a server: enough to tell two apart, and it gives no host or path away."""
+    return sha256("\0".join(names).encode()).hexdigest()[:16]
+
+
+def _setting(node: Redis, name: str) -> str:
+    try:
+        return str(node.config_get(name).get(name, UNREADABLE))
+    except ResponseError:
+        return UNREADABLE
+
+
+def _plain(value: object) -> str | int:
+    text = str(value)
+    return int(text) if text.isdecimal() else text
+
+
+def _common(values: list[str | int]) -> str | int:
+    """What the nodes of a cluster have in common; all that they say where they differ."""
+    return values[0] if len(set(values)) == 1 else " / ".join(sorted({str(v) for v in values}))
