@@ -11,7 +11,10 @@ from engines.endpoint import Tls
 @lru_cache(maxsize=16)
 def context(tls: Tls) -> ssl.SSLContext:
     """The library's view of `tls`. Raises OSError for a `ca_file` that cannot be read or holds no certificate."""
-    made = ssl.create_default_context(cafile=tls.ca_file)
+    try:
+        made = ssl.create_default_context(cafile=tls.ca_file)
+    except ssl.SSLError as error:
+        raise OSError(f"{tls.ca_file} (tls_ca) holds no certificate in PEM") from error
     # From 3.13 on Python by default refuses authorities that lack an extension, those of RDS among them.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if tls.verify != "full":

@@ -151,6 +151,34 @@ def test_config_shows_every_setting_with_its_source(tmp_path: Path) -> None:
         assert setting.key.rpartition(".")[2] in done.stdout
 
 
+def test_config_masks_what_is_secret_and_a_file_that_others_can_read_is_warned_of(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "race.toml"
+    file.write_text(
+        '[mysql]\nhost = "h"\nuser = "u"\npassword = "planted-1"\n'
+        '[durable]\nhost = "r"\npassword_command = ["vault", "planted-2"]\n'
+    )
+    file.chmod(0o644)
+    done = telemon(
+        "config",
+        "--config",
+        str(file),
+        environ={"TELEMON_CACHED_REDIS_HOST": "c", "TELEMON_LANES": "mysql"},
+    )
+    assert done.returncode == 0
+    assert "planted" not in done.stdout + done.stderr
+    assert '# password = "********"' in done.stdout
+    assert '# password_command = ["vault", "********"]' in done.stdout
+    assert done.stderr == (
+        f"telemon: warning: {file}: holds mysql.password, and others can read it; chmod 600 it, or use password_env, "
+        "password_file or password_command\n"
+    )
+    # What is shown is a configuration still, without the secrets.
+    file.write_text(done.stdout)
+    assert load({}, {}, str(file)).mysql.host == "h"
+
+
 def test_what_config_shows_is_a_configuration(tmp_path: Path) -> None:
     argv = (
         *("--preset", "deck", "--lanes", "durable,mysql", "--ttl", "1ms", "--duration", "90"),
