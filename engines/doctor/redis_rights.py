@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseError
 
 from engines.doctor.check import Checks, Watch
 from engines.key import DOCTOR_PREFIX, KEY_PREFIX
@@ -106,6 +106,8 @@ def _tried(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
         command(node, *call)
     except NoPermissionError as error:
         return str(error)
+    except (MovedError, AskError):
+        pass  # Sent to another node: rights are looked at before.
     return ""
 
 
