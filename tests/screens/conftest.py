@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from engines.config import Race
 from engines.frame import Frame
 from engines.summary import Summary
-from tests.screens.synthetic import SyntheticSource, frames
+from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
 from tui.host import Host, HostLoad
 from tui.terminal import Terminal
@@ -65,11 +65,11 @@ async def _launch(
     source: SyntheticSource | None = None,
     **options: Any,
 ) -> AsyncIterator[Racing]:
-    shown = source or SyntheticSource(frames(60) if given is None else given)
+    shown = source or SyntheticSource(list(usual()) if given is None else given)
     app = Telemon(
         settings or Race(),
         lambda narrate: shown.told(narrate),
-        terminal=terminal or Terminal(fps=1000),
+        terminal=terminal or Terminal(fps=20),
         host=StillHost(),
         **options,
     )
@@ -87,5 +87,5 @@ async def _launch(
 
 @pytest.fixture
 def launch() -> Launch:
-    """Starts an app on given frames (by default 60 made-up ones, all at once)."""
+    """Starts an app on given frames (by default 60 made-up ones, as good as at once)."""
     return _launch

@@ -8,13 +8,18 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Self
 
 from engines.control import Control
 from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram, Latencies
+from engines.message import Role
+from engines.tally import Counted
 from tui.source import Narrate
+
+PAUSE_S = 0.1
 
 STARTED_UTC_S = 1_767_225_600.0
 
@@ -110,6 +115,12 @@ def lane_frame(
     )
 
 
+@cache
+def usual() -> tuple[Frame, ...]:
+    """Sixty frames, made once."""
+    return tuple(frames(60))
+
+
 def frames(
     count: int = 60,
     *,
@@ -183,6 +194,10 @@ class SyntheticSource:
     def facts(self) -> Mapping[str, object]:
         return {"servers": "none, the frames are made up", "notes": []}
 
+    @property
+    def warm(self) -> Mapping[str, Mapping[Role, Counted]]:
+        return {}
+
     def __enter__(self) -> Self:
         self.entered = True
         for step in self._steps:
@@ -200,7 +215,11 @@ class SyntheticSource:
 
     def frames(self) -> Iterator[Frame]:
         """The given frames; with `linger` the last one is followed by a wait for `stop`."""
+        last = len(self._given) - 1 if isinstance(self._given, list) else None
         for position, frame in enumerate(self._given):
+            if position == last and self._interval_s < PAUSE_S:
+                # Not dropped with those before it, of which a screen shows only some.
+                self._stopped.wait(PAUSE_S)
             # The first `ahead` frames come all at once, as a past.
             if self._stopped.wait(0 if position < self._ahead else self._interval_s):
                 return

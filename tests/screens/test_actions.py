@@ -136,7 +136,7 @@ async def test_themes_go_round(launch: Launch) -> None:
 
 
 async def test_a_poor_terminal_keeps_its_theme(launch: Launch) -> None:
-    async with launch(terminal=Terminal(color="16", fps=1000)) as racing:
+    async with launch(terminal=Terminal(color="16", fps=20)) as racing:
         await racing.shows("racing")
         await racing.pilot.press("n", "g")
         assert racing.app.theme == "telemon-16"

@@ -10,7 +10,7 @@ from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Wo
 from engines.histogram import Histogram
 from engines.summary import Summary
 from tests.screens.conftest import Launch
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
+from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 
 
 def work(rows: int, us: float) -> Work:
@@ -58,7 +58,7 @@ async def test_writes_large_digits(launch: Launch) -> None:
     "size", [(160, 48), (80, 24), (60, 20), (40, 12), (30, 6), (20, 3), (5, 2)]
 )
 async def test_shows_something_in_every_size(launch: Launch, size: tuple[int, int]) -> None:
-    async with launch(list(frames(30)), size=size) as racing:
+    async with launch(list(usual()), size=size) as racing:
         await racing.until(lambda: any(char.isdigit() for char in racing.text()))
         assert len(racing.text().splitlines()) == size[1]
 
@@ -87,9 +87,7 @@ async def test_quit_hands_the_summary_back(launch: Launch) -> None:
         await racing.until(lambda: racing.source.exited)
     summary = racing.app.feed.summary
     assert isinstance(summary, Summary)
-    written = sum(
-        lane.write.rows for frame in frames(60) for lane in frame.lanes if frame.elapsed_s
-    )
+    written = sum(lane.write.rows for frame in usual() for lane in frame.lanes if frame.elapsed_s)
     assert sum(lane.write.rows for lane in summary.lanes()) == written
 
 

@@ -11,7 +11,7 @@ from engines.config import Race
 from engines.frame import Event, LaneState, Work
 from engines.summary import Summary
 from tests.screens.conftest import Launch, StillHost
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
+from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.app import Telemon
 from tui.feed import Feed
 from tui.ink import Line
@@ -24,10 +24,10 @@ from tui.widgets.panel import Panel
 
 async def test_start_is_shown_step_by_step(launch: Launch) -> None:
     source = SyntheticSource(
-        frames(10), steps=("starting [b]MariaDB[/b]", "making the tables"), step_s=0.4
+        frames(10), steps=("starting [b]MariaDB[/b]", "making the tables"), step_s=0.6
     )
     async with launch(source=source) as racing:
-        await racing.shows("starting", "getting ready", "▸ starting [b]MariaDB[/b]")
+        await racing.shows("starting", "getting ready", "starting [b]MariaDB[/b]")
         await racing.shows("✓ starting [b]MariaDB[/b]", "▸ making the tables")
         await racing.shows("racing", "standings")
         assert "getting ready" not in racing.text()
@@ -44,7 +44,7 @@ async def test_quit_while_starting_gives_the_start_up(launch: Launch) -> None:
 
 
 async def test_end_of_a_race_shows_its_result(launch: Launch) -> None:
-    made = list(frames(60))
+    made = list(usual())
     async with launch(source=SyntheticSource(made, linger=False)) as racing:
         await racing.shows("result after 0:14", "reads/s", "q quit")
         text = " ".join(racing.text().split())
@@ -59,7 +59,7 @@ async def test_end_of_a_race_shows_its_result(launch: Launch) -> None:
 
 
 def test_sentences_say_why() -> None:
-    made = list(frames(60))
+    made = list(usual())
     summary = Summary(Race(), ENTRANTS, {})
     for frame in made:
         summary.add(frame)
@@ -188,8 +188,8 @@ def test_nothing_measured_says_why(capfd: pytest.CaptureFixture[str]) -> None:
 def test_pictures_are_dropped_and_not_queued() -> None:
     """A screen that takes nothing gets one picture, and every frame is counted all the same."""
     posted: list[object] = []
-    source = SyntheticSource(frames(60), linger=False)
-    feed = Feed(Race(), factory(source), posted.append, fps=1000, host=None)
+    source = SyntheticSource(list(usual()), linger=False)
+    feed = Feed(Race(), factory(source), posted.append, fps=60, host=None)
     feed.run()
     views = [message for message in posted if type(message).__name__ == "ViewReady"]
     # The first, and the last one, which is always shown.

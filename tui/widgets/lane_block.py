@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from tui import lanelook
 from tui.cachewords import counts
-from tui.figures import count, gap, latency, ordinal
+from tui.figures import count, gap, latency, ordinal, plain
 from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, spread
 from tui.ink import width as cells
 from tui.raster import trend
@@ -52,6 +53,12 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
     return tuple(spans)
 
 
+def _beside(scene: Scene, lane: LaneView) -> str:
+    """The servers and their durability: there is no other row for them."""
+    entrant = scene.entrant(lane.lane)
+    return f"{lanelook.servers(entrant)}, {plain(entrant.durability)}"
+
+
 class LaneBlock(LanePanel):
     """Title, writes, reads, cache and errors; in three rows without the cache."""
 
@@ -62,7 +69,7 @@ class LaneBlock(LanePanel):
         end: list[Span] = [(f"✗ {count(failed)} errors", BAD)] if failed else []
         cache: list[Span] = [("cache  ", TEXT), *counts(lane, brief=True)]
         return [
-            title_line(scene, lane, self.number, size.width),
+            title_line(scene, lane, self.number, size.width, _beside(scene, lane)),
             role_line(scene, lane, "write", size.width),
             role_line(scene, lane, "read", size.width),
             spread(cache, end, size.width),

@@ -21,8 +21,9 @@ ROOMY = 48
 """In less the name needs the cells of the badge, which then stands beside the errors."""
 
 
-def title_line(scene: Scene, lane: LaneView, number: int, width: int) -> Line:
-    """A rule in the lane's colour with its name at the left and its state at the right."""
+def title_line(scene: Scene, lane: LaneView, number: int, width: int, beside: str = "") -> Line:
+    """A rule in the lane's colour with its name (and what stands `beside` it, where there is room) at the left and
+    its state at the right."""
     ink = lane.lane
     right: list[Span] = []
     if lane.client_bound and width >= ROOMY:
@@ -34,8 +35,12 @@ def title_line(scene: Scene, lane: LaneView, number: int, width: int) -> Line:
         right.append((" ━", ink))
     room = width - cells(right) - 1
     left = clipped(name, room)
+    more = clipped(beside, room - cell_len(left) - 5) if beside else ""
     if cell_len(left) < room:
         left += " "
+    if cell_len(more) > 12:
+        rest = "━" * (room - cell_len(left) - cell_len(more) - 2)
+        return spread([(left, ink), (f" {more} ", QUIET), (rest, ink), (" ", ink)], right, width)
     return spread([(left + "━" * (room - cell_len(left)), ink), (" ", ink)], right, width)
 
 

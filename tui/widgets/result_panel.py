@@ -10,7 +10,7 @@ from textual.reactive import var
 
 from engines.frame import LaneFrame
 from tui import lanelook
-from tui.figures import clock, count, gap, latency, ordinal
+from tui.figures import clipped, clock, count, gap, latency, ordinal
 from tui.ink import BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
 from tui.standings import Place
 from tui.verdict import Finish
@@ -32,29 +32,36 @@ def cell(finish: Finish, metric: str, room: int) -> list[Span]:
     lane = finish.frame.lane
     figure = value(finish.frame, metric)
     if place.rank is None:
-        return list(fitted([("-".rjust(10), QUIET)], room))
+        return list(fitted([("-".rjust(_figure_cells(room)), QUIET)], room))
     ink = lane if place.rank == 1 else TEXT
     sign = "+" if place.rank == 1 else ""
-    short = [(f"{figure:>10}", STRONG), (f"  {ordinal(place.rank)}", ink)]
-    return list(fitted([*short, (f" {sign + gap(place.gap):>7}", ink)], room))
+    short = [(figure.rjust(_figure_cells(room)), STRONG), (f" {ordinal(place.rank)}", ink)]
+    if room >= _figure_cells(room) + 12:
+        short.append((f" {sign + gap(place.gap):>7}", ink))
+    return list(fitted(short, room))
+
+
+def _figure_cells(room: int) -> int:
+    """Where a column's figures end, so that its rank still fits."""
+    return min(10, room - 5)
 
 
 def report(
     finishes: Sequence[Finish], notes: Sequence[str], duration_s: float, width: int
 ) -> list[Line]:
     """The whole result, however many rows it takes."""
-    name_room = min(24, max(12, width // 4))
-    room = min(26, max(12, (width - name_room - 2) // 3))
+    name_room = min(24, max(18, width // 4))
+    room = min(26, max(13, (width - name_room - 2) // 3))
     heading: list[Span] = [(" " * name_room, QUIET)]
     for title in COLUMNS:
-        heading += fitted([(f"{title:>10}", QUIET)], room)
+        heading += fitted([(title.rjust(_figure_cells(room)), QUIET)], room)
     lines: list[Line] = [
         ((f" result after {clock(duration_s)}", STRONG),), BLANK, tuple(heading)
     ]  # fmt: skip
     for finish in finishes:
         lane = finish.frame.lane
         title = f" {lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
-        row: list[Span] = list(fitted([(title, lane)], name_room))
+        row: list[Span] = list(fitted([(clipped(title, name_room - 1), lane)], name_room))
         for metric in ("write", "read", "p99"):
             row += cell(finish, metric, room)
         lines.append(tuple(row))

@@ -54,6 +54,16 @@ def block(
     heading = spread(
         [(title.upper(), STRONG), (f" {unit}", TEXT)], [(words(place, key), STRONG)], width
     )
+    if ascii_only:
+        # Letters made of letters cannot be cut out of a plate: the figure is large, its rank and gap are words.
+        size = largest(
+            "8.88k" if " " not in value else "8.88 ms", width, height - 1, ascii_only=True
+        )
+        stands = lanelook.place(place, STRONG, worse=words(place, key) or "behind")
+        heading = spread([(title.upper(), STRONG), (f" {unit}", TEXT)], stands, width)
+        if size is None:
+            return [heading, ((value, STRONG),)]
+        return [heading, *(((row, lane.lane),) for row in rows_of(value, *size, ascii_only=True))]
     rank = "-" if place is None or place.rank is None else str(place.rank)
     gap = "-" if place is None or place.gap is None else factor(place.gap)
     figures = _figure_rows(value, width, height, ascii_only=ascii_only)

@@ -1,0 +1,88 @@
+"""The whole program on real servers, driven from outside through tmux, as on a bastion host."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.screens.onpty import ROOT
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+class Tmux:
+    """A tmux server of our own with one window of 80x24."""
+
+    def __init__(self, directory: Path) -> None:
+        self.base = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self.base, *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+        return done.stdout
+
+    def start(self, *arguments: str) -> None:
+        entry = "import sys; from tui.cli import run; sys.exit(run())"
+        command = f"{sys.executable} -c '{entry}' {' '.join(arguments)}; echo ENDED $?; sleep 60"
+        self.run("new-session", "-d", "-x", "80", "-y", "24", "-c", str(ROOT), command)
+
+    def screen(self) -> str:
+        return self.run("capture-pane", "-p")
+
+    def press(self, *keys: str) -> None:
+        self.run("send-keys", *keys)
+
+    def shows(self, *texts: str, seconds: float = 15.0) -> str:
+        """Wait until all texts stand on the screen; what stands there then."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            screen = self.screen()
+            if all(text in screen for text in texts):
+                return screen
+            time.sleep(0.1)
+        raise AssertionError(f"no {texts} on the screen:\n{screen}")
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    made = Tmux(tmp_path)
+    yield made
+    subprocess.run([*made.base, "kill-server"], capture_output=True, timeout=10, check=False)
+
+
+def test_a_session_from_outside(tmux: Tmux) -> None:
+    """Start, keys, detach, attach, quit; and the final table on the shell's screen."""
+    tmux.start("--warmup", "0.5s", "--writers", "2", "--readers", "2")
+    tmux.shows("getting ready", "MariaDB")
+    screen = tmux.shows("1 ● MySQL", "3 ■ Durable Redis", "racing", "2 writers 2 readers")
+    assert "Redis" in screen
+    # A change reaches the engines, and comes back from them as an event.
+    tmux.press("w", "x")
+    tmux.shows("3 writers", "writer connections: 3 per lane", "cache flushed", seconds=3)
+    tmux.press("space")
+    tmux.shows("LOAD PAUSED", "load paused")
+    tmux.press("space")
+    tmux.shows("load resumed")
+    # Somebody looks, and goes away again.
+    child, master = pty.fork()
+    if child == 0:
+        os.execvpe("tmux", [*tmux.base, "attach"], {**os.environ, "TERM": "xterm-256color"})
+    time.sleep(0.5)
+    tmux.run("detach-client")
+    os.waitpid(child, 0)
+    os.close(master)
+    tmux.shows("racing")
+    tmux.press("q")
+    tmux.shows("ENDED 0", seconds=10)
+    printed = tmux.run("capture-pane", "-p", "-S", "-100")
+    for lane in ("mysql", "cached", "durable"):
+        assert lane in printed
