@@ -128,7 +128,7 @@ def _private_lanes(facts: Mapping[str, object], settings: Race) -> int:
     """How many lanes race on servers that telemon started itself."""
     where = facts.get("servers")
     if isinstance(where, str):
-        return len(settings.lanes)
+        return len(settings.lanes) if where.startswith("private") else 0
     if isinstance(where, Mapping):
         return sum(str(place).startswith("private") for place in where.values())
     return 0
@@ -203,12 +203,28 @@ def sheet_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             nodes = f", {server['nodes']} nodes" if server["nodes"] > 1 else ""
             trip_us = server["round_trip_us"]
             trip = UNREADABLE if trip_us is None else f"{trip_us:,.0f} us"
-            kept = ", ".join(f"{name} {value}" for name, value in server["durability"].items())
+            kept = ", ".join(_worth_saying(server["durability"]))
             yield (
                 lane,
                 f"{server['role']} {server['product']} {server['version']}{nodes}, TLS {server['tls']}, "
                 f"round trip {trip}, pipeline depth {depth}; {kept}",
             )
+
+
+def _worth_saying(durability: Mapping[str, str | int]) -> Iterator[str]:
+    """The settings without those that change nothing here."""
+    unlogged = durability.get(LOG_BIN) == "OFF"
+    for name, value in durability.items():
+        if name == SYNC_BINLOG and unlogged:
+            yield f"{SYNC_BINLOG} {value} (no binary log)"
+        elif name == LOG_BIN or (value == 0 and name in EXTRAS):
+            continue
+        else:
+            yield f"{name} {value}"
+
+
+EXTRAS = ("semi_sync_replicas", "min-replicas-to-write")
+"""What is worth a word where there is any."""
 
 
 def _machine(sheet: Mapping[str, object]) -> str:

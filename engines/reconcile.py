@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.frame import Cache, Work
+
+DIED = "engine_died"
+"""The kind of error by which a frame counts an engine process that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,16 @@ class Reconciliation:
 
 
 def reconcile(
-    lane: str, preset: str, write: Work, read: Work, cache: Cache, server: Mapping[str, int]
+    lane: str,
+    preset: str,
+    write: Work,
+    read: Work,
+    cache: Cache,
+    server: Mapping[str, int],
+    sharing: Sequence[str] = (),
 ) -> Reconciliation:
-    """Compare what a lane did in all (warm-up included) with how far its servers' counters moved.
+    """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
+    the lanes, itself among them, with which it shares a server.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
@@ -81,13 +91,18 @@ def reconcile(
     if lane == "durable":
         check("sets", "set_calls", write.rows)
     if lane in ("cached", "durable"):
-        check("gets", "get_calls", read.operations)
+        asked_again = tries if lane == "cached" else 0
+        check("gets", "get_calls", read.operations + asked_again)
         check("hits", "keyspace_hits", cache.hits)
-        check("misses", "keyspace_misses", cache.misses)
-    return Reconciliation(lane, tuple(checks), _excuse(write, read, checks))
+        check("misses", "keyspace_misses", cache.misses + asked_again)
+    return Reconciliation(lane, tuple(checks), _excuse(write, read, checks, sharing))
 
 
-def _excuse(write: Work, read: Work, checks: list[Check]) -> str:
+def _excuse(write: Work, read: Work, checks: list[Check], sharing: Sequence[str]) -> str:
+    if sharing:
+        return f"lanes {' and '.join(sharing)} share one server, which counts for both"
+    if DIED in write.errors or DIED in read.errors:
+        return "an engine process died, and what it did last is not known"
     failed = write.failed + read.failed
     if failed:
         return (

@@ -204,7 +204,7 @@ def _on_terminal() -> bool:
 def _on_screen(settings: Race) -> int:
     from tui.app import Telemon
     from tui.headless import verdict
-    from tui.lines import final_table
+    from tui.table import final_table
 
     app = Telemon(settings)
     summary = app.run()

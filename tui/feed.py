@@ -105,6 +105,8 @@ class Feed:
                 if not self._stopped.is_set():
                     for frame in source.frames():
                         self._take(frame)
+                with self._lock:
+                    self.summary.settle(source.warm)
                 self._show_last()
         except AbandonedError:
             pass
@@ -163,5 +165,5 @@ class Feed:
         with self._lock:
             self._history.reset()
             if self.summary is not None:
-                self.summary = Summary(self._settings, self.summary.entrants, self.summary.facts)
+                self.summary = self.summary.anew()
                 self._reset_s = self._elapsed_s

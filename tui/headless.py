@@ -14,9 +14,12 @@ from types import FrameType
 from engines import config
 from engines.frame import Frame
 from engines.kind import one_line
+from engines.objects import frame_object
 from engines.race import Race, RaceError
-from engines.summary import Summary, frame_object
-from tui.lines import event_line, final_table, frame_lines, header
+from engines.summary import Summary
+from tui.lines import frame_lines, header
+from tui.narration import Narration
+from tui.table import final_table
 
 INTERVAL_S = 1.0
 
@@ -105,32 +108,36 @@ def _race(settings: config.Race, form: Format, ending: Ending) -> Summary:
     with Race(settings, interval_s=INTERVAL_S, narrate=narrate) as race:
         ending.stop = race.stop
         summary = Summary(settings, race.entrants, race.facts)
+        narration = Narration(states=form is not Format.TEXT)
         if form is Format.TEXT:
-            _print(header())
+            _print(header(paced=settings.mode == "pace"))
         try:
             for frame in race.frames():
                 summary.add(frame)
-                _show(frame, form)
+                for line in narration.lines(frame):
+                    narrate(line)
+                _show(frame, form, settings)
         except RaceError:
             # What was measured until then is not thrown away.
-            _conclude(summary, form)
+            _conclude(summary, race, form)
             raise
+        for line in narration.rest():
+            narrate(line)
         # Before the servers are gone: whoever waits for it need not wait for them.
-        _conclude(summary, form)
+        _conclude(summary, race, form)
     return summary
 
 
-def _show(frame: Frame, form: Format) -> None:
-    for event in frame.events:
-        narrate(event_line(event))
+def _show(frame: Frame, form: Format, settings: config.Race) -> None:
     if form is Format.TEXT:
-        for line in frame_lines(frame):
+        for line in frame_lines(frame, paced=settings.mode == "pace", heats=settings.heats):
             _print(line)
     elif form is Format.JSONL:
         _print(_dumped({"type": "frame", **frame_object(frame)}))
 
 
-def _conclude(summary: Summary, form: Format) -> None:
+def _conclude(summary: Summary, race: Race, form: Format) -> None:
+    summary.settle(race.warm)
     if form is Format.TEXT:
         _print("")
         for line in final_table(summary):

@@ -8,6 +8,8 @@ from typing import Protocol, Self
 
 from engines.control import Control
 from engines.frame import Entrant, Frame
+from engines.message import Role
+from engines.tally import Counted
 
 Narrate = Callable[[str], None]
 """Told, in a few words, what is being done while a source starts. May raise to abandon the start."""
@@ -27,6 +29,10 @@ class Source(Protocol):
     @property
     def facts(self) -> Mapping[str, object]:
         """What a fair reading of the result must know, for `engines.summary.Summary`."""
+
+    @property
+    def warm(self) -> Mapping[str, Mapping[Role, Counted]]:
+        """By lane and role, what counts as warm-up and no frame's measured part shows. Known after the last frame."""
 
     def __enter__(self) -> Self: ...
 

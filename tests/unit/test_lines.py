@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.config import Race
-from engines.frame import Cache, Client, Event, LaneFrame, LaneState
-from engines.summary import Summary
-from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
-from tui.lines import event_line, final_table, frame_lines, header
+from engines.frame import Cache, Client, LaneFrame, LaneState
+from tests.unit.frames import frame, latencies, work
+from tui.lines import frame_lines, header
 
 BOUND = Client(cpu_share=0.91, loop_lag=latencies([20.0]))
 
@@ -25,18 +23,6 @@ FRAME = frame(
         client=BOUND,
     ),
 )
-
-
-def table(*, settings: Race | None = None, notes: tuple[str, ...] = ()) -> list[str]:
-    summary = Summary(settings or Race(), (MYSQL, CACHED), {"notes": list(notes)})
-    summary.add(FRAME)
-    return list(final_table(summary))
-
-
-def cells(lines: list[str], label: str) -> list[list[str]]:
-    """The cells of every line with that label."""
-    found = [line.removeprefix(label) for line in lines if line.startswith(label)]
-    return [line.split() for line in found]
 
 
 def test_a_line_per_lane_with_its_figures_under_their_titles() -> None:
@@ -71,59 +57,32 @@ def test_columns_hold_what_a_fast_race_fills_them_with() -> None:
     assert len(line) == len(header())
 
 
-def test_the_final_table_sets_the_lanes_side_by_side() -> None:
-    lines = table()
-    assert lines[0] == "measured 1.0 s after 2 s of warm-up, preset fair, seed 1"
-    assert lines[1] == "per lane 4 writers and 8 readers, batch 100, TTL 120 s"
-    assert lines[3].split() == ["mysql", "cached"]
-    assert cells(lines, "state") == [["racing", "reconnecting"]]
-    assert cells(lines, "writes, rows/s") == [["2,000", "1"]]
-    assert cells(lines, "reads, rows/s") == [["0", "4"]]
-    assert cells(lines, "  p50 ms") == [["2.500", "0.001"], ["-", "0.007"]]
-    assert cells(lines, "  max ms") == [["2.500", "0.001"], ["-", "0.007"]]
-    assert cells(lines, "  errors") == [["0", "1,000"], ["0", "234"]]
-    assert cells(lines, "  hits") == [["-", "3"]]
-    assert cells(lines, "  hit ratio") == [["-", "75.0", "%"]]
-    assert cells(lines, "  client-bound") == [["no", "YES"]]
-    assert all(len(line) <= 80 for line in lines[:-8])
+def test_an_open_loop_has_response_times_and_a_backlog_beside_its_service_times() -> None:
+    paced = LaneFrame(
+        "durable",
+        LaneState.RACING,
+        write=work([2_000.0] * 10, response=latencies([500_000.0] * 10)),
+        read=work([1_000.0] * 4, response=latencies([3_000.0] * 4)),
+        backlog={"write": 1_234, "read": 5},
+        overloaded=True,
+    )
+    (line,) = frame_lines(frame(0, 1.0, paced), paced=True)
+    titles = header(paced=True).split()
+    assert titles[3:8] == ["write_rows/s", "p50_ms", "p99_ms", "resp_p99", "backlog"]
+    assert titles[8:13] == ["read_rows/s", "p50_ms", "p99_ms", "resp_p99", "backlog"]
+    assert line.split()[3:8] == ["10", "2.000", "2.000", "500.000", "1,234"]
+    assert line.split()[8:13] == ["4", "1.000", "1.000", "3.000", "5"]
+    assert line.endswith("  overloaded")
+    end = header(paced=True).rindex("backlog") + len("backlog")
+    assert line[end - 1] == "5"
 
 
-def test_the_final_table_says_who_raced_what_failed_and_what_to_keep_in_mind() -> None:
-    lines = table(notes=("data on tmpfs: memory, not a disk",))
-    text = "\n".join(lines)
-    for entrant in (MYSQL, CACHED):
-        assert entrant.title in text
-        assert entrant.product in text
-        assert entrant.version in text
-        assert entrant.durability in text
-    assert "cached: write errors: mysql_2013 1,000" in lines
-    assert "cached: read errors: redis_lost 234" in lines
-    assert "note: data on tmpfs: memory, not a disk" in lines
-    assert "note: cached: a cold cache" in lines
-    assert any(line.startswith("note: cached: client-bound") for line in lines)
-
-
-def test_a_table_of_lane_mysql_alone_has_no_cache_in_it() -> None:
-    summary = Summary(Race(lanes=("mysql",), processes=2), (MYSQL,), {})
-    summary.add(frame(0, 1.0, FRAME.lanes[0]))
-    lines = list(final_table(summary))
-    assert not cells(lines, "  hits")
-    assert "4 writers and 8 readers, 2 processes per role" in lines[1]
-
-
-def test_ids_that_nobody_knows_are_shown_when_there_are_any() -> None:
-    assert not cells(table(), "  skipped ids")
-    summary = Summary(Race(lanes=("mysql",)), (MYSQL,), {})
-    summary.add(frame(0, 1.0, replace(FRAME.lanes[0], cache=Cache(skipped=1_234))))
-    assert cells(list(final_table(summary)), "  skipped ids") == [["1,234"]]
-
-
-def test_what_servers_say_cannot_break_a_line_or_steer_a_terminal() -> None:
-    event = Event(0.0, "mysql", "lost: \x1b[2Jgone\nmysql: racing")
-    assert event_line(event) == "mysql: lost: \\x1b[2Jgone\\nmysql: racing"
-    assert event_line(Event(0.0, None, "paused")) == "paused"
-    nasty = replace(MYSQL, version="10\n\x1b]0;owned\x07", notes=("a\nb",))
-    summary = Summary(Race(lanes=("mysql",)), (nasty,), {})
-    broken = replace(FRAME.lanes[0], read=work(errors={"kind\r": 1}))
-    summary.add(frame(0, 1.0, broken))
-    assert all(line.isprintable() for line in final_table(summary))
+def test_in_heats_the_lanes_at_rest_are_not_shown() -> None:
+    racing = LaneFrame("mysql", LaneState.RACING, read=work([1.0]), heat=2)
+    over = LaneFrame("cached", LaneState.DONE, heat=2)
+    waiting = LaneFrame("durable", LaneState.STARTING, heat=1)
+    last = replace(racing, lane="durable", state=LaneState.DONE)
+    shown = list(frame_lines(frame(0, 1.0, racing, over, waiting, last), heats=True))
+    assert [line.split()[1:3] for line in shown] == [["mysql", "racing"], ["durable", "done"]]
+    assert shown[0].endswith("  heat 2")
+    assert len(list(frame_lines(frame(0, 1.0, racing, over, waiting)))) == 3

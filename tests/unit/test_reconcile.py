@@ -62,3 +62,32 @@ def test_without_counters_nothing_is_claimed() -> None:
     result = reconcile("mysql", "fair", WRITE, READ, CACHE, {})
     assert not result.reconciled
     assert "could not be read" in result.verdict
+
+
+def test_lanes_that_share_a_server_cannot_tell_whose_counts_are_whose() -> None:
+    server = {"Com_insert": 20, "Handler_write": 2_000, "Com_commit": 0, "Com_select": 50}
+    result = reconcile("mysql", "fair", WRITE, READ, Cache(), server, ("mysql", "cached"))
+    assert not result.reconciled
+    assert "lanes mysql and cached share one server" in result.verdict
+
+
+def test_what_a_dead_engine_did_last_is_not_known() -> None:
+    write = Work(operations=10, rows=1_000, errors={"engine_died": 1})
+    server = {"Com_insert": 12, "Handler_write": 1_200, "Com_commit": 0, "Com_select": 50}
+    result = reconcile("mysql", "fair", write, READ, Cache(), server)
+    assert "an engine process died" in result.verdict
+
+
+def test_a_car_that_nobody_knows_is_asked_of_the_cache_too() -> None:
+    cache = Cache(hits=45, misses=5, fills=5, skipped=3)
+    server = {
+        "Com_insert": 1_000,
+        "Handler_write": 1_000,
+        "Com_commit": 10,
+        "Com_select": 8,
+        "set_calls": 5,
+        "get_calls": 53,
+        "keyspace_hits": 45,
+        "keyspace_misses": 8,
+    }
+    assert reconcile("cached", "deck", WRITE, READ, cache, server).reconciled

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from engines import __version__
 from engines.config import Race
+from engines.control import Batch, Pause, Rate, said
 from engines.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
-from engines.summary import Summary, frame_object
+from engines.objects import frame_object
+from engines.summary import CHANGES_KEPT, Summary
+from engines.tally import Counted
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 
 RACING, WARMING = LaneState.RACING, LaneState.WARMING
@@ -183,12 +186,27 @@ def test_the_result_object() -> None:
         "duration_s": 1.0,
         "warmup_s": 2.0,
         "settings": settings.to_json(),
+        "changes": [],
+        "changes_left_out": 0,
+        "heats": None,
         "fairness": {
             "file_system": "ext4",
+            "shared_servers": [],
             "preset": "fair",
+            "mode": "saturate",
+            "rate_per_s": None,
+            "rounds": None,
             "connections": {"writers": 2, "readers": 3},
             "processes": 1,
             "batch": 100,
+            "pipeline_depth": {
+                "mysql": {"write": 1, "read": 1},
+                "cached": {"write": 1, "read": 1},
+            },
+            "keys": {"shape": "uniform"},
+            "ttl_s": 120.0,
+            "ttl_jitter": 0.0,
+            "cache_start": "cold",
             "seed": 7,
             "notes": ["one disk", "cached: a cold cache"],
         },
@@ -214,7 +232,9 @@ def test_the_result_object() -> None:
         },
         "response_us": None,
         "failures_us": None,
+        "floor_us": None,
     }
+    assert (mysql["pace"], mysql["heats"], mysql["reconciliation"]) == (None, None, None)
     assert mysql["server"] == {
         "product": "MariaDB",
         "version": "10.11.6",
@@ -256,6 +276,7 @@ def test_a_frame_as_an_object() -> None:
             {"at": "2022-08-23T09:00:03.250Z", "lane": "mysql", "text": "racing again\x1b[0m"}
         ],
     }
+    assert lanes[0]["heat"] == 0  # type: ignore[index]
     assert lanes[0]["id"] == "mysql"  # type: ignore[index]
     assert lanes[0]["read"]["rows_per_s"] == 2.0  # type: ignore[index]
 
@@ -263,6 +284,149 @@ def test_a_frame_as_an_object() -> None:
 def test_a_race_without_a_measured_frame_has_a_result() -> None:
     assert summed().result()["duration_s"] == 0.0
     assert summed().unanswered == ("mysql", "cached")
+
+
+def test_an_open_loop_s_offer_is_held_within_one_percent_or_not() -> None:
+    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=1_000.0, readers=0)
+    for done, held in ((991, True), (1_009, True), (985, False)):
+        part = work([5.0] * done, response=latencies([9.0] * done))
+        summary = Summary(settings, (MYSQL,), {})
+        busy = LaneFrame("mysql", RACING, write=part, backlog={"write": 40, "read": 0}, late=3)
+        summary.add(frame(0, 1.0, busy))
+        last = replace(
+            busy, write=work(interval_s=0.0), state=LaneState.DONE, backlog={"write": 0, "read": 0}
+        )
+        summary.add(frame(1, 1.0, last))
+        pace = summary.result()["lanes"][0]["pace"]  # type: ignore[index]
+        assert pace["write"]["held"] is held
+        assert pace["write"]["offered_per_s"] == 1_000.0
+        assert pace["write"]["achieved_per_s"] == done
+        assert pace["write"]["off_percent"] == round((done - 1000) / 10, 2)
+        # A frame in which nobody measured anything says nothing of the backlog at the end.
+        assert (pace["write"]["backlog_end"], pace["write"]["backlog_max"]) == (40, 40)
+        assert (pace["late"], pace["overloaded"]) == (6, False)
+        assert "read" not in pace
+
+
+def test_after_a_change_of_the_rate_no_single_rate_was_offered() -> None:
+    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
+    part = work([5.0] * 50, response=latencies([9.0] * 50))
+    for control, rate in ((Rate(50.0), None), (Pause(), None), (Batch(7), 100.0)):
+        summary = Summary(settings, (MYSQL,), {})
+        changed = Event(1_661_245_203.25, None, said(control))
+        lane = LaneFrame("mysql", RACING, write=part, backlog={"write": 0})
+        summary.add(replace(frame(0, 1.0, lane), events=(changed,)))
+        result = summary.result()
+        pace = result["lanes"][0]["pace"]  # type: ignore[index]
+        assert pace["write"]["offered_per_s"] == rate
+        assert (pace["write"]["held"] is None) == (rate is None)
+        assert result["changes"] == [
+            {"at": "2022-08-23T09:00:03.250Z", "elapsed_s": 1.0, "text": said(control)}
+        ]
+
+
+def test_overload_is_said() -> None:
+    lane = LaneFrame("mysql", RACING, write=work([5.0]), backlog={"write": 1_234}, overloaded=True)
+    calm = replace(lane, overloaded=False, backlog={"write": 3})
+    summary = summed(frame(0, 1.0, lane), frame(1, 2.0, calm))
+    assert any(note.startswith("mysql: overloaded") and "1,234" in note for note in summary.notes())
+    assert not any("overloaded" in note for note in summed(frame(0, 1.0, calm)).notes())
+
+
+def test_changes_are_kept_up_to_a_number() -> None:
+    events = tuple(Event(float(n), None, f"batch: {n} rows") for n in range(CHANGES_KEPT + 3))
+    result = summed(replace(frame(0, 1.0), events=events)).result()
+    assert len(result["changes"]) == CHANGES_KEPT  # type: ignore[arg-type]
+    assert result["changes_left_out"] == 3
+
+
+def heat(number: int, lane: str, *values_us: float, state: LaneState = RACING) -> LaneFrame:
+    return LaneFrame(lane, state, read=work(values_us), heat=number)
+
+
+def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() -> None:
+    settings = Race(lanes=("mysql", "cached"), heats=True, rounds=2)
+    rest = LaneFrame("cached", LaneState.STARTING)
+    over = LaneFrame("cached", LaneState.DONE, heat=1)
+    summary = summed(
+        frame(0, 0.0, heat(1, "mysql", 900.0, state=WARMING), rest),
+        frame(1, 1.0, heat(1, "mysql", 100.0, 200.0), rest),
+        frame(2, 2.0, heat(1, "mysql", 300.0, 400.0), rest),
+        frame(3, 0.0, LaneFrame("mysql", LaneState.STARTING, heat=1), rest),
+        frame(4, 1.0, heat(1, "cached", 7.0), LaneFrame("mysql", LaneState.STARTING, heat=1)),
+        frame(5, 1.0, heat(2, "mysql", 500.0), over),
+        settings=settings,
+    )
+    result = summary.result()
+    assert result["heats"] == {
+        "rounds": 2,
+        "order": [
+            {"round": 1, "lane": "mysql"},
+            {"round": 1, "lane": "cached"},
+            {"round": 2, "lane": "mysql"},
+        ],
+    }
+    assert result["duration_s"] == 2.0
+    mysql, cached = (lane["heats"] for lane in result["lanes"])  # type: ignore[attr-defined]
+    first, second = mysql["rounds"]
+    assert (first["round"], first["read"]["measured_s"], first["read"]["rows"]) == (1, 2.0, 4)
+    assert first["read"]["rows_per_s"] == 2.0
+    assert first["read"]["p50_us"] == pytest.approx(200, rel=0.008)
+    assert first["read"]["p99_us"] == 400.0
+    assert (second["read"]["rows_per_s"], second["read"]["p99_us"]) == (1.0, 500.0)
+    assert mysql["spread"]["read"]["rows_per_s"] == {"min": 1.0, "median": 1.5, "max": 2.0}
+    assert mysql["spread"]["read"]["p99_us"] == {"min": 400.0, "median": 450.0, "max": 500.0}
+    assert "p50_us" not in mysql["spread"]["write"]
+    assert [each["round"] for each in cached["rounds"]] == [1]
+    assert lane_of(summary, "cached").read.interval_s == 1.0
+
+
+def test_a_lane_that_is_down_loses_the_time_of_its_own_heats_only() -> None:
+    settings = Race(lanes=("mysql", "cached"), heats=True, rounds=1)
+    half = LaneFrame("mysql", LaneState.DOWN, read=work([5.0]), heat=1)
+    gone = LaneFrame("mysql", LaneState.DOWN, heat=1)
+    summary = summed(
+        frame(0, 1.0, half),
+        frame(1, 1.0, gone, heat(1, "cached", 7.0)),
+        settings=settings,
+    )
+    lane = lane_of(summary)
+    assert (lane.write.interval_s, lane.read.interval_s) == (1.0, 1.0)
+
+
+def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
+    """The warm-up, and what was measured before the totals were reset."""
+    first = work([1.0] * 4, rows_each=10)
+    summary = summed(
+        frame(0, 0.0, LaneFrame("mysql", WARMING, write=work([1.0] * 7, rows_each=10))),
+        frame(1, 1.0, LaneFrame("mysql", RACING, write=first)),
+    ).anew()
+    server = {"Com_insert": 16, "Handler_write": 160, "Com_commit": 0, "Com_select": 0}
+    summary.add(
+        frame(
+            2, 1.0, LaneFrame("mysql", RACING, write=work([1.0] * 3, rows_each=10), server=server)
+        )
+    )
+    assert lane_of(summary).write.rows == 30
+    # Nine operations began in the warm-up: two of them ended after it.
+    warm = {"write": Counted(Work(operations=9, rows=90), Cache())}
+    summary.settle({"mysql": warm})  # type: ignore[dict-item]
+    assert summary.reconciliations["mysql"].verdict == "reconciled"
+    result = summary.result()["lanes"][0]["reconciliation"]  # type: ignore[index]
+    assert result["reconciled"] is True
+    assert {"what": "rows", "counter": "Handler_write", "telemon": 160, "servers": 160} in result[
+        "checks"
+    ]
+    summary.settle({})
+    assert not summary.reconciliations["mysql"].reconciled
+    assert "upserts 7 here and 16 there" in summary.reconciliations["mysql"].verdict
+
+
+def test_the_floor_stands_in_the_result() -> None:
+    entrant = replace(MYSQL, floor_us={"read": 24.96})
+    summary = Summary(Race(lanes=("mysql",)), (entrant,), {})
+    lane = summary.result()["lanes"][0]  # type: ignore[index]
+    assert (lane["read"]["floor_us"], lane["write"]["floor_us"]) == (25.0, None)
 
 
 intervals = st.lists(
@@ -323,6 +487,7 @@ def test_a_summary_of_many_frames_is_as_large_as_one_of_few() -> None:
         cache=Cache(1, 1, 1, 1, 1),
         client=Client(0.5, latencies([5, 6, 7])),
     )
-    few = summed(*(frame(n, n + 1.0, lane) for n in range(10)))
-    many = summed(*(frame(n, n + 1.0, lane) for n in range(1000)))
-    assert size_bytes(many, set()) < size_bytes(few, set()) * 1.1
+    # From 257 on every count is an object of its own: the few are so many that theirs are too.
+    few = summed(*(frame(n, n + 1.0, lane) for n in range(300)))
+    many = summed(*(frame(n, n + 1.0, lane) for n in range(1200)))
+    assert size_bytes(many, set()) < size_bytes(few, set()) * 1.02

@@ -1,0 +1,155 @@
+"""What programs read: frames and their parts as JSON-ready objects. Rates are counts over the measured interval;
+latencies are in us to 0.1, all 0 where there was no operation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from engines.frame import Client, Frame, LaneFrame, Work
+from engines.histogram import Latencies
+from engines.pace_result import Offer
+from engines.reconcile import Reconciliation
+from engines.rounds import FIGURES, Spread
+
+
+def frame_object(frame: Frame) -> dict[str, object]:
+    """A frame as a line of `--format jsonl`, without its buckets."""
+    return {
+        "seq": frame.seq,
+        "at": timestamp(frame.at_utc_s),
+        "interval_s": round(frame.interval_s, 3),
+        "elapsed_s": round(frame.elapsed_s, 3),
+        "lanes": [
+            {
+                "id": lane.lane,
+                **lane_object(lane),
+                "heat": lane.heat,
+                "backlog": dict(lane.backlog),
+                "late": lane.late,
+                "overloaded": lane.overloaded,
+            }
+            for lane in frame.lanes
+        ],
+        "events": [
+            {"at": timestamp(event.at_utc_s), "lane": event.lane, "text": event.text}
+            for event in frame.events
+        ],
+    }
+
+
+def lane_object(lane: LaneFrame) -> dict[str, object]:
+    """What a lane did in an interval, however long."""
+    ratio = lane.cache.hit_ratio
+    return {
+        "state": lane.state.value,
+        "write": work_object(lane.write),
+        "read": {
+            **work_object(lane.read),
+            "hits": lane.cache.hits,
+            "misses": lane.cache.misses,
+            "hit_ratio": None if ratio is None else round(ratio, 4),
+            "fills": lane.cache.fills,
+            "duplicate_fills": lane.cache.duplicate_fills,
+            "skipped": lane.cache.skipped,
+        },
+        "redirects": lane.redirects,
+        "reconnects": lane.reconnects,
+        "client": client_object(lane.client),
+    }
+
+
+def work_object(work: Work) -> dict[str, object]:
+    """One role's work; rows / measured_s is rows_per_s. `failures_us` and `response_us` are null where there is
+    nothing to tell."""
+    return {
+        "rows": work.rows,
+        "rows_per_s": round(work.rows_per_s, 1),
+        "operations": work.operations,
+        "measured_s": round(work.interval_s, 3),
+        "errors": dict(work.errors),
+        "service_us": latencies_object(work.service),
+        "response_us": None if work.response is None else latencies_object(work.response),
+        "failures_us": latencies_object(work.failures) if work.failures.count else None,
+    }
+
+
+def latencies_object(latencies: Latencies) -> dict[str, float]:
+    """A distribution in us, rounded to 0.1."""
+    figures = {
+        "min": latencies.min_us,
+        "mean": latencies.mean_us,
+        "p50": latencies.percentile_us(50),
+        "p90": latencies.percentile_us(90),
+        "p99": latencies.percentile_us(99),
+        "p999": latencies.percentile_us(99.9),
+        "max": latencies.max_us,
+    }
+    return {name: round(value_us, 1) for name, value_us in figures.items()}
+
+
+def offer_object(offer: Offer) -> dict[str, object]:
+    """An open loop's offer; what cannot be said is null."""
+    off_percent = offer.off_percent
+    return {
+        "offered_per_s": offer.offered_per_s,
+        "achieved_per_s": round(offer.achieved_per_s, 1),
+        "off_percent": None if off_percent is None else round(off_percent, 2),
+        "held": offer.held,
+        "backlog_end": offer.backlog,
+        "backlog_max": offer.backlog_max,
+    }
+
+
+def heat_object(number: int, lane: LaneFrame) -> dict[str, object]:
+    """A lane's heat in round `number`."""
+    return {
+        "round": number,
+        **{
+            role: {
+                "measured_s": round(work.interval_s, 3),
+                "rows": work.rows,
+                **{name: round(figure(work), 1) for name, figure in FIGURES.items()},
+                "errors": dict(work.errors),
+            }
+            for role, work in (("write", lane.write), ("read", lane.read))
+        },
+    }
+
+
+def spread_object(spread: Spread) -> dict[str, float]:
+    return {
+        "min": round(spread.low, 1),
+        "median": round(spread.middle, 1),
+        "max": round(spread.high, 1),
+    }
+
+
+def reconciliation_object(found: Reconciliation) -> dict[str, object]:
+    """telemon's counts beside the servers', warm-up included, and what that comes to in words."""
+    return {
+        "reconciled": found.reconciled,
+        "verdict": found.verdict,
+        "checks": [
+            {
+                "what": check.what,
+                "counter": check.counter,
+                "telemon": check.ours,
+                "servers": check.theirs,
+            }
+            for check in found.checks
+        ],
+    }
+
+
+def client_object(client: Client) -> dict[str, object]:
+    return {
+        "cpu_share": round(client.cpu_share, 3),
+        "loop_lag_p99_us": round(client.loop_lag.percentile_us(99), 1),
+        "client_bound": client.client_bound,
+    }
+
+
+def timestamp(at_utc_s: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    at = datetime.fromtimestamp(at_utc_s, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,198 @@
+"""The fairness sheet: what is equal between lanes, what is not, and what would mislead."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engines.config import Race
+from engines.fairness import (
+    Server,
+    fairness,
+    misleading,
+    pipeline_depth,
+    shared_servers,
+    sheet_lines,
+)
+
+SAFE: dict[str, str | int] = {
+    "innodb_flush_log_at_trx_commit": 1,
+    "sync_binlog": 1,
+    "log_bin": "ON",
+    "replicas": 0,
+}
+
+ALWAYS: dict[str, str | int] = {"appendonly": "yes", "appendfsync": "always", "replicas": 1}
+
+
+def server(
+    role: str = "database",
+    identity: str = "a",
+    *,
+    tls: str = "off",
+    trip_us: float | None = 100.0,
+    durability: dict[str, str | int] | None = None,
+    nodes: int = 1,
+) -> Server:
+    kept = {"database": SAFE, "store": ALWAYS}.get(role, {}) if durability is None else durability
+    return Server(
+        role=role,
+        product="MariaDB" if role == "database" else "Redis",
+        version="1.2",
+        nodes=nodes,
+        tls=tls,
+        round_trip_us=trip_us,
+        durability=kept,
+        identity=identity,
+    )
+
+
+def facts(
+    *, mysql: Server | None = None, durable: Server | None = None, **more: object
+) -> dict[str, object]:
+    return {
+        "servers": {"mysql": "db:3306", "cached": "db2:3306", "durable": "r:6379"},
+        "lanes": {
+            "mysql": [mysql or server(identity="a")],
+            "cached": [server(identity="b"), server("cache", "c")],
+            "durable": [durable or server("store", "d", nodes=3)],
+        },
+        **more,
+    }
+
+
+def said(given: dict[str, object], settings: Race | None = None) -> list[str]:
+    return list(misleading(given, settings or Race()))
+
+
+def test_an_even_race_has_nothing_that_misleads() -> None:
+    assert said(facts()) == []
+    assert said({}) == []
+
+
+@pytest.mark.parametrize(
+    ("lane", "durability", "sentence"),
+    [
+        (
+            "mysql",
+            {**SAFE, "innodb_flush_log_at_trx_commit": 2},
+            "mysql: a commit does not wait for the disk (innodb_flush_log_at_trx_commit = 2)",
+        ),
+        (
+            "mysql",
+            {**SAFE, "sync_binlog": 100},
+            "mysql: a commit does not wait for its binary log (sync_binlog = 100)",
+        ),
+        (
+            "durable",
+            {**ALWAYS, "appendfsync": "everysec"},
+            "durable: a SET does not wait for the disk (appendfsync = everysec)",
+        ),
+        (
+            "durable",
+            {"appendonly": "no"},
+            "durable: a SET is kept in memory only (appendonly = no)",
+        ),
+    ],
+)
+def test_what_an_acknowledged_write_is_not_worth_is_said(
+    lane: str, durability: dict[str, str | int], sentence: str
+) -> None:
+    role = "store" if lane == "durable" else "database"
+    weak = server(role, "x", durability=durability)
+    given = facts(durable=weak) if lane == "durable" else facts(mysql=weak)
+    assert said(given) == [sentence]
+
+
+def test_a_binary_log_that_is_off_need_not_be_synced_and_a_cache_not_be_durable() -> None:
+    unlogged = server(durability={**SAFE, "log_bin": "OFF", "sync_binlog": 0})
+    given = facts(mysql=unlogged)
+    lanes = given["lanes"]
+    assert isinstance(lanes, dict)
+    lanes["cached"][1] = server("cache", "c", durability={"appendonly": "no"})
+    assert said(given) == []
+
+
+def test_lanes_that_share_a_server_are_named_once() -> None:
+    given = facts(mysql=server(identity="b"))
+    assert shared_servers(given["lanes"]) == [["mysql", "cached"]]  # type: ignore[arg-type]
+    sentence = "lanes mysql and cached share one server: each slows the other down"
+    assert said(given) == [sentence]
+    known = "lanes mysql and cached share one MySQL server: each slows the other down"
+    assert said({**given, "notes": [known]}) == []
+
+
+def test_uneven_ways_to_the_servers_are_said() -> None:
+    secure = server(tls="on, certificate and host name verified", identity="a")
+    (sentence,) = said(facts(mysql=secure))
+    assert sentence == (
+        "TLS costs the database of lane mysql and not the database of lane cached, the cache of lane cached and "
+        "the store of lane durable"
+    )
+    far = server("store", "d", trip_us=1_200.0)
+    near = facts(durable=far, mysql=server(trip_us=None))
+    (sentence,) = said(near)
+    assert "the store of lane durable takes 1,200 us" in sentence
+    assert "lane cached 100 us" in sentence
+
+
+def test_what_the_settings_make_misleading_is_said() -> None:
+    (sentence,) = said(facts(), Race(processes=4))
+    assert "within each of the 4 engine processes" in sentence
+    assert said(facts(), Race(processes=4, lanes=("mysql",))) == []
+    (sentence,) = said(facts(), Race(heats=True, rounds=3, cache="filled"))
+    assert "the cache is filled before the first round only" in sentence
+
+
+def test_what_the_machine_makes_misleading_is_said() -> None:
+    (sentence,) = said(facts(cpus=8, cpu_limit=1.5))
+    assert sentence == "telemon may use 1.5 of the machine's 8 processors"
+    private = {**facts(cpus=2), "servers": "private, on this machine"}
+    (sentence,) = said(private)
+    assert "share this machine's 2 processors" in sentence
+    assert said(private, Race(heats=True, rounds=1)) == []
+
+
+def test_only_a_fair_batch_of_lane_durable_is_pipelined() -> None:
+    fair, deck = Race(batch=100), Race(batch=100, preset="deck")
+    assert pipeline_depth("durable", fair, 3) == {"write": 33.3, "read": 1}
+    assert pipeline_depth("durable", deck, 3) == {"write": 1, "read": 1}
+    assert pipeline_depth("mysql", fair, 1) == {"write": 1, "read": 1}
+
+
+def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
+    settings = Race(
+        mode="pace",
+        rate_per_s=500.0,
+        keys="zipfian",
+        zipf_exponent=1.2,
+        ttl_s=60.0,
+        ttl_jitter=0.1,
+        cache="filled",
+        batch=30,
+    )
+    given = facts(cpus=4, file_system="ext4")
+    sheet = json.loads(json.dumps(fairness(given, settings)))
+    assert sheet["lanes"]["mysql"][0]["durability"]["innodb_flush_log_at_trx_commit"] == 1
+    assert sheet["lanes"]["durable"][0]["round_trip_us"] == 100.0
+    assert sheet["pipeline_depth"]["durable"] == {"write": 10.0, "read": 1}
+    assert sheet["keys"] == {"shape": "zipfian", "exponent": 1.2}
+    assert (sheet["mode"], sheet["rate_per_s"], sheet["rounds"]) == ("pace", 500.0, None)
+    assert (sheet["cache_start"], sheet["ttl_jitter"]) == ("filled", 0.1)
+    lines = dict(reversed([*sheet_lines(sheet)]))
+    assert lines["load"] == (
+        "pace, 500 operations per second and role; zipfian keys, exponent 1.2; "
+        "cache filled at the start, TTL 60 s +- 10%"
+    )
+    assert lines["machine"] == "4 processors, data on ext4"
+    assert lines["durable"] == (
+        "store Redis 1.2, 3 nodes, TLS off, round trip 100 us, pipeline depth 10 SETs; "
+        "appendonly yes, appendfsync always, replicas 1"
+    )
+    assert lines["mysql"].endswith("innodb_flush_log_at_trx_commit 1, sync_binlog 1, replicas 0")
+
+
+def test_a_hot_set_is_described_by_its_shares() -> None:
+    sheet = fairness({}, Race(keys="hot-set", hot_keys=0.1, hot_operations=0.9))
+    assert sheet["keys"] == {"shape": "hot-set", "hot_keys": 0.1, "hot_operations": 0.9}

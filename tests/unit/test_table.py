@@ -1,0 +1,182 @@
+"""The result of a race as a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engines.config import Race
+from engines.control import Batch, said
+from engines.frame import Cache, Entrant, Event, LaneFrame, LaneState
+from engines.summary import Summary
+from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
+from tests.unit.test_lines import FRAME
+from tui.table import final_table
+
+
+def table(*, settings: Race | None = None, notes: tuple[str, ...] = ()) -> list[str]:
+    summary = Summary(settings or Race(), (MYSQL, CACHED), {"notes": list(notes)})
+    summary.add(FRAME)
+    return list(final_table(summary))
+
+
+def cells(lines: list[str], label: str) -> list[list[str]]:
+    """The cells of every line with that label."""
+    found = [line.removeprefix(label) for line in lines if line.startswith(label)]
+    return [line.split() for line in found]
+
+
+def test_the_final_table_sets_the_lanes_side_by_side() -> None:
+    lines = table()
+    assert lines[0] == "measured 1.0 s after 2 s of warm-up, preset fair, seed 1"
+    assert lines[1] == "per lane 4 writers and 8 readers, batch 100, TTL 120 s"
+    assert lines[3].split() == ["mysql", "cached"]
+    assert cells(lines, "state") == [["racing", "reconnecting"]]
+    assert cells(lines, "writes, rows/s") == [["2,000", "1"]]
+    assert cells(lines, "reads, rows/s") == [["0", "4"]]
+    assert cells(lines, "  p50 ms") == [["2.500", "0.001"], ["-", "0.007"]]
+    assert cells(lines, "  max ms") == [["2.500", "0.001"], ["-", "0.007"]]
+    assert cells(lines, "  errors") == [["0", "1,000"], ["0", "234"]]
+    assert cells(lines, "  hits") == [["-", "3"]]
+    assert cells(lines, "  hit ratio") == [["-", "75.0", "%"]]
+    assert cells(lines, "  client-bound") == [["no", "YES"]]
+    assert all(
+        len(line) <= 80
+        for line in lines[: lines.index("mysql: MySQL, write to MySQL, read from MySQL")]
+    )
+
+
+def test_the_final_table_says_who_raced_what_failed_and_what_to_keep_in_mind() -> None:
+    lines = table(notes=("data on tmpfs: memory, not a disk",))
+    text = "\n".join(lines)
+    for entrant in (MYSQL, CACHED):
+        assert entrant.title in text
+        assert entrant.product in text
+        assert entrant.version in text
+        assert entrant.durability in text
+    assert "cached: write errors: mysql_2013 1,000" in lines
+    assert "cached: read errors: redis_lost 234" in lines
+    assert "note: data on tmpfs: memory, not a disk" in lines
+    assert "note: cached: a cold cache" in lines
+    assert any(line.startswith("note: cached: client-bound") for line in lines)
+
+
+def test_a_table_of_lane_mysql_alone_has_no_cache_in_it() -> None:
+    summary = Summary(Race(lanes=("mysql",), processes=2), (MYSQL,), {})
+    summary.add(frame(0, 1.0, FRAME.lanes[0]))
+    lines = list(final_table(summary))
+    assert not cells(lines, "  hits")
+    assert "4 writers and 8 readers, 2 processes per role" in lines[1]
+
+
+def test_ids_that_nobody_knows_are_shown_when_there_are_any() -> None:
+    assert not cells(table(), "  skipped ids")
+    summary = Summary(Race(lanes=("mysql",)), (MYSQL,), {})
+    summary.add(frame(0, 1.0, replace(FRAME.lanes[0], cache=Cache(skipped=1_234))))
+    assert cells(list(final_table(summary)), "  skipped ids") == [["1,234"]]
+
+
+def test_what_servers_say_cannot_break_a_line_or_steer_a_terminal() -> None:
+    nasty = replace(MYSQL, version="10\n\x1b]0;owned\x07", notes=("a\nb",))
+    summary = Summary(Race(lanes=("mysql",)), (nasty,), {})
+    broken = replace(FRAME.lanes[0], read=work(errors={"kind\r": 1}))
+    summary.add(frame(0, 1.0, broken))
+    assert all(line.isprintable() for line in final_table(summary))
+
+
+def paced_table(settings: Race, lane: LaneFrame, entrant: Entrant = MYSQL) -> list[str]:
+    summary = Summary(settings, (entrant,), {})
+    summary.add(frame(0, 1.0, lane))
+    return list(final_table(summary))
+
+
+def test_what_an_open_loop_offered_stands_beside_what_was_done() -> None:
+    lane = LaneFrame(
+        "mysql",
+        LaneState.RACING,
+        write=work([2_000.0] * 90, response=latencies([700_000.0] * 90)),
+        read=work([1_000.0] * 100, response=latencies([4_000.0] * 100)),
+        backlog={"write": 10, "read": 0},
+        late=12,
+    )
+    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0)
+    lines = paced_table(settings, lane)
+    assert cells(lines, "writes, operations/s") == [["90.0"]]
+    assert cells(lines, "reads, operations/s") == [["100.0"]]
+    assert cells(lines, "  offered") == [["100.0"], ["100.0"]]
+    assert cells(lines, "  off by") == [["-10.00", "%"], ["+0.00", "%"]]
+    assert cells(lines, "  response p99 ms") == [["700.000"], ["4.000"]]
+    assert cells(lines, "  backlog at the end") == [["10"], ["0"]]
+    assert cells(lines, "began late") == [["12"]]
+    assert cells(lines, "overloaded") == [["no"]]
+    overloaded = "\n".join(paced_table(settings, replace(lane, overloaded=True)))
+    assert "note: mysql: overloaded" in overloaded
+    closed = paced_table(
+        Race(lanes=("mysql",)), LaneFrame("mysql", LaneState.RACING, read=work([1.0]))
+    )
+    assert not cells(closed, "began late")
+
+
+def test_telemon_s_own_share_stands_beside_the_median() -> None:
+    entrant = replace(MYSQL, floor_us={"read": 25.0})
+    lane = LaneFrame("mysql", LaneState.RACING, read=work([60.0] * 9))
+    assert "  p50 of a read 60 us, of which telemon 25" in paced_table(
+        Race(lanes=("mysql",)), lane, entrant
+    )
+
+
+def test_heats_stand_side_by_side_with_their_spread() -> None:
+    summary = Summary(Race(heats=True, rounds=3, duration_s=1.0), (MYSQL, CACHED), {})
+    for seq, (number, lane, rows) in enumerate(
+        [
+            (1, "mysql", 10),
+            (1, "cached", 100),
+            (2, "cached", 300),
+            (2, "mysql", 30),
+            (3, "mysql", 40),
+            (3, "cached", 200),
+        ]
+    ):
+        racing = LaneFrame(lane, LaneState.RACING, read=work([rows * 1_000.0] * rows), heat=number)
+        resting = LaneFrame("cached" if lane == "mysql" else "mysql", LaneState.STARTING, heat=1)
+        summary.add(frame(seq, 1.0, racing, resting))
+    lines = list(final_table(summary))
+    assert lines[0].startswith("heats of 1.0 s, each after 2 s of warm-up")
+    at = next(n for n, line in enumerate(lines) if line.startswith("heats, each lane alone"))
+    assert "of 3 rounds" in lines[at]
+    assert lines[at].endswith("in order mysql, cached; cached, mysql; mysql, cached")
+    heats = lines[at:]
+    assert cells(heats, "reads, rows/s") == [["30", "200"]]
+    assert cells(heats, "    min - max")[3] == ["10-40", "100-300"]
+    # The writers did nothing: a rate of 0, and no latency.
+    assert cells(heats, "writes, rows/s") == [["0", "0"]]
+    assert cells(heats, "  p50 ms")[0] == ["-", "-"]
+    assert cells(heats, "  p99 ms")[1] == ["30.000", "200.000"]
+
+
+def test_what_was_asked_of_the_race_is_told_with_the_time() -> None:
+    summary = Summary(Race(lanes=("mysql",)), (MYSQL,), {})
+    changed = Event(1_661_245_212.0, None, said(Batch(7)))
+    lost = Event(1_661_245_212.0, "mysql", "reconnecting")
+    summary.add(replace(frame(0, 12.0, FRAME.lanes[0]), events=(changed, lost)))
+    lines = list(final_table(summary))
+    assert "changed  at 12.0 s: batch: 7 rows" in lines
+    assert not any("reconnecting" in line for line in lines)
+
+
+def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
+    summary = Summary(Race(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
+    write = work([5.0] * 3, rows_each=10)
+    good = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 0}
+    summary.add(
+        frame(
+            0,
+            1.0,
+            LaneFrame("mysql", LaneState.DONE, write=write, server=good),
+            LaneFrame("cached", LaneState.DONE, write=write, server={**good, "Com_insert": 2}),
+        )
+    )
+    assert not any(line.startswith("counts") for line in final_table(summary))
+    summary.settle({})
+    lines = list(final_table(summary))
+    assert "counts   reconciled with the servers' own: mysql" in lines
+    assert "counts   cached: not reconciled: upserts 3 here and 2 there" in lines

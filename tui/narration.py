@@ -1,0 +1,54 @@
+"""What a race without a screen tells on stderr while it runs: events, as many as somebody can read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engines.frame import Event, Frame, LaneState
+from engines.kind import one_line
+
+WINDOW_S = 10.0
+
+MOST = 5
+"""Lines for each lane in each window. What a lane in trouble says twice a second tells nobody more, and buries what
+another says once."""
+
+STATES = frozenset(state.value for state in LaneState)
+
+
+class Narration:
+    """Picks the events to tell. Those above `MOST` are counted, and the count is told when the window is over.
+
+    Without `states` a plain change of state is not told: the line of the lane says it.
+    """
+
+    def __init__(self, *, states: bool) -> None:
+        self._states = states
+        self._from_s: float | None = None
+        self._told: dict[str | None, int] = {}
+
+    def lines(self, frame: Frame) -> Iterator[str]:
+        """What to tell of a frame."""
+        if self._from_s is None or frame.at_monotonic_s - self._from_s >= WINDOW_S:
+            yield from self.rest()
+            self._from_s = frame.at_monotonic_s
+        for event in frame.events:
+            if event.text in STATES and not self._states:
+                continue
+            told = self._told[event.lane] = self._told.get(event.lane, 0) + 1
+            if told <= MOST:
+                yield event_line(event)
+
+    def rest(self) -> Iterator[str]:
+        """How many events have not been told since the window began; a new one begins."""
+        for lane, told in self._told.items():
+            if told > MOST:
+                more = told - MOST
+                yield f"{lane or 'race'}: {more:,} more event{'s' if more > 1 else ''} of this kind or another"
+        self._told = {}
+
+
+def event_line(event: Event) -> str:
+    """An event as one line, whatever a server put into it."""
+    text = one_line(event.text)
+    return f"{event.lane}: {text}" if event.lane else text

@@ -1,0 +1,239 @@
+"""The result of a race as a table and what belongs beside it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from engines.config import Race
+from engines.fairness import fairness, sheet_lines
+from engines.frame import Entrant, LaneFrame, Work
+from engines.kind import one_line
+from engines.pace_result import Offer
+from engines.rounds import FIGURES, Spread
+from engines.summary import Summary
+from tui.lines import CACHELESS, count, ms, response_ms, share
+
+PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
+
+SHEET_WIDTH = 9
+"""Of the labels of the fairness sheet."""
+
+LABEL_WIDTH = 22
+LANE_WIDTH = 16
+
+
+def final_table(summary: Summary) -> Iterator[str]:
+    """The result of a race: what was raced, the lanes side by side, who they are, and what must be said beside it."""
+    lanes = summary.lanes()
+    yield from _settings(summary.settings, summary.duration_s)
+    yield ""
+    yield _figures("", [lane.lane for lane in lanes])
+    yield _figures("state", [lane.state.value for lane in lanes])
+    yield from _role("writes", lanes, lambda lane: lane.write)
+    yield from _role("reads", lanes, lambda lane: lane.read)
+    yield from _pace(summary, lanes)
+    cached = [lane.lane != CACHELESS for lane in lanes]
+    if any(cached):
+        for label, value in CACHE_FIGURES.items():
+            yield _figures(
+                label,
+                [value(lane) if has else "-" for lane, has in zip(lanes, cached, strict=True)],
+            )
+    if any(lane.cache.skipped for lane in lanes):
+        yield _figures("  skipped ids", [count(lane.cache.skipped) for lane in lanes])
+    yield _figures("telemon itself", ["" for _ in lanes])
+    yield _figures("  cpu of one core", [share(lane.client.cpu_share) for lane in lanes])
+    yield _figures(
+        "  loop lag p99 ms", [ms(lane.client.loop_lag.percentile_us(99)) for lane in lanes]
+    )
+    yield _figures(
+        "  client-bound", ["YES" if lane.client.client_bound else "no" for lane in lanes]
+    )
+    yield from _heats(summary)
+    yield ""
+    for entrant, lane in zip(summary.entrants, lanes, strict=True):
+        yield from _entrant(entrant, lane)
+    yield ""
+    for label, text in sheet_lines(fairness(summary.facts, summary.settings)):
+        yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
+    yield from _reconciled(summary)
+    yield from _changes(summary)
+    troubles = list(_troubles(lanes))
+    if troubles:
+        yield ""
+        yield from troubles
+    notes = summary.notes()
+    if notes:
+        yield ""
+        for note in notes:
+            yield f"note: {one_line(note)}"
+
+
+CACHE_FIGURES: Mapping[str, Callable[[LaneFrame], str]] = {
+    "  hits": lambda lane: count(lane.cache.hits),
+    "  misses": lambda lane: count(lane.cache.misses),
+    "  hit ratio": lambda lane: share(lane.cache.hit_ratio),
+    "  fills": lambda lane: count(lane.cache.fills),
+    "  duplicate fills": lambda lane: count(lane.cache.duplicate_fills),
+}
+
+
+def _settings(race: Race, duration_s: float) -> Iterator[str]:
+    measured = f"measured {duration_s:.1f} s"
+    if race.heats:
+        measured = f"heats of {duration_s:.1f} s, each"
+    yield (
+        f"{measured} after {race.warmup_s:g} s of warm-up, preset {race.preset}, seed {race.seed}"
+    )
+    processes = f", {race.processes} processes per role" if race.processes > 1 else ""
+    yield (
+        f"per lane {race.writers} writers and {race.readers} readers{processes}, "
+        f"batch {race.batch}, TTL {race.ttl_s:g} s"
+    )
+
+
+def _role(
+    name: str, lanes: tuple[LaneFrame, ...], work: Callable[[LaneFrame], Work]
+) -> Iterator[str]:
+    works = [work(lane) for lane in lanes]
+    yield _figures(f"{name}, rows/s", [count(part.rows_per_s) for part in works])
+    yield _figures("  rows", [count(part.rows) for part in works])
+    for label, percent in PERCENTILES:
+        yield _figures(
+            f"  {label} ms",
+            [ms(part.service.percentile_us(percent), part) for part in works],
+        )
+    yield _figures("  max ms", [ms(part.service.max_us, part) for part in works])
+    yield _figures("  errors", [count(part.failed) for part in works])
+
+
+def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
+    """What an open loop offered, and what became of it; nothing for a closed one."""
+    offers = [summary.offers(lane.lane) for lane in lanes]
+    for name, role in (("writes", "write"), ("reads", "read")):
+        made = [offer.get(role) for offer in offers]
+        if not any(made):
+            continue
+        yield _figures(f"{name}, operations/s", [_offered(each, _achieved) for each in made])
+        yield _figures("  offered", [_offered(each, _offer) for each in made])
+        yield _figures("  off by", [_offered(each, _off) for each in made])
+        works: list[Work] = [getattr(lane, role) for lane in lanes]
+        for label, percent in PERCENTILES:
+            yield _figures(f"  response {label} ms", [response_ms(work, percent) for work in works])
+        yield _figures("  response max ms", [response_ms(work, 100.0) for work in works])
+        yield _figures("  backlog at the end", [_offered(each, _left) for each in made])
+        yield _figures("  backlog at most", [_offered(each, _most) for each in made])
+    if any(offers):
+        yield _figures("began late", [count(lane.late) for lane in lanes])
+        yield _figures("overloaded", ["YES" if lane.overloaded else "no" for lane in lanes])
+
+
+def _offered(offer: Offer | None, shown: Callable[[Offer], str]) -> str:
+    return "-" if offer is None else shown(offer)
+
+
+def _achieved(offer: Offer) -> str:
+    return f"{offer.achieved_per_s:,.1f}"
+
+
+def _offer(offer: Offer) -> str:
+    return "changed" if offer.offered_per_s is None else f"{offer.offered_per_s:,.1f}"
+
+
+def _off(offer: Offer) -> str:
+    return "-" if offer.off_percent is None else f"{offer.off_percent:+.2f} %"
+
+
+def _left(offer: Offer) -> str:
+    return count(offer.backlog)
+
+
+def _most(offer: Offer) -> str:
+    return count(offer.backlog_max)
+
+
+def _heats(summary: Summary) -> Iterator[str]:
+    """The heats side by side, each lane alone on the machine: the median over the rounds, and from where to where
+    they lie apart."""
+    order = summary.rounds.order
+    if not order:
+        return
+    lanes = [entrant.lane for entrant in summary.entrants]
+    spreads = {lane: summary.rounds.spread(lane) for lane in lanes}
+    rounds = max(number for number, _ in order)
+    turns = (
+        ", ".join(lane for number, lane in order if number == turn) for turn in range(1, rounds + 1)
+    )
+    yield ""
+    yield f"heats, each lane alone: median of {rounds} rounds (min - max); in order {'; '.join(turns)}"
+    yield _figures("", lanes)
+    for name, role in (("writes", "write"), ("reads", "read")):
+        for figure in FIGURES:
+            found = [spreads[lane][role].get(figure) for lane in lanes]
+            label = HEAT_LABELS[figure]
+            head = f"{name}, {label}" if figure == "rows_per_s" else f"  {label}"
+            yield _figures(head, [_middle(spread, figure) for spread in found])
+            yield _figures("    min - max", [_apart(spread, figure) for spread in found])
+
+
+HEAT_LABELS = {"rows_per_s": "rows/s", "p50_us": "p50 ms", "p99_us": "p99 ms"}
+
+
+def _middle(spread: Spread | None, figure: str) -> str:
+    return "-" if spread is None else _heat_figure(spread.middle, figure)
+
+
+def _apart(spread: Spread | None, figure: str) -> str:
+    if spread is None:
+        return "-"
+    return f"{_heat_figure(spread.low, figure)}-{_heat_figure(spread.high, figure)}"
+
+
+def _heat_figure(value: float, figure: str) -> str:
+    return count(value) if figure == "rows_per_s" else ms(value)
+
+
+def _reconciled(summary: Summary) -> Iterator[str]:
+    """Whether the servers counted the same."""
+    found = summary.reconciliations
+    agreed = [lane for lane, each in found.items() if each.reconciled]
+    if agreed:
+        yield f"{'counts'.ljust(SHEET_WIDTH)}reconciled with the servers' own: {', '.join(agreed)}"
+    for lane, each in found.items():
+        if not each.reconciled:
+            yield one_line(f"{'counts'.ljust(SHEET_WIDTH)}{lane}: {each.verdict}")
+
+
+def _changes(summary: Summary) -> Iterator[str]:
+    """What was asked of the race while it ran."""
+    for change in summary.changes:
+        yield one_line(f"{'changed'.ljust(SHEET_WIDTH)}at {change.elapsed_s:.1f} s: {change.text}")
+    if summary.changes_left_out:
+        yield f"{'changed'.ljust(SHEET_WIDTH)}{count(summary.changes_left_out)} times more"
+
+
+def _entrant(entrant: Entrant, lane: LaneFrame) -> Iterator[str]:
+    yield one_line(f"{entrant.lane}: {entrant.title}, {entrant.approach}")
+    yield one_line(f"  {entrant.product}, version {entrant.version}; {entrant.durability}")
+    shares = [
+        f"{name} {work.service.percentile_us(50):,.0f} us, of which telemon {entrant.floor_us[role]:,.0f}"
+        for name, role, work in (("write", "write", lane.write), ("read", "read", lane.read))
+        if role in entrant.floor_us and work.service.count
+    ]
+    if shares:
+        yield f"  p50 of a {'; of a '.join(shares)}"
+
+
+def _troubles(lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
+    for lane in lanes:
+        for role, work in (("write", lane.write), ("read", lane.read)):
+            if work.errors:
+                kinds = sorted(work.errors.items(), key=lambda item: (-item[1], item[0]))
+                said = ", ".join(f"{kind} {count(number)}" for kind, number in kinds)
+                yield one_line(f"{lane.lane}: {role} errors: {said}")
+        if lane.reconnects or lane.redirects:
+            yield f"{lane.lane}: {count(lane.reconnects)} reconnects, {count(lane.redirects)} redirects"
+
+
+def _figures(label: str, cells: list[str]) -> str:
+    return (label.ljust(LABEL_WIDTH) + "".join(cell.rjust(LANE_WIDTH) for cell in cells)).rstrip()
