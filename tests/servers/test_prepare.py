@@ -19,7 +19,7 @@ import pytest
 from engines import clean, prepare
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, nodes
+from engines.servers.redis import client, forget, nodes
 from engines.workload import HOT
 
 from .own_servers import (
@@ -54,10 +54,7 @@ def _forget(sandbox: Sandbox) -> None:
     for server in ("mysql", "cached-mysql"):
         as_root(sandbox, server, "DROP TABLE IF EXISTS telemon.cars")
     for at in redis_endpoints(sandbox):
-        for address in nodes(at):
-            with client(address, at) as node:
-                for name in node.scan_iter(match="telemon:5*", count=5000):
-                    node.unlink(name)
+        forget(at)
 
 
 def mysqls(own: OwnServers) -> list[MySQLEndpoint]:
@@ -239,6 +236,20 @@ def test_a_server_that_is_not_there_points_to_the_doctor(
     assert done.code == 1
     assert "`telemon doctor`" in done.err.splitlines()[-1]
     assert "Traceback" not in done.err
+
+
+def test_a_connection_lost_in_a_race_points_to_the_doctor(
+    own: OwnServers, breakable: Sandbox
+) -> None:
+    assert own.telemon("prepare", "--yes", "--lanes", "durable").code == 0
+    race = ("run", "--duration", "4s", "--warmup", "0s", "--lanes", "durable")
+    with own.started(*race) as process:
+        assert process.stdout is not None
+        assert any("racing" in line for line in process.stdout)
+        breakable.kill("durable-2")
+        _, err = process.communicate(timeout=60)
+    line = next(line for line in err.splitlines() if "reconnecting" in line)
+    assert line.endswith("; `telemon doctor` says why"), err
 
 
 @pytest.mark.parametrize(("answer", "code", "cars"), [("n", 1, 0), ("", 1, 0), ("y", 0, 1)])

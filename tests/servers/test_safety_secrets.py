@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from engines.sandbox.sandbox import Sandbox
+from engines.servers.redis import forget
 
 from .own_servers import CODE, ROOT, Done, OwnServers, as_root, redis_endpoints, servers
 from .sealed_servers import Certificates, sealed_redis
@@ -137,6 +138,8 @@ def planted(
 def _forget(sandbox: Sandbox) -> None:
     for server in ("mysql", "cached-mysql"):
         as_root(sandbox, server, "DROP TABLE IF EXISTS telemon.cars")
+    for at in redis_endpoints(sandbox):
+        forget(at)
 
 
 @contextmanager
@@ -164,7 +167,6 @@ def watched_process_list() -> Iterator[list[str]]:
 
 def test_what_every_command_says_and_what_the_process_list_shows(planted: Planted) -> None:
     with watched_process_list() as lines:
-        assert planted.telemon("doctor").code == 0
         assert planted.telemon("doctor", "--json").code == 0
         planted.telemon("config")
         raced = planted.telemon("run", *QUICK, "--format", "jsonl")
@@ -215,7 +217,7 @@ def test_the_screen(planted: Planted) -> None:
     planted.check(text, "the screen")
 
 
-COMMANDS = (("doctor",), ("run", *QUICK), ("prepare", "--yes"), ("clean", "--yes"))
+SOURCES = ("password_env", "password_file", "password_command", "password_secret")
 
 CRASH = """
 import sys
@@ -227,7 +229,12 @@ sys.exit(run())
 """
 
 
-@pytest.mark.parametrize("debug", ["", "1"], ids=["one line", "traceback"])
+@pytest.mark.parametrize(
+    ("planted", "debug"),
+    [("sources", ""), ("configuration", "1")],
+    indirect=["planted"],
+    ids=["one line", "traceback"],
+)
 def test_a_crash(planted: Planted, debug: str) -> None:
     """With its traceback too, which TELEMON_DEBUG=1 asks for."""
     done = planted.own.telemon("run", *QUICK, code=CRASH, environ={"TELEMON_DEBUG": debug})
@@ -258,23 +265,26 @@ def test_engines_that_are_killed_and_one_that_dumps_its_stack(planted: Planted) 
 
 
 @from_sources
-def test_a_password_that_the_server_refuses(planted: Planted) -> None:
+def test_passwords_that_the_servers_refuse(planted: Planted) -> None:
     wrong = "wrong-but-secret-all-the-same"
+    own = planted.own
+    others = dict.fromkeys(SOURCES)
     for table in SERVERS_OF:
-        own = planted.own.with_table(
-            table,
-            password=wrong,
-            password_env=None,
-            password_file=None,
-            password_command=None,
-            password_secret=None,
-        )
-        lane = table.partition(".")[0]
-        for command in COMMANDS if table == "mysql" else COMMANDS[:2]:
-            done = own.telemon(*command, "--lanes", lane)
-            assert done.code == 1
-            assert wrong not in done.out + done.err
-            assert "doctor" in done.err or command == ("doctor",)
+        own = own.with_table(table, **{**others, "password": wrong})
+    for command in (
+        ("doctor",),
+        ("run", *QUICK, "--lanes", "mysql"),
+        ("run", *QUICK, "--lanes", "durable"),
+        ("prepare", "--yes"),
+        ("clean", "--yes"),
+    ):
+        done = own.telemon(*command)
+        assert done.code == 1
+        assert wrong not in done.out + done.err
+        if command[0] == "doctor":
+            assert done.out.count("next: check user and password") == len(SERVERS_OF)
+        else:
+            assert "`telemon doctor`" in done.err
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
