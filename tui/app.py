@@ -182,7 +182,7 @@ class Telemon(App[Summary]):
         self._started_s = time.monotonic()
         self._tick_due_s = self._started_s + TICK_S
         self.set_interval(TICK_S, self._tick)
-        self.set_interval(0.5, self._starting_tick)
+        self.set_interval(0.5, self._catch_up)
         self.feed.start()
 
     def _tick(self) -> None:
@@ -194,7 +194,8 @@ class Telemon(App[Summary]):
         if self.shown > SETTLED:
             self.worst_lag_s = max(self.worst_lag_s, lag_s)
 
-    def _starting_tick(self) -> None:
+    def _catch_up(self) -> None:
+        self.feed.catch_up()
         if self._scene.view is None:
             self._show(starting_s=time.monotonic() - self._started_s)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import select
-import termios
 import threading
 from contextlib import suppress
 
@@ -66,14 +65,6 @@ class TerminalDriver(LinuxDriver):
         with suppress(queue.Full):
             thread._queue.put_nowait(None)
         thread.join(LAST_WORDS_S)
-        if thread.is_alive():
-            # Somebody has stopped the terminal: what it has not taken by now is dropped, so that the writer returns.
-            self._empty_queue()
-            with suppress(termios.error):
-                termios.tcflush(self.fileno, termios.TCOFLUSH)
-            with suppress(queue.Full):
-                thread._queue.put_nowait(None)
-            thread.join(LAST_WORDS_S)
 
     def _watch(self) -> None:
         poll = select.poll()

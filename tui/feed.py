@@ -55,6 +55,8 @@ class Feed:
         self._reset_s = 0.0
         self._stopped = threading.Event()
         self._waiting = False
+        self._behind = False
+        """Whether frames were counted that no picture holds."""
         self._posted_s = float("-inf")
         self._thread = threading.Thread(target=self.run, name="feed", daemon=True)
         self.summary: Summary | None = None
@@ -130,9 +132,11 @@ class Feed:
             now_s = time.monotonic()
             if self._waiting or now_s - self._posted_s < self._interval_s * EARLY:
                 self.dropped += 1
+                self._behind = True
                 return
             view = self._history.view(host)
             self._waiting = True
+            self._behind = False
             self._posted_s = now_s
         if view is not None:
             self._post(ViewReady(view))
@@ -148,6 +152,15 @@ class Feed:
         """The screen has taken the last picture and is ready for another."""
         with self._lock:
             self._waiting = False
+
+    def catch_up(self) -> None:
+        """Show what was dropped, if no frame has come since: for a source that has paused."""
+        with self._lock:
+            late_s = time.monotonic() - self._posted_s
+            due = self._behind and not self._waiting and late_s > 2 * self._interval_s
+            self._behind = self._behind and not due
+        if due:
+            self._show_last()
 
     def note(self, text: str) -> None:
         """Put an event of the screen itself into the log."""

@@ -69,7 +69,7 @@ async def _launch(
     app = Telemon(
         settings or Race(),
         lambda narrate: shown.told(narrate),
-        terminal=terminal or Terminal(fps=20),
+        terminal=terminal or Terminal(fps=60),
         host=StillHost(),
         **options,
     )

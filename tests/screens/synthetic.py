@@ -19,8 +19,6 @@ from engines.message import Role
 from engines.tally import Counted
 from tui.source import Narrate
 
-PAUSE_S = 0.1
-
 STARTED_UTC_S = 1_767_225_600.0
 
 ENTRANTS = (
@@ -215,11 +213,7 @@ class SyntheticSource:
 
     def frames(self) -> Iterator[Frame]:
         """The given frames; with `linger` the last one is followed by a wait for `stop`."""
-        last = len(self._given) - 1 if isinstance(self._given, list) else None
         for position, frame in enumerate(self._given):
-            if position == last and self._interval_s < PAUSE_S:
-                # Not dropped with those before it, of which a screen shows only some.
-                self._stopped.wait(PAUSE_S)
             # The first `ahead` frames come all at once, as a past.
             if self._stopped.wait(0 if position < self._ahead else self._interval_s):
                 return

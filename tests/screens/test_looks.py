@@ -74,7 +74,7 @@ class Still(Telemon):
     def _tick(self) -> None:
         """No lag that would differ from run to run."""
 
-    def _starting_tick(self) -> None:
+    def _catch_up(self) -> None:
         """No clock either."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,6 +17,7 @@ from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.app import Telemon
 from tui.feed import Feed
 from tui.ink import Line
+from tui.messages import ViewReady
 from tui.source import Narrate, Source
 from tui.terminal import Terminal
 from tui.verdict import finishes
@@ -192,7 +195,7 @@ def test_pictures_are_dropped_and_not_queued() -> None:
     feed = Feed(Race(), factory(source), posted.append, fps=60, host=None)
     feed.run()
     views = [message for message in posted if type(message).__name__ == "ViewReady"]
-    # The first, and the last one, which is always shown.
+    # The first, and the last one, which is always shown at the end.
     assert len(views) == 2
     assert feed.dropped == 59
     assert feed.summary is not None
@@ -206,3 +209,35 @@ def test_nothing_of_the_environment_is_set(monkeypatch: pytest.MonkeyPatch) -> N
     app = Telemon(Race(), factory(SyntheticSource([], linger=False)), host=StillHost())
     app.run(headless=True)
     assert dict(os.environ) == before
+
+
+def test_what_was_dropped_is_shown_when_nothing_follows() -> None:
+    posted: list[object] = []
+    source = SyntheticSource(list(usual()))
+    feed = Feed(Race(), factory(source), posted.append, fps=60, host=None)
+    feed.start()
+
+    def last_seq() -> int:
+        views = [message.view.seq for message in posted if isinstance(message, ViewReady)]
+        return views[-1] if views else -1
+
+    wait_for(lambda: feed.dropped == 59)
+    feed.catch_up()
+    # The screen has not taken the first one yet.
+    assert last_seq() == 0
+    feed.taken()
+    time.sleep(0.1)
+    feed.catch_up()
+    assert last_seq() == 59
+    shown = len(posted)
+    feed.catch_up()
+    assert len(posted) == shown
+    feed.stop()
+    assert feed.join(5)
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)

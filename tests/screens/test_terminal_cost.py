@@ -83,6 +83,10 @@ def test_terminal_that_stops_reading_does_not_keep_it_alive() -> None:
         while screen.process.poll() is None and time.monotonic() < end_s:
             time.sleep(0.05)
         assert screen.process.poll() is not None
+        # Not killed by what still waited to be written: an orderly end, with the result.
+        result = ended(screen)
+        assert result["code"] == 143
+        assert result["exited"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
