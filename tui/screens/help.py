@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 
 from tui.actions import ACTIONS
 from tui.ink import BLANK, QUIET, STRONG, TEXT, Line
+from tui.screens.inked import InkedScreen
 from tui.widgets.rows import Rows
 
 
@@ -43,7 +44,7 @@ class HelpPanel(Rows):
         self.show_lines(help_lines())
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(InkedScreen[None], ModalScreen[None]):
     """Closes with any of the keys that open or leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.events import Resize
 from textual.reactive import var
-from textual.screen import Screen
 
+from tui.screens.inked import InkedScreen
 from tui.view import Scene
 from tui.widgets.countdown import Countdown
 from tui.widgets.event_log import EventLog
@@ -43,7 +43,7 @@ def layout_class(width: int, height: int) -> tuple[str, ...]:
     return ("-low",) if height < LOW_ROWS else ()
 
 
-class RaceScreen(Screen[None]):
+class RaceScreen(InkedScreen[None]):
     """Shows scenes; measures and decides nothing."""
 
     ALLOW_MAXIMIZE = False

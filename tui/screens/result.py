@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 
 from engines.summary import Summary
+from tui.screens.inked import InkedScreen
 from tui.verdict import finishes
 from tui.view import Scene
 from tui.widgets.key_bar import KeyBar
@@ -18,7 +18,7 @@ def _notes(summary: Summary) -> tuple[str, ...]:
     return tuple(note for note in summary.notes() if "client-bound" not in note)
 
 
-class ResultScreen(Screen[None]):
+class ResultScreen(InkedScreen[None]):
     """Standings, reasons, and what must be said beside the numbers."""
 
     def __init__(self, summary: Summary, scene: Scene) -> None:

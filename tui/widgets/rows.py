@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,33 +10,17 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.ink import INKS, TEXT, Line, ascii_line, fitted
+from tui.ink import TEXT, Line, ascii_line, fitted
 
 
 class Rows(Widget):
     """Shows lines of spans. Textual has no cell diff of its own, so this one compares: a row that has not changed is
     not sent again, and one that has is sent up to its last changed cell (Textual sends a row from its left edge).
 
-    The colour of the ink NAME is that of the component class `ink--NAME`.
+    Its screen is an InkedScreen, which has the colours.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS}
-
-    DEFAULT_CSS = """
-    Rows {
-        height: 1;
-        & > .ink--text { color: $foreground; }
-        & > .ink--quiet { color: $quiet; }
-        & > .ink--strong { color: $strong; text-style: bold; }
-        & > .ink--good { color: $good; }
-        & > .ink--warn { color: $warn; text-style: bold; }
-        & > .ink--bad { color: $bad; text-style: bold; }
-        & > .ink--badge { color: $badge-text; background: $badge; text-style: $badge-style; }
-        & > .ink--mysql { color: $lane-mysql; text-style: bold; }
-        & > .ink--cached { color: $lane-cached; text-style: bold; }
-        & > .ink--durable { color: $lane-durable; text-style: bold; }
-    }
-    """
+    DEFAULT_CSS = "Rows { height: 1; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes, markup=False)
@@ -85,7 +68,7 @@ class Rows(Widget):
     def _style(self, ink: str) -> Style:
         style = self._styles_by_ink.get(ink)
         if style is None:
-            style = self.get_component_rich_style(f"ink--{ink}")
+            style = self.screen.get_component_rich_style(f"ink--{ink}")
             self._styles_by_ink[ink] = style
         return style
 
