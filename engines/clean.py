@@ -31,13 +31,15 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
     def drop_table() -> str:
         with mysql.session(endpoint) as cursor:
             dropped = place.drop_table(cursor)
-        return f"{'removed' if dropped else 'no longer there:'} table {mysql.TABLE}"
+        if not dropped:
+            return f"table {mysql.TABLE} is left alone: it is no longer telemon's"
+        return f"removed table {mysql.TABLE}"
 
     def drop_database() -> str:
         with mysql.session(endpoint) as cursor:
-            others = place.drop_database(cursor, endpoint.database)
-        if others:
-            return f"database {endpoint.database} stays: somebody else has {', '.join(others[:3])} in it"
+            why = place.drop_database(cursor, endpoint.database)
+        if why is not None:
+            return f"database {endpoint.database} stays: {why}"
         return f"removed database {endpoint.database}"
 
     try:

@@ -58,12 +58,15 @@ def drop_table(cursor: Cursor) -> bool:
     return True
 
 
-def drop_database(cursor: Cursor, name: str) -> list[str]:
-    """Remove the database if telemon made it and nothing else is in it; what else is."""
+def drop_database(cursor: Cursor, name: str) -> str | None:
+    """Remove the database if telemon made it and nothing else is in it; why it stays, if it does."""
+    if not made_database(cursor):
+        return "not made by telemon"
     others = strangers(cursor)
-    if not others and made_database(cursor):
-        cursor.execute(f"DROP DATABASE {_quoted(name)}")
-    return others
+    if others:
+        return f"it holds {', '.join(others[:3])}"
+    cursor.execute(f"DROP DATABASE {_quoted(name)}")
+    return None
 
 
 def made_database(cursor: Cursor) -> bool:

@@ -195,6 +195,16 @@ def test_a_server_that_takes_no_writes(sandbox: Sandbox, endpoint: MySQLEndpoint
     assert found.failed.name == "role"
 
 
+def test_a_server_that_takes_no_writes_but_those_of_this_user(
+    sandbox: Sandbox, endpoint: MySQLEndpoint
+) -> None:
+    """A replica on which telemon could write is the last place to do it."""
+    grants = ("SELECT, INSERT, UPDATE ON telemon.cars", "READ_ONLY ADMIN ON *.*")
+    with user(sandbox, endpoint, *grants) as at, setting(sandbox, "read_only", 1):
+        found = diagnose(at)
+    assert found.problems == ["read_only"]
+
+
 def test_too_many_connections(sandbox: Sandbox, endpoint: MySQLEndpoint) -> None:
     with setting(sandbox, "max_connections", 10), ExitStack() as stack:
         # The administrator's connection may not be gone yet, and then it is one of them.

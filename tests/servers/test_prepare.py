@@ -215,6 +215,29 @@ def test_a_database_that_telemon_made_stays_when_somebody_uses_it(
     assert clean.plan(lanes).deeds == ()
 
 
+def test_what_changes_hands_between_the_question_and_the_answer_is_left_alone(
+    creator: OwnServers,
+) -> None:
+    at = creator.sandbox.endpoints["mysql"].mysql
+    assert at is not None
+    lanes = {"mysql": LaneEndpoints("mysql", mysql=replace(at, database="fresh-1"))}
+    for deed in prepare.plan(lanes, seed=1).deeds:
+        deed.do()
+    table, database = clean.plan(lanes).deeds
+    as_root(
+        creator.sandbox,
+        "mysql",
+        "DROP DATABASE `fresh-1`",
+        "CREATE DATABASE `fresh-1`",
+        "CREATE TABLE `fresh-1`.cars (id INT)",
+    )
+    assert "left alone" in table.do()
+    assert cars_in(creator) == [1, 0]
+    as_root(creator.sandbox, "mysql", "DROP TABLE `fresh-1`.cars")
+    assert "stays: not made by telemon" in database.do()
+    assert "fresh-1" in databases(creator)
+
+
 def test_a_user_who_may_not_make_the_database_is_told_what_to_ask_for(own: OwnServers) -> None:
     refused = own.only("mysql").with_table("mysql", database="elsewhere")
     done = refused.telemon("prepare", "--yes", "--lanes", "mysql")
