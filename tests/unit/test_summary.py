@@ -351,7 +351,8 @@ def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() 
     summary = summed(
         frame(0, 0.0, heat(1, "mysql", 900.0, state=WARMING), rest),
         frame(1, 1.0, heat(1, "mysql", 100.0, 200.0), rest),
-        frame(2, 2.0, heat(1, "mysql", 300.0, 400.0), rest),
+        # The heat was over before its last frame was.
+        frame(2, 2.6, heat(1, "mysql", 300.0, 400.0), rest),
         frame(3, 0.0, LaneFrame("mysql", LaneState.STARTING, heat=1), rest),
         frame(4, 1.0, heat(1, "cached", 7.0), LaneFrame("mysql", LaneState.STARTING, heat=1)),
         frame(5, 1.0, heat(2, "mysql", 500.0), over),
