@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from engines.channel import Channel
@@ -27,11 +28,14 @@ class Engine:
         ours, theirs = socket.socketpair()
         path = os.environ.get("PYTHONPATH")
         # -P: a folder named "engines" where telemon happens to be started must not be taken for telemon's.
+        self._complaint = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engines.worker", str(theirs.fileno()), self.name],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            # The screen is drawn on stderr: what an engine has to complain of is kept for its cause of death.
+            stderr=self._complaint,
             env=os.environ
             | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
             # Away from the terminal's Ctrl-C: the race stops its engines itself, in order.
@@ -85,7 +89,11 @@ class Engine:
             status = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return "closed its channel"
-        return f"signal {-status}" if status < 0 else f"exit code {status}"
+        if status < 0:
+            return f"signal {-status}"
+        self._complaint.seek(0)
+        lines = self._complaint.read().decode(errors="replace").strip().splitlines()
+        return f"exit code {status}" + (f": {lines[-1]}" if lines else "")
 
     def abandon(self, reason: str) -> None:
         """Give up on a process that does not answer."""
@@ -101,3 +109,4 @@ class Engine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._complaint.close()

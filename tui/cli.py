@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from engines import __version__
 from engines.config import ConfigError, Race, load
-from engines.kind import Seconds, Switch, in_words, one_line, toml
+from engines.kind import Number, RejectedError, Seconds, Switch, in_words, one_line, toml
 from engines.setting import BY_KEY, DEBUG_ENV, SETTINGS, Setting
+from tui.terminal import COLORS, GLYPHS, Flags, Terminal
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit codes; the last is what a shell says of a program that SIGPIPE ended."""
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"telemon {__version__}")
+    _add_screen(top)
     _add_settings(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, about in (
@@ -90,6 +92,30 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--yes", action="store_true", help="do it without asking")
         _add_settings(command)
     return top
+
+
+def _add_screen(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("screen")
+    group.add_argument("--stage", action="store_true", help="the largest digits, for a hall")
+    group.add_argument(
+        "--hold",
+        action="store_true",
+        help="wait at the start line: Enter releases all lanes, 1, 2 and 3 one each",
+    )
+    group.add_argument("--color", choices=COLORS, default="auto", help="(default: auto)")
+    group.add_argument("--glyphs", choices=GLYPHS, default="auto", help="(default: auto)")
+    group.add_argument(
+        "--fps", type=_fps, help="frames per second (default: 4; 2 in SSH, tmux or screen)"
+    )
+    group.add_argument("--no-mouse", action="store_true", help="do without the mouse")
+
+
+def _fps(text: str) -> float:
+    try:
+        fps = Number(0.1, 30).parse(text)
+    except RejectedError:
+        raise argparse.ArgumentTypeError("must be a number from 0.1 to 30") from None
+    return fps
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -132,6 +158,9 @@ class Asked:
     format: str = "text"
     json: bool = False
     yes: bool = False
+    stage: bool = False
+    hold: bool = False
+    flags: Flags = field(default_factory=Flags)
 
 
 def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
@@ -140,8 +169,11 @@ def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
     given = vars(parser().parse_args(argv))
     flags = {key: value for key, value in given.items() if key in BY_KEY}
     settings = load(flags, environ, given.get("config"))
-    options = {name: given[name] for name in ("format", "json", "yes") if name in given}
-    return Asked(given["command"], settings, **options)
+    names = ("format", "json", "yes", "stage", "hold")
+    options = {name: given[name] for name in names if name in given}
+    mouse = False if given["no_mouse"] else None
+    screen = Flags(given["color"], given["glyphs"], given["fps"], mouse)
+    return Asked(given["command"], settings, flags=screen, **options)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -188,7 +220,7 @@ def _run(argv: Sequence[str] | None) -> int:
         change = prepare if asked.command == "prepare" else clean
         return change(asked.settings, yes=asked.yes)
     if asked.command is None and _on_terminal():
-        return _on_screen(asked.settings)
+        return _on_screen(asked)
     from tui.headless import Format, run
 
     return run(asked.settings.headless(), Format(asked.format))
@@ -201,12 +233,13 @@ def _on_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def _on_screen(settings: Race) -> int:
+def _on_screen(asked: Asked) -> int:
     from tui.app import Telemon
     from tui.headless import verdict
     from tui.table import final_table
 
-    app = Telemon(settings)
+    terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)
+    app = Telemon(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)
     summary = app.run()
     if app.fault:
         _complain(app.fault)

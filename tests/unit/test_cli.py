@@ -94,6 +94,8 @@ def test_help_names_every_setting(command: tuple[str, ...]) -> None:
         (("run", "--writers"), "expected one argument"),
         (("run", "--format", "xml"), "invalid choice: 'xml'"),
         (("race",), "invalid choice: 'race'"),
+        (("--fps", "0"), "--fps: must be a number from 0.1 to 30"),
+        (("--color", "red"), "--color: invalid choice: 'red'"),
         (("run", "--write", "3"), "unrecognized arguments: --write 3"),
         (("run", "a\nb\x1b[2J"), "unrecognized arguments: a\\nb\\x1b[2J"),
         (("--lanes", "redis"), "--lanes 'redis': must be one or more of mysql, cached, durable"),
