@@ -15,6 +15,9 @@ Found = TypeVar("Found")
 FOUND_LENGTH = 300
 """What a server says is shown up to this many characters."""
 
+NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
+"""The next step where a password cannot be had."""
+
 
 class Verdict(StrEnum):
     """How a check ended. A race runs with warnings; what fails keeps it from running, or from being a fair one."""

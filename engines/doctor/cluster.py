@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 
@@ -48,35 +47,23 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Who serves what: the primaries' slots, and the replicas' addresses."""
+    """Who serves which slots."""
 
     ranges: tuple[SlotRange, ...]
-    replicas: tuple[str, ...]
 
     @property
     def primaries(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(part.address for part in self.ranges))
 
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        every = (address for part in self.ranges for address in part.replicas)
+        return tuple(dict.fromkeys(every))
+
     def owns(self, address: str, slot: int) -> bool:
         return any(
             part.first <= slot <= part.last for part in self.ranges if part.address == address
         )
-
-
-def shape_of(reply: Any, asked: str) -> Shape:
-    """From what the node at `asked` answers to CLUSTER SLOTS."""
-    ranges, replicas = [], []
-    for first, last, primary, *others in reply:
-        ranges.append(SlotRange(int(first), int(last), _address(primary, asked)))
-        replicas += [_address(other, asked) for other in others]
-    ranges.sort(key=lambda part: part.first)
-    return Shape(tuple(ranges), tuple(dict.fromkeys(replicas)))
-
-
-def _address(node: Any, asked: str) -> str:
-    host = node[0].decode() if isinstance(node[0], bytes) else str(node[0] or "")
-    # A node that does not know its own address leaves the host empty: it is where the answer came from.
-    return f"{host or asked.rpartition(':')[0]}:{int(node[1])}"
 
 
 def covered(watch: Watch, shape: Shape) -> Checks[bool]:

@@ -11,7 +11,7 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.address import mapped, split
-from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
 from engines.doctor.greeting import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
 from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
@@ -173,7 +173,7 @@ def _signed_in(
         cursor.execute("SELECT CURRENT_USER()")
         row = cursor.fetchone()
     except SecretError as error:
-        yield watch.fail(SIGN_IN, "no_secret", str(error), "the password cannot be had: see above")
+        yield watch.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
     except MySQLError as error:
         code, said = error.args if len(error.args) > 1 else (0, str(error))
         check = _refused(watch, int(code), str(said), SIGN_IN, endpoint, greeted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 from redis import Redis
@@ -11,13 +12,13 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.doctor import redis_rights, round_trip
 from engines.doctor.check import Check, Checks, Watch
-from engines.doctor.cluster import Node, Shape, covered, reached, shape_of
+from engines.doctor.cluster import Node, Shape, covered, reached
 from engines.doctor.redis_entry import FULL_STEP, enter, refused
 from engines.doctor.subject import Subject
 from engines.endpoint import RedisEndpoint
 from engines.key import DOCTOR_PREFIX
 from engines.prepare import hot_keys
-from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts
+from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
 from engines.topology import SLOTS, SlotRange
 from engines.workload import HOT
 
@@ -133,11 +134,11 @@ def _nodes(
             return None
         if role:
             yield watch.ok("role", "primary")
-        return [Node(here, False, node)], Shape((SlotRange(0, SLOTS - 1, here),), ())
+        return [Node(here, False, node)], Shape((SlotRange(0, SLOTS - 1, here),))
     if role:
         kind = "replica" if role == "slave" else "primary"
         yield watch.ok("role", f"{kind} in a cluster, which knows the others")
-    shape = shape_of(redis_rights.command(node, "CLUSTER SLOTS"), here)
+    shape = Shape(tuple(topology(replace(endpoint, cluster=True))))
     if (yield from covered(watch, shape)) is None:
         return None
     nodes = yield from reached(watch, endpoint, shape, stack)

@@ -17,7 +17,7 @@ from redis.exceptions import (
 )
 
 from engines.address import mapped, split
-from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
 from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.tls import NAME as TLS
@@ -219,7 +219,7 @@ def _signed_in(
         with suppress(NoPermissionError):
             node.ping()
     except SecretError as error:
-        yield watch.fail(SIGN_IN, "no_secret", str(error), "the password cannot be had: see above")
+        yield watch.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
         return None
     except (RedisError, OSError) as error:
         yield refused(watch, SIGN_IN, error, endpoint)
