@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from engines.doctor.check import Checks, Watch
 
 NAME = "TCP"
 
 CONNECT_WAIT_S = 3.0
+
+AT_ONCE = 16
+"""Addresses that are tried side by side."""
 
 NEXT_STEPS = {
     "refused": "nothing listens there: check host and port, and that the server runs; behind a tunnel, that the tunnel "
@@ -28,18 +32,19 @@ def connect(watch: Watch, addresses: Sequence[str], port: int) -> Checks[socket.
     first: socket.socket | None = None
     reached, failed = [], []
     problem = ""
-    for address in addresses:
-        try:
-            sock = socket.create_connection((address, port), CONNECT_WAIT_S)
-        except OSError as error:
-            problem, why = explained(error)
+    # The name of a cluster may have many addresses, and a closed port is silent at each.
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(addresses))) as pool:
+        tried = list(pool.map(lambda address: _tried(address, port), addresses))
+    for address, result in zip(addresses, tried, strict=True):
+        if isinstance(result, OSError):
+            problem, why = explained(result)
             failed.append(f"{address} port {port}: {why}")
             continue
         reached.append(address)
         if first is None:
-            first = sock
+            first = result
         else:
-            sock.close()
+            result.close()
     if first is None:
         yield watch.fail(NAME, problem, "; ".join(failed), NEXT_STEPS[problem])
     elif failed:
@@ -52,6 +57,13 @@ def connect(watch: Watch, addresses: Sequence[str], port: int) -> Checks[socket.
     else:
         yield watch.ok(NAME, f"{', '.join(reached)} port {port} takes connections")
     return first
+
+
+def _tried(address: str, port: int) -> socket.socket | OSError:
+    try:
+        return socket.create_connection((address, port), CONNECT_WAIT_S)
+    except OSError as error:
+        return error
 
 
 def explained(error: OSError) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from statistics import median_low
 
@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.doctor import machine, resolve
+from engines.doctor import machine, resolve, tcp
 from engines.doctor.check import FOUND_LENGTH, Check, Verdict, Watch
 from engines.doctor.round_trip import judge, percentile_ms
 from engines.doctor.subject import Load, subjects
@@ -104,12 +104,28 @@ def test_more_than_two_milliseconds_is_far_away(ms: float, problem: str) -> None
 
 def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolve, "RESOLVE_WAIT_S", 0.2)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(5))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
     began_s = time.monotonic()
     (check,) = resolve.resolve(Watch("e"), "db.example.com")
     assert time.monotonic() - began_s < 3
     assert check.problem == "unresolved"
     assert "no name server answered" in check.found
+
+
+def test_a_name_with_two_addresses_of_which_one_is_dead() -> None:
+    """127.0.0.2 is this machine too, and nobody listens there."""
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        connecting = tcp.connect(Watch("e"), ["127.0.0.2", "127.0.0.1"], port)
+        check = next(connecting)
+        with pytest.raises(StopIteration) as ended:
+            next(connecting)
+        with ended.value.value as sock:
+            assert sock.getpeername() == ("127.0.0.1", port)
+    assert (check.verdict, check.problem) == (Verdict.WARN, "partly_refused")
+    assert "127.0.0.2" in check.found
 
 
 def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
