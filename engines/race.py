@@ -25,6 +25,7 @@ from engines.heat import Heat, heat_order
 from engines.interval import Schedule
 from engines.lineup import (
     DOCTOR,
+    SEED_VERSION,
     PreparationError,
     entrants,
     prepare,
@@ -237,9 +238,16 @@ class Race:
         return found
 
     def _assign(self) -> None:
+        first_version = SEED_VERSION + 1
+        if len(self._private) < len(self._lanes):
+            # Rows of former races are still there, with versions that this race's must be above: microseconds since
+            # the epoch grow faster than any race numbers rows. All lanes alike, so that they write the same.
+            first_version = int(time.time() * 1e6)
         for lane, runner in self._lanes.items():
             runner.private = lane in self._private
-            runner.assign(self._endpoints[lane], self._rate_per_s, ledger=self._ledger)
+            runner.assign(
+                self._endpoints[lane], self._rate_per_s, first_version, ledger=self._ledger
+            )
 
     def _await_ready(self) -> None:
         self._narrate("connecting the lanes")

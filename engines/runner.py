@@ -9,7 +9,7 @@ from engines import config
 from engines.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.frame import LaneFrame, LaneState
-from engines.lineup import DOCTOR, SEED_VERSION
+from engines.lineup import DOCTOR
 from engines.merge import lane_frame, merged
 from engines.message import Begin, Delta, Role, Spec
 from engines.tally import Counted
@@ -54,8 +54,15 @@ class Runner:
         """The last acknowledged version of each car, when the race keeps a ledger."""
         self._buried: set[str] = set()
 
-    def assign(self, endpoints: LaneEndpoints, rate_per_s: float | None, *, ledger: bool) -> None:
-        """Tell every engine its share of the work."""
+    def assign(
+        self,
+        endpoints: LaneEndpoints,
+        rate_per_s: float | None,
+        first_version: int,
+        *,
+        ledger: bool,
+    ) -> None:
+        """Tell every engine its share of the work. Rows are numbered from `first_version` on."""
         settings = self._settings
         for role, connections in self._connections.items():
             engines = [engine for engine in self.engines if engine.role == role]
@@ -76,7 +83,7 @@ class Runner:
                         ttl_jitter=settings.ttl_jitter,
                         shape=settings.shape,
                         rate_per_s=rate_per_s,
-                        first_version=SEED_VERSION + 1,
+                        first_version=first_version,
                         ledger=ledger,
                     )
                 )
