@@ -48,12 +48,17 @@ def test_it_races_where_nothing_but_its_dependencies_is_installed(
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     (site_packages,) = environment.glob("lib/python*/site-packages")
-    install = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    # By that environment's own interpreter, or the command would run by this one, which knows the tree.
     subprocess.run(
-        [*install, "--no-deps", "--prefix", str(environment), "--ignore-installed", str(wheel)],
+        [
+            *(sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")),
+            *("--disable-pip-version-check", "install", "--quiet", "--no-deps", str(wheel)),
+        ],
         check=True,
         timeout=120,
     )
+    command = environment / "bin" / "telemon"
+    assert command.read_text().startswith(f"#!{environment}")
     # The dependencies as they are here: a path in a .pth file is not searched for .pth files itself, so the tree's
     # own editable install stays out of sight.
     (site_packages / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
@@ -62,7 +67,7 @@ def test_it_races_where_nothing_but_its_dependencies_is_installed(
     elsewhere.mkdir()
     ran = subprocess.run(
         [
-            *(str(environment / "bin" / "telemon"), "run", "--format", "json"),
+            *(str(command), "run", "--format", "json"),
             *("--duration", "1s", "--warmup", "0s", "--lanes", "mysql"),
         ],
         cwd=elsewhere,
