@@ -100,7 +100,8 @@ def run(settings: config.Race, form: Format) -> int:
 def verdict(summary: Summary) -> int:
     """0, or 1 when a lane never answered, which is said on stderr."""
     for lane in summary.unanswered:
-        narrate(f"lane {lane} never answered: no operation of it was acknowledged")
+        advice = "; `telemon doctor` says why" if lane in summary.settings.endpoints else ""
+        narrate(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
     return 1 if summary.unanswered else 0
 
 

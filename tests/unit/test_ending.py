@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.config import Race
+from engines.config import Race, load
 from engines.frame import LaneFrame, LaneState
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, work
@@ -84,3 +84,13 @@ def test_a_lane_that_never_answered_is_named(capsys: pytest.CaptureFixture[str])
     summary.add(frame(1, 2.0, LaneFrame("cached", LaneState.RACING, read=work([1]))))
     assert verdict(summary) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_lane_on_servers_of_one_s_own_that_never_answered_points_to_the_doctor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = load({"lanes": "mysql"}, {"TELEMON_MYSQL_HOST": "db", "TELEMON_MYSQL_USER": "me"})
+    summary = Summary(settings, (MYSQL,), {})
+    summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RECONNECTING)))
+    assert verdict(summary) == 1
+    assert "`telemon doctor` says why" in capsys.readouterr().err
