@@ -77,7 +77,7 @@ def _measure(endpoint: MySQLEndpoint, script: str, connections: int, seconds: fl
                 "sysbench",
                 f"--config-file={options}",
                 f"--threads={connections}",
-                f"--time={seconds:g}",
+                f"--time={max(1, round(seconds))}",
                 "--histogram=on",
                 str(lua),
                 "run",
