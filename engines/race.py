@@ -37,7 +37,7 @@ from engines.machine import machine
 from engines.message import Go, MeasureFloor, Role, Stop
 from engines.null_server import NullServer
 from engines.prepare import NotPreparedError, check
-from engines.runner import Runner, start_in_s
+from engines.runner import Runner, ns_from_now
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis
@@ -322,7 +322,7 @@ class Race:
 
     def _release(self, control: Release) -> None:
         """Let lanes that wait at the start line go, all at the same moment, each for the whole duration."""
-        at_ns = start_in_s(START_DELAY_S)
+        at_ns = ns_from_now(START_DELAY_S)
         for lane, runner in self._lanes.items():
             if runner.held and control.lane in (None, lane):
                 runner.let_go(at_ns, at_ns)
@@ -341,7 +341,7 @@ class Race:
             self._heat = heat = self._heats.popleft()
             runner = self._lanes[heat.lane]
             runner.heat = heat.round
-            at_ns = start_in_s(START_DELAY_S)
+            at_ns = ns_from_now(START_DELAY_S)
             self._measured_from_ns = at_ns + int(self._settings.warmup_s * 1e9)
             self._note(heat.lane, f"heat {heat.round}: on its own")
             runner.let_go(at_ns, self._measured_from_ns, final=heat.final)
@@ -364,7 +364,7 @@ class Race:
 
     def frames(self) -> Iterator[Frame]:
         """A frame per interval, as it ends. The last one holds what was still under way at the end."""
-        start_ns = start_in_s(START_DELAY_S)
+        start_ns = ns_from_now(START_DELAY_S)
         measure_from_ns = start_ns + int(self._settings.warmup_s * 1e9)
         duration_s = self._settings.duration_s
         schedule = Schedule(

@@ -161,8 +161,8 @@ class Reactor:
             link: Link
             link, request, wanted = cast("Request", step)
             session.answers = None
+            # `_send`, written out: a call more for every operation would be felt.
             if link.socket is None:
-                session.waiting = 1
                 self._await_link(link, request, wanted)
                 return
             link.wanted = wanted

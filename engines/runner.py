@@ -190,6 +190,6 @@ class Runner:
         return str(state)
 
 
-def start_in_s(delay_s: float) -> int:
+def ns_from_now(delay_s: float) -> int:
     """A moment of the machine-wide clock, in ns, `delay_s` from now."""
     return time.perf_counter_ns() + int(delay_s * 1e9)
