@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -222,6 +223,10 @@ class Telemon(App[Summary]):
             return
         lag_s, self._lag_s = self._lag_s, 0.0
         self.shown += 1
+        if self.shown == SETTLED:
+            # A full collection walks all that was imported and composed, for 60 ms in which no key is answered. All of
+            # that stays to the end: taken out of the collector's sight, a collection takes a few milliseconds.
+            gc.freeze()
         self._show(view=message.view, screen_lag_s=lag_s)
 
     def _backlog(self) -> int:
