@@ -84,7 +84,7 @@ ACTIONS = (
         "totals: reset",
         "count rows, hits and errors from zero",
         "race",
-        11,
+        13,
     ),
     Action(
         "more_writers",
@@ -120,10 +120,36 @@ ACTIONS = (
         "one fewer reader connection in every lane",
         "load",
     ),
-    Action("more_batch", ("b",), "batch", "batch: larger", "larger write batches", "load", 9),
+    Action(
+        "mode",
+        ("m",),
+        "mode",
+        "mode: saturate or pace",
+        "as fast as it goes, or operations that are due at a rate",
+        "load",
+        9,
+    ),
+    Action(
+        "more_rate",
+        ("p",),
+        "rate",
+        "rate: higher",
+        "in pace mode: more operations per second due in each role",
+        "load",
+        10,
+    ),
+    Action(
+        "less_rate",
+        ("P",),
+        "rate",
+        "rate: lower",
+        "in pace mode: fewer operations per second due",
+        "load",
+    ),
+    Action("more_batch", ("b",), "batch", "batch: larger", "larger write batches", "load", 11),
     Action("less_batch", ("B",), "batch", "batch: smaller", "smaller write batches", "load"),
     Action(
-        "more_ttl", ("t",), "TTL", "TTL: longer", "a longer life for keys in the cache", "load", 10
+        "more_ttl", ("t",), "TTL", "TTL: longer", "a longer life for keys in the cache", "load", 12
     ),
     Action(
         "less_ttl", ("T",), "TTL", "TTL: shorter", "a shorter life for keys in the cache", "load"
@@ -161,7 +187,7 @@ ACTIONS = (
         "window: longer",
         "a longer window",
         "display",
-        12,
+        14,
     ),
     Action(
         "axis",
@@ -170,7 +196,7 @@ ACTIONS = (
         "axis: shared or own",
         "one y axis for all lanes, or one each",
         "display",
-        13,
+        15,
     ),
     Action(
         "maximise_1",
@@ -204,7 +230,7 @@ ACTIONS = (
         "theme: next",
         "dark, light, projector, dark hall",
         "display",
-        14,
+        16,
     ),
     Action(
         "screenshot",
@@ -213,7 +239,7 @@ ACTIONS = (
         "screenshot: save SVG",
         "save the screen as an SVG file in the current directory",
         "result",
-        15,
+        17,
     ),
     Action(
         "copy",
@@ -222,7 +248,7 @@ ACTIONS = (
         "standings: copy",
         "copy the standings to the clipboard (OSC 52)",
         "result",
-        16,
+        18,
     ),
     Action("help", ("question_mark", "f1"), "help", "help: keys", "this list", "help", 5),
 )

@@ -35,7 +35,7 @@ from tui.feed import Feed
 from tui.figures import plain
 from tui.history import WINDOWS_S
 from tui.host import Host
-from tui.ladder import BATCHES, TTLS_S, stepped
+from tui.ladder import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
 from tui.messages import Lineup, Progress, SourceEnded, ViewReady
 from tui.screens.help import HelpScreen
 from tui.screens.race import RaceScreen
@@ -284,8 +284,8 @@ class Telemon(App[Summary]):
 
     def action_pause(self) -> None:
         paused = not self._scene.paused
-        self.feed.send(control.Pause() if paused else control.Resume())
-        self._show(paused=paused)
+        if self.feed.send(control.Pause() if paused else control.Resume()):
+            self._show(paused=paused)
 
     def action_flush(self) -> None:
         self.feed.send(control.FlushCache())
@@ -309,6 +309,11 @@ class Telemon(App[Summary]):
 
     # ------------------------------------------------------------ the load
 
+    def _ask(self, wanted: control.Control, **setup: Any) -> None:
+        """Ask the race for `wanted`, and show the settings that it changes. Without a race there is none to change."""
+        if self.feed.send(wanted):
+            self._show(setup=replace(self._scene.setup, **setup))
+
     def _connections(self, role: Literal["write", "read"], step: int) -> None:
         setup = self._scene.setup
         now = setup.writers if role == "write" else setup.readers
@@ -316,9 +321,8 @@ class Telemon(App[Summary]):
         wanted = max(1, now + step) if now else 0
         if wanted == now:
             return
-        self.feed.send(control.Connections(role, wanted))
-        changed = {"writers" if role == "write" else "readers": wanted}
-        self._show(setup=replace(setup, **changed))  # type: ignore[arg-type]
+        name = "writers" if role == "write" else "readers"
+        self._ask(control.Connections(role, wanted), **{name: wanted})
 
     def action_more_writers(self) -> None:
         self._connections("write", 1)
@@ -336,8 +340,7 @@ class Telemon(App[Summary]):
         setup = self._scene.setup
         wanted = stepped(BATCHES, setup.batch, step)
         if wanted != setup.batch:
-            self.feed.send(control.Batch(wanted))
-            self._show(setup=replace(setup, batch=wanted))
+            self._ask(control.Batch(wanted), batch=wanted)
 
     def action_more_batch(self) -> None:
         self._batch(1)
@@ -349,14 +352,42 @@ class Telemon(App[Summary]):
         setup = self._scene.setup
         wanted = stepped(TTLS_S, setup.ttl_s, step)
         if wanted != setup.ttl_s:
-            self.feed.send(control.Ttl(wanted))
-            self._show(setup=replace(setup, ttl_s=wanted))
+            self._ask(control.Ttl(wanted), ttl_s=wanted)
 
     def action_more_ttl(self) -> None:
         self._ttl(1)
 
     def action_less_ttl(self) -> None:
         self._ttl(-1)
+
+    def action_mode(self) -> None:
+        """Close the loop, or open it: at the rate that was asked for before, or one that every lane can hold."""
+        setup = self._scene.setup
+        if setup.paced:
+            self._ask(control.Rate(None), paced=False)
+            return
+        rate_per_s = setup.rate_per_s
+        if rate_per_s is None:
+            lanes = self._view.lanes if self._view is not None else ()
+            rate_per_s = first_rate_per_s(
+                role.operations_per_s for lane in lanes for role in (lane.write, lane.read)
+            )
+        self._ask(control.Rate(rate_per_s), paced=True, rate_per_s=rate_per_s)
+
+    def _rate(self, step: int) -> None:
+        setup = self._scene.setup
+        if not setup.paced or setup.rate_per_s is None:
+            self._tell("no rate in mode saturate; m switches to pace")
+            return
+        wanted = stepped(RATES_PER_S, setup.rate_per_s, step)
+        if wanted != setup.rate_per_s:
+            self._ask(control.Rate(wanted), rate_per_s=wanted)
+
+    def action_more_rate(self) -> None:
+        self._rate(1)
+
+    def action_less_rate(self) -> None:
+        self._rate(-1)
 
     # ------------------------------------------------------------ the display
 

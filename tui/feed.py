@@ -82,12 +82,14 @@ class Feed:
         if source is not None:
             source.stop()
 
-    def send(self, control: Control) -> None:
-        """Ask the race for something; ignored before it has started."""
+    def send(self, control: Control) -> bool:
+        """Ask the race for something; whether there is one to ask."""
         with self._lock:
             source = self._source
-        if source is not None:
-            source.send(control)
+        if source is None:
+            return False
+        source.send(control)
+        return True
 
     def run(self) -> None:
         """Take frames until there are no more. Never raises: what went wrong is in `error` and in the last message."""
@@ -108,7 +110,7 @@ class Feed:
                     for frame in source.frames():
                         self._take(frame)
                 with self._lock:
-                    self.summary.settle(source.warm)
+                    self.summary.settle(source.warm, source.doubts)
                 self._show_last()
         except AbandonedError:
             pass

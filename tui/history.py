@@ -86,6 +86,7 @@ class _LaneHistory:
         return RoleView(
             rows_per_s=window.rate_over(1.0),
             window_rows_per_s=window.rows_per_s,
+            operations_per_s=window.operations_per_s,
             p50_us=p50_us,
             p99_us=p99_us,
             rows=totals.rows,

@@ -15,12 +15,13 @@ from tui.standings import Place
 class RoleView:
     """The writers or readers of a lane.
 
-    `rows_per_s` is over the last second and moves; `window_rows_per_s` and the percentiles (None without values) are
-    over the sliding window; `rows`, `operations`, `failed` and `errors` are totals since the race, or a reset, began.
+    `rows_per_s` is over the last second and moves; `window_rows_per_s`, `operations_per_s` and the percentiles (None
+    without values) are over the sliding window; `rows`, `operations`, `failed` and `errors` are totals since the race, or a reset, began.
     """
 
     rows_per_s: float = 0.0
     window_rows_per_s: float = 0.0
+    operations_per_s: float = 0.0
     p50_us: float | None = None
     p99_us: float | None = None
     rows: int = 0

@@ -42,6 +42,15 @@ def test_every_action_has_a_method_and_every_key_one_action() -> None:
         (["t"], [control.Ttl(300)], "TTL 300 s"),
         (["T"], [control.Ttl(60)], "TTL 60 s"),
         (["x"], [control.FlushCache()], "racing"),
+        # Writers of lane `cached` do 88 batches a second: half of that, rounded down to a rung.
+        (["m"], [control.Rate(20)], "pace 20/s"),
+        (["m", "p", "p"], [control.Rate(20), control.Rate(50), control.Rate(100)], "pace 100/s"),
+        (["m", "P"], [control.Rate(20), control.Rate(10)], "pace 10/s"),
+        (["m", "m"], [control.Rate(20), control.Rate(None)], "saturate"),
+        # The rate that was in use is the one to come back to.
+        (["m", "p", "m", "m"], [control.Rate(20), control.Rate(50), control.Rate(None), control.Rate(50)], "pace 50/s"),
+        (["p"], [], "no rate in mode saturate; m switches to pace"),
+        (["P"], [], "no rate in mode saturate; m switches to pace"),
         (["z"], [control.ResetTotals()], "racing"),
     ],
 )  # fmt: skip
@@ -53,6 +62,33 @@ async def test_keys_that_ask_the_race(
         await racing.pilot.press(*keys)
         await racing.shows(shown)
         assert racing.source.sent == sent
+
+
+async def test_mode_and_rate_come_from_the_settings(launch: Launch) -> None:
+    async with launch(settings=Race(mode="pace", rate_per_s=300)) as racing:
+        await racing.shows("racing", "pace 300/s")
+        await racing.pilot.press("p", "P", "P", "m")
+        await racing.shows("saturate")
+        asked = [500, 200, 100, None]
+        assert racing.source.sent == [control.Rate(rate) for rate in asked]
+
+
+async def test_a_rate_without_pace_is_the_one_to_begin_with(launch: Launch) -> None:
+    async with launch(settings=Race(rate_per_s=70)) as racing:
+        await racing.shows("racing", "saturate")
+        await racing.pilot.press("m")
+        await racing.shows("pace 70/s")
+        assert racing.source.sent == [control.Rate(70)]
+
+
+async def test_keys_change_nothing_before_there_is_a_race(launch: Launch) -> None:
+    source = SyntheticSource(frames(10), steps=("starting the servers",), step_s=1.0)
+    async with launch(source=source) as racing:
+        await racing.shows("starting the servers", "saturate", "4 writers 8 readers")
+        await racing.pilot.press("w", "m", "b", "t", "space")
+        await racing.shows("racing", "saturate", "4 writers 8 readers", "batch 100", "TTL 120 s")
+        assert racing.source.sent == []
+        assert "LOAD PAUSED" not in racing.text()
 
 
 async def test_connections_never_go_below_one(launch: Launch) -> None:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from tui import figures
 from tui.bigdigits import largest, plate, rows_of
 from tui.ink import INKS, Line, ascii_line, fitted, spread, width
-from tui.ladder import BATCHES, stepped
+from tui.ladder import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
 from tui.raster import bar, plot, trend
 from tui.scale import PATIENCE, Scale, step_at_least
 from tui.standings import places
@@ -209,3 +209,17 @@ def test_ladders() -> None:
     assert stepped(BATCHES, 70, 1) == 100
     assert stepped(BATCHES, 1, -1) == 1
     assert stepped(BATCHES, 10_000, 1) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("done", "rate"),
+    [([400.0, 90.0], 20), ([40.0, 5_000.0], 20), ([39.9], 10), ([1.2], 1), ([0.0, 1_000.0], 500)],
+)
+def test_first_rate_leaves_the_slowest_half_idle(done: list[float], rate: float) -> None:
+    assert first_rate_per_s(done) == rate
+
+
+def test_first_rate_without_a_measure() -> None:
+    assert first_rate_per_s([]) == first_rate_per_s([0.0]) == USUAL_RATE_PER_S
+    assert USUAL_RATE_PER_S in RATES_PER_S
+    assert list(RATES_PER_S) == [step_at_least(rate) for rate in RATES_PER_S]

@@ -9,6 +9,7 @@ from textual.geometry import Size
 from tui.figures import clock, plain
 from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, spread
 from tui.ink import width as cells
+from tui.setup import Setup
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
@@ -41,6 +42,13 @@ def race_clock(scene: Scene) -> list[Span]:
     return spans
 
 
+def mode(setup: Setup) -> list[Span]:
+    """How operations become due, in the words of the settings."""
+    if not setup.paced or setup.rate_per_s is None:
+        return [("saturate", TEXT)]
+    return [("pace ", QUIET), (f"{setup.rate_per_s:g}/s", TEXT)]
+
+
 class Header(Panel):
     """The parts of the line are dropped from the right where there is no room for them."""
 
@@ -50,13 +58,16 @@ class Header(Panel):
         end = badges(scene)
         parts: list[list[Span]] = [
             [(f"{setup.preset}", TEXT)],
+            mode(setup),
             [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
+            [(plain(setup.where), GOOD)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
             [("window ", QUIET), (f"{window_s:g} s" if window_s else "-", TEXT)],
             [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
-            [(plain(setup.where), GOOD)],
         ]  # fmt: skip
+        if setup.servers:
+            parts.append([(plain(" ".join(setup.servers)), QUIET)])
         line: list[Span] = [(" telemon ", STRONG), (" ", TEXT), *race_clock(scene)]
         gap = "   " if size.width >= 120 else "  "
         for part in parts:
