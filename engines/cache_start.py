@@ -7,15 +7,15 @@ from random import Random
 
 from engines.config import Race
 from engines.endpoint import LaneEndpoints, MySQLEndpoint
-from engines.lineup import PreparationError
+from engines.lineup import PreparationError, advice
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
 from engines.workload import HOT, Cars, payload
 
 
-def ready_cache(endpoints: LaneEndpoints, settings: Race) -> int:
+def ready_cache(endpoints: LaneEndpoints, settings: Race, *, private: bool = True) -> int:
     """Remove telemon's own keys from the cache of a lane that has one; then, for a filled start, put every hot car
-    into it as the lane's MySQL has it. How many cars were filled.
+    into it as the lane's MySQL has it. How many cars were filled. `private` says that the servers are telemon's own.
 
     Raises PreparationError.
     """
@@ -34,6 +34,7 @@ def ready_cache(endpoints: LaneEndpoints, settings: Race) -> int:
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
             f"lane {endpoints.lane}: {at}: the cache could not be made {settings.cache}: {said(error)}"
+            f"{advice(private)}"
         ) from error
     return len(rows)
 

@@ -2,30 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event, Lock, Thread
+from time import monotonic
+from typing import Protocol
 
 from engines.endpoint import LaneEndpoints
 from engines.servers import mysql, redis
+from engines.servers.reading import Reading, step
+from engines.servers.redis_counters import RedisCounters
 
 EVERY_S = 1.0
 
-Read = Callable[[], dict[str, int]]
+WENT_DOWN = "went down, and what it counted last with it"
+TOOK_OVER = "changed its role between two readings, and what it copied is among its counts"
+ANOTHER = "is another server now, which had counted before"
+JOINED = "joined in the middle of the race, when it had counted before"
+
+
+class Source(Protocol):
+    """A server, or the nodes of a cluster."""
+
+    @property
+    def doubt(self) -> str:
+        """Why a count need not be that of clients alone; empty when there is no reason."""
+        ...
+
+    def read(self) -> Mapping[str, Reading]:
+        """What is counted now, by address: of those that answer."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class _Tally:
+    """How far the counters of one source have moved, whichever of its servers counted."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._last: dict[str, tuple[float, Reading]] = {}
+        """By address the last reading, and when it was taken (monotonic)."""
+        self._answered: set[str] = set()
+        self._told: dict[str, str] = {}
+        """By address, why its counts are not the whole truth."""
+        self.moved: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Take the values to count from."""
+        self._last = {at: (monotonic(), reading) for at, reading in self._source.read().items()}
+        self._answered = set(self._last)
+
+    def read(self) -> None:
+        """Ask now. A server that does not answer keeps its last values."""
+        readings: Mapping[str, Reading] = {}
+        with suppress(Exception):
+            readings = self._source.read()
+        moved = dict(self.moved)
+        for address, now in readings.items():
+            at_s, known = monotonic(), self._last.get(address)
+            self._last[address] = at_s, now
+            if known is None:
+                self._told[address] = JOINED
+                continue
+            before_s, before = known
+            steps = step(before, now, at_s - before_s)
+            if steps is None:
+                self._told[address] = ANOTHER
+                continue
+            if now.up_s < before.up_s:
+                self._told[address] = WENT_DOWN
+            elif now.others.keys() != before.others.keys():
+                self._told[address] = TOOK_OVER
+            for name, value in steps.items():
+                moved[name] = moved.get(name, 0) + value
+        self.moved = moved
+        self._answered = set(readings)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why what has moved need not be all that was done, a sentence each."""
+        silent = dict.fromkeys(self._last.keys() - self._answered, WENT_DOWN)
+        told = [f"{address} {why}" for address, why in sorted({**self._told, **silent}.items())]
+        return [*told, *filter(None, [self._source.doubt])]
+
+    def close(self) -> None:
+        self._source.close()
 
 
 class ServerCounters:
-    """By lane, how far the servers' counters have moved since `start`.
-
-    A server that restarts counts from zero again: what it had counted before is kept. One that does not answer keeps
-    its last values.
-    """
+    """By lane, how far the servers' counters have moved since `start`."""
 
     def __init__(self, endpoints: Mapping[str, LaneEndpoints]) -> None:
-        self._sources: dict[str, list[Read]] = {lane: [] for lane in endpoints}
-        self._closers: list[Callable[[], None]] = []
-        self._last: dict[Read, dict[str, int]] = {}
-        self._moved: dict[str, dict[str, int]] = {lane: {} for lane in endpoints}
+        self._tallies: dict[str, list[_Tally]] = {lane: [] for lane in endpoints}
         self._lock = Lock()
         self._ended = Event()
         self._thread: Thread | None = None
@@ -33,24 +102,20 @@ class ServerCounters:
         """By lane, why the counters of a server of its cannot be read: a user need not be allowed to."""
         for lane, endpoint in endpoints.items():
             if endpoint.mysql is not None:
-                server = mysql.MySQLCounters(endpoint.mysql)
-                self._sources[lane].append(server.read)
-                self._closers.append(server.close)
+                self._tallies[lane].append(_Tally(mysql.MySQLCounters(endpoint.mysql)))
             if endpoint.redis is not None:
-                nodes = redis.RedisCounters(endpoint.redis)
-                self._closers.append(nodes.close)
-                for address in redis.nodes(endpoint.redis):
-                    self._sources[lane].append(_node(nodes, address))
+                self._tallies[lane].append(_Tally(RedisCounters(endpoint.redis)))
 
     def start(self) -> None:
         """Take the values to count from, and begin to read what can be read."""
-        for lane, sources in self._sources.items():
-            for read in tuple(sources):
+        for lane, tallies in self._tallies.items():
+            for tally in tuple(tallies):
                 try:
-                    self._last[read] = read()
+                    tally.begin()
                 except (*mysql.FAILURES, *redis.FAILURES) as error:
                     self.unreadable[lane] = mysql.said(error)
-                    sources.remove(read)
+                    tallies.remove(tally)
+                    tally.close()
         self._thread = Thread(target=self._poll, name="server counters", daemon=True)
         self._thread.start()
 
@@ -61,30 +126,26 @@ class ServerCounters:
     def read(self) -> None:
         """Ask every server now."""
         with self._lock:
-            for lane, sources in self._sources.items():
-                moved = dict(self._moved[lane])
-                for read in sources:
-                    with suppress(Exception):
-                        now = read()
-                        before = self._last[read]
-                        for name, value in now.items():
-                            step = value - before.get(name, 0)
-                            moved[name] = moved.get(name, 0) + (step if step >= 0 else value)
-                        self._last[read] = now
-                self._moved[lane] = moved
+            for tallies in self._tallies.values():
+                for tally in tallies:
+                    tally.read()
 
     def moved(self, lane: str) -> Mapping[str, int]:
         """What a lane's servers have counted since the start, as last read."""
-        return self._moved.get(lane, {})
+        moved: dict[str, int] = {}
+        for tally in self._tallies.get(lane, ()):
+            moved |= tally.moved
+        return moved
+
+    def doubts(self, lane: str) -> tuple[str, ...]:
+        """Why that need not be all that they did for the lane, a sentence each."""
+        return tuple(doubt for tally in self._tallies.get(lane, ()) for doubt in tally.doubts)
 
     def close(self) -> None:
         self._ended.set()
         if self._thread is not None:
             self._thread.join(timeout=EVERY_S + 5)
         with self._lock:
-            for close in self._closers:
-                close()
-
-
-def _node(nodes: redis.RedisCounters, address: str) -> Read:
-    return lambda: nodes.read(address)
+            for tallies in self._tallies.values():
+                for tally in tallies:
+                    tally.close()

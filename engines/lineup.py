@@ -12,7 +12,7 @@ from engines.fairness import Server
 from engines.frame import Entrant
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
-from engines.servers.sheet import sheets
+from engines.servers.sheet import sheet
 from engines.workload import HOT, Readings
 
 SEED_VERSION = 1
@@ -29,6 +29,11 @@ APPROACHES = {
 
 DOCTOR = "`telemon doctor` says why"
 """The next step after a server of one's own could not be used."""
+
+
+def advice(private: bool) -> str:
+    """What is said after a failure of a server; nothing where the server is telemon's own."""
+    return "" if private else f"; {DOCTOR}"
 
 
 class PreparationError(Exception):
@@ -126,12 +131,23 @@ def shared(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
     return notes
 
 
-def read_sheets(lanes: Mapping[str, LaneEndpoints]) -> dict[str, list[Server]]:
-    """What the servers of each lane say for the fairness sheet. Raises PreparationError."""
-    try:
-        return sheets(lanes)
-    except (*mysql.FAILURES, *redis.FAILURES) as error:
-        raise PreparationError(f"a server's settings cannot be read: {said(error)}") from error
+def read_sheets(
+    lanes: Mapping[str, LaneEndpoints], private: Collection[str]
+) -> dict[str, list[Server]]:
+    """What the servers of each lane say for the fairness sheet, of one lane after the other, so that the pings of one
+    do not disturb those of another.
+
+    The lanes in `private` are on servers of telemon's own. Raises PreparationError.
+    """
+    found = {}
+    for lane, endpoints in lanes.items():
+        try:
+            found[lane] = sheet(endpoints)
+        except (*mysql.FAILURES, *redis.FAILURES) as error:
+            raise PreparationError(
+                f"lane {lane}: a server's settings cannot be read: {said(error)}{advice(lane in private)}"
+            ) from error
+    return found
 
 
 def entrants(
@@ -168,8 +184,7 @@ def _entrant(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) ->
         if endpoints.redis is not None:
             parts.append(_redis_part(endpoints.redis, endpoints.mysql is not None, private))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
-        advice = "" if private else f"; {DOCTOR}"
-        raise PreparationError(f"lane {endpoints.lane}: {said(error)}{advice}") from error
+        raise PreparationError(f"lane {endpoints.lane}: {said(error)}{advice(private)}") from error
     return Entrant(
         lane=endpoints.lane,
         title=TITLES[endpoints.lane],

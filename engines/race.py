@@ -27,6 +27,7 @@ from engines.lineup import (
     DOCTOR,
     SEED_VERSION,
     PreparationError,
+    advice,
     entrants,
     prepare,
     read_sheets,
@@ -189,22 +190,20 @@ class Race:
                 prepare(private, settings.seed)
             everywhere = {**private, **own}
             self._endpoints = {lane: everywhere[lane] for lane in settings.lanes}
-            for endpoints in self._endpoints.values():
-                ready_cache(endpoints, settings)
+            for lane, endpoints in self._endpoints.items():
+                ready_cache(endpoints, settings, private=lane in self._private)
             beside = self._notes_on_sandbox() if private else ()
             self.entrants = entrants(self._endpoints, beside, self._private)
-            sheets = read_sheets(self._endpoints)
+            sheets = read_sheets(self._endpoints, self._private)
             self._counters = ServerCounters(self._endpoints)
             self._exit.callback(self._counters.close)
             self._counters.start()
         except (PreparationError, NotPreparedError) as error:
             raise RaceError(str(error)) from error
-        except Exception as error:
-            raise RaceError(f"a server's counters cannot be read: {error}") from error
         for lane, why in self._counters.unreadable.items():
             if lane in self._private:
                 raise RaceError(f"lane {lane}: a server's counters cannot be read: {why}")
-            notes.append(f"lane {lane}: its servers' own counters cannot be read ({why})")
+            notes.append(f"lane {lane}: its servers' own counters cannot be read ({why}); {DOCTOR}")
         self.facts = {
             "servers": self._whereabouts(),
             **machine(),
@@ -266,8 +265,8 @@ class Race:
                 why = "its connections do not stand"
                 if engine.not_ready is not None:
                     why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
-                advice = "" if engine.lane in self._private else f"; {DOCTOR}"
-                raise RaceError(f"lane {engine.lane} cannot connect: {why}{advice}")
+                step = advice(engine.lane in self._private)
+                raise RaceError(f"lane {engine.lane} cannot connect: {why}{step}")
 
     def _measure_floors(self) -> None:
         """Let one engine after the other measure what telemon itself costs, so that none disturbs another."""
@@ -358,7 +357,7 @@ class Race:
         try:
             self._note(lane, f"cache flushed: {redis.forget(cache):,} keys removed")
         except redis.FAILURES as error:
-            self._note(lane, f"the cache was not flushed: {error}")
+            self._note(lane, f"the cache was not flushed: {error}{advice(lane in self._private)}")
 
     # ---------------------------------------------------------------- frames
 
@@ -470,6 +469,11 @@ class Race:
     def warm(self) -> dict[str, dict[Role, Counted]]:
         """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
         return {lane: dict(runner.warm) for lane, runner in self._lanes.items()}
+
+    @property
+    def doubts(self) -> dict[str, tuple[str, ...]]:
+        """By lane, why what its servers counted need not be all that they did: one went down, another took over."""
+        return {lane: self._counters.doubts(lane) if self._counters else () for lane in self._lanes}
 
     @property
     def versions(self) -> dict[str, dict[int, int]]:

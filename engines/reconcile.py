@@ -63,9 +63,10 @@ def reconcile(
     cache: Cache,
     server: Mapping[str, int],
     sharing: Sequence[str] = (),
+    doubts: Sequence[str] = (),
 ) -> Reconciliation:
     """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
-    the lanes, itself among them, with which it shares a server.
+    the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
@@ -95,20 +96,23 @@ def reconcile(
         check("gets", "get_calls", read.operations + asked_again)
         check("hits", "keyspace_hits", cache.hits)
         check("misses", "keyspace_misses", cache.misses + asked_again)
-    return Reconciliation(lane, tuple(checks), _excuse(write, read, checks, sharing))
+    return Reconciliation(lane, tuple(checks), _excuse(write, read, checks, sharing, doubts))
 
 
-def _excuse(write: Work, read: Work, checks: list[Check], sharing: Sequence[str]) -> str:
+def _excuse(
+    write: Work, read: Work, checks: list[Check], sharing: Sequence[str], doubts: Sequence[str]
+) -> str:
     if sharing:
         return f"lanes {' and '.join(sharing)} share one server, which counts for both"
     if DIED in write.errors or DIED in read.errors:
         return "an engine process died, and what it did last is not known"
     failed = write.failed + read.failed
-    if failed:
-        return (
-            f"{failed:,} operations failed, and what a server did of them is not known; "
-            "a server that restarts forgets what it counted last"
-        )
+    reasons = [f"{failed:,} operations failed, and what a server did of them is not known"]
+    reasons = [*(reasons if failed else ()), *doubts]
+    if failed and not doubts:
+        reasons.append("a server that restarts forgets what it counted last")
+    if reasons:
+        return "; ".join(reasons)
     if any(check.difference > 0 for check in checks):
         return "others may have used the servers too"
     return ""

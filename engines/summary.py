@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from engines import __version__
@@ -100,9 +101,14 @@ class Summary:
         else:
             self.changes_left_out += 1
 
-    def settle(self, warm: Mapping[str, Mapping[Role, Counted]]) -> None:
+    def settle(
+        self,
+        warm: Mapping[str, Mapping[Role, Counted]],
+        doubts: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         """Compare the counts of the whole race with the servers' own, when it is over. `warm` holds, by lane and role,
-        the operations of the warm-up, as `engines.race.Race.warm` has them."""
+        the operations of the warm-up, `doubts` by lane why the servers' counts need not be whole, as
+        `engines.race.Race` has them."""
         nothing = Counted(Work(), Cache())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self._totals.items():
@@ -110,7 +116,12 @@ class Summary:
             write, read = roles.get("write", nothing), roles.get("read", nothing)
             every = self._books[lane].total(write.work, read.work, read.cache)
             self.reconciliations[lane] = reconcile(
-                lane, self.settings.preset, *every, total.server, sharing.get(lane, ())
+                lane,
+                self.settings.preset,
+                *every,
+                total.server,
+                sharing.get(lane, ()),
+                doubts.get(lane, ()),
             )
 
     @property
@@ -151,9 +162,16 @@ class Summary:
             notes += [f"{entrant.lane}: {note}" for note in entrant.notes if note not in common]
         notes += misleading(self.facts, self.settings)
         for lane, total in self._totals.items():
-            if total.client.client_bound:
+            client = total.client
+            if client.client_bound:
                 notes.append(
-                    f"{lane}: client-bound, telemon and not the servers may be what limits it"
+                    f"{lane}: client-bound ({client.bound_by}): telemon and not the servers may be what limits it"
+                )
+            if client.crowded:
+                notes.append(
+                    f"{lane}: short of processors: telemon had to wait for one, so that replies waited up to "
+                    f"{client.loop_lag.percentile_us(99) / 1000:.1f} ms (p99) for it, and latencies say as much of this "
+                    "machine as of the servers"
                 )
             if total.overloaded_s:
                 worst = max(total.backlog_max.values(), default=0)

@@ -19,7 +19,7 @@ from engines.race import Race, RaceError
 from engines.summary import Summary
 from tui.lines import frame_lines, header
 from tui.narration import Narration
-from tui.table import final_table
+from tui.table import final_table, terminal_width
 
 INTERVAL_S = 1.0
 
@@ -138,10 +138,10 @@ def _show(frame: Frame, form: Format, settings: config.Race) -> None:
 
 
 def _conclude(summary: Summary, race: Race, form: Format) -> None:
-    summary.settle(race.warm)
+    summary.settle(race.warm, race.doubts)
     if form is Format.TEXT:
         _print("")
-        for line in final_table(summary):
+        for line in final_table(summary, terminal_width(sys.stdout)):
             _print(line)
     elif form is Format.JSON:
         _print(_dumped(summary.result()))

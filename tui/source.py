@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -33,6 +33,10 @@ class Source(Protocol):
     @property
     def warm(self) -> Mapping[str, Mapping[Role, Counted]]:
         """By lane and role, what counts as warm-up and no frame's measured part shows. Known after the last frame."""
+
+    @property
+    def doubts(self) -> Mapping[str, Sequence[str]]:
+        """By lane, why its servers' own counts need not be whole. Known after the last frame."""
 
     def __enter__(self) -> Self: ...
 

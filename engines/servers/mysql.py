@@ -14,6 +14,7 @@ from pymysql.err import MySQLError, OperationalError
 from engines.endpoint import MySQLEndpoint
 from engines.secret import Credential, SecretError, sign_in
 from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
+from engines.servers.reading import Reading
 from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.tls import context
 from engines.workload import Cars, Readings
@@ -44,6 +45,11 @@ COUNTERS = (
 )
 """What a race reconciles with: statements by kind, commits (Handler_commit has the implicit ones), rows tried to be
 inserted (Handler_write) and rows updated instead (Handler_update). MySQL manual, Server Status Variables."""
+
+UPTIME = "Uptime"
+
+NAMES = ("hostname", "port", "datadir")
+"""The settings that tell a server from every other, by whatever name it was reached."""
 
 
 def said(error: Exception) -> str:
@@ -207,21 +213,32 @@ def identity(cursor: Cursor) -> tuple[str, ...]:
 class MySQLCounters:
     """Reads a server's own counters over one connection of its own, opened again when it broke."""
 
+    doubt = ""
+
     def __init__(self, endpoint: MySQLEndpoint) -> None:
         self._endpoint = endpoint
         self._connection: Connection[Cursor] | None = None
+        self._server = ""
 
-    def read(self) -> dict[str, int]:
-        """The values of `COUNTERS` now. Raises one of FAILURES."""
-        if self._connection is None:
-            self._connection = connect(self._endpoint, autocommit=True)
+    def read(self) -> dict[str, Reading]:
+        """The values of `COUNTERS` now, by the endpoint's address. Raises one of FAILURES."""
+        opened = self._connection is None
+        connection = self._connection or connect(self._endpoint, autocommit=True)
+        self._connection = connection
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {COUNTERS!r}")
-                return {str(name): int(value) for name, value in cursor.fetchall()}
+            with connection.cursor() as cursor:
+                if opened:
+                    # As a statement that is no SELECT: those are counted.
+                    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {NAMES!r}")
+                    self._server = repr(sorted(cursor.fetchall()))
+                cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
+                counts = {str(name): int(value) for name, value in cursor.fetchall()}
         except Exception:
             self.close()
             raise
+        up_s = counts.pop(UPTIME, 0)
+        address = f"{self._endpoint.host}:{self._endpoint.port}"
+        return {address: Reading(self._server, up_s, counts)}
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -87,9 +87,14 @@ def topology(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
 
 def _ask(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
     """The cluster as the node at `address` sees it; None if it is part of none."""
+    with client(address, endpoint) as node:
+        return slot_ranges(node, address)
+
+
+def slot_ranges(node: Redis, address: str) -> list[SlotRange] | None:
+    """The cluster as `node`, which is at `address`, sees it; None if it is part of none. Raises redis.RedisError."""
     try:
-        with client(address, endpoint) as node:
-            return _slot_ranges(node.execute_command("CLUSTER SLOTS"), address)
+        return _slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
     except ResponseError as error:
         if NO_CLUSTER not in str(error):
             raise
@@ -222,34 +227,3 @@ def _durability(node: Redis) -> str:
         "everysec": "append-only file, fsync about once a second",
         "no": "append-only file, fsync left to the kernel",
     }.get(policy, f"append-only file, appendfsync {policy}")
-
-
-class RedisCounters:
-    """Reads the counters of a server, or of all primaries of a cluster, over connections of its own."""
-
-    def __init__(self, endpoint: RedisEndpoint) -> None:
-        self._endpoint = endpoint
-        self._clients: dict[str, Redis] = {}
-
-    def read(self, address: str) -> dict[str, int]:
-        """A node's keyspace hits and misses, expired and evicted keys, and its calls of GET and SET.
-
-        Raises one of FAILURES.
-        """
-        node = self._clients.get(address)
-        if node is None:
-            node = self._clients[address] = client(address, self._endpoint)
-        stats: Mapping[str, Any] = node.info("stats")
-        calls: Mapping[str, Any] = node.info("commandstats")
-        read = {
-            name: int(stats[name])
-            for name in ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys")
-        }
-        for command in ("get", "set"):
-            read[f"{command}_calls"] = int(calls.get(f"cmdstat_{command}", {}).get("calls", 0))
-        return read
-
-    def close(self) -> None:
-        for node in self._clients.values():
-            node.close()
-        self._clients.clear()

@@ -28,16 +28,11 @@ STATUS = ("Slaves_connected", "Rpl_semi_sync_master_clients", "Rpl_semi_sync_sou
 REDIS_SETTINGS = ("appendonly", "appendfsync", "min-replicas-to-write")
 
 
-def sheets(lanes: Mapping[str, LaneEndpoints]) -> dict[str, list[Server]]:
-    """The servers of each lane, in the order in which the lane asks for them. Lanes are read one after the other, so
-    that the pings of one do not disturb those of another.
+def sheet(endpoints: LaneEndpoints) -> list[Server]:
+    """A lane's servers, in the order in which it asks them.
 
     Raises one of the FAILURES of engines.servers.mysql and engines.servers.redis.
     """
-    return {lane: _servers(endpoints) for lane, endpoints in lanes.items()}
-
-
-def _servers(endpoints: LaneEndpoints) -> list[Server]:
     found = []
     if endpoints.mysql is not None:
         found.append(_mysql(endpoints.mysql))

@@ -6,7 +6,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
@@ -194,6 +194,10 @@ class SyntheticSource:
 
     @property
     def warm(self) -> Mapping[str, Mapping[Role, Counted]]:
+        return {}
+
+    @property
+    def doubts(self) -> Mapping[str, Sequence[str]]:
         return {}
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pymysql
@@ -38,6 +38,7 @@ class LaneSum:
 class Ran:
     frames: list[Frame]
     lanes: Mapping[str, LaneSum]
+    doubts: Mapping[str, Sequence[str]]
 
     def states(self, lane: str) -> list[LaneState]:
         return [part.state for frame in self.frames for part in frame.lanes if part.lane == lane]
@@ -64,7 +65,8 @@ def run_race(
             frames.append(frame)
             on_frame(race, frame)
         lanes = {lane: _sum(race, frames, lane) for lane in settings.lanes}
-    return Ran(frames, lanes)
+        doubts = race.doubts
+    return Ran(frames, lanes, doubts)
 
 
 def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:

@@ -19,7 +19,7 @@ from engines.servers import redis
 from engines.wire.resp import key_slot
 from engines.workload import HOT, Readings, version_of
 
-from .racing import SHORT, keys, run_race
+from .racing import SHORT, LaneSum, keys, run_race
 from .tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster, tls_cluster
 
 
@@ -110,6 +110,11 @@ def test_moved_slots_are_followed_by_the_names_of_their_new_owners(cluster: TlsC
     total = ran.lanes["durable"]
     assert there
     assert total.redirects > 0
+    assert total.server["set_calls"] == total.write.rows > 0
+    assert total.server["get_calls"] == total.read.operations > 0
+    assert ran.doubts["durable"] == (
+        "slots moved from node to node, and a key that is moved counts as a hit",
+    )
     assert total.write.errors == total.read.errors == {}
     # Each session's link to each node stood from the start: nothing had to be opened anew.
     assert total.reconnects == 0
@@ -132,13 +137,19 @@ def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two
     cluster: TlsCluster,
 ) -> None:
     victim, _ = shard_of_hot_cars(cluster)
+    heir = replica_of(cluster, victim)
+    others = [node for node in cluster.primaries() if node is not victim]
+    sets = {node.name: cluster.calls(node, "set") for node in cluster.nodes}
+    copied = 0
     killed_s: list[float] = []
     promoted_s: list[float] = []
 
     def kill(_: Race, frame: Frame) -> None:
+        nonlocal copied
         if frame.elapsed_s >= 0.5 and not killed_s:
             cluster.kill(victim)
             killed_s.append(time.monotonic())
+            copied = cluster.calls(heir, "set")
         elif killed_s and not promoted_s:
             owners = {part.address for part in redis.topology(cluster.endpoint, alive(cluster))}
             if victim.address not in owners:
@@ -163,6 +174,34 @@ def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two
     # Redis Cluster specification: node timeout to suspect, as much again at the most to agree and elect.
     assert back_s - killed_s[0] <= 2 * NODE_TIMEOUT_S + 1.0 + 2.0
     assert ran.states("durable")[-1] is LaneState.DONE
+    # The counts of the one that took over are in, without what it copied as a replica.
+    total = ran.lanes["durable"]
+    after_it = cluster.calls(heir, "set") - copied
+    beside_it = sum(cluster.calls(node, "set") - sets[node.name] for node in others)
+    before_it = total.server["set_calls"] - after_it - beside_it
+    assert after_it > 0
+    # Of the dead one, what it had counted when it was last asked: it may not have been asked since the start.
+    under_way = SHORT.writers * SHORT.batch
+    assert 0 <= before_it <= copied - sets[heir.name] + under_way
+    assert any(f"{victim.address} went down" in doubt for doubt in ran.doubts["durable"])
+
+
+def counted_the_same(total: LaneSum) -> None:
+    """Whether the servers counted what the lane says it did."""
+    assert total.server["set_calls"] == total.write.rows > 0
+    assert total.server["get_calls"] == total.read.operations > 0
+    assert total.server["keyspace_hits"] == total.cache.hits
+    assert total.server["keyspace_misses"] == total.cache.misses
+
+
+def replica_of(cluster: TlsCluster, primary: Node) -> Node:
+    until = time.monotonic() + 10
+    while True:
+        for part in redis.topology(cluster.endpoint):
+            if part.address == primary.address and part.replicas:
+                return next(node for node in cluster.nodes if node.address == part.replicas[0])
+        assert time.monotonic() < until, "the cluster does not show its replicas"
+        time.sleep(0.1)
 
 
 def alive(cluster: TlsCluster) -> list[str]:
@@ -170,11 +209,9 @@ def alive(cluster: TlsCluster) -> list[str]:
 
 
 def test_reads_go_to_replicas_when_that_is_asked_for_and_writes_do_not(cluster: TlsCluster) -> None:
-    until = time.monotonic() + 10
-    while not all(part.replicas for part in redis.topology(cluster.endpoint)):
-        assert time.monotonic() < until, "the cluster does not show its replicas"
-        time.sleep(0.1)
     primaries = cluster.primaries()
+    for primary in primaries:
+        replica_of(cluster, primary)
     gets = {node.name: cluster.calls(node, "get") for node in cluster.nodes}
     asked = settings(cluster)
     ran = run_race(None, replace(asked, durable=replace(asked.durable, read_from="replicas")))
@@ -188,6 +225,7 @@ def test_reads_go_to_replicas_when_that_is_asked_for_and_writes_do_not(cluster: 
     assert at_primaries == len(HOT)
     assert total.read.errors == total.write.errors == {}
     assert total.redirects == 0
+    counted_the_same(total)
     for node in cluster.nodes:
         if node not in primaries:
             assert moved[node.name] > 0

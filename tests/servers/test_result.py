@@ -33,7 +33,7 @@ def raced(
         for frame in race.frames():
             summary.add(frame)
             on_frame(race, frame)
-        summary.settle(race.warm)
+        summary.settle(race.warm, race.doubts)
     return summary
 
 

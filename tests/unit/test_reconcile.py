@@ -78,6 +78,19 @@ def test_what_a_dead_engine_did_last_is_not_known() -> None:
     assert "an engine process died" in result.verdict
 
 
+def test_what_the_counters_may_lack_is_the_reason_and_no_restart_is_guessed() -> None:
+    write = Work(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
+    server = {"set_calls": 900, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    doubts = ("node-1:7001 went down, and what it counted last with it",)
+    result = reconcile("durable", "fair", write, READ, CACHE, server, doubts=doubts)
+    assert "2 operations failed" in result.excuse
+    assert doubts[0] in result.excuse
+    assert "restarts" not in result.excuse
+    # Without a difference there is nothing to excuse.
+    server["set_calls"] = 1_000
+    assert reconcile("durable", "fair", WRITE, READ, CACHE, server, doubts=doubts).reconciled
+
+
 def test_a_car_that_nobody_knows_is_asked_of_the_cache_too() -> None:
     cache = Cache(hits=45, misses=5, fills=5, skipped=3)
     server = {

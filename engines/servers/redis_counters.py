@@ -1,0 +1,137 @@
+"""The own counters of a Redis or Valkey server, or of all nodes of a cluster, wherever its slots go."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from engines.endpoint import RedisEndpoint
+from engines.servers.reading import Reading
+from engines.servers.redis import FAILURES, address_of, client, slot_ranges, topology
+
+SECTIONS = ("server", "replication", "stats", "commandstats")
+
+STATS = ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys")
+
+COMMANDS = ("get", "set")
+
+SLOTS_MOVED = "slots moved from node to node, and a key that is moved counts as a hit"
+
+REPLICATED = frozenset({"set_calls"})
+"""What a replica counts of its primary's commands. GETs are not replicated, nor are the hits and misses they make."""
+
+
+class RedisCounters:
+    """Reads them over connections of its own, one to each node.
+
+    Replicas are read too: one may be a primary at the next reading, and what counts then is how far it has moved.
+    """
+
+    def __init__(self, endpoint: RedisEndpoint) -> None:
+        self._endpoint = endpoint
+        self._clients: dict[str, Redis] = {}
+        self._begun = False
+        self._out_of_reach: set[str] = set()
+        """Replicas that did not answer at first. A tunnel may lead to the primaries only."""
+        self._slots: dict[str, set[tuple[int, int]]] = {}
+        """The slots of each primary, as last heard."""
+        self.doubt = ""
+        """Why a count need not be that of clients alone; empty when there is no reason."""
+
+    def read(self) -> dict[str, Reading]:
+        """The counters of every node that answers, by its address.
+
+        Raises one of FAILURES when no node knows the cluster, and at the first reading when a primary does not answer.
+        """
+        primaries, replicas = self._nodes()
+        found = {}
+        for address in primaries:
+            try:
+                found[address] = self._reading(address)
+            except FAILURES:
+                if not self._begun:
+                    raise
+        for address in replicas:
+            if address not in self._out_of_reach:
+                try:
+                    found[address] = self._reading(address)
+                except FAILURES:
+                    if not self._begun:
+                        self._out_of_reach.add(address)
+        self._begun = True
+        return found
+
+    def _nodes(self) -> tuple[list[str], list[str]]:
+        """The primaries that own slots, and their replicas."""
+        endpoint = self._endpoint
+        if endpoint.cluster is False:
+            return [address_of(endpoint)], []
+        ranges = None
+        for address, node in tuple(self._clients.items()):
+            try:
+                ranges = slot_ranges(node, address)
+            except FAILURES:
+                self._drop(address)
+                continue
+            break
+        if ranges is None:
+            ranges = topology(endpoint)
+        slots: dict[str, set[tuple[int, int]]] = {}
+        for part in ranges:
+            slots.setdefault(part.address, set()).add((part.first, part.last))
+        if any(slots[address] != self._slots[address] for address in slots.keys() & self._slots):
+            self.doubt = SLOTS_MOVED
+        self._slots = slots
+        replicas = {address for part in ranges for address in part.replicas}
+        return sorted(slots), sorted(replicas - slots.keys())
+
+    def _reading(self, address: str) -> Reading:
+        node = self._clients.get(address)
+        if node is None:
+            node = self._clients[address] = client(address, self._endpoint)
+        try:
+            server, replication, stats, calls = self._sections(node)
+        except FAILURES:
+            self._drop(address)
+            raise
+        every = {name: int(stats[name]) for name in STATS}
+        for command in COMMANDS:
+            every[f"{command}_calls"] = int(calls.get(f"cmdstat_{command}", {}).get("calls", 0))
+        replica = replication.get("role") == "slave"
+        foreign: frozenset[str] = frozenset()
+        if replica:
+            # Nobody who races reads from it, unless that was asked for.
+            foreign = REPLICATED if self._endpoint.read_replicas else frozenset(every)
+        if replica and not self._endpoint.cluster:
+            # The endpoint's name may lead to another server by now, as after a failover.
+            self._drop(address)
+        return Reading(
+            server=str(server.get("run_id", address)),
+            up_s=float(server.get("uptime_in_seconds", 0)),
+            counts={name: value for name, value in every.items() if name not in foreign},
+            others={name: value for name, value in every.items() if name in foreign},
+        )
+
+    def _sections(self, node: Redis) -> list[dict[str, Any]]:
+        """All sections in one go, so that they are of one moment."""
+        with node.pipeline(transaction=False) as pipeline:
+            for section in SECTIONS:
+                pipeline.info(section)
+            found = pipeline.execute(raise_on_error=False)
+        for section in found:
+            if isinstance(section, Exception):
+                raise section
+        return found
+
+    def _drop(self, address: str) -> None:
+        node = self._clients.pop(address, None)
+        if node is not None:
+            with suppress(RedisError, OSError):
+                node.close()
+
+    def close(self) -> None:
+        for address in tuple(self._clients):
+            self._drop(address)
