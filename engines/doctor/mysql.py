@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from datetime import UTC
 
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
-from engines.doctor import round_trip
+from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.mysql_entry import REFUSALS, enter
 from engines.doctor.subject import Subject
@@ -45,6 +46,9 @@ def examine(subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
 def _inside(watch: Watch, subject: Subject[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
     facts = mysql.facts(cursor)
     yield watch.ok("product", f"{facts.product} {facts.version}")
+    ahead_s = clock.offset_s(lambda: _utc_s(cursor))
+    if ahead_s is not None:
+        yield clock.judge(watch, ahead_s)
     if (yield from _writable(watch, cursor)) is None:
         return
     yield from round_trip.judge(watch, round_trip.round_trips_ms(cursor.connection.ping))
@@ -54,6 +58,12 @@ def _inside(watch: Watch, subject: Subject[MySQLEndpoint], cursor: Cursor) -> It
         return
     yield from _durability(watch, cursor, facts.durability)
     yield from _room(watch, cursor, subject)
+
+
+def _utc_s(cursor: Cursor) -> float | None:
+    cursor.execute("SELECT UTC_TIMESTAMP(6)")
+    row = cursor.fetchone()
+    return row[0].replace(tzinfo=UTC).timestamp() if row else None
 
 
 def _writable(watch: Watch, cursor: Cursor) -> Checks[bool]:

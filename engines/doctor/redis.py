@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from engines.doctor import redis_rights, round_trip
+from engines.doctor import clock, redis_rights, round_trip
 from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.cluster import Node, Shape, covered, reached
 from engines.doctor.redis_entry import FULL_STEP, enter, refused
@@ -49,6 +49,9 @@ def _inside(
         clustered = yield from _mode(watch, endpoint, node)
         if clustered is None:
             return
+        ahead_s = clock.offset_s(lambda: _utc_s(node))
+        if ahead_s is not None:
+            yield clock.judge(watch, ahead_s)
         nodes_and_shape = yield from _nodes(watch, endpoint, node, clustered, stack)
     except NoPermissionError:
         # One right is missing; which others are is found out before anything is said.
@@ -120,6 +123,17 @@ def _mode(watch: Watch, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
         )
         return None
     return clustered
+
+
+def _utc_s(node: Redis) -> float | None:
+    """The server's time, from INFO if the user may ask for that, else from TIME."""
+    told_us = _info(node, "server").get("server_time_usec")
+    if told_us is None:
+        with suppress(NoPermissionError):
+            seconds, us = node.time()
+            return float(seconds) + float(us) / 1e6
+        return None
+    return float(told_us) / 1e6
 
 
 def _nodes(

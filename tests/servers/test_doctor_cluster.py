@@ -65,6 +65,7 @@ def test_a_cluster_in_order(endpoint: RedisEndpoint, cluster: bool | None) -> No
         "TLS",
         "authentication",
         "product",
+        "clock",
         "role",
         "cluster coverage",
         "cluster nodes",

@@ -27,6 +27,7 @@ STATEMENTS = tuple(
         r"SET AUTOCOMMIT = [01]",
         r"SET NAMES utf8mb4",
         r"SELECT CURRENT_USER\(\)",
+        r"SELECT UTC_TIMESTAMP\(6\)",
         r"SELECT @@[a-z_]+(, @@[a-z_]+)*",
         r"SHOW GLOBAL (STATUS|VARIABLES) WHERE Variable_name IN \([A-Za-z_', ]+\)",
         r"SHOW (GLOBAL STATUS LIKE 'Threads_connected'|VARIABLES LIKE 'aurora_version')",

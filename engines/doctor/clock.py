@@ -1,0 +1,36 @@
+"""Whether this machine's clock agrees with a server's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from engines.doctor.check import Check, Watch
+
+NAME = "clock"
+
+OFF_S = 60.0
+"""AWS takes signatures up to 300 s off (Signature Version 4); a clock that is a minute off is set by nobody, and goes
+on drifting."""
+
+
+def offset_s(server_utc_s: Callable[[], float | None]) -> float | None:
+    """How far this machine's clock is ahead of the server's, in seconds, give or take half of the time that asking
+    takes; None where the server does not say what time it is."""
+    asked_s = time.time()
+    told_s = server_utc_s()
+    return None if told_s is None else (asked_s + time.time()) / 2 - told_s
+
+
+def judge(watch: Watch, ahead_s: float) -> Check:
+    """The check of a clock that is so far ahead of the server's."""
+    found = f"{abs(ahead_s):,.1f} s {'ahead of' if ahead_s >= 0 else 'behind'} the server's"
+    if abs(ahead_s) <= OFF_S:
+        return watch.ok(NAME, found)
+    return watch.warn(
+        NAME,
+        "clock_off",
+        f"this machine's clock is {found}",
+        "set the one that is wrong (timedatectl shows this machine's): from 5 minutes on AWS refuses IAM tokens and "
+        "Secrets Manager, and certificates look expired or not valid yet",
+    )

@@ -1,0 +1,69 @@
+"""What is said when servers of one's own cannot be used: whichever step it is, where to look next."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+
+import pytest
+
+from engines.cache_start import ready_cache
+from engines.config import Race
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.lineup import DOCTOR, PreparationError, entrants, read_sheets, settled, shared
+from engines.prepare import NotPreparedError, check
+
+PASSWORD = "planted-in-an-endpoint"
+
+Lanes = Mapping[str, LaneEndpoints]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port where connections are refused: bound, and nobody listens."""
+    with closing(socket.socket()) as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        check,
+        settled,
+        shared,
+        lambda lanes: ready_cache(lanes["cached"], Race(), private=False),
+        lambda lanes: read_sheets(lanes, ()),
+        lambda lanes: entrants(lanes, (), ()),
+    ],
+    ids=["check", "settled", "shared", "ready_cache", "read_sheets", "entrants"],
+)
+def test_every_step_that_fails_names_the_lane_and_points_to_the_doctor(
+    port: int, step: Callable[[Lanes], object]
+) -> None:
+    server = MySQLEndpoint("127.0.0.1", port, "telemon", PASSWORD, "telemon")
+    cache = RedisEndpoint("127.0.0.1", port, PASSWORD)
+    with pytest.raises((PreparationError, NotPreparedError)) as raised:
+        step({"cached": LaneEndpoints("cached", server, cache)})
+    said = str(raised.value)
+    assert said.startswith("lane cached: ")
+    assert said.endswith(DOCTOR)
+    assert len(said.splitlines()) == 1
+    assert PASSWORD not in said
+
+
+def test_of_telemon_s_own_servers_the_doctor_knows_no_more(port: int) -> None:
+    server = MySQLEndpoint("127.0.0.1", port, "telemon", PASSWORD, "telemon")
+    lanes = {"mysql": LaneEndpoints("mysql", server)}
+    for step in (lambda: read_sheets(lanes, ("mysql",)), lambda: entrants(lanes, (), ("mysql",))):
+        with pytest.raises(PreparationError) as raised:
+            step()
+        assert DOCTOR not in str(raised.value)
+
+
+def test_the_cache_s_own_failure_is_said_of_the_cache(port: int) -> None:
+    cache = RedisEndpoint("127.0.0.1", port, PASSWORD, cluster=False)
+    lane = LaneEndpoints("cached", MySQLEndpoint("127.0.0.1", port, "u", PASSWORD, "d"), cache)
+    with pytest.raises(PreparationError, match=rf"Redis at 127\.0\.0\.1:{port}: the cache could"):
+        ready_cache(lane, Race(), private=False)
