@@ -185,6 +185,8 @@ class Runner:
             )
             text = f"reconnecting: {next(troubles, 'a connection was lost')}"
             return text if self.private else f"{text}; {DOCTOR}"
+        if state is LaneState.STARTING and self.heat:
+            return f"heat {self.heat} is over"
         if self.state is LaneState.RECONNECTING and state is LaneState.RACING:
             return "racing again"
         return str(state)

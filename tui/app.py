@@ -36,7 +36,7 @@ from tui.figures import plain
 from tui.history import WINDOWS_S
 from tui.host import Host
 from tui.ladder import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
-from tui.messages import Lineup, Progress, SourceEnded, ViewReady
+from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.screens.help import HelpScreen
 from tui.screens.race import RaceScreen
 from tui.screens.result import ResultScreen
@@ -232,6 +232,10 @@ class Telemon(App[Summary]):
     def _backlog(self) -> int:
         driver = self._driver
         return driver.backlog if isinstance(driver, TerminalDriver) else 0
+
+    @on(LookBack)
+    def _look_back(self, message: LookBack) -> None:
+        self.feed.look_back(message.points)
 
     @on(SourceEnded)
     def _source_ended(self, message: SourceEnded) -> None:

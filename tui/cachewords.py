@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tui.figures import count, share, short
 from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, spread
+from tui.loopwords import late
 from tui.raster import thin_bar
 from tui.view import LaneView
 
@@ -50,12 +51,12 @@ def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
 
 
 def errors(lane: LaneView, width: int) -> Line:
-    """What failed since the start, by kind; "no errors" is worth saying too."""
+    """What failed since the start, by kind; "no errors" is worth saying too. Beside it, what went less well."""
     kinds: dict[str, int] = {}
     for role in (lane.write, lane.read):
         for kind, number in role.errors.items():
             kinds[kind] = kinds.get(kind, 0) + number
-    more: list[Span] = []
+    more: list[Span] = late(lane)
     if lane.reconnects:
         more.append((f"  reconnects {count(lane.reconnects)}", QUIET))
     if lane.redirects:

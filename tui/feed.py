@@ -49,7 +49,7 @@ class Feed:
         self._interval_s = 1 / fps
         self._host = host
         self._lock = threading.Lock()
-        self._history = History()
+        self._history = History(heats=settings.heats)
         self._source: Source | None = None
         self._elapsed_s = 0.0
         self._reset_s = 0.0
@@ -174,6 +174,11 @@ class Feed:
         with self._lock:
             self._history.resize(window_s)
         self._show_last()
+
+    def look_back(self, points: int) -> None:
+        """Fit the charts' axes to so many points."""
+        with self._lock:
+            self._history.look_back(points)
 
     def reset(self) -> None:
         """Count from zero, in the totals on the screen and in the result."""

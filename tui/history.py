@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from engines.frame import Cache, Event, Frame, LaneFrame, LaneState, Work
+from engines.frame import Event, Frame
 from tui.host import HostLoad
-from tui.scale import Scale
-from tui.sliding import SlidingWork
+from tui.lane_history import LaneHistory
+from tui.scale import Axes
 from tui.standings import Place, places
-from tui.trail import Trail
-from tui.view import Axis, LaneView, Point, RoleView, View
+from tui.view import LaneView, Turn, View
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The windows to choose from."""
@@ -23,108 +22,24 @@ EVENTS = 200
 """How many events are kept."""
 
 AXIS_POINTS = 96
-"""How many points the axes take in: what a chart of 48 cells shows."""
-
-NO_RACE = (LaneState.STARTING, LaneState.WARMING)
-
-
-@dataclass
-class _RoleTotals:
-    rows: int = 0
-    operations: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
-
-    def add(self, work: Work) -> None:
-        self.rows += work.rows
-        self.operations += work.operations
-        for kind, count in work.errors.items():
-            self.errors[kind] = self.errors.get(kind, 0) + count
-
-
-class _LaneHistory:
-    def __init__(self, lane: str, window_s: float) -> None:
-        self.frame = LaneFrame(lane, LaneState.STARTING)
-        self.windows = {"write": SlidingWork(window_s), "read": SlidingWork(window_s)}
-        self.totals = {"write": _RoleTotals(), "read": _RoleTotals()}
-        self.trail = Trail()
-        self.scales = (Scale(), Scale())
-        self.cache = Cache()
-        self.recent: deque[tuple[float, Cache]] = deque()
-        self.redirects = 0
-        self.reconnects = 0
-
-    def add(self, at_s: float, frame: LaneFrame) -> None:
-        if self.frame.state in NO_RACE and frame.state not in NO_RACE:
-            # What came before was warm-up: shown while it lasted, counted nowhere.
-            self.forget()
-        self.frame = frame
-        self.windows["write"].add(at_s, frame.write)
-        self.windows["read"].add(at_s, frame.read)
-        self.trail.add(at_s, frame)
-        self.recent.append((at_s, frame.cache))
-        while self.recent and self.recent[0][0] <= at_s - 1.0:
-            self.recent.popleft()
-        if frame.state in NO_RACE:
-            return
-        self.totals["write"].add(frame.write)
-        self.totals["read"].add(frame.read)
-        self.cache = Cache.merged((self.cache, frame.cache))
-        self.redirects += frame.redirects
-        self.reconnects += frame.reconnects
-
-    def forget(self) -> None:
-        for window in self.windows.values():
-            window.clear()
-        self.totals = {"write": _RoleTotals(), "read": _RoleTotals()}
-        self.cache = Cache()
-        self.recent.clear()
-        self.redirects = self.reconnects = 0
-
-    def role(self, role: str) -> RoleView:
-        window, totals = self.windows[role], self.totals[role]
-        p50_us, p99_us = window.percentiles_us(50, 99)
-        return RoleView(
-            rows_per_s=window.rate_over(1.0),
-            window_rows_per_s=window.rows_per_s,
-            operations_per_s=window.operations_per_s,
-            p50_us=p50_us,
-            p99_us=p99_us,
-            rows=totals.rows,
-            operations=totals.operations,
-            failed=sum(totals.errors.values()),
-            failing=window.failed,
-            errors=dict(totals.errors),
-        )
-
-    def view(self) -> LaneView:
-        client = self.frame.client
-        points = self.trail.points
-        return LaneView(
-            lane=self.frame.lane,
-            state=self.frame.state,
-            write=self.role("write"),
-            read=self.role("read"),
-            cache=self.cache,
-            hit_ratio=Cache.merged(cache for _, cache in self.recent).hit_ratio,
-            redirects=self.redirects,
-            reconnects=self.reconnects,
-            cpu_share=client.cpu_share,
-            loop_lag_p99_us=client.loop_lag.percentile_us(99),
-            client_bound=client.client_bound,
-            points=points,
-            axis=_axis(self.scales, [points]),
-        )
+"""How many points the axes take in until somebody says how many are on show: those of a chart of 48 cells."""
 
 
 class History:
-    """Everything that was measured so far, as far as the screen needs it. Not for several threads at once."""
+    """Everything that was measured so far, as far as the screen needs it. Not for several threads at once.
 
-    def __init__(self, window_s: float = DEFAULT_WINDOW_S) -> None:
-        self._lanes: dict[str, _LaneHistory] = {}
+    In `heats` each lane is known by its own last heat, and its standing is that among the others' last ones.
+    """
+
+    def __init__(self, window_s: float = DEFAULT_WINDOW_S, *, heats: bool = False) -> None:
+        self._lanes: dict[str, LaneHistory] = {}
         self._events: deque[Event] = deque(maxlen=EVENTS)
         self._frame: Frame | None = None
-        self._scales = (Scale(), Scale())
+        self._axes = Axes()
+        self._points = AXIS_POINTS
         self._window_s = window_s
+        self._heats = heats
+        self._turn: Turn | None = None
 
     @property
     def window_s(self) -> float:
@@ -135,8 +50,10 @@ class History:
         self._frame = frame
         for lane in frame.lanes:
             if lane.lane not in self._lanes:
-                self._lanes[lane.lane] = _LaneHistory(lane.lane, self._window_s)
+                self._lanes[lane.lane] = LaneHistory(lane.lane, self._window_s, heats=self._heats)
             self._lanes[lane.lane].add(frame.at_monotonic_s, lane)
+            if lane.heat and (lane.write.interval_s > 0 or lane.read.interval_s > 0):
+                self._turn = Turn(lane.heat, lane.lane)
         self._events.extend(frame.events)
 
     def note(self, event: Event) -> None:
@@ -150,6 +67,10 @@ class History:
             for window in lane.windows.values():
                 window.resize(window_s)
 
+    def look_back(self, points: int) -> None:
+        """Fit the axes to so many points from now on: what is on show, no more and no less."""
+        self._points = points
+
     def reset(self) -> None:
         """Count from zero. The charts keep their past: it is still true."""
         for lane in self._lanes.values():
@@ -159,7 +80,7 @@ class History:
         """The picture after the last frame; None before the first."""
         if self._frame is None:
             return None
-        lanes = [lane.view() for lane in self._lanes.values()]
+        lanes = [lane.view(self._points) for lane in self._lanes.values()]
         ranked = _places(lanes)
         return View(
             seq=self._frame.seq,
@@ -167,24 +88,21 @@ class History:
             elapsed_s=self._frame.elapsed_s,
             window_s=self._window_s,
             lanes=tuple(_placed(lane, ranked) for lane in lanes),
-            axis=_axis(self._scales, [lane.points for lane in lanes]),
+            axis=self._axes.fit([lane.points for lane in lanes], self._points),
+            turn=self._turn,
             events=tuple(self._events),
             host=host,
         )
 
 
-def _axis(scales: tuple[Scale, Scale], trails: list[tuple[Point, ...]]) -> Axis:
-    shown = [point for trail in trails for point in trail[-AXIS_POINTS:]]
-    rate = max((max(p.write_rows_per_s, p.read_rows_per_s) for p in shown), default=0.0)
-    p99 = max((max(p.write_p99_us or 0.0, p.read_p99_us or 0.0) for p in shown), default=0.0)
-    return Axis(scales[0].fit(rate), scales[1].fit(p99))
-
-
 def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Place]]:
+    writes = {v.lane: v.write.window_rows_per_s if v.comparable else None for v in lanes}
+    reads = {v.lane: v.read.window_rows_per_s if v.comparable else None for v in lanes}
+    p99s_us = {v.lane: v.read.felt_p99_us if v.comparable else None for v in lanes}
     return {
-        "write": places({v.lane: v.write.window_rows_per_s for v in lanes}, higher_wins=True),
-        "read": places({v.lane: v.read.window_rows_per_s for v in lanes}, higher_wins=True),
-        "p99": places({v.lane: v.read.p99_us for v in lanes}, higher_wins=False),
+        "write": places(writes, higher_wins=True),
+        "read": places(reads, higher_wins=True),
+        "p99": places(p99s_us, higher_wins=False),
     }
 
 

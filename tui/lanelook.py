@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engines.frame import Entrant, LaneState
-from tui.figures import gap, ordinal, plain
+from tui.figures import NOTHING, gap, ordinal, plain
 from tui.ink import BAD, GOOD, QUIET, STRONG, WARN, Span
 from tui.standings import Place
 from tui.view import LaneView
@@ -40,8 +42,15 @@ def servers(entrant: Entrant) -> str:
 
 
 def state(lane: LaneView) -> Span:
-    """The lane's state as a word."""
+    """The lane's state as a word. Between its heats it waits: nothing is wrong with it."""
+    if lane.waiting:
+        return "waiting", QUIET
     return lane.state.value, STATE_INKS[lane.state]
+
+
+def rate(lane: LaneView, per_s: float, write: Callable[[float], str]) -> str:
+    """A rate as `write` has it; nothing for a lane that waits for its first heat: it does not stand still."""
+    return NOTHING if lane.waiting and not lane.comparable else write(per_s)
 
 
 def place(

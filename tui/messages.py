@@ -25,6 +25,14 @@ class Lineup(Message):
         self.entrants = entrants
 
 
+class LookBack(Message):
+    """The charts now show so many points of the past."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__()
+        self.points = points
+
+
 class ViewReady(Message):
     """There is a newer picture. One that still waits is replaced: pictures are dropped, never queued."""
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, log10
+
+from tui.view import Axis, Point
 
 HEADROOM = 1.05
 """The peak stays this far below the top."""
 
 PATIENCE = 20
 """How many frames in a row must fit a lower top before the axis goes down: 5 s at 4 frames per second."""
+
+
+FLAT = 4
+"""An axis more than this many times too high goes down at once."""
 
 
 def step_at_least(value: float) -> float:
@@ -23,7 +30,8 @@ def step_at_least(value: float) -> float:
 
 
 class Scale:
-    """An axis that grows at once, since a clipped value would be a wrong one, and shrinks only after a while."""
+    """An axis that grows at once, since a clipped value would be a wrong one, and shrinks only after a while, unless
+    nothing could be told apart on it any more: once a spike has left the chart, so has its axis."""
 
     def __init__(self) -> None:
         self.top = 1.0
@@ -36,8 +44,42 @@ class Scale:
             self.top, self._lower = wanted, 0
         elif wanted < self.top:
             self._lower += 1
-            if self._lower >= PATIENCE:
+            if self._lower >= PATIENCE or wanted * FLAT < self.top:
                 self.top, self._lower = wanted, 0
         else:
             self._lower = 0
         return self.top
+
+
+class Axes:
+    """The axes of one or several lanes' charts.
+
+    The warm-up stretches none: a cold server's first second would stand over the whole race. While there is nothing
+    else its points have axes of their own, and what it left above the measured ones is cut off.
+    """
+
+    def __init__(self) -> None:
+        self._measured = (Scale(), Scale())
+        self._warm = (Scale(), Scale())
+
+    def fit(self, trails: Sequence[Sequence[Point]], points: int) -> Axis:
+        """Take in the last `points` of each trail."""
+        shown = [point for trail in trails for point in trail[-points:]]
+        tops = []
+        for measured, warm, peak in zip(
+            self._measured, self._warm, (_rows_per_s, _p99_us), strict=True
+        ):
+            highest = max((peak(point) for point in shown if not point.warm), default=0.0)
+            scale = measured
+            if not highest:
+                scale, highest = warm, max((peak(point) for point in shown), default=0.0)
+            tops.append(scale.fit(highest))
+        return Axis(*tops)
+
+
+def _rows_per_s(point: Point) -> float:
+    return max(point.write_rows_per_s, point.read_rows_per_s)
+
+
+def _p99_us(point: Point) -> float:
+    return max(point.write_p99_us or 0.0, point.read_p99_us or 0.0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from engines.frame import LaneFrame
+from engines.frame import LaneFrame, Work
+from engines.histogram import Latencies
+from engines.total import UNMEASURED
 from tui.view import Point
 
 POINT_S = 0.5
@@ -27,13 +29,17 @@ class Trail:
     def add(self, at_s: float, frame: LaneFrame) -> None:
         """Take in what the lane did in the interval that ended at `at_s` on the monotonic clock."""
         slot = int(at_s / POINT_S)
+        warm = frame.state in UNMEASURED
+        if self._slot == slot and self._points[-1].warm and not warm:
+            # The first measured interval has the point to itself.
+            self._begin()
         if self._slot is None or slot > self._slot:
             # A gap in the frames is a gap in the chart, not a shorter chart.
             for _ in range(min(slot - self._slot - 1, POINTS) if self._slot is not None else 0):
                 self._points.append(Point(0.0, 0.0, None, None))
             self._slot = slot
-            self._rows, self._lengths, self._p99s = (0, 0), (0.0, 0.0), (None, None)
             self._points.append(Point(0.0, 0.0, None, None))
+            self._begin()
         works = (frame.write, frame.read)
         self._rows = (self._rows[0] + works[0].rows, self._rows[1] + works[1].rows)
         self._lengths = (
@@ -41,15 +47,18 @@ class Trail:
             self._lengths[1] + works[1].interval_s,
         )
         p99s = tuple(
-            max(before or 0.0, work.service.percentile_us(99)) if work.service.count else before
-            for before, work in zip(self._p99s, works, strict=True)
+            max(before or 0.0, latencies.percentile_us(99)) if latencies.count else before
+            for before, latencies in zip(self._p99s, map(_felt, works), strict=True)
         )
         self._p99s = (p99s[0], p99s[1])
         rates = [
             rows / length if length > 0 else 0.0
             for rows, length in zip(self._rows, self._lengths, strict=True)
         ]
-        self._points[-1] = Point(rates[0], rates[1], *self._p99s)
+        self._points[-1] = Point(rates[0], rates[1], *self._p99s, warm)
+
+    def _begin(self) -> None:
+        self._rows, self._lengths, self._p99s = (0, 0), (0.0, 0.0), (None, None)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -60,3 +69,8 @@ class Trail:
         """Forget everything."""
         self._points.clear()
         self._slot = None
+
+
+def _felt(work: Work) -> Latencies:
+    """The times that whoever asked would see: from when an operation was due, where that is known."""
+    return work.service if work.response is None else work.response

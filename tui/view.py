@@ -16,7 +16,11 @@ class RoleView:
     """The writers or readers of a lane.
 
     `rows_per_s` is over the last second and moves; `window_rows_per_s`, `operations_per_s` and the percentiles (None
-    without values) are over the sliding window; `rows`, `operations`, `failed` and `errors` are totals since the race, or a reset, began.
+    without values) are over the sliding window, in heats over the lane's last heat; `rows`, `operations`, `failed` and
+    `errors` are totals since the race, the heat or a reset began.
+
+    `p50_us` and `p99_us` are service times (reply minus send). In an open loop there are response times (reply minus
+    due time) beside them, and `backlog` counts the operations that are due and have not begun.
     """
 
     rows_per_s: float = 0.0
@@ -24,22 +28,33 @@ class RoleView:
     operations_per_s: float = 0.0
     p50_us: float | None = None
     p99_us: float | None = None
+    response_p50_us: float | None = None
+    response_p99_us: float | None = None
+    backlog: int = 0
     rows: int = 0
     operations: int = 0
     failed: int = 0
     failing: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def felt_p99_us(self) -> float | None:
+        """The p99 that whoever asks would see, and lanes are ranked by: the response time where there is one. Service
+        times alone hide that a lane falls behind what it is offered."""
+        return self.p99_us if self.response_p99_us is None else self.response_p99_us
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One step of the charts (`POINT_S` seconds): rows per second, and the worst p99 of its intervals in us (None
-    where nothing was measured)."""
+    where nothing was measured), in an open loop of the response times. `warm` says that it is from the warm-up: shown,
+    and no measure for anything."""
 
     write_rows_per_s: float
     read_rows_per_s: float
     write_p99_us: float | None
     read_p99_us: float | None
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,13 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
-    """One lane. `cache` counts since the start, `window_hit_ratio` over the last second of reads; `points` run from
-    the oldest to the newest; `places` maps "write", "read" and "p99" to a rank and a gap."""
+    """One lane. `cache` and `late` count since the start, `hit_ratio` is over the last second of reads; `points` run
+    from the oldest to the newest; `places` maps "write", "read" and "p99" to a rank and a gap.
+
+    `paced` says that it is in an open loop, `late` how many operations began late in it, `overloaded` that more than a
+    second's worth of them waits. In heats it is `waiting` while others have their turn, and `comparable` from its first
+    heat on.
+    """
 
     lane: str
     state: LaneState
@@ -61,8 +81,13 @@ class LaneView:
     read: RoleView = field(default_factory=RoleView)
     cache: Cache = field(default_factory=Cache)
     hit_ratio: float | None = None
+    paced: bool = False
+    late: int = 0
+    overloaded: bool = False
     redirects: int = 0
     reconnects: int = 0
+    waiting: bool = False
+    comparable: bool = True
     cpu_share: float = 0.0
     loop_lag_p99_us: float = 0.0
     client_bound: bool = False
@@ -77,9 +102,17 @@ class LaneView:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The heat that is on, or was the last: the lane's, in this round (from 1)."""
+
+    round: int
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """All lanes at one moment. `elapsed_s` is the measured time, 0.0 while warming; `axis` the axes that all lanes
-    share; `events` the latest ones, oldest first."""
+    """All lanes at one moment. `elapsed_s` is the measured time (in heats, of this one), 0.0 while warming; `axis` the
+    axes that all lanes share; `events` the latest ones, oldest first; `turn` is None where lanes race together."""
 
     seq: int
     at_utc_s: float
@@ -87,6 +120,7 @@ class View:
     window_s: float
     lanes: tuple[LaneView, ...]
     axis: Axis = field(default_factory=Axis)
+    turn: Turn | None = None
     events: tuple[Event, ...] = ()
     host: HostLoad | None = None
 

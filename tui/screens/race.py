@@ -9,6 +9,7 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.reactive import var
 
+from tui.messages import LookBack
 from tui.screens.inked import InkedScreen
 from tui.view import Scene
 from tui.widgets.countdown import Countdown
@@ -16,6 +17,8 @@ from tui.widgets.event_log import EventLog
 from tui.widgets.header import Header
 from tui.widgets.host_strip import HostStrip
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.lane_block import trend_cells
+from tui.widgets.lane_chart import AXIS_CELLS
 from tui.widgets.lane_pane import LanePane
 from tui.widgets.numbers import Numbers
 from tui.widgets.standings_board import StandingsBoard
@@ -41,6 +44,11 @@ def layout_class(width: int, height: int) -> tuple[str, ...]:
     if height < FLAT_ROWS:
         return ("-flat",)
     return ("-low",) if height < LOW_ROWS else ()
+
+
+def points_shown(pane: int, *, stacked: bool) -> int:
+    """How many points of the past a lane shows in a pane so many cells wide."""
+    return 2 * max(0, trend_cells(pane - 1) if stacked else pane - 2 - AXIS_CELLS)
 
 
 class RaceScreen(InkedScreen[None]):
@@ -104,3 +112,6 @@ class RaceScreen(InkedScreen[None]):
             away = pane.index >= self._lanes or self._alone not in (None, pane.index)
             pane.set_class(away, "-away")
             pane.styles.width = "100%" if stacked else max(1, self.size.width // shown)
+        width = self.size.width if stacked else self.size.width // shown
+        if points := points_shown(width, stacked=stacked):
+            self.post_message(LookBack(points))

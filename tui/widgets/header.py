@@ -49,27 +49,51 @@ def mode(setup: Setup) -> list[Span]:
     return [("pace ", QUIET), (f"{setup.rate_per_s:g}/s", TEXT)]
 
 
+def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
+    """Which heat is on: its number of all, whose it is, and in which round."""
+    turn = scene.view.turn if scene.view else None
+    heats = scene.setup.heats
+    if turn is None or not heats:
+        return []
+    number = next(
+        (n for n, one in enumerate(heats, 1) if (one.round, one.lane) == (turn.round, turn.lane)), 0
+    )
+    rounds = heats[-1].round
+    if brief:
+        return [(f"heat {number}/{len(heats)} ", TEXT), (plain(turn.lane), turn.lane)]
+    return [
+        (f"heat {number} of {len(heats)}: ", TEXT),
+        (plain(turn.lane), turn.lane),
+        (f", round {turn.round} of {rounds}", TEXT),
+    ]
+
+
 class Header(Panel):
     """The parts of the line are dropped from the right where there is no room for them."""
 
     def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
         setup = scene.setup
-        window_s = scene.view.window_s if scene.view else 0.0
+        window = f"{scene.view.window_s:g} s" if scene.view else "-"
+        if setup.heats:
+            window = "heat"
         end = badges(scene)
         parts: list[list[Span]] = [
             [(f"{setup.preset}", TEXT)],
             mode(setup),
+            [(plain(setup.where), GOOD)],
             [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
-            [(plain(setup.where), GOOD)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
-            [("window ", QUIET), (f"{window_s:g} s" if window_s else "-", TEXT)],
+            [("window ", QUIET), (window, TEXT)],
             [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
         ]  # fmt: skip
         if setup.servers:
             parts.append([(plain(" ".join(setup.servers)), QUIET)])
         line: list[Span] = [(" telemon ", STRONG), (" ", TEXT), *race_clock(scene)]
         gap = "   " if size.width >= 120 else "  "
+        if turn := heat(scene):
+            room = size.width - cells(line) - cells(end) - len(gap) - 1
+            line += [(gap, QUIET), *(turn if cells(turn) <= room else heat(scene, brief=True))]
         for part in parts:
             more: list[Span] = [(gap, QUIET), *part]
             if cells(line) + cells(more) + cells(end) + 1 > size.width:

@@ -101,10 +101,11 @@ class LaneChart(LanePanel):
             )
             for y, row in enumerate(grid)
         ]
-        return [self._heading(scene, cells, width), *lines]
+        return [self._heading(scene, lane, cells, width), *lines]
 
-    def _heading(self, scene: Scene, cells: int, width: int) -> Line:
-        what = "rows/s" if self.kind == "rate" else "p99"
+    def _heading(self, scene: Scene, lane: LaneView, cells: int, width: int) -> Line:
+        p99 = "response p99" if lane.paced else "p99"
+        what = "rows/s" if self.kind == "rate" else p99
         area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[scene.glyphs]
         seconds = round(cells * 2 * POINT_S)
         legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]

@@ -12,8 +12,9 @@ from tui.cachewords import counts, errors, fills_line, ratio_line
 from tui.figures import count, latency, short
 from tui.ink import BADGE, BLANK, QUIET, STRONG, TEXT, Line, Span, fitted, spread
 from tui.ink import width as cells
+from tui.loopwords import OVERLOADED, backlog, both_times, floor, floors
 from tui.view import LaneView, RoleView, Scene
-from tui.widgets.lane_head import CLIENT_BOUND, ROOMY
+from tui.widgets.lane_head import ROOMY, badges
 from tui.widgets.lane_panel import LanePanel
 
 ROWS = 15
@@ -23,7 +24,7 @@ TOGETHER = 64
 """The widest that a figure and its percentiles stand apart."""
 
 BESIDE = 13
-"""The cells of the percentiles."""
+"""The fewest cells of the percentiles."""
 
 ROOM = "000,000"
 """The widest figure that keeps its place."""
@@ -32,35 +33,50 @@ ROOM = "000,000"
 def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]:
     """Four rows for the writers or the readers: a heading with the rank, and three of digits with percentiles."""
     numbers: RoleView = getattr(lane, role)
-    heading = spread(
-        [({"write": "writes", "read": "reads"}[role], TEXT), (" rows/s", QUIET)],
-        lanelook.place(lane.places.get(role), lane.lane),
-        width,
-    )
-    beside: list[list[Span]] = [
-        [],
-        [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)],
-        [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)],
-    ]
-    room = len(rows_of(ROOM, 0, 1)[0])
-    figure = count(numbers.rows_per_s)
-    if len(figure) > len(ROOM) or width < room + BESIDE:
+    title: list[Span] = [({"write": "writes", "read": "reads"}[role], TEXT)]
+    if width >= ROOMY or not lane.paced:
+        title.append((" rows/s", QUIET))
+    if lane.paced:
+        title += backlog(numbers, brief=width < ROOMY)
+    heading = spread(title, lanelook.place(lane.places.get(role), lane.lane), width)
+    beside = both_times(numbers) if lane.paced else _service(scene, lane, role, width)
+    taken = max(BESIDE, *(cells(side) + 1 for side in beside))
+    room = min(len(rows_of(ROOM, 0, 1)[0]), width - taken)
+    figure = lanelook.rate(lane, numbers.rows_per_s, count)
+    if len(rows_of(figure, 0, 1)[0]) > room:
         # A cut figure would be a wrong one.
-        room, figure = min(room, width - BESIDE), short(numbers.rows_per_s)
+        figure = short(numbers.rows_per_s)
     if scene.glyphs == "ascii":
         return [heading, *_plain_figure(figure, beside, lane.lane, width)]
     # Padded to a fixed width, or the digits would wander with every power of ten.
     big = [row.rjust(room) for row in rows_of(figure, 0, 1)]
     lines = [
-        spread(fitted([(row, lane.lane)], max(0, width - BESIDE)), side, width)
+        spread(fitted([(row, lane.lane)], max(0, width - taken)), side, width)
         for row, side in zip(big, beside, strict=True)
     ]
     return [heading, *lines]
 
 
+def _service(scene: Scene, lane: LaneView, role: str, width: int) -> list[list[Span]]:
+    """The percentiles of a closed loop, and what of the median is telemon's own."""
+    numbers: RoleView = getattr(lane, role)
+    p50: list[Span] = [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)]
+    p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
+    room = width - len(rows_of(ROOM, 0, 1)[0]) - 1
+    own = floor(scene.entrant(lane.lane), role, room)
+    return [p50, own, p99] if own else [[], p50, p99]
+
+
 def _plain_figure(figure: str, beside: list[list[Span]], ink: str, width: int) -> list[Line]:
     rows: list[list[Span]] = [[], [(f"  {figure:>9}", ink)], []]
     return [spread(row, side, width) for row, side in zip(rows, beside, strict=True)]
+
+
+def _fills(scene: Scene, lane: LaneView, width: int) -> Line:
+    """What misses led to, and in an open loop what has no room beside its percentiles."""
+    fills = fills_line(lane)
+    own = floors(scene.entrant(lane.lane), width - cells(fills)) if lane.paced else []
+    return spread(fills, own, width)
 
 
 class LaneFigures(LanePanel):
@@ -73,9 +89,9 @@ class LaneFigures(LanePanel):
         width = min(size.width, TOGETHER)
         # Air goes first where rows are few.
         air = [BLANK] if size.height >= ROWS else []
-        badge: list[Span] = []
-        if lane.client_bound and width < ROOMY:
-            badge.append((CLIENT_BOUND, BADGE))
+        below = badges(scene, lane, width)[1]
+        badge: list[Span] = [(word, BADGE) for word in below if word != OVERLOADED]
+        overloaded: list[Span] = [(word, BADGE) for word in below if word == OVERLOADED]
         return [
             *air,
             *role_rows(scene, lane, "write", width),
@@ -83,7 +99,7 @@ class LaneFigures(LanePanel):
             *role_rows(scene, lane, "read", width),
             *air,
             tuple(counts(lane)),
-            ratio_line(lane, width, scene.glyphs),
-            fills_line(lane),
+            spread(ratio_line(lane, width - cells(overloaded), scene.glyphs), overloaded, width),
+            _fills(scene, lane, width),
             spread(errors(lane, width - cells(badge)), badge, width),
         ]

@@ -11,6 +11,7 @@ from tui import lanelook
 from tui.figures import clipped, plain
 from tui.ink import BADGE, QUIET, TEXT, Line, Span, spread
 from tui.ink import width as cells
+from tui.loopwords import OVERLOADED
 from tui.view import LaneView, Scene
 from tui.widgets.lane_panel import LanePanel
 
@@ -18,7 +19,24 @@ CLIENT_BOUND = " client-bound "
 """Beside a lane that telemon itself may be limiting."""
 
 ROOMY = 48
-"""In less the name needs the cells of the badge, which then stands beside the errors."""
+"""In less the name needs the cells of the badges, which then stand beside hits and errors."""
+
+
+def badges(scene: Scene, lane: LaneView, width: int) -> tuple[list[str], list[str]]:
+    """What must be said beside the lane's name: as much as fits into its title, and what stands below."""
+    name = f"0 {lanelook.shape(lane.lane)} {lanelook.name(scene.entrant(lane.lane))}"
+    used = cell_len(name) + len(lanelook.state(lane)[0]) + 1
+    title: list[str] = []
+    below: list[str] = []
+    for word, holds in ((OVERLOADED, lane.overloaded), (CLIENT_BOUND, lane.client_bound)):
+        if not holds:
+            continue
+        if width >= ROOMY and used + len(word) + 1 <= width:
+            title.append(word)
+            used += len(word) + 1
+        else:
+            below.append(word)
+    return title, below
 
 
 def title_line(scene: Scene, lane: LaneView, number: int, width: int, beside: str = "") -> Line:
@@ -26,8 +44,8 @@ def title_line(scene: Scene, lane: LaneView, number: int, width: int, beside: st
     its state at the right."""
     ink = lane.lane
     right: list[Span] = []
-    if lane.client_bound and width >= ROOMY:
-        right += [(CLIENT_BOUND, BADGE), (" ", TEXT)]
+    for word in badges(scene, lane, width)[0]:
+        right += [(word, BADGE), (" ", TEXT)]
     right.append(lanelook.state(lane))
     name = f"{number} {lanelook.shape(ink)} {lanelook.name(scene.entrant(ink))}"
     if cell_len(name) + cells(right) + 7 <= width:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.geometry import Size
 
 from tui import lanelook
@@ -11,9 +12,10 @@ from tui.bigdigits import largest, plate, rows_of
 from tui.figures import clipped, latency, ordinal, short
 from tui.figures import gap as factor
 from tui.ink import BLANK, QUIET, STRONG, TEXT, Line, Span, fitted, spread
+from tui.ink import width as cells
 from tui.standings import Place
 from tui.view import LaneView, Scene
-from tui.widgets.lane_head import ROOMY, title_line
+from tui.widgets.lane_head import badges, title_line
 from tui.widgets.lane_panel import LanePanel
 
 GAP = "88.8x"
@@ -28,9 +30,9 @@ METRICS = (("write", "writes", "rows/s"), ("read", "reads", "rows/s"), ("p99", "
 def figure(lane: LaneView, metric: str) -> str:
     """The metric's value as it stands under the plate."""
     if metric == "p99":
-        return latency(lane.read.p99_us)
+        return latency(lane.read.felt_p99_us)
     role = lane.write if metric == "write" else lane.read
-    return short(role.window_rows_per_s)
+    return lanelook.rate(lane, role.window_rows_per_s, short)
 
 
 def words(place: Place | None, metric: str) -> str:
@@ -49,6 +51,8 @@ def block(
 ) -> list[Line]:
     """One metric in `height` rows: what it is, plate and gap, figure."""
     key, title, unit = metric
+    if key == "p99" and lane.paced:
+        title = "read response p99"
     place = lane.places.get(key)
     value = figure(lane, key)
     heading = spread(
@@ -99,6 +103,22 @@ def _figure_rows(value: str, width: int, height: int, *, ascii_only: bool) -> tu
     return (value,)
 
 
+def _beside(scene: Scene, lane: LaneView, width: int) -> Line:
+    """What must be said of the lane besides its figures: the open loop's service time and backlog, and badges."""
+    said: list[Span] = [(word.strip(), STRONG) for word in badges(scene, lane, width)[1]]
+    words: list[Span] = []
+    for number, span in enumerate(said):
+        words += [(" ", TEXT), span] if number else [span]
+    if not lane.paced:
+        return tuple(words) or BLANK
+    behind = f"backlog w {short(lane.write.backlog)} r {short(lane.read.backlog)}"
+    service = f"read service p99 {latency(lane.read.p99_us)}  "
+    text = service + behind
+    if cell_len(text) + cells(words) + 1 > width:
+        text = behind
+    return spread([(text, TEXT)], words, width)
+
+
 class StageLane(LanePanel):
     """Title, servers, and a block for each of writes, reads and read p99."""
 
@@ -112,16 +132,14 @@ class StageLane(LanePanel):
             title_line(scene, lane, self.number, width),
             ((clipped(lanelook.servers(entrant), width), TEXT),),
         ]
-        if lane.client_bound and width < ROOMY:
-            lines.append((("client-bound", STRONG),))
-        else:
-            lines.append(BLANK)
+        lines.append(_beside(scene, lane, width))
         left = height - len(lines)
         shown = METRICS if left >= 21 else METRICS[:2]
         extra: list[Line] = []
         if len(shown) < len(METRICS):
             place = lane.places.get("p99")
-            told: list[Span] = [("P99 ", STRONG), (latency(lane.read.p99_us), lane.lane)]
+            name = "RESPONSE P99 " if lane.paced else "P99 "
+            told: list[Span] = [(name, STRONG), (latency(lane.read.felt_p99_us), lane.lane)]
             stands = ""
             if place is not None and place.rank is not None:
                 stands = f"{ordinal(place.rank)} {factor(place.gap)}"

@@ -24,7 +24,7 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
     value = {
         "write": short(lane.write.window_rows_per_s),
         "read": short(lane.read.window_rows_per_s),
-        "p99": latency(lane.read.p99_us),
+        "p99": latency(lane.read.felt_p99_us),
     }[key]
     if place is None or place.rank is None:
         return fitted([("-".rjust(8), QUIET)], COLUMN)
@@ -64,10 +64,12 @@ class StandingsBoard(Panel):
         used = NAME + (3 * COLUMN if columns else 0)
         heading: list[Span] = [(" standings".ljust(NAME), TEXT)]
         if columns:
-            window = f"{scene.view.window_s:g} s"
-            for title in ("writes/s", "reads/s", "read p99"):
-                heading.append((f"{title:>8}  over {window}"[: COLUMN - 1].ljust(COLUMN), QUIET))
-        heading.append((("rows written and read, from the start"), QUIET))
+            over = "last heat" if scene.setup.heats else f"over {scene.view.window_s:g} s"
+            p99 = "response p99" if any(lane.paced for lane in lanes) else "read p99"
+            for title in ("writes/s", "reads/s", p99):
+                heading.append((f"{title:>8}  {over}"[: COLUMN - 1].ljust(COLUMN), QUIET))
+        since = "in the last heat" if scene.setup.heats else "from the start"
+        heading.append((f"rows written and read, {since}", QUIET))
         lines: list[Line] = [fitted(heading, size.width)]
         for lane in lanes:
             name = lanelook.name(scene.entrant(lane.lane))

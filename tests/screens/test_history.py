@@ -1,0 +1,266 @@
+"""What is made of frames for the screen: open loops, heats, and axes that one bad second does not spoil."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.frame import Frame, LaneFrame, LaneState, Work
+from engines.histogram import Histogram, Latencies
+from tests.screens.loops import heats
+from tests.screens.synthetic import usual
+from tui.history import History
+from tui.scale import FLAT, HEADROOM, PATIENCE, Axes
+from tui.view import LaneView, Point, View
+
+INTERVAL_S = 0.25
+
+
+def times(us: float, count: int = 10) -> Latencies:
+    histogram = Histogram()
+    for _ in range(count):
+        histogram.record(int(us * 1000))
+    return histogram.take()
+
+
+def work(us: float, *, response_us: float | None = None, rows: int = 10) -> Work:
+    """Ten operations, all alike."""
+    response = None if response_us is None else times(response_us)
+    return Work(10, rows, times(us), response, interval_s=INTERVAL_S)
+
+
+def frame(seq: int, *lanes: LaneFrame) -> Frame:
+    at_s = 100 + (seq + 1) * INTERVAL_S
+    return Frame(seq, at_s, at_s, INTERVAL_S, 1.0, lanes)
+
+
+def shown(history: History) -> View:
+    view = history.view()
+    assert view is not None
+    return view
+
+
+def only(history: History) -> LaneView:
+    (lane,) = shown(history).lanes
+    return lane
+
+
+# ------------------------------------------------------------ open loops
+
+
+def test_open_loop_has_both_times_and_its_backlog() -> None:
+    history = History()
+    done = work(2_000, response_us=70_000)
+    for seq in range(3):
+        history.add(
+            frame(seq, LaneFrame(
+                "mysql", LaneState.RACING, done, work(100, response_us=300),
+                backlog={"write": 40, "read": 2}, late=7, overloaded=True,
+            ))
+        )  # fmt: skip
+    lane = only(history)
+    assert lane.paced
+    assert lane.overloaded
+    assert lane.late == 21
+    assert (lane.write.backlog, lane.read.backlog) == (40, 2)
+    assert (lane.write.p99_us, lane.write.response_p99_us) == (2_000, 70_000)
+    assert (lane.read.p50_us, lane.read.response_p50_us) == (100, 300)
+    assert lane.write.operations_per_s == 10 / INTERVAL_S
+    # The chart shows what was felt.
+    assert [point.write_p99_us for point in lane.points] == [70_000, 70_000]
+
+
+def test_closed_loop_has_none_of_it() -> None:
+    history = History()
+    paced = LaneFrame(
+        "mysql", LaneState.RACING, work(50, response_us=900), backlog={"write": 4, "read": 0}
+    )
+    history.add(frame(0, paced))
+    # Back to saturate: the times of the open loop are still in the window.
+    history.add(frame(1, LaneFrame("mysql", LaneState.RACING, work(50))))
+    lane = only(history)
+    assert not lane.paced
+    assert lane.write.response_p99_us is None
+    assert lane.write.felt_p99_us == 50
+    assert lane.write.backlog == 0
+
+
+def test_lanes_are_ranked_by_what_was_felt() -> None:
+    """A lane that is fast once it begins, and begins late, is not the fastest."""
+    history = History()
+    backlog = {"write": 0, "read": 9}
+    history.add(
+        frame(
+            0,
+            LaneFrame("mysql", LaneState.RACING, read=work(50, response_us=9_000), backlog=backlog),
+            LaneFrame("durable", LaneState.RACING, read=work(80, response_us=90), backlog=backlog),
+        )
+    )
+    by_lane = {lane.lane: lane.places["p99"] for lane in shown(history).lanes}
+    assert (by_lane["durable"].rank, by_lane["mysql"].rank) == (1, 2)
+    assert by_lane["mysql"].gap == pytest.approx(100)
+
+
+def test_what_was_late_in_the_warm_up_is_not_counted() -> None:
+    history = History()
+    for seq, state in enumerate((LaneState.WARMING, LaneState.WARMING, LaneState.RACING)):
+        history.add(frame(seq, LaneFrame("mysql", state, backlog={"write": 0, "read": 0}, late=5)))
+    assert only(history).late == 5
+
+
+# ------------------------------------------------------------ axes
+
+
+def test_warm_up_stretches_no_axis() -> None:
+    history = History()
+    for seq in range(4):
+        history.add(frame(seq, LaneFrame("mysql", LaneState.WARMING, work(4_000_000, rows=9_000))))
+        # While there is nothing else, it is shown as it is.
+        assert shown(history).axis.p99_us == 5_000_000
+        assert shown(history).axis.rows_per_s == 50_000
+    history.add(frame(4, LaneFrame("mysql", LaneState.RACING, work(1_500, rows=300))))
+    for axis in (shown(history).axis, only(history).axis):
+        assert axis.p99_us == 2_000
+        assert axis.rows_per_s == 2_000
+    # Its points are still there, ahead of the race.
+    assert [point.warm for point in only(history).points] == [True, True, False]
+
+
+def test_a_point_is_never_half_warm_up() -> None:
+    """Half a second holds two frames, and the race begins between them."""
+    history = History()
+    states = (LaneState.WARMING, LaneState.WARMING, LaneState.RACING)
+    for seq, (state, us) in enumerate(zip(states, (900_000, 900_000, 700), strict=True), 1):
+        history.add(frame(seq, LaneFrame("mysql", state, work(us))))
+    first, second = only(history).points
+    assert first.warm
+    assert (second.warm, second.write_p99_us) == (False, 700)
+    assert shown(history).axis.p99_us == 1_000
+
+
+def points(*p99s_us: float) -> list[Point]:
+    return [Point(100.0, 100.0, us, us) for us in p99s_us]
+
+
+@given(
+    spike=st.floats(2, 10_000), usual_us=st.floats(10, 100_000), shown=st.integers(4, 120),
+    noise=st.floats(0.5, 1.0),
+)  # fmt: skip
+def test_a_spike_flattens_nothing_longer_than_it_is_seen(
+    spike: float, usual_us: float, shown: int, noise: float
+) -> None:
+    axes = Axes()
+    trail = points(usual_us, usual_us * spike)
+    for _ in range(shown - 1):
+        trail += points(usual_us * noise)
+        # As long as it is on show its top is.
+        assert axes.fit([trail], shown).p99_us >= usual_us * spike
+    trail += points(usual_us * noise)
+    needed = max(1.0, usual_us * noise * HEADROOM)
+    assert axes.fit([trail], shown).p99_us <= needed * 2.5 * FLAT
+    for _ in range(PATIENCE):
+        top = axes.fit([trail], shown).p99_us
+    assert top <= needed * 2.5
+
+
+def test_axes_look_back_as_far_as_is_on_show() -> None:
+    history = History()
+    history.look_back(4)
+    # Points of half a second, of two frames each: the spike is in the first of them.
+    for seq in range(3, 15):
+        us = 2_000_000 if seq == 3 else 400
+        history.add(frame(seq, LaneFrame("mysql", LaneState.RACING, work(us))))
+        assert (shown(history).axis.p99_us > 1_000_000) == (seq < 3 + 4 * 2), seq
+
+
+# ------------------------------------------------------------ heats
+
+
+def at(begun: int | None) -> History:
+    history = History(heats=True)
+    for one in heats(begun=begun):
+        history.add(one)
+    return history
+
+
+def means(lane: str, heat: int) -> tuple[float, float]:
+    """Rows written and read per second in the lane's heat, from all of its measured frames."""
+    rows = [0, 0]
+    length_s = 0.0
+    for one in heats():
+        part = next(part for part in one.lanes if part.lane == lane)
+        if part.heat == heat and one.elapsed_s and part.read.interval_s:
+            rows[0] += part.write.rows
+            rows[1] += part.read.rows
+            length_s += part.read.interval_s
+    return rows[0] / length_s, rows[1] / length_s
+
+
+def test_first_heat_has_no_rivals() -> None:
+    view = shown(at(1))
+    mysql, cached, durable = view.lanes
+    assert (view.turn and (view.turn.round, view.turn.lane)) == (1, "mysql")
+    assert mysql.places["write"].rank == 1
+    assert mysql.places["write"].gap is None
+    for lane in (cached, durable):
+        assert lane.waiting
+        assert not lane.comparable
+        assert {place.rank for place in lane.places.values()} == {None}
+        assert lane.read.p99_us is None
+
+
+def test_a_lane_that_rests_keeps_its_last_heat() -> None:
+    view = shown(at(3))
+    mysql, cached, durable = view.lanes
+    assert (view.turn and (view.turn.round, view.turn.lane)) == (1, "durable")
+    assert mysql.waiting
+    assert cached.waiting
+    assert not durable.waiting
+    for lane in (mysql, cached):
+        write, read = means(lane.lane, 1)
+        assert lane.write.window_rows_per_s == pytest.approx(write)
+        assert lane.read.rows_per_s == pytest.approx(read)
+        assert lane.read.p99_us
+        assert lane.points[-1].read_rows_per_s > 0
+    # Every lane has a place: those of the profiles that the frames are made from.
+    assert [lane.places["read"].rank for lane in view.lanes] == [3, 2, 1]
+    gap = cached.places["read"].gap
+    assert gap == pytest.approx(durable.read.window_rows_per_s / cached.read.window_rows_per_s)
+
+
+def test_the_next_heat_takes_the_place_of_the_last() -> None:
+    history = at(4)
+    lane = shown(history).lanes[1]
+    assert lane.lane == "cached"
+    rows = sum(
+        part.read.rows
+        for one in heats(begun=4)
+        for part in one.lanes
+        if part.lane == "cached" and part.heat == 2 and part.state is LaneState.RACING
+    )
+    assert lane.read.rows == rows
+    # And its chart begins with it: 10 intervals in points of two.
+    assert len(lane.points) <= 6
+
+
+def test_in_the_end_they_stand_side_by_side() -> None:
+    view = shown(at(None))
+    for lane in view.lanes:
+        assert lane.state is LaneState.DONE
+        write, read = means(lane.lane, 2)
+        assert lane.write.window_rows_per_s == pytest.approx(write)
+        assert lane.read.window_rows_per_s == pytest.approx(read)
+        assert lane.read.rows_per_s == pytest.approx(read)
+        assert lane.places["read"].gap is not None
+
+
+def test_together_nothing_waits() -> None:
+    history = History()
+    for one in usual():
+        history.add(one)
+    view = shown(history)
+    assert view.turn is None
+    assert not any(lane.waiting for lane in view.lanes)
+    assert all(lane.comparable for lane in view.lanes)
+    assert all(lane.read.response_p99_us is None for lane in view.lanes)

@@ -1,0 +1,64 @@
+"""An open loop and telemon's own share in words: what was due, what was late, and how long it took from when."""
+
+from __future__ import annotations
+
+from engines.frame import Entrant
+from tui.figures import count, latency, short
+from tui.ink import QUIET, STRONG, TEXT, Span, width
+from tui.view import LaneView, RoleView
+
+OVERLOADED = " overloaded "
+"""Beside a lane that cannot do what it is offered."""
+
+
+def both_times(numbers: RoleView) -> list[list[Span]]:
+    """Service and response time side by side, in three rows: what stands below, p50, p99."""
+    rows: list[list[Span]] = [[("    service response", QUIET)]]
+    for name, service_us, response_us, ink in (
+        ("p50", numbers.p50_us, numbers.response_p50_us, TEXT),
+        ("p99", numbers.p99_us, numbers.response_p99_us, STRONG),
+    ):
+        rows.append(
+            [
+                (f"{name} ", QUIET),
+                (latency(service_us).rjust(7), TEXT),
+                (latency(response_us).rjust(9), ink),
+            ]
+        )
+    return rows
+
+
+def backlog(numbers: RoleView, *, brief: bool = False) -> list[Span]:
+    """How many operations are due and have not begun."""
+    write = short if brief else count
+    return [("  backlog ", QUIET), (write(numbers.backlog), STRONG if numbers.backlog else TEXT)]
+
+
+def late(lane: LaneView, *, brief: bool = False) -> list[Span]:
+    """How many operations began late; nothing for a closed loop, which has no due times."""
+    if not lane.paced:
+        return []
+    return [("  late ", QUIET), ((short if brief else count)(lane.late), TEXT)]
+
+
+def floor(entrant: Entrant, role: str, room: int) -> list[Span]:
+    """telemon's own share of a role's p50, where it was measured."""
+    floor_us = entrant.floor_us.get(role)
+    if floor_us is None:
+        return []
+    words: list[Span] = [("telemon ", QUIET), (f"{floor_us:.0f} us", TEXT)]
+    long: list[Span] = [("of which ", QUIET), *words]
+    return long if width(long) <= room else words
+
+
+def floors(entrant: Entrant, room: int) -> list[Span]:
+    """The same of both roles, in one line; nothing where it has no room."""
+    found: list[Span] = []
+    for role, word in (("write", " w "), ("read", " r ")):
+        if (floor_us := entrant.floor_us.get(role)) is not None:
+            found += [(word, QUIET), (f"{floor_us:.0f}", TEXT)]
+    words: list[Span] = [("telemon", QUIET), *found, (" us", QUIET)]
+    for spans in ([("  of p50 ", QUIET), *words], [("  ", QUIET), *words]):
+        if found and width(spans) <= room:
+            return spans
+    return []
