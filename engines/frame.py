@@ -15,7 +15,12 @@ CLIENT_BOUND_CPU_SHARE = 0.85
 """Above this share of one core an engine process, not the server, may be what limits its lane."""
 
 CLIENT_BOUND_LOOP_LAG_US = 1_000
-"""Above this p99 of the loop lag, latencies say as much of the engine as of the server."""
+"""Above this p99 of the loop lag, latencies say as much of the engine as of the server: it is client-bound where its
+own work keeps replies waiting that long, and short of processors where it only waits for one."""
+
+
+CLIENT_BOUND_REPLIES = 3
+"""So many replies must have waited longer than that: the p99 of few is the longest of them, and may be chance."""
 
 
 class LaneState(StrEnum):
@@ -112,19 +117,41 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What telemon itself cost: the share of one core of the busiest engine process, and how long its loop was away
-    from its sockets at a time (the loop lag: what a reply may have waited before it was stamped)."""
+    """What telemon itself cost: the share of one core of the busiest engine process, and how long a reply may have been
+    ready before the loop noticed it (the loop lag; nothing where the loop was waiting for it). `own_lag` is the part of
+    that in which the loop was at work, sampled: the rest it waited for a processor."""
 
     cpu_share: float = 0.0
     loop_lag: Latencies = NONE
+    own_lag: Latencies = NONE
 
     @property
     def client_bound(self) -> bool:
         """Whether the lane may be limited by telemon and not by its servers."""
-        return (
-            self.cpu_share > CLIENT_BOUND_CPU_SHARE
-            or self.loop_lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
-        )
+        return bool(self.bound_by)
+
+    @property
+    def bound_by(self) -> str:
+        """What makes the lane client-bound, with its value: "cpu 91 % of a core", "loop lag p99 2.1 ms"; empty where
+        nothing does."""
+        reasons = []
+        if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
+            reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
+        if _lagging(self.own_lag):
+            reasons.append(f"loop lag p99 {self.own_lag.percentile_us(99) / 1000:.1f} ms")
+        return " and ".join(reasons)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether replies waited for an engine that itself waited for a processor: other processes had them."""
+        return _lagging(self.loop_lag) and not _lagging(self.own_lag)
+
+
+def _lagging(lag: Latencies) -> bool:
+    return (
+        lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
+        and lag.above(CLIENT_BOUND_LOOP_LAG_US) >= CLIENT_BOUND_REPLIES
+    )
 
 
 @dataclass(frozen=True, slots=True)

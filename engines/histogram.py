@@ -94,6 +94,11 @@ class Latencies:
                 return min(max(bucket_upper_ns(index), self.min_ns), self.max_ns) / 1000
         return self.max_ns / 1000
 
+    def above(self, value_us: float) -> int:
+        """How many values are in buckets that reach above `value_us`."""
+        value_ns = value_us * 1000
+        return sum(count for index, count in self.buckets if bucket_upper_ns(index) > value_ns)
+
     @property
     def mean_us(self) -> float:
         """The exact mean in us; 0.0 when there are no values."""

@@ -66,6 +66,7 @@ def lane_frame(
         client=Client(
             cpu_share=max((delta.cpu_share for delta in every), default=0.0),
             loop_lag=Latencies.merged(delta.loop_lag for delta in every),
+            own_lag=Latencies.merged(delta.own_lag for delta in every),
         ),
         server=server,
     )

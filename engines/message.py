@@ -8,7 +8,7 @@ from typing import Literal
 
 from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
-from engines.histogram import Latencies
+from engines.histogram import NONE, Latencies
 from engines.interval import Schedule
 from engines.tally import Counted
 
@@ -124,6 +124,8 @@ class Delta:
     """Operations that were due at the end of the interval and had not begun."""
     late: int = 0
     """Operations that began late."""
+    own_lag: Latencies = NONE
+    """The share of the engine's own work in its loop lag, sampled."""
     last: bool = False
 
 

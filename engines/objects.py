@@ -142,10 +142,13 @@ def reconciliation_object(found: Reconciliation) -> dict[str, object]:
 
 
 def client_object(client: Client) -> dict[str, object]:
+    """What telemon cost; `client_bound_by` is null where the lane is not client-bound."""
     return {
         "cpu_share": round(client.cpu_share, 3),
         "loop_lag_p99_us": round(client.loop_lag.percentile_us(99), 1),
+        "own_lag_p99_us": round(client.own_lag.percentile_us(99), 1),
         "client_bound": client.client_bound,
+        "client_bound_by": client.bound_by or None,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 from typing import Any, cast
 
 from engines.backoff import delay_s
@@ -37,6 +37,13 @@ REPLY_TIMEOUT_NS = 10_000_000_000
 IDLE_POLL_S = 0.25
 """The longest wait for the sockets; timers shorten it."""
 
+AT_ONCE_NS = 50_000
+"""A wait for the sockets shorter than this was none: the replies that it found were ready before it began. Looking at
+many sockets takes some 10 us."""
+
+OWN_LAG_EVERY_NS = 1_000_000
+"""The least time between two turns whose processor time is taken: asking for it costs half a microsecond."""
+
 Plan = Callable[[str], tuple[Dialect, Callable[[], Any]]]
 """From an address, the protocol spoken there and how to open a connection to it."""
 
@@ -57,6 +64,16 @@ class Reactor:
         self.warm = Tally()
         self.measure_from_ns = 0
         self.loop_lag = Histogram()
+        """By wake-up: how long its replies may have been ready before the loop noticed them, which is the turn that
+        it was away for, and nothing where it was waiting for them."""
+        self.own_lag = Histogram()
+        """The same in processor time, of a sample of the wake-ups: what the loop's own work kept replies waiting,
+        without the time for which it had no processor."""
+        self.apart = False
+        """Whether the next operation of a session is made up after all replies at hand, and the sockets are looked at
+        before another is: for programs that need long to make one up, such as a batch."""
+        self._unmade: deque[Session] = deque()
+        """The sessions whose next operation is still to be made up."""
         self.redirects = 0
         self.late = 0
         """Operations of an open loop that began late."""
@@ -79,13 +96,23 @@ class Reactor:
         """Turn until `running` is cleared."""
         links, timers = self._links, self.timers
         saturated, precisely = self.poller.poll, self.poller.poll_precisely
-        lag, clock = self.loop_lag.record, perf_counter_ns
-        now = clock()
+        lag, own_lag, unmade = self.loop_lag.record, self.own_lag.record, self._unmade
+        clock, processor = perf_counter_ns, thread_time_ns
+        now = woke = sampled_ns = clock()
+        began_ns, own_ns = 0, -1
         while self.running:
-            wait_s = (timers.next_ns - now) / 1e9
+            wait_s = 0.0 if unmade else (timers.next_ns - now) / 1e9
             poll = saturated if self.pace is None else precisely
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
-            woke = clock()
+            away_ns, woke = now - woke, clock()
+            if events:
+                at_once = woke - now < AT_ONCE_NS
+                lag(away_ns if at_once else 0)
+                if own_ns >= 0:
+                    own_lag(own_ns if at_once else 0)
+            sampling = woke - sampled_ns > OWN_LAG_EVERY_NS
+            if sampling:
+                began_ns, sampled_ns = processor(), woke
             for descriptor, event in events:
                 link = links.get(descriptor)
                 if link is None:
@@ -125,8 +152,10 @@ class Reactor:
             if now >= timers.next_ns:
                 timers.run(now)
                 now = clock()
-            if events:
-                lag(now - woke)
+            if unmade:
+                self._make_up(unmade.popleft())
+                now = clock()
+            own_ns = processor() - began_ns if sampling else -1
 
     def _step(self, session: Session, step: Step, now_ns: int) -> None:
         """Do what a program yielded when it was resumed with replies that arrived at `now_ns`."""
@@ -141,6 +170,9 @@ class Reactor:
             pace = self.pace
             if pace is not None and session.due_ns:
                 tally.response.record(now_ns - session.due_ns)
+            if self.apart:
+                self._unmade.append(session)
+                return
             step = session.resume(None)
             if not self.flowing or session.retired:
                 self._hold(session, step)
@@ -225,6 +257,9 @@ class Reactor:
 
     def set_pace(self, pace: Pace | None) -> None:
         """Race in an open loop from now on, or (None) in a closed one. What was due before is forgotten."""
+        if pace is None or self.pace is None:
+            for session in self.sessions:
+                session.due_ns = 0  # What began in a closed loop was never due.
         self.pace = pace
         self._due_timer_ns = 0
         waiting, self._idle = self._idle, deque()
@@ -267,6 +302,12 @@ class Reactor:
         if session.retired:
             self._dismiss(session)
 
+    def _make_up(self, session: Session) -> None:
+        """The next operation of a session that has ended one."""
+        self._hold(session, session.resume(None))
+        if self.flowing and not session.retired:
+            self.begin(session)
+
     def _fail(self, session: Session, kind: str, now_ns: int) -> None:
         tally = self.measured if session.began_ns >= self.measure_from_ns else self.warm
         tally.failures.record(now_ns - session.began_ns)
@@ -290,6 +331,8 @@ class Reactor:
 
     def give_up(self, kind: str) -> None:
         """Count every operation that is still under way as failed with `kind`, without waiting for it."""
+        while self._unmade:
+            self._make_up(self._unmade.popleft())
         now_ns = perf_counter_ns()
         for session in self.sessions:
             if session.in_operation:

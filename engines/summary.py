@@ -170,8 +170,8 @@ class Summary:
             if client.crowded:
                 notes.append(
                     f"{lane}: short of processors: telemon had to wait for one, so that replies waited up to "
-                    f"{client.loop_lag.percentile_us(99) / 1000:.1f} ms (p99) for it, and latencies say as much of this "
-                    "machine as of the servers"
+                    f"{client.loop_lag.percentile_us(99) / 1000:.1f} ms (p99) for it, and latencies say as much of "
+                    "this machine as of the servers"
                 )
             if total.overloaded_s:
                 worst = max(total.backlog_max.values(), default=0)

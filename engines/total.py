@@ -69,6 +69,7 @@ class LaneTotal:
         self._cpu_s = 0.0
         self._bound_s = 0.0
         self._loop_lag = Distribution()
+        self._own_lag = Distribution()
 
     def add(self, lane: LaneFrame, interval_s: float, measured: bool) -> None:
         """Count what the lane did in an interval, or only note how it is when that is not `measured`."""
@@ -100,12 +101,17 @@ class LaneTotal:
             self._cpu_s += lane.client.cpu_share * interval_s
             self._bound_s += interval_s if lane.client.client_bound else 0.0
             self._loop_lag.add(lane.client.loop_lag)
+            self._own_lag.add(lane.client.own_lag)
 
     @property
     def client(self) -> Client:
         """Mean share of a core, weighted by time, and every loop lag."""
         share = self._cpu_s / self.measured_s if self.measured_s else 0.0
-        return Client(cpu_share=share, loop_lag=self._loop_lag.latencies())
+        return Client(
+            cpu_share=share,
+            loop_lag=self._loop_lag.latencies(),
+            own_lag=self._own_lag.latencies(),
+        )
 
     @property
     def client_bound_share(self) -> float:

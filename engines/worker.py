@@ -63,6 +63,7 @@ class Worker:
         self._channel = channel
         self._spec = spec
         self._reactor = Reactor(self._plan, self._on_link_trouble)
+        self._reactor.apart = spec.role == "write"
         self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
         self._rate_per_s = spec.rate_per_s
         self._schedule: Schedule | None = None
@@ -219,6 +220,7 @@ class Worker:
         self._cut_ns = self._schedule.start_ns
         self._cut_cpu_ns = process_time_ns()
         self._reactor.loop_lag.take()
+        self._reactor.own_lag.take()
         if self._rate_per_s is not None:
             self._pace_from(self._schedule.start_ns, self._schedule.measure_from_ns)
         self._next_interval()
@@ -264,6 +266,7 @@ class Worker:
                 warm=reactor.warm.take(warm_ns / 1e9, paced=paced),
                 cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
                 loop_lag=reactor.loop_lag.take(),
+                own_lag=reactor.own_lag.take(),
                 redirects=reactor.redirects - self._redirects,
                 reconnects=reactor.reconnects - self._reconnects,
                 closed_links=reactor.closed_links(),

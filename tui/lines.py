@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import floor
 
 from engines.frame import Frame, LaneFrame, LaneState, Work
 
@@ -72,7 +73,7 @@ def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> It
             for word, holds in (
                 (f"heat {lane.heat}", lane.heat and timed),
                 ("overloaded", lane.overloaded),
-                ("client-bound", lane.client.client_bound),
+                (f"client-bound: {lane.client.bound_by}", lane.client.client_bound),
             )
             if holds
         ]
@@ -110,4 +111,5 @@ def ms(us: float, work: Work | None = None) -> str:
 
 
 def share(part: float | None) -> str:
-    return "-" if part is None else f"{part * 100:.1f} %"
+    """A part of one in percent, rounded down: only all of it is 100.0 %."""
+    return "-" if part is None else f"{floor(part * 1000 + 1e-9) / 10:.1f} %"

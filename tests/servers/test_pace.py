@@ -43,11 +43,12 @@ def test_every_lane_does_what_is_offered(sandbox: Sandbox, processes: int) -> No
         writers=4, readers=4, batch=5, warmup_s=0.5, duration_s=2.0, processes=processes
     )
     ran = run_race(sandbox, paced(settings, RATE_PER_S))
-    for lane in ran.lanes:
+    for part in ran.frames[-1].lanes:
         for role in ("write", "read"):
-            work = measured(ran.frames, lane, role)
+            work = measured(ran.frames, part.lane, role)
             # 400 a second for two seconds; at the very end a few may be due and not begun.
-            assert abs(work.operations - 800) <= 8, (lane, role, work.operations)
+            offered = work.operations + part.backlog[role]
+            assert abs(offered - 800) <= 8, (part.lane, role, work.operations, part.backlog)
             assert work.response is not None
             assert work.response.count == work.operations
             assert work.response.sum_ns >= work.service.sum_ns

@@ -194,3 +194,11 @@ def test_each_take_holds_what_came_since_the_last(intervals: list[list[int]]) ->
 def test_merging_is_recording_together(parts: list[list[int]]) -> None:
     merged = Latencies.merged(recorded(values) for values in parts)
     assert merged == recorded(value_ns for values in parts for value_ns in values)
+
+
+def test_how_many_are_above_a_value() -> None:
+    histogram = Histogram()
+    for value_us in (10, 20, 999, 1_020, 5_000):
+        histogram.record(value_us * 1_000)
+    taken = histogram.take()
+    assert [taken.above(limit) for limit in (0, 15, 1_000, 4_000, 6_000)] == [5, 4, 2, 1, 0]

@@ -36,7 +36,21 @@ def test_a_line_per_lane_with_its_figures_under_their_titles() -> None:
     ]
     assert cached.split() == [
         *("1.0", "cached", "reconnecting", "1", "0.001", "0.001"),
-        *("4", "0.007", "0.007", "3", "1", "1,234", "client-bound"),
+        *(
+            "4",
+            "0.007",
+            "0.007",
+            "3",
+            "1",
+            "1,234",
+            "client-bound:",
+            "cpu",
+            "91",
+            "%",
+            "of",
+            "a",
+            "core",
+        ),
     ]
     for title in ("write_rows/s", "errors"):
         end = header().index(title) + len(title)

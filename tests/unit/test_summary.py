@@ -137,14 +137,44 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
     assert result["lanes"][0]["client"] == {  # type: ignore[index]
         "cpu_share": 0.613,
         "loop_lag_p99_us": 100.0,
+        "own_lag_p99_us": 0.0,
         "client_bound": False,
+        "client_bound_by": None,
         "client_bound_share": 0.25,
     }
     assert summary.notes() == ("cached: a cold cache",)
-    slow = Client(cpu_share=0.1, loop_lag=latencies([1200.0] * 100))
+    lag = latencies([2100.0] * 100)
+    slow = Client(cpu_share=0.1, loop_lag=lag, own_lag=lag)
     summary.add(frame(2, 5.0, LaneFrame("mysql", RACING, client=slow)))
     assert lane_of(summary).client.client_bound
-    assert any(note.startswith("mysql: client-bound") for note in summary.notes())
+    assert any(
+        note.startswith("mysql: client-bound (loop lag p99 2.1 ms)") for note in summary.notes()
+    )
+    result = summary.result()
+    assert result["lanes"][0]["client"]["client_bound_by"] == "loop lag p99 2.1 ms"  # type: ignore[index]
+
+
+def test_an_engine_that_waits_for_a_processor_is_not_what_limits_its_lane() -> None:
+    waiting = Client(loop_lag=latencies([2100.0] * 100), own_lag=latencies([40.0] * 100))
+    summary = summed(frame(0, 1.0, LaneFrame("mysql", RACING, client=waiting)))
+    assert not lane_of(summary).client.client_bound
+    (note,) = (note for note in summary.notes() if note.startswith("mysql: "))
+    assert note.startswith("mysql: short of processors")
+    assert "2.1 ms" in note
+
+
+def test_what_makes_a_lane_client_bound_is_named_with_its_value() -> None:
+    lag = latencies([1_600.0] * 100)
+    assert Client(cpu_share=0.85, loop_lag=lag, own_lag=latencies([1_000.0])).bound_by == ""
+    # Two replies that waited are chance, three are not.
+    rare = latencies([40.0] * 60 + [1_600.0] * 2)
+    assert Client(loop_lag=rare, own_lag=rare).bound_by == ""
+    often = latencies([40.0] * 60 + [1_600.0] * 3)
+    assert Client(loop_lag=often, own_lag=often).bound_by == "loop lag p99 1.6 ms"
+    assert Client(cpu_share=0.914).bound_by == "cpu 91 % of a core"
+    both = Client(cpu_share=0.9, loop_lag=lag, own_lag=lag)
+    assert both.bound_by == "cpu 90 % of a core and loop lag p99 1.6 ms"
+    assert not both.crowded
 
 
 def test_a_note_for_all_lanes_is_said_once() -> None:

@@ -1,0 +1,156 @@
+"""How late the loop notices a reply, and how much of that is its own work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engines.histogram import Latencies
+from engines.link import REDIS, Link
+from engines.outcome import done
+from engines.poller import READ
+from engines.reactor import Reactor
+from engines.session import Links, Program, Session
+
+WORK_NS = 4_000_000
+
+
+def work() -> None:
+    """Uses the processor for `WORK_NS`, however often it is taken away meanwhile."""
+    until_ns = time.thread_time_ns() + WORK_NS
+    while time.thread_time_ns() < until_ns:
+        pass
+
+
+def rest() -> None:
+    """Away for as long, without using the processor."""
+    time.sleep(WORK_NS / 1e9)
+
+
+class Answering:
+    """A socket on which every request is answered at once."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+    def setblocking(self, flag: bool) -> None:
+        pass
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def recv(self, _: int) -> bytes:
+        return b"+OK\r\n"
+
+    def close(self) -> None:
+        pass
+
+
+class Polls:
+    """Stands for the poller: has a reply for every session at each of `turns` polls, after `wait`."""
+
+    def __init__(self, reactor: Reactor, turns: int, wait: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._left = turns
+        self._wait = wait
+        self.sessions: list[int] = []
+        self.log: list[str] = []
+
+    def poll(self, _: float) -> list[tuple[int, int]]:
+        self.log.append("poll")
+        self._left -= 1
+        self._reactor.running = self._left > 0
+        self._wait()
+        # Who has not sent yet, because its next operation is still to be made up, has no reply.
+        return [(number, READ) for number in self.sessions if self._reactor._links[number].wanted]
+
+    poll_precisely = poll
+
+    def register(self, *_: Any) -> None:
+        pass
+
+
+def race(
+    make_up: Callable[[], None],
+    *,
+    sessions: int = 2,
+    turns: int = 12,
+    apart: bool = False,
+    wait: Callable[[], None] = lambda: None,
+) -> tuple[Reactor, Polls]:
+    """Sessions whose operations take `make_up` to make up, on a loop with that poller."""
+    reactor = Reactor(lambda _: (REDIS, Answering))  # type: ignore[arg-type,return-value]
+    reactor.poller.close()
+    polls = Polls(reactor, turns, wait)
+    reactor.poller = polls  # type: ignore[assignment]
+    reactor.apart = apart
+
+    def program(link: Link) -> Program:
+        ok = done(rows=1)
+        while True:
+            polls.log.append("made up")
+            make_up()
+            yield link, b"PING", 1
+            yield ok
+
+    for number in range(1000, 1000 + sessions):
+        session = Session()
+        session.links = Links(lambda _: link)  # noqa: B023 - never asked
+        link = Link(session, "null:1", REDIS, lambda: None)  # type: ignore[arg-type,return-value]
+        link.attach(Answering(number))  # type: ignore[arg-type]
+        generator = program(link)
+        session.resume, session.first = generator.send, next(generator)
+        reactor.sessions.append(session)
+        reactor._links[number] = link
+        polls.sessions.append(number)
+    polls.log.clear()
+    reactor.begin_all()
+    reactor.run()
+    return reactor, polls
+
+
+def taken(reactor: Reactor) -> tuple[Latencies, Latencies]:
+    return reactor.loop_lag.take(), reactor.own_lag.take()
+
+
+def test_work_that_keeps_replies_waiting_is_lag_and_the_loop_s_own() -> None:
+    lag, own = taken(race(work)[0])
+    # Two operations are made up in a turn, and then two replies are there.
+    assert lag.max_ns >= 2 * WORK_NS
+    assert own.max_ns >= 2 * WORK_NS
+    assert own.percentile_us(50) >= WORK_NS / 1000
+
+
+def test_time_without_the_processor_is_lag_and_not_the_loop_s_own() -> None:
+    lag, own = taken(race(rest)[0])
+    assert lag.max_ns >= 2 * WORK_NS
+    assert own.count > 0
+    assert own.max_ns < WORK_NS
+
+
+def test_a_loop_that_waits_for_its_replies_has_no_lag() -> None:
+    """However long it was at work before."""
+    lag, own = taken(race(work, wait=lambda: time.sleep(0.001))[0])
+    assert lag.count > 5
+    assert lag.max_ns == own.max_ns == 0
+
+
+@pytest.mark.parametrize(("apart", "most"), [(True, 1), (False, 3)])
+def test_batches_made_up_apart_let_the_sockets_be_looked_at_between_two(
+    apart: bool, most: int
+) -> None:
+    reactor, polls = race(lambda: None, sessions=3, apart=apart)
+    rows = "".join("." if word == "poll" else "m" for word in polls.log).split(".")
+    assert max(map(len, rows)) == most
+    # The loop ended in the midst of things; whoever is still to be made up can begin when there is a next time.
+    reactor.flowing = False
+    waiting = len(reactor._unmade)
+    reactor.give_up("unfinished")
+    assert waiting == (2 if apart else 0)
+    assert sum(session.first is not None for session in reactor.sessions) == waiting
