@@ -236,7 +236,7 @@ def _on_terminal() -> bool:
 def _on_screen(asked: Asked) -> int:
     from tui.app import Telemon
     from tui.headless import verdict
-    from tui.table import final_table
+    from tui.table import final_table, terminal_width
 
     terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)
     app = Telemon(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)
@@ -246,7 +246,7 @@ def _on_screen(asked: Asked) -> int:
     code = app.return_code or DONE
     if summary is None or not summary.duration_s:
         return code
-    for line in final_table(summary):
+    for line in final_table(summary, terminal_width(sys.stdout)):
         print(line)
     return code or verdict(summary)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
 
 from engines.config import Race
 from engines.fairness import fairness, sheet_lines
@@ -11,6 +14,7 @@ from engines.kind import one_line
 from engines.pace_result import Offer
 from engines.rounds import FIGURES, Spread
 from engines.summary import Summary
+from tui.account import floor_share
 from tui.lines import CACHELESS, count, ms, response_ms, share
 
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
@@ -22,33 +26,39 @@ LABEL_WIDTH = 22
 LANE_WIDTH = 16
 
 
-def final_table(summary: Summary) -> Iterator[str]:
-    """The result of a race: what was raced, the lanes side by side, who they are, and what must be said beside it."""
+def final_table(summary: Summary, width: int | None = None) -> Iterator[str]:
+    """The result of a race: what was raced, the lanes side by side, who they are, and what must be said beside it.
+
+    For a terminal of `width` cells sentences are broken between words, and lanes that do not fit side by side follow
+    below the others; without it (a file, a pipe) every sentence is one line.
+    """
+    for part in _parts(summary):
+        if isinstance(part, str):
+            yield from _broken(part, width)
+        else:
+            yield from _grid(part, width)
+
+
+def terminal_width(stream: TextIO | None) -> int | None:
+    """How many cells a line has where `stream` is a terminal; None for a file or a pipe."""
+    try:
+        if stream is None or not stream.isatty():
+            return None
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+Row = tuple[str, list[str]]
+"""A label, and a cell for each lane."""
+
+
+def _parts(summary: Summary) -> Iterator[str | list[Row]]:
+    """Lines of text, and grids between them."""
     lanes = summary.lanes()
     yield from _settings(summary.settings, summary.duration_s)
     yield ""
-    yield _figures("", [lane.lane for lane in lanes])
-    yield _figures("state", [lane.state.value for lane in lanes])
-    yield from _role("writes", lanes, lambda lane: lane.write)
-    yield from _role("reads", lanes, lambda lane: lane.read)
-    yield from _pace(summary, lanes)
-    cached = [lane.lane != CACHELESS for lane in lanes]
-    if any(cached):
-        for label, value in CACHE_FIGURES.items():
-            yield _figures(
-                label,
-                [value(lane) if has else "-" for lane, has in zip(lanes, cached, strict=True)],
-            )
-    if any(lane.cache.skipped for lane in lanes):
-        yield _figures("  skipped ids", [count(lane.cache.skipped) for lane in lanes])
-    yield _figures("telemon itself", ["" for _ in lanes])
-    yield _figures("  cpu of one core", [share(lane.client.cpu_share) for lane in lanes])
-    yield _figures(
-        "  loop lag p99 ms", [ms(lane.client.loop_lag.percentile_us(99)) for lane in lanes]
-    )
-    yield _figures(
-        "  client-bound", ["YES" if lane.client.client_bound else "no" for lane in lanes]
-    )
+    yield list(_lanes(summary, lanes))
     yield from _heats(summary)
     yield ""
     for entrant, lane in zip(summary.entrants, lanes, strict=True):
@@ -67,6 +77,53 @@ def final_table(summary: Summary) -> Iterator[str]:
         yield ""
         for note in notes:
             yield f"note: {one_line(note)}"
+
+
+def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
+    yield "", [lane.lane for lane in lanes]
+    yield "state", [lane.state.value for lane in lanes]
+    yield from _role("writes", lanes, lambda lane: lane.write)
+    yield from _role("reads", lanes, lambda lane: lane.read)
+    yield from _pace(summary, lanes)
+    cached = [lane.lane != CACHELESS for lane in lanes]
+    if any(cached):
+        for label, value in CACHE_FIGURES.items():
+            yield (
+                label,
+                [value(lane) if has else "-" for lane, has in zip(lanes, cached, strict=True)],
+            )
+    if any(lane.cache.skipped for lane in lanes):
+        yield "  skipped ids", [count(lane.cache.skipped) for lane in lanes]
+    yield "telemon itself", ["" for _ in lanes]
+    yield "  cpu of one core", [share(lane.client.cpu_share) for lane in lanes]
+    yield "  loop lag p99 ms", [ms(lane.client.loop_lag.percentile_us(99)) for lane in lanes]
+    yield "  client-bound", ["YES" if lane.client.client_bound else "no" for lane in lanes]
+
+
+def _grid(rows: list[Row], width: int | None) -> Iterator[str]:
+    """Cells under one another, however long they are; lanes that do not fit into `width` below the others."""
+    label_width = max(LABEL_WIDTH, *(len(label) + 1 for label, _ in rows))
+    cell_width = max(LANE_WIDTH, *(len(cell) + 2 for _, cells in rows for cell in cells))
+    lanes = max(len(cells) for _, cells in rows)
+    if width is None or label_width + lanes * cell_width <= width:
+        beside = lanes
+    else:
+        beside = max(1, (width - label_width) // cell_width)
+    for first in range(0, lanes, beside):
+        if first:
+            yield ""
+        for label, cells in rows:
+            shown = cells[first : first + beside]
+            yield (label.ljust(label_width) + "".join(c.rjust(cell_width) for c in shown)).rstrip()
+
+
+def _broken(line: str, width: int | None) -> list[str]:
+    """A line of text broken between words where a terminal would break it anywhere."""
+    if width is None or len(line) <= width:
+        return [line]
+    return textwrap.wrap(
+        line, max(20, width), subsequent_indent=" " * (len(line) - len(line.lstrip()) + 4)
+    )
 
 
 CACHE_FIGURES: Mapping[str, Callable[[LaneFrame], str]] = {
@@ -94,38 +151,39 @@ def _settings(race: Race, duration_s: float) -> Iterator[str]:
 
 def _role(
     name: str, lanes: tuple[LaneFrame, ...], work: Callable[[LaneFrame], Work]
-) -> Iterator[str]:
+) -> Iterator[Row]:
     works = [work(lane) for lane in lanes]
-    yield _figures(f"{name}, rows/s", [count(part.rows_per_s) for part in works])
-    yield _figures("  rows", [count(part.rows) for part in works])
+    yield f"{name}, rows/s", [count(part.rows_per_s) for part in works]
+    yield "  rows", [count(part.rows) for part in works]
+    yield "  operations", [count(part.operations) for part in works]
     for label, percent in PERCENTILES:
-        yield _figures(
+        yield (
             f"  {label} ms",
             [ms(part.service.percentile_us(percent), part) for part in works],
         )
-    yield _figures("  max ms", [ms(part.service.max_us, part) for part in works])
-    yield _figures("  errors", [count(part.failed) for part in works])
+    yield "  max ms", [ms(part.service.max_us, part) for part in works]
+    yield "  errors", [count(part.failed) for part in works]
 
 
-def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
+def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     """What an open loop offered, and what became of it; nothing for a closed one."""
     offers = [summary.offers(lane.lane) for lane in lanes]
     for name, role in (("writes", "write"), ("reads", "read")):
         made = [offer.get(role) for offer in offers]
         if not any(made):
             continue
-        yield _figures(f"{name}, operations/s", [_offered(each, _achieved) for each in made])
-        yield _figures("  offered", [_offered(each, _offer) for each in made])
-        yield _figures("  off by", [_offered(each, _off) for each in made])
+        yield f"{name}, operations/s", [_offered(each, _achieved) for each in made]
+        yield "  offered", [_offered(each, _offer) for each in made]
+        yield "  off by", [_offered(each, _off) for each in made]
         works: list[Work] = [getattr(lane, role) for lane in lanes]
         for label, percent in PERCENTILES:
-            yield _figures(f"  response {label} ms", [response_ms(work, percent) for work in works])
-        yield _figures("  response max ms", [response_ms(work, 100.0) for work in works])
-        yield _figures("  backlog at the end", [_offered(each, _left) for each in made])
-        yield _figures("  backlog at most", [_offered(each, _most) for each in made])
+            yield f"  response {label} ms", [response_ms(work, percent) for work in works]
+        yield "  response max ms", [response_ms(work, 100.0) for work in works]
+        yield "  backlog at the end", [_offered(each, _left) for each in made]
+        yield "  backlog at most", [_offered(each, _most) for each in made]
     if any(offers):
-        yield _figures("began late", [count(lane.late) for lane in lanes])
-        yield _figures("overloaded", ["YES" if lane.overloaded else "no" for lane in lanes])
+        yield "began late", [count(lane.late) for lane in lanes]
+        yield "overloaded", ["YES" if lane.overloaded else "no" for lane in lanes]
 
 
 def _offered(offer: Offer | None, shown: Callable[[Offer], str]) -> str:
@@ -152,7 +210,7 @@ def _most(offer: Offer) -> str:
     return count(offer.backlog_max)
 
 
-def _heats(summary: Summary) -> Iterator[str]:
+def _heats(summary: Summary) -> Iterator[str | list[Row]]:
     """The heats side by side, each lane alone on the machine: the median over the rounds, and from where to where
     they lie apart."""
     order = summary.rounds.order
@@ -166,14 +224,15 @@ def _heats(summary: Summary) -> Iterator[str]:
     )
     yield ""
     yield f"heats, each lane alone: median of {rounds} rounds (min - max); in order {'; '.join(turns)}"
-    yield _figures("", lanes)
+    rows: list[Row] = [("", lanes)]
     for name, role in (("writes", "write"), ("reads", "read")):
         for figure in FIGURES:
             found = [spreads[lane][role].get(figure) for lane in lanes]
             label = HEAT_LABELS[figure]
             head = f"{name}, {label}" if figure == "rows_per_s" else f"  {label}"
-            yield _figures(head, [_middle(spread, figure) for spread in found])
-            yield _figures("    min - max", [_apart(spread, figure) for spread in found])
+            rows.append((head, [_middle(spread, figure) for spread in found]))
+            rows.append(("    min - max", [_apart(spread, figure) for spread in found]))
+    yield rows
 
 
 HEAT_LABELS = {"rows_per_s": "rows/s", "p50_us": "p50 ms", "p99_us": "p99 ms"}
@@ -216,9 +275,9 @@ def _entrant(entrant: Entrant, lane: LaneFrame) -> Iterator[str]:
     yield one_line(f"{entrant.lane}: {entrant.title}, {entrant.approach}")
     yield one_line(f"  {entrant.product}, version {entrant.version}; {entrant.durability}")
     shares = [
-        f"{name} {work.service.percentile_us(50):,.0f} us, of which telemon {entrant.floor_us[role]:,.0f}"
-        for name, role, work in (("write", "write", lane.write), ("read", "read", lane.read))
-        if role in entrant.floor_us and work.service.count
+        f"{role} {told}"
+        for role, work in (("write", lane.write), ("read", lane.read))
+        if (told := floor_share(entrant, role, work))
     ]
     if shares:
         yield f"  p50 of a {'; of a '.join(shares)}"
@@ -233,7 +292,3 @@ def _troubles(lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
                 yield one_line(f"{lane.lane}: {role} errors: {said}")
         if lane.reconnects or lane.redirects:
             yield f"{lane.lane}: {count(lane.reconnects)} reconnects, {count(lane.redirects)} redirects"
-
-
-def _figures(label: str, cells: list[str]) -> str:
-    return (label.ljust(LABEL_WIDTH) + "".join(cell.rjust(LANE_WIDTH) for cell in cells)).rstrip()

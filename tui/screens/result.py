@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from engines.summary import Summary
+from tui.account import account
 from tui.screens.inked import InkedScreen
-from tui.verdict import finishes
 from tui.view import Scene
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.result_panel import ResultPanel
+from tui.widgets.scroll_line import ScrollLine
 
 
-def _notes(summary: Summary) -> tuple[str, ...]:
-    """What no lane's sentences say already."""
-    return tuple(note for note in summary.notes() if "client-bound" not in note)
+class Scroll(VerticalScroll):
+    """Tells its screen when it moves or changes its size."""
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        super().watch_scroll_y(old, new)
+        self._tell()
+
+    def on_resize(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        screen = self.screen
+        if isinstance(screen, ResultScreen):
+            screen.call_after_refresh(screen.follow)
 
 
 class ResultScreen(InkedScreen[None]):
     """Standings, reasons, and what must be said beside the numbers."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "scroll('down')", show=False),
+        Binding("up,k", "scroll('up')", show=False),
+        Binding("pagedown", "scroll('page_down')", show=False),
+        Binding("pageup", "scroll('page_up')", show=False),
+        Binding("home", "scroll('home')", show=False),
+        Binding("end", "scroll('end')", show=False),
+    ]
+
     def __init__(self, summary: Summary, scene: Scene) -> None:
         super().__init__()
-        self._summary = summary
+        self._account = account(summary)
         self._scene = scene
 
     def compose(self) -> ComposeResult:
-        summary = self._summary
-        with VerticalScroll():
-            yield ResultPanel(
-                finishes(summary), _notes(summary), summary.duration_s, glyphs=self._scene.glyphs
-            )
+        with Scroll():
+            yield ResultPanel(self._account, glyphs=self._scene.glyphs)
+        yield ScrollLine(glyphs=self._scene.glyphs)
         yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one(KeyBar).scene = self._scene
+        self.call_after_refresh(self.follow)
+
+    def follow(self) -> None:
+        """Say how much there is above and below."""
+        scroll = self.query_one(Scroll)
+        self.query_one(ScrollLine).follow(
+            round(scroll.scroll_y), scroll.size.height, scroll.virtual_size.height
+        )
+
+    def action_scroll(self, where: str) -> None:
+        """Show another part; at once, as an animation would be sent line by line."""
+        scroll = self.query_one(Scroll)
+        getattr(scroll, f"scroll_{where}")(animate=False)

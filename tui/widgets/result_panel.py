@@ -1,80 +1,207 @@
-"""The end of a race: the standings, and why."""
+"""The end of a race: the standings, how far to trust them, and why."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator
 
+from rich.cells import cell_len
 from textual.geometry import Size
 from textual.reactive import var
 
-from engines.frame import LaneFrame
+from engines.rounds import Spread
 from tui import lanelook
-from tui.figures import clipped, clock, count, gap, latency, ordinal
-from tui.ink import BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
-from tui.standings import Place
-from tui.verdict import Finish
+from tui.account import Account
+from tui.figures import clipped, count, latency, ordinal, short
+from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
+from tui.reasons import margin
+from tui.verdict import METRICS, Finish
 from tui.widgets.rows import Rows
 
-COLUMNS = ("writes/s", "reads/s", "read p99")
+TABLE_CELLS = 57
+"""From this width on the standings are a table; below it each lane has two lines."""
+
+LABEL_CELLS = 9
+"""Of what stands before a lane's figures."""
 
 
-def value(frame: LaneFrame, metric: str) -> str:
-    """The lane's figure over the whole race."""
+def titles(paced: bool) -> dict[str, str]:
+    """What stands in the columns: rows per second of a closed loop, or what an open one did of its offer; and the p99
+    of reads, which of an open loop is that of the response time."""
+    if paced:
+        return {"write": "write op/s", "read": "read op/s", "p99": "resp. p99"}
+    return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
+
+
+def value(finish: Finish, metric: str, room: int) -> str:
+    """The lane's figure over the whole race, shortened where it does not fit."""
     if metric == "p99":
-        return latency(frame.read.service.percentile_us(99) or None)
-    return count((frame.write if metric == "write" else frame.read).rows_per_s)
+        return latency(finish.read_p99_us)
+    offer = finish.offers.get(metric)
+    if offer is not None:
+        rate = offer.achieved_per_s
+        return f"{rate:.1f}" if rate < 1000 else _fitting(rate, room)
+    work = finish.frame.write if metric == "write" else finish.frame.read
+    return _fitting(work.rows_per_s, room)
+
+
+def _fitting(number: float, room: int) -> str:
+    text = count(number)
+    return text if len(text) <= room else short(number)
+
+
+def standing(finish: Finish, metric: str) -> tuple[str, str, str]:
+    """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
+    "held" or "short"."""
+    place = finish.places[metric]
+    offer = finish.offers.get(metric)
+    if offer is not None:
+        if offer.held is None:
+            return "", "", TEXT
+        over = (offer.off_percent or 0.0) > 0
+        return ("held", "", TEXT) if offer.held else ("over" if over else "short", "", WARN)
+    if place.rank is None or place.gap is None:
+        return "", "", TEXT
+    apart = margin(place.gap)
+    sign = "+" if place.rank == 1 and apart != "level" else ""
+    return ordinal(place.rank), sign + apart, finish.frame.lane if place.rank == 1 else TEXT
 
 
 def cell(finish: Finish, metric: str, room: int) -> list[Span]:
     """Figure, rank and gap."""
-    place: Place = finish.places[metric]
-    lane = finish.frame.lane
-    figure = value(finish.frame, metric)
-    if place.rank is None:
-        return list(fitted([("-".rjust(_figure_cells(room)), QUIET)], room))
-    ink = lane if place.rank == 1 else TEXT
-    sign = "+" if place.rank == 1 else ""
-    short = [(figure.rjust(_figure_cells(room)), STRONG), (f" {ordinal(place.rank)}", ink)]
-    if room >= _figure_cells(room) + 12:
-        short.append((f" {sign + gap(place.gap):>7}", ink))
-    return list(fitted(short, room))
+    figure = value(finish, metric, _figure_cells(room)).rjust(_figure_cells(room))
+    rank, apart, ink = standing(finish, metric)
+    short_of = [(figure, STRONG), (f" {rank}", ink)]
+    if apart and room >= _figure_cells(room) + 12:
+        short_of.append((f" {apart:>7}", ink))
+    return list(fitted(short_of, room))
 
 
 def _figure_cells(room: int) -> int:
     """Where a column's figures end, so that its rank still fits."""
-    return min(10, room - 5)
+    return min(11, room - 6)
 
 
-def report(
-    finishes: Sequence[Finish], notes: Sequence[str], duration_s: float, width: int
-) -> list[Line]:
-    """The whole result, however many rows it takes."""
+def apart(spread: Spread, metric: str, room: int) -> str:
+    """From where to where the rounds lie: "54,363-55,523", "2.85-3.65 ms"."""
+    if metric != "p99":
+        text = f"{count(spread.low)}-{count(spread.high)}"
+        return text if len(text) < room else f"{short(spread.low)}-{short(spread.high)}"
+    low, high = latency(spread.low), latency(spread.high)
+    if low[-2:] == high[-2:]:
+        low = low.partition(" ")[0]
+    return f"{low}-{high}"
+
+
+def _table(account: Account, width: int) -> Iterator[Line]:
+    """The lanes below one another, a column for each thing that they are ranked by."""
     name_room = min(24, max(18, width // 4))
-    room = min(26, max(13, (width - name_room - 2) // 3))
+    room = min(26, max(13, (width - name_room) // 3))
     heading: list[Span] = [(" " * name_room, QUIET)]
-    for title in COLUMNS:
+    for title in titles(account.paced).values():
         heading += fitted([(title.rjust(_figure_cells(room)), QUIET)], room)
-    lines: list[Line] = [
-        ((f" result after {clock(duration_s)}", STRONG),), BLANK, tuple(heading)
-    ]  # fmt: skip
-    for finish in finishes:
+    yield tuple(heading)
+    for finish in account.finishes:
         lane = finish.frame.lane
         title = f" {lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
         row: list[Span] = list(fitted([(clipped(title, name_room - 1), lane)], name_room))
-        for metric in ("write", "read", "p99"):
+        for metric in METRICS:
             row += cell(finish, metric, room)
-        lines.append(tuple(row))
-    for finish in finishes:
+        yield tuple(row)
+        if finish.spreads:
+            row = list(fitted([("   min-max", QUIET)], name_room))
+            for metric in METRICS:
+                spread = finish.spreads.get(metric)
+                text = "" if spread is None else apart(spread, metric, room)
+                row += fitted([(text.rjust(_figure_cells(room)), QUIET)], room)
+            yield tuple(row)
+
+
+def _stacked(account: Account, width: int) -> Iterator[Line]:
+    """Two lines for each lane, for a terminal that has no room for a table."""
+    names = titles(account.paced)
+    for finish in account.finishes:
         lane = finish.frame.lane
-        lines += [BLANK, ((f" {lanelook.shape(lane)} {lanelook.name(finish.entrant)}", lane),)]
-        text = " ".join(finish.sentences)
-        lines += [((f"   {part}", TEXT),) for part in textwrap.wrap(text, max(20, width - 5))]
-    if notes:
-        lines.append(BLANK)
-    for note in notes:
-        lines += [((f" {part}", WARN),) for part in textwrap.wrap(note, max(20, width - 3))]
+        parts = {}
+        for metric in METRICS:
+            rank, _, ink = standing(finish, metric)
+            name = names[metric].removeprefix("read ") if metric == "p99" else f"{metric}s"
+            parts[metric] = [
+                (f"{name} ", QUIET),
+                (value(finish, metric, 5), STRONG),
+                (f" {rank} ", ink),
+            ]
+        title = f"{lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
+        p99 = parts["p99"]
+        room = max(8, width - sum(cell_len(text) for text, _ in p99) - 1)
+        yield (*fitted([(clipped(title, room), lane)], room), (" ", TEXT), *p99)
+        yield (("  ", TEXT), *parts["write"], (" ", TEXT), *parts["read"])
+        if finish.spreads:
+            texts = [
+                f"{name} {apart(finish.spreads[name], name, 12)}"
+                for name in METRICS
+                if name in finish.spreads
+            ]
+            yield from _wrapped(f"min-max {', '.join(texts)}", QUIET, width, "  ")
+
+
+def _wrapped(
+    text: str, ink: str, width: int, indent: str, first: str | None = None
+) -> Iterator[Line]:
+    """`text` in lines of at most `width` cells; nothing of it is cut."""
+    start = indent if first is None else first
+    for part in textwrap.wrap(text, max(20, width), initial_indent=start, subsequent_indent=indent):
+        yield ((part, ink),)
+
+
+def report(account: Account, width: int) -> list[Line]:
+    """The whole result, however many rows it takes: what matters most first."""
+    narrow = width < TABLE_CELLS
+    margin_left = "" if narrow else " "
+    lines: list[Line] = list(_wrapped(account.heading, STRONG, width, margin_left))
+    lines += _stacked(account, width) if narrow else [BLANK, *_table(account, width)]
+    lines.append(BLANK)
+    for text in account.trust:
+        good = text.startswith("counts reconciled")
+        lines += _wrapped(text, TEXT if good else WARN, width - 1, margin_left + "  ", margin_left)
+    for finish in account.finishes:
+        lines += [BLANK, _name(finish, margin_left)]
+        ink = BAD if not finish.frame.write.operations + finish.frame.read.operations else TEXT
+        lines += _wrapped(" ".join(finish.sentences), ink, width - 1, margin_left + "  ")
+    if account.notes:
+        lines += [BLANK, ((f"{margin_left}keep in mind", QUIET),)]
+    for note in account.notes:
+        lines += _wrapped(note, WARN, width - 1, margin_left + "  ")
+    lines += _latencies(account, width, margin_left)
+    if account.changes:
+        lines += [BLANK, ((f"{margin_left}changed while racing", QUIET),)]
+    for change in account.changes:
+        lines += _wrapped(change, TEXT, width - 1, margin_left + "    ", margin_left + "  ")
     return lines
+
+
+def _name(finish: Finish, margin_left: str) -> Line:
+    lane = finish.frame.lane
+    return ((f"{margin_left}{lanelook.shape(lane)} {lanelook.name(finish.entrant)}", lane),)
+
+
+def _latencies(account: Account, width: int, margin_left: str) -> Iterator[Line]:
+    """Percentiles of both roles of each lane."""
+    if not any(account.figures.values()):
+        return
+    yield BLANK
+    said = "latencies: service time from when it was sent, response time from when it was due"
+    yield from _wrapped(
+        said if account.paced else "latencies", QUIET, width - 1, margin_left, margin_left
+    )
+    for finish in account.finishes:
+        figures = account.figures.get(finish.frame.lane, ())
+        if not figures:
+            continue
+        yield _name(finish, margin_left)
+        for label, text in figures:
+            first = f"{margin_left}  {label.ljust(LABEL_CELLS)}"
+            yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
 
 
 class ResultPanel(Rows):
@@ -82,24 +209,15 @@ class ResultPanel(Rows):
 
     DEFAULT_CSS = "ResultPanel { height: auto; }"
 
-    finishes: var[tuple[Finish, ...]] = var(())
+    account: var[Account | None] = var(None)
 
-    def __init__(
-        self,
-        finishes: tuple[Finish, ...],
-        notes: tuple[str, ...],
-        duration_s: float,
-        *,
-        glyphs: str,
-    ) -> None:
+    def __init__(self, account: Account, *, glyphs: str) -> None:
         super().__init__()
-        self._notes = notes
-        self._duration_s = duration_s
         self.ascii_only = glyphs == "ascii"
-        self.set_reactive(ResultPanel.finishes, finishes)
+        self.set_reactive(ResultPanel.account, account)
 
     def _report(self, width: int) -> list[Line]:
-        return report(self.finishes, self._notes, self._duration_s, width)
+        return [] if self.account is None else report(self.account, width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._report(width))

@@ -1,0 +1,146 @@
+"""What a result says beside its standings, in the order in which it matters. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engines.frame import Entrant, Work
+from engines.histogram import Latencies
+from engines.kind import one_line
+from engines.pace_result import Offer
+from engines.summary import Summary
+from tui.figures import clock, count, latency, plain
+from tui.verdict import Finish, finishes
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A race that is over. `trust` are the lines that say how far the numbers can be trusted; `notes` what else must be
+    said beside them, a sentence each; `changes` what was asked of the race while it ran; `figures` by lane the
+    latencies, as (label, text)."""
+
+    heading: str
+    paced: bool
+    finishes: tuple[Finish, ...]
+    trust: tuple[str, ...]
+    notes: tuple[str, ...]
+    changes: tuple[str, ...]
+    figures: dict[str, tuple[tuple[str, str], ...]]
+
+
+def account(summary: Summary) -> Account:
+    """Everything that the result view shows."""
+    found = finishes(summary)
+    return Account(
+        heading=_heading(summary),
+        paced=any(finish.offers for finish in found),
+        finishes=found,
+        trust=tuple(_trust(summary, found)),
+        notes=tuple(note for note in summary.notes() if not _said(note, summary)),
+        changes=tuple(_changes(summary)),
+        figures={finish.frame.lane: tuple(_figures(finish)) for finish in found},
+    )
+
+
+def _heading(summary: Summary) -> str:
+    settings = summary.settings
+    text = f"result after {clock(summary.duration_s)}"
+    if settings.heats:
+        rounds = max((number for number, _ in summary.rounds.order), default=0)
+        text += f" of heats, {rounds} round{'s' if rounds != 1 else ''}"
+    if settings.mode == "pace" and settings.rate_per_s is not None:
+        text += f", pace {settings.rate_per_s:,.6g}/s"
+    return text
+
+
+def _said(note: str, summary: Summary) -> bool:
+    """Whether a lane's sentences say it, with the numbers."""
+    return any(
+        note.startswith((f"{entrant.lane}: client-bound", f"{entrant.lane}: overloaded"))
+        for entrant in summary.entrants
+    )
+
+
+def _trust(summary: Summary, found: tuple[Finish, ...]) -> Iterator[str]:
+    titles = {finish.frame.lane: plain(finish.entrant.title) for finish in found}
+    checked = summary.reconciliations
+    agreed = [titles[lane] for lane, each in checked.items() if each.reconciled]
+    if not checked:
+        yield "counts not compared with the servers' own: the race did not come to its end"
+    elif len(agreed) == len(checked):
+        yield "counts reconciled with the servers' own"
+    elif agreed:
+        yield f"counts reconciled with the servers' own: {', '.join(agreed)}"
+    apart: dict[str, list[str]] = {}
+    for lane, each in checked.items():
+        if not each.reconciled:
+            apart.setdefault(each.verdict, []).append(titles[lane])
+    for verdict, lanes in apart.items():
+        yield one_line(f"counts of {', '.join(lanes)} {verdict}")
+    for word, concerned in (
+        ("client-bound", [f for f in found if f.frame.client.client_bound]),
+        ("overloaded", [f for f in found if f.frame.overloaded]),
+    ):
+        if concerned:
+            yield f"{word}: {', '.join(titles[finish.frame.lane] for finish in concerned)}"
+
+
+def _changes(summary: Summary) -> Iterator[str]:
+    for change in summary.changes:
+        yield one_line(f"at {change.elapsed_s:.1f} s: {change.text}")
+    if summary.changes_left_out:
+        yield f"{count(summary.changes_left_out)} times more"
+
+
+def _figures(finish: Finish) -> Iterator[tuple[str, str]]:
+    for role in ("write", "read"):
+        work = finish.frame.write if role == "write" else finish.frame.read
+        if not work.operations:
+            continue
+        name = "service " if work.response is not None else ""
+        share = floor_share(finish.entrant, role, work)
+        yield (
+            f"{role}s",
+            f"{name}p50 {share or latency(work.service.percentile_us(50))}, {_tails(work.service)}",
+        )
+        if work.response is not None and work.response.count:
+            yield (
+                "",
+                f"response p50 {latency(work.response.percentile_us(50))}, {_tails(work.response)}",
+            )
+        offer = finish.offers.get(role)
+        if offer is not None:
+            yield "", _pace(offer)
+
+
+def _tails(latencies: Latencies) -> str:
+    return (
+        f"p99 {latency(latencies.percentile_us(99))}, p99.9 {latency(latencies.percentile_us(99.9))}, "
+        f"max {latency(latencies.max_us)}"
+    )
+
+
+def _pace(offer: Offer) -> str:
+    offered = (
+        "changed on the way" if offer.offered_per_s is None else f"{offer.offered_per_s:,.6g}/s"
+    )
+    return (
+        f"offered {offered}, achieved {offer.achieved_per_s:,.1f}/s, "
+        f"backlog {count(offer.backlog)} at the end, {count(offer.backlog_max)} at most"
+    )
+
+
+def floor_share(entrant: Entrant, role: str, work: Work) -> str:
+    """A median beside telemon's own share of it, "60 us, of which telemon 25"; "" where that is not known. The share is
+    measured before the race: where it is not below the median, the machine was busier then, and it is no share."""
+    floor_us = entrant.floor_us.get(role)
+    if floor_us is None or not work.service.count:
+        return ""
+    p50_us = work.service.percentile_us(50)
+    if floor_us >= p50_us:
+        return (
+            f"{p50_us:,.0f} us (telemon's own share is not known: it took {floor_us:,.0f} us when it was measured, "
+            "at a busier moment)"
+        )
+    return f"{p50_us:,.0f} us, of which telemon {floor_us:,.0f}"
