@@ -1,4 +1,4 @@
-"""Real servers for the tests: one sandbox for all of them."""
+"""The sandbox of all tests for those that break it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ from signal import SIGCONT
 import pytest
 import redis
 
-from engines.frame import LANES
 from engines.sandbox.sandbox import Sandbox
 
 WHOLE_WAIT_S = 15.0
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    """The servers of all three lanes, started once. Whoever stops one of them asks for `breakable` instead."""
-    with Sandbox(LANES) as servers:
-        yield servers
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""The start line on real servers: lanes wait connected and warm, and a key lets go of just the one that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines import control
+from engines.config import Race
+from engines.frame import LANES, LaneState
+from engines.sandbox.sandbox import Sandbox
+from tests.screens import display_keys
+from tests.screens.keyed import Keyed
+from tests.screens.real import OF_LANE, real_race
+from tests.servers.racing import forget
+
+SETTINGS = Race(writers=2, readers=2, batch=20, mode="pace", rate_per_s=100.0, warmup_s=0.3)
+
+
+async def test_lanes_are_released_one_by_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    forget(sandbox)
+    async with real_race(sandbox, SETTINGS, hold=True) as racing:
+        keyed = Keyed(racing, tmp_path)
+        keyed.pids = racing.race.engine_pids()
+        await racing.state(LaneState.STARTING)
+        # Warm: it has worked already, and every connection stands.
+        assert all(
+            work.operations
+            for roles in racing.race.warm.values()
+            for work in (roles["write"].work, roles["read"].work)
+        )
+        connected = racing.servers.connections()
+        for names in OF_LANE.values():
+            assert all(connected[name] > racing.servers.before[name] for name in names)
+        await keyed.stands_still(*LANES)
+        waiting = list(LANES)
+        for key, lane in (("2", "cached"), ("1", "mysql"), ("3", "durable")):
+            assert "AT THE START LINE" in racing.text()
+            before = racing.servers.operations()
+            pressed_s = await keyed.press(key)
+            asked = control.Release(lane)
+            waiting.remove(lane)
+            await keyed.obeyed(
+                asked,
+                pressed_s,
+                lambda frame, lane=lane: any(  # type: ignore[misc]
+                    part.lane == lane and part.read.operations and part.write.operations
+                    for part in frame.lanes
+                ),
+            )
+            await keyed.stands_still(*waiting)
+            now = racing.servers.operations()
+            assert [name for name in LANES if now[name] == before[name] and name in waiting] == [
+                name for name in LANES if name in waiting
+            ]
+            assert now[lane] > before[lane]
+            totals = {part.lane: part.write.rows + part.read.rows for part in racing.view.lanes}
+            assert [name for name in LANES if not totals[name]] == [
+                name for name in LANES if name in waiting
+            ]
+        await racing.until(lambda: "AT THE START LINE" not in racing.text())
+        # The connections that stood before are those that race.
+        assert racing.servers.connections() == connected
+        await keyed.undisturbed()
+        await display_keys.quit_(keyed, "ctrl+c")
