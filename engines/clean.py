@@ -35,18 +35,9 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
             return f"table {mysql.TABLE} is left alone: it is no longer telemon's"
         return f"removed table {mysql.TABLE}"
 
-    def drop_database() -> str:
-        with mysql.session(endpoint) as cursor:
-            why = place.drop_database(cursor, endpoint.database)
-        if why is not None:
-            return f"database {endpoint.database} stays: {why}"
-        return f"removed database {endpoint.database}"
-
     try:
         with mysql.session(endpoint) as cursor:
             mark = place.comment(cursor, mysql.TABLE)
-            made = place.made_database(cursor)
-            others = place.strangers(cursor) if made else []
     except mysql.FAILURES as error:
         if place.missing_database(error):
             return Plan(left=((name, f"there is no database {endpoint.database}"),))
@@ -57,16 +48,9 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
         left.append((name, f"table {mysql.TABLE}: not made by telemon (its comment is {mark!r})"))
     else:
         left.append((name, f"there is no table {mysql.TABLE}"))
-    if made and not others:
-        what = f"drop database {endpoint.database}, which telemon made and nobody else uses"
-        deeds.append(Deed(name, what, drop_database))
-    elif made:
-        what = (
-            f"database {endpoint.database}: telemon made it, but it holds {', '.join(others[:3])}"
-        )
-        left.append((name, what))
-    else:
-        left.append((name, f"database {endpoint.database}: not made by telemon"))
+    # A user with just enough rights does not see the routines and events that others keep in a database.
+    drop = f"DROP DATABASE {place.quoted(endpoint.database)}"
+    left.append((name, f"database {endpoint.database} stays; if nobody else uses it: {drop}"))
     return Plan(tuple(deeds), tuple(left))
 
 

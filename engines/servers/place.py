@@ -1,4 +1,4 @@
-"""telemon's own place on a MySQL server: its database, if it made that, and its table."""
+"""telemon's own place on a MySQL server: the database that it is given or makes, and its table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from pymysql.err import MySQLError
 from engines.endpoint import MySQLEndpoint
 from engines.servers import mysql
 from engines.workload import HOT
-
-DATABASE_MARK = "telemon_made_this_database"
-"""An empty table in a database that telemon made: MySQL knows no comments on databases. Only a database that holds
-it, and nothing that telemon did not make, is ever dropped."""
 
 NO_DATABASE, NO_ACCESS = 1049, 1044
 """Error numbers: the database does not exist; it does not, or the user may not use it."""
@@ -40,14 +36,9 @@ def hot_rows(cursor: Cursor) -> int:
 
 
 def make_database(endpoint: MySQLEndpoint) -> None:
-    """Make the database, and the mark in it. Raises one of mysql.FAILURES, among them that it exists already."""
+    """Make the database. Raises one of mysql.FAILURES, among them that it exists already."""
     with mysql.session(replace(endpoint, database="")) as cursor:
-        cursor.execute(f"CREATE DATABASE {_quoted(endpoint.database)}")
-    with mysql.session(endpoint) as cursor:
-        cursor.execute(
-            f"CREATE TABLE {DATABASE_MARK} (nothing INT PRIMARY KEY) "
-            f"ENGINE=InnoDB COMMENT='{mysql.MARK}'"
-        )
+        cursor.execute(f"CREATE DATABASE {quoted(endpoint.database)}")
 
 
 def drop_table(cursor: Cursor) -> bool:
@@ -58,45 +49,11 @@ def drop_table(cursor: Cursor) -> bool:
     return True
 
 
-def drop_database(cursor: Cursor, name: str) -> str | None:
-    """Remove the database if telemon made it and nothing else is in it; why it stays, if it does."""
-    if not made_database(cursor):
-        return "not made by telemon"
-    others = strangers(cursor)
-    if others:
-        return f"it holds {', '.join(others[:3])}"
-    cursor.execute(f"DROP DATABASE {_quoted(name)}")
-    return None
-
-
-def made_database(cursor: Cursor) -> bool:
-    """Whether telemon made the database."""
-    return comment(cursor, DATABASE_MARK) == mysql.MARK
-
-
-def strangers(cursor: Cursor) -> list[str]:
-    """The tables, views, routines, triggers and events of the database that telemon did not make."""
-    own = (mysql.TABLE, DATABASE_MARK)
-    cursor.execute(
-        "SELECT table_name, table_comment FROM information_schema.tables WHERE table_schema = DATABASE()"
-    )
-    found = [
-        f"table {name}"
-        for name, said in cursor.fetchall()
-        if not (name in own and said == mysql.MARK)
-    ]
-    for kind in ("routine", "trigger", "event"):
-        cursor.execute(
-            f"SELECT {kind}_name FROM information_schema.{kind}s WHERE {kind}_schema = DATABASE()"
-        )
-        found += [f"{kind} {name}" for (name,) in cursor.fetchall()]
-    return found
-
-
 def missing_database(error: Exception) -> bool:
     """Whether a server that could not be signed in to said that the database is not there."""
     return isinstance(error, MySQLError) and error.args[:1] == (NO_DATABASE,)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as an identifier in a statement."""
     return "`" + name.replace("`", "``") + "`"
