@@ -28,6 +28,15 @@ def both_times(numbers: RoleView) -> list[list[Span]]:
     return rows
 
 
+def response_times(numbers: RoleView) -> list[list[Span]]:
+    """The response times alone, in as many rows."""
+    return [
+        [("response", QUIET)],
+        [("p50 ", QUIET), (latency(numbers.response_p50_us).rjust(8), TEXT)],
+        [("p99 ", QUIET), (latency(numbers.response_p99_us).rjust(8), STRONG)],
+    ]
+
+
 def backlog(numbers: RoleView, *, brief: bool = False) -> list[Span]:
     """How many operations are due and have not begun."""
     write = short if brief else count

@@ -12,7 +12,7 @@ from tui.cachewords import counts, errors, fills_line, ratio_line
 from tui.figures import count, latency, short
 from tui.ink import BADGE, BLANK, QUIET, STRONG, TEXT, Line, Span, fitted, spread
 from tui.ink import width as cells
-from tui.loopwords import OVERLOADED, backlog, both_times, floor, floors
+from tui.loopwords import OVERLOADED, backlog, both_times, floor, floors, response_times
 from tui.view import LaneView, RoleView, Scene
 from tui.widgets.lane_head import ROOMY, badges
 from tui.widgets.lane_panel import LanePanel
@@ -29,6 +29,9 @@ BESIDE = 13
 ROOM = "000,000"
 """The widest figure that keeps its place."""
 
+SHORTEST = "00.0k"
+"""The narrowest form of a figure, at its widest."""
+
 
 def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]:
     """Four rows for the writers or the readers: a heading with the rank, and three of digits with percentiles."""
@@ -38,8 +41,11 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
         title.append((" rows/s", QUIET))
     if lane.paced:
         title += backlog(numbers, brief=width < ROOMY)
-    heading = spread(title, lanelook.place(lane.places.get(role), lane.lane), width)
-    beside = both_times(numbers) if lane.paced else _service(scene, lane, role, width)
+    place = lanelook.place(lane.places.get(role), lane.lane)
+    if cells(title) + cells(place) + 1 > width:
+        place = place[:1]
+    heading = spread(title, place, width)
+    beside = _open_loop(numbers, width) if lane.paced else _service(scene, lane, role, width)
     taken = max(BESIDE, *(cells(side) + 1 for side in beside))
     room = min(len(rows_of(ROOM, 0, 1)[0]), width - taken)
     figure = lanelook.rate(lane, numbers.rows_per_s, count)
@@ -64,7 +70,18 @@ def _service(scene: Scene, lane: LaneView, role: str, width: int) -> list[list[S
     p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
     room = width - len(rows_of(ROOM, 0, 1)[0]) - 1
     own = floor(scene.entrant(lane.lane), role, room)
-    return [p50, own, p99] if own else [[], p50, p99]
+    return [p50, own, p99] if own and _fits(own, width) else [[], p50, p99]
+
+
+def _open_loop(numbers: RoleView, width: int) -> list[list[Span]]:
+    """Service and response times; where there is no room for both, those that show what a lane owes."""
+    both = both_times(numbers)
+    return both if _fits(both[0], width) else response_times(numbers)
+
+
+def _fits(beside: list[Span], width: int) -> bool:
+    """Whether so much beside a figure leaves it whole."""
+    return cells(beside) + 1 + len(rows_of(SHORTEST, 0, 1)[0]) <= width
 
 
 def _plain_figure(figure: str, beside: list[list[Span]], ink: str, width: int) -> list[Line]:
@@ -73,9 +90,13 @@ def _plain_figure(figure: str, beside: list[list[Span]], ink: str, width: int) -
 
 
 def _fills(scene: Scene, lane: LaneView, width: int) -> Line:
-    """What misses led to, and in an open loop what has no room beside its percentiles."""
+    """What misses led to, and telemon's own share where it has no room beside the percentiles."""
     fills = fills_line(lane)
-    own = floors(scene.entrant(lane.lane), width - cells(fills)) if lane.paced else []
+    entrant = scene.entrant(lane.lane)
+    beside = not lane.paced and all(
+        _fits(floor(entrant, role, 0), width) for role in ("write", "read")
+    )
+    own = [] if beside else floors(entrant, width - cells(fills))
     return spread(fills, own, width)
 
 
