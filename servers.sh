@@ -3,14 +3,17 @@
 # these packages), Python's venv module, and for "bench" the peers to measure against.
 set -eu
 
-found() {
+# In a subshell: the colon that parts PATH parts nothing else. A directory may have spaces in its name.
+found() (
+    IFS=:
+    set -f
     for name in "$@"; do
-        for dir in $(echo "$PATH" | tr : ' ') /usr/sbin /usr/local/sbin /usr/libexec; do
-            [ -x "$dir/$name" ] && return 0
+        for dir in $PATH /usr/sbin /usr/local/sbin /usr/libexec; do
+            [ -x "$dir/$name" ] && exit 0
         done
     done
-    return 1
-}
+    exit 1
+)
 
 wanted=""
 found mariadbd mysqld || wanted="$wanted mariadb-server-core"

@@ -77,6 +77,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only pairings whose name holds this")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
+    if options.pairs < 1 or options.seconds <= 0:
+        parser.error("--pairs must be at least 1 and --seconds above 0")
     rows = []
     with Sandbox(LANES, on_progress=lambda text: print(text, file=sys.stderr)) as sandbox:
         lanes = dict(sandbox.endpoints)
@@ -86,6 +88,9 @@ def main() -> int:
             assert server is not None
             redis_benchmark.measure(server, "set", 4, 20_000)
         chosen = [one for one in pairings(lanes, options.seconds) if options.only in one.name]
+        if not chosen:
+            names = ", ".join(sorted({one.name for one in pairings(lanes, options.seconds)}))
+            parser.error(f"--only {options.only}: no pairing's name holds that; there are {names}")
         if not options.json:
             print(
                 HEAD.format(
