@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.segment import Segments
 from rich.text import Text
 from textual import on
@@ -484,18 +484,21 @@ class Telemon(App[Summary]):
             loop.call_soon_threadsafe(self.end, HANGUP_CODE)
 
     def _fatal_error(self) -> None:
-        """Leave the screen after a mistake in it, in one line: Textual's own report shows local variables, and those
-        may hold a password."""
+        """Leave the screen after a mistake in it, in one line, or with its traceback where that is asked for: Textual's
+        own report shows local variables, and those may hold a password."""
         error = sys.exception()
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
-        if os.environ.get(DEBUG_ENV) == "1":
-            super()._fatal_error()
-            return
         line = Text(f"telemon: {self.fault}; what was measured until then follows")
-        self._exit_renderables.append(
-            Segments(list(self.error_console.render(line, self.error_console.options)))
-        )
+        report: list[RenderableType] = [line]
+        if os.environ.get(DEBUG_ENV) == "1":
+            from rich.traceback import Traceback
+
+            report.insert(0, Traceback(show_locals=False))
+        console = self.error_console
+        self._exit_renderables += [
+            Segments(list(console.render(part, console.options))) for part in report
+        ]
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:
