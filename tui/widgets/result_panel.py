@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from rich.cells import cell_len
 from textual.geometry import Size
 from textual.reactive import var
 
@@ -14,6 +13,7 @@ from tui import lanelook
 from tui.account import Account
 from tui.figures import clipped, count, latency, ordinal, short
 from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
+from tui.ink import width as cells_of
 from tui.reasons import margin
 from tui.verdict import METRICS, Finish
 from tui.widgets.rows import Rows
@@ -129,18 +129,23 @@ def _stacked(account: Account, width: int) -> Iterator[Line]:
             parts[metric] = [
                 (f"{name} ", QUIET),
                 (value(finish, metric, 5), STRONG),
-                (f" {rank} ", ink),
+                (f" {rank}" if rank else "", ink),
             ]
         title = f"{lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
         p99 = parts["p99"]
-        room = max(8, width - sum(cell_len(text) for text, _ in p99) - 1)
+        room = max(8, width - cells_of(p99) - 1)
         yield (*fitted([(clipped(title, room), lane)], room), (" ", TEXT), *p99)
-        yield (("  ", TEXT), *parts["write"], (" ", TEXT), *parts["read"])
+        beside = (("  ", TEXT), *parts["write"], ("  ", TEXT), *parts["read"])
+        if cells_of(beside) <= width:
+            yield beside
+        else:
+            yield (("  ", TEXT), *parts["write"])
+            yield (("  ", TEXT), *parts["read"])
         if finish.spreads:
             texts = [
-                f"{name} {apart(finish.spreads[name], name, 12)}"
-                for name in METRICS
-                if name in finish.spreads
+                f"{metric if metric == 'p99' else f'{metric}s'} {apart(finish.spreads[metric], metric, 12)}"
+                for metric in METRICS
+                if metric in finish.spreads
             ]
             yield from _wrapped(f"min-max {', '.join(texts)}", QUIET, width, "  ")
 
