@@ -46,7 +46,8 @@ class _Tally:
         self._answered: set[str] = set()
         self._told: dict[str, str] = {}
         """By address, why its counts are not the whole truth."""
-        self.moved: dict[str, int] = {}
+        self.nodes: dict[str, dict[str, int]] = {}
+        """By address, how far its counters have moved."""
 
     def begin(self) -> None:
         """Take the values to count from."""
@@ -58,7 +59,7 @@ class _Tally:
         readings: Mapping[str, Reading] = {}
         with suppress(Exception):
             readings = self._source.read()
-        moved = dict(self.moved)
+        nodes = dict(self.nodes)
         for address, now in readings.items():
             at_s, known = monotonic(), self._last.get(address)
             self._last[address] = at_s, now
@@ -74,10 +75,21 @@ class _Tally:
                 self._told[address] = WENT_DOWN
             elif now.others.keys() != before.others.keys():
                 self._told[address] = TOOK_OVER
+            moved = dict(nodes.get(address, {}))
             for name, value in steps.items():
                 moved[name] = moved.get(name, 0) + value
-        self.moved = moved
+            nodes[address] = moved
+        self.nodes = nodes
         self._answered = set(readings)
+
+    @property
+    def moved(self) -> dict[str, int]:
+        """The same of all of them together."""
+        moved: dict[str, int] = {}
+        for node in self.nodes.values():
+            for name, value in node.items():
+                moved[name] = moved.get(name, 0) + value
+        return moved
 
     @property
     def doubts(self) -> list[str]:
@@ -136,6 +148,15 @@ class ServerCounters:
         for tally in self._tallies.get(lane, ()):
             moved |= tally.moved
         return moved
+
+    def nodes(self, lane: str) -> Mapping[str, Mapping[str, int]]:
+        """The same for each node of a cluster, by its address; empty for a lane without one."""
+        return {
+            address: moved
+            for tally in self._tallies.get(lane, ())
+            if len(tally.nodes) > 1
+            for address, moved in tally.nodes.items()
+        }
 
     def doubts(self, lane: str) -> tuple[str, ...]:
         """Why that need not be all that they did for the lane, a sentence each."""

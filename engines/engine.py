@@ -10,7 +10,18 @@ import tempfile
 from pathlib import Path
 
 from engines.channel import Channel
-from engines.message import Acknowledged, Delta, Floor, NotReady, Ready, Rested, Role, Spec
+from engines.message import (
+    Acknowledged,
+    Delta,
+    Floor,
+    NotReady,
+    Ready,
+    Rested,
+    Role,
+    Served,
+    Spec,
+)
+from engines.shard import Shards
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +66,8 @@ class Engine:
         """How it died, when it did so unasked."""
         self.deltas: list[Delta] = []
         """What it reported and no frame has shown yet."""
+        self.shards: Shards = {}
+        """What it had of each Redis node, once it is over."""
         self.versions: dict[int, int] = {}
 
     @property
@@ -78,6 +91,8 @@ class Engine:
                 self.rested = True
             elif isinstance(message, Floor):
                 self.floor_us = message.floor_us
+            elif isinstance(message, Served):
+                self.shards = message.shards
             elif isinstance(message, Acknowledged):
                 self.versions = dict(message.versions)
         if self.channel.closed and not self.over:

@@ -15,7 +15,7 @@ from typing import Any
 from engines.fault import kind_of
 from engines.fills import Fills
 from engines.key import key
-from engines.link import Lost
+from engines.link import Link, Lost
 from engines.outcome import Failed, done
 from engines.servers.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 from engines.session import Program, Request, Session, Step
@@ -181,9 +181,10 @@ def _lazy_loading(
     while True:
         car_id = next_key()
         slot, get = gets[car_id]
-        cached = yield links[reader[slot]], get, 1
+        link = links[reader[slot]]
+        cached = yield link, get, 1
         if cached.__class__ is not bytes and cached is not None:
-            cached = yield from _redirected(session, context, slot, get, cached)
+            link, cached = yield from _redirected(link, context, slot, get, cached)
         if cached.__class__ is bytes:
             yield hit if not skipped else done(rows=1, hits=1, skipped=skipped)
             skipped = 0
@@ -192,6 +193,7 @@ def _lazy_loading(
             skipped = 0
             yield Failed(kind_of(cached))
             continue
+        link.misses += 1
 
         reply = yield links[MYSQL], selects[car_id], 1
         if reply.__class__ is not list:
@@ -207,14 +209,16 @@ def _lazy_loading(
 
         duplicate = fills.begin(car_id, session.began_ns)
         fill = resp.set_px(key(car_id), row_payload(car_id, reply[0]), context.ttl_ms())
-        filled = yield links[owner[slot]], fill, 1
+        link = links[owner[slot]]
+        filled = yield link, fill, 1
         if filled.__class__ is resp.ServerError:
-            filled = yield from _redirected(session, context, slot, fill, filled)
+            link, filled = yield from _redirected(link, context, slot, fill, filled)
         if filled != b"OK":
             fills.end(car_id, None)
             skipped = 0
             yield Failed(kind_of(filled))
             continue
+        link.fills += 1
         fills.end(car_id, perf_counter_ns())
         yield done(rows=1, misses=1, fills=1, duplicate_fills=int(duplicate), skipped=skipped)
         skipped = 0
@@ -239,16 +243,20 @@ class Gets(dict[int, tuple[int, bytes]]):
 
 
 def _redirected(
-    session: Session, context: Context, slot: int, request: bytes, reply: Any
-) -> Generator[Step, Any, Any]:
-    """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end.
+    link: Link, context: Context, slot: int, request: bytes, reply: Any
+) -> Generator[Step, Any, tuple[Link, Any]]:
+    """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end, with the link that
+    it came by. `reply` is what came by `link`.
 
     Anything else that is no answer is returned as it is, after asking for the topology where it may be stale.
     """
-    topology = context.topology
+    topology, session = context.topology, link.session
     assert topology is not None
     for _ in range(REDIRECTS):
-        redirect = resp.redirect(reply) if reply.__class__ is resp.ServerError else None
+        if reply.__class__ is not resp.ServerError:
+            break
+        link.answered -= 1
+        redirect = resp.redirect(reply)
         if redirect is None:
             break
         context.redirected()
@@ -256,15 +264,19 @@ def _redirected(
         if not redirect.host:
             address = f"{topology.owner[slot].rpartition(':')[0]}:{redirect.port}"
         if redirect.ask:
-            replies = yield session.links[address], resp.asking() + request, 2
-            reply = replies if replies.__class__ is Lost else replies[1]
+            link = session.links[address]
+            reply = yield link, resp.asking() + request, 2
+            if reply.__class__ is not Lost:
+                link.answered -= 1  # Permission to ask is no answer.
+                reply = reply[1]
         else:
             topology.move(slot, address)
             topology.refresh()
-            reply = yield session.links[address], request, 1
+            link = session.links[address]
+            reply = yield link, request, 1
     if reply.__class__ is Lost or reply.__class__ is resp.ServerError:
         topology.refresh()
-    return reply
+    return link, reply
 
 
 def read_durable(session: Session, next_key: Callable[[], int], context: Context) -> Program:
@@ -275,12 +287,14 @@ def read_durable(session: Session, next_key: Callable[[], int], context: Context
     hit, miss = done(rows=1, hits=1), done(misses=1)
     while True:
         slot, get = gets[next_key()]
-        reply = yield links[reader[slot]], get, 1
+        link = links[reader[slot]]
+        reply = yield link, get, 1
         if reply.__class__ is not bytes and reply is not None:
-            reply = yield from _redirected(session, context, slot, get, reply)
+            link, reply = yield from _redirected(link, context, slot, get, reply)
         if reply.__class__ is bytes:
             yield hit
         elif reply is None:
+            link.misses += 1
             yield miss
         else:
             yield Failed(kind_of(reply))
@@ -315,7 +329,7 @@ def write_durable(session: Session, batches: Batches, context: Context) -> Progr
         ]
         answers = yield requests
         fault: str | None = None
-        for sets, answer in zip(shards.values(), answers, strict=True):
+        for (link, _, _), sets, answer in zip(requests, shards.values(), answers, strict=True):
             if answer is resp.ALL_OK or answer == b"OK":
                 continue
             if answer.__class__ is Lost:
@@ -326,7 +340,7 @@ def write_durable(session: Session, batches: Batches, context: Context) -> Progr
             for (slot, request), reply in zip(sets, replies, strict=True):
                 settled = reply
                 if reply != b"OK" and fault is None:
-                    settled = yield from _redirected(session, context, slot, request, reply)
+                    _, settled = yield from _redirected(link, context, slot, request, reply)
                 if settled != b"OK":
                     fault = fault or kind_of(settled)
         if fault is None:
@@ -346,9 +360,10 @@ def write_durable_deck(session: Session, batches: Batches, context: Context) -> 
         reply: Any = None
         for row in rows:
             slot, request = _set(row, context.readings)
-            reply = yield session.links[owner[slot]], request, 1
+            link = session.links[owner[slot]]
+            reply = yield link, request, 1
             if reply != b"OK":
-                reply = yield from _redirected(session, context, slot, request, reply)
+                _, reply = yield from _redirected(link, context, slot, request, reply)
             if reply != b"OK":
                 break
         if reply == b"OK":

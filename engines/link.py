@@ -71,8 +71,11 @@ class Link:
 
     __slots__ = (
         "address",
+        "answered",
         "dialect",
         "failures",
+        "fills",
+        "misses",
         "one_reply",
         "open_socket",
         "opened",
@@ -107,6 +110,12 @@ class Link:
         """How often it was opened: all but the first are reconnects."""
         self.failures = 0
         """Failed attempts to open it in a row."""
+        self.answered = 0
+        """Requests that were answered in all, by no refusal."""
+        self.misses = 0
+        """Those among them that asked for a key that was not there."""
+        self.fills = 0
+        """Those among them that a reader wrote with."""
         self.refusal = ""
         """Why the last attempt failed."""
         self.retired = False

@@ -10,6 +10,7 @@ from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
 from engines.histogram import NONE, Latencies
 from engines.interval import Schedule
+from engines.shard import Shards
 from engines.tally import Counted
 
 Role = Literal["write", "read"]
@@ -127,6 +128,13 @@ class Delta:
     own_lag: Latencies = NONE
     """The share of the engine's own work in its loop lag, sampled."""
     last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the engine had of each Redis node; sent before the last delta."""
+
+    shards: Shards
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ def spread_object(spread: Spread) -> dict[str, float]:
 
 
 def reconciliation_object(found: Reconciliation) -> dict[str, object]:
-    """telemon's counts beside the servers', warm-up included, and what that comes to in words."""
+    """telemon's counts beside the servers', warm-up included, and what that comes to in words. `shard` is the address
+    of the cluster's node that a check is about, null for the sum over all servers of the lane."""
     return {
         "reconciled": found.reconciled,
         "verdict": found.verdict,
@@ -135,6 +136,7 @@ def reconciliation_object(found: Reconciliation) -> dict[str, object]:
                 "counter": check.counter,
                 "telemon": check.ours,
                 "servers": check.theirs,
+                "shard": check.shard or None,
             }
             for check in found.checks
         ],

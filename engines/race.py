@@ -42,6 +42,7 @@ from engines.runner import Runner, ns_from_now
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis
+from engines.shard import Shard, Sides
 from engines.tally import Counted
 
 READY_TIMEOUT_S = 15.0
@@ -469,6 +470,19 @@ class Race:
     def warm(self) -> dict[str, dict[Role, Counted]]:
         """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
         return {lane: dict(runner.warm) for lane, runner in self._lanes.items()}
+
+    @property
+    def shards(self) -> dict[str, list[Sides]]:
+        """By lane, what telemon and each node of its cluster counted, once the race is over."""
+        found = {}
+        for lane, runner in self._lanes.items():
+            nodes = self._counters.nodes(lane) if self._counters else {}
+            ours = runner.shards
+            found[lane] = [
+                Sides(address, ours.get(address, Shard()), nodes[address])
+                for address in sorted(nodes)
+            ]
+        return found
 
     @property
     def doubts(self) -> dict[str, tuple[str, ...]]:

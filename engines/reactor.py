@@ -7,7 +7,7 @@ program with each reply once it is complete. Nothing here blocks but the wait fo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns, thread_time_ns
 from typing import Any, cast
 
@@ -88,6 +88,7 @@ class Reactor:
         self.sessions: list[Session] = []
         self._links: dict[int, Link] = {}
         self._watched: dict[int, Callable[[], None]] = {}
+        self._dropped: list[Link] = []
         self.watch(self.connector.wake.fileno(), self.connector.deliver)
 
     # ---------------------------------------------------------------- the loop
@@ -143,6 +144,7 @@ class Reactor:
                 if answer is INCOMPLETE:
                     continue
                 link.wanted = 0
+                link.answered += wanted
                 session = link.session
                 if session.answers is None:
                     self._step(session, session.resume(answer), woke)
@@ -382,6 +384,12 @@ class Reactor:
             for link in session.links.values()
         )
 
+    def all_links(self) -> Iterator[Link]:
+        """Every link that there is, and that there was."""
+        yield from self._dropped
+        for session in self.sessions:
+            yield from session.links.values()
+
     def unopened_links(self) -> list[Link]:
         """The links that never stood."""
         return [
@@ -505,6 +513,7 @@ class Reactor:
         waiting, link.request = link.request is not None or link.wanted > 0, None
         self._close(link)
         link.session.links.pop(link.address, None)
+        self._dropped.append(link)
         if waiting and not link.session.retired:
             self._answer(link, Lost(link.dialect.lost), perf_counter_ns())
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.frame import Cache, Work
+from engines.shard import Sides
 
 DIED = "engine_died"
 """The kind of error by which a frame counts an engine process that is gone."""
@@ -19,6 +20,8 @@ class Check:
     counter: str
     ours: int
     theirs: int
+    shard: str = ""
+    """The address of the node that is spoken of; empty for all servers of the lane together."""
 
     @property
     def difference(self) -> int:
@@ -48,7 +51,8 @@ class Reconciliation:
         if not self.checks:
             return "not reconciled: the servers' counters could not be read"
         apart = ", ".join(
-            f"{check.what} {check.ours:,} here and {check.theirs:,} there"
+            f"{f'on shard {check.shard}: ' if check.shard else ''}{check.what} {check.ours:,} here and "
+            f"{check.theirs:,} there"
             for check in self.checks
             if check.difference
         )
@@ -64,9 +68,11 @@ def reconcile(
     server: Mapping[str, int],
     sharing: Sequence[str] = (),
     doubts: Sequence[str] = (),
+    shards: Sequence[Sides] = (),
 ) -> Reconciliation:
     """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
-    the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole.
+    the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole;
+    `shards` is what was counted of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
@@ -75,9 +81,11 @@ def reconcile(
         return Reconciliation(lane, ())
     checks: list[Check] = []
 
-    def check(what: str, counter: str, ours: int) -> None:
-        if counter in server:
-            checks.append(Check(what, counter, ours, server[counter]))
+    def check(what: str, counter: str, ours: int, of: Sides | None = None) -> None:
+        theirs = server if of is None else of.server
+        if counter in theirs:
+            shard = "" if of is None else of.address
+            checks.append(Check(what, counter, ours, theirs[counter], shard))
 
     selects = read.operations if lane == "mysql" else cache.misses
     # In preset deck a reader tries other cars until there is one: a try that finds none is a SELECT all the same.
@@ -96,6 +104,11 @@ def reconcile(
         check("gets", "get_calls", read.operations + asked_again)
         check("hits", "keyspace_hits", cache.hits)
         check("misses", "keyspace_misses", cache.misses + asked_again)
+    for node in shards:
+        check("sets", "set_calls", node.telemon.sets, node)
+        check("gets", "get_calls", node.telemon.gets, node)
+        check("hits", "keyspace_hits", node.telemon.hits, node)
+        check("misses", "keyspace_misses", node.telemon.misses, node)
     return Reconciliation(lane, tuple(checks), _excuse(write, read, checks, sharing, doubts))
 
 

@@ -12,6 +12,8 @@ from engines.frame import LaneFrame, LaneState
 from engines.lineup import DOCTOR
 from engines.merge import lane_frame, merged
 from engines.message import Begin, Delta, Role, Spec
+from engines.shard import Shard
+from engines.shard import merged as shards_merged
 from engines.tally import Counted
 from engines.worker import DRAIN_NS
 
@@ -53,6 +55,11 @@ class Runner:
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, when the race keeps a ledger."""
         self._buried: set[str] = set()
+
+    @property
+    def shards(self) -> dict[str, Shard]:
+        """What it had of each Redis node, once it is over."""
+        return shards_merged(engine.shards for engine in self.engines)
 
     def assign(
         self,

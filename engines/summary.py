@@ -25,6 +25,7 @@ from engines.objects import (
 from engines.pace_result import Offer, offer
 from engines.reconcile import Reconciliation, reconcile
 from engines.rounds import Rounds
+from engines.shard import Sides
 from engines.tally import Counted
 from engines.total import LaneTotal
 
@@ -105,10 +106,11 @@ class Summary:
         self,
         warm: Mapping[str, Mapping[Role, Counted]],
         doubts: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        shards: Mapping[str, Sequence[Sides]] = MappingProxyType({}),
     ) -> None:
         """Compare the counts of the whole race with the servers' own, when it is over. `warm` holds, by lane and role,
-        the operations of the warm-up, `doubts` by lane why the servers' counts need not be whole, as
-        `engines.race.Race` has them."""
+        the operations of the warm-up, `doubts` by lane why the servers' counts need not be whole, `shards` by lane the
+        counts of each node of a cluster, as `engines.race.Race` has them."""
         nothing = Counted(Work(), Cache())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self._totals.items():
@@ -122,6 +124,7 @@ class Summary:
                 total.server,
                 sharing.get(lane, ()),
                 doubts.get(lane, ()),
+                shards.get(lane, ()),
             )
 
     @property

@@ -33,6 +33,7 @@ from engines.message import (
     NotReady,
     Ready,
     Rested,
+    Served,
     Spec,
     Stop,
 )
@@ -40,6 +41,7 @@ from engines.pacing import Pace
 from engines.programs import Programs
 from engines.reactor import Reactor
 from engines.session import Program, Session
+from engines.shard import Shard, merged
 from engines.timers import NEVER_NS
 from engines.topology import SlotRange, Topology
 
@@ -309,8 +311,24 @@ class Worker:
     def _finish(self) -> None:
         if self._programs.ledger is not None:
             self._channel.send(Acknowledged(self._programs.ledger))
+        self._channel.send(Served(self._served()))
         self._send_delta(perf_counter_ns(), last=True)
         self._leave()
+
+    def _served(self) -> dict[str, Shard]:
+        """What each Redis node answered. Writers send it nothing but SETs, readers GETs and what they fill."""
+        writes = self._spec.role == "write"
+        return merged(
+            {
+                link.address: Shard(
+                    sets=link.answered if writes else link.fills,
+                    gets=0 if writes else link.answered - link.fills,
+                    misses=link.misses,
+                )
+            }
+            for link in self._reactor.all_links()
+            if link.dialect is REDIS_DIALECT
+        )
 
     def _leave(self) -> None:
         """End once the last message has left."""

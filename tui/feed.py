@@ -110,7 +110,7 @@ class Feed:
                     for frame in source.frames():
                         self._take(frame)
                 with self._lock:
-                    self.summary.settle(source.warm, source.doubts)
+                    self.summary.settle(source.warm, source.doubts, source.shards)
                 self._show_last()
         except AbandonedError:
             pass

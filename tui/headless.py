@@ -138,7 +138,7 @@ def _show(frame: Frame, form: Format, settings: config.Race) -> None:
 
 
 def _conclude(summary: Summary, race: Race, form: Format) -> None:
-    summary.settle(race.warm, race.doubts)
+    summary.settle(race.warm, race.doubts, race.shards)
     if form is Format.TEXT:
         _print("")
         for line in final_table(summary, terminal_width(sys.stdout)):

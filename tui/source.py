@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from engines.control import Control
 from engines.frame import Entrant, Frame
 from engines.message import Role
+from engines.shard import Sides
 from engines.tally import Counted
 
 Narrate = Callable[[str], None]
@@ -37,6 +38,10 @@ class Source(Protocol):
     @property
     def doubts(self) -> Mapping[str, Sequence[str]]:
         """By lane, why its servers' own counts need not be whole. Known after the last frame."""
+
+    @property
+    def shards(self) -> Mapping[str, Sequence[Sides]]:
+        """By lane, what telemon and each node of its cluster counted. Known after the last frame."""
 
     def __enter__(self) -> Self: ...
 

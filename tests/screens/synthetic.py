@@ -16,6 +16,7 @@ from engines.control import Control
 from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram, Latencies
 from engines.message import Role
+from engines.shard import Sides
 from engines.tally import Counted
 from tui.source import Narrate
 
@@ -198,6 +199,10 @@ class SyntheticSource:
 
     @property
     def doubts(self) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    @property
+    def shards(self) -> Mapping[str, Sequence[Sides]]:
         return {}
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from engines.key import KEY_PREFIX
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, nodes
+from engines.shard import Sides
 
 SHORT = config.Race(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0, seed=11)
 """Long enough for thousands of operations in each lane."""
@@ -39,6 +40,7 @@ class Ran:
     frames: list[Frame]
     lanes: Mapping[str, LaneSum]
     doubts: Mapping[str, Sequence[str]]
+    shards: Mapping[str, Sequence[Sides]]
 
     def states(self, lane: str) -> list[LaneState]:
         return [part.state for frame in self.frames for part in frame.lanes if part.lane == lane]
@@ -65,8 +67,7 @@ def run_race(
             frames.append(frame)
             on_frame(race, frame)
         lanes = {lane: _sum(race, frames, lane) for lane in settings.lanes}
-        doubts = race.doubts
-    return Ran(frames, lanes, doubts)
+        return Ran(frames, lanes, race.doubts, race.shards)
 
 
 def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:

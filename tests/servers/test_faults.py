@@ -269,6 +269,11 @@ def test_moved_slots_are_followed_and_counted(sandbox: Sandbox) -> None:
     assert total.write.errors == total.read.errors == {}
     for car_id, value in keys(endpoint).items():
         assert version_of(value) == total.versions.get(car_id, 1)
+    # Where a command was answered in the end, there it counts, here and there.
+    assert len(ran.shards["durable"]) == 3
+    for node in ran.shards["durable"]:
+        assert node.telemon.sets == node.server["set_calls"] > 0
+        assert node.telemon.gets == node.server["get_calls"] > 0
 
 
 def test_a_slot_that_nobody_serves_is_clusterdown(sandbox: Sandbox) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 
 from engines import config
 from engines.control import Batch, Connections
+from engines.endpoint import RedisEndpoint
 from engines.frame import LANES, Frame
+from engines.key import key
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
+from engines.servers.redis import client, nodes, topology
 from engines.summary import Summary
+from engines.wire.resp import key_slot
+from engines.workload import HOT
 from tui.table import final_table
 
 from .racing import forget, mysql, with_settings
@@ -33,7 +39,7 @@ def raced(
         for frame in race.frames():
             summary.add(frame)
             on_frame(race, frame)
-        summary.settle(race.warm, race.doubts)
+        summary.settle(race.warm, race.doubts, race.shards)
     return summary
 
 
@@ -61,7 +67,9 @@ def test_the_servers_counted_what_telemon_did_in_every_lane(sandbox: Sandbox, pr
         found = lanes[lane]["reconciliation"]
         assert found["verdict"] == "reconciled", lane
         assert found["reconciled"] is True
-        counts = {check["what"]: check["telemon"] for check in found["checks"]}
+        counts = {
+            check["what"]: check["telemon"] for check in found["checks"] if check["shard"] is None
+        }
         # The warm-up is among them.
         assert counts.get("rows", counts.get("sets")) > lanes[lane]["write"]["rows"] > 0
     assert [change["text"] for change in result["changes"]] == [
@@ -92,6 +100,83 @@ def test_somebody_else_on_the_servers_is_noticed(sandbox: Sandbox) -> None:
     assert selects["servers"] - selects["telemon"] == 3
     assert "others may have used the servers too" in found["verdict"]
     assert lanes["cached"]["reconciliation"]["reconciled"]
+
+
+@pytest.mark.parametrize("preset", ["fair", "deck"])
+def test_one_foreign_command_on_one_shard_is_found_there(sandbox: Sandbox, preset: str) -> None:
+    """A GET of a key that is there, a GET of one that is not, and a SET: one on each of the three shards."""
+    endpoint = sandbox.endpoints["durable"].redis
+    assert endpoint is not None
+    shards = nodes(endpoint)
+    foreign = {address: name_on(endpoint, address) for address in shards}
+    asked: list[bool] = []
+
+    def intrude(__: Race, frame: Frame) -> None:
+        if frame.elapsed_s >= 0.5 and not asked:
+            asked.append(True)
+            for address, ask in zip(
+                shards,
+                (
+                    lambda node, _: node.get(key(HOT.first + 1)),
+                    lambda node, name: node.get(name),
+                    lambda node, name: node.set(name, "x"),
+                ),
+                strict=True,
+            ):
+                with client(address, endpoint) as node:
+                    ask(node, foreign[address])  # type: ignore[no-untyped-call]
+
+    def moved() -> dict[tuple[str, str], int]:
+        settings = replace(WARM, lanes=("durable",), preset=preset, processes=2)
+        summary = raced(sandbox, settings, intrude)
+        _, lanes = result_of(summary)
+        found = lanes["durable"]["reconciliation"]
+        by_shard = [check for check in found["checks"] if check["shard"]]
+        assert {check["shard"] for check in by_shard} == set(shards)
+        # Each shard did a part, and the parts are all.
+        for what in ("sets", "gets", "hits", "misses"):
+            parts = [check["telemon"] for check in by_shard if check["what"] == what]
+            (whole,) = [
+                check["telemon"]
+                for check in found["checks"]
+                if check["what"] == what and not check["shard"]
+            ]
+            assert sum(parts) == whole
+            assert what == "misses" or all(parts)
+        apart = {
+            (check["shard"], check["what"]): check["servers"] - check["telemon"]
+            for check in by_shard
+            if check["servers"] != check["telemon"]
+        }
+        assert found["reconciled"] is (not apart)
+        for (address, what), _ in apart.items():
+            assert f"on shard {address}: {what} " in found["verdict"]
+            assert any(f"on shard {address}: {what} " in line for line in final_table(summary))
+        return apart
+
+    on = home_of(endpoint, key(HOT.first + 1))
+    shards.sort(key=lambda address: address != on)
+    assert moved() == {
+        (shards[0], "gets"): 1,
+        (shards[0], "hits"): 1,
+        (shards[1], "gets"): 1,
+        (shards[1], "misses"): 1,
+        (shards[2], "sets"): 1,
+    }
+    # Nobody interferes with the second.
+    assert moved() == {}
+
+
+def home_of(endpoint: RedisEndpoint, name: bytes) -> str:
+    """The address of the node that has the key."""
+    slot = key_slot(name)
+    return next(part.address for part in topology(endpoint) if part.first <= slot <= part.last)
+
+
+def name_on(endpoint: RedisEndpoint, address: str) -> str:
+    """A key of nobody's that belongs on the node."""
+    names = (f"foreign:{number}" for number in count())
+    return next(name for name in names if home_of(endpoint, name.encode()) == address)
 
 
 def test_a_race_with_a_killed_server_says_why_it_is_not_reconciled(breakable: Sandbox) -> None:

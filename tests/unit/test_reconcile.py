@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engines.frame import Cache, Work
 from engines.reconcile import reconcile
+from engines.shard import Shard, Sides, merged
 
 WRITE = Work(operations=10, rows=1_000)
 READ = Work(operations=50, rows=50)
@@ -89,6 +90,31 @@ def test_what_the_counters_may_lack_is_the_reason_and_no_restart_is_guessed() ->
     # Without a difference there is nothing to excuse.
     server["set_calls"] = 1_000
     assert reconcile("durable", "fair", WRITE, READ, CACHE, server, doubts=doubts).reconciled
+
+
+def test_each_shard_is_compared_even_where_the_sums_agree() -> None:
+    server = {"set_calls": 1_000, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    one = {"set_calls": 600, "get_calls": 30, "keyspace_hits": 27, "keyspace_misses": 3}
+    two = {"set_calls": 400, "get_calls": 20, "keyspace_hits": 18, "keyspace_misses": 2}
+    equal = [Sides("a:1", Shard(600, 30, 3), one), Sides("b:1", Shard(400, 20, 2), two)]
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server, shards=equal)
+    assert result.reconciled
+    assert len(result.checks) == 4 + 2 * 4
+    apart = [Sides("a:1", Shard(601, 30, 3), one), Sides("b:1", Shard(399, 20, 2), two)]
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server, shards=apart)
+    assert [(check.shard, check.difference) for check in result.checks if check.difference] == [
+        ("a:1", -1),
+        ("b:1", 1),
+    ]
+    assert "on shard a:1: sets 601 here and 600 there" in result.verdict
+    assert "on shard b:1: sets 399 here and 400 there" in result.verdict
+
+
+def test_what_engines_had_of_a_node_adds_up() -> None:
+    first = {"a:1": Shard(5, 10, 2), "b:1": Shard(1, 0, 0)}
+    both = merged([first, {"a:1": Shard(0, 4, 1)}, {}])
+    assert both == {"a:1": Shard(5, 14, 3), "b:1": Shard(1, 0, 0)}
+    assert both["a:1"].hits == 11
 
 
 def test_a_car_that_nobody_knows_is_asked_of_the_cache_too() -> None:

@@ -445,9 +445,13 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
     assert summary.reconciliations["mysql"].verdict == "reconciled"
     result = summary.result()["lanes"][0]["reconciliation"]  # type: ignore[index]
     assert result["reconciled"] is True
-    assert {"what": "rows", "counter": "Handler_write", "telemon": 160, "servers": 160} in result[
-        "checks"
-    ]
+    assert {
+        "what": "rows",
+        "counter": "Handler_write",
+        "telemon": 160,
+        "servers": 160,
+        "shard": None,
+    } in result["checks"]
     summary.settle({})
     assert not summary.reconciliations["mysql"].reconciled
     assert "upserts 7 here and 16 there" in summary.reconciliations["mysql"].verdict
