@@ -108,7 +108,9 @@ def test_heats_show_from_where_to_where_the_rounds_lie() -> None:
     assert "result after 0:01 of heats, 2 rounds" in shown
     row = next(line for line in shown.splitlines() if "min-max" in line)
     assert row.split() == ["min-max", "0-0", "1,000-3,000", "0.05-0.10", "ms"]
-    assert "min-max reads 1,000-3,000" in " ".join(text(summary, 37).split())
+    assert "min-max writes 0-0, reads 1,000-3,000, p99 0.05-0.10 ms" in " ".join(
+        text(summary, 37).split()
+    )
 
 
 LONG = "a note that goes on and on, " * 20
