@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 
 
 class OnPty:
-    """A process whose terminal is ours. `rate_bytes_per_s` is how fast that terminal takes in what it is sent."""
+    """A process whose terminal is ours: `module` of the tests' programs, which tells its result on a descriptor.
+    `rate_bytes_per_s` is how fast that terminal takes in what it is sent."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class OnPty:
         environ: Mapping[str, str] | None = None,
         rate_bytes_per_s: float | None = None,
         own_session: bool = True,
+        module: str = "tests.screens.on_pty_app",
     ) -> None:
         self.rate_bytes_per_s = rate_bytes_per_s
         self.received = bytearray()
@@ -44,7 +46,7 @@ class OnPty:
         self._result, told = os.pipe()
         kept |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.screens.on_pty_app", "--result", str(told), *arguments],
+            [sys.executable, "-m", module, "--result", str(told), *arguments],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, pass_fds=(told,),
             env={**kept, **(environ or {})}, start_new_session=own_session,
         )  # fmt: skip
