@@ -15,15 +15,19 @@ FLOORED = tuple(replace(entrant, floor_us={"write": 187.2, "read": 25.4}) for en
 """The lanes, with telemon's own share known."""
 
 
-def late_by(work: Work, factor: int) -> Work:
-    """The same work, each response `factor` times as long as its service."""
-    service = work.service
+OCTAVE = 128
+"""Buckets of a histogram from a value to twice that value."""
+
+
+def late(work: Work, doublings: int) -> Work:
+    """The same work, each response 2 ** `doublings` times as long as its service."""
+    service, times = work.service, 2**doublings
     response = Latencies(
-        buckets=tuple((index + 128 * (factor - 1), n) for index, n in service.buckets),
+        buckets=tuple((index + OCTAVE * doublings, n) for index, n in service.buckets),
         count=service.count,
-        sum_ns=service.sum_ns * factor,
-        min_ns=service.min_ns * factor,
-        max_ns=service.max_ns * factor * 4,
+        sum_ns=service.sum_ns * times,
+        min_ns=service.min_ns * times,
+        max_ns=service.max_ns * times,
     )
     return replace(work, response=response)
 
@@ -36,8 +40,8 @@ def paced(given: Iterable[Frame]) -> Iterator[Frame]:
             lanes=tuple(
                 replace(
                     lane,
-                    write=late_by(lane.write, 3 if lane.lane == "mysql" else 2),
-                    read=late_by(lane.read, 2),
+                    write=late(lane.write, 5 if lane.lane == "mysql" else 1),
+                    read=late(lane.read, 1),
                     backlog={"write": 12_345, "read": 67} if lane.lane == "mysql" else {"write": 0, "read": 3},
                     late=11,
                     overloaded=lane.lane == "mysql",

@@ -9,6 +9,7 @@ import time
 
 from engines.config import Race
 from tests.screens.conftest import StillHost
+from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource, frames
 from tui.app import Telemon
 from tui.terminal import Flags, Terminal
@@ -23,10 +24,13 @@ def main() -> None:
     parser.add_argument("--color", default="auto")
     parser.add_argument("--glyphs", default="auto")
     parser.add_argument("--linger", action="store_true")
+    parser.add_argument("--paced", action="store_true", help="frames of an open loop")
     parser.add_argument("--history", type=int, default=120, help="frames before the first shown")
     parser.add_argument("--result", type=int, required=True, help="where the result goes")
     given = parser.parse_args()
     made = frames(given.history + given.frames)
+    if given.paced:
+        made = paced(made)
     if given.frames <= 100:
         # Made beforehand, so that what it costs is the cost of the screen.
         made = iter(list(made))

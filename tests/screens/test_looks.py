@@ -17,10 +17,11 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from engines.config import Race
-from engines.frame import Frame
+from engines.frame import Entrant, Frame
 from engines.summary import Summary
 from tests.screens.conftest import StillHost
-from tests.screens.synthetic import SyntheticSource, frames
+from tests.screens.loops import FLOORED, heats, paced
+from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.app import Telemon
 from tui.terminal import Color, Glyphs, Terminal
 
@@ -50,10 +51,13 @@ class Still(Telemon):
     def __init__(
         self, *, color: Color = "truecolor", glyphs: Glyphs = "braille", theme: str | None = None,
         linger: bool = True, hold: bool = False, warmup: int = 4, stage: bool = False,
+        settings: Race | None = None, given: list[Frame] | None = None,
+        entrants: tuple[Entrant, ...] = ENTRANTS,
     ) -> None:  # fmt: skip
-        self.source = SyntheticSource(made(warmup), linger=linger)
+        self.given = given or made(warmup)
+        self.source = SyntheticSource(self.given, linger=linger, entrants=entrants)
         super().__init__(
-            Race(duration_s=60),
+            settings or Race(duration_s=60),
             lambda narrate: self.source.told(narrate),
             terminal=Terminal(color=color, glyphs=glyphs, fps=0.001, animation=False),
             host=StillHost(),
@@ -84,7 +88,7 @@ async def settled(pilot: Pilot[Summary]) -> None:
     assert isinstance(app, Still)
     for _ in range(500):
         history = app.feed._history
-        if history._frame is not None and history._frame.seq == FRAMES - 1:
+        if history._frame is not None and history._frame.seq == app.given[-1].seq:
             break
         await pilot.pause(0.02)
     app.feed._show_last()
@@ -131,6 +135,35 @@ def test_stage(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 def test_stage_in_ascii(snap_compare: Compare) -> None:
     assert same(snap_compare, Still(stage=True, color="none", glyphs="ascii"), (120, 40))
+
+
+def open_loop(*, stage: bool = False) -> Still:
+    """An open loop that lane `mysql` cannot keep up with."""
+    settings = Race(duration_s=60, mode="pace", rate_per_s=300)
+    return Still(settings=settings, given=list(paced(made(4))), entrants=FLOORED, stage=stage)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(160, 48), (120, 30), (80, 24), (60, 20), (40, 12)],
+    ids=lambda size: f"{size[0]}x{size[1]}",
+)
+def test_open_loop(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert same(snap_compare, open_loop(), size)
+
+
+def test_open_loop_on_stage(snap_compare: Compare) -> None:
+    assert same(snap_compare, open_loop(stage=True), (160, 48))
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_heats(snap_compare: Compare, size: tuple[int, int]) -> None:
+    settings = Race(heats=True, rounds=2, duration_s=2)
+    assert same(snap_compare, Still(settings=settings, given=heats(2), entrants=FLOORED), size)
+
+
+def test_own_share(snap_compare: Compare) -> None:
+    assert same(snap_compare, Still(entrants=FLOORED), (160, 48))
 
 
 def test_lane_alone(snap_compare: Compare) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -86,3 +87,36 @@ def test_a_session_from_outside(tmux: Tmux) -> None:
     printed = tmux.run("capture-pane", "-p", "-S", "-100")
     for lane in ("mysql", "cached", "durable"):
         assert lane in printed
+
+
+def test_an_open_loop_by_key(tmux: Tmux) -> None:
+    """Mode and rate are switched, the engines follow, and the result knows of it."""
+    tmux.start("--warmup", "0.5s", "--writers", "2", "--readers", "2")
+    tmux.shows("racing", "saturate", "p50", seconds=30)
+    assert "backlog" not in tmux.screen()
+    tmux.press("m")
+    # No rate was given: one that every lane can hold.
+    screen = tmux.shows("mode: pace, ", "response", "backlog", seconds=5)
+    (rate,) = re.findall(r"mode: pace, (\d+) operations per second and role", screen)
+    assert f"pace {rate}/s" in screen
+    tmux.press("p")
+    tmux.shows("pace ", "mode: pace, ", seconds=3)
+    tmux.press("m")
+    tmux.shows("mode: saturate", "p50", seconds=5)
+    tmux.press("q")
+    tmux.shows("ENDED 0", seconds=10)
+    printed = tmux.run("capture-pane", "-p", "-S", "-100")
+    assert f"mode: pace, {rate} operations per second and role" in printed
+    assert "mode: saturate" in printed
+
+
+def test_heats_one_after_the_other(tmux: Tmux) -> None:
+    tmux.start("--heats", "--rounds", "1", "--warmup", "0.3s", "--duration", "2s")
+    screen = tmux.shows("heat 1 of 3: mysql, round 1 of 1", "racing", seconds=30)
+    assert screen.count("waiting") == 2
+    screen = tmux.shows("heat 2 of 3: cached, round 1 of 1", "2nd", "waiting", "done")
+    assert "3rd" not in screen
+    tmux.shows("heat 3 of 3: durable, round 1 of 1", "3rd")
+    tmux.shows("result", seconds=10)
+    tmux.press("q")
+    tmux.shows("ENDED 0", seconds=10)

@@ -23,10 +23,11 @@ def ended(screen: OnPty, seconds: float = 10.0) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.parametrize("loop", [(), ("--paced",)], ids=["closed", "open"])
 @pytest.mark.parametrize(("size", "limit"), [((160, 48), 8_000), ((80, 24), 2_500)])
-def test_bytes_per_frame(size: tuple[int, int], limit: int) -> None:
+def test_bytes_per_frame(size: tuple[int, int], limit: int, loop: tuple[str, ...]) -> None:
     """Truecolor, with every number and every chart moving."""
-    with OnPty("--frames", "30", "--interval", "0.1", "--fps", "60", size=size) as screen:
+    with OnPty("--frames", "30", "--interval", "0.1", "--fps", "60", *loop, size=size) as screen:
         screen.drain(20)
         result = ended(screen)
         assert result["exited"]
