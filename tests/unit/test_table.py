@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
+import struct
+import termios
 from dataclasses import replace
+from pathlib import Path
 
 from engines.config import Race
 from engines.control import Batch, said
@@ -10,7 +16,7 @@ from engines.frame import Cache, Entrant, Event, LaneFrame, LaneState
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.test_lines import FRAME
-from tui.table import final_table
+from tui.table import final_table, terminal_width
 
 
 def table(*, settings: Race | None = None, notes: tuple[str, ...] = ()) -> list[str]:
@@ -180,3 +186,83 @@ def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
     lines = list(final_table(summary))
     assert "counts   reconciled with the servers' own: mysql" in lines
     assert "counts   cached: not reconciled: upserts 3 here and 2 there" in lines
+
+
+def huge_table(width: int | None = None) -> list[str]:
+    """Lanes with numbers of twelve digits in every place."""
+    most = work([999_999_999.0] * 99, rows_each=10_000_000_000, errors={"e" * 90: 999_999_999_999})
+    lanes = [
+        LaneFrame(lane, LaneState.RECONNECTING, write=most, read=most, heat=1,
+                  cache=Cache(999_999_999_999, 999_999_999_999, 1, 1))
+        for lane in ("mysql", "cached")
+    ]  # fmt: skip
+    named = replace(MYSQL, title="MySQL at [2001:db8:85a3:8d3:1319:8a2e:370:7348]:3306")
+    summary = Summary(Race(heats=True, rounds=1), (named, CACHED), {})
+    summary.add(frame(0, 1.0, *lanes))
+    return list(final_table(summary, width))
+
+
+def grid_of(lines: list[str], label: str) -> list[str]:
+    """The grid whose first line begins with `label`, headed by the lanes, up to the next blank line."""
+    at = next(number for number, line in enumerate(lines) if line.startswith(label))
+    first = max(number for number in range(at) if lines[number].split() == ["mysql", "cached"])
+    return lines[first : lines.index("", at) if "" in lines[at:] else None]
+
+
+def test_columns_stay_columns_whatever_numbers_are_in_them() -> None:
+    rows = grid_of(huge_table(), "writes, rows/s")
+    assert any("990,000,000,000" in row for row in rows)
+    first, second = (rows[0].index(lane) + len(lane) for lane in ("mysql", "cached"))
+    for row in rows[1:]:
+        if row == "telemon itself":
+            continue
+        # Each cell ends under its title, and the second does not touch the first.
+        assert row[first - 1] != " "
+        assert row[first] == " "
+        assert len(row) == second
+    apart = cells(huge_table(), "    min - max")[0]
+    assert apart == ["990,000,000,000-990,000,000,000"] * 2
+
+
+def test_a_terminal_gets_no_line_wider_than_itself_and_a_pipe_whole_sentences() -> None:
+    for width in (40, 60, 80, 120):
+        lines = huge_table(width)
+        assert all(len(line) <= max(width, 22 + 34) for line in lines), width
+        # Nothing is lost: the text is the same but for blanks, where lanes are not set one below the other.
+        assert sum("e" * 20 in line for line in lines) >= 2
+        for lane in ("mysql", "cached"):
+            assert any(line.split() in ([lane], ["mysql", "cached"]) for line in lines)
+    piped = huge_table()
+    assert any(len(line) > 120 for line in piped)
+    assert sum("e" * 90 in line for line in piped) == 4
+
+
+def test_only_a_terminal_has_a_width(tmp_path: Path) -> None:
+    assert terminal_width(None) is None
+    with (tmp_path / "out").open("w") as file:
+        assert terminal_width(file) is None
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 77, 0, 0))
+    with os.fdopen(child, "w") as terminal:
+        assert terminal_width(terminal) == 77
+    os.close(parent)
+
+
+def test_nothing_but_plain_text_is_in_the_table() -> None:
+    assert all(line.isprintable() for line in [*huge_table(), *huge_table(80)])
+
+
+def test_a_hit_ratio_is_all_only_when_it_is_all() -> None:
+    lane = replace(FRAME.lanes[1], cache=Cache(hits=99_999, misses=1))
+    assert cells(paced_table(Race(lanes=("cached",)), lane, CACHED), "  hit ratio") == [
+        ["99.9", "%"]
+    ]
+
+
+def test_a_share_larger_than_the_median_is_not_called_a_share() -> None:
+    entrant = replace(MYSQL, floor_us={"read": 80.0})
+    lane = LaneFrame("mysql", LaneState.RACING, read=work([60.0] * 9))
+    lines = paced_table(Race(lanes=("mysql",)), lane, entrant)
+    (told,) = [line for line in lines if line.startswith("  p50 of a read")]
+    assert "60 us (telemon's own share is not known" in told
+    assert "of which" not in told
