@@ -14,7 +14,12 @@ def work(values_us: list[int], rows: int) -> Work:
     histogram = Histogram()
     for value in values_us:
         histogram.record(value * 1000)
-    return Work(operations=len(values_us), rows=rows, service=histogram.take(), interval_s=0.25)
+    service = histogram.take()
+    for value in values_us:
+        histogram.record(value * 3000)
+    # Now and then the loop is closed, and nothing is due.
+    response = histogram.take() if rows % 3 else None
+    return Work(len(values_us), rows, service, response, interval_s=0.25)
 
 
 intervals = st.lists(
@@ -47,6 +52,10 @@ def compare(sliding: SlidingWork, inside: list[Work]) -> None:
     assert sliding.rows == sum(w.rows for w in inside)
     expected = tuple(merged.percentile_us(p) if merged.count else None for p in (50, 99, 100))
     assert sliding.percentiles_us(50, 99, 100) == expected
+    felt = Latencies.merged(w.response for w in inside if w.response is not None)
+    expected = tuple(felt.percentile_us(p) if felt.count else None for p in (50, 99, 100))
+    assert sliding.response_us(50, 99, 100) == expected
+    assert sliding.operations == sum(w.operations for w in inside)
 
 
 def test_rate_is_over_true_lengths() -> None:
