@@ -14,26 +14,32 @@ that does not exist, 90 for a plain OK, 1,300 for that of a batch, 90 to make th
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
+from engines.wire.mysql_packet import (
+    ANY,
+    HEADER,
+    MAX_PAYLOAD_BYTES,
+    NULL,
+    Lacking,
+    out_of_step,
+    read_error,
+    read_length,
+    read_ok,
+    read_packet,
+    read_row,
+    read_status,
+    refuse_more,
+)
+from engines.wire.mysql_packet import Ok as Ok
+from engines.wire.mysql_packet import Row as Row
+from engines.wire.mysql_packet import ServerError as ServerError
+from engines.wire.reply import INCOMPLETE, Incomplete
 
-MAX_PAYLOAD_BYTES = 0xFF_FF_FF
-"""A packet of this size is continued by the next one, which may be empty."""
-
-MORE_RESULTS = 0x0008
-"""SERVER_MORE_RESULTS_EXISTS: this is not all that answers the statement."""
-
-_NULL, _SHORT, _INT24, _LONG = 0xFB, 0xFC, 0xFD, 0xFE
 _OK, _EOF, _ERR, _LOCAL_INFILE = 0x00, 0xFE, 0xFF, 0xFB
 _EOF_BYTES = 5
 """A packet that begins with 0xFE is an EOF; of another size it is a row with a huge first value."""
 
-_HEADER = struct.Struct("<I")
-"""The length of the payload in the lower three bytes, the sequence number in the upper one."""
 _QUERY_HEADER = struct.Struct("<IB")
-_OK_END = struct.Struct("<HH")
 
 # ---------------------------------------------------------------- requests
 
@@ -47,43 +53,13 @@ def query(sql: bytes) -> bytes:
     packets: list[bytes] = []
     for number, begin in enumerate(range(0, size + 1, MAX_PAYLOAD_BYTES)):
         part = payload[begin : begin + MAX_PAYLOAD_BYTES]
-        packets += (_HEADER.pack(len(part) | (number & 0xFF) << 24), part)
+        packets += (HEADER.pack(len(part) | (number & 0xFF) << 24), part)
     return b"".join(packets)
 
 
 # ---------------------------------------------------------------- replies
 
-
-class Ok(NamedTuple):
-    """The answer to a statement without rows. `affected_rows` is no count of rows: an upsert counts
-    1 for an insert, 2 for a change, 0 for neither."""
-
-    affected_rows: int
-    insert_id: int
-    status: int
-    warnings: int
-
-
-@dataclass(frozen=True, slots=True)
-class ServerError(ErrorReply):
-    """An error packet. `sqlstate` is empty where the server sends none."""
-
-    code: int
-    sqlstate: str
-    message: str
-
-
-Row = tuple[bytes | None, ...]
-"""Values as text, None for NULL."""
-
 Reply = Ok | ServerError | list[Row]
-
-
-class _Lacking(Exception):  # noqa: N818  (nothing is wrong: the rest is still on its way)
-    """A packet is not all there: at least `size_bytes` more are needed."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
 
 
 class MySQLReplies:
@@ -180,15 +156,15 @@ class MySQLReplies:
         try:
             while len(replies) < wanted:
                 replies.append(self._reply(data))
-        except _Lacking as lacking:
+        except Lacking as lacking:
             self._quick_head = b""
             self._held = [data[self._at :]]
             self._lacking_bytes = lacking.size_bytes
             return INCOMPLETE
         except (IndexError, struct.error) as error:
-            raise _out_of_step("a packet ends before its content does") from error
+            raise out_of_step("a packet ends before its content does") from error
         if self._at != len(data):
-            raise _out_of_step(f"there is more than was due (replies: {wanted})")
+            raise out_of_step(f"there is more than was due (replies: {wanted})")
         self._quick_head = self._one_row_head
         self._replies = []
         return replies
@@ -196,7 +172,7 @@ class MySQLReplies:
     def _reply(self, data: bytes) -> Reply:
         """The next reply in `data` from `_at` on, which moves over all that has been dealt with.
 
-        Raises `_Lacking`; the next call, with what was lacking, goes on from there.
+        Raises `Lacking`; the next call, with what was lacking, goes on from there.
         """
         if self._rows is None:
             reply = self._begin(data)
@@ -205,21 +181,21 @@ class MySQLReplies:
         rows = self._rows
         assert rows is not None
         while True:
-            payload, end, number = _packet(data, self._at, self._number)
+            payload, end, number = read_packet(data, self._at, self._number)
             first = payload[0]
             if first == _ERR:
                 self._rows = None
                 self._at = end
-                return _error(payload)
+                return read_error(payload)
             if first == _EOF and len(payload) == _EOF_BYTES:
-                _, status = _OK_END.unpack_from(payload, 1)
-                _refuse_more(status)
+                _, status = read_status(payload, 1)
+                refuse_more(status)
                 if len(rows) == 1 and self._numeric:
                     self._remember(data[self._at : end])
                 self._rows = None
                 self._at = end
                 return rows
-            rows.append(_row(payload, self._columns))
+            rows.append(read_row(payload, self._columns))
             self._at, self._number = end, number
 
     def _begin(self, data: bytes) -> Reply | None:
@@ -228,29 +204,29 @@ class MySQLReplies:
         if self._head and data.startswith(self._head, at):
             end, number = at + len(self._head), self._rows_number
         else:
-            payload, end, number = _packet(data, at, _ANY)
+            payload, end, number = read_packet(data, at, ANY)
             first = payload[0]
             if first == _ERR:
                 self._at = end
-                return _error(payload)
+                return read_error(payload)
             if first == _OK:
                 self._at = end
-                ok = _ok(payload)
+                ok = read_ok(payload)
                 if end - at == _PLAIN_OK_BYTES and len(self._oks) < _OKS_KEPT:
                     self._oks[data[at:end]] = ok
                 return ok
             if first == _LOCAL_INFILE:
-                raise _out_of_step("the server asks for a local file")
-            columns, after = _length(payload, 0)
+                raise out_of_step("the server asks for a local file")
+            columns, after = read_length(payload, 0)
             if after != len(payload):
-                raise _out_of_step(f"a reply begins with byte {first}")
+                raise out_of_step(f"a reply begins with byte {first}")
             numeric = columns <= _NUMERIC_COLUMNS
             for _ in range(columns):
-                payload, end, number = _packet(data, end, number)
+                payload, end, number = read_packet(data, end, number)
                 numeric = numeric and payload[_TYPE_AT] in _NUMERIC_TYPES
-            payload, end, number = _packet(data, end, number)
+            payload, end, number = read_packet(data, end, number)
             if payload[0] != _EOF or len(payload) != _EOF_BYTES:
-                raise _out_of_step("the column definitions do not end where they should")
+                raise out_of_step("the column definitions do not end where they should")
             self._head = data[at:end]
             self._columns, self._numeric, self._rows_number = columns, numeric, number
         self._at, self._number = end, number
@@ -272,16 +248,14 @@ class MySQLReplies:
         self._one_row_head, self._one_row_end = head, end
         self._one_row_columns = self._columns
         self._quick_at = slice(0, len(head))
-        self._row_at = slice(len(head) + _HEADER.size, -_EOF_PACKET_BYTES)
-        self._nulls = bytes([_NULL]) * self._columns
+        self._row_at = slice(len(head) + HEADER.size, -_EOF_PACKET_BYTES)
+        self._nulls = bytes([NULL]) * self._columns
         self._null_row = (None,) * self._columns
 
 
-_ANY = -1
-"""The first packet of a reply counts on from the last of the statement: 1, or more for a huge one."""
 _TYPE_AT = -6
 """A column definition ends in its type, two bytes of flags, the decimals, and two bytes of nothing."""
-_EOF_PACKET_BYTES = _HEADER.size + _EOF_BYTES
+_EOF_PACKET_BYTES = HEADER.size + _EOF_BYTES
 _LAST_PACKET = slice(-_EOF_PACKET_BYTES, None)
 _PLAIN_OK_BYTES = 11
 """An OK whose counts are below 251 and that says nothing more."""
@@ -293,104 +267,3 @@ _NUMERIC_COLUMNS = 256
 _FIRST_OF_NUMBERS = 45
 """The lowest byte in the text of a number: "-"."""
 _LENGTHS_TO_SPACES = b" " * _FIRST_OF_NUMBERS + bytes(range(_FIRST_OF_NUMBERS, 256))
-
-
-def _packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
-    """The payload of the packet at `at`, where it ends, and the sequence number after it.
-
-    A payload of 16 MiB or more is put together. Raises `_Lacking`.
-    """
-    parts: list[bytes] = []
-    while True:
-        begin = at + 4
-        lacking = begin - len(data)
-        if lacking > 0:
-            raise _Lacking(lacking)
-        header: int = _HEADER.unpack_from(data, at)[0]
-        size, came = header & MAX_PAYLOAD_BYTES, header >> 24
-        at = begin + size
-        lacking = at - len(data)
-        if lacking > 0:
-            raise _Lacking(lacking)
-        # A server that shuts down says so, out of turn, in an error with the number 0.
-        if (
-            came != number
-            and (number != _ANY or came == 0)
-            and not (came == 0 and data[begin:at].startswith(b"\xff"))
-        ):
-            due = "1" if number == _ANY else str(number)
-            raise _out_of_step(f"packet {came} came where {due} was due")
-        number = came + 1 & 0xFF
-        if size < MAX_PAYLOAD_BYTES:
-            if not parts:
-                return data[begin:at], at, number
-            parts.append(data[begin:at])
-            return b"".join(parts), at, number
-        parts.append(data[begin:at])
-
-
-def _length(payload: bytes, at: int) -> tuple[int, int]:
-    """The length-encoded integer at `at`, and where it ends."""
-    first = payload[at]
-    at += 1
-    if first < _NULL:
-        return first, at
-    if first == _SHORT:
-        end = at + 2
-    elif first == _INT24:
-        end = at + 3
-    elif first == _LONG:
-        end = at + 8
-    else:
-        raise _out_of_step(f"a length begins with byte {first}")
-    if end > len(payload):
-        raise _out_of_step("a packet ends within a length")
-    return int.from_bytes(payload[at:end], "little"), end
-
-
-def _row(payload: bytes, columns: int) -> Row:
-    values: list[bytes | None] = []
-    at = 0
-    for _ in range(columns):
-        length = payload[at]
-        if length < _NULL:
-            at += 1
-        elif length == _NULL:
-            at += 1
-            values.append(None)
-            continue
-        else:
-            length, at = _length(payload, at)
-        end = at + length
-        values.append(payload[at:end])
-        at = end
-    if at != len(payload):
-        raise _out_of_step(f"a row of {columns} columns is not as long as its packet")
-    return tuple(values)
-
-
-def _ok(payload: bytes) -> Ok:
-    affected_rows, at = _length(payload, 1)
-    insert_id, at = _length(payload, at)
-    status, warnings = _OK_END.unpack_from(payload, at)
-    _refuse_more(status)
-    return Ok(affected_rows, insert_id, status, warnings)
-
-
-def _error(payload: bytes) -> ServerError:
-    code = int.from_bytes(payload[1:3], "little")
-    sqlstate, message = b"", payload[3:]
-    if message.startswith(b"#"):
-        sqlstate, message = message[1:6], message[6:]
-    return ServerError(
-        code, sqlstate.decode("ascii", "replace"), message.decode("utf-8", "replace")
-    )
-
-
-def _refuse_more(status: int) -> None:
-    if status & MORE_RESULTS:
-        raise _out_of_step("the statement has more than one result")
-
-
-def _out_of_step(why: str) -> ProtocolError:
-    return ProtocolError(f"MySQL's reply cannot be read: {why}; the connection must be opened anew")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pymysql.constants import FIELD_TYPE
 from pymysql.protocol import MysqlPacket
 
-from engines.wire import mysql
-from engines.wire.mysql import MySQLReplies, Ok, Row, ServerError
+from engines.wire import mysql_packet
+from engines.wire.mysql import MySQLReplies, Ok, Row, ServerError, query
 from engines.wire.reply import INCOMPLETE, ProtocolError
 
 MAX = 0xFF_FF_FF
@@ -191,7 +191,7 @@ messages = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter
     lambda message: message[0] != "#"
 )
 counts = st.integers(0, 1 << 64 - 1) | st.integers(0, 300)
-words = st.integers(0, 0x7FFF).map(lambda word: word & ~mysql.MORE_RESULTS)
+words = st.integers(0, 0x7FFF).map(lambda word: word & ~mysql_packet.MORE_RESULTS)
 
 
 @st.composite
@@ -514,7 +514,10 @@ def test_a_server_that_shuts_down_says_so_out_of_turn(rows: list[Row] | None) ->
         ([*head([BIGINT]), b"\x01123"], "not as long as its packet"),
         ([*head([BIGINT] * 2), b"\x011"], "ends before"),
         ([*head([BIGINT] * 2), b"\x011\xff11"], "a length begins with byte 255"),
-        ([*head([BIGINT]), b"\x011", eof(AUTOCOMMIT | mysql.MORE_RESULTS)], "more than one result"),
+        (
+            [*head([BIGINT]), b"\x011", eof(AUTOCOMMIT | mysql_packet.MORE_RESULTS)],
+            "more than one result",
+        ),
         ([b"\x00\x00\x00\x0a\x00\x00\x00"], "more than one result"),
     ],
 )
@@ -543,7 +546,7 @@ def test_a_statement_is_sent_as_pymysql_sends_it(size: int) -> None:
     connection: Any = pymysql.Connection(defer_connect=True, ssl_disabled=True)
     connection._sock, connection._current_timeout = sink, None
     connection._execute_command(3, sql)
-    request = mysql.query(sql)
+    request = query(sql)
     assert request == sink.sent
     assert request == packet(b"\x03" + sql, 0)
 

@@ -1,0 +1,161 @@
+"""MySQL's packets: what they are made of, and what each kind of them says. Pure.
+
+Protocol 4.1, without session tracking (MySQL internals manual, "Generic Response Packets", "Text Protocol").
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engines.wire.reply import ErrorReply, ProtocolError
+
+MAX_PAYLOAD_BYTES = 0xFF_FF_FF
+"""A packet of this size is continued by the next one, which may be empty."""
+
+HEADER = struct.Struct("<I")
+"""The length of the payload in the lower three bytes, the sequence number in the upper one."""
+
+MORE_RESULTS = 0x0008
+"""SERVER_MORE_RESULTS_EXISTS: this is not all that answers the statement."""
+
+NULL = 0xFB
+_SHORT, _INT24, _LONG = 0xFC, 0xFD, 0xFE
+
+read_status = struct.Struct("<HH").unpack_from
+"""The status flags and the number of warnings, as they stand in an OK and in an EOF."""
+
+ANY = -1
+"""The first packet of a reply counts on from the last of the statement: 1, or more for a huge one."""
+
+
+class Ok(NamedTuple):
+    """The answer to a statement without rows. `affected_rows` is no count of rows: an upsert counts
+    1 for an insert, 2 for a change, 0 for neither."""
+
+    affected_rows: int
+    insert_id: int
+    status: int
+    warnings: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError(ErrorReply):
+    """An error packet. `sqlstate` is empty where the server sends none."""
+
+    code: int
+    sqlstate: str
+    message: str
+
+
+Row = tuple[bytes | None, ...]
+"""Values as text, None for NULL."""
+
+
+class Lacking(Exception):  # noqa: N818  (nothing is wrong: the rest is still on its way)
+    """A packet is not all there: at least `size_bytes` more are needed."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+
+
+def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
+    """The payload of the packet at `at`, where it ends, and the sequence number after it.
+
+    A payload of 16 MiB or more is put together. Raises `Lacking`.
+    """
+    parts: list[bytes] = []
+    while True:
+        begin = at + 4
+        lacking = begin - len(data)
+        if lacking > 0:
+            raise Lacking(lacking)
+        header: int = HEADER.unpack_from(data, at)[0]
+        size, came = header & MAX_PAYLOAD_BYTES, header >> 24
+        at = begin + size
+        lacking = at - len(data)
+        if lacking > 0:
+            raise Lacking(lacking)
+        # A server that shuts down says so, out of turn, in an error with the number 0.
+        if (
+            came != number
+            and (number != ANY or came == 0)
+            and not (came == 0 and data[begin:at].startswith(b"\xff"))
+        ):
+            due = "1" if number == ANY else str(number)
+            raise out_of_step(f"packet {came} came where {due} was due")
+        number = came + 1 & 0xFF
+        if size < MAX_PAYLOAD_BYTES:
+            if not parts:
+                return data[begin:at], at, number
+            parts.append(data[begin:at])
+            return b"".join(parts), at, number
+        parts.append(data[begin:at])
+
+
+def read_length(payload: bytes, at: int) -> tuple[int, int]:
+    """The length-encoded integer at `at`, and where it ends."""
+    first = payload[at]
+    at += 1
+    if first < NULL:
+        return first, at
+    if first == _SHORT:
+        end = at + 2
+    elif first == _INT24:
+        end = at + 3
+    elif first == _LONG:
+        end = at + 8
+    else:
+        raise out_of_step(f"a length begins with byte {first}")
+    if end > len(payload):
+        raise out_of_step("a packet ends within a length")
+    return int.from_bytes(payload[at:end], "little"), end
+
+
+def read_row(payload: bytes, columns: int) -> Row:
+    values: list[bytes | None] = []
+    at = 0
+    for _ in range(columns):
+        length = payload[at]
+        if length < NULL:
+            at += 1
+        elif length == NULL:
+            at += 1
+            values.append(None)
+            continue
+        else:
+            length, at = read_length(payload, at)
+        end = at + length
+        values.append(payload[at:end])
+        at = end
+    if at != len(payload):
+        raise out_of_step(f"a row of {columns} columns is not as long as its packet")
+    return tuple(values)
+
+
+def read_ok(payload: bytes) -> Ok:
+    affected_rows, at = read_length(payload, 1)
+    insert_id, at = read_length(payload, at)
+    status, warnings = read_status(payload, at)
+    refuse_more(status)
+    return Ok(affected_rows, insert_id, status, warnings)
+
+
+def read_error(payload: bytes) -> ServerError:
+    code = int.from_bytes(payload[1:3], "little")
+    sqlstate, message = b"", payload[3:]
+    if message.startswith(b"#"):
+        sqlstate, message = message[1:6], message[6:]
+    return ServerError(
+        code, sqlstate.decode("ascii", "replace"), message.decode("utf-8", "replace")
+    )
+
+
+def refuse_more(status: int) -> None:
+    if status & MORE_RESULTS:
+        raise out_of_step("the statement has more than one result")
+
+
+def out_of_step(why: str) -> ProtocolError:
+    return ProtocolError(f"MySQL's reply cannot be read: {why}; the connection must be opened anew")
