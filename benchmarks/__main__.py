@@ -42,6 +42,9 @@ def verdict(pairing: Pairing, pairs: Pairs) -> str:
     if pairing.p50_bar is not None:
         reached = pairs.p50_ratio <= pairing.p50_bar
         words.append(f"p50 <= {pairing.p50_bar:g} {'reached' if reached else 'MISSED'}")
+    if pairing.p50_least is not None:
+        reached = pairs.p50_ratio >= pairing.p50_least
+        words.append(f"p50 >= {pairing.p50_least:g} {'reached' if reached else 'MISSED'}")
     return ", ".join(words)
 
 

@@ -114,14 +114,20 @@ def misleading(facts: Mapping[str, object], settings: Race) -> Iterator[str]:
             f"the cache is {settings.cache} before the first round only; "
             "later rounds find it as the one before left it"
         )
-    limit, cpus = facts.get("cpu_limit"), facts.get("cpus")
+    limit, cpus = _processors(facts), facts.get("cpus")
     if _private_lanes(facts, settings) > 1 and not settings.heats:
         yield (
             f"telemon and the private servers of all lanes share this machine's {cpus} processors: a lane that does "
             "more leaves less to the others; --heats gives each the machine to itself"
         )
-    if isinstance(limit, int | float) and isinstance(cpus, int) and limit < cpus:
+    if limit is not None and isinstance(cpus, int) and limit < cpus:
         yield f"telemon may use {limit:g} of the machine's {cpus} processors"
+
+
+def _processors(facts: Mapping[str, object]) -> float | None:
+    """How many processors telemon may use at most, by its control group or by its affinity; None where nobody says."""
+    limits = [facts.get(name) for name in ("cpu_limit", "cpus_allowed")]
+    return min((limit for limit in limits if isinstance(limit, int | float)), default=None)
 
 
 def _private_lanes(facts: Mapping[str, object], settings: Race) -> int:
@@ -135,6 +141,15 @@ def _private_lanes(facts: Mapping[str, object], settings: Race) -> int:
 
 
 def _uneven(lanes: Mapping[str, Sequence[Server]]) -> Iterator[str]:
+    databases = {
+        lane: f"{server['product']} {server['version']}"
+        for lane, servers in lanes.items()
+        for server in servers
+        if server["role"] == "database"
+    }
+    if len(set(databases.values())) > 1:
+        each = _listed([f"that of lane {lane} is {name}" for lane, name in databases.items()])
+        yield f"the databases are not the same: {each}"
     ways: dict[bool, list[str]] = {}
     for lane, servers in lanes.items():
         for server in servers:
@@ -230,8 +245,8 @@ EXTRAS = ("semi_sync_replicas", "min-replicas-to-write")
 def _machine(sheet: Mapping[str, object]) -> str:
     parts = []
     if sheet.get("cpus"):
-        limit = sheet.get("cpu_limit")
-        limited = f", {limit:g} of them for telemon" if isinstance(limit, int | float) else ""
+        limit = _processors(sheet)
+        limited = f", {limit:g} of them for telemon" if limit not in (None, sheet["cpus"]) else ""
         parts.append(f"{sheet['cpus']} processors{limited}")
     if sheet.get("file_system"):
         parts.append(f"data on {sheet['file_system']}")

@@ -84,6 +84,13 @@ def test_json_is_one_object_and_jsonl_a_frame_a_second_and_the_same_object() -> 
     *frames, result = map(json.loads, out.splitlines())
     assert [frame["type"] for frame in frames] == ["frame"] * len(frames)
     assert [frame["seq"] for frame in frames] == list(range(len(frames)))
+    for frame in frames:
+        (lane,) = frame["lanes"]
+        assert {"late", "backlog", "overloaded", "heat"} <= lane.keys()
+        own = {"cpu_share", "loop_lag_p99_us", "own_lag_p99_us", "client_bound", "client_bound_by"}
+        assert own == lane["client"].keys()
+    assert any(frame["lanes"][0]["client"]["cpu_share"] > 0 for frame in frames)
+    assert any(frame["lanes"][0]["client"]["loop_lag_p99_us"] > 0 for frame in frames)
     assert result.pop("type") == "result"
     check_result(result)
     assert 2.5 <= result["duration_s"] < 4

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from statistics import mean
+
 from engines.control import FlushCache
 from engines.frame import Frame
 from engines.race import Race
@@ -43,6 +46,20 @@ def test_the_ttl_is_on_every_key(sandbox: Sandbox) -> None:
         ttls_ms = [node.pttl(name) for name in node.scan_iter(count=5000)]
     assert len(ttls_ms) > len(HOT) // 2
     assert all(isinstance(ttl_ms, int) and 100_000 < ttl_ms <= 120_000 for ttl_ms in ttls_ms)
+
+
+def test_ttls_are_spread_by_the_jitter(sandbox: Sandbox) -> None:
+    """So that what was filled together does not expire together."""
+    forget(sandbox)
+    run_race(sandbox, replace(READ_ONLY, ttl_jitter=0.5))
+    endpoint = sandbox.endpoints["cached"].redis
+    assert endpoint is not None
+    with client(address_of(endpoint), endpoint) as node:
+        ttls_s = [int(node.pttl(name)) / 1000 for name in node.scan_iter(count=5000)]
+    # Evenly over 120 s - 50 % to 120 s + 50 %, less the seconds of the race.
+    assert 40 < min(ttls_s) < 70
+    assert 170 < max(ttls_s) <= 180
+    assert 100 < mean(ttls_s) < 130
 
 
 def test_a_short_ttl_is_honoured(sandbox: Sandbox) -> None:

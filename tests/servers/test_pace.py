@@ -141,11 +141,11 @@ def test_more_than_the_server_can_is_an_overload(sandbox: Sandbox) -> None:
 
 def test_the_rate_changes_while_racing(sandbox: Sandbox) -> None:
     forget(sandbox)
-    settings = with_settings(lanes=("durable",), writers=0, readers=4, warmup_s=0.0, duration_s=3.0)
+    settings = with_settings(lanes=("durable",), writers=0, readers=4, warmup_s=0.0, duration_s=4.0)
     asked: list[float] = []
 
     def change(race: Race, frame: Frame) -> None:
-        for at_s, rate in ((1.0, 100.0), (2.0, None)):
+        for at_s, rate in ((1.0, 100.0), (2.0, None), (3.0, 200.0)):
             if frame.elapsed_s >= at_s and at_s not in asked:
                 asked.append(at_s)
                 race.send(Rate(rate))
@@ -155,6 +155,17 @@ def test_the_rate_changes_while_racing(sandbox: Sandbox) -> None:
     assert 950 < rates[0.75] < 1_050
     assert 80 < rates[1.75] < 120
     assert rates[2.75] > 1_500
+    assert 170 < rates[3.75] < 230
+    said = [event.text for frame in ran.frames for event in frame.events if event.lane is None]
+    assert said == [
+        "mode: pace, 100 operations per second and role",
+        "mode: saturate",
+        "mode: pace, 200 operations per second and role",
+    ]
+    # Due times begin with the rate: the second without one makes nobody late.
+    last = Work.merged([frame.lanes[0].read for frame in ran.frames if frame.elapsed_s > 3.2], 1.0)
+    assert last.response is not None
+    assert last.response.max_us < 900_000
 
 
 def above(latencies: Latencies, value_ns: int) -> int:

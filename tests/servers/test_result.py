@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engines import config
-from engines.control import Batch, Connections
+from engines.control import Batch, Connections, Rate
 from engines.endpoint import RedisEndpoint
 from engines.frame import LANES, Frame
 from engines.key import key
@@ -59,6 +59,7 @@ def test_the_servers_counted_what_telemon_did_in_every_lane(sandbox: Sandbox, pr
             asked.append(frame.elapsed_s)
             race.send(Batch(7))
             race.send(Connections("read", 3))
+            race.send(Rate(500.0))
 
     settings = replace(WARM, preset=preset, processes=2)
     summary = raced(sandbox, settings, change)
@@ -75,6 +76,7 @@ def test_the_servers_counted_what_telemon_did_in_every_lane(sandbox: Sandbox, pr
     assert [change["text"] for change in result["changes"]] == [
         "batch: 7 rows",
         "reader connections: 3 per lane",
+        "mode: pace, 500 operations per second and role",
     ]
     assert all(change["elapsed_s"] >= asked[0] for change in result["changes"])
     text = "\n".join(final_table(summary))

@@ -123,6 +123,14 @@ def test_lanes_that_share_a_server_are_named_once() -> None:
     assert said({**given, "notes": [known]}) == []
 
 
+def test_databases_of_different_kinds_are_said() -> None:
+    newer = server()
+    newer["version"] = "8.0.36"
+    assert said(facts(mysql=newer)) == [
+        "the databases are not the same: that of lane mysql is MariaDB 8.0.36 and that of lane cached is MariaDB 1.2"
+    ]
+
+
 def test_uneven_ways_to_the_servers_are_said() -> None:
     secure = server(tls="on, certificate and host name verified", identity="a")
     (sentence,) = said(facts(mysql=secure))
@@ -148,6 +156,12 @@ def test_what_the_settings_make_misleading_is_said() -> None:
 def test_what_the_machine_makes_misleading_is_said() -> None:
     (sentence,) = said(facts(cpus=8, cpu_limit=1.5))
     assert sentence == "telemon may use 1.5 of the machine's 8 processors"
+    # A group that may use two, on a processor set of one.
+    given = facts(cpus=8, cpu_limit=2.0, cpus_allowed=1)
+    assert said(given) == ["telemon may use 1 of the machine's 8 processors"]
+    lines = dict(sheet_lines(fairness(given, Race())))
+    assert lines["machine"] == "8 processors, 1 of them for telemon"
+    assert said(facts(cpus=8, cpu_limit=None, cpus_allowed=8)) == []
     private = {**facts(cpus=2), "servers": "private, on this machine"}
     (sentence,) = said(private)
     assert "share this machine's 2 processors" in sentence
