@@ -199,7 +199,7 @@ def test_tokens_that_the_servers_refuse(
             ("mysql", "Access denied", "role must allow rds-db:connect"),
             ("durable", "invalid username-password pair", "iam_name must be the cluster's"),
         ):
-            for command in (("doctor",), ("run", *QUICK), ("prepare", "--yes")):
+            for command in (("doctor",), ("run", *QUICK)):
                 done = planted.telemon(*command, "--lanes", lane)
                 assert done.code == 1
                 assert refusal in done.out + done.err

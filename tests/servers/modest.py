@@ -1,0 +1,21 @@
+"""A Redis user with the rights that a test gives it, and no others."""
+
+from __future__ import annotations
+
+from engines.doctor.redis_rights import command
+from engines.endpoint import RedisEndpoint
+from engines.servers.redis import client, nodes
+
+USER, PASSWORD = "just-enough", "of-just-enough"
+
+
+def make_redis_user(at: RedisEndpoint, rules: list[str]) -> None:
+    for address in nodes(at):
+        with client(address, at) as node:
+            command(node, "ACL", "SETUSER", USER, "reset", f">{PASSWORD}", *rules)
+
+
+def drop_redis_user(at: RedisEndpoint) -> None:
+    for address in nodes(at):
+        with client(address, at) as node:
+            command(node, "ACL", "DELUSER", USER)
