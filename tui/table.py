@@ -223,7 +223,11 @@ def _heats(summary: Summary) -> Iterator[str | list[Row]]:
         ", ".join(lane for number, lane in order if number == turn) for turn in range(1, rounds + 1)
     )
     yield ""
-    yield f"heats, each lane alone: median of {rounds} round{'s' if rounds != 1 else ''} (min - max); in order {'; '.join(turns)}"
+    times = "round" if rounds == 1 else "rounds"
+    yield (
+        f"heats, each lane alone: median of {rounds} {times} (min - max); "
+        f"in order {'; '.join(turns)}"
+    )
     rows: list[Row] = [("", lanes)]
     for name, role in (("writes", "write"), ("reads", "read")):
         for figure in FIGURES:

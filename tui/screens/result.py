@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from engines.summary import Summary
@@ -18,7 +15,7 @@ from tui.widgets.scroll_line import ScrollLine
 
 
 class Scroll(VerticalScroll):
-    """Tells its screen when it moves or changes its size."""
+    """Takes the focus, and with it the keys; tells its screen when it moves or changes its size."""
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         super().watch_scroll_y(old, new)
@@ -35,15 +32,6 @@ class Scroll(VerticalScroll):
 
 class ResultScreen(InkedScreen[None]):
     """Standings, reasons, and what must be said beside the numbers."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "scroll('down')", show=False),
-        Binding("up,k", "scroll('up')", show=False),
-        Binding("pagedown", "scroll('page_down')", show=False),
-        Binding("pageup", "scroll('page_up')", show=False),
-        Binding("home", "scroll('home')", show=False),
-        Binding("end", "scroll('end')", show=False),
-    ]
 
     def __init__(self, summary: Summary, scene: Scene) -> None:
         super().__init__()
@@ -66,8 +54,3 @@ class ResultScreen(InkedScreen[None]):
         self.query_one(ScrollLine).follow(
             round(scroll.scroll_y), scroll.size.height, scroll.virtual_size.height
         )
-
-    def action_scroll(self, where: str) -> None:
-        """Show another part; at once, as an animation would be sent line by line."""
-        scroll = self.query_one(Scroll)
-        getattr(scroll, f"scroll_{where}")(animate=False)
