@@ -109,7 +109,7 @@ async def mode(keyed: Keyed, key: str) -> None:
 
         def shows(frame: Frame, paced: bool = paced) -> bool:
             works = [work for lane in frame.lanes for work in (lane.write, lane.read)]
-            return all((work.response is not None) is paced for work in works)
+            return all(work.operations and (work.response is not None) is paced for work in works)
 
         await keyed.obeyed(asked, pressed_s, shows)
         await keyed.undisturbed()
