@@ -216,8 +216,11 @@ class Telemon(App[Summary]):
 
     @on(ViewReady)
     def _view_ready(self, message: ViewReady) -> None:
-        self._view = message.view
         self.feed.taken()
+        if self._view is not None and message.view.seq < self._view.seq:
+            # Pictures come from two threads: one asked for by key may have overtaken this.
+            return
+        self._view = message.view
         if self._scene.frozen or self._backlog():
             # A terminal that has not taken the last picture yet gets the next but one.
             return

@@ -92,6 +92,10 @@ async def settled(pilot: Pilot[Summary]) -> None:
             break
         await pilot.pause(0.02)
     app.feed._show_last()
+    for _ in range(500):
+        if app._scene.view is not None and app._scene.view.seq == app.given[-1].seq:
+            break
+        await pilot.pause(0.02)
     await pilot.pause(0.1)
     app._lag_s = 0.0
     app._show(screen_lag_s=0.0)
