@@ -161,6 +161,22 @@ class CacheToken:
         return Credential(token)
 
 
+def origin(source: Source | None) -> str:
+    """Where a password comes from, as the configuration names it; None is the configuration itself."""
+    match source:
+        case FromEnvironment(name):
+            return f"password_env {name}"
+        case FromFile(path):
+            return f"password_file {path}"
+        case FromCommand(words):
+            return f"password_command {words[0]}"
+        case FromSecretsManager(secret_id):
+            return f"password_secret {secret_id}"
+        case RdsToken() | CacheToken():
+            return "iam"
+    return "password in the configuration"
+
+
 T = TypeVar("T")
 
 Source = FromEnvironment | FromFile | FromCommand | FromSecretsManager | RdsToken | CacheToken

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 
 from engines import __version__, config
@@ -17,6 +18,9 @@ COLUMNS, LINES = 80, 24
 """The least that the race screen is laid out for."""
 
 NAME_WIDTH = 18
+
+LEAST_TEXT, HANGING = 32, 8
+"""With less room than this beside a check's name, what goes on begins further to the left."""
 
 UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
 
@@ -32,7 +36,7 @@ def run(settings: config.Race, *, as_json: bool) -> int:
         if check.endpoint != endpoint:
             endpoint = check.endpoint
             print(f"\n{endpoint}" if endpoint else "this machine", flush=True)
-        for line in lines(check):
+        for line in lines(check, _columns()):
             print(line, flush=True)
     failed = [check for check in checks if check.verdict is Verdict.FAIL]
     if as_json:
@@ -48,12 +52,38 @@ def run(settings: config.Race, *, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def lines(check: Check) -> Iterator[str]:
-    """A check: how it ended, how long it took and what was found; then what to do, if something is to be done."""
+def lines(check: Check, columns: int | None = None) -> Iterator[str]:
+    """A check: how it ended, how long it took and what was found; then what to do, if something is to be done.
+
+    Folded to `columns`, as far as there is room for it beside the names, and never within a word.
+    """
     ms = "" if check.ms is None else f"{check.ms:.1f} ms"
-    yield f"  {check.verdict.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} {check.found}"
+    head = f"  {check.verdict.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
+    yield from _folded(head, check.found, columns)
     if check.next_step:
-        yield f"{'':<7}{'':>11}  next: {check.next_step}"
+        yield from _folded(f"{'':<7}{'':>11}  next: ", check.next_step, columns)
+
+
+def _folded(head: str, text: str, columns: int | None) -> list[str]:
+    if columns is None or not text or len(head) + len(text) <= columns:
+        return [head + text]
+    # Beside a long head on a narrow terminal there would be a word a line.
+    hanging = len(head) if columns - len(head) >= LEAST_TEXT else HANGING
+    return textwrap.wrap(
+        text,
+        columns,
+        initial_indent=head,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _columns() -> int | None:
+    """How wide the terminal is that stdout goes to; None for a file or a pipe, where a line is a line."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def verdict(checks: list[Check]) -> str:

@@ -116,8 +116,8 @@ def _program(watch: Watch, name: str, kind: str, server: Path | None, run_as: st
             f"{server} does not even say its version: {error}",
             f"install it again: {binaries.install_command([kind])}",
         )
-    said = told.stdout.decode("utf-8", "replace").partition("\n")[0]
-    return watch.ok(f"{name} program", f"{server}: {said}")
+    said = told.stdout.decode("utf-8", "replace").partition("\n")[0].removeprefix(str(server))
+    return watch.ok(f"{name} program", f"{server}: {said.strip()}")
 
 
 def _directory(watch: Watch, asked: Path | None) -> Iterator[Check]:

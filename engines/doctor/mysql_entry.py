@@ -18,7 +18,7 @@ from engines.doctor.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.tls import NAME as TLS
 from engines.doctor.tls import secure, unencrypted
 from engines.endpoint import MySQLEndpoint, Tls
-from engines.secret import RdsToken, SecretError
+from engines.secret import RdsToken, SecretError, origin
 from engines.servers import mysql
 
 GREETING = "greeting"
@@ -28,6 +28,8 @@ FULL = (
     "too_many_connections",
     "end connections that nobody needs, raise max_connections, or race with fewer writers and readers",
 )
+
+PASSWORD = "user and password"
 
 TLS_NEEDED = (
     "tls_needed",
@@ -43,7 +45,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
     ),
     1045: (
         "wrong_password",
-        "check user and password, and that the account may sign in from this host",
+        f"check {PASSWORD}, and that the account may sign in from this host",
     ),
     1049: ("no_database", "`telemon prepare` makes it; or name another in database"),
     1129: (
@@ -219,4 +221,6 @@ def _refused(
             step = IAM
         elif greeted is not None and greeted.offers_tls and _signs_in_by_tls(endpoint):
             problem, step = TLS_NEEDED
+        else:
+            step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
     return watch.fail(name, problem, f"{said} (error {code})", step)

@@ -24,7 +24,7 @@ from engines.doctor.tls import NAME as TLS
 from engines.doctor.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
 from engines.doctor.wire import read_line
 from engines.endpoint import RedisEndpoint
-from engines.secret import CacheToken, SecretError
+from engines.secret import CacheToken, SecretError, origin
 from engines.servers.redis import client
 
 ANSWER = "answer"
@@ -257,6 +257,8 @@ def refused(
 
 def _account(error: AuthenticationError, endpoint: RedisEndpoint | None) -> tuple[str, str, str]:
     said = str(error)
+    if endpoint is not None:
+        said = f"user {endpoint.user or 'default'}: {said}"
     if error.status_code == "NOAUTH":
         return (
             "password_needed",
@@ -272,8 +274,9 @@ def _account(error: AuthenticationError, endpoint: RedisEndpoint | None) -> tupl
         )
     if endpoint is not None and isinstance(endpoint.secret, CacheToken):
         return ("wrong_password", said, IAM)
+    source = f" ({origin(endpoint.secret)})" if endpoint is not None else ""
     return (
         "wrong_password",
         said,
-        "check user and password, that the user is on, and that it belongs to the cluster's user group or ACL",
+        f"check user and password{source}, that the user is on, and that it belongs to the cluster's user group or ACL",
     )

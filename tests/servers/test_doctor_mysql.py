@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pymysql
@@ -17,7 +18,7 @@ from engines.doctor.mysql import ROW_BYTES
 from engines.endpoint import MySQLEndpoint
 from engines.prepare import plan
 from engines.sandbox.sandbox import Sandbox
-from engines.secret import FromEnvironment
+from engines.secret import FromEnvironment, FromFile
 
 from .diagnosis import diagnose
 from .racing import mysql
@@ -128,6 +129,18 @@ def test_a_wrong_password_or_user(endpoint: MySQLEndpoint, change: dict[str, str
     assert found.problems == ["wrong_password"]
     assert found.failed.name == "authentication"
     assert change.get("password", "x y z") not in str(found)
+
+
+def test_where_the_wrong_password_came_from_is_said(
+    endpoint: MySQLEndpoint, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("not it")
+    found = diagnose(replace(endpoint, secret=FromFile(file)))
+    assert found.problems == ["wrong_password"]
+    assert "user 'telemon'" in found.failed.found
+    assert f"check user and password (password_file {file})" in found.failed.next_step
+    assert "not it" not in str(found)
 
 
 def test_a_password_that_cannot_be_had(endpoint: MySQLEndpoint) -> None:

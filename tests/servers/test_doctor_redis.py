@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from engines.doctor import clock
 from engines.doctor.redis_rights import command
 from engines.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
+from engines.secret import FromFile
 from engines.servers.redis import address_of, client
 
 from .diagnosis import diagnose
@@ -108,6 +110,18 @@ def test_a_wrong_password(endpoint: RedisEndpoint) -> None:
     found = diagnose(replace(endpoint, password="not it"))
     assert found.problems == ["wrong_password"]
     assert found.failed.name == "authentication"
+    assert "not it" not in str(found)
+
+
+def test_where_the_wrong_password_came_from_is_said(
+    endpoint: RedisEndpoint, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("not it")
+    found = diagnose(replace(endpoint, secret=FromFile(file)))
+    assert found.problems == ["wrong_password"]
+    assert "user default: " in found.failed.found
+    assert f"check user and password (password_file {file})" in found.failed.next_step
     assert "not it" not in str(found)
 
 

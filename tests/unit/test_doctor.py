@@ -81,6 +81,29 @@ def test_lines_and_the_last_word() -> None:
     assert verdict([good, good]) == "2 OK, 0 WARN, 0 FAIL"
 
 
+def test_lines_are_folded_to_the_terminal_under_what_they_say() -> None:
+    found = "the certificate is not for db.example: it is for telemon.cluster-abcdefgh1234.eu-west-1.rds.amazonaws.com"
+    check = Check("", "TLS", Verdict.FAIL, found, 12.0, "wrong_host_name", "set host to the name")
+    assert list(lines(check, 80)) == [
+        "  FAIL     12.0 ms  TLS:               the certificate is not for db.example: it",
+        "                                       is for",
+        "                                       telemon.cluster-abcdefgh1234.eu-west-1.rds.amazonaws.com",
+        "                    next: set host to the name",
+    ]
+    # On a narrow terminal it goes on further to the left.
+    assert list(lines(check, 60))[1] == "        not for db.example: it is for"
+
+
+@given(st.text(), st.text(), st.integers(10, 300))
+def test_folding_loses_and_breaks_no_word(found: str, step: str, columns: int) -> None:
+    check = Watch("e").fail("cluster coverage", "problem", found, step)
+    folded, whole = list(lines(check, columns)), list(lines(check))
+    assert " ".join(folded).split() == " ".join(whole).split()
+    for line in folded:
+        # The head of a line has five words; a word that is too long stands alone beside it.
+        assert len(line) <= columns or len(line.split()) <= 5 + 1
+
+
 # -------------------------------------------------------------------- round trips and names
 
 
