@@ -73,6 +73,7 @@ class Link:
         "address",
         "answered",
         "dialect",
+        "down",
         "failures",
         "fills",
         "misses",
@@ -110,6 +111,8 @@ class Link:
         """How often it was opened: all but the first are reconnects."""
         self.failures = 0
         """Failed attempts to open it in a row."""
+        self.down = False
+        """Whether it is known that it does not stand: an attempt failed, or somebody waited for it in vain."""
         self.answered = 0
         """Requests that were answered in all, by no refusal."""
         self.misses = 0
@@ -132,6 +135,7 @@ class Link:
         self.one_reply = self.parser.one
         self.opened += 1
         self.failures = 0
+        self.down = False
 
     def detach(self) -> None:
         """Close what is left of a connection."""

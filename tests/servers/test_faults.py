@@ -19,7 +19,9 @@ from redis.exceptions import BusyLoadingError, TryAgainError
 from engines.fills import Fills
 from engines.frame import Frame, LaneFrame, LaneState
 from engines.key import key
-from engines.lanes import Context, read_durable
+from engines.lanes.context import Context
+from engines.lanes.durable import read_durable
+from engines.lanes.requests import Gets, Selects
 from engines.link import REDIS, Link
 from engines.outcome import Failed
 from engines.race import Race
@@ -135,6 +137,9 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     assert any(kind.endswith("cannot_connect") for kind in errors)
     assert total.write.failures.count + total.read.failures.count > 0
     assert total.reconnects > 0
+    if server == "mysql":
+        # Nine connections and nothing but failures: the pauses between them grow, to half a second.
+        assert sum(errors.values()) < 9 * 60
 
     # The other lanes had no error, and went on reading during the outage.
     for other in set(ran.lanes) - {lane}:
@@ -151,6 +156,27 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     assert ran.states(lane)[-1] is LaneState.DONE
     events = [event.text for frame in ran.frames for event in frame.events if event.lane == lane]
     assert any(text.startswith("reconnecting") for text in events)
+
+
+def test_with_one_shard_dead_readers_go_on_with_the_others(breakable: Sandbox) -> None:
+    """One read of three fails, at once, and counts as what it is; the other two are as quick as ever."""
+    forget(breakable)
+    ran = run_race(
+        breakable,
+        with_settings(lanes=("durable",), writers=0, duration_s=4.0),
+        on_frame=At((1.5, lambda _: breakable.kill("durable-2"))),
+    )
+    before = [lane_of(frame, "durable").read for frame in ran.frames if frame.elapsed_s < 1.4]
+    down = [lane_of(frame, "durable").read for frame in ran.frames if 2.5 < frame.elapsed_s < 3.9]
+    rate_before, rate_down = (
+        sum(work.rows for work in works) / sum(work.interval_s for work in works)
+        for works in (before, down)
+    )
+    # Two thirds, and more than the hundredth that is left when everybody waits for the one that is gone.
+    assert rate_down > rate_before / 4
+    failed = sum(work.failed for work in down)
+    assert {kind for work in down for kind in work.errors} == {"redis_cannot_connect"}
+    assert 0.25 < failed / (failed + sum(work.operations for work in down)) < 0.42
 
 
 def test_a_connection_killed_while_idle_is_2006(sandbox: Sandbox) -> None:
@@ -347,6 +373,8 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
     topology_ = Topology([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
     context = Context(
         readings=Readings(1),
+        gets=Gets(),
+        selects=Selects(),
         topology=topology_,
         fills=Fills(),
         ttl_ms=lambda: 1,
