@@ -11,6 +11,7 @@ from engines.histogram import Histogram
 from engines.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
+from tui.messages import ViewReady
 
 
 def work(rows: int, us: float) -> Work:
@@ -115,3 +116,20 @@ async def test_freezes_at_the_frame_that_was_there(launch: Launch) -> None:
         assert racing.text() == before
         await racing.pilot.press("f")
         await racing.until(lambda: racing.text() != before)
+
+
+async def test_a_picture_that_was_overtaken_is_not_shown(launch: Launch) -> None:
+    async with launch([one_frame()]) as racing:
+        await racing.shows("racing")
+        app = racing.app
+        shown = app._scene.view
+        assert shown is not None
+        newer = replace(shown, seq=7, window_s=30.0)
+        app.post_message(ViewReady(newer))
+        await racing.shows("window 30 s")
+        app.post_message(ViewReady(replace(shown, seq=6, window_s=2.0)))
+        await racing.pilot.pause(0.1)
+        assert app._scene.view is newer
+        # One that is as new is: the window was changed by key.
+        app.post_message(ViewReady(replace(shown, seq=7, window_s=60.0)))
+        await racing.shows("window 60 s")

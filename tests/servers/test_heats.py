@@ -37,6 +37,9 @@ def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sa
         (2, "durable"),
         (2, "mysql"),
     ]
+    said = [(event.lane, event.text) for frame in frames for event in frame.events]
+    # Back at the start line, and not starting anew; after its last heat a lane is done.
+    assert [lane for lane, text in said if text == "heat 1 is over"] == list(LANES)
     for heat, seconds in measured_s.items():
         assert 0.75 < seconds < 1.2, heat
     assert [part.lane for part in frames[-1].lanes] == list(LANES)
