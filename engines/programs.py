@@ -8,6 +8,7 @@ from random import Random
 
 from engines.fills import Fills
 from engines.lanes import READERS, WRITERS, Context
+from engines.lanes.requests import Gets, Selects
 from engines.message import Spec
 from engines.session import Program, Session
 from engines.topology import Topology
@@ -34,7 +35,8 @@ def read_cars(lane: str, preset: str) -> Cars:
 
 
 class Programs:
-    """Makes the programs of one engine process; they share readings, versions, fills and the ledger.
+    """Makes the programs of one engine process; they share readings, versions, fills, the
+    requests of readers and the ledger.
 
     `flowing` says whether operations may still begin, `redirected` is called for every MOVED or ASK.
     """
@@ -47,6 +49,9 @@ class Programs:
         self._redirected = redirected
         self._readings = Readings(spec.seed)
         self._fills = Fills()
+        # Up to 50,001 GETs, of 12 MB: one table for all readers.
+        self._gets = Gets()
+        self._selects = Selects()
         self._next_version = count(spec.first_version).__next__
         self._batches: list[Batches] = []
         self._batch_rows = spec.batch
@@ -81,6 +86,8 @@ class Programs:
         spec = self._spec
         context = Context(
             readings=self._readings,
+            gets=self._gets,
+            selects=self._selects,
             topology=self.topology(connection),
             fills=self._fills,
             ttl_ms=self._jittered_ttl_ms if spec.ttl_jitter else lambda: self.ttl_ms,

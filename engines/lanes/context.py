@@ -1,0 +1,40 @@
+"""What the programs of one engine process share, and what was acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+
+from engines.fills import Fills
+from engines.lanes.requests import Gets, Selects
+from engines.topology import Topology
+from engines.workload import Readings, Row
+
+MYSQL = "mysql"
+"""The address of a session's link to MySQL; Redis links go by "host:port"."""
+
+Ledger = MutableMapping[int, int] | None
+"""The last acknowledged version of each car, where somebody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the sessions of one engine process share."""
+
+    readings: Readings
+    gets: Gets
+    selects: Selects
+    topology: Topology | None
+    fills: Fills
+    ttl_ms: Callable[[], int]
+    flowing: Callable[[], bool]
+    """Whether operations may still begin: a reader that skips missing ids ends its search when they may not."""
+    redirected: Callable[[], None]
+    """Called for every MOVED or ASK."""
+    ledger: Ledger
+
+
+def acknowledge(ledger: Ledger, rows: list[Row]) -> None:
+    if ledger is not None:
+        for car_id, _, version in rows:
+            ledger[car_id] = version

@@ -1,0 +1,110 @@
+"""Writes and reads of keys in a durable Redis Cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engines.fault import kind_of
+from engines.key import key
+from engines.lanes.context import Context, acknowledge
+from engines.lanes.redirect import redirected
+from engines.link import Lost
+from engines.outcome import Failed, done
+from engines.session import Program, Request, Session
+from engines.wire import resp
+from engines.workload import Batches, Readings, Row, payload
+
+
+def read_durable(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+    """One GET. A key that is not there is a miss: nothing is made up for it."""
+    links, topology, gets = session.links, context.topology, context.gets
+    assert topology is not None
+    reader = topology.reader
+    hit, miss = done(rows=1, hits=1), done(misses=1)
+    while True:
+        slot, get = gets[next_key()]
+        link = links[reader[slot]]
+        reply = yield link, get, 1
+        if reply.__class__ is not bytes and reply is not None:
+            link, reply = yield from redirected(link, context, slot, get, reply)
+        if reply.__class__ is bytes:
+            yield hit
+        elif reply is None:
+            link.misses += 1
+            yield miss
+        else:
+            yield Failed(kind_of(reply))
+
+
+def set_request(row: Row, readings: Readings) -> tuple[int, bytes]:
+    """The hash slot and the SET of a row."""
+    car_id, reading, version = row
+    name = key(car_id)
+    return resp.key_slot(name), resp.set_(name, payload(car_id, readings.payload[reading], version))
+
+
+def write_durable(session: Session, batches: Batches, context: Context) -> Program:
+    """A batch is pipelined, a shard at a time side by side: acknowledged when every SET of it is."""
+    topology = context.topology
+    assert topology is not None
+    owner, readings = topology.owner, context.readings
+    while True:
+        rows = batches.next()
+        shards: dict[str, list[tuple[int, bytes]]] = {}
+        for row in rows:
+            slot_and_set = set_request(row, readings)
+            address = owner[slot_and_set[0]]
+            shard = shards.get(address)
+            if shard is None:
+                shards[address] = [slot_and_set]
+            else:
+                shard.append(slot_and_set)
+        requests: list[Request] = [
+            (session.links[address], b"".join([request for _, request in sets]), len(sets))
+            for address, sets in shards.items()
+        ]
+        answers = yield requests
+        fault: str | None = None
+        for (link, _, _), sets, answer in zip(requests, shards.values(), answers, strict=True):
+            if answer is resp.ALL_OK or answer == b"OK":
+                continue
+            if answer.__class__ is Lost:
+                topology.refresh()
+                fault = kind_of(answer)
+                continue
+            replies = answer if answer.__class__ is list else [answer]
+            for (slot, request), reply in zip(sets, replies, strict=True):
+                settled = reply
+                if reply != b"OK" and fault is None:
+                    _, settled = yield from redirected(link, context, slot, request, reply)
+                if settled != b"OK":
+                    fault = fault or kind_of(settled)
+        if fault is None:
+            acknowledge(context.ledger, rows)
+            yield done(rows=len(rows))
+        else:
+            yield Failed(fault)
+
+
+def write_durable_deck(session: Session, batches: Batches, context: Context) -> Program:
+    """As on the slide: one SET at a time."""
+    topology = context.topology
+    assert topology is not None
+    owner = topology.owner
+    while True:
+        rows = batches.next()
+        reply: Any = None
+        for row in rows:
+            slot, request = set_request(row, context.readings)
+            link = session.links[owner[slot]]
+            reply = yield link, request, 1
+            if reply != b"OK":
+                _, reply = yield from redirected(link, context, slot, request, reply)
+            if reply != b"OK":
+                break
+        if reply == b"OK":
+            acknowledge(context.ledger, rows)
+            yield done(rows=len(rows))
+        else:
+            yield Failed(kind_of(reply))

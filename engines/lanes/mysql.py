@@ -1,0 +1,106 @@
+"""Writes and reads of a table in MySQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engines.fault import kind_of
+from engines.lanes.context import MYSQL, Context, acknowledge
+from engines.link import Lost
+from engines.outcome import Failed, done
+from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
+from engines.session import Program, Session
+from engines.wire import mysql
+from engines.workload import Batches, Readings, Row
+
+
+def _values(row: Row, readings: Readings) -> bytes:
+    car_id, reading, version = row
+    return b"(%d,%b,%d)" % (car_id, readings.sql[reading], version)
+
+
+def upsert(rows: list[Row], readings: Readings) -> bytes:
+    """The statement that writes `rows`, as one request."""
+    sql = readings.sql
+    values = b",".join(
+        [b"(%d,%b,%d)" % (car_id, sql[reading], version) for car_id, reading, version in rows]
+    )
+    return mysql.query(UPSERT_HEAD + values + UPSERT_TAIL)
+
+
+def write_mysql(session: Session, batches: Batches, context: Context) -> Program:
+    """A batch is one multi-row upsert, which is its own transaction: acknowledged is committed."""
+    link = session.links[MYSQL]
+    while True:
+        rows = batches.next()
+        reply = yield link, upsert(rows, context.readings), 1
+        if reply.__class__ is mysql.Ok:
+            acknowledge(context.ledger, rows)
+            yield done(rows=len(rows))
+        else:
+            yield Failed(kind_of(reply))
+
+
+COMMIT = mysql.query(b"COMMIT")
+ROLLBACK = mysql.query(b"ROLLBACK")
+
+
+def write_mysql_deck(session: Session, batches: Batches, context: Context) -> Program:
+    """As on the slide: a statement per row, and a commit per batch."""
+    link = session.links[MYSQL]
+    while True:
+        rows = batches.next()
+        reply: Any = None
+        for row in rows:
+            values = _values(row, context.readings)
+            reply = yield link, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
+            if reply.__class__ is not mysql.Ok:
+                break
+        else:
+            reply = yield link, COMMIT, 1
+        if reply.__class__ is mysql.Ok:
+            acknowledge(context.ledger, rows)
+            yield done(rows=len(rows))
+            continue
+        if reply.__class__ is not Lost:
+            yield link, ROLLBACK, 1
+        yield Failed(kind_of(reply))
+
+
+def read_mysql(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+    """One SELECT."""
+    link, selects = session.links[MYSQL], context.selects
+    row, absent = done(rows=1), done(skipped=1)
+    while True:
+        reply = yield link, selects[next_key()], 1
+        if reply.__class__ is not list:
+            yield Failed(kind_of(reply))
+        elif found(reply):
+            yield row
+        else:
+            yield absent
+
+
+def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+    """As on the slide: other cars are tried until there is one."""
+    link, selects = session.links[MYSQL], context.selects
+    while True:
+        skipped = 0
+        while True:
+            reply = yield link, selects[next_key()], 1
+            if reply.__class__ is not list:
+                yield Failed(kind_of(reply))
+            elif found(reply):
+                yield done(rows=1, skipped=skipped)
+            else:
+                skipped += 1
+                if context.flowing():
+                    continue
+                yield done(skipped=skipped)
+            break
+
+
+def found(rows: list[tuple[bytes | None, ...]]) -> bool:
+    """Whether a SELECT found its car: an average over no rows is one row of NULLs."""
+    return bool(rows) and rows[0][0] is not None

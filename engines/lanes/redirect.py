@@ -1,0 +1,51 @@
+"""Following a cluster's redirects."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from engines.lanes.context import Context
+from engines.link import Link, Lost
+from engines.session import Step
+from engines.wire import resp
+
+REDIRECTS = 5
+"""How often a request follows MOVED or ASK before it fails, as Redis Cluster clients do."""
+
+
+def redirected(
+    link: Link, context: Context, slot: int, request: bytes, reply: Any
+) -> Generator[Step, Any, tuple[Link, Any]]:
+    """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end, with the link that
+    it came by. `reply` is what came by `link`.
+
+    Anything else that is no answer is returned as it is, after asking for the topology where it may be stale.
+    """
+    topology, session = context.topology, link.session
+    assert topology is not None
+    for _ in range(REDIRECTS):
+        if reply.__class__ is not resp.ServerError:
+            break
+        link.answered -= 1
+        redirect = resp.redirect(reply)
+        if redirect is None:
+            break
+        context.redirected()
+        address = f"{redirect.host}:{redirect.port}"
+        if not redirect.host:
+            address = f"{topology.owner[slot].rpartition(':')[0]}:{redirect.port}"
+        if redirect.ask:
+            link = session.links[address]
+            reply = yield link, resp.asking() + request, 2
+            if reply.__class__ is not Lost:
+                link.answered -= 1  # Permission to ask is no answer.
+                reply = reply[1]
+        else:
+            topology.move(slot, address)
+            topology.refresh()
+            link = session.links[address]
+            reply = yield link, request, 1
+    if reply.__class__ is Lost or reply.__class__ is resp.ServerError:
+        topology.refresh()
+    return link, reply

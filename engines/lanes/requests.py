@@ -1,0 +1,24 @@
+"""Requests that are asked again and again, built once."""
+
+from __future__ import annotations
+
+from engines.key import key
+from engines.servers.statements import SELECT
+from engines.wire import mysql, resp
+
+
+class Selects(dict[int, bytes]):
+    """The SELECT of each car, built once."""
+
+    def __missing__(self, car_id: int) -> bytes:
+        request = self[car_id] = mysql.query(SELECT % car_id)
+        return request
+
+
+class Gets(dict[int, tuple[int, bytes]]):
+    """The hash slot and the GET of each car, built once."""
+
+    def __missing__(self, car_id: int) -> tuple[int, bytes]:
+        name = key(car_id)
+        request = self[car_id] = (resp.key_slot(name), resp.get(name))
+        return request
