@@ -8,7 +8,9 @@ from ipaddress import ip_address
 
 from engines.kind import RejectedError
 
-HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?", re.ASCII)
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
+"""Labels of 1 to 63 characters (RFC 1035, section 2.3.4); a dot at the end is the root's."""
 
 
 def split(address: str) -> tuple[str, int]:

@@ -26,7 +26,12 @@ def dial(address: str, ways: AddressMap = ()) -> socket.socket:
 
     Reads and writes on it time out after `IO_TIMEOUT_S`.
     """
-    sock = socket.create_connection(split(mapped(address, ways)), CONNECT_TIMEOUT_S)
+    here = mapped(address, ways)
+    try:
+        sock = socket.create_connection(split(here), CONNECT_TIMEOUT_S)
+    except UnicodeError as error:
+        # From Python's codec for host names: a label is empty or too long. A server may name such a node.
+        raise OSError(f"{here!r} is no address: {error}") from error
     sock.settimeout(IO_TIMEOUT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

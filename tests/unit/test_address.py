@@ -28,7 +28,17 @@ def test_only_what_the_map_names_is_reached_by_another_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "a", "db-1.example.com", "10.0.0.1", "_x.example", "fd00::1", "a.b."]
+    "host",
+    [
+        "localhost",
+        "a",
+        "db-1.example.com",
+        "10.0.0.1",
+        "_x.example",
+        "fd00::1",
+        "a.b.",
+        "x" * 63 + ".b",
+    ],
 )
 def test_hosts(host: str) -> None:
     assert Host().read(host) == host
@@ -49,6 +59,13 @@ def test_hosts(host: str) -> None:
         ".a",
         "ü.example",
         "x" * 254,
+        ".".join(["x" * 63] * 4),
+        "x" * 64,
+        "a." + "x" * 64,
+        "a..b",
+        "a.-b",
+        "a-.b",
+        ".",
         "a\n",
     ],
 )
