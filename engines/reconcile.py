@@ -88,8 +88,9 @@ def reconcile(
             checks.append(Check(what, counter, ours, theirs[counter], shard))
 
     selects = read.operations if lane == "mysql" else cache.misses
-    # In preset deck a reader tries other cars until there is one: a try that finds none is a SELECT all the same.
-    tries = cache.skipped if preset == "deck" else 0
+    # In preset deck a reader tries other cars until there is one, or until it is stopped: each try, one for each row
+    # and each car that nobody knew, is asked of the servers, and all of an operation's but one come on top of it.
+    tries = read.rows + cache.skipped - read.operations if preset == "deck" else 0
     if lane in ("mysql", "cached"):
         check("upserts", "Com_insert", write.rows if preset == "deck" else write.operations)
         check("rows", "Handler_write", write.rows)
