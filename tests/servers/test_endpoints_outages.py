@@ -1,0 +1,155 @@
+"""Idle, hung and lost connections to servers of one's own, over TLS."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP
+
+import pytest
+
+from engines.control import Release
+from engines.frame import Frame, LaneFrame, LaneState
+from engines.lineup import SEED_VERSION
+from engines.race import Race
+from engines.servers import mysql, redis
+from engines.workload import HOT, Readings
+
+from .keepalive import idle_timers_s
+from .racing import SHORT, run_race
+from .test_endpoints_cluster import replica_of, settings
+from .tls_cluster import TlsCluster, tls_cluster
+from .tls_mysql import tls_mysql
+
+FORGOTTEN_AFTER_S = 350
+"""When NAT gateways and load balancers of AWS forget an idle connection."""
+
+IMPATIENT = """
+import sys
+if "engines.worker" in " ".join(sys.orig_argv):
+    import engines.servers.dial as dial
+    dial.CONNECT_TIMEOUT_S = dial.IO_TIMEOUT_S = 0.5
+    import engines.reactor
+    engines.reactor.REPLY_TIMEOUT_NS = 1_000_000_000
+"""
+"""A sitecustomize.py for engines that wait for a second where they wait for ten."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
+    with tls_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        redis.seed(cluster.endpoint, HOT, Readings(1), SEED_VERSION)
+        yield cluster
+
+
+@pytest.fixture
+def cluster(running: TlsCluster) -> Iterator[TlsCluster]:
+    """The cluster, whole before the test and after it."""
+    yield running
+    running.heal()
+
+
+def held_timers_s(race: Race, port: int) -> list[float | None]:
+    """The timers of all connections of a race to `port`, when nothing goes over them."""
+    frames = race.frames()
+    for _ in range(3):
+        next(frames)
+    found = idle_timers_s([os.getpid(), *race.engine_pids().values()], port)
+    race.send(Release(None))
+    for _ in frames:
+        pass
+    return found
+
+
+def check_timers(timers_s: list[float | None], connections: int) -> None:
+    assert len(timers_s) >= connections
+    # The counters' connection may be asked this very moment.
+    kept = [each for each in timers_s if each is not None]
+    assert len(kept) >= len(timers_s) - 1
+    assert max(kept) < FORGOTTEN_AFTER_S / 2
+
+
+def test_idle_connections_to_a_cluster_are_kept_alive(cluster: TlsCluster) -> None:
+    asked = replace(settings(cluster), duration_s=0.2)
+    with Race(asked, interval_s=0.1, hold=True) as race:
+        check_timers(
+            held_timers_s(race, cluster.primaries()[0].port), asked.writers + asked.readers
+        )
+
+
+def test_idle_connections_to_mysql_are_kept_alive() -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="telemon-", dir="/var/tmp") as directory,
+        tls_mysql(Path(directory)) as server,
+    ):
+        with mysql.session(server.backend.endpoint()) as cursor:
+            mysql.make_table(cursor)
+            mysql.seed(cursor, HOT, Readings(1), SEED_VERSION)
+        asked = replace(SHORT, lanes=("mysql",), mysql=server.backend, duration_s=0.2)
+        with Race(asked, interval_s=0.1, hold=True) as race:
+            check_timers(held_timers_s(race, server.port), asked.writers + asked.readers)
+
+
+def well(lane: LaneFrame) -> bool:
+    return (
+        lane.state is LaneState.RACING
+        and not lane.read.errors
+        and not lane.write.errors
+        and lane.read.operations > 0
+        and lane.write.operations > 0
+    )
+
+
+def test_a_primary_that_hangs_is_given_up_for_the_replica_that_takes_over(
+    cluster: TlsCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kernel goes on taking connections and bytes: nothing but a timeout tells that nobody answers."""
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    victim = cluster.primaries()[0]
+    replica_of(cluster, victim)
+    assert victim.process is not None
+    hung: list[float] = []
+
+    def hang(_: Race, frame: Frame) -> None:
+        if frame.elapsed_s >= 0.5 and not hung:
+            assert victim.process is not None
+            victim.process.send_signal(SIGSTOP)
+            hung.append(frame.elapsed_s)
+
+    try:
+        ran = run_race(None, settings(cluster, 7.0), on_frame=hang)
+    finally:
+        victim.process.send_signal(SIGCONT)
+    total = ran.lanes["durable"]
+    assert total.read.errors["redis_timeout"] > 0
+    assert total.write.errors["redis_timeout"] > 0
+    assert well(ran.frames[-2].lanes[0])
+
+
+def test_reads_from_replicas_go_on_when_a_replica_and_a_primary_are_lost(
+    cluster: TlsCluster,
+) -> None:
+    one, other, _ = cluster.primaries()
+    heir, reader = replica_of(cluster, one), replica_of(cluster, other)
+    gets = {node.name: cluster.calls(node, "get") for node in (heir, other)}
+    lost: list[float] = []
+
+    def lose(_: Race, frame: Frame) -> None:
+        if frame.elapsed_s >= 0.5 and not lost:
+            cluster.kill(one)
+            cluster.kill(reader)
+            lost.append(frame.elapsed_s)
+
+    asked = settings(cluster, 6.0)
+    asked = replace(asked, durable=replace(asked.durable, read_from="replicas"))
+    ran = run_race(None, asked, on_frame=lose)
+    assert lost
+    assert well(ran.frames[-2].lanes[0])
+    assert cluster.role(heir) == "master"
+    # Where there is no replica any more, the primary answers. Before the race each car was asked for once.
+    for node in (heir, other):
+        assert cluster.calls(node, "get") - gets[node.name] > len(HOT)
