@@ -93,13 +93,15 @@ class Race:
         """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`.
 
         With `hold` every lane waits at the start line, connected and warm, until a `Release` is sent; its duration
-        counts from then.
+        counts from then. In heats the first release, whatever lane it names, begins the first heat.
         """
         self._settings = settings
         self._interval_s = interval_s
         self._narrate = narrate
         self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
         self._hold = hold or settings.heats
+        self._heats_wait = hold
+        """Whether the first heat waits for a release too."""
         self._heats = deque(heat_order(settings.lanes, settings.rounds if settings.heats else 0))
         self._heat: Heat | None = None
         self._measured_from_ns: int | None = None
@@ -322,6 +324,9 @@ class Race:
 
     def _release(self, control: Release) -> None:
         """Let lanes that wait at the start line go, all at the same moment, each for the whole duration."""
+        self._heats_wait = False
+        if self._settings.heats:
+            return
         at_ns = ns_from_now(START_DELAY_S)
         for lane, runner in self._lanes.items():
             if runner.held and control.lane in (None, lane):
@@ -391,7 +396,7 @@ class Race:
             ended_ns = time.perf_counter_ns() if final else end_ns
             frame = self._frame(seq, began_ns, ended_ns)
             # Afterwards, so that the last of a heat is shown as what it is and not as the next one's warm-up.
-            if self._hold and end_ns >= measure_from_ns:
+            if self._hold and not self._heats_wait and end_ns >= measure_from_ns:
                 self._run_heats()
             yield frame
             if final:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engines.control import Release
 from engines.frame import LANES, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
@@ -55,3 +56,25 @@ def test_heats_can_be_stopped(sandbox: Sandbox) -> None:
                 race.stop()
             assert frame.elapsed_s < 4.0
         assert all(part.state is LaneState.DONE for part in frame.lanes)
+
+
+def test_held_heats_begin_at_the_release(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    settings = with_settings(warmup_s=0.1, duration_s=0.3, heats=True, rounds=1)
+    waited, heats = [], []
+    with Race(settings, interval_s=0.25, sandbox=sandbox, hold=True) as race:
+        for frame in race.frames():
+            released = any(event.text == "all lanes released" for event in frame.events)
+            if frame.seq == 4:
+                race.send(Release())
+            if frame.seq in (2, 3, 4) and not released:
+                waited.append(frame)
+            heats += [event.lane for event in frame.events if event.text.endswith("on its own")]
+    assert len(waited) >= 2
+    for frame in waited:
+        assert frame.elapsed_s == 0.0
+        for part in frame.lanes:
+            assert (part.state, part.heat) == (LaneState.STARTING, 0)
+            assert part.read.operations == part.write.operations == 0
+    # All of them, in their order: what was released is the first heat, not the lanes.
+    assert heats == list(LANES)
