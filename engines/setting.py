@@ -183,8 +183,6 @@ def _redis(table: str, what: str) -> tuple[Setting, ...]:
     )
 
 
-# Still to come, with issues of their own: mode, rate and heats. Until then their keys are unknown, and an unknown key
-# is an error.
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "preset",

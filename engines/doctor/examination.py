@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from engines import config
 from engines.doctor import machine, mysql, redis
-from engines.doctor.check import Check, Verdict
+from engines.doctor.check import NO_SECRET_STEP, Check, Verdict, Watch
 from engines.doctor.subject import Load, Subject, subjects
 from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.secret import SecretError
 
 CONFIGURATION = "configuration"
+
+UNEXPECTED_STEP = "a mistake of telemon's: report it with this line and the server's version"
 
 
 def examine(settings: config.Race) -> Iterator[Check]:
@@ -30,9 +35,24 @@ def examine(settings: config.Race) -> Iterator[Check]:
 
 
 def _examined(subject: Subject[MySQLEndpoint] | Subject[RedisEndpoint]) -> list[Check]:
-    if isinstance(subject.endpoint, MySQLEndpoint):
-        return list(mysql.examine(subject))
-    return list(redis.examine(subject))
+    """All checks of one server. What nobody thought of ends its examination, not that of the others."""
+    watch = Watch(subject.title)
+    checks: list[Check] = []
+    try:
+        if isinstance(subject.endpoint, MySQLEndpoint):
+            checks.extend(mysql.examine(subject))
+        else:
+            checks.extend(redis.examine(subject))
+    except SecretError as error:
+        checks.append(watch.fail("authentication", "no_secret", str(error), NO_SECRET_STEP))
+    except Exception as error:
+        # Its own words may hold anything that was sent.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        found = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        checks.append(
+            watch.fail("examination", "unexpected", f"it broke off: {found}", UNEXPECTED_STEP)
+        )
+    return checks
 
 
 def _configuration(settings: config.Race) -> Iterator[Check]:

@@ -1,0 +1,63 @@
+"""The doctor goes on when one examination breaks off."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines import config
+from engines.doctor import examination, mysql
+from engines.doctor.check import Check, Verdict, Watch
+from engines.doctor.subject import Subject
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.secret import SecretError
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> config.Race:
+    """A race on a MySQL and a Redis where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    own = {
+        "mysql": LaneEndpoints("mysql", MySQLEndpoint("127.0.0.1", port, "u", "p", "d")),
+        "durable": LaneEndpoints("durable", redis=RedisEndpoint("127.0.0.1", port, "p")),
+    }
+    monkeypatch.setattr(config.Race, "endpoints", property(lambda _: own))
+    return replace(config.Race(), lanes=("mysql", "durable"))
+
+
+@pytest.mark.parametrize(
+    ("error", "problem", "said"),
+    [
+        (SecretError("the command exited with 1"), "no_secret", "the command exited with 1"),
+        (KeyError("hunter2"), "unexpected", f"KeyError in {Path(__file__).name}"),
+        (ExceptionGroup("hunter2", [ValueError("hunter2")]), "unexpected", "ExceptionGroup in"),
+    ],
+)
+def test_an_examination_that_breaks_off_is_a_failed_check(
+    settings: config.Race,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    problem: str,
+    said: str,
+) -> None:
+    def breaks(subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
+        yield Watch(subject.title).ok("name", "found")
+        raise error
+
+    monkeypatch.setattr(mysql, "examine", breaks)
+    checks = [check for check in examination.examine(settings) if check.endpoint]
+    broken = [check for check in checks if check.problem == problem]
+    assert len(broken) == 1
+    assert broken[0].verdict is Verdict.FAIL
+    assert broken[0].endpoint.startswith("MySQL 127.0.0.1:")
+    assert said in broken[0].found
+    assert broken[0].next_step
+    assert not any("hunter2" in check.found for check in checks)
+    # What it had found is kept, and the other server was looked at.
+    assert next(check.name for check in checks if check.endpoint == broken[0].endpoint) == "name"
+    assert any(check.endpoint.startswith("Redis 127.0.0.1:") for check in checks)
