@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +18,9 @@ SECTIONS = ("server", "replication", "stats", "commandstats")
 STATS = ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys")
 
 COMMANDS = ("get", "set")
+
+AT_ONCE = 8
+"""Nodes that are asked side by side."""
 
 SLOTS_MOVED = "slots moved from node to node, and a key that is moved counts as a hit"
 
@@ -47,22 +51,26 @@ class RedisCounters:
         Raises one of FAILURES when no node knows the cluster, and at the first reading when a primary does not answer.
         """
         primaries, replicas = self._nodes()
+        wanted = [*primaries, *(at for at in replicas if at not in self._out_of_reach)]
+        # Side by side: nodes that are out of reach take seconds to say so, together no longer than one.
+        with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
+            tried = dict(zip(wanted, pool.map(self._tried, wanted), strict=True))
         found = {}
-        for address in primaries:
-            try:
-                found[address] = self._reading(address)
-            except FAILURES:
-                if not self._begun:
-                    raise
-        for address in replicas:
-            if address not in self._out_of_reach:
-                try:
-                    found[address] = self._reading(address)
-                except FAILURES:
-                    if not self._begun:
-                        self._out_of_reach.add(address)
+        for address, answer in tried.items():
+            if isinstance(answer, Reading):
+                found[address] = answer
+            elif not self._begun and address in primaries:
+                raise answer
+            elif not self._begun:
+                self._out_of_reach.add(address)
         self._begun = True
         return found
+
+    def _tried(self, address: str) -> Reading | Exception:
+        try:
+            return self._reading(address)
+        except FAILURES as error:
+            return error
 
     def _nodes(self) -> tuple[list[str], list[str]]:
         """The primaries that own slots, and their replicas."""

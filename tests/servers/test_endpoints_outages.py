@@ -153,3 +153,17 @@ def test_reads_from_replicas_go_on_when_a_replica_and_a_primary_are_lost(
     # Where there is no replica any more, the primary answers. Before the race each car was asked for once.
     for node in (heir, other):
         assert cluster.calls(node, "get") - gets[node.name] > len(HOT)
+
+
+def test_replicas_that_no_tunnel_leads_to_are_not_missed(cluster: TlsCluster) -> None:
+    asked = settings(cluster)
+    ways = asked.durable.address_map
+    assert ways is not None
+    primaries = {node.address for node in cluster.primaries()}
+    some = tuple((real, here) for real, here in ways if real in primaries)
+    assert len(some) < len(ways)
+    ran = run_race(None, replace(asked, durable=replace(asked.durable, address_map=some)))
+    total = ran.lanes["durable"]
+    assert total.read.errors == total.write.errors == {}
+    assert total.server["set_calls"] == total.write.rows > 0
+    assert ran.doubts["durable"] == ()
