@@ -59,14 +59,24 @@ def table(reached: dict[Key, Reached]) -> str:
                         else "-"
                     )
                 lines.append(f"| {lane} | {role} | {processes} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def memory_table(reached: dict[Key, Reached]) -> str:
+    """What one engine process holds with the fewest and the most connections, and what that makes each, in
+    Markdown."""
     few, many = CONNECTIONS[0], CONNECTIONS[-1]
+    lines = [
+        f"| lane | role | {few} conn | {many} conn | a connection more |",
+        "|---|---|---|---|---|",
+    ]
     for lane in LANES:
         for role in ROLES:
             low, high = reached[lane, role, 1, few], reached[lane, role, 1, many]
-            each = (high.memory_bytes - low.memory_bytes) / (many - few)
+            each_bytes = (high.memory_bytes - low.memory_bytes) / (many - few)
             lines.append(
-                f"\n{lane}, {role}: {low.memory_bytes / 1e6:.0f} MB with {few} connection, "
-                f"{high.memory_bytes / 1e6:.0f} MB with {many}: {each / 1000:.0f} kB each"
+                f"| {lane} | {role} | {low.memory_bytes / 1e6:.1f} MB | {high.memory_bytes / 1e6:.1f} MB | "
+                f"{each_bytes / 1000:.0f} kB |"
             )
     return "\n".join(lines)
 
@@ -95,7 +105,7 @@ def panels(reached: dict[Key, Reached]) -> list[Panel]:
 
 
 def main() -> None:
-    """Print the table; with --picture, write the picture too."""
+    """Print both tables, in Markdown; with --picture, write the picture too."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument(
         "--seconds", type=float, default=1.5, help="length of one measurement (1.5)"
@@ -103,7 +113,8 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="an SVG file to write")
     options = parser.parse_args()
     reached = measure(options.seconds)
-    print(table(reached))
+    print(table(reached), end="\n\n")
+    print(memory_table(reached))
     if options.picture:
         options.picture.write_text(picture(panels(reached)))
 

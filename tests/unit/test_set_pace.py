@@ -1,0 +1,29 @@
+"""Switching between an open and a closed loop while operations are under way."""
+
+from __future__ import annotations
+
+import socket
+
+from engines.link import REDIS
+from engines.pacing import Pace
+from engines.reactor import Reactor
+from engines.session import Session
+
+
+def test_what_began_in_a_closed_loop_was_never_due() -> None:
+    reactor = Reactor(lambda _: (REDIS, socket.socket))
+    session = Session()
+    session.in_operation = True
+    reactor.sessions.append(session)
+
+    reactor.set_pace(Pace(10.0, 0))
+    session.due_ns = 1_000
+    reactor.set_pace(Pace(20.0, 0))
+    assert session.due_ns == 1_000  # It is answered as late as it is, whatever the rate is now.
+    reactor.set_pace(None)
+    assert session.due_ns == 0
+    session.due_ns = 2_000
+    reactor.set_pace(Pace(10.0, 0))
+    assert session.due_ns == 0
+    reactor.sessions.clear()
+    reactor.close()
