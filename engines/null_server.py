@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -124,20 +124,23 @@ class NullServer:
         self.redis_port = 0
 
     def __enter__(self) -> Self:
-        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        self.mysql_port, self.redis_port = (one.getsockname()[1] for one in listeners)
-        self._owner, theirs = socket.socketpair()
-        inherited = [*listeners, theirs]
-        self._process = subprocess.Popen(
-            [sys.executable, "-S", "-P", __file__, *(str(one.fileno()) for one in inherited)],
-            pass_fds=[one.fileno() for one in inherited],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for one in inherited:
-            one.close()
+        with ExitStack() as inherited, ExitStack() as undo:
+            ends = [
+                inherited.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)
+            ]
+            self.mysql_port, self.redis_port = (one.getsockname()[1] for one in ends)
+            self._owner, theirs = socket.socketpair()
+            undo.enter_context(self._owner)
+            ends.append(inherited.enter_context(theirs))
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-P", __file__, *(str(one.fileno()) for one in ends)],
+                pass_fds=[one.fileno() for one in ends],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            undo.pop_all()
         # On a busy machine its interpreter starts slowly, and the moment in which a floor is measured is short.
         self._owner.settimeout(START_TIMEOUT_S)
         with suppress(OSError):

@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from typing import Any
 
@@ -142,7 +143,10 @@ class Keeper:
         if self._servers is not None:
             self._servers.kill()
         if self._place is not None:
-            remains.reclaim(self._place.root)
+            try:
+                remains.reclaim(self._place.root)
+            except (OSError, subprocess.SubprocessError):
+                remains.remove(self._place.root)  # Those that it started are dead already.
             os.close(self._place.lock)
         self._servers = self._place = None
 

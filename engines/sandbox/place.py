@@ -96,6 +96,7 @@ def file_system(path: Path) -> str:
 def make(under: Path) -> Place:
     """A new sandbox directory in `under`: closed to other users, and locked by this process."""
     root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=under))
+    lock = -1
     try:
         # Locked before it gets its name, so that a sweep never finds the lock of a living sandbox open.
         unnamed = root / f".{LOCK}"
@@ -109,6 +110,8 @@ def make(under: Path) -> Place:
             (root / SOCKETS).symlink_to(sockets)
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
+        if lock >= 0:
+            os.close(lock)
         raise
     return Place(root, sockets, lock)
 

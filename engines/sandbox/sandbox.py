@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal as signals
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,7 +229,9 @@ class Sandbox:
         how = "the process that keeps the sandbox was killed, and its servers with it"
         self._down = MappingProxyType({**dict.fromkeys(self._described, how), **self._down})
         if self._directory is not None:
-            remains.reclaim(self._directory)
+            # What stays is found by the next sweep.
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                remains.reclaim(self._directory)
 
     def _mysql_at(self, name: str) -> MySQLEndpoint:
         told = self._described[name]

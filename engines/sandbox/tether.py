@@ -12,11 +12,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from engines.sandbox.errors import SandboxError
 
 KEEPER = "engines.sandbox.keeper"
+
+PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 ANSWER_WAIT_S = 60.0
 """More than any wait of the keeper's own, so that it is the keeper who says what was too slow."""
@@ -24,6 +27,13 @@ ANSWER_WAIT_S = 60.0
 END_WAIT_S = 5.0
 
 Message = Mapping[str, Any]
+
+
+def search_path() -> str:
+    """Where a keeper finds every module where this process found it, as PYTHONPATH. The entry "" is left out: it is
+    whatever directory the user happens to be in."""
+    entries = [str(Path(entry).absolute()) for entry in sys.path if entry]
+    return os.pathsep.join(dict.fromkeys([*entries, PACKAGE_ROOT]))
 
 
 class Tether:
@@ -48,19 +58,23 @@ class Tether:
         self._closed = False
         self._diagnosis = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the keeper
         self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._keeper = subprocess.Popen(
-                # -P: a directory "engines" where the user happens to be is not ours.
-                [sys.executable, "-P", "-m", KEEPER, str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                # It finds every module where this process found it.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._diagnosis,
-                # Out of reach of the terminal's signals.
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._keeper = subprocess.Popen(
+                    # -P: a directory "engines" where the user happens to be is not ours.
+                    [sys.executable, "-P", "-m", KEEPER, str(theirs.fileno())],
+                    pass_fds=(theirs.fileno(),),
+                    env={**os.environ, "PYTHONPATH": search_path()},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._diagnosis,
+                    # Out of reach of the terminal's signals.
+                    start_new_session=True,
+                )
+        except BaseException:
+            self._channel.close()
+            self._diagnosis.close()
+            raise
         self._send(order)
         self._listener = threading.Thread(target=self._listen, name="sandbox", daemon=True)
         self._listener.start()
