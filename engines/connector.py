@@ -9,6 +9,11 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
+
+def _nothing() -> Callable[[], None]:
+    return lambda: None
+
+
 THREADS = 4
 """So that a host that does not answer delays no more than its share of the other connects."""
 
@@ -71,5 +76,8 @@ class Connector:
             self._results.popleft()()
 
     def close(self) -> None:
+        """End its threads, each after the job that it is at: the results go nowhere."""
         self.wake.close()
         self._waker.close()
+        for _ in range(self._threads):
+            self._jobs.put(_nothing)
