@@ -9,6 +9,12 @@ from rich.cells import cell_len, set_cell_size
 NOTHING = "-"
 """Stands where there is no number yet."""
 
+LEVEL = 1.01
+"""Values that differ by less than this factor are called level."""
+
+NEAR = 1.1
+"""Below this factor a gap is told in percent: "1.0x" says nothing."""
+
 
 def count(number: float) -> str:
     """A whole number with its thousands apart: 1,234,567."""
@@ -44,6 +50,15 @@ def gap(factor: float | None) -> str:
     if factor >= 999.5:
         return ">999x"
     return f"{factor:.1f}x" if factor < 9.95 else f"{factor:.0f}x"
+
+
+def margin(factor: float | None) -> str:
+    """How far two values lie apart: "level", "3 %" or "2.7x"; nothing where there is nothing to compare with."""
+    if factor is None:
+        return ""
+    if factor < LEVEL:
+        return "level"
+    return f"{(factor - 1) * 100:.0f} %" if factor < NEAR else gap(factor)
 
 
 def ordinal(rank: int) -> str:

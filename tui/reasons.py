@@ -13,14 +13,8 @@ from engines.pace_result import Offer
 from engines.rounds import Spread
 from engines.summary import Change
 from engines.workload import HOT
-from tui.figures import count, gap, latency, ordinal, plain, share
+from tui.figures import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
 from tui.standings import Place
-
-LEVEL = 1.01
-"""Values that differ by less than this factor are called level."""
-
-NEAR = 1.1
-"""Below this factor a gap is told in percent: "1.0x" says nothing."""
 
 MANY = 100
 """Fewer operations than this have no p99 that is not simply the slowest of them."""
@@ -58,15 +52,6 @@ class Field:
             if other is not runner and other.places[metric].rank is not None
         ]
         return min(others, key=lambda other: other.places[metric].rank or 0, default=None)
-
-
-def margin(factor: float | None) -> str:
-    """How far two values lie apart: "level", "3 %" or "2.7x"; nothing where there is nothing to compare with."""
-    if factor is None:
-        return ""
-    if factor < LEVEL:
-        return "level"
-    return f"{(factor - 1) * 100:.0f} %" if factor < NEAR else gap(factor)
 
 
 def sentences(runner: Runner, race: Field) -> Iterator[str]:

@@ -15,7 +15,7 @@ from engines.control import FlushCache, Pause, Rate, said
 from engines.frame import Cache, Client, Entrant, Event, LaneFrame, LaneState, Work
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
-from tui.reasons import margin
+from tui.figures import margin
 from tui.verdict import finishes
 
 DURABLE = Entrant("durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always")
@@ -257,7 +257,7 @@ def test_more_than_was_offered_is_a_backlog_worked_off() -> None:
 
 
 def test_a_rate_that_was_changed_is_none_to_hold() -> None:
-    changed = Event(1.0, None, said(Rate(50.0)))
+    changed = Event(1.0, None, said(Rate(50.0)), alters_load=True)
     summary = ended(
         paced("mysql", 70, response_us=9.0), events=(changed,), mode="pace", rate_per_s=100.0
     )
