@@ -81,6 +81,10 @@ def memory_table(reached: dict[Key, Reached]) -> str:
     return "\n".join(lines)
 
 
+def _processes(count: int) -> str:
+    return f"{count} engine process{'es' if count > 1 else ''}"
+
+
 def panels(reached: dict[Key, Reached]) -> list[Panel]:
     """Throughput above, p99 below, a column per role; a line per lane and number of processes."""
     drawn = []
@@ -99,7 +103,11 @@ def panels(reached: dict[Key, Reached]) -> list[Panel]:
                         for connections in CONNECTIONS
                         if (one := reached.get((lane, role, processes, connections)))
                     ]
-                    lines.append(Line(f"{lane}, {processes}", points, LANES.index(lane), processes))
+                    lines.append(
+                        Line(
+                            f"{lane}, {_processes(processes)}", points, LANES.index(lane), processes
+                        )
+                    )
             drawn.append(Panel(f"{role}s: {what}", lines))
     return drawn
 
