@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from signal import SIGCONT
 
+import pymysql
 import pytest
 import redis
 
+from engines.sandbox.errors import SandboxError
+from engines.sandbox.ports import LANE_OF
 from engines.sandbox.sandbox import Sandbox
 
 WHOLE_WAIT_S = 15.0
@@ -22,24 +26,59 @@ def breakable(sandbox: Sandbox) -> Iterator[Sandbox]:
 
 
 def make_whole(sandbox: Sandbox) -> None:
-    """Start what is dead, wake what is stopped, and wait until the cluster takes writes for every slot."""
+    """Start what is dead, wake what is stopped, and wait until every server answers and the cluster takes writes for
+    every slot. What does not come back is named when all has been tried."""
+    troubles = {}
+    until_s = time.monotonic() + WHOLE_WAIT_S
     for name in sandbox.servers:
-        if name in sandbox.down():
-            sandbox.start_server(name)
-        else:
+        with suppress(SandboxError):  # dead, and maybe not known to be
             sandbox.kill(name, SIGCONT)
-    until = time.monotonic() + WHOLE_WAIT_S
-    for name in ("durable-1", "durable-2", "durable-3"):
-        while not _whole(sandbox, name):
-            assert time.monotonic() < until, f"{name} is not part of a whole cluster again"
+    for name in sandbox.servers:
+        while not _answers(sandbox, name):
+            try:
+                if name in sandbox.down():
+                    sandbox.start_server(name)
+            except SandboxError as error:
+                troubles[name] = str(error)
+                break
+            if time.monotonic() > until_s:
+                troubles[name] = f"{name} does not answer as it should"
+                break
             time.sleep(0.05)
+    assert not troubles, "; ".join(troubles.values())
 
 
-def _whole(sandbox: Sandbox, name: str) -> bool:
-    at = sandbox.endpoints["durable"].redis
-    assert at is not None
-    node = redis.Redis(at.host, sandbox.servers[name].port, password=at.password, protocol=2)
+def _answers(sandbox: Sandbox, name: str) -> bool:
+    lane = sandbox.endpoints[LANE_OF[name]]
+    if name.endswith("mysql"):
+        at = lane.mysql
+        assert at is not None
+        try:
+            connection = pymysql.connect(
+                host=at.host,
+                port=at.port,
+                user=at.user,
+                password=at.password,
+                database=at.database,
+                connect_timeout=1,
+                read_timeout=1,
+                ssl_disabled=True,
+            )
+        except pymysql.MySQLError:
+            return False
+        connection.close()
+        return True
+    assert lane.redis is not None
+    node = redis.Redis(
+        lane.redis.host,
+        sandbox.servers[name].port,
+        password=lane.redis.password,
+        protocol=2,
+        socket_timeout=1,
+    )
     try:
+        if name == "cache":
+            return bool(node.ping())
         info = node.cluster("INFO")
     except redis.RedisError:
         return False
