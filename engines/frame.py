@@ -180,11 +180,12 @@ class LaneFrame:
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened, for the event log. `lane` is a lane's id or None; `text` comes partly from servers:
-    plain text, never markup."""
+    plain text, never markup. `alters_load`: another load was asked for, and there is no one rate from then on."""
 
     at_utc_s: float
     lane: str | None
     text: str
+    alters_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
     cgroup v2: cpu.max of the group and all above it, "max 100000" or "150000 100000" (quota and period in us);
     v1: cpu.cfs_quota_us and cpu.cfs_period_us. Linux' Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst.
     """
-    limits = []
+    limits_processors = []
     try:
         groups = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -46,20 +46,21 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
         # In a container the path may be that of the host, which is not to be seen: the root is its own group then.
         for place in (group, *group.parents):
             if place.is_relative_to(mount):
-                limits.append(_limit_at(place))
-    return min((limit for limit in limits if limit is not None), default=None)
+                limits_processors.append(_limit_at(place))
+    return min((limit for limit in limits_processors if limit is not None), default=None)
 
 
 def _limit_at(group: Path) -> float | None:
+    """The limit of one group, in processors: a quota per period, both in us, is a share of one."""
     try:
-        quota, period = (group / "cpu.max").read_text().split()
+        quota_us, period_us = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            quota = (group / "cpu.cfs_quota_us").read_text().strip()
-            period = (group / "cpu.cfs_period_us").read_text().strip()
+            quota_us = (group / "cpu.cfs_quota_us").read_text().strip()
+            period_us = (group / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return None
-    return None if quota in ("max", "-1") else int(quota) / int(period)
+    return None if quota_us in ("max", "-1") else int(quota_us) / int(period_us)
 
 
 def _allowed() -> int | None:

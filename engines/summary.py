@@ -35,9 +35,6 @@ SCHEMA = 1
 CHANGES_KEPT = 200
 """How many changes while racing a result holds, so that an hour of pressed keys does not fill the memory."""
 
-DISTURBING = ("mode:", "load ")
-"""How the changes begin after which no single rate was offered: see engines.control.said."""
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -66,6 +63,8 @@ class Summary:
         self.rounds = Rounds()
         self.changes: list[Change] = []
         self.changes_left_out = 0
+        self._load_altered = False
+        """Whether no single rate was offered."""
         self.reconciliations: dict[str, Reconciliation] = {}
         """By lane, once the race is over (`settle`)."""
         self._totals = {entrant.lane: LaneTotal() for entrant in self.entrants}
@@ -77,6 +76,7 @@ class Summary:
         servers in the end, is that of the whole race all the same."""
         fresh = type(self)(self.settings, self.entrants, self.facts)
         fresh.changes, fresh.changes_left_out = self.changes, self.changes_left_out
+        fresh._load_altered = self._load_altered
         fresh._books = self._books
         return fresh
 
@@ -97,6 +97,7 @@ class Summary:
                 self._note(event, frame.elapsed_s)
 
     def _note(self, event: Event, elapsed_s: float) -> None:
+        self._load_altered = self._load_altered or event.alters_load
         if len(self.changes) < CHANGES_KEPT:
             self.changes.append(Change(event.at_utc_s, elapsed_s, event.text))
         else:
@@ -141,9 +142,9 @@ class Summary:
         total = self._totals[lane]
         works = {"write": total.write.work(), "read": total.read.work()}
         settings = self.settings
-        rate = settings.rate_per_s if settings.mode == "pace" else None
-        if any(change.text.startswith(DISTURBING) for change in self.changes):
-            rate = None
+        rate = None
+        if settings.mode == "pace" and not self._load_altered:
+            rate = settings.rate_per_s
         connections = {"write": settings.writers, "read": settings.readers}
         return {
             role: offer(work, rate, total.backlog.get(role, 0), total.backlog_max.get(role, 0))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engines import __version__
 from engines.config import Race
-from engines.control import Batch, Pause, Rate, said
+from engines.control import Batch, Pause, Rate, alters_load, said
 from engines.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
 from engines.objects import frame_object
 from engines.summary import CHANGES_KEPT, Summary
@@ -343,7 +343,7 @@ def test_after_a_change_of_the_rate_no_single_rate_was_offered() -> None:
     part = work([5.0] * 50, response=latencies([9.0] * 50))
     for control, rate in ((Rate(50.0), None), (Pause(), None), (Batch(7), 100.0)):
         summary = Summary(settings, (MYSQL,), {})
-        changed = Event(1_661_245_203.25, None, said(control))
+        changed = Event(1_661_245_203.25, None, said(control), alters_load(control))
         lane = LaneFrame("mysql", RACING, write=part, backlog={"write": 0})
         summary.add(replace(frame(0, 1.0, lane), events=(changed,)))
         result = summary.result()
@@ -368,6 +368,21 @@ def test_changes_are_kept_up_to_a_number() -> None:
     result = summed(replace(frame(0, 1.0), events=events)).result()
     assert len(result["changes"]) == CHANGES_KEPT  # type: ignore[arg-type]
     assert result["changes_left_out"] == 3
+
+
+def test_a_change_of_the_rate_counts_though_too_many_changes_came_before_it() -> None:
+    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
+    batch, pace = Batch(7), Rate(50.0)
+    events = [Event(1.0, None, said(batch)) for _ in range(CHANGES_KEPT)]
+    events.append(Event(1.0, None, said(pace), alters_load(pace)))
+    lane = LaneFrame("mysql", RACING, write=work([5.0], response=latencies([9.0])))
+    summary = Summary(settings, (MYSQL,), {})
+    summary.add(replace(frame(0, 1.0, lane), events=tuple(events)))
+    assert summary.offers("mysql")["write"].offered_per_s is None
+    # What was asked of the race is not forgotten when it counts from zero.
+    summary = summary.anew()
+    summary.add(frame(1, 2.0, lane))
+    assert summary.offers("mysql")["write"].offered_per_s is None
 
 
 def heat(number: int, lane: str, *values_us: float, state: LaneState = RACING) -> LaneFrame:
