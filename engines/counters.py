@@ -1,10 +1,10 @@
-"""The servers' own counters, read once a second beside the race."""
+"""The servers' own counters, read once a second beside the race, of each server on its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from threading import Event, Lock, Thread
+from threading import Condition, Thread
 from time import monotonic
 from typing import Protocol
 
@@ -15,9 +15,16 @@ from engines.servers.redis_counters import RedisCounters
 
 EVERY_S = 1.0
 
+LAST_S = 1.0
+"""How long the end of a race waits for what its servers have counted."""
+
+CLOSE_S = 1.0
+"""How long the end of the reading is waited for. A server that hangs is left to a thread that ends with its answer."""
+
 WENT_DOWN = "went down, and what it counted last with it"
 TOOK_OVER = "changed its role between two readings, and what it copied is among its counts"
 ANOTHER = "is another server now, which had counted before"
+TOO_LATE = "did not say in time what it had counted in the end"
 JOINED = "joined in the middle of the race, when it had counted before"
 
 
@@ -62,7 +69,7 @@ class _Tally:
         nodes = dict(self.nodes)
         for address, now in readings.items():
             at_s, known = monotonic(), self._last.get(address)
-            self._last[address] = at_s, now
+            self._last = {**self._last, address: (at_s, now)}
             if known is None:
                 self._told[address] = JOINED
                 continue
@@ -91,10 +98,11 @@ class _Tally:
                 moved[name] = moved.get(name, 0) + value
         return moved
 
-    @property
-    def doubts(self) -> list[str]:
-        """Why what has moved need not be all that was done, a sentence each."""
+    def doubts(self, *, late: bool) -> list[str]:
+        """Why what has moved need not be all that was done, a sentence each; `late` when the last answer is not in."""
         silent = dict.fromkeys(self._last.keys() - self._answered, WENT_DOWN)
+        if late:
+            silent = {**dict.fromkeys(self._last, TOO_LATE), **silent}
         told = [f"{address} {why}" for address, why in sorted({**self._told, **silent}.items())]
         return [*told, *filter(None, [self._source.doubt])]
 
@@ -102,71 +110,129 @@ class _Tally:
         self._source.close()
 
 
+class _Watch:
+    """Reads one source once a second, and when asked, on a thread of its own: a server that hangs delays no other."""
+
+    def __init__(self, tally: _Tally) -> None:
+        self.tally = tally
+        self._changed = Condition()
+        self._asked = 0
+        """How often a reading was asked for, and of those"""
+        self._answered = 0
+        """how many were followed by one."""
+        self._ended = False
+        self._thread = Thread(target=self._run, name="server counters", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended or self.late, EVERY_S)
+                if self._ended:
+                    break
+                asked = self._asked
+            self.tally.read()
+            with self._changed:
+                self._answered = asked
+                self._changed.notify_all()
+        self.tally.close()
+
+    @property
+    def late(self) -> bool:
+        """Whether a reading that was asked for is not in."""
+        return self._answered < self._asked
+
+    def ask(self) -> None:
+        """Ask for a reading that begins now."""
+        with self._changed:
+            self._asked += 1
+            self._changed.notify_all()
+
+    def wait(self, until_s: float) -> None:
+        """Wait for what was asked for, until that moment of the monotonic clock at the latest."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.late, max(0.0, until_s - monotonic()))
+
+    def end(self) -> None:
+        """Read no more. The connections are closed by the thread that may be at work on them."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def join(self, until_s: float) -> None:
+        """Wait for the end, until that moment of the monotonic clock at the latest."""
+        self._thread.join(max(0.0, until_s - monotonic()))
+
+
 class ServerCounters:
     """By lane, how far the servers' counters have moved since `start`."""
 
     def __init__(self, endpoints: Mapping[str, LaneEndpoints]) -> None:
-        self._tallies: dict[str, list[_Tally]] = {lane: [] for lane in endpoints}
-        self._lock = Lock()
-        self._ended = Event()
-        self._thread: Thread | None = None
+        self._endpoints = endpoints
+        self._watches: dict[str, list[_Watch]] = {lane: [] for lane in endpoints}
         self.unreadable: dict[str, str] = {}
         """By lane, why the counters of a server of its cannot be read: a user need not be allowed to."""
-        for lane, endpoint in endpoints.items():
-            if endpoint.mysql is not None:
-                self._tallies[lane].append(_Tally(mysql.MySQLCounters(endpoint.mysql)))
-            if endpoint.redis is not None:
-                self._tallies[lane].append(_Tally(RedisCounters(endpoint.redis)))
 
     def start(self) -> None:
         """Take the values to count from, and begin to read what can be read."""
-        for lane, tallies in self._tallies.items():
-            for tally in tuple(tallies):
+        for lane, endpoint in self._endpoints.items():
+            for source in _sources(endpoint):
+                tally = _Tally(source)
                 try:
                     tally.begin()
                 except (*mysql.FAILURES, *redis.FAILURES) as error:
                     self.unreadable[lane] = mysql.said(error)
-                    tallies.remove(tally)
                     tally.close()
-        self._thread = Thread(target=self._poll, name="server counters", daemon=True)
-        self._thread.start()
+                else:
+                    watch = _Watch(tally)
+                    watch.start()
+                    self._watches[lane].append(watch)
 
-    def _poll(self) -> None:
-        while not self._ended.wait(EVERY_S):
-            self.read()
+    def _every(self) -> list[_Watch]:
+        return [watch for watches in self._watches.values() for watch in watches]
 
-    def read(self) -> None:
-        """Ask every server now."""
-        with self._lock:
-            for tallies in self._tallies.values():
-                for tally in tallies:
-                    tally.read()
+    def read(self, within_s: float = LAST_S) -> None:
+        """Ask every server now, and wait for the answers, but no longer than `within_s` for all of them."""
+        for watch in self._every():
+            watch.ask()
+        until_s = monotonic() + within_s
+        for watch in self._every():
+            watch.wait(until_s)
 
     def moved(self, lane: str) -> Mapping[str, int]:
         """What a lane's servers have counted since the start, as last read."""
         moved: dict[str, int] = {}
-        for tally in self._tallies.get(lane, ()):
-            moved |= tally.moved
+        for watch in self._watches.get(lane, ()):
+            moved |= watch.tally.moved
         return moved
 
     def nodes(self, lane: str) -> Mapping[str, Mapping[str, int]]:
         """The same for each node of a cluster, by its address; empty for a lane without one."""
         return {
             address: moved
-            for tally in self._tallies.get(lane, ())
-            if len(tally.nodes) > 1
-            for address, moved in tally.nodes.items()
+            for watch in self._watches.get(lane, ())
+            if len(watch.tally.nodes) > 1
+            for address, moved in watch.tally.nodes.items()
         }
 
     def doubts(self, lane: str) -> tuple[str, ...]:
         """Why that need not be all that they did for the lane, a sentence each."""
-        return tuple(doubt for tally in self._tallies.get(lane, ()) for doubt in tally.doubts)
+        watches = self._watches.get(lane, ())
+        return tuple(doubt for watch in watches for doubt in watch.tally.doubts(late=watch.late))
 
     def close(self) -> None:
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join(timeout=EVERY_S + 5)
-        with self._lock:
-            for tallies in self._tallies.values():
-                for tally in tallies:
-                    tally.close()
+        """Read no more, and wait a moment for it."""
+        for watch in self._every():
+            watch.end()
+        until_s = monotonic() + CLOSE_S
+        for watch in self._every():
+            watch.join(until_s)
+
+
+def _sources(endpoint: LaneEndpoints) -> Iterator[Source]:
+    if endpoint.mysql is not None:
+        yield mysql.MySQLCounters(endpoint.mysql)
+    if endpoint.redis is not None:
+        yield RedisCounters(endpoint.redis)

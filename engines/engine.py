@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from engines.channel import Channel
@@ -30,29 +31,20 @@ class Engine:
     """The process that drives one role of one lane, or its share of it.
 
     The interpreter starts with the object, so that it is there when the servers are; `assign` tells it what to do.
+    Raises OSError when no process can be started, and leaves nothing behind then.
     """
 
     def __init__(self, lane: str, role: Role, process: int) -> None:
         self.lane = lane
         self.role = role
         self.name = f"{lane}/{role}" + (f"-{process + 1}" if process else "")
-        ours, theirs = socket.socketpair()
-        path = os.environ.get("PYTHONPATH")
-        # -P: a folder named "engines" where telemon happens to be started must not be taken for telemon's.
-        self._complaint = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engines.worker", str(theirs.fileno()), self.name],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            # The screen is drawn on stderr: what an engine has to complain of is kept for its cause of death.
-            stderr=self._complaint,
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
-            # Away from the terminal's Ctrl-C: the race stops its engines itself, in order.
-            start_new_session=True,
-        )
-        theirs.close()
+        with ExitStack() as undo:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            with theirs:
+                self._complaint = undo.enter_context(tempfile.TemporaryFile())
+                self._process = self._spawned(theirs)
+            undo.pop_all()
         self.channel = Channel(ours)
         self.ready = False
         self.not_ready: NotReady | None = None
@@ -63,12 +55,30 @@ class Engine:
         self.over = False
         """Whether its last delta is in, or it died."""
         self.died: str | None = None
-        """How it died, when it did so unasked."""
+        """How it died, when it did not end in order: by itself, or because it did not answer."""
+        self.ended_ns: int | None = None
+        """When it ended, in order."""
         self.deltas: list[Delta] = []
         """What it reported and no frame has shown yet."""
         self.shards: Shards = {}
         """What it had of each Redis node, once it is over."""
         self.versions: dict[int, int] = {}
+
+    def _spawned(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+        path = os.environ.get("PYTHONPATH")
+        return subprocess.Popen(
+            # -P: a folder named "engines" where telemon happens to be started must not be taken for telemon's.
+            [sys.executable, "-P", "-m", "engines.worker", str(channel.fileno()), self.name],
+            pass_fds=(channel.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            # The screen is drawn on stderr: what an engine has to complain of is kept for its cause of death.
+            stderr=self._complaint,
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
+            # Away from the terminal's Ctrl-C: the race stops its engines itself, in order.
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
@@ -82,7 +92,8 @@ class Engine:
         for message in self.channel.receive():
             if isinstance(message, Delta):
                 self.deltas.append(message)
-                self.over = self.over or message.last
+                if message.last:
+                    self.over, self.ended_ns = True, message.ended_ns
             elif isinstance(message, Ready):
                 self.ready = True
             elif isinstance(message, NotReady):
@@ -98,6 +109,12 @@ class Engine:
         if self.channel.closed and not self.over:
             self.over = True
             self.died = self._cause_of_death()
+
+    def take(self, index: int) -> list[Delta]:
+        """What it reported of the intervals up to `index`. What it reported of later ones waits for its own frame."""
+        taken = [delta for delta in self.deltas if delta.index <= index]
+        self.deltas = [delta for delta in self.deltas if delta.index > index]
+        return taken
 
     def _cause_of_death(self) -> str:
         try:

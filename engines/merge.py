@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engines.frame import Cache, Client, LaneFrame, LaneState, Work
-from engines.histogram import Latencies
+from engines.histogram import NONE, Latencies
 from engines.message import Delta, Role
 from engines.tally import Counted
 
@@ -69,6 +69,26 @@ def lane_frame(
             own_lag=Latencies.merged(delta.own_lag for delta in every),
         ),
         server=server,
+    )
+
+
+def begun_early(delta: Delta) -> Delta | None:
+    """What a frame that shows the warm-up leaves to the next one: what `delta` measured, as its interval ended after
+    measuring had begun. None where it measured nothing."""
+    if delta.measured.work.interval_s <= 0:
+        return None
+    return replace(
+        delta,
+        warm=Counted(Work(), Cache()),
+        cpu_share=0.0,
+        loop_lag=NONE,
+        own_lag=NONE,
+        redirects=0,
+        reconnects=0,
+        late=0,
+        closed_links=0,
+        trouble="",
+        paused=False,
     )
 
 

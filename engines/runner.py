@@ -10,8 +10,8 @@ from engines.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.frame import LaneFrame, LaneState
 from engines.lineup import DOCTOR
-from engines.merge import lane_frame, merged
-from engines.message import Begin, Delta, Role, Spec
+from engines.merge import begun_early, lane_frame, merged
+from engines.message import Begin, Delta, Role, Spec, Stop
 from engines.shard import Shard
 from engines.shard import merged as shards_merged
 from engines.tally import Counted
@@ -20,7 +20,7 @@ from engines.worker import DRAIN_NS
 ROLES: tuple[Role, ...] = ("write", "read")
 
 HANG_NS = 2_000_000_000
-"""How long after its drain an engine may keep silent before it is given up."""
+"""How long after its drain an engine may keep silent, while somebody listens, before it is given up."""
 
 Deltas = Mapping[Role, list[list[Delta]]]
 """By role, what each engine reported."""
@@ -34,11 +34,7 @@ class Runner:
         self._settings = settings
         self._note = note
         self._connections: dict[Role, int] = {"write": settings.writers, "read": settings.readers}
-        self.engines = [
-            Engine(lane, role, process)
-            for role, connections in self._connections.items()
-            for process in range(min(settings.processes, connections))
-        ]
+        self.engines: list[Engine] = []
         self.state = LaneState.STARTING
         self.held = False
         """Whether it waits at the start line."""
@@ -47,7 +43,9 @@ class Runner:
         self.measure_from_ns = 0
         """Up to when it is warming."""
         self.stop_ns: int | None = None
-        """When it ends, where that is known."""
+        """When it ends, or the heat that it is in, where that is known."""
+        self._comes_back = False
+        """Whether it goes back to the start line then."""
         self.private = True
         """Whether its servers are telemon's own."""
         self.warm: dict[Role, Counted] = {role: merged([], 0.0) for role in ROLES}
@@ -55,6 +53,19 @@ class Runner:
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, when the race keeps a ledger."""
         self._buried: set[str] = set()
+
+    def start(self) -> None:
+        """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
+        for role, connections in self._connections.items():
+            for process in range(min(self._settings.processes, connections)):
+                self.engines.append(Engine(self.lane, role, process))
+
+    def close(self) -> None:
+        """End the engine processes."""
+        for engine in self.engines:
+            engine.channel.close()
+        for engine in self.engines:
+            engine.close()
 
     @property
     def shards(self) -> dict[str, Shard]:
@@ -72,7 +83,7 @@ class Runner:
         """Tell every engine its share of the work. Rows are numbered from `first_version` on."""
         settings = self._settings
         for role, connections in self._connections.items():
-            engines = [engine for engine in self.engines if engine.role == role]
+            engines = self.of(role)
             for process, engine in enumerate(engines):
                 share, rest = divmod(connections, len(engines))
                 engine.assign(
@@ -95,6 +106,10 @@ class Runner:
                     )
                 )
 
+    def of(self, role: Role) -> list[Engine]:
+        """The engines of one role."""
+        return [engine for engine in self.engines if engine.role == role]
+
     def tell(self, message: object) -> None:
         """Send a message to every engine that still runs."""
         for engine in self.engines:
@@ -107,15 +122,25 @@ class Runner:
         stop_ns = None if duration_s is None else measure_from_ns + int(duration_s * 1e9)
         self.held = False
         self.measure_from_ns = measure_from_ns
-        self.stop_ns = stop_ns if final else None
+        self.stop_ns = stop_ns
+        self._comes_back = not final
         for engine in self.engines:
             engine.rested = False
         self.tell(Begin(at_ns, measure_from_ns, stop_ns, final))
 
+    def stop(self) -> None:
+        """End, wherever it is."""
+        self.stop_ns = time.perf_counter_ns()
+        self._comes_back = False
+        self.tell(Stop())
+
     @property
     def rested(self) -> bool:
-        """Whether every engine is back at the start line, or over."""
-        return all(engine.rested or engine.over for engine in self.engines)
+        """Whether every engine is back at the start line, or over, and every frame of its heat has been made."""
+        return all(
+            engine.over or (engine.rested and all(delta.held for delta in engine.deltas))
+            for engine in self.engines
+        )
 
     @property
     def over(self) -> bool:
@@ -128,21 +153,34 @@ class Runner:
             for engine in self.engines
         )
 
-    def abandon_hung(self, now_ns: int) -> None:
-        """Give up on engines that keep silent long after their end."""
-        if self.stop_ns is not None and now_ns >= self.stop_ns + DRAIN_NS + HANG_NS:
-            for engine in self.engines:
-                if not engine.over:
-                    engine.abandon("did not end when told to")
+    def reported_after(self, index: int) -> bool:
+        """Whether there is something for a later frame than that of interval `index`."""
+        return any(engine.deltas and engine.deltas[-1].index > index for engine in self.engines)
+
+    @property
+    def ended_ns(self) -> int | None:
+        """When the last of the engines ended that ended in order; None when none did."""
+        ends_ns = [engine.ended_ns for engine in self.engines if engine.ended_ns is not None]
+        return max(ends_ns, default=None)
+
+    def abandon_hung(self, now_ns: int, listening_since_ns: int) -> None:
+        """Give up on engines that keep silent long after their end, if somebody has listened all the time: what they
+        have said may still be unread, or may not have found room in their sockets."""
+        if self.stop_ns is None:
+            return
+        if now_ns < max(self.stop_ns + DRAIN_NS, listening_since_ns) + HANG_NS:
+            return
+        for engine in self.engines:
+            if not engine.over and not (self._comes_back and engine.rested):
+                engine.abandon("did not end when told to")
 
     def frame(
-        self, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
+        self, index: int, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
     ) -> LaneFrame:
-        """What the engines reported since the last frame, as a frame that ends at `ended_ns`."""
+        """What the engines reported since the last frame up to interval `index`, as a frame that ends at `ended_ns`."""
         deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
         for engine in self.engines:
-            taken, engine.deltas = engine.deltas, []
-            deltas[engine.role].append(taken)
+            deltas[engine.role].append(engine.take(index))
             self.versions.update(engine.versions)
         for role, engines in deltas.items():
             late = [delta.warm for engine in engines for delta in engine]
@@ -152,13 +190,22 @@ class Runner:
         if state is not self.state:
             self._note(self._in_words(state, deltas))
             self.state = state
+        if state is LaneState.WARMING:
+            self._put_off(deltas)
         return lane_frame(self.lane, state, deltas, server, deaths, rate_per_s, self.heat)
+
+    def _put_off(self, deltas: Deltas) -> None:
+        """Keep for the next frame what was measured already, in one that shows the warm-up."""
+        for role, engines in deltas.items():
+            for engine, taken in zip(self.of(role), engines, strict=True):
+                early = [part for delta in taken if (part := begun_early(delta)) is not None]
+                engine.deltas = [*early, *engine.deltas]
 
     def _bury(self) -> dict[Role, int]:
         """Count, once each and by role, the engines that have died."""
         deaths: dict[Role, int] = {}
         for engine in self.engines:
-            if engine.died and engine.name not in self._buried:
+            if engine.died and not engine.deltas and engine.name not in self._buried:
                 self._buried.add(engine.name)
                 deaths[engine.role] = deaths.get(engine.role, 0) + 1
                 self._note(f"engine {engine.name} died ({engine.died})")
@@ -166,16 +213,17 @@ class Runner:
 
     def _state_after(self, deltas: Deltas, *, warming: bool) -> LaneState:
         every = [delta for engines in deltas.values() for engine in engines for delta in engine]
-        if any(engine.died for engine in self.engines):
+        if self._buried:
             return LaneState.DOWN
-        if self.over:
+        if self.over and not any(engine.deltas for engine in self.engines):
             return LaneState.DONE
-        if any(delta.closed_links for delta in every):
-            return LaneState.RECONNECTING
+        # Before all that may be wrong: time in which it was not to race must not count as time in which it could not.
         if every and all(delta.held for delta in every):
             return LaneState.STARTING
         if any(delta.paused for delta in every):
             return LaneState.PAUSED
+        if any(delta.closed_links for delta in every):
+            return LaneState.RECONNECTING
         if warming:
             return LaneState.WARMING
         return LaneState.RACING if every else self.state

@@ -134,3 +134,25 @@ def test_held_lanes_are_warm_and_go_one_by_one_each_for_the_whole_duration(
         assert abs(sum(part.read.interval_s for part in racing) - 1.0) < 0.2
         assert sum(part.read.operations for part in racing) > 0
     assert ran.states("mysql").index(LaneState.DONE) < ran.states("cached").index(LaneState.DONE)
+
+
+def test_connections_that_no_process_could_hold_are_neither_made_nor_announced(
+    sandbox: Sandbox,
+) -> None:
+    forget(sandbox)
+    ran = run_race(
+        sandbox,
+        with_settings(lanes=("mysql",), duration_s=1.2, processes=3, writers=0, readers=6),
+        on_frame=asking((0.2, Connections("write", 4)), (0.2, Connections("read", 2))),
+    )
+    events = [event for frame in ran.frames for event in frame.events]
+    # A connection for each of the three processes: one without would leave its part of a pace undone.
+    assert [event.text for event in events if event.lane is None] == [
+        "reader connections: 3 per lane"
+    ]
+    assert "no connections of writers: the race began without any" in [
+        event.text for event in events if event.lane == "mysql"
+    ]
+    # All of it reads on.
+    assert between(ran.frames, 0.7, 1.2)[-1].read.operations > 0
+    assert ran.lanes["mysql"].write.operations == 0

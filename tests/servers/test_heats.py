@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from engines.control import Release
 from engines.frame import LANES, LaneState
 from engines.race import Race
@@ -78,3 +81,24 @@ def test_held_heats_begin_at_the_release(sandbox: Sandbox) -> None:
             assert part.read.operations == part.write.operations == 0
     # All of them, in their order: what was released is the first heat, not the lanes.
     assert heats == list(LANES)
+
+
+def test_an_engine_that_hangs_in_a_heat_is_given_up_and_the_heats_go_on(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    settings = with_settings(
+        lanes=("mysql", "durable"), warmup_s=0.0, duration_s=0.5, heats=True, rounds=2
+    )
+    heats: set[tuple[int, str]] = set()
+    stopped = False
+    with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
+        for frame in race.frames():
+            for part in frame.lanes:
+                if part.state in RACING and part.read.operations:
+                    heats.add((part.heat, part.lane))
+            if frame.elapsed_s > 0.2 and not stopped:
+                stopped = True
+                os.kill(race.engine_pids()["mysql/write"], signal.SIGSTOP)
+            assert frame.seq < 80, "the heats do not go on"
+        assert frame.lanes[0].state is LaneState.DOWN
+        assert frame.lanes[1].state is LaneState.DONE
+    assert {(1, "durable"), (2, "durable")} <= heats

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from engines.cache_start import ready_cache
+from engines.cache import ready_cache
 from engines.config import Race
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR, PreparationError, entrants, read_sheets, settled, shared

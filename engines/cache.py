@@ -1,12 +1,13 @@
-"""How the cache of lane `cached` is when the warm-up begins: cold, or filled with every hot car."""
+"""The cache of lane `cached`: as it is when the warm-up begins, cold or filled with every hot car, and flushed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from random import Random
+from threading import Thread
 
 from engines.config import Race
-from engines.endpoint import LaneEndpoints, MySQLEndpoint
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import PreparationError, advice
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
@@ -37,6 +38,25 @@ def ready_cache(endpoints: LaneEndpoints, settings: Race, *, private: bool = Tru
             f"{advice(private)}"
         ) from error
     return len(rows)
+
+
+def flush(
+    lanes: Iterable[LaneEndpoints],
+    private: Container[str],
+    note: Callable[[str | None, str], None],
+) -> None:
+    """Remove telemon's own keys from the cache of every lane that has one, beside the caller, and `note` by lane what
+    came of it, from another thread. The lanes in `private` are on servers of telemon's own."""
+
+    def forget(lane: str, cache: RedisEndpoint) -> None:
+        try:
+            note(lane, f"cache flushed: {redis.forget(cache):,} keys removed")
+        except redis.FAILURES as error:
+            note(lane, f"the cache was not flushed: {said(error)}{advice(lane in private)}")
+
+    for endpoints in lanes:
+        if endpoints.mysql is not None and endpoints.redis is not None:
+            Thread(target=forget, args=(endpoints.lane, endpoints.redis), daemon=True).start()
 
 
 def _rows(server: MySQLEndpoint, cars: Cars) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,131 @@
+"""The field of a race: the engine processes of all lanes, from their start until they are ready, and what they say."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from functools import partial
+
+from engines import config
+from engines.engine import Engine
+from engines.inbox import Inbox
+from engines.lineup import SEED_VERSION, advice
+from engines.message import MeasureFloor, Role
+from engines.null_server import NullServer
+from engines.race_error import RaceError
+from engines.runner import Runner
+from engines.venue import Venue
+
+READY_TIMEOUT_S = 15.0
+"""How long the connections of all lanes may take to stand."""
+
+FLOOR_TIMEOUT_S = 2.0
+"""How long an engine may take to measure its floor; it needs a tenth of a second."""
+
+AWAY_NS = 1_000_000_000
+"""Who has not listened for so long was away: whoever takes the frames stood still, or the whole process did."""
+
+
+class Field:
+    """All engine processes of a race, and the lanes that they run in.
+
+    `note` takes what happens to a lane, for the event log; `inbox` interrupts listening.
+    """
+
+    def __init__(
+        self, settings: config.Race, note: Callable[[str, str], None], inbox: Inbox
+    ) -> None:
+        self._inbox = inbox
+        self.lanes = {lane: Runner(lane, settings, partial(note, lane)) for lane in settings.lanes}
+        self._listened_ns = 0
+        """When it last listened."""
+        self.listening_since_ns = 0
+        """Since when it has listened without a break."""
+
+    @property
+    def engines(self) -> list[Engine]:
+        return [engine for lane in self.lanes.values() for engine in lane.engines]
+
+    def processes(self, role: Role) -> int:
+        """How many processes each lane has for a role."""
+        return max(len(lane.of(role)) for lane in self.lanes.values())
+
+    def start(self) -> None:
+        """Start the processes; `close` ends those that were started, also when this raises OSError."""
+        for lane in self.lanes.values():
+            lane.start()
+
+    def close(self) -> None:
+        """End the processes."""
+        for lane in self.lanes.values():
+            lane.close()
+
+    def assign(self, venue: Venue, rate_per_s: float | None, *, ledger: bool) -> None:
+        """Tell every engine its share of the work."""
+        first_version = SEED_VERSION + 1
+        if len(venue.private) < len(self.lanes):
+            # Rows of former races are still there, with versions that this race's must be above: microseconds since
+            # the epoch grow faster than any race numbers rows. All lanes alike, so that they write the same.
+            first_version = int(time.time() * 1e6)
+        for name, lane in self.lanes.items():
+            lane.private = name in venue.private
+            lane.assign(venue.endpoints[name], rate_per_s, first_version, ledger=ledger)
+
+    def await_ready(self) -> None:
+        """Wait until every connection stands, or the race is asked to end. Raises RaceError when one does not."""
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while not self._inbox.stop_requested:
+            self.listen(0.2)
+            dead = next((engine for engine in self.engines if engine.died), None)
+            if dead is not None:
+                raise RaceError(f"engine {dead.name} ended before the race began ({dead.died})")
+            waiting = [engine for engine in self.engines if not engine.ready]
+            if not waiting:
+                return
+            if time.monotonic() > deadline_s:
+                engine = waiting[0]
+                why = "its connections do not stand"
+                if engine.not_ready is not None:
+                    why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
+                step = advice(self.lanes[engine.lane].private)
+                raise RaceError(f"lane {engine.lane} cannot connect: {why}{step}")
+
+    def floors_us(self) -> dict[str, dict[str, float]]:
+        """By lane and role, what telemon itself costs an operation: measured by one engine after the other, so that
+        none disturbs another. Raises OSError when there is no null server to measure against."""
+        floors_us: dict[str, dict[str, float]] = {lane: {} for lane in self.lanes}
+        with NullServer() as server:
+            for engine in self.engines:
+                if engine.role in floors_us[engine.lane]:
+                    continue  # Its twin in another process has told.
+                engine.channel.send(MeasureFloor(server.mysql_port, server.redis_port))
+                deadline_s = time.monotonic() + FLOOR_TIMEOUT_S
+                while engine.floor_us is None and not engine.over and time.monotonic() < deadline_s:
+                    self.listen(0.1)
+                if engine.floor_us:
+                    floors_us[engine.lane][engine.role] = engine.floor_us
+        return floors_us
+
+    def tell(self, message: object) -> None:
+        """Send a message to every engine that still runs."""
+        for lane in self.lanes.values():
+            lane.tell(message)
+
+    def listen(self, timeout_s: float) -> None:
+        """Take in what the engines have to say, for at most `timeout_s`, or until something is in the inbox."""
+        talking = {
+            engine.channel.fileno(): engine for engine in self.engines if not engine.channel.closed
+        }
+        ears = self._inbox.fileno()
+        readable, _, _ = select.select([ears, *talking], [], [], max(0.0, timeout_s))
+        if ears in readable:
+            self._inbox.hush()
+        for descriptor, engine in talking.items():
+            if descriptor in readable:
+                engine.receive()
+            engine.channel.flush()
+        now_ns = time.perf_counter_ns()
+        if now_ns > self._listened_ns + int(timeout_s * 1e9) + AWAY_NS:
+            self.listening_since_ns = now_ns
+        self._listened_ns = now_ns

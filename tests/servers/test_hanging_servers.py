@@ -1,0 +1,34 @@
+"""Servers that take what they are sent and never answer, as behind a lost route, keep nobody from ending a race."""
+
+from __future__ import annotations
+
+import time
+from signal import SIGSTOP
+
+from engines.race import Race
+from engines.sandbox.sandbox import Sandbox
+
+from .racing import forget, with_settings
+
+LIMIT_S = 20.0
+"""Six servers, asked one after the other and then again, would take three times as long."""
+
+
+def test_a_race_ends_soon_though_every_server_hangs(breakable: Sandbox) -> None:
+    forget(breakable)
+    stopped_s = 0.0
+    with Race(with_settings(duration_s=None), interval_s=0.25, sandbox=breakable) as race:
+        for frame in race.frames():
+            if frame.seq == 2:
+                for name in breakable.servers:
+                    breakable.kill(name, SIGSTOP)
+            if frame.elapsed_s > 2.0 and not stopped_s:
+                stopped_s = time.monotonic()
+                race.stop()
+        ended_s = time.monotonic()
+        doubts = race.doubts
+    closed_s = time.monotonic()
+    assert ended_s - stopped_s < LIMIT_S
+    assert closed_s - ended_s < LIMIT_S
+    for lane in ("mysql", "cached", "durable"):
+        assert any("in time" in doubt for doubt in doubts[lane]), lane
