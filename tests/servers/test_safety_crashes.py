@@ -82,6 +82,7 @@ def test_a_crash_of_the_screen(planted: Planted, tmp_path: Path, debug: str) -> 
     planted.check(terminal.seen, "what a crashed screen leaves")
 
 
+@pytest.mark.parametrize("planted", ["sources"], indirect=True)
 def test_engines_that_are_killed_and_one_that_dumps_its_stack(planted: Planted) -> None:
     argv = ("run", "--duration", "3s", "--lanes", ",".join(planted.lanes))
     with planted.own.started(*argv, environ={"PYTHONFAULTHANDLER": "1"}) as process:

@@ -76,7 +76,6 @@ def test_what_every_command_says_and_what_processes_and_servers_are_told(
     lanes = ("--lanes", ",".join(planted.lanes))
     with watched_processes() as seen, overheard(sandbox, told) as listeners:
         assert planted.telemon("doctor", "--json", *lanes).code == 0
-        planted.telemon("doctor", *lanes)
         planted.telemon("config")
         for form in ("json", "jsonl", "text"):
             raced = planted.telemon("run", *QUICK, "--format", form, *lanes)
