@@ -37,7 +37,7 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
 
     try:
         with mysql.session(endpoint) as cursor:
-            mark = place.comment(cursor, mysql.TABLE)
+            mark = mysql.comment(cursor)
     except mysql.FAILURES as error:
         if place.missing_database(error):
             return Plan(left=((name, f"there is no database {endpoint.database}"),))

@@ -47,7 +47,7 @@ def _lacking_in_mysql(endpoint: MySQLEndpoint) -> str | None:
     name = mysql_name(endpoint)
     try:
         with mysql.session(endpoint) as cursor:
-            mark = place.comment(cursor, mysql.TABLE)
+            mark = mysql.comment(cursor)
             if mark is None:
                 return f"{name} has no table {mysql.TABLE}; {PREPARE}"
             if mark != mysql.MARK:
@@ -103,7 +103,7 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: Readings) -> Plan:
     held: int | None = None
     try:
         with mysql.session(endpoint) as cursor:
-            mark = place.comment(cursor, mysql.TABLE)
+            mark = mysql.comment(cursor)
             if mark is not None and mark != mysql.MARK:
                 raise DeedError(foreign(endpoint, mark))
             if mark is not None:
@@ -170,10 +170,7 @@ def redis_name(endpoint: RedisEndpoint) -> str:
 
 def foreign(endpoint: MySQLEndpoint, mark: str) -> str:
     """What is said of a table that somebody else made."""
-    return (
-        f"{mysql_name(endpoint)}: table {mysql.TABLE} was not made by telemon (its comment is {mark!r}, not "
-        f"{mysql.MARK!r}) and is left alone; name another database"
-    )
+    return f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.not_ours(mark)} and is left alone; name another database"
 
 
 def _where(endpoints: LaneEndpoints) -> str:

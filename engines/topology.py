@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 SLOTS = 16_384
+"""Hash slots of a Redis Cluster."""
 
 
 @dataclass(frozen=True, slots=True)

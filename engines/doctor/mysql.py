@@ -84,7 +84,7 @@ def _writable(watch: Watch, cursor: Cursor) -> Checks[bool]:
 def _table(watch: Watch, cursor: Cursor) -> Checks[bool]:
     name = "table"
     try:
-        mark = place.comment(cursor, mysql.TABLE)
+        mark = mysql.comment(cursor)
         cursor.execute(SELECT.decode() % NOBODY)
         cursor.fetchall()
     except MySQLError as error:
@@ -127,7 +127,7 @@ def _foreign(watch: Watch, mark: str | None) -> Check:
     return watch.fail(
         "table",
         "foreign_table",
-        f"table {mysql.TABLE} was not made by telemon: its comment is {mark!r}, not {mysql.MARK!r}",
+        f"table {mysql.TABLE} {mysql.not_ours(mark)}",
         "telemon does not touch it: name another database",
     )
 

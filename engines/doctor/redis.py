@@ -18,6 +18,7 @@ from engines.doctor.subject import Subject
 from engines.endpoint import RedisEndpoint
 from engines.key import DOCTOR_PREFIX
 from engines.prepare import hot_keys
+from engines.servers.product import product
 from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
 from engines.topology import SLOTS, SlotRange
 from engines.workload import HOT
@@ -78,18 +79,14 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
         return {}
 
 
-def _product(server: Mapping[str, Any]) -> str:
-    if server.get("server_name") == "valkey":
-        return f"Valkey {server['valkey_version']}"
-    return f"Redis {server['redis_version']}"
-
-
 def _mode(watch: Watch, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
     """What it is, and whether it is a node of a cluster: INFO says so, else CLUSTER SLOTS answers or does not."""
     server = _info(node, "server")
     if server:
         clustered = bool(_info(node, "cluster").get("cluster_enabled"))
-        yield watch.ok("product", f"{_product(server)}{', a cluster' if clustered else ''}")
+        yield watch.ok(
+            "product", f"{' '.join(product(server))}{', a cluster' if clustered else ''}"
+        )
     else:
         try:
             redis_rights.command(node, "CLUSTER SLOTS")

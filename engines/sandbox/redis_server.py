@@ -11,8 +11,7 @@ from engines.sandbox.binaries import RedisBinary
 from engines.sandbox.launch import Launch
 from engines.sandbox.place import PROGRAMS, Place, write
 from engines.sandbox.ports import BUS_DISTANCE, HOST, LANE_OF
-
-SLOTS = 16_384
+from engines.topology import SLOTS
 
 ANSWER_WAIT_S = 1.0
 
@@ -107,13 +106,6 @@ def whole(info: Mapping[str, str] | None) -> bool:
         and info.get("cluster_state") == "ok"
         and info.get("cluster_slots_ok") == str(SLOTS)
     )
-
-
-def product(info: Mapping[str, str]) -> tuple[str, str]:
-    """The product and the version of a server that says `info`."""
-    if "valkey_version" in info:
-        return "Valkey", info["valkey_version"]
-    return "Redis", info.get("redis_version", "")
 
 
 async def _asked(launched: Launch, command: str) -> Mapping[str, str] | None:

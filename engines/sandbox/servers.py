@@ -15,6 +15,7 @@ from engines.sandbox.child import Child
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 from engines.sandbox.launch import Launch
 from engines.sandbox.place import Place
+from engines.servers.product import product
 
 CLUSTER_WAIT_S = 30.0
 
@@ -180,7 +181,7 @@ class Servers:
     async def _await_redis(self, kept: Kept) -> None:
         assert kept.child is not None
         info = await kept.child.answers(lambda: redis_server.server_info(kept.launch))
-        kept.product, kept.version = redis_server.product(info)
+        kept.product, kept.version = product(info)
         if kept.launch.name == "cache":
             self._ready(f"{kept.product} {kept.version}, the cache of lane cached, is ready")
 

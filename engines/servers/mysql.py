@@ -137,19 +137,29 @@ def session(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
         connection.close()
 
 
-def make_table(cursor: Cursor) -> None:
-    """Make telemon's table where there is none. Raises ForeignTableError when there is one that it did not make."""
+def comment(cursor: Cursor) -> str | None:
+    """The comment on the table of telemon's name; None if there is no such table, as far as the user may see."""
     cursor.execute(
         "SELECT table_comment FROM information_schema.tables "
         "WHERE table_schema = DATABASE() AND table_name = %s",
         (TABLE,),
     )
     found = cursor.fetchone()
-    if found is not None:
-        if found[0] != MARK:
+    return None if found is None else str(found[0])
+
+
+def not_ours(mark: str | None) -> str:
+    """What is said of a table with the comment `mark`, which somebody else made."""
+    return f"was not made by telemon (its comment is {mark!r}, not {MARK!r})"
+
+
+def make_table(cursor: Cursor) -> None:
+    """Make telemon's table where there is none. Raises ForeignTableError when there is one that it did not make."""
+    mark = comment(cursor)
+    if mark is not None:
+        if mark != MARK:
             raise ForeignTableError(
-                f"table {TABLE!r} exists and was not made by telemon (its comment is {found[0]!r}, "
-                f"not {MARK!r}); name another database"
+                f"table {TABLE!r} exists and {not_ours(mark)}; name another database"
             )
         return
     cursor.execute(

@@ -15,17 +15,6 @@ NO_DATABASE, NO_ACCESS = 1049, 1044
 """Error numbers: the database does not exist; it does not, or the user may not use it."""
 
 
-def comment(cursor: Cursor, table: str) -> str | None:
-    """The comment on a table of the database; None if there is no such table, as far as the user may see."""
-    cursor.execute(
-        "SELECT table_comment FROM information_schema.tables "
-        "WHERE table_schema = DATABASE() AND table_name = %s",
-        (table,),
-    )
-    found = cursor.fetchone()
-    return None if found is None else str(found[0])
-
-
 def hot_rows(cursor: Cursor) -> int:
     """How many of the cars that readers ask for have a row in telemon's table. Raises pymysql.MySQLError."""
     cursor.execute(
@@ -43,7 +32,7 @@ def make_database(endpoint: MySQLEndpoint) -> None:
 
 def drop_table(cursor: Cursor) -> bool:
     """Remove the table if it is telemon's; whether it was."""
-    if comment(cursor, mysql.TABLE) != mysql.MARK:
+    if mysql.comment(cursor) != mysql.MARK:
         return False
     cursor.execute(f"DROP TABLE {mysql.TABLE}")
     return True

@@ -13,6 +13,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from engines.endpoint import RedisEndpoint
 from engines.key import KEY_PREFIX, is_own, key
 from engines.secret import SecretError
+from engines.servers.product import product
 from engines.servers.redis_link import client as client
 from engines.servers.redis_link import open_socket as open_socket
 from engines.topology import SLOTS, SlotRange
@@ -203,12 +204,7 @@ def facts(endpoint: RedisEndpoint) -> RedisFacts:
     with client(address_of(endpoint), endpoint) as node:
         try:
             server: Mapping[str, Any] = node.info("server")
-            valkey = server.get("server_name") == "valkey"
-            return RedisFacts(
-                product="Valkey" if valkey else "Redis",
-                version=str(server.get("valkey_version" if valkey else "redis_version")),
-                durability=_durability(node),
-            )
+            return RedisFacts(*product(server), durability=_durability(node))
         except NoPermissionError:
             return RedisFacts("Redis", NOT_READABLE, NOT_READABLE)
 

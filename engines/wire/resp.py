@@ -16,6 +16,7 @@ from typing import Final
 
 from hiredis import Reader
 
+from engines.topology import SLOTS
 from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
 
 # ---------------------------------------------------------------- replies
@@ -188,9 +189,6 @@ def asking() -> bytes:
 
 
 # ---------------------------------------------------------------- Redis Cluster
-
-SLOTS = 16_384
-"""Hash slots of a Redis Cluster."""
 
 
 def key_slot(key: bytes) -> int:
