@@ -82,7 +82,7 @@ def payload(car_id: int, reading: bytes, version: int) -> bytes:
 
 
 def version_of(value: bytes) -> int:
-    """The version in a payload. Raises ValueError when there is none."""
+    """The version in a payload, for whoever checks what is stored. Raises ValueError when there is none."""
     return int(value.rsplit(b":", 1)[1])
 
 

@@ -75,8 +75,8 @@ class Sandbox:
     def start(self) -> None:
         """Start the servers and return when all of them are ready, telling `on_progress` of each.
 
-        Raises SandboxError (MissingBinary, PortInUse) when that is not possible; nothing is left behind then, nor
-        after a KeyboardInterrupt.
+        Raises SandboxError (MissingBinary, PortInUse, UnusableDirectory) when that is not possible; nothing is left
+        behind then, nor after a KeyboardInterrupt.
         """
         if self._tether is not None:
             raise RuntimeError("a sandbox starts once")
@@ -172,7 +172,7 @@ class Sandbox:
         """Start a dead server again, on its data and its port; return when it takes connections.
 
         A Redis may still be loading then, and a node of the cluster refuses writes for its first two seconds.
-        Raises SandboxError if there is no such server, if it runs, or if it does not start.
+        For fault tests. Raises SandboxError if there is no such server, if it runs, or if it does not start.
         """
         self._call({"do": "start", "server": name})
 
