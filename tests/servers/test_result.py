@@ -216,8 +216,9 @@ def test_a_held_pace_says_so_and_one_that_cannot_be_held_is_overloaded(sandbox: 
             work = lanes[lane][role]
             # Nothing is lost: what was not done was due at the end. Only if a server stalled just then is it more
             # than the one or two of 300 that are always under way, and a hundredth is missing.
+            # (A busy machine ends a race some milliseconds late, with an operation more for every five.)
             left = pace[role]["backlog_end"]
-            assert abs(work["operations"] + left - 300) <= 3, (lane, pace)
+            assert abs(work["operations"] + left - 300) <= 8, (lane, pace)
             assert pace[role]["held"] is True or left > 1, (lane, pace)
             assert work["response_us"]["p50"] >= work["service_us"]["p50"]
         assert pace["overloaded"] is False
