@@ -170,7 +170,8 @@ def redis_name(endpoint: RedisEndpoint) -> str:
 
 def foreign(endpoint: MySQLEndpoint, mark: str) -> str:
     """What is said of a table that somebody else made."""
-    return f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.not_ours(mark)} and is left alone; name another database"
+    whose = f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.not_ours(mark)}"
+    return f"{whose} and is left alone; name another database"
 
 
 def _where(endpoints: LaneEndpoints) -> str:
