@@ -28,23 +28,24 @@ def breakable(sandbox: Sandbox) -> Iterator[Sandbox]:
 def make_whole(sandbox: Sandbox) -> None:
     """Start what is dead, wake what is stopped, and wait until every server answers and the cluster takes writes for
     every slot. What does not come back is named when all has been tried."""
-    troubles = {}
-    until_s = time.monotonic() + WHOLE_WAIT_S
+    troubles: dict[str, str] = {}
     for name in sandbox.servers:
         with suppress(SandboxError):  # dead, and maybe not known to be
             sandbox.kill(name, SIGCONT)
-    for name in sandbox.servers:
-        while not _answers(sandbox, name):
+    until_s = time.monotonic() + WHOLE_WAIT_S
+    waiting = list(sandbox.servers)
+    while waiting:
+        for name in sandbox.down() - troubles.keys():
             try:
-                if name in sandbox.down():
-                    sandbox.start_server(name)
+                sandbox.start_server(name)
             except SandboxError as error:
                 troubles[name] = str(error)
-                break
-            if time.monotonic() > until_s:
-                troubles[name] = f"{name} does not answer as it should"
-                break
-            time.sleep(0.05)
+        # No node of a cluster is as it should be before all of them are.
+        waiting = [name for name in waiting if name not in troubles and not _answers(sandbox, name)]
+        if waiting and time.monotonic() > until_s:
+            troubles |= {name: f"{name} does not answer as it should" for name in waiting}
+            break
+        time.sleep(0.05)
     assert not troubles, "; ".join(troubles.values())
 
 

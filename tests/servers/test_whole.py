@@ -19,6 +19,8 @@ def test_servers_that_died_unnoticed_and_that_were_stopped_all_come_back(
 ) -> None:
     for name in ("cache", "durable-2", "mysql"):
         breakable.kill(name, SIGSTOP)
+    # The nodes before it are part of no whole cluster until this one is back.
+    breakable.kill("durable-3")
     # Nobody was told of this one.
     os.kill(breakable.servers["cached-mysql"].pid, SIGKILL)
     make_whole(breakable)
