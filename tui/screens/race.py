@@ -64,6 +64,7 @@ class RaceScreen(InkedScreen[None]):
         super().__init__()
         self._lanes = LANES
         self._alone: int | None = None
+        self._points = 0
 
     def compose(self) -> ComposeResult:
         yield Header().data_bind(RaceScreen.scene)
@@ -113,5 +114,9 @@ class RaceScreen(InkedScreen[None]):
             pane.set_class(away, "-away")
             pane.styles.width = "100%" if stacked else max(1, self.size.width // shown)
         width = self.size.width if stacked else self.size.width // shown
-        if points := points_shown(width, stacked=stacked):
-            self.post_message(LookBack(points))
+        points = points_shown(width, stacked=stacked)
+        if points and points != self._points:
+            self._points = points
+            # Never into this screen's own queue: between two resizes it would keep the newer one from replacing the
+            # older, and Textual would then lay out both sizes in turn for ever.
+            self.app.post_message(LookBack(points))
