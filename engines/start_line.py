@@ -66,7 +66,7 @@ class StartLine:
         return schedule
 
     def release(self, control: Release) -> None:
-        """Let lanes that are held go, all at the same moment, each for the whole duration; in heats, let those begin."""
+        """Let lanes that are held go, all at the same moment, each for the whole duration; in heats, begin those."""
         self._heats_wait = False
         if self._settings.heats:
             return
