@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from engines.link import Lost
@@ -25,13 +26,23 @@ DEMOTED = frozenset({"mysql_1290_read_only", "mysql_1836_read_only", "redis_read
 """What a server says that takes no writes any more: its name may already lead to the one that has taken its place."""
 
 
+KIND_CHARACTERS = 40
+"""The longest name of a kind that a server chooses: it becomes a key, a cell of a table and a word on a screen."""
+
+_FOREIGN = re.compile(r"[^a-z0-9_]")
+
+
 def kind_of(answer: Any) -> str:
-    """The kind of an answer that is an error: `mysql_1213_deadlock`, `redis_clusterdown`, `redis_lost_connection`."""
+    """The kind of an answer that is an error: `mysql_1213_deadlock`, `redis_clusterdown`, `redis_lost_connection`.
+
+    What a Redis server calls its error is anything it likes: only a-z, 0-9 and _ of it are kept.
+    """
     if isinstance(answer, Lost):
         return answer.kind
     if isinstance(answer, mysql.ServerError):
         name = MYSQL_KINDS.get(answer.code)
         return f"mysql_{answer.code}_{name}" if name else f"mysql_{answer.code}"
     if isinstance(answer, resp.ServerError):
-        return f"redis_{answer.code.lower()}"
+        code = _FOREIGN.sub("", answer.code.lower()) or "error"
+        return f"redis_{code}"[:KIND_CHARACTERS]
     return "unexpected_reply"

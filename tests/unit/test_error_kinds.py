@@ -1,0 +1,35 @@
+"""The names under which errors are counted: chosen here, whatever a server calls them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.fault import KIND_CHARACTERS, kind_of
+from engines.wire.resp import ServerError
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        ("CLUSTERDOWN The cluster is down", "redis_clusterdown"),
+        ("ERR unknown command", "redis_err"),
+        ("WRONG_TYPE9 of key", "redis_wrong_type9"),
+        ("ERR\x1b]0;title\x07 x", "redis_err0title"),
+        ("\u202e\x1b[", "redis_error"),
+        ("", "redis_error"),
+        ("A" * 500, "redis_" + "a" * 34),
+    ],
+)
+def test_kinds_of_redis(reply: str, kind: str) -> None:
+    assert kind_of(ServerError.of(reply)) == kind
+
+
+@given(st.text())
+def test_kinds_are_short_words(reply: str) -> None:
+    kind = kind_of(ServerError.of(reply))
+    assert re.fullmatch(r"redis_[a-z0-9_]+", kind)
+    assert len(kind) <= KIND_CHARACTERS == 40
