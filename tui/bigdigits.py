@@ -12,6 +12,7 @@ _SMALL = {
     "x": "... #.# .#. #.# ...", "k": "#.. #.# ##. ##. #.#", "M": "#.# ### ### #.# #.#",
     "G": "### #.. #.# #.# ###", " ": ". . . . .", ">": "#.. .#. ..# .#. #..",
     "m": "... ### ### #.# #.#", "s": "... .## ##. .## ##.", ":": ". # . # .",
+    "%": "#.# ..# .#. #.. #.#", "=": "... ### ... ### ...",
 }  # fmt: skip
 
 _LARGE = {
@@ -26,6 +27,7 @@ _LARGE = {
     " ": ".. .. .. .. .. .. ..", ">": "#... .#.. ..#. ...# ..#. .#.. #...",
     "m": "..... ..... ##.#. #.#.# #.#.# #...# #...#", "s": ".... .... .### #... .##. ...# ###.",
     ":": "... .#. ... ... .#. ... ...",
+    "%": "##..# ##..# ...#. ..#.. .#... #..## #..##", "=": "..... ..... ##### ..... ##### ..... .....",
 }  # fmt: skip
 
 FONTS = (_SMALL, _LARGE)
@@ -85,7 +87,7 @@ def largest(
 
 
 @lru_cache(64)
-def plate(text: str, width: int, height: int, *, ascii_only: bool = False) -> tuple[str, ...]:
+def plate(text: str, width: int, height: int) -> tuple[str, ...]:
     """`text` cut out of a filled plate, like a start number, as large as fits; empty when nothing does."""
     best: tuple[str, ...] = ()
     for font in range(len(FONTS)):
@@ -97,15 +99,12 @@ def plate(text: str, width: int, height: int, *, ascii_only: bool = False) -> tu
             side = (0,) * scale
             framed = [edge] * scale + [side + row + side for row in grid] + [edge] * scale
             cut = [tuple(1 - pixel for pixel in row) for row in framed]
-            if ascii_only:
-                rows = tuple("".join(" #"[pixel] for pixel in row) for row in cut)
-            else:
-                if len(cut) % 2:
-                    cut.append((0,) * len(edge))
-                rows = tuple(
-                    "".join(HALVES[pair] for pair in zip(cut[y], cut[y + 1], strict=True))
-                    for y in range(0, len(cut), 2)
-                )
+            if len(cut) % 2:
+                cut.append((0,) * len(edge))
+            rows = tuple(
+                "".join(HALVES[pair] for pair in zip(cut[y], cut[y + 1], strict=True))
+                for y in range(0, len(cut), 2)
+            )
             if len(rows) > height or len(rows[0]) > width:
                 break
             if len(rows) >= len(best):

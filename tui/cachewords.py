@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from tui.figures import count, share, short
-from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, spread
+from tui.figures import clipped, count, plain, share, short
+from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.ink import width as cells
 from tui.loopwords import late
 from tui.raster import thin_bar
 from tui.view import LaneView
 
-NO_CACHE = "no cache: every read is a SELECT"
+NO_CACHE = (
+    "no cache: every read is a SELECT",
+    "no cache: reads are SELECTs",
+    "no cache",
+)
+"""The longest that fits is said."""
 
 
-def counts(lane: LaneView, *, brief: bool = False) -> list[Span]:
-    """Hits and misses, and for the lazy cache what the misses led to."""
+def counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]:
+    """Hits and misses in at most `width` cells, and for the lazy cache what the misses led to, where it is `brief`
+    enough to have no line for that. What has no room is left out: half a number would be a wrong one."""
     if lane.lane == "mysql":
-        return [(NO_CACHE, QUIET)]
-    write = short if brief else count
+        return first_fitting(([(text, QUIET)] for text in NO_CACHE), width)
     cache = lane.cache
-    spans = [
-        ("hits ", QUIET), (write(cache.hits), STRONG),
-        ("  misses ", QUIET), (write(cache.misses), STRONG if cache.misses else TEXT),
-    ]  # fmt: skip
-    if brief:
-        spans.append((f"  {share(lane.hit_ratio)}", STRONG))
-    if lane.lane == "cached" and brief:
-        spans += [("  fills ", QUIET), (write(cache.fills), TEXT)]
-        spans += [("  dup ", QUIET), (write(cache.duplicate_fills), TEXT)]
-    if cache.skipped:
-        spans += [("  skipped ", QUIET), (write(cache.skipped), TEXT)]
+    for write in (short,) if brief else (count, short):
+        hits: list[Span] = [("hits ", QUIET), (write(cache.hits), STRONG)]
+        missed = STRONG if cache.misses else TEXT
+        misses: list[Span] = [("  misses ", QUIET), (write(cache.misses), missed)]
+        parts: list[list[Span]] = []
+        if brief:
+            parts.append([(f"  {share(lane.hit_ratio):>7}", STRONG)])
+        if brief and lane.lane == "cached":
+            parts += [
+                [("  fills ", QUIET), (write(cache.fills), TEXT)],
+                [("  dup ", QUIET), (write(cache.duplicate_fills), TEXT)],
+            ]
+        if cache.skipped:
+            parts.append([("  skipped ", QUIET), (write(cache.skipped), TEXT)])
+        if cells([*hits, *misses]) <= width:
+            break
+    spans = first_fitting(([*hits, *misses], hits), width)
+    for part in parts:
+        if cells(spans) + cells(part) > width:
+            break
+        spans += part
     return spans
 
 
-def fills_line(lane: LaneView) -> Line:
+def fills_line(lane: LaneView, width: int) -> Line:
     """What the misses of the lazy cache led to. A fill that several readers made at once is a stampede."""
     if lane.lane != "cached":
         return ()
-    return (
-        ("fills ", QUIET), (count(lane.cache.fills), TEXT),
-        ("  duplicates ", QUIET), (count(lane.cache.duplicate_fills), TEXT),
-    )  # fmt: skip
+    variants: list[list[Span]] = [
+        [
+            ("fills ", QUIET), (write(lane.cache.fills), TEXT),
+            (f"  {word} ", QUIET), (write(lane.cache.duplicate_fills), TEXT),
+        ]
+        for write, word in ((count, "duplicates"), (short, "duplicates"), (short, "dup"))
+    ]  # fmt: skip
+    return tuple(first_fitting(variants, width))
 
 
 def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
@@ -62,8 +82,10 @@ def errors(lane: LaneView, width: int) -> Line:
     if lane.redirects:
         more.append((f"  redirects {count(lane.redirects)}", QUIET))
     if not kinds:
-        return (("no errors", QUIET), *more)
+        none = ("no errors", QUIET)
+        return tuple(first_fitting(([none, *more], [none, *late(lane)], [none]), width))
     worst = sorted(kinds.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{kind} {count(number)}" for kind, number in worst)
-    total = count(sum(kinds.values()))
-    return spread([(f"✗ {total} errors: {told}", BAD)], more, width)
+    told = ", ".join(f"{plain(kind)} {count(number)}" for kind, number in worst)
+    total = f"✗ {count(sum(kinds.values()))} errors"
+    more = first_fitting((more, late(lane)), width - len(total))
+    return spread([(clipped(f"{total}: {told}", width - cells(more)), BAD)], more, width)

@@ -6,7 +6,7 @@ server can become any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -21,8 +21,10 @@ WARN = "warn"
 BAD = "bad"
 BADGE = "badge"
 
-INKS = (TEXT, QUIET, STRONG, GOOD, WARN, BAD, BADGE, "mysql", "cached", "durable")
-"""Every ink. A lane's own ink has the lane's id as its name."""
+LANES = ("mysql", "cached", "durable")
+
+INKS = (TEXT, QUIET, STRONG, GOOD, WARN, BAD, BADGE, *LANES, *(f"{lane}-text" for lane in LANES))
+"""Every ink. A lane's own ink has the lane's id as its name; with `-text` it is the one for what must be read."""
 
 BLANK: Line = ()
 
@@ -58,6 +60,12 @@ def fitted(spans: Iterable[Span], cells: int) -> Line:
         else:
             kept.append((" " * left, TEXT))
     return tuple(kept)
+
+
+def first_fitting(variants: Iterable[Sequence[Span]], cells: int) -> list[Span]:
+    """The first of the variants that takes at most `cells` cells; nothing where none does. For what would say
+    something else when it is cut, as a figure does."""
+    return next((list(spans) for spans in variants if width(spans) <= cells), [])
 
 
 def spread(left: Iterable[Span], right: Iterable[Span], cells: int) -> Line:

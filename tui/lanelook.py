@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engines.frame import Entrant, LaneState
-from tui.figures import NOTHING, gap, ordinal, plain
+from tui.figures import NOTHING, count, margin, ordinal, plain, short
 from tui.ink import BAD, GOOD, QUIET, STRONG, WARN, Span
 from tui.standings import Place
 from tui.view import LaneView
@@ -53,15 +53,44 @@ def rate(lane: LaneView, per_s: float, write: Callable[[float], str]) -> str:
     return NOTHING if lane.waiting and not lane.comparable else write(per_s)
 
 
-def place(
-    place: Place | None, ink: str, *, better: str = "ahead", worse: str = "behind"
-) -> list[Span]:
-    """A rank and a gap in words: "1st  2.7x ahead". `ink` is for the leader."""
+def words(lane: str) -> str:
+    """The ink for what must be read of a lane: its own colour, but on terminals whose colours nobody knows."""
+    return f"{lane}-text" if lane in SHAPES else lane
+
+
+def apart(place: Place | None) -> str:
+    """How far from its rival: "+2.7x" for the leader, "2.7x", "3 %", "level"; nothing without a rival."""
+    if place is None or place.rank is None:
+        return ""
+    told = margin(place.gap)
+    return f"+{told}" if place.rank == 1 and told not in ("", "level") else told
+
+
+def stands(place: Place | None) -> str:
+    """Rank and gap in ten cells or fewer, the gaps in one column: "1st +2.7x", "2nd  2.7x"."""
+    if place is None or place.rank is None:
+        return ""
+    told = apart(place)
+    return f"{ordinal(place.rank)} {'' if told[:1] == '+' else ' '}{told}".rstrip()
+
+
+def place(place: Place | None, ink: str, *, worse: str = "behind") -> list[Span]:
+    """A rank and a gap in words: "1st 2.7x ahead". `ink` is for the leader."""
     if place is None or place.rank is None:
         return []
-    spans: list[Span] = [(ordinal(place.rank), ink if place.rank == 1 else STRONG)]
-    if place.gap is not None:
+    leads = place.rank == 1
+    spans: list[Span] = [(ordinal(place.rank), ink if leads else STRONG)]
+    if told := margin(place.gap):
         # Equal values are a tie, whatever their rank.
-        words = f" {gap(place.gap)} {better if place.rank == 1 else worse}"
-        spans.append((words if place.gap >= 1.005 else " level", ink if place.rank == 1 else QUIET))
+        sense = "" if told == "level" else " ahead" if leads else f" {worse}"
+        spans.append((f" {told}{sense}", ink if leads else QUIET))
     return spans
+
+
+def errors(lane: LaneView) -> list[list[Span]]:
+    """How many operations failed, at length, briefly, and as a mark alone; no variant where none did."""
+    failed = lane.write.failed + lane.read.failed
+    if not failed:
+        return []
+    told = (f"✗ {count(failed)} errors", f"✗ {short(failed)}", "✗")
+    return [[(text, BAD)] for text in told]

@@ -18,6 +18,7 @@ DARK = Theme(
         "quiet": "#8b98a5", "strong": "#ffffff", "good": "#7ee787", "warn": "#ffd166", "bad": "#ff8b82",
         "badge": "#ffd166", "badge-text": "#0f1419", "badge-style": "bold",
         "lane-mysql": "#ffb020", "lane-cached": "#4da3ff", "lane-durable": "#2fd6b0",
+        "lane-mysql-text": "#ffb020", "lane-cached-text": "#4da3ff", "lane-durable-text": "#2fd6b0",
     },
 )  # fmt: skip
 
@@ -31,6 +32,7 @@ LIGHT = Theme(
         "quiet": "#5f6870", "strong": "#000000", "good": "#1c6b2a", "warn": "#7a5200", "bad": "#b3261e",
         "badge": "#24292f", "badge-text": "#fafaf8", "badge-style": "bold",
         "lane-mysql": "#a34300", "lane-cached": "#1553c0", "lane-durable": "#0b6e62",
+        "lane-mysql-text": "#a34300", "lane-cached-text": "#1553c0", "lane-durable-text": "#0b6e62",
     },
 )  # fmt: skip
 
@@ -44,6 +46,7 @@ PROJECTOR = Theme(
         "quiet": "#333333", "strong": "#000000", "good": "#0c4f1c", "warn": "#5c3d00", "bad": "#8c0f0f",
         "badge": "#000000", "badge-text": "#ffffff", "badge-style": "bold",
         "lane-mysql": "#8f3300", "lane-cached": "#0033c0", "lane-durable": "#005c55",
+        "lane-mysql-text": "#8f3300", "lane-cached-text": "#0033c0", "lane-durable-text": "#005c55",
     },
 )  # fmt: skip
 
@@ -53,8 +56,20 @@ _ANSI = {
     "block-cursor-text-style": "reverse", "border": "ansi_default", "border-blurred": "ansi_default",
     "input-cursor-foreground": "ansi_default", "input-cursor-background": "ansi_default",
     "input-cursor-text-style": "reverse",
+    "input-selection-foreground": "ansi_default", "input-selection-background": "ansi_default",
+    "screen-selection-foreground": "ansi_default", "screen-selection-background": "ansi_default",
+    "ansi-foreground": "ansi_default", "ansi-background": "ansi_default",
+    "lane-mysql-text": "ansi_default", "lane-cached-text": "ansi_default", "lane-durable-text": "ansi_default",
+    **dict.fromkeys(
+        (
+            "scrollbar", "scrollbar-hover", "scrollbar-active", "scrollbar-background",
+            "scrollbar-background-hover", "scrollbar-background-active", "scrollbar-corner-color",
+        ),
+        "ansi_default",
+    ),
 }  # fmt: skip
-"""Textual's own stylesheets need these where a theme has no colours to mix."""
+"""Textual's own stylesheets need these where a theme has no colours to mix. What must be read has the terminal's own
+colours: no other is readable on black and on white alike."""
 
 SIXTEEN = Theme(
     name="telemon-16",
@@ -65,11 +80,12 @@ SIXTEEN = Theme(
     boost="ansi_default",
     dark=True,
     variables={
-        "quiet": "ansi_default", "strong": "ansi_default", "good": "ansi_green", "warn": "ansi_yellow",
+        "quiet": "ansi_default", "strong": "ansi_default", "good": "ansi_default", "warn": "ansi_default",
         "bad": "ansi_red", "badge": "ansi_default", "badge-text": "ansi_default",
         "badge-style": "bold reverse",
-        # Yellow, cyan and magenta are the three that are readable on black and on white alike.
-        "lane-mysql": "ansi_yellow", "lane-cached": "ansi_cyan", "lane-durable": "ansi_magenta",
+        # For marks, rules and bars. Of xterm's colours magenta, blue and green are those that are seen best on black
+        # and on white alike (2.2:1 at least; yellow and cyan vanish on white), once red is kept for what is wrong.
+        "lane-mysql": "ansi_magenta", "lane-cached": "ansi_blue", "lane-durable": "ansi_green",
         **_ANSI,
     },
 )  # fmt: skip
@@ -105,6 +121,7 @@ HALL = Theme(
         "quiet": "#c4ccd4", "strong": "#ffffff", "good": "#7ee787", "warn": "#ffd166", "bad": "#ff9d96",
         "badge": "#ffffff", "badge-text": "#000000", "badge-style": "bold",
         "lane-mysql": "#ffb020", "lane-cached": "#6bb5ff", "lane-durable": "#2fd6b0",
+        "lane-mysql-text": "#ffb020", "lane-cached-text": "#6bb5ff", "lane-durable-text": "#2fd6b0",
     },
 )  # fmt: skip
 

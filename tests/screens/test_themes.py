@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
+from textual.notifications import SeverityLevel
 from textual.theme import Theme
 
+from tests.screens.conftest import Launch
 from tui.lanelook import SHAPES
-from tui.themes import DARK, HALL, LIGHT, PROJECTOR
+from tui.terminal import Color, Terminal
+from tui.themes import DARK, HALL, LIGHT, PROJECTOR, SIXTEEN, THEMES
 
 LANES = ("lane-mysql", "lane-cached", "lane-durable")
 
@@ -81,3 +84,72 @@ def test_lanes_are_told_apart_by_the_colour_blind(theme: Theme) -> None:
 
 def test_lanes_have_shapes_of_their_own() -> None:
     assert len(set(SHAPES.values())) == 3
+
+
+XTERM = {
+    "ansi_red": "#cd0000", "ansi_green": "#00cd00", "ansi_yellow": "#cdcd00", "ansi_blue": "#0000ee",
+    "ansi_magenta": "#cd00cd", "ansi_cyan": "#00cdcd",
+}  # fmt: skip
+"""The colours of xterm's own palette (XTerm-col.ad)."""
+
+
+def test_sixteen_colours_are_seen_on_black_and_on_white() -> None:
+    for name in (
+        "foreground",
+        "quiet",
+        "strong",
+        "good",
+        "warn",
+        *(f"{lane}-text" for lane in LANES),
+    ):
+        colour = SIXTEEN.foreground if name == "foreground" else SIXTEEN.variables[name]
+        assert colour == "ansi_default", name
+    for ground in ("#000000", "#ffffff"):
+        # What is said in red is said in words, and with a mark.
+        assert contrast(XTERM[SIXTEEN.variables["bad"]], ground) >= 3.0
+        for lane in LANES:
+            assert contrast(XTERM[SIXTEEN.variables[lane]], ground) >= 2.0, (lane, ground)
+    assert len({SIXTEEN.variables[lane] for lane in LANES} | {SIXTEEN.variables["bad"]}) == 4
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_every_theme_has_a_colour_for_what_is_read_of_a_lane(theme: Theme) -> None:
+    for lane in LANES:
+        wanted = "ansi_default" if theme.ansi else theme.variables[lane]
+        assert theme.variables[f"{lane}-text"] == wanted
+
+
+@pytest.mark.parametrize("color", ["none", "16"])
+async def test_without_colours_textuals_own_parts_have_none(launch: Launch, color: Color) -> None:
+    """Palette, toasts and help: no colour of their own that may be the background's, and nothing dim."""
+    async with launch(terminal=Terminal(color=color, fps=60), size=(100, 30)) as racing:
+        app = racing.app
+        await racing.shows("racing")
+
+        def check(*lanes: str) -> None:
+            for strip in app.screen._compositor.render_strips():
+                for segment in strip:
+                    style = segment.style
+                    assert style is None or not style.dim, segment
+                    for given in (style.color, style.bgcolor) if style else ():
+                        if color == "none" or app.screen is not app.race_screen:
+                            assert given is None or given.is_default or given.name in lanes, segment
+
+        severities: tuple[SeverityLevel, ...] = ("information", "warning", "error")
+        for severity in severities:
+            app.notify("said", title="title", severity=severity, timeout=60)
+        await racing.shows("title")
+        check()
+        app.clear_notifications()
+        await racing.until(lambda: "title" not in racing.text())
+        own = () if color == "none" else ("color(1)", "color(2)", "color(4)", "color(5)")
+        await racing.pilot.press("ctrl+p")
+        await racing.shows("batch: larger")
+        check(*own)
+        await racing.pilot.press("d", "o", "w", "n")
+        await racing.until(lambda: "batch: larger" not in racing.text())
+        check(*own)
+        await racing.pilot.press("escape")
+        await racing.pilot.press("question_mark")
+        await racing.shows("esc closes")
+        check(*own)

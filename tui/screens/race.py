@@ -29,6 +29,9 @@ LANES = 3
 STACK_ROWS = 18
 """Header, three blocks of four rows, standings and keys."""
 
+STAGE_COLUMNS = 72
+"""In fewer a lane of the stage has no room for a gap in letters that are larger than these."""
+
 FLAT_ROWS, LOW_ROWS = 27, 38
 """In columns: below these heights there is no chart, or only one."""
 
@@ -36,11 +39,13 @@ FLAT_ROWS, LOW_ROWS = 27, 38
 def layout_class(width: int, height: int) -> tuple[str, ...]:
     """The classes of the stylesheet for a terminal of this size. Every size has a layout."""
     if width < 60 or height < 16:
-        return ("-numbers",)
+        return ("-numbers", "-no-stage")
+    if width < STAGE_COLUMNS or height < STACK_ROWS:
+        return ("-stacked" if height >= STACK_ROWS else "-numbers", "-no-stage")
     if width < 100:
-        return ("-stacked",) if height >= STACK_ROWS else ("-numbers",)
+        return ("-stacked",)
     if height < 22:
-        return ("-stacked",) if height >= STACK_ROWS else ("-numbers",)
+        return ("-stacked",)
     if height < FLAT_ROWS:
         return ("-flat",)
     return ("-low",) if height < LOW_ROWS else ()
@@ -56,7 +61,7 @@ class RaceScreen(InkedScreen[None]):
 
     ALLOW_MAXIMIZE = False
 
-    LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low")
+    LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low", "-no-stage")
 
     scene: var[Scene] = var(Scene, always_update=True)
 
@@ -85,8 +90,8 @@ class RaceScreen(InkedScreen[None]):
         if lanes != self._lanes:
             self._lanes = lanes
             self._arrange()
-        if scene.stage != self.has_class("-stage"):
-            self.set_class(scene.stage, "-stage")
+        if self._staged(scene) != self.has_class("-stage"):
+            self.set_class(self._staged(scene), "-stage")
             self._arrange()
         self.set_class(scene.view is None, "-starting")
         self.set_class(scene.countdown is not None, "-counting")
@@ -98,7 +103,17 @@ class RaceScreen(InkedScreen[None]):
         wanted = layout_class(*event.size)
         for name in self.LAYOUTS:
             self.set_class(name in wanted, name)
+        self.set_class(self._staged(self.scene), "-stage")
         self._arrange()
+
+    def _staged(self, scene: Scene) -> bool:
+        """Whether the stage is wanted and has room: where it has none, a cut figure would be a wrong one."""
+        return scene.stage and not self.has_class("-no-stage")
+
+    @property
+    def has_panes(self) -> bool:
+        """Whether there is room for a pane of each lane, and not for numbers only."""
+        return bool(self.query_one("#lanes").display)
 
     def maximise(self, index: int | None) -> None:
         """Show only the lane at `index`; None shows all of them."""

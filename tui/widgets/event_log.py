@@ -9,19 +9,22 @@ from textual.geometry import Size
 
 from engines.frame import Event
 from tui import lanelook
-from tui.figures import plain
+from tui.figures import clipped, plain
 from tui.ink import QUIET, TEXT, Line, Span
+from tui.ink import width as cells
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
 
-def event_line(event: Event) -> Line:
+def event_line(event: Event, width: int) -> Line:
     """UTC time, lane, and the text as it came, with nothing in it that a terminal would obey."""
     at = datetime.fromtimestamp(event.at_utc_s, UTC).strftime("%H:%M:%S")
     spans: list[Span] = [(f" {at} ", QUIET)]
     if event.lane is not None:
-        spans.append((f"{lanelook.shape(event.lane)} {plain(event.lane)} ", event.lane))
-    return (*spans, (plain(event.text), TEXT))
+        spans.append(
+            (f"{lanelook.shape(event.lane)} {plain(event.lane)} ", lanelook.words(event.lane))
+        )
+    return (*spans, (clipped(plain(event.text), width - cells(spans)), TEXT))
 
 
 class EventLog(Panel):
@@ -34,4 +37,4 @@ class EventLog(Panel):
             return []
         heading: list[Line] = [((" events (UTC)", TEXT),)] if size.height > 1 else []
         shown = scene.view.events[-(size.height - len(heading)) :]
-        return [*heading, *(event_line(event) for event in shown)]
+        return [*heading, *(event_line(event, size.width) for event in shown)]

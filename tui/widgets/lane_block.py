@@ -8,8 +8,8 @@ from textual.geometry import Size
 
 from tui import lanelook
 from tui.cachewords import counts
-from tui.figures import count, gap, latency, ordinal, plain, short
-from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, spread
+from tui.figures import count, latency, plain, short
+from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.loopwords import floors, late
 from tui.raster import trend
@@ -20,6 +20,8 @@ from tui.widgets.lane_panel import LanePanel
 
 FIGURES = 57
 """The cells of a closed loop's figures."""
+
+BLOCK_ROWS = 4
 
 
 def trend_cells(width: int) -> int:
@@ -33,7 +35,7 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
     title = {"write": "writes", "read": "reads "}[role]
     rate: list[Span] = [
         (title, TEXT),
-        (f"{lanelook.rate(lane, numbers.rows_per_s, count):>9}/s", lane.lane),
+        (f"{lanelook.rate(lane, numbers.rows_per_s, count):>9}/s", lanelook.words(lane.lane)),
     ]
     if lane.paced:
         return _open_loop(lane, role, rate, width)
@@ -41,7 +43,7 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
         *rate,
         (f"  p50 {latency(numbers.p50_us):>8}  p99 ", QUIET),
         (f"{latency(numbers.p99_us):>8}", STRONG),
-        (f"  {_rank(lane, role):<10}", TEXT),
+        (f"  {lanelook.stands(lane.places.get(role)):<10}", TEXT),
     ]
     room = width - cells(spans)
     view = scene.view
@@ -63,14 +65,6 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
     return tuple(spans)
 
 
-def _rank(lane: LaneView, role: str, *, brief: bool = False) -> str:
-    place = lane.places.get(role)
-    if place is None or place.rank is None:
-        return ""
-    sign = "+" if place.rank == 1 else " "
-    return ordinal(place.rank) if brief else f"{ordinal(place.rank)} {sign}{gap(place.gap)}"
-
-
 def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
     """Where not all fits, response time and backlog stay: they alone show a lane that falls behind."""
     numbers: RoleView = getattr(lane, role)
@@ -83,7 +77,8 @@ def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
     spans = [*rate, *service, ("  response ", QUIET), felt, *behind]
     if cells(spans) > width:
         spans = [*rate, ("  response p99 ", QUIET), felt, *behind]
-    for rank in (_rank(lane, role), _rank(lane, role, brief=True)):
+    told = lanelook.stands(lane.places.get(role))
+    for rank in (told, told.partition(" ")[0]):
         if rank and cells(spans) + 2 + len(rank) <= width:
             return (*spans, (f"  {rank}", TEXT))
     return tuple(spans)
@@ -95,24 +90,39 @@ def _beside(scene: Scene, lane: LaneView) -> str:
     return f"{lanelook.servers(entrant)}, {plain(entrant.durability)}"
 
 
+def cache_line(scene: Scene, lane: LaneView, width: int) -> Line:
+    """How reads were answered, and at the right what failed: errors first, then lateness, telemon's share last."""
+    cache: list[Span] = [("cache  ", TEXT)]
+    end = first_fitting(([(f"  {text}", ink)] for [(text, ink)] in lanelook.errors(lane)), width)
+    cache += counts(lane, width - cells(cache) - cells(end), brief=True)
+    behind = late(lane, brief=True)
+    room = width - cells(cache) - cells(end)
+    if cells(behind) <= room:
+        end = [*behind, *end]
+        room -= cells(behind)
+    return spread(cache, [*floors(scene.entrant(lane.lane), room), *end], width)
+
+
+def block_lines(scene: Scene, lane: LaneView, number: int, size: Size) -> list[Line]:
+    """Title, writes, reads, cache and errors. In three rows the title tells of errors."""
+    width, height = size
+    low = height < BLOCK_ROWS
+    title = title_line(
+        scene,
+        lane,
+        number,
+        width,
+        _beside(scene, lane),
+        errors=lanelook.errors(lane) if low else (),
+    )
+    roles = [role_line(scene, lane, role, width) for role in ("write", "read")]
+    return [title, *roles] if low else [title, *roles, cache_line(scene, lane, width)]
+
+
 class LaneBlock(LanePanel):
-    """Title, writes, reads, cache and errors; in three rows without the cache."""
+    """A lane's block, at its full height."""
 
     DEFAULT_CSS = "LaneBlock { height: 4; }"
 
     def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
-        failed = lane.write.failed + lane.read.failed
-        cache: list[Span] = [("cache  ", TEXT), *counts(lane, brief=True)]
-        end: list[Span] = [(f"  ✗ {count(failed)} errors", BAD)] if failed else []
-        behind = late(lane, brief=True)
-        room = size.width - cells(cache) - cells(end)
-        if cells(behind) <= room:
-            end = [*behind, *end]
-            room -= cells(behind)
-        end = [*floors(scene.entrant(lane.lane), room), *end]
-        return [
-            title_line(scene, lane, self.number, size.width, _beside(scene, lane)),
-            role_line(scene, lane, "write", size.width),
-            role_line(scene, lane, "read", size.width),
-            spread(cache, end, size.width),
-        ]
+        return block_lines(scene, lane, self.number, size)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from textual.geometry import Size
 
-from tui.ink import QUIET, STRONG, TEXT, Line, Span, spread
+from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.ink import width as widths
 from tui.raster import DOTS_PER_CELL, Cell, plot
 from tui.trail import POINT_S
 from tui.view import LaneView, Point, Scene
@@ -110,7 +111,10 @@ class LaneChart(LanePanel):
         seconds = round(cells * 2 * POINT_S)
         legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]
         scope = f"{seconds} s" if scene.shared_axis else f"{seconds} s, own axis"
-        return spread(legend, [(scope + " " * AXIS_CELLS, QUIET)], width)
+        # Over the newest values where there is room, else in the corner; the words go first.
+        room = width - widths(legend) - 1
+        ends = (scope + " " * AXIS_CELLS, scope, "" if scene.shared_axis else "own axis")
+        return spread(legend, first_fitting(([(end, QUIET)] for end in ends), room), width)
 
 
 def _label(kind: str, value: float) -> str:

@@ -41,7 +41,8 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
         title.append((" rows/s", QUIET))
     if lane.paced:
         title += backlog(numbers, brief=width < ROOMY)
-    place = lanelook.place(lane.places.get(role), lane.lane)
+    ink = lanelook.words(lane.lane)
+    place = lanelook.place(lane.places.get(role), ink)
     if cells(title) + cells(place) + 1 > width:
         place = place[:1]
     heading = spread(title, place, width)
@@ -53,11 +54,11 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
         # A cut figure would be a wrong one.
         figure = short(numbers.rows_per_s)
     if scene.glyphs == "ascii":
-        return [heading, *_plain_figure(figure, beside, lane.lane, width)]
+        return [heading, *_plain_figure(figure, beside, ink, width)]
     # Padded to a fixed width, or the digits would wander with every power of ten.
     big = [row.rjust(room) for row in rows_of(figure, 0, 1)]
     lines = [
-        spread(fitted([(row, lane.lane)], max(0, width - taken)), side, width)
+        spread(fitted([(row, ink)], max(0, width - taken)), side, width)
         for row, side in zip(big, beside, strict=True)
     ]
     return [heading, *lines]
@@ -91,7 +92,7 @@ def _plain_figure(figure: str, beside: list[list[Span]], ink: str, width: int) -
 
 def _fills(scene: Scene, lane: LaneView, width: int) -> Line:
     """What misses led to, and telemon's own share where it has no room beside the percentiles."""
-    fills = fills_line(lane)
+    fills = fills_line(lane, width)
     entrant = scene.entrant(lane.lane)
     beside = not lane.paced and all(
         _fits(floor(entrant, role, 0), width) for role in ("write", "read")
@@ -119,7 +120,7 @@ class LaneFigures(LanePanel):
             *air,
             *role_rows(scene, lane, "read", width),
             *air,
-            tuple(counts(lane)),
+            tuple(counts(lane, width)),
             spread(ratio_line(lane, width - cells(overloaded), scene.glyphs), overloaded, width),
             _fills(scene, lane, width),
             spread(errors(lane, width - cells(badge)), badge, width),

@@ -9,7 +9,7 @@ from textual.geometry import Size
 
 from tui import lanelook
 from tui.figures import clipped, plain
-from tui.ink import BADGE, QUIET, TEXT, Line, Span, spread
+from tui.ink import BADGE, QUIET, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.loopwords import OVERLOADED
 from tui.view import LaneView, Scene
@@ -20,6 +20,10 @@ CLIENT_BOUND = " client-bound "
 
 ROOMY = 48
 """In less the name needs the cells of the badges, which then stand beside hits and errors."""
+
+
+SHORT_NAME = 14
+"""So much of a name is kept before errors are told beside it."""
 
 
 def badges(scene: Scene, lane: LaneView, width: int) -> tuple[list[str], list[str]]:
@@ -39,27 +43,39 @@ def badges(scene: Scene, lane: LaneView, width: int) -> tuple[list[str], list[st
     return title, below
 
 
-def title_line(scene: Scene, lane: LaneView, number: int, width: int, beside: str = "") -> Line:
-    """A rule in the lane's colour with its name (and what stands `beside` it, where there is room) at the left and
-    its state at the right."""
-    ink = lane.lane
+def title_line(
+    scene: Scene,
+    lane: LaneView,
+    number: int,
+    width: int,
+    beside: str = "",
+    *,
+    errors: Sequence[Sequence[Span]] = (),
+) -> Line:
+    """A rule in the lane's colour with its name (and what stands `beside` it, where there is room) at the left, and at
+    the right its state, after the longest variant of `errors` that leaves the name room."""
+    ink, read = lane.lane, lanelook.words(lane.lane)
+    mark, name = f"{number} {lanelook.shape(ink)} ", lanelook.name(scene.entrant(ink))
     right: list[Span] = []
     for word in badges(scene, lane, width)[0]:
         right += [(word, BADGE), (" ", TEXT)]
     right.append(lanelook.state(lane))
-    name = f"{number} {lanelook.shape(ink)} {lanelook.name(scene.entrant(ink))}"
-    if cell_len(name) + cells(right) + 7 <= width:
-        name = f"━━ {name}"
+    room = width - cells(right) - cell_len(mark) - min(cell_len(name), SHORT_NAME) - 3
+    if said := first_fitting(errors, room):
+        right = [*said, (" ", TEXT), *right]
+    left: list[Span] = [(mark, ink), (name, read)]
+    if cells(left) + cells(right) + 7 <= width:
+        left.insert(0, ("━━ ", ink))
         right.append((" ━", ink))
     room = width - cells(right) - 1
-    left = clipped(name, room)
-    more = clipped(beside, room - cell_len(left) - 5) if beside else ""
-    if cell_len(left) < room:
-        left += " "
+    left[-1] = (clipped(name, room - cells(left[:-1])), read)
+    if cells(left) < room:
+        left.append((" ", read))
+    more = clipped(beside, room - cells(left) - 4) if beside else ""
     if cell_len(more) > 12:
-        rest = "━" * (room - cell_len(left) - cell_len(more) - 2)
-        return spread([(left, ink), (f" {more} ", QUIET), (rest, ink), (" ", ink)], right, width)
-    return spread([(left + "━" * (room - cell_len(left)), ink), (" ", ink)], right, width)
+        left.append((f" {more} ", QUIET))
+    rule = "━" * (room - cells(left))
+    return spread([*left, (rule, ink), (" ", ink)], right, width)
 
 
 class LaneHead(LanePanel):

@@ -6,29 +6,56 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from engines.frame import LaneState
 from tui import lanelook
-from tui.figures import gap, latency, ordinal, short
-from tui.ink import QUIET, STRONG, TEXT, Line, Span, spread
+from tui.figures import clipped, latency, ordinal, short
+from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.ink import width as cells
 from tui.view import LaneView, RoleView, Scene
+from tui.widgets.lane_block import BLOCK_ROWS, FIGURES, block_lines
 from tui.widgets.panel import Panel
 
+TITLED_ROWS = 3
+"""A row with the lane's name and one for each role."""
 
-def role_spans(lane: LaneView, role: str, width: int) -> tuple[list[Span], list[Span]]:
-    """One role's rate and p99 in at most `width` cells, and its rank and gap."""
+ROLE_ROWS = 2
+
+FLAT = 60
+"""From this width on a single row has room for the name and the state."""
+
+AIRY = 40
+"""From this width on there is room for a margin."""
+
+NAME, STATE = 16, 12
+
+NOT_WELL = (LaneState.RECONNECTING, LaneState.DOWN)
+
+
+def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
+    """One role's rate and p99, and its rank and gap; `alone` without a title above it, where it also has to say which
+    lane it is and what is wrong there. What has no room is left out, the rank last."""
     numbers = lane.write if role == "write" else lane.read
-    left: list[Span] = [
+    mark: list[Span] = [(lanelook.shape(lane.lane), lane.lane)] if alone else []
+    per_s = lanelook.rate(lane, numbers.rows_per_s, short)
+    rate: list[Span] = [
+        *mark,
         (" w " if role == "write" else " r ", QUIET),
-        (f"{lanelook.rate(lane, numbers.rows_per_s, short):>5}/s", lane.lane),
+        (f"{per_s:>5}", lanelook.words(lane.lane)),
     ]
+    unit: list[Span] = [("/s", lanelook.words(lane.lane))]
     if lane.paced:
-        return [*left, *_open_loop(numbers, width - cells(left))], []
-    left += [(" p99 ", QUIET), (f"{latency(numbers.p99_us):>8}", TEXT)]
-    place = lane.places.get(role)
-    if place is None or place.rank is None:
-        return left, []
-    sign = "+" if place.rank == 1 else ""
-    return left, [(f" {ordinal(place.rank)} {sign}{gap(place.gap)}", STRONG)]
+        return (*rate, *unit, *_open_loop(numbers, width - cells(rate) - cells(unit)))
+    told = lanelook.stands(lane.places.get(role))
+    right: list[Span] = [(f" {told}", STRONG)] if told else []
+    if alone and role == "read" and lane.state in NOT_WELL:
+        right = [(f" {lane.state.value}", BAD)]
+    p99: list[Span] = [(" p99 ", QUIET), (f"{latency(numbers.p99_us):>8}", TEXT)]
+    room = width - cells(right)
+    left = first_fitting(([*rate, *unit, *p99], [*rate, *unit], rate), room) or rate
+    if alone and role == "write":
+        said = first_fitting(lanelook.errors(lane), room - cells(left) - 1)
+        right = [(" ", TEXT), *said, *right]
+    return spread(left, right if cells(left) + cells(right) <= width else (), width)
 
 
 def _open_loop(numbers: RoleView, width: int) -> list[Span]:
@@ -44,66 +71,121 @@ def _open_loop(numbers: RoleView, width: int) -> list[Span]:
         [(" resp p99", QUIET), (response, TEXT), (" backlog ", QUIET), (behind, STRONG)],
         [(" resp", QUIET), (response, TEXT), (" backlog ", QUIET), (behind, STRONG)],
         [(" resp", QUIET), (response, TEXT)],
+        [(response, TEXT)],
     )  # fmt: skip
-    return next((spans for spans in variants if cells(spans) <= width), variants[-1])
+    return first_fitting(variants, width)
 
 
-def rates(lane: LaneView) -> Line:
+def title(scene: Scene, lane: LaneView, width: int) -> Line:
+    """Name and state, and between them what must be said of the lane, the first of it first."""
+    mark: list[Span] = [(f"{lanelook.shape(lane.lane)} ", lane.lane)]
+    name = lanelook.name(scene.entrant(lane.lane))
+    state = lanelook.state(lane)
+    words: list[list[list[Span]]] = [lanelook.errors(lane)]
+    words += [
+        [[(word, STRONG)]]
+        for word, holds in (("overloaded", lane.overloaded), ("client-bound", lane.client_bound))
+        if holds
+    ]
+    said: list[Span] = []
+    free = width - cells([*mark, state]) - 2
+    for variants in words:
+        # That something failed is worth most of the name; how often it did is worth half of it.
+        enough, least = min(8, len(name)), min(3, len(name))
+        found = first_fitting(variants, free - cells(said) - enough) or first_fitting(
+            variants[-1:], free - cells(said) - least
+        )
+        if found:
+            said += [*found, (" ", TEXT)]
+    room = width - cells([*mark, *said, state]) - 1
+    left = [*mark, (clipped(name, room), lanelook.words(lane.lane))]
+    return spread(left, [*said, state], width)
+
+
+def rates(lane: LaneView, width: int) -> Line:
     """Both roles' rates in seventeen cells: where there is one row for each lane, every lane is seen."""
-    return (
+    read = lanelook.words(lane.lane)
+    line: list[Span] = [
         (lanelook.shape(lane.lane), lane.lane),
         (" w ", QUIET),
-        (f"{lanelook.rate(lane, lane.write.rows_per_s, short):>5}", lane.lane),
+        (f"{lanelook.rate(lane, lane.write.rows_per_s, short):>5}", read),
         (" r ", QUIET),
-        (f"{lanelook.rate(lane, lane.read.rows_per_s, short):>5}", lane.lane),
-    )
+        (f"{lanelook.rate(lane, lane.read.rows_per_s, short):>5}", read),
+    ]
+    wrong: list[list[Span]] = lanelook.errors(lane)
+    if lane.state in NOT_WELL:
+        wrong = [[(lane.state.value, BAD)], *wrong, [("✗", BAD)]]
+    return spread(line, first_fitting(wrong, width - cells(line) - 1), width)
+
+
+def flat(scene: Scene, lane: LaneView, width: int) -> Line:
+    """A lane in one row: name, state, and for both roles rate and rank; gaps and p99 where there is room."""
+    read = lanelook.words(lane.lane)
+    mark: Span = (f"{lanelook.shape(lane.lane)} ", lane.lane)
+    name = clipped(lanelook.name(scene.entrant(lane.lane)), NAME - 3)
+    line: list[Span] = list(fitted([mark, (name, read)], NAME))
+    line += fitted([lanelook.state(lane)], STATE)
+    # The columns hang on the width alone: they are the same for every lane.
+    with_gaps, with_p99 = width >= 74, width >= 104
+    for role, letter in (("write", " w "), ("read", " r ")):
+        numbers: RoleView = getattr(lane, role)
+        line += [
+            (letter, QUIET),
+            (f"{lanelook.rate(lane, numbers.rows_per_s, short):>5}", read),
+        ]
+        place = lane.places.get(role)
+        rank = "" if place is None or place.rank is None else ordinal(place.rank)
+        line.append((f" {lanelook.stands(place):<10}" if with_gaps else f" {rank:<3}", TEXT))
+        if with_p99:
+            line += [(" p99 ", QUIET), (f"{latency(numbers.felt_p99_us):>8}", TEXT)]
+    end: list[Span] = []
+    words = [lanelook.errors(lane)]
+    if lane.paced:
+        words.append([[(f"backlog {short(lane.write.backlog + lane.read.backlog)}", STRONG)]])
+    words += [[[("overloaded", STRONG)]]] if lane.overloaded else []
+    words += [[[("client-bound", STRONG)]]] if lane.client_bound else []
+    for variants in words:
+        if found := first_fitting(variants, width - cells(line) - cells(end) - 1):
+            end += [(" ", TEXT), *found]
+    return spread(line, end, width)
 
 
 class Numbers(Panel):
-    """Three rows per lane where there is height, else one row per lane and role, else what fits. An open loop has more
-    to say, so it takes a row per role also in a wide terminal."""
+    """As much of each lane as there are rows for: its block, name and roles, the roles, or its rates."""
 
-    DEFAULT_CSS = "Numbers { height: 1fr; }"
+    DEFAULT_CSS = "Numbers { height: 1fr; display: none; }"
 
     def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
         if scene.view is None:
             return []
-        lanes = scene.view.lanes
-        roomy = size.height >= 2 * len(lanes)
-        if size.width >= 60 and not (roomy and any(lane.paced for lane in lanes)):
-            return [self._wide(lane, size.width) for lane in lanes]
-        titled = size.height >= 3 * len(lanes)
-        if size.height < 2 * len(lanes):
-            return [rates(lane) for lane in lanes]
+        lanes, (width, height) = scene.view.lanes, size
+        rows = height // max(1, len(lanes))
         lines: list[Line] = []
-        for lane in lanes:
-            name = f"{lanelook.shape(lane.lane)} {lanelook.name(scene.entrant(lane.lane))}"
-            if titled:
-                said = [
-                    (word, STRONG)
-                    for word, holds in (
-                        ("overloaded ", lane.overloaded),
-                        ("client-bound ", lane.client_bound),
-                    )
-                    if holds
-                ]
-                # Where both do not fit beside the name, the first one tells more.
-                room = size.width - len(name) - len(lane.state.value) - 1
-                while cells(said) > room and len(said) > 1:
-                    said.pop()
-                lines.append(spread([(name, lane.lane)], [*said, lanelook.state(lane)], size.width))
-            for role in ("write", "read"):
-                mark: list[Span] = [] if titled else [(lanelook.shape(lane.lane), lane.lane)]
-                left, right = role_spans(lane, role, size.width - cells(mark))
-                lines.append(spread([*mark, *left], right, size.width))
+        if rows >= TITLED_ROWS:
+            each = BLOCK_ROWS if width > FIGURES and rows >= BLOCK_ROWS else TITLED_ROWS
+            air = height >= (each + 1) * len(lanes) - 1
+            for number, lane in enumerate(lanes, 1):
+                if air and lines:
+                    lines.append(BLANK)
+                if width > FIGURES:
+                    made = block_lines(scene, lane, number, Size(width - 1, each))
+                    lines += [((" ", TEXT), *line) for line in made]
+                    continue
+                inner = width - 2 if width >= AIRY else width
+                for line in (
+                    title(scene, lane, inner),
+                    role_line(lane, "write", inner, alone=False),
+                    role_line(lane, "read", inner, alone=False),
+                ):
+                    lines.append(((" ", TEXT), *line) if width >= AIRY else line)
+        elif width >= FLAT:
+            lines = [flat(scene, lane, width) for lane in lanes]
+        elif rows >= ROLE_ROWS:
+            lines = [
+                role_line(lane, role, width, alone=True)
+                for lane in lanes
+                for role in ("write", "read")
+            ]
+        else:
+            lines = [rates(lane, width) for lane in lanes]
         return lines
-
-    def _wide(self, lane: LaneView, width: int) -> Line:
-        half = width // 2 - 1
-        writes, _ = role_spans(lane, "write", half)
-        reads, place = role_spans(lane, "read", half)
-        line = [(lanelook.shape(lane.lane), lane.lane), *writes, (" ", TEXT), *reads]
-        if lane.paced and not any("backlog" in text for text, _ in line):
-            behind = f" backlog {short(lane.write.backlog + lane.read.backlog)}"
-            place = [(behind, STRONG)] if cells(line) + len(behind) <= width else []
-        return spread(line, place, width)

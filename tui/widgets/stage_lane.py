@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from textual.geometry import Size
 
 from tui import lanelook
 from tui.bigdigits import largest, plate, rows_of
-from tui.figures import clipped, latency, ordinal, short
-from tui.figures import gap as factor
-from tui.ink import BLANK, QUIET, STRONG, TEXT, Line, Span, fitted, spread
+from tui.figures import clipped, latency, short
+from tui.ink import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.ink import width as cells
 from tui.standings import Place
 from tui.view import LaneView, Scene
 from tui.widgets.lane_head import badges, title_line
 from tui.widgets.lane_panel import LanePanel
 
-GAP = "88.8x"
-"""The widest gap that keeps its place; a wider one is written smaller."""
+GAP = "8.8x"
+"""The widest gap that keeps its size; a wider one is written smaller."""
 
-ROOMY_ROWS = 11
-"""A block of so many rows has room for a plate of 7 rows and a figure of 3."""
+FIGURE = "8.88 ms"
+"""As wide as a figure becomes."""
+
+FIGURE_ROWS = 3
+"""A figure in small digits."""
+
+PLATE_ROWS = 7
+"""A plate that is seen from afar; where it leaves room, the figure is enlarged too."""
 
 METRICS = (("write", "writes", "rows/s"), ("read", "reads", "rows/s"), ("p99", "read p99", ""))
 
@@ -37,13 +41,20 @@ def figure(lane: LaneView, metric: str) -> str:
 
 def words(place: Place | None, metric: str) -> str:
     """What the gap means."""
-    if place is None or place.rank is None or place.gap is None:
-        return ""
-    if place.gap < 1.005:
-        return "level"
+    told = lanelook.apart(place)
+    if place is None or told in ("", "level"):
+        return told
     if place.rank == 1:
         return "ahead"
     return "slower" if metric == "p99" else "behind"
+
+
+def heading(title: str, unit: str, right: list[Span], width: int) -> Line:
+    """What a block shows, and at the right what the gap means; the unit goes before either is cut."""
+    name: list[Span] = [(title.upper(), STRONG)]
+    variants = ([*name, (f" {unit}" if unit else "", TEXT)], name)
+    left = first_fitting(variants, width - cells(right) - 1)
+    return spread(left, right if left else [], width) if left else fitted(name, width)
 
 
 def block(
@@ -55,48 +66,57 @@ def block(
         title = "read response p99"
     place = lane.places.get(key)
     value = figure(lane, key)
-    heading = spread(
-        [(title.upper(), STRONG), (f" {unit}", TEXT)], [(words(place, key), STRONG)], width
-    )
     if ascii_only:
-        # Letters made of letters cannot be cut out of a plate: the figure is large, its rank and gap are words.
-        size = largest(
-            "8.88k" if " " not in value else "8.88 ms", width, height - 1, ascii_only=True
-        )
-        stands = lanelook.place(place, STRONG, worse=words(place, key) or "behind")
-        heading = spread([(title.upper(), STRONG), (f" {unit}", TEXT)], stands, width)
-        if size is None:
-            return [heading, ((value, STRONG),)]
-        return [heading, *(((row, lane.lane),) for row in rows_of(value, *size, ascii_only=True))]
+        return _in_ascii(lane, place, (key, title, unit), value, Size(width, height))
+    top = heading(title, unit, [(words(place, key), STRONG)], width)
     rank = "-" if place is None or place.rank is None else str(place.rank)
-    gap = "-" if place is None or place.gap is None else factor(place.gap)
-    figures = _figure_rows(value, width, height, ascii_only=ascii_only)
+    gap = _large_gap(place)
+    figures = _figure_rows(value, width, height)
     room = height - 1 - len(figures)
-    lines: list[Line] = [heading]
-    number = plate(rank, width // 2, room, ascii_only=ascii_only)
-    if number:
-        beside = width - len(number[0]) - 2
-        size = largest(
-            gap if len(gap) > len(GAP) else "8.8x", beside, len(number), ascii_only=ascii_only
-        )
-        if size is not None and len(rows_of(gap, *size, ascii_only=ascii_only)[0]) > beside:
-            size = largest(gap, beside, len(number), ascii_only=ascii_only)
-        large = rows_of(gap, *size, ascii_only=ascii_only) if size else ()
-        above = (len(number) - len(large)) // 2
-        for y, row in enumerate(number):
-            inner = large[y - above] if 0 <= y - above < len(large) else ""
-            if not large and y == len(number) // 2:
-                inner = gap
-            lines.append(fitted([(row + "  " + inner, lane.lane)], width))
-    else:
-        lines.append(fitted([(f"{rank}  {gap}", lane.lane)], width))
-    lines += [((row, STRONG),) for row in figures]
-    return lines[:height]
+    number = plate(rank, width // 2, room)
+    if not number:
+        beside = fitted([(f"{rank}  {lanelook.apart(place)}", lanelook.words(lane.lane))], width)
+        return [top, beside, *(((row, STRONG),) for row in figures)][:height]
+    air = [BLANK] if height > 1 + len(number) + len(figures) else []
+    free = width - len(number[0]) - 2
+    size = largest(gap if len(gap) > len(GAP) else GAP, free, len(number)) if gap else None
+    large = rows_of(gap, *size) if size else ()
+    above = (len(number) - len(large)) // 2
+    lines: list[Line] = [top]
+    for y, row in enumerate(number):
+        inner = large[y - above] if 0 <= y - above < len(large) else ""
+        if not large and y == len(number) // 2:
+            inner = gap
+        lines.append(fitted([(row + "  " + inner, lane.lane)], width))
+    return [*lines, *air, *(((row, STRONG),) for row in figures)][:height]
 
 
-def _figure_rows(value: str, width: int, height: int, *, ascii_only: bool) -> tuple[str, ...]:
+def _large_gap(place: Place | None) -> str:
+    """The gap in what the large letters have: "6.8x", "3%", "=" for level; nothing without a rival."""
+    told = lanelook.apart(place).lstrip("+").replace(" ", "")
+    return "=" if told == "level" else told
+
+
+def _in_ascii(
+    lane: LaneView, place: Place | None, metric: tuple[str, str, str], value: str, size: Size
+) -> list[Line]:
+    """Letters made of letters cannot be cut out of a plate: the figure is large, its rank and gap are words."""
+    key, title, unit = metric
+    stands = lanelook.place(place, STRONG, worse="slower" if key == "p99" else "behind")
+    briefly: list[Span] = [(lanelook.stands(place), STRONG)]
+    told = first_fitting((stands, briefly, briefly[:0]), size.width - len(title) - 1)
+    top = heading(title, unit, told, size.width)
+    widest = FIGURE if " " in value else "88.8k"
+    fits = largest(widest, size.width, size.height - 1, ascii_only=True)
+    if fits is None:
+        return [top, ((value, STRONG),)]
+    rows = rows_of(value, *fits, ascii_only=True)
+    return [top, *(((row, lanelook.words(lane.lane)),) for row in rows)]
+
+
+def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
     """The figure in small digits where there are rows to spare, else as text."""
-    if height >= ROOMY_ROWS and not ascii_only:
+    if height >= 1 + PLATE_ROWS + FIGURE_ROWS:
         large = rows_of(value, 0, 1)
         if large and len(large[0]) <= width:
             return large
@@ -104,19 +124,35 @@ def _figure_rows(value: str, width: int, height: int, *, ascii_only: bool) -> tu
 
 
 def _beside(scene: Scene, lane: LaneView, width: int) -> Line:
-    """What must be said of the lane besides its figures: the open loop's service time and backlog, and badges."""
-    said: list[Span] = [(word.strip(), STRONG) for word in badges(scene, lane, width)[1]]
-    words: list[Span] = []
-    for number, span in enumerate(said):
-        words += [(" ", TEXT), span] if number else [span]
+    """What must be said of the lane besides its figures: errors, badges, the open loop's service time and backlog."""
+    said: list[Span] = []
+    below = [word.strip() for word in badges(scene, lane, width)[1]]
+    room = width - sum(len(word) + 1 for word in below)
+    said += first_fitting(lanelook.errors(lane), room)
+    for word in below:
+        if cells(said) + len(word) + 1 <= width:
+            said += [(" ", TEXT), (word, STRONG)] if said else [(word, STRONG)]
     if not lane.paced:
-        return tuple(words) or BLANK
+        return tuple(said)
     behind = f"backlog w {short(lane.write.backlog)} r {short(lane.read.backlog)}"
     service = f"read service p99 {latency(lane.read.p99_us)}  "
-    text = service + behind
-    if cell_len(text) + cells(words) + 1 > width:
-        text = behind
-    return spread([(text, TEXT)], words, width)
+    in_all = f"backlog {short(lane.write.backlog + lane.read.backlog)}"
+    texts = (service + behind, behind, in_all)
+    room = width - (cells(said) + 1 if said else 0)
+    return spread(first_fitting(([(text, TEXT)] for text in texts), room), said, width)
+
+
+def _p99_line(lane: LaneView, width: int) -> Line:
+    """The p99 of reads in one row, where it has no block of its own."""
+    place = lane.places.get("p99")
+    figures: list[Span] = [(latency(lane.read.felt_p99_us), lanelook.words(lane.lane))]
+    names = ("RESPONSE P99 ", "RESP P99 ", "RESP ") if lane.paced else ("READ P99 ", "P99 ")
+    told = lanelook.stands(place)
+    for stands in (told, told.partition(" ")[0], ""):
+        room = width - (len(stands) + 1 if stands else 0)
+        if left := first_fitting(([(name, STRONG), *figures] for name in names), room):
+            return spread(left, [(stands, STRONG)], width)
+    return tuple(first_fitting((figures,), width))
 
 
 class StageLane(LanePanel):
@@ -131,21 +167,14 @@ class StageLane(LanePanel):
         lines: list[Line] = [
             title_line(scene, lane, self.number, width),
             ((clipped(lanelook.servers(entrant), width), TEXT),),
+            _beside(scene, lane, width),
         ]
-        lines.append(_beside(scene, lane, width))
         left = height - len(lines)
         shown = METRICS if left >= 21 else METRICS[:2]
-        extra: list[Line] = []
-        if len(shown) < len(METRICS):
-            place = lane.places.get("p99")
-            name = "RESPONSE P99 " if lane.paced else "P99 "
-            told: list[Span] = [(name, STRONG), (latency(lane.read.felt_p99_us), lane.lane)]
-            stands = ""
-            if place is not None and place.rank is not None:
-                stands = f"{ordinal(place.rank)} {factor(place.gap)}"
-            extra.append(spread(told, [(stands, STRONG)], width))
-        each = max(3, (left - len(extra)) // len(shown))
+        last = [] if len(shown) == len(METRICS) else [_p99_line(lane, width)]
+        # Between two blocks there is a row of air, and none after the last.
+        each = max(2, (left - len(last) + (0 if last else 1)) // len(shown) - 1)
         for metric in shown:
-            made = block(lane, metric, width, each - 1, ascii_only=ascii_only)
-            lines += [*made, *[BLANK] * (each - len(made))]
-        return [*lines, *extra] if height >= 3 else [((figure(lane, "read"), QUIET),)]
+            made = block(lane, metric, width, each, ascii_only=ascii_only)
+            lines += [*made, *[BLANK] * (each + 1 - len(made))]
+        return [*lines, *last][:height]

@@ -1,0 +1,307 @@
+"""Nothing on the screen is cut into something else, in any size: a figure is whole or it is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+from textual.geometry import Size
+
+from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState
+from engines.histogram import Histogram
+from tests.screens.conftest import Launch
+from tests.screens.loops import paced
+from tests.screens.synthetic import SyntheticSource
+from tests.screens.test_race_screen import work
+from tui import figures, lanelook
+from tui.bigdigits import rows_of
+from tui.history import History
+from tui.ink import Line
+from tui.ink import width as cells
+from tui.view import LaneView, Scene
+from tui.widgets.event_log import EventLog
+from tui.widgets.lane_block import LaneBlock
+from tui.widgets.lane_chart import LaneChart
+from tui.widgets.lane_figures import LaneFigures
+from tui.widgets.lane_head import LaneHead
+from tui.widgets.numbers import Numbers
+from tui.widgets.stage_lane import StageLane
+from tui.widgets.standings_board import StandingsBoard
+
+ENTRANTS = tuple(
+    Entrant(lane, title, "approach", "product", "", "durability", floor_us={"write": 187.0, "read": 25.0})
+    for lane, title in (("mysql", "MySQL"), ("cached", "MySQL + cache"), ("durable", "Durable Redis"))
+)  # fmt: skip
+
+
+def busy() -> Histogram:
+    histogram = Histogram()
+    for _ in range(100):
+        histogram.record(990_000_000)
+    return histogram
+
+
+def sick() -> Frame:
+    """A race in which much is wrong, with figures of many digits."""
+    errors = {"mysql_1213_deadlock": 321, "redis_moved": 1_234_000}
+    cached = LaneFrame(
+        "cached",
+        LaneState.RECONNECTING,
+        work(4_860, 6_000),
+        replace(work(14_000, 14_000), errors=errors),
+        Cache(123_456_789, 32_198_765, 3_000_000, 2_100_000),
+    )
+    durable = LaneFrame(
+        "durable",
+        LaneState.RACING,
+        work(17_000, 750),
+        work(20_500, 80),
+        Cache(6_540, 3),
+        client=Client(cpu_share=0.95, loop_lag=busy().take()),
+    )
+    mysql = LaneFrame("mysql", LaneState.RACING, work(2_540, 123_456), work(14_000, 250))
+    return Frame(
+        seq=0, at_utc_s=0.0, at_monotonic_s=10.0, interval_s=1.0, elapsed_s=1.0,
+        lanes=(mysql, cached, durable),
+    )  # fmt: skip
+
+
+def scene_of(frame: Frame, **options: object) -> Scene:
+    history = History()
+    history.add(frame)
+    return replace(Scene(view=history.view(), entrants=ENTRANTS), **options)  # type: ignore[arg-type]
+
+
+SCENES = {
+    "closed": scene_of(sick()),
+    "open": scene_of(next(paced([sick()]))),
+    "ascii": scene_of(sick(), glyphs="ascii", stage=True),
+}
+
+
+def whole(scene: Scene) -> set[str]:
+    """Every figure of a scene in every form in which it may be written."""
+    assert scene.view is not None
+    found = {"5 s", "0"}
+    for lane in scene.view.lanes:
+        numbers: list[float] = [lane.rows, lane.late, *_totals(lane)]
+        for role in (lane.write, lane.read):
+            numbers += [role.rows_per_s, role.window_rows_per_s, role.backlog, role.failed]
+            numbers += role.errors.values()
+            for us in (role.p50_us, role.p99_us, role.response_p50_us, role.response_p99_us):
+                found.add(figures.latency(us))
+        found |= {write(number) for number in numbers for write in (figures.count, figures.short)}
+        found.add(figures.share(lane.hit_ratio))
+        for place in lane.places.values():
+            found |= {figures.ordinal(place.rank or 0), figures.margin(place.gap), str(place.rank)}
+    for entrant in ENTRANTS:
+        found |= {f"{us:.0f} us" for us in entrant.floor_us.values()}
+        found |= {f"{us:.0f}" for us in entrant.floor_us.values()}
+    return found | {"p50", "p99", "P99", "1", "2", "3"}
+
+
+def _totals(lane: LaneView) -> Iterator[float]:
+    cache = lane.cache
+    yield from (cache.hits, cache.misses, cache.fills, cache.duplicate_fills)
+    yield lane.write.failed + lane.read.failed
+    yield lane.write.backlog + lane.read.backlog
+
+
+FIGURE = re.compile(r"[pP]?\d[\d.,]*(?:st|nd|rd|[kMGx])?(?: (?:ms|us|s|m|u|%)(?![a-z]))?")
+
+
+def text_of(line: Line) -> str:
+    return "".join(text for text, _ in line)
+
+
+def drawn(name: str, scene: Scene, size: Size) -> list[str]:
+    """A widget's rows, as its place on the screen shows them: what is wider is cut there."""
+    lines: list[Line] = []
+    if name == "numbers":
+        lines = list(Numbers().draw(scene, size))
+    elif name == "board":
+        lines = list(StandingsBoard().draw(scene, size))
+    else:
+        made = {"stage": StageLane, "block": LaneBlock, "figures": LaneFigures}[name]
+        for index in range(3):
+            lines += made(index).draw(scene, size)
+    return [text_of(line)[: size.width] for line in lines]
+
+
+SIZES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
+    "numbers": (range(17, 150), range(3, 20)),
+    "board": (range(60, 210, 3), (4,)),
+    "stage": (range(22, 80), range(11, 45, 3)),
+    "block": (range(59, 200), (4,)),
+    "figures": (range(31, 120), (12, 15)),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("name", SIZES)
+def test_every_figure_is_whole(name: str, scene: str) -> None:
+    shown, wanted = SCENES[scene], whole(SCENES[scene])
+    widths, heights = SIZES[name]
+    for width in widths:
+        for height in heights:
+            rows = drawn(name, shown, Size(width, height))
+            for row in rows:
+                # An error's kind holds numbers, and is clipped with a mark.
+                told = re.sub(r"errors:.*?(…|$|(?=  ))", "", row.replace("telemon w ", ""))
+                for figure in FIGURE.findall(told):
+                    assert figure in wanted, (width, height, figure, row)
+
+
+@pytest.mark.parametrize("width", range(22, 80))
+def test_large_figures_of_the_stage_are_whole(width: int) -> None:
+    scene = SCENES["closed"]
+    assert scene.view is not None
+    lines = "\n".join(drawn("stage", scene, Size(width, 41)))
+    for lane in scene.view.lanes:
+        value = figures.short(lane.write.window_rows_per_s)
+        assert value in lines or all(row.rstrip() in lines for row in rows_of(value, 0, 1))
+
+
+@pytest.mark.parametrize("size", [(80, 16), (120, 17), (60, 17), (60, 12), (60, 8), (100, 6)])
+async def test_a_low_terminal_has_names_states_and_errors(
+    launch: Launch, size: tuple[int, int]
+) -> None:
+    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    async with launch(source=source, size=size) as racing:
+        await racing.shows("● MySQL", "▲ MySQL + cache", "■ Durable Redis", "reconnecting")
+        text = racing.text()
+        assert "✗ 1.23M" in text or "✗ 1,234,321 errors" in text
+        # Ranks of both roles: two lanes read equally fast.
+        assert [text.count(rank) for rank in ("1st", "2nd", "3rd")] == [2, 3, 1]
+        if size[0] >= 80:
+            assert "client-bound" in text
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 8), (40, 12), (20, 12)])
+async def test_a_small_terminal_has_every_lane_and_its_errors(
+    launch: Launch, size: tuple[int, int]
+) -> None:
+    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    async with launch(source=source, size=size) as racing:
+        await racing.shows("2.54k", "4.86k", "17.0k", "14.0k", "20.5k", "✗")
+        assert racing.text().count("14.0k") == 2
+
+
+@pytest.mark.parametrize("size", [(60, 20), (40, 12), (71, 40), (160, 17), (20, 5)])
+async def test_a_stage_without_room_shows_what_fits(launch: Launch, size: tuple[int, int]) -> None:
+    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    async with launch(source=source, size=size, stage=True) as racing:
+        await racing.shows("✗")
+        text = racing.text()
+        for lane in sick().lanes:
+            for role in (lane.write, lane.read):
+                forms = (figures.short(role.rows_per_s), figures.count(role.rows_per_s))
+                assert any(form in text for form in forms)
+        # And the stage as soon as there is room for it.
+        await racing.pilot.resize_terminal(120, 40)
+        await racing.shows("WRITES", "✗ 1,234,321 errors", "██")
+
+
+async def test_errors_are_shown_on_stage(launch: Launch) -> None:
+    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    for size in ((80, 24), (160, 48)):
+        async with launch(source=source, size=size, stage=True) as racing:
+            await racing.shows("WRITES")
+            assert "✗ 1,234,321 errors" in racing.text() or "✗ 1.23M" in racing.text()
+        source = SyntheticSource([sick()], entrants=ENTRANTS)
+
+
+async def test_kinds_of_errors_are_not_obeyed(launch: Launch) -> None:
+    nasty = "ERR\x1b[31m[red]\u202e"
+    failing = replace(work(10, 10), errors={nasty: 3})
+    frame = replace(sick(), lanes=tuple(replace(lane, read=failing) for lane in sick().lanes))
+    for size in ((160, 48), (100, 30), (80, 24), (40, 12)):
+        async with launch(source=SyntheticSource([frame], entrants=ENTRANTS), size=size) as racing:
+            await racing.shows("✗ 3")
+            assert "\x1b" not in racing.text()
+            assert "\u202e" not in racing.text()
+
+
+def alone() -> Scene:
+    """One lane, which has nobody to be measured against."""
+    frame = sick()
+    return scene_of(replace(frame, lanes=frame.lanes[:1]))
+
+
+def level() -> Scene:
+    """Two lanes that are as good as equal, and one 4 % behind."""
+    lanes = [
+        LaneFrame(lane, LaneState.RACING, work(rows, 100), work(rows, 100))
+        for lane, rows in (("mysql", 10_000), ("cached", 9_990), ("durable", 9_600))
+    ]
+    return scene_of(replace(sick(), lanes=tuple(lanes)))
+
+
+ALL = ("numbers", "board", "stage", "block", "figures")
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_without_a_rival_there_is_no_gap(name: str, ascii_only: bool) -> None:
+    scene = replace(alone(), glyphs="ascii" if ascii_only else "braille")
+    for width in (59, 75, 120, 160) if name != "stage" else (22, 50):
+        text = "\n".join(drawn(name, scene, Size(width, 15)))
+        for sign in ("+-", "1st  -", "ahead", "behind", " -"):
+            assert sign not in text, (width, sign)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_near_equals_are_told_apart_or_level(name: str) -> None:
+    width = 50 if name == "stage" else 150
+    text = "\n".join(drawn(name, level(), Size(width, 30)))
+    assert "1.0x" not in text
+    assert "level" in text
+    assert "4 %" in text or name == "stage"
+
+
+def test_places_in_words() -> None:
+    scene = level()
+    assert scene.view is not None
+    told = [lanelook.stands(lane.places["write"]) for lane in scene.view.lanes]
+    assert told == ["1st  level", "2nd  level", "3rd  4 %"]
+    assert lanelook.stands(None) == ""
+    told = [lanelook.stands(lane.places["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
+    assert told == ["1st"]
+
+
+Draw = Callable[[Scene, Size], Sequence[Line]]
+
+LONG = "a text that is longer than any place that there is for it, and then some, " * 4
+
+
+@pytest.mark.parametrize("width", [20, 31, 38, 58])
+def test_words_that_are_cut_say_so(width: int) -> None:
+    scene = SCENES["closed"]
+    assert scene.view is not None
+    entrants = tuple(Entrant(lane.lane, LONG, LONG, LONG, LONG, LONG) for lane in scene.view.lanes)
+    events = tuple(Event(0.0, lane, LONG) for lane in (None, "mysql"))
+    scene = replace(scene, entrants=entrants, view=replace(scene.view, events=events))
+    panels: list[Draw] = [LaneHead(1).draw, EventLog().draw, Numbers().draw]
+    if width >= 31:
+        panels += [LaneFigures(0).draw, LaneFigures(1).draw, StageLane(1).draw]
+    for draw in panels:
+        for line in draw(scene, Size(width, 15)):
+            text = text_of(line)
+            assert cells(line) <= width
+            assert "…" in text or "a text" not in text
+    # What has shorter forms uses them.
+    text = "\n".join(text_of(line) for line in LaneFigures(0).draw(scene, Size(width, 15)))
+    assert "no cache" in text
+    assert not re.search(r"SELEC\b", text)
+
+
+@pytest.mark.parametrize("width", range(25, 60))
+@pytest.mark.parametrize("kind", ["rate", "p99"])
+def test_legends_of_charts_lose_the_seconds_first(width: int, kind: str) -> None:
+    for shared in (True, False):
+        scene = replace(SCENES["closed"], shared_axis=shared)
+        heading = text_of(LaneChart(1, kind).draw(scene, Size(width, 8))[0])  # type: ignore[arg-type]
+        assert "⠒ reads" in heading
+        assert not re.search(r"\d+\b(?! s)", heading.replace("p99", ""))
