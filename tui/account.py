@@ -18,7 +18,7 @@ from tui.verdict import Finish, finishes
 class Account:
     """A race that is over. `trust` are the lines that say how far the numbers can be trusted; `notes` what else must be
     said beside them, a sentence each; `changes` what was asked of the race while it ran; `figures` by lane the
-    latencies, as (label, text)."""
+    latencies, as (label, text); `fault` what broke the race off, in a line."""
 
     heading: str
     paced: bool
@@ -27,9 +27,10 @@ class Account:
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     figures: dict[str, tuple[tuple[str, str], ...]]
+    fault: str | None = None
 
 
-def account(summary: Summary) -> Account:
+def account(summary: Summary, fault: str | None = None) -> Account:
     """Everything that the result view shows."""
     found = finishes(summary)
     return Account(
@@ -40,6 +41,7 @@ def account(summary: Summary) -> Account:
         notes=tuple(note for note in summary.notes() if not _said(note, summary)),
         changes=tuple(_changes(summary)),
         figures={finish.frame.lane: tuple(_figures(finish)) for finish in found},
+        fault=fault,
     )
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from tui.availability import available
+from tui.view import Scene
+
 KEY_NAMES = {
     "space": "space", "enter": "enter", "minus": "-", "plus": "+", "equals_sign": "=",
     "question_mark": "?", "f1": "F1", "f5": "F5", "escape": "esc", "ctrl+p": "^p", "ctrl+c": "^c",
@@ -255,24 +258,24 @@ ACTIONS = (
 """In the order of the help screen."""
 
 
-IDLE = ("quit", "copy", "screenshot", "next_theme", "help")
-"""What there is to do without a race."""
+METHODS = {action.method: action for action in ACTIONS}
+"""By what Textual calls it."""
 
 
 def bindings() -> list[Binding]:
-    """One binding for each key, with the action's id so that a keymap can change it."""
+    """One binding for each key, with the action's id so that a keymap can change it. Only ctrl+c goes before what has
+    the keys at the moment: every other one can be text that is typed."""
     return [
-        Binding(",".join(action.keys), action.method, action.label, show=False, id=action.id,
-                priority=action.id == "quit")
+        Binding(key, action.method, action.label, show=False, id=action.id, priority=key == "ctrl+c")
         for action in ACTIONS
+        for key in action.keys
     ]  # fmt: skip
 
 
-def footer(*, holding: bool = False, idle: bool = False) -> list[Action]:
-    """The actions for the bottom line, the most important first; `idle` is before the first frame or after the last."""
-    shown = sorted((action for action in ACTIONS if action.rank), key=lambda action: action.rank)
-    if idle:
-        return [action for action in shown if action.id in IDLE]
-    if holding:
-        shown.insert(0, next(action for action in ACTIONS if action.id == "release"))
+def footer(scene: Scene) -> list[Action]:
+    """The actions for the bottom line, the most important first: those that can be done now."""
+    shown = [action for action in ACTIONS if action.rank and available(action.id, scene)]
+    shown.sort(key=lambda action: action.rank)
+    if available("release", scene):
+        shown.insert(0, METHODS["release"])
     return shown

@@ -15,21 +15,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.segment import Segments
-from rich.text import Text
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
 from engines import control
 from engines.config import Race
 from engines.setting import DEBUG_ENV
 from engines.summary import Summary
-from tui.actions import ACTIONS, bindings
+from tui.account import account
+from tui.actions import ACTIONS, METHODS, bindings
+from tui.availability import available
 from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.figures import plain
@@ -42,12 +44,15 @@ from tui.screens.race import RaceScreen
 from tui.screens.result import ResultScreen
 from tui.setup import Setup
 from tui.source import Narrate, Source, SourceFactory
-from tui.standingstext import standings_text
+from tui.standingstext import result_text, standings_text
 from tui.terminal import Terminal
 from tui.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.view import Scene, View
 
 HERE = Path(__file__).parent
+
+GREYING = (Monochrome, NoColor)
+"""The filters that take colours away."""
 
 TICK_S = 0.05
 """How often the screen looks how late its own event loop is."""
@@ -105,6 +110,10 @@ class Telemon(App[Summary]):
         self.terminal = terminal or Terminal.detect(
             os.environ, getattr(sys.__stderr__, "encoding", None)
         )
+        # NO_COLOR is one of the signs that the terminal was detected by, and may have been overruled. What Textual
+        # does for it makes of the terminal's own colours black on black.
+        self._filters = [part for part in self._filters if not isinstance(part, GREYING)]
+        self.no_color = self.terminal.color == "none"
         self.fault: str | None = None
         self.shown = 0
         """How many pictures were drawn."""
@@ -118,7 +127,6 @@ class Telemon(App[Summary]):
         self._tick_due_s = 0.0
         self._started_s = time.monotonic()
         self._alone: int | None = None
-        self._released: set[int] = set()
         self._theme_before_stage: str | None = None
         self._view: View | None = None
         self._scene = Scene(
@@ -134,6 +142,7 @@ class Telemon(App[Summary]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = {"16": SIXTEEN, "none": PLAIN}.get(self.terminal.color, DARK).name
+        self._scene = replace(self._scene, themes=self.theme in CYCLE)
         self.animation_level = "full" if self.terminal.animation else "none"
         self._set_colors()
         if stage:
@@ -163,15 +172,21 @@ class Telemon(App[Summary]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         for action in ACTIONS:
-            yield SystemCommand(
-                action.name, f"{action.text} ({action.shown_key})", self._command(action.method)
-            )
+            if available(action.id, self._scene):
+                yield SystemCommand(
+                    action.name, f"{action.text} ({action.shown_key})", self._command(action.method)
+                )
 
     def _command(self, method: str) -> Any:
         async def run() -> None:
             await self.run_action(method)
 
         return run
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        called = f"{action}({parameters[0]})" if parameters else action
+        known = METHODS.get(called)
+        return known is None or available(known.id, self._scene)
 
     def on_mount(self) -> None:
         self.push_scene()
@@ -251,8 +266,8 @@ class Telemon(App[Summary]):
             if self.leave_result:
                 self.exit(summary, return_code=1 if message.error is not None else 0)
             else:
-                self._show(frozen=False, view=self._view, over=True)
-                self.push_screen(ResultScreen(summary, self._scene))
+                self._show(frozen=False, view=self._view, over=True, holding=False, countdown=None)
+                self.push_screen(ResultScreen(account(summary, self.fault), self._scene))
 
     def _end_unmeasured(self, error: BaseException | None) -> None:
         """End without a result, and say why when it was not asked for."""
@@ -262,11 +277,8 @@ class Telemon(App[Summary]):
         if error is None and self._view is not None and self._view.events:
             last = self._view.events[-1]
             self.fault = plain(f"nothing was measured: {last.lane or 'race'}: {last.text}")
-        # What kept a race from starting is raised by `run`, and said there.
-        if self.fault is not None and summary is not None:
-            self.exit(summary, return_code=1, message=Text(f"telemon: {self.fault}"))
-        else:
-            self.exit(summary, return_code=1 if error is not None else 0)
+        # What kept a race from starting is raised by `run`.
+        self.exit(summary, return_code=0 if self.fault is None else 1)
 
     def _show(self, **changes: Any) -> None:
         self._scene = replace(self._scene, **changes)
@@ -303,16 +315,23 @@ class Telemon(App[Summary]):
 
     async def action_release(self) -> None:
         """Count down, then let all lanes go."""
-        if not self._scene.holding or self._scene.countdown is not None:
-            return
         self._show(countdown=3)
         for number in (2, 1):
-            self.set_timer(self.count_s * (3 - number), partial(self._show, countdown=number))
+            self.set_timer(self.count_s * (3 - number), partial(self._count, number))
         self.set_timer(self.count_s * 3, self._go)
 
+    def _count(self, number: int) -> None:
+        if self._scene.countdown is not None:
+            self._show(countdown=number)
+
     def _go(self) -> None:
-        self.feed.send(control.Release())
-        self._show(countdown=None, holding=False)
+        if self._scene.countdown is not None:
+            self._show(countdown=None, holding=not self.feed.send(control.Release()))
+
+    def _release_one(self, lane: str) -> None:
+        if self.feed.send(control.Release(lane)):
+            released = self._scene.released | {lane}
+            self._show(released=released, holding=len(released) < len(self.settings.lanes))
 
     # ------------------------------------------------------------ the load
 
@@ -321,14 +340,20 @@ class Telemon(App[Summary]):
         if self.feed.send(wanted):
             self._show(setup=replace(self._scene.setup, **setup))
 
+    def _moves(self, shown: str, now: float, wanted: float, step: int) -> bool:
+        """Whether a step leads anywhere; where not, say so."""
+        if wanted == now:
+            self._tell(f"{shown} is the {'most' if step > 0 else 'least'} there is")
+        return wanted != now
+
     def _connections(self, role: Literal["write", "read"], step: int) -> None:
         setup = self._scene.setup
         now = setup.writers if role == "write" else setup.readers
-        # A role without connections has no engine that could open one.
-        wanted = max(1, now + step) if now else 0
-        if wanted == now:
-            return
+        wanted = max(1, now + step)
         name = "writers" if role == "write" else "readers"
+        if wanted == now:
+            self._tell(f"one of the {name} in each lane stays")
+            return
         self._ask(control.Connections(role, wanted), **{name: wanted})
 
     def action_more_writers(self) -> None:
@@ -346,7 +371,7 @@ class Telemon(App[Summary]):
     def _batch(self, step: int) -> None:
         setup = self._scene.setup
         wanted = stepped(BATCHES, setup.batch, step)
-        if wanted != setup.batch:
+        if self._moves(f"batch {setup.batch}", setup.batch, wanted, step):
             self._ask(control.Batch(wanted), batch=wanted)
 
     def action_more_batch(self) -> None:
@@ -358,7 +383,7 @@ class Telemon(App[Summary]):
     def _ttl(self, step: int) -> None:
         setup = self._scene.setup
         wanted = stepped(TTLS_S, setup.ttl_s, step)
-        if wanted != setup.ttl_s:
+        if self._moves(f"TTL {setup.ttl_s:g} s", setup.ttl_s, wanted, step):
             self._ask(control.Ttl(wanted), ttl_s=wanted)
 
     def action_more_ttl(self) -> None:
@@ -387,7 +412,7 @@ class Telemon(App[Summary]):
             self._tell("no rate in mode saturate; m switches to pace")
             return
         wanted = stepped(RATES_PER_S, setup.rate_per_s, step)
-        if wanted != setup.rate_per_s:
+        if self._moves(f"pace {setup.rate_per_s:g}/s", setup.rate_per_s, wanted, step):
             self._ask(control.Rate(wanted), rate_per_s=wanted)
 
     def action_more_rate(self) -> None:
@@ -424,37 +449,40 @@ class Telemon(App[Summary]):
         self._window(-1)
 
     def _window(self, step: int) -> None:
-        if self._view is not None:
-            self.feed.resize(stepped(WINDOWS_S, self._view.window_s, step))
+        if self._view is None:
+            return
+        now_s = self._view.window_s
+        wanted_s = stepped(WINDOWS_S, now_s, step)
+        if self._moves(f"window {now_s:g} s", now_s, wanted_s, step):
+            self.feed.resize(wanted_s)
 
     def action_axis(self) -> None:
-        self._show(shared_axis=not self._scene.shared_axis)
+        shared = not self._scene.shared_axis
+        self._show(shared_axis=shared)
+        self._tell("one y axis for all lanes" if shared else "a y axis for each lane")
 
     def action_maximise(self, number: int) -> None:
         """Show one lane alone, or all of them again; at the start line, let this lane go."""
         index = number - 1
-        if self._view is not None and index >= len(self._view.lanes):
-            return
         if self._scene.holding:
-            if self._view is not None and index not in self._released:
-                self._released.add(index)
-                self.feed.send(control.Release(self._view.lanes[index].lane))
-                self._show(holding=len(self._released) < len(self._view.lanes))
-            return
-        self._alone = None if self._alone == index else index
-        self.race_screen.maximise(self._alone)
+            assert self._scene.view is not None
+            self._release_one(self._scene.view.lanes[index].lane)
+        elif not self.race_screen.has_panes:
+            self._tell("this terminal is too small to show a lane alone")
+        else:
+            self._alone = None if self._alone == index else index
+            self.race_screen.maximise(self._alone)
 
     def action_restore(self) -> None:
         self._alone = None
         self.race_screen.maximise(None)
 
     def action_next_theme(self) -> None:
-        if self.theme in CYCLE:
-            self.theme = CYCLE[(CYCLE.index(self.theme) + 1) % len(CYCLE)]
-            self._theme_before_stage = None
+        self.theme = CYCLE[(CYCLE.index(self.theme) + 1) % len(CYCLE)]
+        self._theme_before_stage = None
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self._scene))
 
     # ------------------------------------------------------------ the result
 
@@ -468,10 +496,16 @@ class Telemon(App[Summary]):
             self._tell(f"saved {name}")
 
     def action_copy(self) -> None:
-        if self._view is None:
+        """Copy the numbers that are on show, and no others."""
+        view, summary = self._scene.view, self.feed.summary
+        if self._scene.over and summary is not None:
+            text, what = result_text(account(summary, self.fault)), "result copied"
+        elif view is not None:
+            text, what = standings_text(view, self._scene.entrants), "standings copied"
+        else:
             return
-        self.copy_to_clipboard(standings_text(self._view, self._scene.entrants))
-        self._tell("standings copied")
+        self.copy_to_clipboard(text)
+        self._tell(what)
 
     def _tell(self, text: str, *, bad: bool = False) -> None:
         self.notify(text, severity="error" if bad else "information", markup=False, timeout=3)
@@ -487,21 +521,17 @@ class Telemon(App[Summary]):
             loop.call_soon_threadsafe(self.end, HANGUP_CODE)
 
     def _fatal_error(self) -> None:
-        """Leave the screen after a mistake in it, in one line, or with its traceback where that is asked for: Textual's
-        own report shows local variables, and those may hold a password."""
+        """Leave the screen after a mistake in it, with its traceback where that is asked for. Textual's own report
+        shows local variables, and those may hold a password."""
         error = sys.exception()
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
-        line = Text(f"telemon: {self.fault}; what was measured until then follows")
-        report: list[RenderableType] = [line]
         if os.environ.get(DEBUG_ENV) == "1":
             from rich.traceback import Traceback
 
-            report.insert(0, Traceback(show_locals=False))
-        console = self.error_console
-        self._exit_renderables += [
-            Segments(list(console.render(part, console.options))) for part in report
-        ]
+            console = self.error_console
+            trace = Traceback(show_locals=False)
+            self._exit_renderables.append(Segments(list(console.render(trace, console.options))))
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:

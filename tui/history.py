@@ -40,6 +40,7 @@ class History:
         self._window_s = window_s
         self._heats = heats
         self._turn: Turn | None = None
+        self._reset_s: float | None = None
 
     @property
     def window_s(self) -> float:
@@ -75,6 +76,9 @@ class History:
         """Count from zero. The charts keep their past: it is still true."""
         for lane in self._lanes.values():
             lane.forget()
+        if self._frame is not None and not self._heats:
+            # In heats every heat counts from zero anyway.
+            self._reset_s = self._frame.elapsed_s or None
 
     def view(self, host: HostLoad | None = None) -> View | None:
         """The picture after the last frame; None before the first."""
@@ -90,6 +94,7 @@ class History:
             lanes=tuple(_placed(lane, ranked) for lane in lanes),
             axis=self._axes.fit([lane.points for lane in lanes], self._points),
             turn=self._turn,
+            reset_s=self._reset_s,
             events=tuple(self._events),
             host=host,
         )

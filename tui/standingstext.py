@@ -1,10 +1,14 @@
-"""The standings as plain text, for a clipboard."""
+"""The standings and the result as plain text, for a clipboard."""
 
 from __future__ import annotations
 
 from engines.frame import Entrant
-from tui.figures import clock, count, gap, latency, ordinal, plain
+from tui import lanelook
+from tui.account import Account
+from tui.figures import clock, count, latency, plain
+from tui.verdict import METRICS
 from tui.view import View
+from tui.widgets.result_panel import standing, titles, value
 
 
 def standings_text(view: View, entrants: tuple[Entrant, ...]) -> str:
@@ -26,10 +30,23 @@ def standings_text(view: View, entrants: tuple[Entrant, ...]) -> str:
             ("read", count(lane.read.window_rows_per_s)),
             ("p99", latency(lane.read.felt_p99_us)),
         ):
-            place = lane.places.get(metric)
-            stands = ""
-            if place is not None and place.rank is not None:
-                stands = f"{ordinal(place.rank)} {gap(place.gap)}"
+            stands = lanelook.stands(lane.places.get(metric))
             cells.append(f"{figure:>10} {stands:<10}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join(lines) + "\n"
+
+
+def result_text(account: Account) -> str:
+    """A race that is over: what its screen heads the table with, and the table, its figures in full."""
+    names = titles(account.paced)
+    lines = [f"broken off: {account.fault}"] if account.fault is not None else []
+    lines.append(f"telemon: {account.heading}")
+    head = (f"{names[metric]:>12} {'':<12}" for metric in METRICS)
+    lines.append(f"{'':<16} {' '.join(head)}".rstrip())
+    for finish in account.finishes:
+        cells = [f"{plain(finish.entrant.title):<16}"]
+        for metric in METRICS:
+            rank, apart, _ = standing(finish, metric)
+            cells.append(f"{value(finish, metric, 12):>12} {f'{rank} {apart}':<12}")
+        lines.append(" ".join(cells).rstrip())
+    return "\n".join([*lines, *account.trust]) + "\n"

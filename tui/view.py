@@ -112,7 +112,8 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class View:
     """All lanes at one moment. `elapsed_s` is the measured time (in heats, of this one), 0.0 while warming; `axis` the
-    axes that all lanes share; `events` the latest ones, oldest first; `turn` is None where lanes race together."""
+    axes that all lanes share; `events` the latest ones, oldest first; `turn` is None where lanes race together;
+    `reset_s` is the measured time at which the totals were last reset."""
 
     seq: int
     at_utc_s: float
@@ -121,6 +122,7 @@ class View:
     lanes: tuple[LaneView, ...]
     axis: Axis = field(default_factory=Axis)
     turn: Turn | None = None
+    reset_s: float | None = None
     events: tuple[Event, ...] = ()
     host: HostLoad | None = None
 
@@ -129,7 +131,8 @@ class View:
 class Scene:
     """Everything that a widget draws from: the numbers, and how they are to be shown.
 
-    `stage` is the layout for a hall, `holding` waits at the start line, `over` says that no more frames will come.
+    `stage` is the layout for a hall, `over` says that no more frames will come, `themes` that there is one to choose.
+    `holding` says that lanes wait at the start line, `released` which of them were let go one by one.
     `progress` are the steps of the start and when each began, `starting_s` is the time since the first.
     `glyphs` is "braille", "block" or "ascii"; `shared_axis` puts all lanes on one y axis; `frozen` and `paused` are
     said in the header; `screen_lag_s` is how late the screen's own event loop was at worst since the last frame.
@@ -143,6 +146,8 @@ class Scene:
     frozen: bool = False
     paused: bool = False
     holding: bool = False
+    released: frozenset[str] = frozenset()
+    themes: bool = True
     stage: bool = False
     over: bool = False
     countdown: int | None = None

@@ -11,10 +11,15 @@ import pytest
 from engines import control
 from engines.config import Race
 from tests.screens.conftest import Launch
-from tests.screens.synthetic import SyntheticSource, frames
+from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.actions import ACTIONS
 from tui.app import Telemon
+from tui.screens.help import help_lines
 from tui.terminal import Terminal
+from tui.view import Scene
+from tui.widgets.countdown import Countdown
+from tui.widgets.header import Header
+from tui.widgets.key_bar import KeyBar
 
 
 def test_every_action_has_a_method_and_every_key_one_action() -> None:
@@ -41,7 +46,6 @@ def test_every_action_has_a_method_and_every_key_one_action() -> None:
         (["B"], [control.Batch(50)], "batch 50"),
         (["t"], [control.Ttl(300)], "TTL 300 s"),
         (["T"], [control.Ttl(60)], "TTL 60 s"),
-        (["x"], [control.FlushCache()], "racing"),
         # Writers of lane `cached` do 88 batches a second: half of that, rounded down to a rung.
         (["m"], [control.Rate(20)], "pace 20/s"),
         (["m", "p", "p"], [control.Rate(20), control.Rate(50), control.Rate(100)], "pace 100/s"),
@@ -51,7 +55,8 @@ def test_every_action_has_a_method_and_every_key_one_action() -> None:
         (["m", "p", "m", "m"], [control.Rate(20), control.Rate(50), control.Rate(None), control.Rate(50)], "pace 50/s"),
         (["p"], [], "no rate in mode saturate; m switches to pace"),
         (["P"], [], "no rate in mode saturate; m switches to pace"),
-        (["z"], [control.ResetTotals()], "racing"),
+        (["x"], [control.FlushCache()], "4 writers 8 readers"),
+        (["z"], [control.ResetTotals()], "totals since 0:14"),
     ],
 )  # fmt: skip
 async def test_keys_that_ask_the_race(
@@ -94,7 +99,27 @@ async def test_keys_change_nothing_before_there_is_a_race(launch: Launch) -> Non
 async def test_connections_never_go_below_one(launch: Launch) -> None:
     async with launch(settings=Race(writers=1, readers=0)) as racing:
         await racing.shows("racing")
-        await racing.pilot.press("W", "R", "r")
+        await racing.pilot.press("R", "r", "W")
+        await racing.shows("one of the writers in each lane stays")
+        assert racing.source.sent == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "said"),
+    [
+        (Race(batch=1), "B", "batch 1 is the least there is"),
+        (Race(batch=10_000), "b", "batch 10000 is the most there is"),
+        (Race(ttl_s=1), "T", "TTL 1 s is the least there is"),
+        (Race(mode="pace", rate_per_s=1), "P", "pace 1/s is the least there is"),
+    ],
+)
+async def test_a_step_that_leads_nowhere_says_so(
+    launch: Launch, settings: Race, key: str, said: str
+) -> None:
+    async with launch(settings=settings) as racing:
+        await racing.shows("racing")
+        await racing.pilot.press(key)
+        await racing.shows(said)
         assert racing.source.sent == []
 
 
@@ -123,8 +148,20 @@ async def test_window_is_changed_and_named(launch: Launch) -> None:
         await racing.shows("window 10 s", "over 10 s")
         await racing.pilot.press("minus", "minus", "minus", "minus", "minus")
         await racing.shows("window 1 s")
+        await racing.shows("window 1 s is the least there is")
         await racing.pilot.press("plus", "plus", "plus", "plus", "plus", "plus")
-        await racing.shows("window 60 s")
+        await racing.shows("window 60 s", "window 60 s is the most there is")
+
+
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize("size", [(160, 48), (80, 24), (60, 20)])
+async def test_window_is_named_in_every_header_that_has_room(
+    launch: Launch, size: tuple[int, int], hold: bool
+) -> None:
+    async with launch(settings=Race(duration_s=60), size=size, hold=hold) as racing:
+        await racing.shows("0:14 / 1:00")
+        (header,) = racing.app.screen.query_one(Header).lines
+        assert "window 5 s" in header or (hold and size[0] < 80)
 
 
 async def test_axis_is_freed_and_said_so(launch: Launch) -> None:
@@ -133,7 +170,7 @@ async def test_axis_is_freed_and_said_so(launch: Launch) -> None:
         # One axis: its top stands beside every lane.
         assert racing.text().count("100k") >= 3
         await racing.pilot.press("y")
-        await racing.shows("y axis own", "own axis")
+        await racing.shows("y axis own", "own axis", "a y axis for each lane")
         assert racing.text().count("100k") < 3
 
 
@@ -147,6 +184,49 @@ async def test_one_lane_alone(launch: Launch) -> None:
         await racing.shows("1 ● MySQL", "3 ■ Durable Redis")
         await racing.pilot.press("3", "escape")
         await racing.shows("1 ● MySQL", "2 ▲ MySQL + cache")
+
+
+async def test_where_a_lane_cannot_be_alone_its_key_says_so(launch: Launch) -> None:
+    async with launch(size=(40, 12)) as racing:
+        await racing.until(lambda: racing.app.shown > 0)
+        before = racing.text()
+        await racing.pilot.press("2")
+        # A toast is folded in so small a terminal.
+        await racing.until(lambda: "too small" in " ".join(racing.text().split()))
+        await racing.pilot.pause(3.2)
+        await racing.until(lambda: racing.text() == before)
+
+
+async def test_keys_without_anything_to_do_are_off_everywhere(launch: Launch) -> None:
+    """In the bottom line, the palette and the bindings alike."""
+    settings = Race(writers=0, lanes=("mysql", "durable"), heats=True)
+    made = list(frames(20, lanes=("mysql", "durable")))
+    source = SyntheticSource(made, entrants=(ENTRANTS[0], ENTRANTS[2]))
+    terminal = Terminal(color="16", fps=60)
+    async with launch(
+        source=source, settings=settings, terminal=terminal, size=(200, 50)
+    ) as racing:
+        await racing.shows("racing")
+        off = {
+            "release", "more_writers", "fewer_writers", "more_batch", "less_batch", "flush", "more_ttl", "less_ttl",
+            "next_theme", "maximise_3", "shorter_window", "longer_window",
+        }  # fmt: skip
+        app = racing.app
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        assert {action.id for action in ACTIONS if action.name not in offered} == off
+        (bar,) = app.screen.query_one(KeyBar).lines
+        for action in ACTIONS:
+            called, _, number = action.method.rstrip(")").partition("(")
+            enabled = app.check_action(called, (int(number),) if number else ())
+            assert enabled == (action.id not in off), action.id
+            if action.rank:
+                word = f" {action.shown_key} {action.label} "
+                assert (word in bar) == (action.id not in off), action.id
+        for key in ("w", "W", "b", "B", "x", "t", "T", "n", "3", "plus", "minus", "enter"):
+            await racing.pilot.press(key)
+        assert racing.source.sent == []
+        assert app._view is not None
+        assert app._view.window_s == 5
 
 
 async def test_stage_and_back(launch: Launch) -> None:
@@ -182,9 +262,22 @@ async def test_help_lists_every_action(launch: Launch) -> None:
     async with launch() as racing:
         await racing.shows("racing")
         await racing.pilot.press("question_mark")
-        await racing.shows("keys", *(action.text for action in ACTIONS))
-        await racing.pilot.press("escape")
+        # The longest one goes on below.
+        await racing.shows("keys", *(action.text[:40] for action in ACTIONS))
+        # What can do nothing now is listed all the same, and said to be so.
+        off = [action for action in ACTIONS if f"not now: {action.text[:30]}" in racing.text()]
+        assert [action.id for action in off] == ["release"]
+        await racing.pilot.press("q")
         await racing.shows("standings")
+        assert not racing.app._exit
+
+
+@pytest.mark.parametrize("width", [80, 40, 20])
+def test_help_cuts_nothing(width: int) -> None:
+    lines = ["".join(text for text, _ in line) for line in help_lines(Scene(), width)]
+    assert all(len(line) <= max(width, 25) for line in lines)
+    shown = " ".join(" ".join(lines).split())
+    assert "release all lanes; 1 2 3 release one" in shown
 
 
 async def test_palette_knows_every_action(launch: Launch) -> None:
@@ -194,8 +287,12 @@ async def test_palette_knows_every_action(launch: Launch) -> None:
             command.title: command.callback
             for command in racing.app.get_system_commands(racing.app.screen)
         }
-        assert set(commands) == {action.name for action in ACTIONS}
+        # There is nothing to release: see `available`.
+        assert set(commands) == {action.name for action in ACTIONS if action.id != "release"}
         await racing.pilot.press("ctrl+p")
+        # Typed text is no key: there is a q in none of the other tests' words.
+        await racing.pilot.press("q", "backspace")
+        assert not racing.app._exit
         await racing.pilot.press(*"cache")
         await racing.shows("cache: flush")
         await racing.pilot.press("down", "enter")
@@ -251,6 +348,74 @@ async def test_hold_counts_down_and_releases_all(launch: Launch) -> None:
         # Once.
         await racing.pilot.press("enter")
         assert racing.source.sent == [control.Release()]
+
+
+async def test_enter_while_servers_start_releases_nothing_and_loses_nothing(launch: Launch) -> None:
+    source = SyntheticSource(frames(20, warmup=100), steps=("starting the servers",), step_s=1.0)
+    async with launch(source=source, hold=True) as racing:
+        racing.app.count_s = 0.05
+        await racing.shows("starting the servers", "starting, then hold")
+        assert "AT THE START LINE" not in racing.text()
+        await racing.pilot.press("enter", "1")
+        await racing.shows("AT THE START LINE", "enter go")
+        assert source.sent == []
+        await racing.pilot.press("enter")
+        await racing.until(lambda: source.sent == [control.Release()])
+        await racing.until(lambda: "AT THE START LINE" not in racing.text())
+
+
+async def test_a_release_that_nobody_takes_keeps_the_start_line(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with launch(list(frames(20, warmup=100)), hold=True) as racing:
+        racing.app.count_s = 0.05
+        await racing.shows("AT THE START LINE")
+        monkeypatch.setattr(racing.app.feed, "send", lambda _: False)
+        await racing.pilot.press("1", "enter")
+        await racing.until(lambda: racing.app._scene.countdown is not None)
+        await racing.until(lambda: racing.app._scene.countdown is None)
+        await racing.shows("AT THE START LINE")
+        monkeypatch.undo()
+        await racing.pilot.press("enter")
+        await racing.until(lambda: racing.source.sent == [control.Release()])
+
+
+async def test_countdown_is_seen(launch: Launch) -> None:
+    async with launch(list(frames(20, warmup=100)), hold=True) as racing:
+        racing.app.count_s = 0.4
+        await racing.shows("AT THE START LINE")
+        await racing.pilot.press("enter")
+        seen: dict[int, tuple[str, ...]] = {}
+
+        def over() -> bool:
+            number = racing.app._scene.countdown
+            if number is not None:
+                seen[number] = racing.app.screen.query_one(Countdown).lines
+            return racing.source.sent == [control.Release()]
+
+        await racing.until(over)
+        # Each as its own large digit.
+        assert sorted(seen) == [1, 2, 3]
+        assert len(set(seen.values())) == 3
+        for lines in seen.values():
+            assert sum("█" in line for line in lines) > 10
+
+
+async def test_held_heats_are_released_as_a_whole(launch: Launch) -> None:
+    given = list(frames(20, warmup=100))
+    async with launch(given, hold=True, settings=Race(heats=True)) as racing:
+        racing.app.count_s = 0.05
+        await racing.shows("AT THE START LINE")
+        await racing.pilot.press("1", "enter")
+        await racing.until(lambda: racing.source.sent == [control.Release()])
+
+
+async def test_lanes_released_apart_have_no_common_end(launch: Launch) -> None:
+    settings = Race(duration_s=60)
+    async with launch(hold=True, settings=settings) as racing:
+        await racing.shows("AT THE START LINE", "0:14 / 1:00")
+        await racing.pilot.press("2")
+        await racing.shows("0:14, 1:00 each")
 
 
 async def test_hold_releases_one_by_one(launch: Launch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,24 +12,43 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from tui.actions import ACTIONS
+from tui.availability import available
 from tui.ink import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.inked import InkedScreen
+from tui.view import Scene
 from tui.widgets.rows import Rows
 
+NOT_NOW = "not now: "
+"""Stands before what an action would do, while it has nothing to do."""
 
-def help_lines() -> list[Line]:
-    """A heading per group, a line per action."""
+KEYS_CELLS = 13
+"""Of the margin and the keys before an action's text."""
+
+
+def help_lines(scene: Scene, width: int) -> list[Line]:
+    """A heading per group, a line per action; what does not fit into `width` goes on below."""
+    about = wrapped("esc closes, ^p finds any of them by name", width, 8)
     lines: list[Line] = [
-        ((" keys", STRONG), ("   esc closes, ^p finds any of them by name", QUIET))
+        (("        " if at else " keys   ", STRONG), (text, QUIET)) for at, text in enumerate(about)
     ]
     group = ""
     for action in ACTIONS:
         if action.group != group:
             group = action.group
             lines += [BLANK, ((f" {group}", STRONG),)]
+        now = available(action.id, scene)
         keys = " ".join(action.shown_keys)
-        lines.append(((f"   {keys:<10}", STRONG), (action.text, TEXT)))
+        text = action.text if now else NOT_NOW + action.text
+        for at, part in enumerate(wrapped(text, width, KEYS_CELLS)):
+            head = f"   {keys}" if not at else ""
+            ink = (STRONG, TEXT) if now else (QUIET, QUIET)
+            lines.append(((f"{head:<{KEYS_CELLS}}", ink[0]), (part, ink[1])))
     return lines
+
+
+def wrapped(text: str, width: int, left: int) -> list[str]:
+    """`text` in lines for which there is room beside `left` cells."""
+    return textwrap.wrap(text, max(12, width - left))
 
 
 class HelpPanel(Rows):
@@ -36,12 +56,16 @@ class HelpPanel(Rows):
 
     DEFAULT_CSS = "HelpPanel { height: auto; }"
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
-        return len(help_lines())
+        return len(help_lines(self._scene, width))
 
     def on_resize(self) -> None:
         self._lines = []
-        self.show_lines(help_lines())
+        self.show_lines(help_lines(self._scene, self.size.width))
 
 
 class HelpScreen(InkedScreen[None], ModalScreen[None]):
@@ -51,6 +75,10 @@ class HelpScreen(InkedScreen[None], ModalScreen[None]):
         Binding("escape,question_mark,f1,q,enter", "dismiss", "close", show=False)
     ]
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield HelpPanel()
+            yield HelpPanel(self._scene)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from engines.summary import Summary
-from tui.account import account
+from tui.account import Account
 from tui.screens.inked import InkedScreen
 from tui.view import Scene
 from tui.widgets.key_bar import KeyBar
@@ -33,9 +32,9 @@ class Scroll(VerticalScroll):
 class ResultScreen(InkedScreen[None]):
     """Standings, reasons, and what must be said beside the numbers."""
 
-    def __init__(self, summary: Summary, scene: Scene) -> None:
+    def __init__(self, account: Account, scene: Scene) -> None:
         super().__init__()
-        self._account = account(summary)
+        self._account = account
         self._scene = scene
 
     def compose(self) -> ComposeResult:

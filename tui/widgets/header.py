@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textual.geometry import Size
 
+from tui import lanelook
 from tui.figures import clock, plain
 from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, spread
 from tui.ink import width as cells
@@ -18,7 +19,8 @@ def badges(scene: Scene) -> list[Span]:
     """What must not be overlooked: that nothing runs, or that what is shown is not what is."""
     found: list[Span] = []
     for shown, word in (
-        (scene.holding, " AT THE START LINE: ENTER "),
+        # Before, Enter would release nothing yet.
+        (scene.holding and scene.view is not None, " AT THE START LINE: ENTER "),
         (scene.paused, " LOAD PAUSED "),
         (scene.frozen, " DISPLAY FROZEN "),
     ):
@@ -31,14 +33,17 @@ def race_clock(scene: Scene) -> list[Span]:
     """The race clock, and its end when it has one."""
     view = scene.view
     if view is None:
-        return [("starting", WARN)]
+        return [("starting, then hold" if scene.holding else "starting", WARN)]
     if scene.holding and not view.elapsed_s:
         return [("ready", GOOD)]
     if not view.elapsed_s:
         return [("warming up", WARN)]
     spans: list[Span] = [(clock(view.elapsed_s), STRONG)]
     if scene.setup.duration_s is not None:
-        spans.append((f" / {clock(scene.setup.duration_s)}", QUIET))
+        end = clock(scene.setup.duration_s)
+        # Released apart, each lane has its own end.
+        apart = len(scene.released) > 0 and len(view.lanes) > 1
+        spans.append((f", {end} each" if apart else f" / {end}", QUIET))
     return spans
 
 
@@ -60,16 +65,17 @@ def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
     )
     rounds = heats[-1].round
     if brief:
-        return [(f"heat {number}/{len(heats)} ", TEXT), (plain(turn.lane), turn.lane)]
+        return [(f"heat {number}/{len(heats)} ", TEXT), (plain(turn.lane), lanelook.words(turn.lane))]
     return [
         (f"heat {number} of {len(heats)}: ", TEXT),
-        (plain(turn.lane), turn.lane),
+        (plain(turn.lane), lanelook.words(turn.lane)),
         (f", round {turn.round} of {rounds}", TEXT),
     ]
 
 
 class Header(Panel):
-    """The parts of the line are dropped from the right where there is no room for them."""
+    """Where there is no room parts are dropped, from the right; but first of all there is room for the window, which
+    every percentile and rank is over."""
 
     def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
         setup = scene.setup
@@ -77,6 +83,7 @@ class Header(Panel):
         if setup.heats:
             window = "heat"
         end = badges(scene)
+        over: list[Span] = [("window ", QUIET), (window, TEXT)]
         parts: list[list[Span]] = [
             [(f"{setup.preset}", TEXT)],
             mode(setup),
@@ -84,9 +91,12 @@ class Header(Panel):
             [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
-            [("window ", QUIET), (window, TEXT)],
+            over,
             [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
         ]  # fmt: skip
+        reset_s = scene.view.reset_s if scene.view else None
+        if reset_s is not None:
+            parts.insert(2, [("totals since ", QUIET), (clock(reset_s), TEXT)])
         if setup.servers:
             parts.append([(plain(" ".join(setup.servers)), QUIET)])
         line: list[Span] = [(" telemon ", STRONG), (" ", TEXT), *race_clock(scene)]
@@ -94,9 +104,24 @@ class Header(Panel):
         if turn := heat(scene):
             room = size.width - cells(line) - cells(end) - len(gap) - 1
             line += [(gap, QUIET), *(turn if cells(turn) <= room else heat(scene, brief=True))]
-        for part in parts:
-            more: list[Span] = [(gap, QUIET), *part]
-            if cells(line) + cells(more) + cells(end) + 1 > size.width:
-                break
-            line += more
+        room = size.width - cells(line) - cells(end) - 1
+        line += _fitting(parts, over, gap, room)
         return [spread(line, [*end, (" ", TEXT)], size.width)]
+
+
+def _fitting(parts: Sequence[list[Span]], first: list[Span], gap: str, room: int) -> Iterator[Span]:
+    """The parts for which there is room, in their order: from the left, and `first` before all of them."""
+    kept = len(gap) + cells(first) <= room
+    left = room - (len(gap) + cells(first) if kept else 0)
+    full = False
+    for part in parts:
+        if part is first:
+            if kept:
+                yield (gap, QUIET)
+                yield from part
+            continue
+        full = full or left - len(gap) - cells(part) < 0
+        if not full:
+            left -= len(gap) + cells(part)
+            yield (gap, QUIET)
+            yield from part

@@ -14,7 +14,7 @@ from tui.view import Scene
 from tui.widgets.panel import Panel
 
 SCREEN_LATE_S = 0.1
-"""From here on the screen, not the race, is what stutters; it is said in another ink."""
+"""From here on the screen, not the race, is what stutters; that is said."""
 
 
 def _gib(size_bytes: int) -> str:
@@ -22,7 +22,7 @@ def _gib(size_bytes: int) -> str:
 
 
 class HostStrip(Panel):
-    """Host, engines, screen, in this order of width. An engine above its limit is named client-bound."""
+    """Host, engines, screen, in this order of width. The lanes with an engine above its limit are named."""
 
     def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
         view = scene.view
@@ -41,14 +41,17 @@ class HostStrip(Panel):
                 (f" {lanelook.shape(lane.lane)} ", lane.lane),
                 (share, BADGE if lane.client_bound else TEXT),
             ]
-        if any(lane.client_bound for lane in view.lanes):
+        bound = [lane.lane for lane in view.lanes if lane.client_bound]
+        if bound:
             engines.append((" client-bound", WARN))
+            engines += [(f" {lanelook.shape(lane)}", lane) for lane in bound]
         parts.append(engines)
         late = scene.screen_lag_s > SCREEN_LATE_S
         parts.append(
             [
                 ("screen lag ", QUIET),
                 (f"{scene.screen_lag_s * 1000:3.0f} ms", WARN if late else TEXT),
+                (" LATE" if late else "", WARN),
             ]
         )
         if host is not None:

@@ -27,7 +27,7 @@ class KeyBar(Panel):
 
     def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
         line: list[Span] = []
-        for action in footer(holding=scene.holding, idle=scene.over or scene.view is None):
+        for action in footer(scene):
             more: list[Span] = [
                 (f" {action.shown_key}", STRONG),
                 (f" {label(action, scene)} ", QUIET),

@@ -11,10 +11,9 @@ from textual.reactive import var
 from engines.rounds import Spread
 from tui import lanelook
 from tui.account import Account
-from tui.figures import clipped, count, latency, ordinal, short
+from tui.figures import clipped, count, latency, margin, ordinal, short
 from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
 from tui.ink import width as cells_of
-from tui.reasons import margin
 from tui.verdict import METRICS, Finish
 from tui.widgets.rows import Rows
 
@@ -163,7 +162,10 @@ def report(account: Account, width: int) -> list[Line]:
     """The whole result, however many rows it takes: what matters most first."""
     narrow = width < TABLE_CELLS
     margin_left = "" if narrow else " "
-    lines: list[Line] = list(_wrapped(account.heading, STRONG, width, margin_left))
+    lines: list[Line] = []
+    if account.fault is not None:
+        lines += _wrapped(f"broken off: {account.fault}", BAD, width - 1, margin_left)
+    lines += _wrapped(account.heading, STRONG, width, margin_left)
     lines += _stacked(account, width) if narrow else [BLANK, *_table(account, width)]
     lines.append(BLANK)
     for text in account.trust:
