@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from engines.frame import Entrant
-from tui import lanelook
 from tui.account import Account
-from tui.figures import clock, count, latency, plain
+from tui.figures import clock, count, latency, margin, ordinal, plain
 from tui.verdict import METRICS
 from tui.view import View
 from tui.widgets.result_panel import standing, titles, value
@@ -30,7 +29,9 @@ def standings_text(view: View, entrants: tuple[Entrant, ...]) -> str:
             ("read", count(lane.read.window_rows_per_s)),
             ("p99", latency(lane.read.felt_p99_us)),
         ):
-            stands = lanelook.stands(lane.places.get(metric))
+            place, stands = lane.places.get(metric), ""
+            if place is not None and place.rank is not None:
+                stands = f"{ordinal(place.rank)} {margin(place.gap)}"
             cells.append(f"{figure:>10} {stands:<10}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join(lines) + "\n"

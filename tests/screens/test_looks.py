@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -21,6 +22,7 @@ from engines.frame import Entrant, Frame
 from engines.summary import Summary
 from tests.screens.conftest import StillHost
 from tests.screens.loops import FLOORED, heats, paced
+from tests.screens.picture import TextPicture, picture
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.app import Telemon
 from tui.terminal import Color, Glyphs, Terminal
@@ -118,21 +120,29 @@ def test_dark(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert same(snap_compare, Still(), size)
 
 
-@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("look", ["light", "projector", "16", "none"])
-def test_other_looks(snap_compare: Compare, look: str, size: tuple[int, int]) -> None:
-    app = {
-        "light": lambda: Still(theme="telemon-light"),
-        "projector": lambda: Still(theme="telemon-projector"),
-        "16": lambda: Still(color="16", glyphs="block"),
-        "none": lambda: Still(color="none", glyphs="ascii"),
-    }[look]()
-    assert same(snap_compare, app, size)
+LOOKS: dict[str, Callable[[], Still]] = {
+    "light": lambda: Still(theme="telemon-light"),
+    "projector": lambda: Still(theme="telemon-projector"),
+    "16": lambda: Still(color="16", glyphs="block"),
+    "none": lambda: Still(color="none", glyphs="ascii"),
+}
 
 
-@pytest.mark.parametrize(
-    "size", [(200, 50), (160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}"
-)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("look", LOOKS)
+async def test_other_looks(snapshot: SnapshotAssertion, look: str, size: tuple[int, int]) -> None:
+    """As text: in so many sizes SVGs would be most of the repository."""
+    app = LOOKS[look]()
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        shown = picture(app)
+        app.source.stop()
+    app.feed.stop()
+    app.feed.join()
+    assert shown == snapshot(extension_class=TextPicture)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_stage(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert same(snap_compare, Still(stage=True), size)
 
@@ -182,7 +192,7 @@ def test_start_line(snap_compare: Compare) -> None:
     assert same(snap_compare, Still(hold=True, warmup=FRAMES), (120, 30))
 
 
-@pytest.mark.parametrize("size", [(120, 36), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_result(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert same(snap_compare, Still(linger=False), size)
 

@@ -20,6 +20,7 @@ from tui.bigdigits import rows_of
 from tui.history import History
 from tui.ink import Line
 from tui.ink import width as cells
+from tui.standingstext import standings_text
 from tui.view import LaneView, Scene
 from tui.widgets.event_log import EventLog
 from tui.widgets.lane_block import LaneBlock
@@ -305,3 +306,12 @@ def test_legends_of_charts_lose_the_seconds_first(width: int, kind: str) -> None
         heading = text_of(LaneChart(1, kind).draw(scene, Size(width, 8))[0])  # type: ignore[arg-type]
         assert "⠒ reads" in heading
         assert not re.search(r"\d+\b(?! s)", heading.replace("p99", ""))
+
+
+def test_copied_standings_have_no_gap_without_a_rival_and_percents_of_near_ones() -> None:
+    for scene, wanted in ((alone(), "1st\n"), (level(), "4 %")):
+        assert scene.view is not None
+        text = standings_text(scene.view, ENTRANTS)
+        assert "1st -" not in text
+        assert "1.0x" not in text
+        assert wanted in text

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui import lanelook
-from tui.figures import count, latency, ordinal, short
-from tui.figures import gap as factor
-from tui.ink import QUIET, STRONG, TEXT, Line, Span, fitted
+from tui.figures import clipped, clock, count, latency, ordinal, short
+from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
+from tui.ink import width as cells
 from tui.raster import bar
 from tui.view import LaneView, Scene
 from tui.widgets.panel import Panel
@@ -29,13 +29,12 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
     if place is None or place.rank is None:
         return fitted([("-".rjust(8), QUIET)], COLUMN)
     leads = place.rank == 1
-    ink = lane.lane if leads else TEXT
-    sign = "+" if leads else ""
+    ink = lanelook.words(lane.lane) if leads else TEXT
     return fitted(
         [
             (f"{value:>8}", TEXT),
             (f"  {ordinal(place.rank)}", ink),
-            (f"{sign + factor(place.gap):>7}", ink if leads else QUIET),
+            (f"{lanelook.apart(place):>7}", ink if leads else QUIET),
         ],
         COLUMN,
     )
@@ -69,14 +68,16 @@ class StandingsBoard(Panel):
             for title in ("writes/s", "reads/s", p99):
                 heading.append((f"{title:>8}  {over}"[: COLUMN - 1].ljust(COLUMN), QUIET))
         since = "in the last heat" if scene.setup.heats else "from the start"
-        heading.append((f"rows written and read, {since}", QUIET))
+        if scene.view.reset_s is not None:
+            since = f"since the reset at {clock(scene.view.reset_s)}"
+        left = size.width - cells(heading)
+        told = (f"rows written and read, {since}", f"rows, {since}", "rows")
+        heading += first_fitting(([(text, QUIET)] for text in told), left)
         lines: list[Line] = [fitted(heading, size.width)]
         for lane in lanes:
-            name = lanelook.name(scene.entrant(lane.lane))
-            spans: list[Span] = [
-                *fitted([(f" {lanelook.shape(lane.lane)} {name}", lane.lane)], NAME - 1),
-                (" ", TEXT),
-            ]
+            name = clipped(lanelook.name(scene.entrant(lane.lane)), NAME - 4)
+            mark: Span = (f" {lanelook.shape(lane.lane)} ", lane.lane)
+            spans: list[Span] = [*fitted([mark, (name, lanelook.words(lane.lane))], NAME)]
             if columns:
                 for key in ("write", "read", "p99"):
                     spans += metric(lane, key)
