@@ -129,9 +129,7 @@ class Telemon(App[Summary]):
         self._alone: int | None = None
         self._theme_before_stage: str | None = None
         self._view: View | None = None
-        self._scene = Scene(
-            setup=Setup.of(settings, hold=hold), glyphs=self.terminal.glyphs, holding=hold
-        )
+        self._scene = Scene(setup=Setup.of(settings), glyphs=self.terminal.glyphs, holding=hold)
         self.feed = Feed(
             settings,
             source_factory or race_source(settings, hold=hold),

@@ -88,7 +88,6 @@ class History:
         ranked = _places(lanes)
         return View(
             seq=self._frame.seq,
-            at_utc_s=self._frame.at_utc_s,
             elapsed_s=self._frame.elapsed_s,
             window_s=self._window_s,
             lanes=tuple(_placed(lane, ranked) for lane in lanes),

@@ -23,8 +23,8 @@ class HostLoad:
 
 
 class Host:
-    """Reads the load at most once per `interval_s`: a reading costs up to a millisecond, so it is not made per frame
-    and never on the screen's event loop."""
+    """Reads the load at most once per `interval_s`: a reading costs up to a millisecond, so it is not made
+    per frame."""
 
     def __init__(
         self, interval_s: float = 1.0, clock: Callable[[], float] = time.monotonic

@@ -138,7 +138,6 @@ class LaneHistory:
             rows=totals.rows,
             operations=totals.operations,
             failed=sum(totals.errors.values()),
-            failing=window.failed,
             errors=dict(totals.errors),
         )
 

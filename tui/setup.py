@@ -17,8 +17,8 @@ class Setup:
 
     `paced` says that operations are due at a rate, `rate_per_s` (per role and lane) is that rate, or the one to go
     back to, if any. `where` says in a word whose servers are raced, `servers` names those that the user named, as
-    "host:port" and nothing else. `duration_s` is None for a race without an end, `hold` makes every lane wait at the
-    start line, `heats` are the turns of the lanes in their order (empty where they race together).
+    "host:port" and nothing else. `duration_s` is None for a race without an end, `heats` are the turns of the lanes
+    in their order (empty where they race together).
     """
 
     preset: str = "fair"
@@ -31,11 +31,10 @@ class Setup:
     where: str = SANDBOX
     servers: tuple[str, ...] = ()
     duration_s: float | None = None
-    hold: bool = False
     heats: tuple[Heat, ...] = ()
 
     @staticmethod
-    def of(settings: Race, *, hold: bool = False) -> Setup:
+    def of(settings: Race) -> Setup:
         """The header's part of a race's settings."""
         servers = _servers(settings)
         return Setup(
@@ -49,7 +48,6 @@ class Setup:
             where=_where(len(settings.lanes) - len(settings.endpoints), len(servers)),
             servers=servers,
             duration_s=settings.duration_s,
-            hold=hold,
             heats=tuple(heat_order(settings.lanes, settings.rounds)) if settings.heats else (),
         )
 

@@ -34,7 +34,6 @@ class RoleView:
     rows: int = 0
     operations: int = 0
     failed: int = 0
-    failing: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -116,7 +115,6 @@ class View:
     `reset_s` is the measured time at which the totals were last reset."""
 
     seq: int
-    at_utc_s: float
     elapsed_s: float
     window_s: float
     lanes: tuple[LaneView, ...]
