@@ -5,17 +5,12 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import TypeVar
 
-
-def _nothing() -> Callable[[], None]:
-    return lambda: None
-
-
-THREADS = 4
-"""So that a host that does not answer delays no more than its share of the other connects."""
+AT_A_TIME = 2
+"""How many jobs with the same subject run at a time; the others wait for them. A host that does not answer keeps
+each for seconds, and delays no other host."""
 
 T = TypeVar("T")
 
@@ -27,20 +22,25 @@ class Connector:
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], Callable[[], None]]] = SimpleQueue()
+        self._lock = Lock()
+        self._jobs: dict[str, deque[Callable[[], Callable[[], None]]]] = {}
+        """By subject, what waits for a thread."""
+        self._running: dict[str, int] = {}
+        """By subject, how many threads it has. A thread ends when nothing waits for it."""
         self._results: deque[Callable[[], None]] = deque()
-        self._threads = 0
         self.wake, self._waker = socket.socketpair()
         self.wake.setblocking(False)
         self._waker.setblocking(False)
 
     def submit(
         self,
+        subject: str,
         job: Callable[[], T],
         succeeded: Callable[[T], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Run `job` on a thread, then one of the callbacks in the loop."""
+        """Run `job` on a thread, then one of the callbacks in the loop. It waits for no jobs but those with the same
+        `subject`: the address that it connects to, or what it asks for."""
 
         def work() -> Callable[[], None]:
             try:
@@ -50,20 +50,35 @@ class Connector:
                 return lambda: failed(reason)
             return lambda: succeeded(result)
 
-        self._jobs.put(work)
-        if self._threads < THREADS:
-            self._threads += 1
-            Thread(target=self._serve, name="connector", daemon=True).start()
+        with self._lock:
+            self._jobs.setdefault(subject, deque()).append(work)
+            running = self._running.get(subject, 0)
+            if running == AT_A_TIME:
+                return
+            self._running[subject] = running + 1
+        Thread(target=self._serve, args=(subject,), name="connector", daemon=True).start()
 
-    def _serve(self) -> None:
-        while True:
-            self._results.append(self._jobs.get()())
+    def _serve(self, subject: str) -> None:
+        while (work := self._next(subject)) is not None:
+            self._results.append(work())
             try:
                 self._waker.send(b"\0")
             except BlockingIOError:
                 pass  # The loop has more wake-up bytes waiting than it will read in one go.
             except OSError:
                 return
+
+    def _next(self, subject: str) -> Callable[[], Callable[[], None]] | None:
+        """The next job for a thread of `subject`; None when it has to end."""
+        with self._lock:
+            waiting = self._jobs.get(subject)
+            if waiting:
+                return waiting.popleft()
+            self._running[subject] -= 1
+            if not self._running[subject]:
+                self._jobs.pop(subject, None)
+                del self._running[subject]
+            return None
 
     def deliver(self) -> None:
         """Run the callbacks of the jobs that are over."""
@@ -79,5 +94,5 @@ class Connector:
         """End its threads, each after the job that it is at: the results go nowhere."""
         self.wake.close()
         self._waker.close()
-        for _ in range(self._threads):
-            self._jobs.put(_nothing)
+        with self._lock:
+            self._jobs.clear()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from socket import socket
 from ssl import SSLSocket
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engines.sealed import Sealed
@@ -34,7 +35,7 @@ class Dialect:
     lost: str
     """A connection that broke while a reply was due."""
     gone: str
-    """A connection that was found broken while it was idle."""
+    """A connection that a request was to be sent on, and that had broken while it was idle."""
     timed_out: str
     """A connection given up because a reply did not come."""
 
@@ -62,6 +63,10 @@ class Lost:
     kind: str
 
 
+LASTING_NS = 1_000_000_000
+"""A connection that broke sooner, and before a reply, counts as one that could not be opened."""
+
+
 class Link:
     """A connection that is opened again, in place, whenever it breaks.
 
@@ -72,6 +77,8 @@ class Link:
     __slots__ = (
         "address",
         "answered",
+        "answered_before",
+        "attached_ns",
         "dialect",
         "down",
         "failures",
@@ -110,7 +117,11 @@ class Link:
         self.opened = 0
         """How often it was opened: all but the first are reconnects."""
         self.failures = 0
-        """Failed attempts to open it in a row."""
+        """Attempts to open it in a row that came to nothing: the last connection that proved good sets them back."""
+        self.attached_ns = 0
+        """When its connection began to stand."""
+        self.answered_before = 0
+        """How much had been `answered` then."""
         self.down = False
         """Whether it is known that it does not stand: an attempt failed, or somebody waited for it in vain."""
         self.answered = 0
@@ -120,7 +131,7 @@ class Link:
         self.fills = 0
         """Those among them that a reader wrote with."""
         self.refusal = ""
-        """Why the last attempt failed."""
+        """Why the last attempt to open it failed; empty while it stands."""
         self.retired = False
         """Whether nobody needs it any more."""
 
@@ -134,8 +145,14 @@ class Link:
         self.parser = self.dialect.replies()
         self.one_reply = self.parser.one
         self.opened += 1
-        self.failures = 0
+        self.attached_ns = perf_counter_ns()
+        self.answered_before = self.answered
         self.down = False
+        self.refusal = ""
+
+    def proved(self, now_ns: int) -> bool:
+        """Whether the connection that stands has been good for something: it brought a reply, or lasted."""
+        return self.answered != self.answered_before or now_ns - self.attached_ns >= LASTING_NS
 
     def detach(self) -> None:
         """Close what is left of a connection."""

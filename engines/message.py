@@ -44,8 +44,6 @@ class Spec:
 class Ready:
     """All connections of the engine stand."""
 
-    opened: int
-
 
 @dataclass(frozen=True, slots=True)
 class NotReady:

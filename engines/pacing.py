@@ -39,6 +39,12 @@ class Pace:
         self.next_ns = self._due_ns(self._taken)
         return due_ns
 
+    def postpone(self, from_ns: int, to_ns: int) -> None:
+        """Leave the time from `from_ns` to `to_ns` out: what was due before stays as late as it was."""
+        by_ns = max(0, to_ns - max(from_ns, self._start_ns))
+        self._start_ns += by_ns
+        self.next_ns += by_ns
+
     def backlog(self, now_ns: int) -> int:
         """How many operations are due at `now_ns` and not taken."""
         if now_ns < self.next_ns:

@@ -21,7 +21,7 @@ from engines.pacing import LATE_NS, Pace
 from engines.poller import READ, WRITE, Poller
 from engines.session import Links, Program, Request, Session, Step
 from engines.tally import Tally
-from engines.timers import Timers
+from engines.timers import NEVER_NS, Timers
 from engines.wire.reply import INCOMPLETE, ProtocolError
 
 RECEIVE_BYTES = 65_536
@@ -60,7 +60,7 @@ class Reactor:
     An operation counts as measured only if it began at or after `measure_from_ns`; all others are warm-up.
     """
 
-    def __init__(self, plan: Plan, on_link_trouble: Callable[[Link], None] | None = None) -> None:
+    def __init__(self, plan: Plan, on_link_trouble: Callable[[], None] | None = None) -> None:
         self._plan = plan
         self._on_link_trouble = on_link_trouble
         self.poller = Poller()
@@ -68,7 +68,7 @@ class Reactor:
         self.connector = Connector()
         self.measured = Tally()
         self.warm = Tally()
-        self.measure_from_ns = 0
+        self.measure_from_ns = NEVER_NS
         self.loop_lag = Histogram()
         """By wake-up: how long its replies may have been ready before the loop noticed them, which is the turn that
         it was away for, and nothing where it was waiting for them."""
@@ -105,21 +105,21 @@ class Reactor:
         saturated, precisely = self.poller.poll, self.poller.poll_precisely
         lag, own_lag, unmade = self.loop_lag.record, self.own_lag.record, self._unmade
         clock, processor = perf_counter_ns, thread_time_ns
-        now = woke = sampled_ns = clock()
+        now_ns = woke_ns = sampled_ns = clock()
         began_ns, own_ns = 0, -1
         while self.running:
-            wait_s = 0.0 if unmade else (timers.next_ns - now) / 1e9
+            wait_s = 0.0 if unmade else (timers.next_ns - now_ns) / 1e9
             poll = saturated if self.pace is None else precisely
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
-            away_ns, woke = now - woke, clock()
+            away_ns, woke_ns = now_ns - woke_ns, clock()
             if events:
-                at_once = woke - now < AT_ONCE_NS
+                at_once = woke_ns - now_ns < AT_ONCE_NS
                 lag(away_ns if at_once else 0)
                 if own_ns >= 0:
                     own_lag(own_ns if at_once else 0)
-            sampling = woke - sampled_ns > OWN_LAG_EVERY_NS
+            sampling = woke_ns - sampled_ns > OWN_LAG_EVERY_NS
             if sampling:
-                began_ns, sampled_ns = processor(), woke
+                began_ns, sampled_ns = processor(), woke_ns
             for descriptor, event in events:
                 link = links.get(descriptor)
                 if link is None:
@@ -140,12 +140,12 @@ class Reactor:
                     self._flush(link)
                 wanted = link.wanted
                 if not wanted or not data:
-                    self.lose(link, woke)
+                    self.lose(link, woke_ns)
                     continue
                 try:
                     answer = link.one_reply(data) if wanted == 1 else link.parser.many(data, wanted)
                 except ProtocolError:
-                    self.lose(link, woke)
+                    self.lose(link, woke_ns)
                     continue
                 if answer is INCOMPLETE:
                     continue
@@ -153,16 +153,16 @@ class Reactor:
                 link.answered += wanted
                 session = link.session
                 if session.answers is None:
-                    self._step(session, session.resume(answer), woke)
+                    self._step(session, session.resume(answer), woke_ns)
                 else:
-                    self._gather(session, link, answer, woke)
-            now = clock()
-            if now >= timers.next_ns:
-                timers.run(now)
-                now = clock()
+                    self._gather(session, link, answer, woke_ns)
+            now_ns = clock()
+            if now_ns >= timers.next_ns:
+                timers.run(now_ns)
+                now_ns = clock()
             if unmade:
                 self._make_up(unmade.popleft())
-                now = clock()
+                now_ns = clock()
             own_ns = processor() - began_ns if sampling else -1
 
     def _step(self, session: Session, step: Step, now_ns: int) -> None:
@@ -182,7 +182,7 @@ class Reactor:
                 self._unmade.append(session)
                 return
             step = session.resume(None)
-            if not self.flowing or session.retired:
+            if not self.flowing:
                 self._hold(session, step)
                 return
             began_ns = perf_counter_ns()
@@ -288,7 +288,7 @@ class Reactor:
         now_ns = perf_counter_ns()
         while idle and pace.next_ns <= now_ns:
             session = idle.popleft()
-            if self.flowing and session.first is not None and not session.retired:
+            if self.flowing and session.first is not None:
                 self._take(session, pace, now_ns)
                 self._begin(session)
         if idle and self._due_timer_ns != pace.next_ns:
@@ -307,13 +307,11 @@ class Reactor:
     def _hold(self, session: Session, first: Step) -> None:
         session.first = first
         session.in_operation = False
-        if session.retired:
-            self._dismiss(session)
 
     def _make_up(self, session: Session) -> None:
         """The next operation of a session that has ended one."""
         self._hold(session, session.resume(None))
-        if self.flowing and not session.retired:
+        if self.flowing:
             self.begin(session)
 
     def _fail(self, session: Session, kind: str, now_ns: int) -> None:
@@ -331,7 +329,7 @@ class Reactor:
         pause_ns = int(delay_s(in_a_row) * 1e9) if in_a_row > 0 else 0
 
         def again() -> None:
-            if self.flowing and session.first is not None and session in self.sessions:
+            if self.flowing and session.first is not None:
                 self.begin(session)
 
         self.timers.at(now_ns + pause_ns, again)
@@ -340,8 +338,12 @@ class Reactor:
         """How many sessions are in an operation."""
         return sum(session.in_operation for session in self.sessions)
 
-    def give_up(self, kind: str) -> None:
-        """Count every operation that is still under way as failed with `kind`, without waiting for it."""
+    def give_up(self, kind: str, *, for_good: bool = False) -> None:
+        """Count every operation that is still under way as failed with `kind`, without waiting for it.
+
+        Its session holds afterwards, ready for another; the connections on which it waits for a reply are closed, or
+        that would be taken for the reply to the next request. Neither where all ends `for_good`.
+        """
         while self._unmade:
             self._make_up(self._unmade.popleft())
         now_ns = perf_counter_ns()
@@ -351,6 +353,16 @@ class Reactor:
                 tally.failures.record(now_ns - session.began_ns)
                 tally.fail(kind)
                 session.in_operation = False
+                if not for_good:
+                    self._begin_anew(session)
+
+    def _begin_anew(self, session: Session) -> None:
+        """Forget the operation that a session is in."""
+        for link in tuple(session.links.values()):
+            link.request = None
+            if link.wanted:
+                self._close(link)
+        self.restart(session, session.program)
 
     # ---------------------------------------------------------------- sessions and links
 
@@ -364,17 +376,14 @@ class Reactor:
 
     def restart(self, session: Session, program: Callable[[Session], Program]) -> None:
         """Run `program` in a session that holds between two operations, over the links that it has."""
+        session.program = program
         generator = program(session)
         session.resume = generator.send
         session.first = next(generator)
 
-    def retire(self, session: Session) -> None:
-        """End a session after the operation that it is in."""
-        session.retired = True
-        if not session.in_operation:
-            self._dismiss(session)
-
-    def _dismiss(self, session: Session) -> None:
+    def dismiss(self, session: Session) -> None:
+        """End a session that holds between two operations, and close its connections."""
+        session.first = None
         self.sessions.remove(session)
         for link in tuple(session.links.values()):
             self.drop(link)
@@ -385,13 +394,14 @@ class Reactor:
         self._open(link)
         return link
 
-    def closed_links(self) -> int:
-        """How many links are down: they stood once, or could not be opened."""
-        return sum(
-            link.socket is None and (link.opened > 0 or link.failures > 0)
+    def closed_links(self) -> list[Link]:
+        """The links that are down: they stood once, or could not be opened."""
+        return [
+            link
             for session in self.sessions
             for link in session.links.values()
-        )
+            if link.socket is None and (link.opened or link.failures)
+        ]
 
     def all_links(self) -> Iterator[Link]:
         """Every link that there is, and that there was."""
@@ -426,16 +436,24 @@ class Reactor:
 
         def refused(error: Exception) -> None:
             link.opening = False
-            link.failures += 1
+            if link.retired:
+                return
             link.down = True
-            link.refusal = str(error)
-            self.timers.at(
-                perf_counter_ns() + int(delay_s(link.failures) * 1e9), lambda: self._open(link)
-            )
+            self._open_after_pause(link, str(error))
             if self._on_link_trouble is not None:
-                self._on_link_trouble(link)
+                self._on_link_trouble()
 
-        self.connector.submit(link.open_socket, opened, refused)
+        def open_socket() -> Any:
+            if link.retired:
+                raise ConnectionAbortedError("nobody needs it any more")
+            return link.open_socket()
+
+        self.connector.submit(link.address, open_socket, opened, refused)
+
+    def _open_after_pause(self, link: Link, refusal: str) -> None:
+        link.failures += 1
+        link.refusal = refusal
+        self.after_ns(int(delay_s(link.failures) * 1e9), lambda: self._open(link))
 
     def _send(self, link: Link, request: bytes, wanted: int) -> None:
         if link.socket is None:
@@ -453,11 +471,17 @@ class Reactor:
             self._keep(link, request, sent)
 
     def _broken(self, link: Link) -> None:
-        """A send failed: the connection had broken while it was idle. The answer comes from a timer, since the
-        program that sent is still being resumed."""
+        """A send failed: the connection had broken while it was idle. The answer comes from a timer, since a step of
+        several requests may have others still to send."""
         self._close(link)
-        kind = link.dialect.gone
-        self.timers.at(0, lambda: self._answer(link, Lost(kind), perf_counter_ns()))
+        resume = link.session.resume
+
+        def answer() -> None:
+            # A program that has begun anew meanwhile has asked for nothing.
+            if link.session.resume is resume:
+                self._answer(link, Lost(link.dialect.gone), perf_counter_ns())
+
+        self.timers.at(0, answer)
 
     def _await_link(self, link: Link, request: bytes, wanted: int) -> None:
         waiting = (request, wanted)
@@ -498,25 +522,33 @@ class Reactor:
         self.poller.modify(link.socket.fileno(), READ)
 
     def _close(self, link: Link) -> None:
-        if link.socket is not None:
-            descriptor = link.socket.fileno()
-            self._links.pop(descriptor, None)
-            if descriptor >= 0:
-                self.poller.unregister(descriptor)
+        """Close a link's connection, if it stands, and begin to open it again, unless it is retired."""
+        if link.socket is None:
+            return
+        descriptor = link.socket.fileno()
+        self._links.pop(descriptor, None)
+        if descriptor >= 0:
+            self.poller.unregister(descriptor)
+        proved = link.proved(perf_counter_ns())
         link.detach()
-        if not link.retired:
+        if link.retired:
+            return
+        if proved:
+            link.failures = 0
             self._open(link)
-            if self._on_link_trouble is not None:
-                self._on_link_trouble(link)
+        else:
+            # Who takes connections and hangs up, as a proxy does whose far end is down, is not asked without end.
+            self._open_after_pause(link, "the connection was closed as soon as it stood")
+        if self._on_link_trouble is not None:
+            self._on_link_trouble()
 
     def lose(self, link: Link, now_ns: int, kind: str | None = None) -> None:
-        """A connection broke: close it, answer what was due on it, and begin to open it again."""
+        """A connection broke: close it, answer what was due on it, and begin to open it again. Where nothing was due no
+        operation failed: it counts as a reconnect, once it stands again."""
         due = link.wanted
         self._close(link)
         if due:
             self._answer(link, Lost(kind or link.dialect.lost), now_ns)
-        else:
-            (self.measured if now_ns >= self.measure_from_ns else self.warm).fail(link.dialect.gone)
 
     def drop(self, link: Link) -> None:
         """Give up a link for good: nobody needs its address any more."""
@@ -525,7 +557,7 @@ class Reactor:
         self._close(link)
         link.session.links.pop(link.address, None)
         self._dropped.append(link)
-        if waiting and not link.session.retired:
+        if waiting:
             self._answer(link, Lost(link.dialect.lost), perf_counter_ns())
 
     def time_out(self, now_ns: int) -> None:

@@ -42,13 +42,15 @@ class Session:
         "first",
         "in_operation",
         "links",
+        "program",
         "resume",
-        "retired",
         "waiting",
     )
 
     def __init__(self) -> None:
         self.links: Links
+        self.program: Callable[[Session], Program]
+        """Makes what `resume` resumes."""
         self.resume: Callable[[Any], Step]
         self.first: Step | None = None
         """The first step of the next operation, built already and waiting to begin."""
@@ -63,5 +65,3 @@ class Session:
         """The answers to a step of several requests, in their order; None for a step of one."""
         self.failures = 0
         """Failed operations in a row."""
-        self.retired = False
-        """Whether it ends after the operation that it is in."""

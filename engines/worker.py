@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter_ns, process_time_ns
 
@@ -51,6 +51,9 @@ DRAIN_NS = 2_000_000_000
 REFRESH_EVERY_NS = 100_000_000
 """The least time between two questions for the topology."""
 
+TOPOLOGY = "topology"
+"""What a connector's threads for such a question are about: it does not wait for connections."""
+
 NOT_READY_EVERY_NS = 1_000_000_000
 """How often an engine whose connections do not stand says why."""
 
@@ -61,7 +64,9 @@ SWITCH_INTERVAL_S = 0.0002
 class Worker:
     """Wires a lane's programs to a reactor, and the reactor to the channel."""
 
-    def __init__(self, channel: Channel, spec: Spec) -> None:
+    def __init__(self, channel: Channel, spec: Spec, early: Sequence[object] = ()) -> None:
+        """`early` holds the messages that came with the spec."""
+        self._early = early
         self._channel = channel
         self._spec = spec
         self._reactor = Reactor(self._plan, self._on_link_trouble)
@@ -76,10 +81,17 @@ class Worker:
         self._late = 0
         self._undone = 0
         self._reconnects = 0
-        self._trouble = ""
+        self._topology_trouble = ""
+        """Why the cluster could not be asked."""
+        self._complained_ns = 0
+        """When it was last said why the engine is not ready."""
+        self._dealt_from_ns: int | None = None
+        """Since when operations wait for the cars to be dealt out anew."""
         self._connections = spec.connections
         self._started = False
         self._held = False
+        self._resting = False
+        """Whether a heat is over and its last operations are not."""
         self._paused = False
         self._stopping = False
         self._refreshed_ns = 0
@@ -91,6 +103,7 @@ class Worker:
         """From the first connection to the last delta."""
         self._reactor.watch(self._channel.fileno(), self._receive)
         self._discover()
+        self._take(self._early)
         self._reactor.run()
         self._reactor.close()
 
@@ -106,7 +119,7 @@ class Worker:
             self._reactor.after_ns(NOT_READY_EVERY_NS // 4, self._discover)
 
         self._reactor.connector.submit(
-            lambda: _fetch_topology(endpoint, ()), self._open_sessions, failed
+            TOPOLOGY, lambda: _fetch_topology(endpoint, ()), self._open_sessions, failed
         )
 
     def _open_sessions(self, ranges: list[SlotRange] | None) -> None:
@@ -137,13 +150,13 @@ class Worker:
         """Say Ready once every connection has stood; until then say now and then which does not."""
         unopened = self._reactor.unopened_links()
         if not unopened:
-            self._channel.send(Ready(opened=len(self._reactor.sessions)))
+            self._channel.send(Ready())
             return
         now_ns = perf_counter_ns()
         refused = next((link for link in unopened if link.failures), None)
-        if refused is not None and now_ns - self._cut_ns > NOT_READY_EVERY_NS:
-            self._cut_ns = now_ns
-            self._channel.send(NotReady(refused.address, refused.refusal))
+        if refused is not None and now_ns - self._complained_ns > NOT_READY_EVERY_NS:
+            self._complained_ns = now_ns
+            self._channel.send(NotReady(self._name(refused), refused.refusal))
         self._reactor.after_ns(2_000_000, self._await_links)
 
     def _plan(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
@@ -162,7 +175,13 @@ class Worker:
     # ---------------------------------------------------------------- the race
 
     def _receive(self) -> None:
-        for message in self._channel.receive():
+        self._take(self._channel.receive())
+        if self._channel.closed:
+            # The race is gone: nobody is left to report to.
+            os._exit(1)
+
+    def _take(self, messages: Iterable[object]) -> None:
+        for message in messages:
             if isinstance(message, Go):
                 self._go(message)
             elif isinstance(message, MeasureFloor):
@@ -174,9 +193,6 @@ class Worker:
                 self._stop()
             else:
                 self._obey(message)
-        if self._channel.closed:
-            # The race is gone: nobody is left to report to.
-            os._exit(1)
 
     def _go(self, go: Go) -> None:
         schedule = self._schedule = go.schedule
@@ -206,12 +222,13 @@ class Worker:
 
     def _rest(self) -> None:
         """Go back to the start line, once the operations under way are over."""
+        self._resting = True
         self._undone = self._reactor.backlog()
         self._reactor.flowing = False
 
         def rested() -> None:
             self._send_delta(perf_counter_ns())
-            self._held = True
+            self._held, self._resting = True, False
             self._undone = 0
             self._channel.send(Rested())
 
@@ -253,7 +270,9 @@ class Worker:
     def _send_delta(self, now_ns: int, *, last: bool = False) -> None:
         reactor = self._reactor
         cpu_ns = process_time_ns()
-        taken_ns = max(1, now_ns - self._cut_ns)
+        closed = reactor.closed_links()
+        # Who was told to stop before the start has done nothing for any time.
+        taken_ns = max(1, now_ns - self._cut_ns) if self._started else 1
         # An interval in which measuring began is in part warm-up; time at the start line is neither.
         measured_ns = (
             0 if self._held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
@@ -271,8 +290,8 @@ class Worker:
                 own_lag=reactor.own_lag.take(),
                 redirects=reactor.redirects - self._redirects,
                 reconnects=reactor.reconnects - self._reconnects,
-                closed_links=reactor.closed_links(),
-                trouble=self._trouble,
+                closed_links=len(closed),
+                trouble=self._trouble(closed),
                 paused=self._paused,
                 held=self._held,
                 # Nothing is due after the end, but what was due and never began does not go away.
@@ -303,7 +322,7 @@ class Worker:
             if self._reactor.busy() and perf_counter_ns() < deadline_ns:
                 self._reactor.after_ns(1_000_000, drain)
                 return
-            self._reactor.give_up("unfinished")
+            self._reactor.give_up("unfinished", for_good=self._stopping)
             drained()
 
         drain()
@@ -367,13 +386,15 @@ class Worker:
         Every operation ends first, and what was built for the next is dropped: no car has two writers at a time.
         """
         reactor = self._reactor
+        if reactor.flowing:
+            self._dealt_from_ns = perf_counter_ns()
         reactor.flowing = False
         if reactor.busy():
             self._reactor.after_ns(500_000, self._deal)
             return
         programs = self._programs.deal(self._connections)
         for session in reactor.sessions[len(programs) :]:
-            reactor.retire(session)
+            reactor.dismiss(session)
         kept = len(reactor.sessions)
         for session, program in zip(reactor.sessions, programs, strict=False):
             reactor.restart(session, program)
@@ -386,6 +407,10 @@ class Worker:
         if any(not link.failures for link in self._reactor.unopened_links()):
             self._reactor.after_ns(1_000_000, self._flow_when_linked)
             return
+        pace, from_ns = self._reactor.pace, self._dealt_from_ns
+        if pace is not None and from_ns is not None:
+            pace.postpone(from_ns, perf_counter_ns())  # The servers have not kept anybody waiting.
+        self._dealt_from_ns = None
         self._flow()
 
     def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:
@@ -405,7 +430,7 @@ class Worker:
 
     def _flow(self) -> None:
         """Let operations begin, if the race is on."""
-        if self._started and not (self._stopping or self._paused or self._held):
+        if self._started and not (self._stopping or self._paused or self._held or self._resting):
             self._reactor.begin_all()
 
     # ---------------------------------------------------------------- trouble
@@ -413,9 +438,21 @@ class Worker:
     def _on_redirect(self) -> None:
         self._reactor.redirects += 1
 
-    def _on_link_trouble(self, link: Link) -> None:
-        if link.refusal:
-            self._trouble = f"{link.address}: {link.refusal}"
+    def _name(self, link: Link) -> str:
+        """The server of a link, as its user knows it."""
+        mysql = self._spec.endpoints.mysql
+        if link.address == MYSQL and mysql is not None:
+            return f"{mysql.host}:{mysql.port}"
+        return link.address
+
+    def _trouble(self, closed: list[Link]) -> str:
+        """Why one of the links that are down does not stand; empty where that is not known."""
+        for link in closed:
+            if link.refusal:
+                return f"{self._name(link)}: {link.refusal}"
+        return self._topology_trouble
+
+    def _on_link_trouble(self) -> None:
         if self._programs.topologies:
             self._refresh_topology()
 
@@ -428,6 +465,7 @@ class Worker:
 
         def fetched(ranges: list[SlotRange]) -> None:
             self._refreshing = False
+            self._topology_trouble = ""
             for topology in topologies:
                 topology.update(ranges)
             needed = {address for topology in topologies for address in topology.addresses()}
@@ -438,13 +476,13 @@ class Worker:
 
         def failed(error: Exception) -> None:
             self._refreshing = False
-            self._trouble = str(error)
+            self._topology_trouble = str(error)
 
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()
             known = self._nodes_to_ask()
             self._reactor.connector.submit(
-                lambda: _fetch_topology(endpoint, known), fetched, failed
+                TOPOLOGY, lambda: _fetch_topology(endpoint, known), fetched, failed
             )
 
         due_ns = self._refreshed_ns + REFRESH_EVERY_NS
@@ -465,9 +503,12 @@ class Worker:
 
 
 def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
-    from engines.servers.mysql import open_socket
+    from engines.servers.mysql import open_socket, said
 
-    return open_socket(endpoint, autocommit=autocommit)
+    try:
+        return open_socket(endpoint, autocommit=autocommit)
+    except Exception as error:
+        raise ConnectionError(said(error)) from error
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
@@ -490,21 +531,23 @@ def main(descriptor: int) -> None:
     sock = socket.socket(fileno=descriptor)
     sock.setblocking(True)
     channel = Channel(sock)
-    spec = _first_message(channel)
-    if spec is not None:
-        Worker(channel, spec).run()
+    messages = _first_messages(channel)
+    if messages:
+        spec, *early = messages
+        assert isinstance(spec, Spec)
+        Worker(channel, spec, early).run()
 
 
-def _first_message(channel: Channel) -> Spec | None:
-    """The spec, waited for; None when the race went away first."""
+def _first_messages(channel: Channel) -> list[object]:
+    """The spec, waited for, and what came with it; none when the race went away first."""
     import select
 
     while not channel.closed:
         select.select([channel.fileno()], [], [])
-        for message in channel.receive():
-            if isinstance(message, Spec):
-                return message
-    return None
+        messages = channel.receive()
+        if messages:
+            return messages
+    return []
 
 
 if __name__ == "__main__":

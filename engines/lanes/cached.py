@@ -66,9 +66,13 @@ def _lazy_loading(
         duplicate = fills.begin(car_id, session.began_ns)
         fill = resp.set_px(key(car_id), row_payload(car_id, reply[0]), context.ttl_ms())
         link = links[owner[slot]]
-        filled = yield link, fill, 1
-        if filled.__class__ is resp.ServerError:
-            link, filled = yield from redirected(link, context, slot, fill, filled)
+        try:
+            filled = yield link, fill, 1
+            if filled.__class__ is resp.ServerError:
+                link, filled = yield from redirected(link, context, slot, fill, filled)
+        except GeneratorExit:
+            fills.end(car_id, None)  # Its operation was given up.
+            raise
         if filled != b"OK":
             fills.end(car_id, None)
             skipped = 0

@@ -179,7 +179,7 @@ def test_with_one_shard_dead_readers_go_on_with_the_others(breakable: Sandbox) -
     assert 0.25 < failed / (failed + sum(work.operations for work in down)) < 0.42
 
 
-def test_a_connection_killed_while_idle_is_2006(sandbox: Sandbox) -> None:
+def test_a_connection_killed_while_idle_is_a_reconnect_and_no_failed_read(sandbox: Sandbox) -> None:
     """The MySQL connections of `cached` readers idle while every read is a hit."""
     forget(sandbox)
     endpoint = sandbox.endpoints["cached"].mysql
@@ -195,8 +195,8 @@ def test_a_connection_killed_while_idle_is_2006(sandbox: Sandbox) -> None:
     settings = with_settings(lanes=("cached",), writers=0, duration_s=1.5)
     ran = run_race(sandbox, settings, on_frame=At((0.8, kill_idle)))
     total = ran.lanes["cached"]
-    assert total.read.errors["mysql_2006_gone_away"] > 0
-    assert total.reconnects >= total.read.errors["mysql_2006_gone_away"]
+    assert total.reconnects > 0
+    assert total.read.failed == total.read.failures.count < total.reconnects
 
 
 def test_a_lock_held_too_long_is_1205(sandbox: Sandbox) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic, sleep
 
-from engines.connector import THREADS, Connector
+from engines.connector import AT_A_TIME, Connector
 
 
 def own_threads() -> set[threading.Thread]:
@@ -16,9 +16,9 @@ def test_its_threads_end_with_it() -> None:
     before = own_threads()
     connector = Connector()
     gate = threading.Event()
-    for _ in range(THREADS + 1):
-        connector.submit(gate.wait, lambda _: None, lambda _: None)
-    assert len(own_threads() - before) == THREADS
+    for _ in range(AT_A_TIME + 1):
+        connector.submit("a:1", gate.wait, lambda _: None, lambda _: None)
+    assert len(own_threads() - before) == AT_A_TIME
     connector.close()
     gate.set()
     deadline_s = monotonic() + 10
@@ -31,7 +31,7 @@ def test_threads_that_have_nothing_to_do_end_too() -> None:
     before = own_threads()
     connector = Connector()
     done: list[int] = []
-    connector.submit(lambda: 1, done.append, lambda _: None)
+    connector.submit("a:1", lambda: 1, done.append, lambda _: None)
     deadline_s = monotonic() + 10
     while not done and monotonic() < deadline_s:
         connector.deliver()
@@ -41,3 +41,36 @@ def test_threads_that_have_nothing_to_do_end_too() -> None:
     while own_threads() - before and monotonic() < deadline_s:
         sleep(0.01)
     assert own_threads() - before == set()
+
+
+def test_who_is_kept_waiting_by_one_host_keeps_nobody_waiting_for_another() -> None:
+    """64 connections to a host that swallows packets are no reason for the others, or the question for the topology,
+    to wait for their time-outs."""
+    connector = Connector()
+    gate = threading.Event()
+    done: list[str] = []
+    under_way = threading.Semaphore(0)
+
+    def silent() -> None:
+        under_way.release()
+        gate.wait(10)
+
+    for _ in range(64):
+        connector.submit("silent:1", silent, lambda _: done.append("silent"), lambda _: None)
+    for name in ("alive:1", "topology"):
+        connector.submit(name, lambda: None, lambda _, name=name: done.append(name), lambda _: None)  # type: ignore[misc]
+    deadline_s = monotonic() + 10
+    while len(done) < 2 and monotonic() < deadline_s:
+        connector.deliver()
+        sleep(0.001)
+    assert sorted(done) == ["alive:1", "topology"]
+    for _ in range(AT_A_TIME):
+        assert under_way.acquire(timeout=10)
+    assert not under_way.acquire(blocking=False)
+
+    gate.set()
+    while len(done) < 66 and monotonic() < deadline_s:
+        connector.deliver()
+        sleep(0.001)
+    assert done.count("silent") == 64
+    connector.close()

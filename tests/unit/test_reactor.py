@@ -1,0 +1,230 @@
+"""What the reactor makes of connections that break, hang, or are given up."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from threading import Event
+from time import perf_counter_ns
+
+import pytest
+
+from engines.link import REDIS
+from engines.outcome import Failed, done
+from engines.pacing import Pace
+from engines.reactor import Reactor
+from engines.session import Program, Session
+from engines.wire import resp
+
+REPLY = b"$1\r\nx\r\n"
+
+
+def reads(address: str) -> Callable[[Session], Program]:
+    """A program that gets a key, again and again."""
+
+    def program(session: Session) -> Program:
+        link, hit = session.links[address], done(rows=1, hits=1)
+        while True:
+            reply = yield link, resp.get(b"k"), 1
+            yield hit if reply == b"x" else Failed("no reply")
+
+    return program
+
+
+class Bench:
+    """A reactor, and the far ends of the connections that it opened, by address and in order."""
+
+    def __init__(self) -> None:
+        self.far: dict[str, list[socket.socket]] = {}
+        self.silent = Event()
+        self.reactor = Reactor(lambda address: (REDIS, lambda: self.open(address)))
+        self.reactor.measure_from_ns = 0
+        self.hangs_up = False
+
+    def open(self, address: str) -> socket.socket:
+        if address == "silent:1":
+            self.silent.wait(10)
+            raise TimeoutError("timed out")
+        near, far = socket.socketpair()
+        self.far.setdefault(address, []).append(far)
+        if self.hangs_up:
+            far.close()
+        return near
+
+    def turn_until(self, condition: Callable[[], bool], at_most_ms: int = 10_000) -> None:
+        """Run the loop until `condition` holds."""
+        deadline_ns = perf_counter_ns() + at_most_ms * 1_000_000
+
+        def look() -> None:
+            if condition() or perf_counter_ns() >= deadline_ns:
+                self.reactor.running = False
+            else:
+                self.reactor.after_ns(200_000, look)
+
+        self.reactor.running = True
+        look()
+        self.reactor.run()
+
+    def turn(self, for_ms: int) -> None:
+        self.turn_until(lambda: False, for_ms)
+
+    def standing(self, address: str = "a:1") -> Session:
+        """A session whose connection stands."""
+        session = self.reactor.add(reads(address))
+        self.turn_until(lambda: session.links[address].socket is not None)
+        return session
+
+    def reply(self, address: str = "a:1") -> None:
+        """Answer the request that has come by the last connection to `address`."""
+        far = self.far[address][-1]
+        far.settimeout(5)
+        far.recv(4096)
+        far.sendall(REPLY)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.silent.set()
+    bench.reactor.close()
+    for ends in bench.far.values():
+        for end in ends:
+            end.close()
+
+
+def test_a_silent_host_keeps_no_other_from_being_connected_to(bench: Bench) -> None:
+    for _ in range(16):
+        bench.reactor.add(reads("silent:1"))
+    alive = bench.reactor.add(reads("alive:1"))
+    bench.turn_until(lambda: alive.links["alive:1"].socket is not None, 5_000)
+    assert alive.links["alive:1"].socket is not None
+
+
+def test_a_connection_that_nobody_needs_any_more_is_not_opened(bench: Bench) -> None:
+    for _ in range(3):
+        bench.reactor.add(reads("silent:1"))
+    late = bench.standing("a:1")
+    for session in bench.reactor.sessions[:3]:
+        session.first = None
+        bench.reactor.drop(session.links["silent:1"])
+    links = list(bench.reactor.all_links())
+    asked: list[str] = []
+    for link in links:
+        open_socket = link.open_socket
+        link.open_socket = lambda open_socket=open_socket: asked.append("opened") or open_socket()  # type: ignore[misc,func-returns-value]
+    bench.silent.set()
+    bench.turn_until(lambda: not any(link.opening for link in links))
+    assert not any(link.opening for link in links)
+    assert asked == []
+    assert late.links["a:1"].socket is not None
+
+
+def test_an_operation_given_up_is_counted_once_and_its_session_goes_on(bench: Bench) -> None:
+    """After a heat that ended with a server that hung: the late reply is nobody's."""
+    reactor = bench.reactor
+    session = bench.standing()
+    reactor.begin_all()
+    bench.turn_until(lambda: session.in_operation)
+    hung = bench.far["a:1"][-1]
+    reactor.flowing = False
+    reactor.give_up("unfinished")
+    assert reactor.busy() == 0
+    assert session.first is not None
+    counted = reactor.measured.take(1.0).work
+    assert (counted.errors, counted.failures.count, counted.operations) == ({"unfinished": 1}, 1, 0)
+
+    # The next heat, over a connection of its own.
+    bench.turn_until(lambda: len(bench.far["a:1"]) == 2 and session.links["a:1"].socket is not None)
+    reactor.begin_all()
+    with pytest.raises(BrokenPipeError):
+        hung.sendall(REPLY)
+    bench.turn(5)
+    assert reactor.measured.take(1.0).work.operations == 0
+    bench.reply()
+    bench.turn_until(lambda: bool(reactor.measured.outcomes))
+    counted = reactor.measured.take(1.0).work
+    assert (counted.operations, counted.errors) == (1, {})
+
+
+def test_what_is_given_up_for_good_keeps_its_connection(bench: Bench) -> None:
+    """At the end of a race there is nothing to open anew."""
+    session = bench.standing()
+    bench.reactor.begin_all()
+    bench.reactor.flowing = False
+    bench.reactor.give_up("unfinished", for_good=True)
+    assert bench.reactor.busy() == 0
+    assert bench.reactor.closed_links() == []
+    bench.turn(5)
+    assert len(bench.far["a:1"]) == 1
+    assert session.links["a:1"].socket is not None
+
+
+def test_a_program_begun_anew_gets_no_answer_to_what_it_never_asked(bench: Bench) -> None:
+    """A send failed, and before its answer came the operation was given up."""
+    reactor = bench.reactor
+    session = bench.standing()
+    bench.far["a:1"][-1].close()
+    reactor.begin_all()  # The send fails at once.
+    assert session.in_operation
+    reactor.flowing = False
+    reactor.give_up("unfinished")
+    bench.turn(5)
+    assert session.first is not None
+    assert reactor.measured.take(1.0).work.errors == {"unfinished": 1}
+
+
+def test_no_response_time_reaches_back_to_a_pace_that_is_over(bench: Bench) -> None:
+    reactor = bench.reactor
+    session = bench.standing()
+    reactor.set_pace(Pace(1000.0, perf_counter_ns()))
+    reactor.begin_all()
+    bench.turn_until(lambda: session.in_operation)
+    reactor.set_pace(None)
+    bench.reply()
+    bench.turn(300)  # A closed loop for a while; its operation ends when there is a pace again.
+    reactor.measured.take(1.0)
+    reactor.set_pace(Pace(1000.0, perf_counter_ns()))
+    bench.reply()
+    bench.turn_until(lambda: bool(reactor.measured.outcomes))
+    work = reactor.measured.take(1.0, paced=True).work
+    assert work.operations == 1
+    assert work.response is not None
+    assert work.response.count == 0
+
+
+def test_a_server_that_accepts_and_hangs_up_is_not_asked_without_a_pause(bench: Bench) -> None:
+    bench.hangs_up = True
+    session = bench.reactor.add(reads("a:1"))
+    bench.turn(600)
+    # Pauses of at least 10, 20, 40, 80, 160 and 250 ms.
+    assert 2 <= len(bench.far["a:1"]) <= 8
+    assert session.links["a:1"].refusal == "the connection was closed as soon as it stood"
+    # One that brings a reply is opened again at once when it breaks, and nothing is held against it.
+    bench.hangs_up = False
+    link = session.links["a:1"]
+    bench.turn_until(lambda: link.socket is not None)
+    assert link.refusal == ""
+    bench.reactor.begin_all()
+    bench.reply()
+    bench.turn_until(lambda: bool(bench.reactor.measured.outcomes))
+    bench.far["a:1"][-1].close()
+    bench.turn_until(lambda: link.socket is None)
+    assert link.failures == 0
+
+
+def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(bench: Bench) -> None:
+    session = bench.standing()
+    bench.far["a:1"][-1].close()
+    bench.turn_until(lambda: bench.reactor.reconnects == 1)
+    assert bench.reactor.reconnects == 1
+    assert session.links["a:1"].socket is not None
+    for tally in (bench.reactor.measured, bench.reactor.warm):
+        work = tally.take(1.0).work
+        assert work.failed == work.failures.count == 0
+
+
+def test_nothing_is_measured_before_it_is_said_from_when() -> None:
+    reactor = Reactor(lambda _: (REDIS, socket.socket))
+    assert reactor.measure_from_ns > perf_counter_ns()
+    reactor.close()
