@@ -178,6 +178,8 @@ async def test_a_low_terminal_has_names_states_and_errors(
         assert [text.count(rank) for rank in ("1st", "2nd", "3rd")] == [2, 3, 1]
         if size[0] >= 80:
             assert "client-bound" in text
+        # Three rows for each lane wherever there are so many.
+        assert ("p50" in text) == (size[1] >= 11)
 
 
 @pytest.mark.parametrize("size", [(20, 5), (40, 8), (40, 12), (20, 12)])
