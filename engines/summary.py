@@ -10,6 +10,7 @@ from typing import Self
 from engines import __version__
 from engines.books import Books
 from engines.config import Race
+from engines.control import Release, said
 from engines.fairness import fairness, misleading, servers_of, shared_servers
 from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
 from engines.message import Role
@@ -157,6 +158,17 @@ class Summary:
         """The lanes that have not acknowledged a single operation, not even while warming."""
         return tuple(lane for lane, total in self._totals.items() if not total.answered)
 
+    @property
+    def apart_s(self) -> dict[str, float]:
+        """How long each lane was measured, where lanes left the start line one by one; else empty."""
+        alone = {said(Release(lane)) for lane in self._totals}
+        if len(alone) < 2 or not any(change.text in alone for change in self.changes):
+            return {}
+        return {
+            lane: max(total.write.interval_s, total.read.interval_s)
+            for lane, total in self._totals.items()
+        }
+
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers, a sentence each."""
         common = [str(note) for note in _listed(self.facts.get("notes"))]
@@ -165,6 +177,12 @@ class Summary:
             # What holds for all lanes is among the facts' notes, and said once.
             notes += [f"{entrant.lane}: {note}" for note in entrant.notes if note not in common]
         notes += misleading(self.facts, self.settings)
+        if self.apart_s:
+            times = ", ".join(f"{lane} {time_s:.1f} s" for lane, time_s in self.apart_s.items())
+            notes.append(
+                f"the lanes were released one by one and measured at times of their own: {times}; their rates compare, "
+                "their totals only as far as these times are equal"
+            )
         for lane, total in self._totals.items():
             client = total.client
             if client.client_bound:

@@ -51,6 +51,8 @@ def _heading(summary: Summary) -> str:
     if settings.heats:
         rounds = max((number for number, _ in summary.rounds.order), default=0)
         text += f" of heats, {rounds} round{'s' if rounds != 1 else ''}"
+    if summary.apart_s:
+        text += ", lanes released one by one"
     if settings.mode == "pace" and settings.rate_per_s is not None:
         text += f", pace {settings.rate_per_s:,.6g}/s"
     return text

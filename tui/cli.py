@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -14,7 +14,7 @@ from engines import __version__
 from engines.config import ConfigError, Race, load
 from engines.kind import Number, RejectedError, Seconds, Switch, in_words, one_line, toml
 from engines.setting import BY_KEY, DEBUG_ENV, SETTINGS, Setting
-from tui.terminal import COLORS, GLYPHS, Flags, Terminal
+from tui.terminal import COLORS, GLYPHS, Flags, Terminal, can_draw
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit codes; the last is what a shell says of a program that SIGPIPE ended."""
@@ -110,6 +110,11 @@ def _add_screen(command: argparse.ArgumentParser) -> None:
     group.add_argument("--no-mouse", action="store_true", help="do without the mouse")
 
 
+SCREEN = ("stage", "hold", "color", "glyphs", "fps", "no_mouse")
+UNASKED = (False, None, "auto")
+"""The options of `_add_screen`, and what they are when nobody gave them."""
+
+
 def _fps(text: str) -> float:
     try:
         fps = Number(0.1, 30).parse(text)
@@ -151,7 +156,8 @@ def _default(setting: Setting) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody asked telemon for; `command` is None for plain `telemon`."""
+    """What somebody asked telemon for; `command` is None for plain `telemon`; `screen` names what was asked of the
+    screen."""
 
     command: str | None
     settings: Race
@@ -161,19 +167,42 @@ class Asked:
     stage: bool = False
     hold: bool = False
     flags: Flags = field(default_factory=Flags)
+    screen: tuple[str, ...] = ()
 
 
 def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
     """What the arguments (None: the process's) and the environment ask for. Raises ConfigError, and SystemExit once
     --help or --version has been answered."""
     given = vars(parser().parse_args(argv))
+    asked = tuple(f"--{name.replace('_', '-')}" for name in SCREEN if given[name] not in UNASKED)
+    if asked and given["command"] is not None:
+        raise ConfigError(
+            f"{' and '.join(asked)}: for the race on the screen, and telemon {given['command']} has none"
+        )
     flags = {key: value for key, value in given.items() if key in BY_KEY}
     settings = load(flags, environ, given.get("config"))
     names = ("format", "json", "yes", "stage", "hold")
     options = {name: given[name] for name in names if name in given}
     mouse = False if given["no_mouse"] else None
     screen = Flags(given["color"], given["glyphs"], given["fps"], mouse)
-    return Asked(given["command"], settings, flags=screen, **options)
+    return Asked(given["command"], settings, flags=screen, screen=asked, **options)
+
+
+class UnwritableError(Exception):
+    """What was asked for cannot be written to stdout."""
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Print and flush, or raise UnwritableError."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnwritableError(f"stdout cannot be written: {error.strerror}") from error
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -185,8 +214,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     code = FAILED
     try:
         code = _run(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
     except ConfigError as error:
         _complain(str(error))
         code = USAGE
@@ -196,6 +223,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
+    except UnwritableError as error:
+        _complain(str(error))
     except Exception as error:
         if os.environ.get(DEBUG_ENV) == "1":
             raise
@@ -208,7 +237,8 @@ def _run(argv: Sequence[str] | None) -> int:
     for warning in asked.settings.warnings:
         _complain(f"warning: {warning}")
     if asked.command == "config":
-        _show_settings(asked.settings)
+        with _printing():
+            _show_settings(asked.settings)
         return DONE
     if asked.command == "doctor":
         from tui.doctor import run as examine
@@ -219,11 +249,29 @@ def _run(argv: Sequence[str] | None) -> int:
 
         change = prepare if asked.command == "prepare" else clean
         return change(asked.settings, yes=asked.yes)
-    if asked.command is None and _on_terminal():
-        return _on_screen(asked)
+    if asked.command is None:
+        why = "there is no terminal"
+        if _on_terminal():
+            if can_draw(os.environ):
+                return _on_screen(asked)
+            why = f"TERM is {os.environ.get('TERM', '')!r}, which cannot draw"
+            _complain(f"no screen: {why}; this is what `telemon run` does")
+        if asked.screen:
+            _complain(
+                f"warning: {' and '.join(asked.screen)}: without a screen of no effect: {why}"
+            )
+    _check_rate(asked.settings)
     from tui.headless import Format, run
 
     return run(asked.settings.headless(), Format(asked.format))
+
+
+def _check_rate(settings: Race) -> None:
+    """Say that a rate does nothing in a closed loop: without a screen no key opens it."""
+    if settings.mode == "saturate" and settings.rate_per_s is not None:
+        _complain(
+            f"warning: {settings.given('rate')}: of no effect in mode saturate; set mode to pace"
+        )
 
 
 def _on_terminal() -> bool:
@@ -246,8 +294,9 @@ def _on_screen(asked: Asked) -> int:
     code = app.return_code or DONE
     if summary is None or not summary.duration_s:
         return code
-    for line in final_table(summary, terminal_width(sys.stdout)):
-        print(line)
+    with _printing():
+        for line in final_table(summary, terminal_width(sys.stdout)):
+            print(line)
     return code or verdict(summary)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from engines import __version__, config
 from engines.doctor.check import Check, Verdict, Watch
 from engines.doctor.examination import examine
-from tui.terminal import Terminal
+from tui.terminal import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
 """The least that the race screen is laid out for."""
@@ -108,7 +108,7 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")
         return
     term = environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
+    if not can_draw(environ):
         yield watch.warn(
             name,
             "dumb_terminal",
@@ -134,5 +134,6 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         )
     else:
         yield watch.ok("characters", f"{encoding}, {seen.glyphs}")
-    remote = ", seen from afar" if seen.remote else ""
-    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{remote}")
+    places = {"seen from afar": seen.remote, "in tmux, screen or zellij": seen.multiplexed}
+    where = [f", {place}" for place, there in places.items() if there]
+    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{''.join(where)}")

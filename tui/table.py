@@ -56,7 +56,7 @@ Row = tuple[str, list[str]]
 def _parts(summary: Summary) -> Iterator[str | list[Row]]:
     """Lines of text, and grids between them."""
     lanes = summary.lanes()
-    yield from _settings(summary.settings, summary.duration_s)
+    yield from _settings(summary.settings, summary.duration_s, apart=bool(summary.apart_s))
     yield ""
     yield list(_lanes(summary, lanes))
     yield from _heats(summary)
@@ -135,8 +135,10 @@ CACHE_FIGURES: Mapping[str, Callable[[LaneFrame], str]] = {
 }
 
 
-def _settings(race: Race, duration_s: float) -> Iterator[str]:
+def _settings(race: Race, duration_s: float, *, apart: bool) -> Iterator[str]:
     measured = f"measured {duration_s:.1f} s"
+    if apart:
+        measured += " in all, each lane from its own release,"
     if race.heats:
         measured = f"heats of {duration_s:.1f} s, each"
     yield (

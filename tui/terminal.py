@@ -18,6 +18,9 @@ REMOTE_FPS = 2.0
 REMOTE_SIGNS = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 MULTIPLEXER_SIGNS = ("TMUX", "STY", "ZELLIJ")
 
+DUMB_TERMS = ("", "dumb", "unknown")
+"""What TERM says of a terminal that cannot move its cursor."""
+
 POOR_TERMS = ("dumb", "unknown", "vt100", "vt102", "vt220")
 
 
@@ -35,7 +38,8 @@ class Flags:
 class Terminal:
     """How to draw: `fps` frames per second at most, `mouse` whether to ask for mouse reports (a reattached session
     that has lost its mouse mode would send ones that nobody can read), `animation` whether anything may move that is
-    not data."""
+    not data. `remote` says that it is reached through SSH, `multiplexed` that tmux, screen or zellij stands before
+    it."""
 
     color: Color = "truecolor"
     glyphs: Glyphs = "braille"
@@ -43,6 +47,7 @@ class Terminal:
     mouse: bool = True
     animation: bool = True
     remote: bool = False
+    multiplexed: bool = False
 
     @staticmethod
     def detect(
@@ -53,17 +58,19 @@ class Terminal:
         glyph name or a rate that is not above 0."""
         flags = flags or Flags()
         remote = any(environ.get(sign) for sign in REMOTE_SIGNS)
-        detached = remote or any(environ.get(sign) for sign in MULTIPLEXER_SIGNS)
         term = environ.get("TERM", "").lower()
-        if term.startswith(("screen", "tmux")):
-            detached = True
+        multiplexed = term.startswith(("screen", "tmux")) or any(
+            environ.get(sign) for sign in MULTIPLEXER_SIGNS
+        )
+        detached = remote or multiplexed
         found = Terminal(
             color=_color(environ, term),
             glyphs=_glyphs(encoding, term),
             fps=REMOTE_FPS if detached else LOCAL_FPS,
             mouse=not detached,
             animation=not detached,
-            remote=detached,
+            remote=remote,
+            multiplexed=multiplexed,
         )
         if flags.color != "auto":
             if flags.color not in COLORS:
@@ -80,6 +87,11 @@ class Terminal:
         if flags.mouse is not None:
             found = replace(found, mouse=flags.mouse)
         return found
+
+
+def can_draw(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal that `environ` describes can show a screen at all."""
+    return environ.get("TERM", "").lower() not in DUMB_TERMS
 
 
 def _color(environ: Mapping[str, str], term: str) -> Color:

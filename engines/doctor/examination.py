@@ -58,7 +58,7 @@ def _examined(subject: Subject[MySQLEndpoint] | Subject[RedisEndpoint]) -> list[
 def _configuration(settings: config.Race) -> Iterator[Check]:
     if not settings.warnings:
         sources = {source for key, source in settings.sources}
-        named = ", ".join(sorted(sources)) or "nothing but defaults"
+        named = f"set by {', '.join(sorted(sources))}" if sources else "nothing but defaults"
         yield Check("", CONFIGURATION, Verdict.OK, named)
     for warning in settings.warnings:
         found, _, step = warning.rpartition("; ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +109,42 @@ def test_what_was_late_in_the_warm_up_is_not_counted() -> None:
     for seq, state in enumerate((LaneState.WARMING, LaneState.WARMING, LaneState.RACING)):
         history.add(frame(seq, LaneFrame("mysql", state, backlog={"write": 0, "read": 0}, late=5)))
     assert only(history).late == 5
+
+
+def test_times_of_the_warm_up_are_in_no_percentile_of_the_race() -> None:
+    history = History()
+    for seq in range(3):
+        history.add(frame(seq, LaneFrame("mysql", LaneState.WARMING, work(900_000), work(800_000))))
+    assert only(history).write.p99_us == 900_000
+    history.add(frame(3, LaneFrame("mysql", LaneState.RACING, work(700), work(60))))
+    lane = only(history)
+    assert (lane.write.p50_us, lane.write.p99_us) == (700, 700)
+    assert (lane.read.p50_us, lane.read.p99_us) == (60, 60)
+    assert lane.write.window_rows_per_s == 10 / INTERVAL_S
+    assert (lane.write.rows, lane.read.operations) == (10, 10)
+
+
+def test_a_reset_is_told_with_its_time() -> None:
+    history = History()
+    history.add(frame(0, LaneFrame("mysql", LaneState.RACING, work(50))))
+    assert shown(history).reset_s is None
+    history.reset()
+    assert shown(history).reset_s == 1.0
+    # Before there is anything measured there is nothing to reset.
+    early = History()
+    early.add(replace(frame(0, LaneFrame("mysql", LaneState.WARMING, work(50))), elapsed_s=0.0))
+    early.reset()
+    assert shown(early).reset_s is None
+
+
+def test_a_gap_in_the_frames_is_a_gap_in_the_chart() -> None:
+    history = History()
+    # Points of half a second, two frames each: those of three points are missing.
+    for seq in (1, 2, 9, 10):
+        history.add(frame(seq, LaneFrame("mysql", LaneState.RACING, work(700), work(60))))
+    rates = [point.write_rows_per_s for point in only(history).points]
+    assert rates == [10 / INTERVAL_S, 0.0, 0.0, 0.0, 10 / INTERVAL_S]
+    assert [point.read_p99_us for point in only(history).points] == [60, None, None, None, 60]
 
 
 # ------------------------------------------------------------ axes

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram
 from engines.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
+from tui.app import Telemon
 from tui.messages import ViewReady
+from tui.widgets.host_strip import HostStrip
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.rows import Rows
 
 
 def work(rows: int, us: float) -> Work:
@@ -55,13 +60,25 @@ async def test_writes_large_digits(launch: Launch) -> None:
         assert " █  ▄ █▀▀ ▀▀█ ▀▀█" in racing.text()
 
 
+def assert_within(app: Telemon) -> None:
+    """What is shown is within the terminal, each row as wide as its widget. Of two rows none is for the keys."""
+    shown = [widget for widget in app.screen.query(Rows) if widget.display and widget.region.area]
+    if app.size.height == 2:
+        shown = [widget for widget in shown if not isinstance(widget, KeyBar)]
+    for widget in shown:
+        assert app.screen.region.contains_region(widget.region), widget
+        assert len(widget.lines) == widget.size.height
+        assert all(cell_len(line) == widget.size.width for line in widget.lines)
+    assert len(shown) >= 2
+
+
 @pytest.mark.parametrize(
     "size", [(160, 48), (80, 24), (60, 20), (40, 12), (30, 6), (20, 3), (5, 2)]
 )
 async def test_shows_something_in_every_size(launch: Launch, size: tuple[int, int]) -> None:
     async with launch(list(usual()), size=size) as racing:
         await racing.until(lambda: any(char.isdigit() for char in racing.text()))
-        assert len(racing.text().splitlines()) == size[1]
+        assert_within(racing.app)
 
 
 async def test_small_terminal_has_rates_and_p99_of_all_lanes(launch: Launch) -> None:
@@ -75,8 +92,9 @@ async def test_resizing_while_racing(launch: Launch) -> None:
         await racing.shows("racing")
         for size in ((80, 24), (40, 12), (200, 50), (10, 3), (120, 30)):
             await racing.pilot.resize_terminal(*size)
+            await racing.until(lambda size=size: tuple(racing.app.screen.size) == size)  # type: ignore[misc]
             await racing.pilot.pause(0.05)
-            assert len(racing.text().splitlines()) == size[1]
+            assert_within(racing.app)
         await racing.shows("1 ● MySQL", "append-only file")
 
 
@@ -133,3 +151,17 @@ async def test_a_picture_that_was_overtaken_is_not_shown(launch: Launch) -> None
         # One that is as new is: the window was changed by key.
         app.post_message(ViewReady(replace(shown, seq=7, window_s=60.0)))
         await racing.shows("window 60 s")
+
+
+async def test_the_strip_names_what_is_at_its_limit_and_what_is_late(launch: Launch) -> None:
+    def strip() -> str:
+        return " ".join(racing.app.screen.query_one(HostStrip).lines[0].split())
+
+    async with launch(list(usual())) as racing:
+        await racing.shows("racing", "screen lag")
+        # Only the third lane's engines are above their limit.
+        await racing.until(lambda: "client-bound ■ screen lag" in strip())
+        racing.app._show(screen_lag_s=0.05)
+        assert "LATE" not in strip()
+        racing.app._show(screen_lag_s=0.25)
+        assert "screen lag 250 ms LATE" in strip()

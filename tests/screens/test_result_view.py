@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 
 from engines.config import Race
-from engines.control import Batch, said
+from engines.control import Batch, Release, said
 from engines.frame import Event, LaneFrame, LaneState
 from engines.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
 from tests.unit.frames import frame, latencies, work
 from tui.account import account, floor_share
+from tui.ink import BAD
 from tui.ink import width as cells
+from tui.table import final_table
 from tui.widgets.result_panel import report
 
 NOTE = "data on tmpfs: a commit costs nothing here"
@@ -111,6 +113,24 @@ def test_heats_show_from_where_to_where_the_rounds_lie() -> None:
     assert "min-max writes 0-0, reads 1,000-3,000, p99 0.05-0.10 ms" in " ".join(
         text(summary, 37).split()
     )
+
+
+def test_lanes_released_one_by_one_are_said_to_have_no_common_time() -> None:
+    summary = summary_of(lane("mysql"), lane("cached"))
+    assert "one by one" not in text(summary)
+    assert not any("each lane from its own release" in line for line in final_table(summary))
+    released = Event(0.0, None, said(Release("cached")))
+    summary.add(replace(frame(1, 2.0), events=(released,)))
+    assert "result after 0:02, lanes released one by one" in text(summary)
+    assert "mysql 1.0 s, cached 1.0 s" in " ".join(text(summary).split())
+    first = next(final_table(summary))
+    assert first.startswith("measured 2.0 s in all, each lane from its own release, after ")
+
+
+def test_what_broke_the_race_stands_before_all_else() -> None:
+    lines = report(account(summary_of(lane("mysql")), "the engines " + "are gone " * 10), 60)
+    assert lines[0] == ((" broken off: the engines are gone are gone are gone are", BAD),)
+    assert all(cells(line) <= 60 for line in lines)
 
 
 LONG = "a note that goes on and on, " * 20

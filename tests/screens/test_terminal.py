@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.terminal import Flags, Terminal
+from tui.terminal import Flags, Terminal, can_draw
 
 LOCAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
@@ -17,6 +17,21 @@ def test_a_good_local_terminal() -> None:
 def test_distant_or_detachable_ones_are_spared(sign: str) -> None:
     found = Terminal.detect({**LOCAL, sign: "x"})
     assert (found.mouse, found.animation, found.fps) == (False, False, 2.0)
+
+
+def test_a_multiplexer_is_not_afar() -> None:
+    found = Terminal.detect({**LOCAL, "TMUX": "x"})
+    assert (found.remote, found.multiplexed) == (False, True)
+    found = Terminal.detect({**LOCAL, "SSH_TTY": "x"})
+    assert (found.remote, found.multiplexed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("environ", "can"),
+    [(LOCAL, True), ({"TERM": "vt100"}, True), ({"TERM": "Dumb"}, False), ({"TERM": "unknown"}, False), ({}, False)],
+)  # fmt: skip
+def test_a_dumb_terminal_cannot_draw(environ: dict[str, str], can: bool) -> None:
+    assert can_draw(environ) == can
 
 
 def test_multiplexers_are_known_by_their_terms_too() -> None:

@@ -7,6 +7,8 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,90 @@ def test_wrong_usage_is_one_line_and_exit_code_2(argv: tuple[str, ...], said: st
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--stage", "run"), "--stage: for the race on the screen, and telemon run has none"),
+        (("--hold", "--no-mouse", "config"), "--hold and --no-mouse: for the race on the screen, and telemon config"),
+        (("--color", "none", "doctor"), "--color: for the race on the screen, and telemon doctor has none"),
+    ],
+)  # fmt: skip
+def test_options_of_the_screen_are_refused_where_there_is_none(
+    argv: tuple[str, ...], said: str
+) -> None:
+    done = telemon(*argv)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"telemon: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+WITHOUT_RACE = (
+    "import sys\nfrom tui import cli, headless\n"
+    "def raced(settings, form): print('raced'); return 0\n"
+    "headless.run = raced\nsys.exit(cli.run())"
+)
+
+
+def raced(*argv: str, environ: Mapping[str, str], terminal: bool) -> str:
+    """All that the command says of a race that it is kept from."""
+    keeper, slave = pty.openpty()
+    streams = (slave, slave, slave)
+    if not terminal:
+        streams = (subprocess.DEVNULL, slave, slave)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_RACE, *argv],
+        cwd=ROOT,
+        env={"PATH": os.defpath, **environ},
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+    )
+    os.close(slave)
+    seen = b""
+    with suppress(OSError):  # the end of a terminal's other side
+        while more := os.read(keeper, 65_536):
+            seen += more
+    os.close(keeper)
+    assert process.wait(30) == 0
+    return seen.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_draw_gets_the_race_without_a_screen(term: str) -> None:
+    assert raced(environ={"TERM": term}, terminal=True) == (
+        f"telemon: no screen: TERM is '{term}', which cannot draw; this is what `telemon run` does\nraced\n"
+    )
+
+
+def test_what_has_no_effect_is_said() -> None:
+    xterm = {"TERM": "xterm"}
+    assert raced("--hold", "--fps", "3", environ=xterm, terminal=False) == (
+        "telemon: warning: --hold and --fps: without a screen of no effect: there is no terminal\nraced\n"
+    )
+    assert raced("run", "--rate", "5", environ=xterm, terminal=False) == (
+        "telemon: warning: --rate 5.0: of no effect in mode saturate; set mode to pace\nraced\n"
+    )
+    for argv in ((), ("run", "--rate", "5", "--mode", "pace")):
+        assert raced(*argv, environ=xterm, terminal=False) == "raced\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_said_to_be_that(unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, "config"],
+            cwd=ROOT,
+            env={"PATH": os.defpath, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "telemon: stdout cannot be written: No space left on device\n"
 
 
 def test_bytes_that_are_no_text_are_refused_too() -> None:

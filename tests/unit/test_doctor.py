@@ -294,7 +294,18 @@ def on_terminal(size: tuple[int, int], environ: Mapping[str, str]) -> str:
     """What the doctor prints where its terminal is of that size."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    names = ("TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "LANG", "LC_ALL", "TMUX")
+    names = (
+        "TERM",
+        "COLORTERM",
+        "COLUMNS",
+        "LINES",
+        "NO_COLOR",
+        "LANG",
+        "LC_ALL",
+        "TMUX",
+        "STY",
+        "SSH_TTY",
+    )
     kept = {name: value for name, value in os.environ.items() if name not in names}
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "doctor", "--lanes", "durable"],
@@ -321,8 +332,19 @@ def on_terminal(size: tuple[int, int], environ: Mapping[str, str]) -> str:
         ((60, 20), {"TERM": "xterm-256color", "LANG": "C.UTF-8"}, "WARN 60 x 20 characters"),
         ((120, 40), {"TERM": "dumb", "LANG": "C.UTF-8"}, "WARN TERM is 'dumb'"),
         ((120, 40), {"TERM": "xterm", "PYTHONIOENCODING": "latin-1"}, "WARN iso8859-1"),
+        (
+            (120, 40),
+            {"TERM": "xterm", "TMUX": "x"},
+            "OK 16, 2 pictures per second, in tmux, screen or zellij",
+        ),
+        (
+            (120, 40),
+            {"TERM": "xterm", "SSH_TTY": "x"},
+            "OK 16, 2 pictures per second, seen from afar",
+        ),
+        ((120, 40), {"TERM": "xterm"}, "OK set by --lanes"),
     ],
-    ids=["in order", "small", "dumb", "not UTF-8"],
+    ids=["in order", "small", "dumb", "not UTF-8", "tmux", "ssh", "settings"],
 )
 def test_terminals(size: tuple[int, int], environ: dict[str, str], said: str) -> None:
     seen = on_terminal(size, environ)

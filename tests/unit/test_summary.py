@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engines import __version__
 from engines.config import Race
-from engines.control import Batch, Pause, Rate, alters_load, said
+from engines.control import Batch, Pause, Rate, Release, alters_load, said
 from engines.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
 from engines.objects import frame_object
 from engines.summary import CHANGES_KEPT, Summary
@@ -541,3 +541,29 @@ def test_a_summary_of_many_frames_is_as_large_as_one_of_few() -> None:
     few = summed(*(frame(n, n + 1.0, lane) for n in range(300)))
     many = summed(*(frame(n, n + 1.0, lane) for n in range(1200)))
     assert size_bytes(many, set()) < size_bytes(few, set()) * 1.02
+
+
+def released(*asked: Release) -> Summary:
+    """Lanes that raced for 3 and for 2 s of a race of 5 s."""
+    frames = []
+    for seq in range(5):
+        lanes = [
+            LaneFrame(lane, RACING, read=work([5] * 10)) if there else LaneFrame(lane, LaneState.STARTING)
+            for lane, there in (("mysql", seq < 3), ("cached", seq >= 3))
+        ]  # fmt: skip
+        frames.append(frame(seq, seq + 1.0, *lanes))
+    events = tuple(Event(0.0, None, said(each)) for each in asked)
+    return summed(replace(frames[0], events=events), *frames[1:])
+
+
+def test_lanes_that_were_released_one_by_one_are_said_to_be() -> None:
+    summary = released(Release("mysql"), Release("cached"))
+    assert summary.apart_s == {"mysql": 3.0, "cached": 2.0}
+    (note,) = [note for note in summary.notes() if "one by one" in note]
+    assert "mysql 3.0 s, cached 2.0 s" in note
+    # One, and then all the others.
+    assert released(Release("mysql"), Release()).apart_s
+    # All at once, or never held.
+    for together in (released(Release()), released()):
+        assert together.apart_s == {}
+        assert not any("one by one" in note for note in together.notes())
