@@ -40,6 +40,7 @@ from tui.host import Host
 from tui.ladder import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.screens.help import HelpScreen
+from tui.screens.palette import Palette
 from tui.screens.race import RaceScreen
 from tui.screens.result import ResultScreen
 from tui.setup import Setup
@@ -478,6 +479,10 @@ class Telemon(App[Summary]):
     def action_next_theme(self) -> None:
         self.theme = CYCLE[(CYCLE.index(self.theme) + 1) % len(CYCLE)]
         self._theme_before_stage = None
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id=Palette.ID))
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self._scene))

@@ -9,6 +9,7 @@ from textual.geometry import Size
 
 from tests.screens.conftest import Launch
 from tests.screens.test_race_screen import one_frame
+from tui.screens.palette import Palette
 
 
 async def test_two_sizes_under_way_do_not_follow_each_other_for_ever(launch: Launch) -> None:
@@ -44,3 +45,26 @@ async def test_the_last_of_many_sizes_is_the_one_that_is_drawn(launch: Launch) -
         await racing.until(lambda: racing.app.race_screen.outer_size == Size(130, 40))
         await racing.shows("racing")
         assert racing.app.size == Size(130, 40)
+
+
+async def test_sizes_that_come_while_the_palette_is_open(launch: Launch) -> None:
+    async with launch([one_frame()], size=(80, 24)) as racing:
+        await racing.shows("racing")
+        await racing.pilot.press("ctrl+p")
+        await racing.until(lambda: isinstance(racing.app.screen, Palette))
+        palette = racing.app.screen
+        layouts = 0
+
+        def count(_: object) -> None:
+            nonlocal layouts
+            layouts += 1
+
+        palette.screen_layout_refresh_signal.subscribe(palette, count, immediate=True)
+        for height in (25, 24):
+            size = Size(80, height)
+            palette.post_message(Resize(size, size))
+            palette.call_later(lambda: None)
+        await asyncio.sleep(1.0)
+        assert layouts < 10
+        assert racing.app.race_screen.outer_size == Size(80, 24)
+        await racing.pilot.press("ctrl+p", "escape")

@@ -1,0 +1,14 @@
+"""The command palette: Textual's own, laid out for no size but the terminal's."""
+
+from __future__ import annotations
+
+from textual.command import CommandPalette
+
+from tui.screens.inked import InkedScreen
+
+
+class Palette(CommandPalette, InkedScreen[None]):
+    """Every action by its name."""
+
+    ID = "--command-palette"
+    """By which Textual knows a palette."""
