@@ -6,8 +6,8 @@ They belong to one version of Textual, which draws a border differently in the n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -18,9 +18,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from engines.config import Race
-from engines.frame import Entrant, Frame
+from engines.frame import Entrant, Frame, LaneState
 from engines.summary import Summary
-from tests.screens.conftest import StillHost
+from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.picture import TextPicture, picture
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
@@ -197,12 +197,38 @@ def test_result(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert same(snap_compare, Still(linger=False), size)
 
 
-def test_no_colour_sends_no_colour() -> None:
-    """The look without colours has no colour but the terminal's own, in any theme variable."""
-    from tui.themes import PLAIN
+async def test_no_colour_has_no_colour(launch: Launch) -> None:
+    """Not one cell of the look without colours has any but the terminal's own, whatever is on the screen. What becomes
+    of it on a terminal is in test_command_line."""
+    down = replace(made(4)[-1], lanes=tuple(
+        replace(lane, state=LaneState.DOWN, overloaded=True, write=replace(lane.write, errors={"timeout": 9}))
+        for lane in made(4)[-1].lanes
+    ))  # fmt: skip
+    terminal = Terminal(color="none", fps=60)
+    seen: set[str] = set()
+    async with launch([*made(4)[:-1], down], terminal=terminal, hold=True) as racing:
+        await racing.shows("AT THE START LINE", "down", "timeout")
+        seen |= colours(racing.app)
+        racing.app._show(screen_lag_s=9.0, frozen=True, paused=True)
+        await racing.shows("LATE", "LOAD PAUSED", "DISPLAY FROZEN")
+        for key, shown in (("y", "y axis"), ("g", "behind"), ("question_mark", "esc closes")):
+            await racing.pilot.press(key)
+            await racing.shows(shown)
+            seen |= colours(racing.app)
+        await racing.pilot.press("escape")
+    async with launch(source=SyntheticSource(made(4), linger=False), terminal=terminal) as racing:
+        await racing.shows("result after")
+        seen |= colours(racing.app)
+    assert seen == {"default"}
 
-    given = [PLAIN.primary, PLAIN.foreground, PLAIN.background, *PLAIN.variables.values()]
-    colours = [value for value in given if value and re.match(r"#|rgb|ansi_", value)]
-    lanes = {PLAIN.variables[f"lane-{lane}"] for lane in ("mysql", "cached", "durable")}
-    assert lanes == {"ansi_default"}
-    assert colours
+
+def colours(app: Telemon) -> set[str]:
+    """All colours on the screen, in front and behind."""
+    return {
+        colour.name
+        for strip in app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.style is not None
+        for colour in (segment.style.color, segment.style.bgcolor)
+        if colour is not None
+    }
