@@ -65,7 +65,10 @@ def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
     )
     rounds = heats[-1].round
     if brief:
-        return [(f"heat {number}/{len(heats)} ", TEXT), (plain(turn.lane), lanelook.words(turn.lane))]
+        return [
+            (f"heat {number}/{len(heats)} ", TEXT),
+            (plain(turn.lane), lanelook.words(turn.lane)),
+        ]
     return [
         (f"heat {number} of {len(heats)}: ", TEXT),
         (plain(turn.lane), lanelook.words(turn.lane)),
