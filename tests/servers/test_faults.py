@@ -155,7 +155,8 @@ def test_a_killed_server_s_lane_reconnects_and_races_again(
     assert 0 < outage.racing_s <= outage.back_s + 2.0 + 0.25
     assert ran.states(lane)[-1] is LaneState.DONE
     events = [event.text for frame in ran.frames for event in frame.events if event.lane == lane]
-    assert any(text.startswith("reconnecting") for text in events)
+    address = f"127.0.0.1:{sandbox.servers[server].port}"
+    assert any(text.startswith(f"reconnecting: {address}: ") for text in events)
 
 
 def test_with_one_shard_dead_readers_go_on_with_the_others(breakable: Sandbox) -> None:

@@ -1,0 +1,219 @@
+"""What an engine process does with what it is told, without a server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from threading import Event
+from time import perf_counter_ns
+from typing import Any
+
+import pytest
+from pymysql.err import OperationalError
+
+from engines import control, worker
+from engines.channel import Channel
+from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.interval import Schedule
+from engines.link import MYSQL as MYSQL_DIALECT
+from engines.link import Link
+from engines.message import Begin, Delta, Go, NotReady, Rested, Served, Spec, Stop
+from engines.session import Session
+from engines.topology import SLOTS, SlotRange, Topology
+from engines.worker import Worker
+
+MYSQL = MySQLEndpoint("db.example", 3307, "u", "p", "d")
+SPEC = Spec("mysql", "read", 0, 1, 1, "fair", 1, 1, 1.0, LaneEndpoints("mysql", mysql=MYSQL))
+FAR_NS = 3_600_000_000_000
+
+
+class Harness:
+    """A worker whose far end is the test."""
+
+    def __init__(self, spec: Spec = SPEC, *early: object) -> None:
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.theirs = Channel(theirs)
+        self.worker = Worker(self.theirs, spec, early)
+        self.reactor: Any = self.worker._reactor
+        self.said: list[Any] = []
+
+    def turn(self, until: Callable[[], bool], at_most_ms: int = 10_000) -> None:
+        deadline_ns = perf_counter_ns() + at_most_ms * 1_000_000
+
+        def look() -> None:
+            self.said += self.channel.receive()
+            if until() or perf_counter_ns() >= deadline_ns:
+                self.reactor.running = False
+            else:
+                self.reactor.after_ns(200_000, look)
+
+        self.reactor.running = True
+        look()
+        self.reactor.run()
+
+    def heard(self, kind: type) -> list[Any]:
+        self.said += self.channel.receive()
+        return [message for message in self.said if isinstance(message, kind)]
+
+    def go(self, *, held: bool = False) -> None:
+        """Start the race now, for as long as it takes."""
+        now_ns = perf_counter_ns()
+        self.worker._go(Go(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
+        self.turn(lambda: self.worker._started)
+
+
+class Stuck(Harness):
+    """One whose sessions are in an operation for as long as `busy` says so; nothing is ever sent."""
+
+    def __init__(self, spec: Spec = SPEC) -> None:
+        super().__init__(spec)
+        self.busy = False
+        self.begun = 0
+        self.reactor.busy = lambda: int(self.busy)
+        self.reactor.begin_all = self._begin_all
+
+    def _begin_all(self) -> None:
+        self.begun += 1
+        self.reactor.flowing = True
+
+
+@pytest.fixture
+def made() -> Iterator[list[Harness]]:
+    harnesses: list[Harness] = []
+    yield harnesses
+    for harness in harnesses:
+        harness.reactor.close()
+        harness.channel.close()
+        harness.theirs.close()
+
+
+@pytest.mark.parametrize("asked", [control.Resume(), control.Connections("read", 0)])
+def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
+    made: list[Harness], asked: object
+) -> None:
+    stuck = Stuck()
+    made.append(stuck)
+    stuck.go(held=True)
+    now_ns = perf_counter_ns()
+    stuck.worker._begin(Begin(now_ns, now_ns, None, final=False))
+    assert stuck.begun > 0
+    begun, stuck.busy = stuck.begun, True
+    stuck.worker._rest()
+    stuck.worker._obey(asked)  # An operation is still under way.
+    stuck.turn(lambda: False, 5)
+    stuck.busy = False
+    stuck.turn(lambda: bool(stuck.heard(Rested)))
+    stuck.turn(lambda: False, 5)
+    assert stuck.heard(Rested)
+    assert (stuck.reactor.flowing, stuck.begun) == (False, begun)
+
+    # It goes when it is told to.
+    now_ns = perf_counter_ns()
+    stuck.worker._begin(Begin(now_ns, now_ns, None))
+    assert stuck.reactor.flowing
+
+
+def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list[Harness]) -> None:
+    """Nothing is overdue afterwards that was not before."""
+    stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
+    made.append(stuck)
+    stuck.go()
+    pace = stuck.reactor.pace
+    while pace.backlog(perf_counter_ns()):
+        pace.take()
+    stuck.busy = True
+    stuck.worker._obey(control.Connections("read", 0))
+    stuck.turn(lambda: False, 200)
+    stuck.busy = False
+    stuck.turn(lambda: stuck.reactor.flowing)
+    # 200 operations of the pace later; a busy machine may take a while from one line to the next.
+    assert pace.backlog(perf_counter_ns()) < 100
+
+
+def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that was slow to start finds several messages at once."""
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours)
+    channel.send(SPEC)
+    channel.send(Stop())
+
+    def refused(*_: object, **__: object) -> socket.socket:
+        raise ConnectionRefusedError("refused")
+
+    monkeypatch.setattr(worker, "_open_mysql", refused)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.setswitchinterval", lambda _: None)
+    worker.main(theirs.detach())  # Ends, since it was told to.
+    said = channel.receive()
+    channel.close()
+    deltas = [message for message in said if isinstance(message, Delta)]
+    assert [delta.last for delta in deltas] == [True]
+    assert any(isinstance(message, Served) for message in said)
+    # It never began, and has done nothing for no time.
+    assert deltas[0].warm.work.interval_s < 1e-6
+    assert deltas[0].measured.work.interval_s == 0.0
+
+
+def test_a_trouble_is_told_with_its_server_and_in_words(
+    made: list[Harness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> socket.socket:
+        raise OperationalError(1040, "Too many connections")
+
+    monkeypatch.setattr("engines.servers.mysql.open_socket", full)
+    harness = Harness()
+    made.append(harness)
+    monkeypatch.setattr(worker, "NOT_READY_EVERY_NS", 0)
+    harness.worker._discover()
+    harness.turn(lambda: bool(harness.heard(NotReady)))
+    assert harness.heard(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
+    harness.worker._send_delta(perf_counter_ns())
+    (delta,) = harness.heard(Delta)
+    assert (delta.closed_links, delta.trouble) == (1, "db.example:3307: Too many connections")
+
+
+def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None:
+    harness = Harness()
+    made.append(harness)
+    session = Session()
+    link = Link(session, "mysql", MYSQL_DIALECT, socket.socket)
+    link.refusal = "refused, at first"
+    near, far = socket.socketpair()
+    link.attach(near)
+    link.detach()
+    far.close()
+    session.links = {"mysql": link}  # type: ignore[assignment]
+    harness.reactor.sessions.append(session)
+    assert [closed.refusal for closed in harness.reactor.closed_links()] == [""]
+    harness.worker._send_delta(perf_counter_ns())
+    assert harness.heard(Delta)[0].trouble == ""
+
+
+def test_the_question_for_the_topology_waits_for_no_connection(
+    made: list[Harness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every node but the one that is asked swallows packets: the answer is what says whom to turn to."""
+    endpoint = RedisEndpoint("a", 1, "p", cluster=True)
+    harness = Harness(
+        replace(SPEC, lane="durable", endpoints=LaneEndpoints("durable", redis=endpoint))
+    )
+    made.append(harness)
+    gate = Event()
+
+    def silent(*_: object) -> socket.socket:
+        gate.wait(10)
+        raise TimeoutError("timed out")
+
+    ranges = [SlotRange(0, SLOTS - 1, "b:1")]
+    monkeypatch.setattr(worker, "_open_redis", silent)
+    monkeypatch.setattr(worker, "_fetch_topology", lambda *_: ranges)
+    topology = Topology([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
+    harness.worker._programs.topologies = [topology]
+    for program in harness.worker._programs.deal(8):
+        harness.worker._add_session(program)
+    harness.worker._refresh_topology()
+    harness.turn(lambda: topology.owner[0] == "b:1", 5_000)
+    gate.set()
+    assert topology.owner[0] == "b:1"
