@@ -76,6 +76,10 @@ def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
     ]
 
 
+NARROW = 60
+"""In fewer columns the order of the first parts decides what is there at all."""
+
+
 class Header(Panel):
     """Where there is no room parts are dropped, from the right; but first of all there is room for the window, which
     every percentile and rank is over."""
@@ -97,6 +101,9 @@ class Header(Panel):
             over,
             [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
         ]  # fmt: skip
+        if setup.paced and size.width < NARROW:
+            # One of the two has room: what is offered tells more of the numbers than the preset.
+            parts[:2] = parts[1::-1]
         reset_s = scene.view.reset_s if scene.view else None
         if reset_s is not None:
             parts.insert(2, [("totals since ", QUIET), (clock(reset_s), TEXT)])
