@@ -147,8 +147,11 @@ class Summary:
         if settings.mode == "pace" and not self._load_altered:
             rate = settings.rate_per_s
         connections = {"write": settings.writers, "read": settings.readers}
+        heats = len(self.rounds.of(lane)) or 1
+        offered_s = None if settings.duration_s is None else settings.duration_s * heats
+        backlog, longest = total.backlog, total.backlog_max
         return {
-            role: offer(work, rate, total.backlog.get(role, 0), total.backlog_max.get(role, 0))
+            role: offer(work, rate, backlog.get(role, 0), longest.get(role, 0), offered_s)
             for role, work in works.items()
             if connections[role] and (work.response is not None or total.backlog_max)
         }

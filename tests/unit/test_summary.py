@@ -338,6 +338,24 @@ def test_an_open_loop_s_offer_is_held_within_one_percent_or_not() -> None:
         assert "read" not in pace
 
 
+def test_an_offer_is_held_to_the_time_in_which_operations_were_due() -> None:
+    settings = Race(
+        lanes=("mysql",), mode="pace", rate_per_s=1_000.0, readers=0, duration_s=1.0, warmup_s=0.0
+    )
+    # In 1.03 s, of which 1 s was asked for, between 1,000 and 1,030 operations were due.
+    for done, held, off in (
+        (1_000, True, 0.0),
+        (1_030, True, 0.0),
+        (985, False, -1.5),
+        (1_045, False, 1.5),
+    ):
+        part = work([5.0] * done, response=latencies([9.0] * done), interval_s=1.03)
+        summary = Summary(settings, (MYSQL,), {})
+        summary.add(frame(0, 1.03, LaneFrame("mysql", RACING, write=part)))
+        pace = summary.result()["lanes"][0]["pace"]  # type: ignore[index]
+        assert (pace["write"]["held"], pace["write"]["off_percent"]) == (held, off)
+
+
 def test_after_a_change_of_the_rate_no_single_rate_was_offered() -> None:
     settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
     part = work([5.0] * 50, response=latencies([9.0] * 50))
