@@ -55,3 +55,19 @@ def test_the_backlog_is_what_is_due_and_not_taken(
     if number < 60_000:
         assert abs(pace.backlog(now_ns) - counted) <= 1
         assert (pace.backlog(now_ns) == 0) == (counted == 0)
+
+
+def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
+    pace = Pace(per_s=10.0, start_ns=0)
+    assert [pace.take() for _ in range(2)] == [0, 100_000_000]
+    # At 450 ms those of 200, 300 and 400 ms are due; 2 s are left out from then on.
+    assert pace.backlog(450_000_000) == 3
+    pace.postpone(450_000_000, 2_450_000_000)
+    assert pace.backlog(2_450_000_000) == 3
+    assert pace.take() == 2_200_000_000
+    # What lies before the first operation was never part of it.
+    later = Pace(per_s=10.0, start_ns=1_000)
+    later.postpone(0, 900)
+    assert later.next_ns == 1_000
+    later.postpone(0, 1_100)
+    assert later.next_ns == 1_100

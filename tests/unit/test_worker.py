@@ -134,20 +134,24 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
 
 def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that was slow to start finds several messages at once."""
-    ours, theirs = socket.socketpair()
-    channel = Channel(ours)
-    channel.send(SPEC)
-    channel.send(Stop())
 
     def refused(*_: object, **__: object) -> socket.socket:
         raise ConnectionRefusedError("refused")
 
     monkeypatch.setattr(worker, "_open_mysql", refused)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr("sys.setswitchinterval", lambda _: None)
-    worker.main(theirs.detach())  # Ends, since it was told to.
-    said = channel.receive()
-    channel.close()
+    ours, theirs = map(Channel, socket.socketpair())
+    ours.send(SPEC)
+    ours.send(Stop())
+    spec, *early = worker._first_messages(theirs)
+    assert spec == SPEC
+
+    engine = Worker(theirs, SPEC, early)
+    reactor = engine._reactor
+    reactor.after_ns(5_000_000_000, lambda: setattr(reactor, "running", False))
+    engine.run()  # Ends, since it was told to.
+    said = ours.receive()
+    ours.close()
+    theirs.close()
     deltas = [message for message in said if isinstance(message, Delta)]
     assert [delta.last for delta in deltas] == [True]
     assert any(isinstance(message, Served) for message in said)
