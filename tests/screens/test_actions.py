@@ -353,12 +353,13 @@ async def test_hold_counts_down_and_releases_all(launch: Launch) -> None:
 async def test_enter_while_servers_start_releases_nothing_and_loses_nothing(launch: Launch) -> None:
     source = SyntheticSource(frames(20, warmup=100), steps=("starting the servers",), step_s=1.0)
     async with launch(source=source, hold=True) as racing:
-        racing.app.count_s = 0.05
         await racing.shows("starting the servers", "starting, then hold")
         assert "AT THE START LINE" not in racing.text()
         await racing.pilot.press("enter", "1")
+        assert racing.app._scene.countdown is None
         await racing.shows("AT THE START LINE", "enter go")
         assert source.sent == []
+        racing.app.count_s = 0.05
         await racing.pilot.press("enter")
         await racing.until(lambda: source.sent == [control.Release()])
         await racing.until(lambda: "AT THE START LINE" not in racing.text())

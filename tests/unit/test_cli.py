@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -154,11 +155,16 @@ def raced(*argv: str, environ: Mapping[str, str], terminal: bool) -> str:
     )
     os.close(slave)
     seen = b""
+    # A screen would wait for somebody to leave it.
+    patience = Timer(20, process.kill)
+    patience.start()
     with suppress(OSError):  # the end of a terminal's other side
         while more := os.read(keeper, 65_536):
             seen += more
     os.close(keeper)
-    assert process.wait(30) == 0
+    code = process.wait(30)
+    patience.cancel()
+    assert code == 0
     return seen.decode().replace("\r\n", "\n")
 
 
