@@ -12,21 +12,16 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from time import perf_counter_ns, process_time_ns
+from time import perf_counter_ns
 
 from engines import control
 from engines.channel import Channel
-from engines.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.floor import measure_floor_us
 from engines.interval import Schedule
-from engines.lanes import MYSQL
-from engines.link import MYSQL as MYSQL_DIALECT
-from engines.link import REDIS as REDIS_DIALECT
-from engines.link import Dialect, Link
+from engines.link import REDIS
 from engines.message import (
     Acknowledged,
     Begin,
-    Delta,
     Floor,
     Go,
     MeasureFloor,
@@ -37,22 +32,18 @@ from engines.message import (
     Spec,
     Stop,
 )
+from engines.meter import Meter
 from engines.pacing import Pace
 from engines.programs import Programs
 from engines.reactor import Reactor
+from engines.routes import Routes
 from engines.session import Program, Session
 from engines.shard import Shard, merged
 from engines.timers import NEVER_NS
-from engines.topology import SlotRange, Topology
+from engines.topologies import Topologies
 
 DRAIN_NS = 2_000_000_000
 """How long operations under way may take after the end before they are counted as unfinished."""
-
-REFRESH_EVERY_NS = 100_000_000
-"""The least time between two questions for the topology."""
-
-TOPOLOGY = "topology"
-"""What a connector's threads for such a question are about: it does not wait for connections."""
 
 NOT_READY_EVERY_NS = 1_000_000_000
 """How often an engine whose connections do not stand says why."""
@@ -69,20 +60,17 @@ class Worker:
         self._early = early
         self._channel = channel
         self._spec = spec
-        self._reactor = Reactor(self._plan, self._on_link_trouble)
+        self._routes = Routes(spec)
+        self._reactor = Reactor(self._routes, self._on_link_trouble)
         self._reactor.apart = spec.role == "write"
         self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
+        self._topologies = Topologies(spec, self._reactor)
+        self._meter = Meter(self._reactor)
         self._rate_per_s = spec.rate_per_s
         self._schedule: Schedule | None = None
         self._index = 0
-        self._cut_ns = 0
-        self._cut_cpu_ns = 0
-        self._redirects = 0
-        self._late = 0
         self._undone = 0
-        self._reconnects = 0
-        self._topology_trouble = ""
-        """Why the cluster could not be asked."""
+        """The backlog that the end, of the race or of a heat, has left."""
         self._complained_ns = 0
         """When it was last said why the engine is not ready."""
         self._dealt_from_ns: int | None = None
@@ -94,8 +82,6 @@ class Worker:
         """Whether a heat is over and its last operations are not."""
         self._paused = False
         self._stopping = False
-        self._refreshed_ns = 0
-        self._refreshing = False
 
     # ---------------------------------------------------------------- start
 
@@ -109,35 +95,18 @@ class Worker:
 
     def _discover(self) -> None:
         """Learn the topology, where the lane has one, and open the sessions' connections."""
-        endpoint = self._spec.endpoints.redis
-        if endpoint is None or (self._spec.role == "write" and self._spec.lane == "cached"):
-            self._open_sessions(None)
-            return
 
-        def failed(error: Exception) -> None:
-            self._channel.send(NotReady(f"{endpoint.host}:{endpoint.port}", str(error)))
+        def failed(address: str, reason: str) -> None:
+            self._channel.send(NotReady(address, reason))
             self._reactor.after_ns(NOT_READY_EVERY_NS // 4, self._discover)
 
-        self._reactor.connector.submit(
-            TOPOLOGY, lambda: _fetch_topology(endpoint, ()), self._open_sessions, failed
-        )
+        self._topologies.discover(self._open_sessions, failed)
 
-    def _open_sessions(self, ranges: list[SlotRange] | None) -> None:
-        if ranges is not None:
-            self._programs.topologies = [
-                Topology(ranges, self._refresh_topology, replica)
-                for replica in self._replicas(ranges)
-            ]
+    def _open_sessions(self) -> None:
+        self._programs.topologies = self._topologies.known
         for program in self._programs.deal(self._spec.connections):
             self._add_session(program)
         self._await_links()
-
-    def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
-        """The numbers of the replicas that are read from, the same for each primary; None for the primaries."""
-        endpoint = self._spec.endpoints.redis
-        if endpoint is None or not endpoint.read_replicas or self._spec.role == "write":
-            return [None]
-        return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
 
     def _add_session(self, program: Callable[[Session], Program]) -> None:
         topology = self._programs.topology(len(self._reactor.sessions))
@@ -156,21 +125,8 @@ class Worker:
         refused = next((link for link in unopened if link.failures), None)
         if refused is not None and now_ns - self._complained_ns > NOT_READY_EVERY_NS:
             self._complained_ns = now_ns
-            self._channel.send(NotReady(self._name(refused), refused.refusal))
+            self._channel.send(NotReady(self._routes.name(refused.address), refused.refusal))
         self._reactor.after_ns(2_000_000, self._await_links)
-
-    def _plan(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
-        """How to open a connection to `address`."""
-        endpoints = self._spec.endpoints
-        if address == MYSQL:
-            mysql = endpoints.mysql
-            assert mysql is not None
-            # On the slide a batch ends with a commit of its own; elsewhere the one statement of a batch commits itself.
-            autocommit = not (self._spec.preset == "deck" and self._spec.role == "write")
-            return MYSQL_DIALECT, lambda: _open_mysql(mysql, autocommit)
-        redis = endpoints.redis
-        assert redis is not None
-        return REDIS_DIALECT, lambda: _open_redis(address, redis)
 
     # ---------------------------------------------------------------- the race
 
@@ -213,7 +169,7 @@ class Worker:
         self._held = False
         self._reactor.measure_from_ns = begin.measure_from_ns
         # The time at the start line is no part of the interval.
-        self._cut_ns, self._cut_cpu_ns = begin.at_ns, process_time_ns()
+        self._meter.begin(begin.at_ns)
         if self._rate_per_s is not None:
             self._pace_from(begin.at_ns, begin.measure_from_ns)
         if begin.stop_ns is not None:
@@ -236,10 +192,7 @@ class Worker:
 
     def _start(self) -> None:
         assert self._schedule is not None
-        self._cut_ns = self._schedule.start_ns
-        self._cut_cpu_ns = process_time_ns()
-        self._reactor.loop_lag.take()
-        self._reactor.own_lag.take()
+        self._meter.begin_race(self._schedule.start_ns)
         if self._rate_per_s is not None:
             self._pace_from(self._schedule.start_ns, self._schedule.measure_from_ns)
         self._next_interval()
@@ -268,41 +221,17 @@ class Worker:
         self._next_interval()
 
     def _send_delta(self, now_ns: int, *, last: bool = False) -> None:
-        reactor = self._reactor
-        cpu_ns = process_time_ns()
-        closed = reactor.closed_links()
-        # Who was told to stop before the start has done nothing for any time.
-        taken_ns = max(1, now_ns - self._cut_ns) if self._started else 1
-        # An interval in which measuring began is in part warm-up; time at the start line is neither.
-        measured_ns = (
-            0 if self._held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
-        )
-        warm_ns = 0 if self._held else taken_ns - measured_ns
-        paced = reactor.pace is not None
         self._channel.send(
-            Delta(
-                index=self._index,
-                ended_ns=now_ns,
-                measured=reactor.measured.take(measured_ns / 1e9, paced=paced),
-                warm=reactor.warm.take(warm_ns / 1e9, paced=paced),
-                cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
-                loop_lag=reactor.loop_lag.take(),
-                own_lag=reactor.own_lag.take(),
-                redirects=reactor.redirects - self._redirects,
-                reconnects=reactor.reconnects - self._reconnects,
-                closed_links=len(closed),
-                trouble=self._trouble(closed),
+            self._meter.delta(
+                self._index,
+                now_ns,
+                trouble=self._trouble(),
                 paused=self._paused,
                 held=self._held,
-                # Nothing is due after the end, but what was due and never began does not go away.
-                backlog=self._undone or reactor.backlog(),
-                late=reactor.late - self._late,
+                undone=self._undone,
                 last=last,
             )
         )
-        self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
-        self._redirects, self._reconnects = reactor.redirects, reactor.reconnects
-        self._late = reactor.late
 
     # ---------------------------------------------------------------- the end
 
@@ -346,7 +275,7 @@ class Worker:
                 )
             }
             for link in self._reactor.all_links()
-            if link.dialect is REDIS_DIALECT
+            if link.dialect is REDIS
         )
 
     def _leave(self) -> None:
@@ -438,89 +367,15 @@ class Worker:
     def _on_redirect(self) -> None:
         self._reactor.redirects += 1
 
-    def _name(self, link: Link) -> str:
-        """The server of a link, as its user knows it."""
-        mysql = self._spec.endpoints.mysql
-        if link.address == MYSQL and mysql is not None:
-            return f"{mysql.host}:{mysql.port}"
-        return link.address
-
-    def _trouble(self, closed: list[Link]) -> str:
+    def _trouble(self) -> str:
         """Why one of the links that are down does not stand; empty where that is not known."""
-        for link in closed:
+        for link in self._reactor.closed_links():
             if link.refusal:
-                return f"{self._name(link)}: {link.refusal}"
-        return self._topology_trouble
+                return f"{self._routes.name(link.address)}: {link.refusal}"
+        return self._topologies.trouble
 
     def _on_link_trouble(self) -> None:
-        if self._programs.topologies:
-            self._refresh_topology()
-
-    def _refresh_topology(self) -> None:
-        """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
-        endpoint, topologies = self._spec.endpoints.redis, self._programs.topologies
-        if endpoint is None or not topologies or endpoint.cluster is False or self._refreshing:
-            return
-        self._refreshing = True
-
-        def fetched(ranges: list[SlotRange]) -> None:
-            self._refreshing = False
-            self._topology_trouble = ""
-            for topology in topologies:
-                topology.update(ranges)
-            needed = {address for topology in topologies for address in topology.addresses()}
-            for session in tuple(self._reactor.sessions):
-                for link in tuple(session.links.values()):
-                    if link.dialect is REDIS_DIALECT and link.address not in needed:
-                        self._reactor.drop(link)
-
-        def failed(error: Exception) -> None:
-            self._refreshing = False
-            self._topology_trouble = str(error)
-
-        def ask() -> None:
-            self._refreshed_ns = perf_counter_ns()
-            known = self._nodes_to_ask()
-            self._reactor.connector.submit(
-                TOPOLOGY, lambda: _fetch_topology(endpoint, known), fetched, failed
-            )
-
-        due_ns = self._refreshed_ns + REFRESH_EVERY_NS
-        if perf_counter_ns() >= due_ns:
-            ask()
-        else:
-            self._reactor.timers.at(due_ns, ask)
-
-    def _nodes_to_ask(self) -> list[str]:
-        """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""
-        links = [link for session in self._reactor.sessions for link in session.links.values()]
-        standing = {link.address for link in links if link.socket is not None}
-        known = {address for each in self._programs.topologies for address in each.addresses()}
-        return sorted(known, key=lambda address: (address not in standing, address))
-
-
-# The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.
-
-
-def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
-    from engines.servers.mysql import open_socket, said
-
-    try:
-        return open_socket(endpoint, autocommit=autocommit)
-    except Exception as error:
-        raise ConnectionError(said(error)) from error
-
-
-def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
-    from engines.servers.redis import open_socket
-
-    return open_socket(address, endpoint)
-
-
-def _fetch_topology(endpoint: RedisEndpoint, known: list[str] | tuple[str, ...]) -> list[SlotRange]:
-    from engines.servers.redis import topology
-
-    return topology(endpoint, known)
+        self._topologies.refresh()
 
 
 def main(descriptor: int) -> None:

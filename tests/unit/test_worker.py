@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pymysql.err import OperationalError
 
-from engines import control, worker
+from engines import control, routes, topologies, worker
 from engines.channel import Channel
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.interval import Schedule
@@ -138,7 +138,7 @@ def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> Non
     def refused(*_: object, **__: object) -> socket.socket:
         raise ConnectionRefusedError("refused")
 
-    monkeypatch.setattr(worker, "_open_mysql", refused)
+    monkeypatch.setattr(routes, "_open_mysql", refused)
     ours, theirs = map(Channel, socket.socketpair())
     ours.send(SPEC)
     ours.send(Stop())
@@ -158,6 +158,7 @@ def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> Non
     # It never began, and has done nothing for no time.
     assert deltas[0].warm.work.interval_s < 1e-6
     assert deltas[0].measured.work.interval_s == 0.0
+    assert deltas[0].cpu_share == 0.0
 
 
 def test_a_trouble_is_told_with_its_server_and_in_words(
@@ -211,13 +212,13 @@ def test_the_question_for_the_topology_waits_for_no_connection(
         raise TimeoutError("timed out")
 
     ranges = [SlotRange(0, SLOTS - 1, "b:1")]
-    monkeypatch.setattr(worker, "_open_redis", silent)
-    monkeypatch.setattr(worker, "_fetch_topology", lambda *_: ranges)
+    monkeypatch.setattr(routes, "_open_redis", silent)
+    monkeypatch.setattr(topologies, "_ask", lambda *_: ranges)
     topology = Topology([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
-    harness.worker._programs.topologies = [topology]
+    harness.worker._topologies.known = harness.worker._programs.topologies = [topology]
     for program in harness.worker._programs.deal(8):
         harness.worker._add_session(program)
-    harness.worker._refresh_topology()
+    harness.worker._topologies.refresh()
     harness.turn(lambda: topology.owner[0] == "b:1", 5_000)
     gate.set()
     assert topology.owner[0] == "b:1"

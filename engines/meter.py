@@ -1,0 +1,77 @@
+"""What an engine process did since it was last asked."""
+
+from __future__ import annotations
+
+from time import process_time_ns
+
+from engines.message import Delta
+from engines.reactor import Reactor
+
+
+class Meter:
+    """Cuts what a reactor counts into deltas."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._cut_ns: int | None = None
+        """When the last delta ended; None before the race began."""
+        self._cut_cpu_ns = 0
+        self._redirects = 0
+        self._reconnects = 0
+        self._late = 0
+
+    def begin(self, at_ns: int) -> None:
+        """What is counted from now on belongs to an interval that began at `at_ns`."""
+        self._cut_ns, self._cut_cpu_ns = at_ns, process_time_ns()
+
+    def begin_race(self, at_ns: int) -> None:
+        """The same, and forget how the loop fared before."""
+        self.begin(at_ns)
+        self._reactor.loop_lag.take()
+        self._reactor.own_lag.take()
+
+    def delta(
+        self,
+        index: int,
+        now_ns: int,
+        *,
+        trouble: str,
+        paused: bool,
+        held: bool,
+        undone: int,
+        last: bool,
+    ) -> Delta:
+        """What was done up to `now_ns`, as of interval `index`. `undone` is the backlog that was left at the end."""
+        reactor = self._reactor
+        cpu_ns = process_time_ns()
+        if self._cut_ns is None:
+            # Who was told to stop before the start has done nothing for any time.
+            self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
+        taken_ns = max(1, now_ns - self._cut_ns)
+        # An interval in which measuring began is in part warm-up; time at the start line is neither.
+        measured_ns = 0 if held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
+        warm_ns = 0 if held else taken_ns - measured_ns
+        paced = reactor.pace is not None
+        delta = Delta(
+            index=index,
+            ended_ns=now_ns,
+            measured=reactor.measured.take(measured_ns / 1e9, paced=paced),
+            warm=reactor.warm.take(warm_ns / 1e9, paced=paced),
+            cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
+            loop_lag=reactor.loop_lag.take(),
+            own_lag=reactor.own_lag.take(),
+            redirects=reactor.redirects - self._redirects,
+            reconnects=reactor.reconnects - self._reconnects,
+            closed_links=len(reactor.closed_links()),
+            trouble=trouble,
+            paused=paused,
+            held=held,
+            # Nothing is due after the end, but what was due and never began does not go away.
+            backlog=undone or reactor.backlog(),
+            late=reactor.late - self._late,
+            last=last,
+        )
+        self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
+        self._redirects, self._reconnects = reactor.redirects, reactor.reconnects
+        self._late = reactor.late
+        return delta

@@ -1,0 +1,58 @@
+"""How an engine process reaches its servers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.lanes import MYSQL
+from engines.link import MYSQL as MYSQL_DIALECT
+from engines.link import REDIS as REDIS_DIALECT
+from engines.link import Dialect
+from engines.message import Spec
+
+
+class Routes:
+    """The servers of one engine process, by the addresses that its programs know them by."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def __call__(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
+        """The protocol that is spoken at `address`, and what opens a connection to it; that blocks."""
+        endpoints = self._spec.endpoints
+        if address == MYSQL:
+            mysql = endpoints.mysql
+            assert mysql is not None
+            # On the slide a batch ends with a commit of its own; elsewhere the one statement of a batch commits itself.
+            autocommit = not (self._spec.preset == "deck" and self._spec.role == "write")
+            return MYSQL_DIALECT, lambda: _open_mysql(mysql, autocommit)
+        redis = endpoints.redis
+        assert redis is not None
+        return REDIS_DIALECT, lambda: _open_redis(address, redis)
+
+    def name(self, address: str) -> str:
+        """The server at `address`, "host:port", as its user knows it."""
+        mysql = self._spec.endpoints.mysql
+        if address == MYSQL and mysql is not None:
+            return f"{mysql.host}:{mysql.port}"
+        return address
+
+
+# The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.
+
+
+def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
+    from engines.servers.mysql import open_socket, said
+
+    try:
+        return open_socket(endpoint, autocommit=autocommit)
+    except Exception as error:
+        raise ConnectionError(said(error)) from error
+
+
+def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
+    from engines.servers.redis import open_socket
+
+    return open_socket(address, endpoint)

@@ -1,0 +1,116 @@
+"""Where the Redis of a lane is, as one engine process has asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+
+from engines.endpoint import RedisEndpoint
+from engines.link import REDIS
+from engines.message import Spec
+from engines.reactor import Reactor
+from engines.topology import SlotRange, Topology
+
+REFRESH_EVERY_NS = 100_000_000
+"""The least time between two questions for the topology."""
+
+SUBJECT = "topology"
+"""What a connector's threads for such a question are about: it does not wait for connections."""
+
+
+class Topologies:
+    """The topologies of one engine process; several, each with other replicas to read from, are shared out among its
+    connections."""
+
+    def __init__(self, spec: Spec, reactor: Reactor) -> None:
+        self._spec = spec
+        self._reactor = reactor
+        self._endpoint = spec.endpoints.redis
+        if spec.role == "write" and spec.lane == "cached":
+            self._endpoint = None  # Its writers have nothing to do with the cache.
+        self._refreshed_ns = 0
+        self._refreshing = False
+        self.known: list[Topology] = []
+        """Empty before `discover` has had its answer, and where there is no Redis."""
+        self.trouble = ""
+        """Why the cluster could not be asked the last time."""
+
+    def discover(self, found: Callable[[], None], failed: Callable[[str, str], None]) -> None:
+        """Learn the topology, where the lane has one, and call `found`; or `failed` with who did not answer and why."""
+        endpoint = self._endpoint
+        if endpoint is None:
+            found()
+            return
+
+        def answered(ranges: list[SlotRange]) -> None:
+            self.known += [
+                Topology(ranges, self.refresh, replica) for replica in self._replicas(ranges)
+            ]
+            found()
+
+        self._reactor.connector.submit(
+            SUBJECT,
+            lambda: _ask(endpoint, ()),
+            answered,
+            lambda error: failed(f"{endpoint.host}:{endpoint.port}", str(error)),
+        )
+
+    def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
+        """The numbers of the replicas that are read from, the same for each primary; None for the primaries."""
+        endpoint = self._endpoint
+        if endpoint is None or not endpoint.read_replicas or self._spec.role == "write":
+            return [None]
+        return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
+
+    def refresh(self) -> None:
+        """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
+        endpoint = self._endpoint
+        if endpoint is None or not self.known or endpoint.cluster is False or self._refreshing:
+            return
+        self._refreshing = True
+
+        def answered(ranges: list[SlotRange]) -> None:
+            self._refreshing = False
+            self.trouble = ""
+            for topology in self.known:
+                topology.update(ranges)
+            self._drop_unneeded()
+
+        def failed(error: Exception) -> None:
+            self._refreshing = False
+            self.trouble = str(error)
+
+        def ask() -> None:
+            self._refreshed_ns = perf_counter_ns()
+            nodes = self._nodes_to_ask()
+            self._reactor.connector.submit(SUBJECT, lambda: _ask(endpoint, nodes), answered, failed)
+
+        due_ns = self._refreshed_ns + REFRESH_EVERY_NS
+        if perf_counter_ns() >= due_ns:
+            ask()
+        else:
+            self._reactor.timers.at(due_ns, ask)
+
+    def _drop_unneeded(self) -> None:
+        """Close the connections to nodes that own nothing any more."""
+        needed = self._addresses()
+        for session in tuple(self._reactor.sessions):
+            for link in tuple(session.links.values()):
+                if link.dialect is REDIS and link.address not in needed:
+                    self._reactor.drop(link)
+
+    def _nodes_to_ask(self) -> list[str]:
+        """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""
+        links = [link for session in self._reactor.sessions for link in session.links.values()]
+        standing = {link.address for link in links if link.socket is not None}
+        return sorted(self._addresses(), key=lambda address: (address not in standing, address))
+
+    def _addresses(self) -> set[str]:
+        return {address for topology in self.known for address in topology.addresses()}
+
+
+def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:
+    # Imported on first use, as in `engines.routes`.
+    from engines.servers.redis import topology
+
+    return topology(endpoint, nodes)
