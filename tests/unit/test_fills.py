@@ -1,6 +1,17 @@
 """Duplicate fills: of n readers that miss a car together, n - 1."""
 
+from __future__ import annotations
+
+import socket
+
 from engines.fills import Fills
+from engines.lanes.cached import read_cached
+from engines.lanes.context import Context
+from engines.lanes.requests import Gets, Selects
+from engines.link import MYSQL, REDIS, Link
+from engines.session import Links, Session
+from engines.topology import SLOTS, SlotRange, Topology
+from engines.workload import HOT, Readings
 
 
 def test_one_miss_after_another_is_no_duplicate() -> None:
@@ -31,3 +42,35 @@ def test_a_fill_that_came_to_nothing_leaves_no_trace() -> None:
     fills.begin(1, missed_from_ns=10)
     fills.end(1, now_ns=None)
     assert not fills.begin(1, missed_from_ns=5)
+
+
+def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
+    fills = Fills()
+    session = Session()
+    session.links = Links(
+        lambda address: Link(
+            session, address, MYSQL if address == "mysql" else REDIS, socket.socket
+        )
+    )
+    context = Context(
+        readings=Readings(1),
+        gets=Gets(),
+        selects=Selects(),
+        topology=Topology([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
+        fills=fills,
+        ttl_ms=lambda: 1,
+        flowing=lambda: True,
+        redirected=lambda: None,
+        ledger=None,
+    )
+    car_id = HOT.first
+    program = read_cached(session, lambda: car_id, context)
+    next(program)
+    program.send(None)  # A miss.
+    step = program.send([(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"1")])
+    assert isinstance(step, tuple)
+    assert b"SET" in step[1]
+    assert fills.begin(car_id, 10) is True
+    fills.end(car_id, None)
+    program.close()
+    assert fills.begin(car_id, 10) is False
