@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DRAIN_NS = 2_000_000_000
+"""How long operations under way may take after the end before they are counted as unfinished."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:

@@ -32,8 +32,6 @@ class Topologies:
         self._refreshing = False
         self.known: list[Topology] = []
         """Empty before `discover` has had its answer, and where there is no Redis."""
-        self.trouble = ""
-        """Why the cluster could not be asked the last time."""
 
     def discover(self, found: Callable[[], None], failed: Callable[[str, str], None]) -> None:
         """Learn the topology, where the lane has one, and call `found`; or `failed` with who did not answer and why."""
@@ -71,14 +69,12 @@ class Topologies:
 
         def answered(ranges: list[SlotRange]) -> None:
             self._refreshing = False
-            self.trouble = ""
             for topology in self.known:
                 topology.update(ranges)
             self._drop_unneeded()
 
-        def failed(error: Exception) -> None:
+        def failed(_: Exception) -> None:
             self._refreshing = False
-            self.trouble = str(error)
 
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()

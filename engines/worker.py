@@ -16,8 +16,8 @@ from time import perf_counter_ns
 
 from engines import control
 from engines.channel import Channel
+from engines.course import Course
 from engines.floor import measure_floor_us
-from engines.interval import Schedule
 from engines.link import REDIS
 from engines.message import (
     Acknowledged,
@@ -27,23 +27,16 @@ from engines.message import (
     MeasureFloor,
     NotReady,
     Ready,
-    Rested,
     Served,
     Spec,
     Stop,
 )
-from engines.meter import Meter
-from engines.pacing import Pace
 from engines.programs import Programs
 from engines.reactor import Reactor
 from engines.routes import Routes
 from engines.session import Program, Session
 from engines.shard import Shard, merged
-from engines.timers import NEVER_NS
 from engines.topologies import Topologies
-
-DRAIN_NS = 2_000_000_000
-"""How long operations under way may take after the end before they are counted as unfinished."""
 
 NOT_READY_EVERY_NS = 1_000_000_000
 """How often an engine whose connections do not stand says why."""
@@ -65,23 +58,10 @@ class Worker:
         self._reactor.apart = spec.role == "write"
         self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
         self._topologies = Topologies(spec, self._reactor)
-        self._meter = Meter(self._reactor)
-        self._rate_per_s = spec.rate_per_s
-        self._schedule: Schedule | None = None
-        self._index = 0
-        self._undone = 0
-        """The backlog that the end, of the race or of a heat, has left."""
+        self._course = Course(spec, self._reactor, channel, self._trouble, self._finish)
         self._complained_ns = 0
         """When it was last said why the engine is not ready."""
-        self._dealt_from_ns: int | None = None
-        """Since when operations wait for the cars to be dealt out anew."""
         self._connections = spec.connections
-        self._started = False
-        self._held = False
-        self._resting = False
-        """Whether a heat is over and its last operations are not."""
-        self._paused = False
-        self._stopping = False
 
     # ---------------------------------------------------------------- start
 
@@ -139,128 +119,24 @@ class Worker:
     def _take(self, messages: Iterable[object]) -> None:
         for message in messages:
             if isinstance(message, Go):
-                self._go(message)
+                self._course.go(message)
             elif isinstance(message, MeasureFloor):
                 floor_us = measure_floor_us(self._spec, message.mysql_port, message.redis_port)
                 self._channel.send(Floor(floor_us))
             elif isinstance(message, Begin):
-                self._reactor.timers.at(message.at_ns, partial(self._begin, message))
+                self._reactor.timers.at(message.at_ns, partial(self._course.begin, message))
             elif isinstance(message, Stop):
-                self._stop()
+                self._course.stop()
             else:
                 self._obey(message)
 
-    def _go(self, go: Go) -> None:
-        schedule = self._schedule = go.schedule
-        self._reactor.measure_from_ns = NEVER_NS if go.held else schedule.measure_from_ns
-        self._reactor.timers.at(schedule.start_ns, self._start)
-        if go.held:
-            self._reactor.timers.at(schedule.measure_from_ns, self._hold)
-        if schedule.stop_ns is not None:
-            self._reactor.timers.at(schedule.stop_ns, self._stop)
-
-    def _hold(self) -> None:
-        """Wait at the start line, warm."""
-        self._held = True
-        self._reactor.flowing = False
-
-    def _begin(self, begin: Begin) -> None:
-        """Leave the start line."""
-        self._held = False
-        self._reactor.measure_from_ns = begin.measure_from_ns
-        # The time at the start line is no part of the interval.
-        self._meter.begin(begin.at_ns)
-        if self._rate_per_s is not None:
-            self._pace_from(begin.at_ns, begin.measure_from_ns)
-        if begin.stop_ns is not None:
-            self._reactor.timers.at(begin.stop_ns, self._stop if begin.final else self._rest)
-        self._flow()
-
-    def _rest(self) -> None:
-        """Go back to the start line, once the operations under way are over."""
-        self._resting = True
-        self._undone = self._reactor.backlog()
-        self._reactor.flowing = False
-
-        def rested() -> None:
-            self._send_delta(perf_counter_ns())
-            self._held, self._resting = True, False
-            self._undone = 0
-            self._channel.send(Rested())
-
-        self._drain(rested)
-
-    def _start(self) -> None:
-        assert self._schedule is not None
-        self._meter.begin_race(self._schedule.start_ns)
-        if self._rate_per_s is not None:
-            self._pace_from(self._schedule.start_ns, self._schedule.measure_from_ns)
-        self._next_interval()
-        self._started = True
-        self._flow()
-
-    def _next_interval(self) -> None:
-        assert self._schedule is not None
-        self._reactor.timers.at(self._schedule.end_ns(self._index), self._end_interval)
-
-    def _end_interval(self) -> None:
-        now_ns = perf_counter_ns()
-        schedule = self._schedule
-        assert schedule is not None
-        self._reactor.time_out(now_ns)
-        self._channel.flush()
-        draining = self._stopping or (
-            schedule.stop_ns is not None and schedule.end_ns(self._index) >= schedule.stop_ns
-        )
-        if draining:
-            return
-        if self._channel.clear:
-            self._send_delta(now_ns)
-        while schedule.end_ns(self._index) <= now_ns:
-            self._index += 1
-        self._next_interval()
-
-    def _send_delta(self, now_ns: int, *, last: bool = False) -> None:
-        self._channel.send(
-            self._meter.delta(
-                self._index,
-                now_ns,
-                trouble=self._trouble(),
-                paused=self._paused,
-                held=self._held,
-                undone=self._undone,
-                last=last,
-            )
-        )
-
     # ---------------------------------------------------------------- the end
-
-    def _stop(self) -> None:
-        if self._stopping:
-            return
-        self._stopping = True
-        self._undone = self._reactor.backlog()
-        self._reactor.flowing = False
-        self._drain(self._finish)
-
-    def _drain(self, drained: Callable[[], None]) -> None:
-        """Wait for the operations under way, for a while, and count those that do not end as unfinished."""
-        deadline_ns = perf_counter_ns() + DRAIN_NS
-
-        def drain() -> None:
-            if self._reactor.busy() and perf_counter_ns() < deadline_ns:
-                self._reactor.after_ns(1_000_000, drain)
-                return
-            self._reactor.give_up("unfinished", for_good=self._stopping)
-            drained()
-
-        drain()
 
     def _finish(self) -> None:
         if self._programs.ledger is not None:
             self._channel.send(Acknowledged(self._programs.ledger))
         self._channel.send(Served(self._served()))
-        self._send_delta(perf_counter_ns(), last=True)
+        self._course.report(perf_counter_ns(), last=True)
         self._leave()
 
     def _served(self) -> dict[str, Shard]:
@@ -290,20 +166,15 @@ class Worker:
 
     def _obey(self, message: object) -> None:
         if isinstance(message, control.Pause):
-            self._paused = True
-            self._reactor.flowing = False
+            self._course.pause()
         elif isinstance(message, control.Resume):
-            self._paused = False
-            if self._rate_per_s is not None:
-                self._pace(perf_counter_ns())  # A pause is the user's, not a stall of the servers.
-            self._flow()
+            self._course.resume()
         elif isinstance(message, control.Batch):
             self._programs.set_batch(message.rows)
         elif isinstance(message, control.Ttl):
             self._programs.ttl_ms = round(message.ttl_s * 1000)
         elif isinstance(message, control.Rate):
-            self._rate_per_s = message.per_s
-            self._pace(perf_counter_ns())
+            self._course.set_rate(message.per_s)
         elif isinstance(message, control.Connections) and message.role == self._spec.role:
             share, rest = divmod(message.count, self._spec.processes)
             self._connections = share + (self._spec.process < rest)
@@ -315,9 +186,7 @@ class Worker:
         Every operation ends first, and what was built for the next is dropped: no car has two writers at a time.
         """
         reactor = self._reactor
-        if reactor.flowing:
-            self._dealt_from_ns = perf_counter_ns()
-        reactor.flowing = False
+        self._course.halt()
         if reactor.busy():
             self._reactor.after_ns(500_000, self._deal)
             return
@@ -336,31 +205,7 @@ class Worker:
         if any(not link.failures for link in self._reactor.unopened_links()):
             self._reactor.after_ns(1_000_000, self._flow_when_linked)
             return
-        pace, from_ns = self._reactor.pace, self._dealt_from_ns
-        if pace is not None and from_ns is not None:
-            pace.postpone(from_ns, perf_counter_ns())  # The servers have not kept anybody waiting.
-        self._dealt_from_ns = None
-        self._flow()
-
-    def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:
-        """Follow the rate through a warm-up and begin anew where measuring does: what the warm-up could not do in
-        time must not be counted as late in what is measured."""
-        self._pace(start_ns)
-        if measure_from_ns > start_ns:
-            self._reactor.timers.at(measure_from_ns, lambda: self._pace(measure_from_ns))
-
-    def _pace(self, from_ns: int) -> None:
-        """Follow the rate that is wanted now, with the first operation due at `from_ns`."""
-        rate = self._rate_per_s
-        spec = self._spec
-        self._reactor.set_pace(
-            None if rate is None else Pace(rate, from_ns, spec.process, spec.processes)
-        )
-
-    def _flow(self) -> None:
-        """Let operations begin, if the race is on."""
-        if self._started and not (self._stopping or self._paused or self._held or self._resting):
-            self._reactor.begin_all()
+        self._course.go_on()
 
     # ---------------------------------------------------------------- trouble
 
@@ -368,11 +213,12 @@ class Worker:
         self._reactor.redirects += 1
 
     def _trouble(self) -> str:
-        """Why one of the links that are down does not stand; empty where that is not known."""
-        for link in self._reactor.closed_links():
-            if link.refusal:
-                return f"{self._routes.name(link.address)}: {link.refusal}"
-        return self._topologies.trouble
+        """Why one of the connections that are down does not stand; empty where all do."""
+        closed = self._reactor.closed_links()
+        link = next((link for link in closed if link.refusal), closed[0] if closed else None)
+        if link is None:
+            return ""
+        return f"{self._routes.name(link.address)}: {link.refusal or 'the connection was lost'}"
 
     def _on_link_trouble(self) -> None:
         self._topologies.refresh()

@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 
 from engines.frame import Frame, LaneState
+from engines.interval import DRAIN_NS
 from engines.race import Race
 from engines.runner import HANG_NS
 from engines.sandbox.sandbox import Sandbox
 from engines.summary import Summary
-from engines.worker import DRAIN_NS
 
 from .racing import forget, with_settings
 

@@ -60,8 +60,8 @@ class Harness:
     def go(self, *, held: bool = False) -> None:
         """Start the race now, for as long as it takes."""
         now_ns = perf_counter_ns()
-        self.worker._go(Go(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
-        self.turn(lambda: self.worker._started)
+        self.worker._course.go(Go(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
+        self.turn(lambda: self.worker._course._started)
 
 
 class Stuck(Harness):
@@ -97,10 +97,10 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
     made.append(stuck)
     stuck.go(held=True)
     now_ns = perf_counter_ns()
-    stuck.worker._begin(Begin(now_ns, now_ns, None, final=False))
+    stuck.worker._course.begin(Begin(now_ns, now_ns, None, final=False))
     assert stuck.begun > 0
     begun, stuck.busy = stuck.begun, True
-    stuck.worker._rest()
+    stuck.worker._course._rest()
     stuck.worker._obey(asked)  # An operation is still under way.
     stuck.turn(lambda: False, 5)
     stuck.busy = False
@@ -111,7 +111,7 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
 
     # It goes when it is told to.
     now_ns = perf_counter_ns()
-    stuck.worker._begin(Begin(now_ns, now_ns, None))
+    stuck.worker._course.begin(Begin(now_ns, now_ns, None))
     assert stuck.reactor.flowing
 
 
@@ -174,7 +174,7 @@ def test_a_trouble_is_told_with_its_server_and_in_words(
     harness.worker._discover()
     harness.turn(lambda: bool(harness.heard(NotReady)))
     assert harness.heard(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
-    harness.worker._send_delta(perf_counter_ns())
+    harness.worker._course.report(perf_counter_ns())
     (delta,) = harness.heard(Delta)
     assert (delta.closed_links, delta.trouble) == (1, "db.example:3307: Too many connections")
 
@@ -192,8 +192,8 @@ def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None
     session.links = {"mysql": link}  # type: ignore[assignment]
     harness.reactor.sessions.append(session)
     assert [closed.refusal for closed in harness.reactor.closed_links()] == [""]
-    harness.worker._send_delta(perf_counter_ns())
-    assert harness.heard(Delta)[0].trouble == ""
+    harness.worker._course.report(perf_counter_ns())
+    assert harness.heard(Delta)[0].trouble == "db.example:3307: the connection was lost"
 
 
 def test_the_question_for_the_topology_waits_for_no_connection(

@@ -1,0 +1,212 @@
+"""Where an engine process is in its race."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+
+from engines.channel import Channel
+from engines.interval import DRAIN_NS, Schedule
+from engines.message import Begin, Go, Rested, Spec
+from engines.meter import Meter
+from engines.pacing import Pace
+from engines.reactor import Reactor
+from engines.timers import NEVER_NS
+
+
+class Course:
+    """Lets operations begin when the race is on, and reports at the end of each interval.
+
+    Times come from the race, on the machine-wide clock; the reactor's timers run all of it. `trouble` says why a
+    connection is down; `finish` is called once the last operation is over.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        reactor: Reactor,
+        channel: Channel,
+        trouble: Callable[[], str],
+        finish: Callable[[], None],
+    ) -> None:
+        self._spec = spec
+        self._reactor = reactor
+        self._channel = channel
+        self._trouble = trouble
+        self._finish = finish
+        self._meter = Meter(reactor)
+        self._rate_per_s = spec.rate_per_s
+        self._schedule: Schedule | None = None
+        self._index = 0
+        self._undone = 0
+        """The backlog that the end, of the race or of a heat, has left."""
+        self._halted_from_ns: int | None = None
+        """Since when operations wait for `go_on`."""
+        self._started = False
+        self._held = False
+        self._resting = False
+        """Whether a heat is over and its last operations are not."""
+        self._paused = False
+        self._stopping = False
+
+    def go(self, go: Go) -> None:
+        """Race as `go` says."""
+        schedule = self._schedule = go.schedule
+        self._reactor.measure_from_ns = NEVER_NS if go.held else schedule.measure_from_ns
+        self._reactor.timers.at(schedule.start_ns, self._start)
+        if go.held:
+            self._reactor.timers.at(schedule.measure_from_ns, self._hold)
+        if schedule.stop_ns is not None:
+            self._reactor.timers.at(schedule.stop_ns, self.stop)
+
+    def _hold(self) -> None:
+        """Wait at the start line, warm."""
+        self._held = True
+        self._reactor.flowing = False
+
+    def begin(self, begin: Begin) -> None:
+        """Leave the start line."""
+        self._held = False
+        self._reactor.measure_from_ns = begin.measure_from_ns
+        # The time at the start line is no part of the interval.
+        self._meter.begin(begin.at_ns)
+        if self._rate_per_s is not None:
+            self._pace_from(begin.at_ns, begin.measure_from_ns)
+        if begin.stop_ns is not None:
+            self._reactor.timers.at(begin.stop_ns, self.stop if begin.final else self._rest)
+        self._flow()
+
+    def _rest(self) -> None:
+        """Go back to the start line, once the operations under way are over."""
+        self._resting = True
+        self._undone = self._reactor.backlog()
+        self._reactor.flowing = False
+
+        def rested() -> None:
+            self.report(perf_counter_ns())
+            self._held, self._resting = True, False
+            self._undone = 0
+            self._channel.send(Rested())
+
+        self._drain(rested)
+
+    def _start(self) -> None:
+        assert self._schedule is not None
+        self._meter.begin_race(self._schedule.start_ns)
+        if self._rate_per_s is not None:
+            self._pace_from(self._schedule.start_ns, self._schedule.measure_from_ns)
+        self._next_interval()
+        self._started = True
+        self._flow()
+
+    def _next_interval(self) -> None:
+        assert self._schedule is not None
+        self._reactor.timers.at(self._schedule.end_ns(self._index), self._end_interval)
+
+    def _end_interval(self) -> None:
+        now_ns = perf_counter_ns()
+        schedule = self._schedule
+        assert schedule is not None
+        self._reactor.time_out(now_ns)
+        self._channel.flush()
+        draining = self._stopping or (
+            schedule.stop_ns is not None and schedule.end_ns(self._index) >= schedule.stop_ns
+        )
+        if draining:
+            return
+        if self._channel.clear:
+            self.report(now_ns)
+        while schedule.end_ns(self._index) <= now_ns:
+            self._index += 1
+        self._next_interval()
+
+    def report(self, now_ns: int, *, last: bool = False) -> None:
+        """Say what was done since the last report."""
+        self._channel.send(
+            self._meter.delta(
+                self._index,
+                now_ns,
+                trouble=self._trouble(),
+                paused=self._paused,
+                held=self._held,
+                undone=self._undone,
+                last=last,
+            )
+        )
+
+    # ---------------------------------------------------------------- in between
+
+    def pause(self) -> None:
+        """Begin no operation until `resume`."""
+        self._paused = True
+        self._reactor.flowing = False
+
+    def resume(self) -> None:
+        """End a pause. It was the user's, and no stall of the servers: nothing is overdue after it."""
+        self._paused = False
+        if self._rate_per_s is not None:
+            self._pace(perf_counter_ns())
+        self._flow()
+
+    def set_rate(self, per_s: float | None) -> None:
+        """Race at that rate from now on; None: as fast as it goes."""
+        self._rate_per_s = per_s
+        self._pace(perf_counter_ns())
+
+    def halt(self) -> None:
+        """Begin no operation until `go_on`."""
+        if self._reactor.flowing:
+            self._halted_from_ns = perf_counter_ns()
+        self._reactor.flowing = False
+
+    def go_on(self) -> None:
+        """End a halt. The time is left out of the pace: it was not the servers that kept anybody waiting."""
+        pace, from_ns = self._reactor.pace, self._halted_from_ns
+        if pace is not None and from_ns is not None:
+            pace.postpone(from_ns, perf_counter_ns())
+        self._halted_from_ns = None
+        self._flow()
+
+    def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:
+        """Follow the rate through a warm-up and begin anew where measuring does: what the warm-up could not do in
+        time must not be counted as late in what is measured."""
+        self._pace(start_ns)
+        if measure_from_ns > start_ns:
+            self._reactor.timers.at(measure_from_ns, lambda: self._pace(measure_from_ns))
+
+    def _pace(self, from_ns: int) -> None:
+        """Follow the rate that is wanted now, with the first operation due at `from_ns`."""
+        rate = self._rate_per_s
+        spec = self._spec
+        self._reactor.set_pace(
+            None if rate is None else Pace(rate, from_ns, spec.process, spec.processes)
+        )
+
+    def _flow(self) -> None:
+        """Let operations begin, if the race is on."""
+        if self._started and not (self._stopping or self._paused or self._held or self._resting):
+            self._reactor.begin_all()
+
+    # ---------------------------------------------------------------- the end
+
+    def stop(self) -> None:
+        """Begin no operation any more, and finish once those under way are over."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._undone = self._reactor.backlog()
+        self._reactor.flowing = False
+        self._drain(self._finish)
+
+    def _drain(self, drained: Callable[[], None]) -> None:
+        """Wait for the operations under way, for a while, and count those that do not end as unfinished."""
+        deadline_ns = perf_counter_ns() + DRAIN_NS
+
+        def drain() -> None:
+            if self._reactor.busy() and perf_counter_ns() < deadline_ns:
+                self._reactor.after_ns(1_000_000, drain)
+                return
+            self._reactor.give_up("unfinished", for_good=self._stopping)
+            drained()
+
+        drain()
