@@ -6,11 +6,11 @@ import os
 import signal
 
 from engines.control import Release
-from engines.frame import LANES, LaneState
+from engines.frame import LANES, Frame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 
-from .racing import forget, with_settings
+from .racing import forget, run_race, with_settings
 
 RACING = (LaneState.RACING, LaneState.DONE)
 
@@ -102,3 +102,39 @@ def test_an_engine_that_hangs_in_a_heat_is_given_up_and_the_heats_go_on(sandbox:
         assert frame.lanes[0].state is LaneState.DOWN
         assert frame.lanes[1].state is LaneState.DONE
     assert {(1, "durable"), (2, "durable")} <= heats
+
+
+def test_what_a_heat_left_unfinished_counts_once_and_keeps_nobody_from_the_next(
+    breakable: Sandbox,
+) -> None:
+    """The server stands still from before the end of the first heat until the second has begun."""
+    forget(breakable)
+    settings = with_settings(
+        lanes=("mysql",), writers=2, readers=3, warmup_s=0.0, duration_s=2.0, heats=True, rounds=2
+    )
+    standing = going = False
+
+    def stand_still(_: Race, frame: Frame) -> None:
+        nonlocal standing, going
+        (lane,) = frame.lanes
+        if frame.elapsed_s > 1.2 and not standing:
+            breakable.kill("mysql", signal.SIGSTOP)
+            standing = True
+        if standing and lane.heat == 2 and not going:
+            breakable.kill("mysql", signal.SIGCONT)
+            going = True
+
+    try:
+        ran = run_race(breakable, settings, on_frame=stand_still)
+    finally:
+        breakable.kill("mysql", signal.SIGCONT)
+    total = ran.lanes["mysql"]
+    assert (total.write.errors["unfinished"], total.read.errors["unfinished"]) == (2, 3)
+    assert total.reconnects >= 5
+    # All of them race again, and more than one at a time: none waits for a reply of the first heat.
+    last = [frame.lanes[0] for frame in ran.frames if frame.lanes[0].heat == 2][-4:-1]
+    for part in last:
+        assert part.write.operations > 0
+        assert part.read.operations > 0
+        assert part.write.errors == part.read.errors == {}
+    assert ran.states("mysql")[-1] is LaneState.DONE
