@@ -44,6 +44,7 @@ class Course:
         """Since when operations wait for `go_on`."""
         self._started = False
         self._held = False
+        self._begun = False
         self._resting = False
         """Whether a heat is over and its last operations are not."""
         self._paused = False
@@ -60,13 +61,15 @@ class Course:
             self._reactor.timers.at(schedule.stop_ns, self.stop)
 
     def _hold(self) -> None:
-        """Wait at the start line, warm."""
+        """Wait at the start line, warm; unless the word to leave it was there first."""
+        if self._begun:
+            return
         self._held = True
         self._reactor.flowing = False
 
     def begin(self, begin: Begin) -> None:
         """Leave the start line."""
-        self._held = False
+        self._held, self._begun = False, True
         self._reactor.measure_from_ns = begin.measure_from_ns
         # The time at the start line is no part of the interval.
         self._meter.begin(begin.at_ns)

@@ -183,7 +183,7 @@ class Race:
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # Afterwards, so that the last of a heat is shown as what it is and not as the next one's warm-up.
-            self._line.run_heats(end_ns)
+            self._line.advance(end_ns)
             yield frame
             began_ns, seq = ended_ns, seq + 1
 

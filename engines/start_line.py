@@ -36,6 +36,8 @@ class StartLine:
         self._held = hold or settings.heats
         self._heats_wait = hold
         """Whether the first heat waits for a release too."""
+        self._early: list[Release] = []
+        """What was released before it was warm."""
         self._heats = deque(heat_order(settings.lanes, settings.rounds if settings.heats else 0))
         self._heat: Heat | None = None
         self._open_from_ns = 0
@@ -66,9 +68,13 @@ class StartLine:
         return schedule
 
     def release(self, control: Release) -> None:
-        """Let lanes that are held go, all at the same moment, each for the whole duration; in heats, begin those."""
+        """Let lanes that are held go, all at the same moment, each for the whole duration, though none before it is warm;
+        in heats, begin those."""
         self._heats_wait = False
         if self._settings.heats:
+            return
+        if ns_from_now(0) < self._open_from_ns:
+            self._early.append(control)
             return
         at_ns = ns_from_now(START_DELAY_S)
         for name, lane in self._lanes.items():
@@ -77,9 +83,15 @@ class StartLine:
                 if self._measured_from_ns is None:
                     self._measured_from_ns = at_ns
 
-    def run_heats(self, now_ns: int) -> None:
-        """Begin the next heat, once the one before is over and what it did is told."""
-        if self._stopped or self._heats_wait or now_ns < self._open_from_ns:
+    def advance(self, now_ns: int) -> None:
+        """Let those go that were released while they warmed up; begin the next heat, once the one before is over and
+        what it did is told."""
+        if now_ns < self._open_from_ns:
+            return
+        early, self._early = self._early, []
+        for control in early:
+            self.release(control)
+        if self._stopped or self._heats_wait:
             return
         if self._heat is not None:
             lane = self._lanes[self._heat.lane]

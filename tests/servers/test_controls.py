@@ -95,6 +95,24 @@ def test_connections_change_and_no_write_is_lost_or_out_of_order(sandbox: Sandbo
         assert version_of(value) == ran.lanes["durable"].versions.get(car_id, 1)
 
 
+def test_a_release_while_lanes_warm_up_waits_until_they_are_warm(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    settings = with_settings(lanes=("durable",), warmup_s=1.0, duration_s=0.5)
+
+    def release(race: Race, frame: Frame) -> None:
+        if frame.seq == 0:
+            race.send(Release())
+
+    ran = run_race(sandbox, settings, on_frame=release, hold=True)
+    (ends,) = [frame.at_monotonic_s for frame in ran.frames if frame.seq == 0]
+    measured = [frame for frame in ran.frames if frame.elapsed_s > 0]
+    # The first frame ended a quarter of a second into the warm-up.
+    assert measured[0].at_monotonic_s - measured[0].elapsed_s > ends + 0.7
+    assert sum(frame.lanes[0].read.operations for frame in measured) > 0
+    assert abs(sum(frame.lanes[0].read.interval_s for frame in measured) - 0.5) < 0.2
+    assert ran.states("durable")[-1] is LaneState.DONE
+
+
 def test_held_lanes_are_warm_and_go_one_by_one_each_for_the_whole_duration(
     sandbox: Sandbox,
 ) -> None:
