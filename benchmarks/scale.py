@@ -54,7 +54,7 @@ def table(reached: dict[Key, Reached]) -> str:
                 for connections in CONNECTIONS:
                     one = reached.get((lane, role, processes, connections))
                     cells.append(
-                        f"{one.rows_per_s:,.0f}/s, {one.service.percentile_us(99) / 1000:.2f} ms"
+                        f"{one.per_s:,.0f}/s, {one.service.percentile_us(99) / 1000:.2f} ms"
                         if one
                         else "-"
                     )
@@ -96,7 +96,7 @@ def panels(reached: dict[Key, Reached]) -> list[Panel]:
                     points = [
                         (
                             connections,
-                            one.rows_per_s
+                            one.per_s
                             if what == "rows per second"
                             else one.service.percentile_us(99) / 1000,
                         )

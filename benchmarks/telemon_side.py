@@ -33,9 +33,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What a load came to. Memory is the largest engine process's."""
+    """What a load came to: rows written, or reads answered, with a row or without one, as a peer counts them. Memory is
+    the largest engine process's."""
 
-    rows_per_s: float
+    per_s: float
     service: Latencies
     memory_bytes: int
 
@@ -43,9 +44,9 @@ class Reached:
 def measure(
     endpoints: LaneEndpoints, role: Role, connections: int, seconds: float, preset: str = "fair"
 ) -> Measured:
-    """Race one engine process for `seconds` after a warm-up; rows per second and p50 of an operation."""
+    """Race one engine process for `seconds` after a warm-up; what it did per second and p50 of an operation."""
     reached = race(Load(endpoints, role, connections, preset=preset), seconds)
-    return Measured(reached.rows_per_s, reached.service.percentile_us(50))
+    return Measured(reached.per_s, reached.service.percentile_us(50))
 
 
 def race(load: Load, seconds: float) -> Reached:
@@ -84,7 +85,8 @@ def race(load: Load, seconds: float) -> Reached:
         )
         if not total.rows or total.errors:
             raise SystemExit(f"{lane}/{load.role} did not race: {dict(total.errors)}")
-        return Reached(total.rows_per_s, total.service, memory_bytes)
+        done = total.operations if load.role == "read" else total.rows
+        return Reached(done / seconds, total.service, memory_bytes)
     finally:
         for engine in engines:
             engine.close()
