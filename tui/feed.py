@@ -181,9 +181,10 @@ class Feed:
             self._history.look_back(points)
 
     def reset(self) -> None:
-        """Count from zero, in the totals on the screen and in the result."""
+        """Count from zero, in the totals on the screen and in the result, and show it at once."""
         with self._lock:
             self._history.reset()
             if self.summary is not None:
                 self.summary = self.summary.anew()
                 self._reset_s = self._elapsed_s
+        self._show_last()

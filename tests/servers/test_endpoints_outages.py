@@ -55,9 +55,13 @@ def cluster(running: TlsCluster) -> Iterator[TlsCluster]:
 def held_timers_s(race: Race, port: int) -> list[float | None]:
     """The timers of all connections of a race to `port`, when nothing goes over them."""
     frames = race.frames()
-    for _ in range(3):
-        next(frames)
-    found = idle_timers_s([os.getpid(), *race.engine_pids().values()], port)
+    pids = [os.getpid(), *race.engine_pids().values()]
+    found: list[float | None] = [None]
+    for number, _ in enumerate(frames):
+        found = idle_timers_s(pids, port)
+        # On a busy machine the last operations of the warm-up take their time.
+        if number == 40 or (number >= 2 and found.count(None) <= 1):
+            break
     race.send(Release(None))
     for _ in frames:
         pass
@@ -162,7 +166,10 @@ def test_replicas_that_no_tunnel_leads_to_are_not_missed(cluster: TlsCluster) ->
     primaries = {node.address for node in cluster.primaries()}
     some = tuple((real, here) for real, here in ways if real in primaries)
     assert len(some) < len(ways)
-    ran = run_race(None, replace(asked, durable=replace(asked.durable, address_map=some)))
+    # The node that is asked first may have become a replica.
+    host, _, port = min(primaries).rpartition(":")
+    reached = replace(asked.durable, host=host, port=int(port), address_map=some)
+    ran = run_race(None, replace(asked, durable=reached))
     total = ran.lanes["durable"]
     assert total.read.errors == total.write.errors == {}
     assert total.server["set_calls"] == total.write.rows > 0
