@@ -68,8 +68,8 @@ class StartLine:
         return schedule
 
     def release(self, control: Release) -> None:
-        """Let lanes that are held go, all at the same moment, each for the whole duration, though none before it is warm;
-        in heats, begin those."""
+        """Let lanes that are held go, all at the same moment, each for the whole duration, though none before it is
+        warm; in heats, begin those."""
         self._heats_wait = False
         if self._settings.heats:
             return
