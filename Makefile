@@ -8,13 +8,20 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: race test setup lint format bench servers constraints clean
+.PHONY: race test test-servers test-others setup lint format bench servers constraints clean
 
 race: setup
 	$(BIN)/telemon $(ARGS)
 
+# The tests of servers mostly wait for servers: the others run beside them.
 test: setup lint
-	$(BIN)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-servers test-others
+
+test-servers:
+	$(BIN)/python -m pytest tests/servers $(ARGS)
+
+test-others:
+	$(BIN)/python -m pytest tests/screens tests/unit $(ARGS)
 
 setup: servers $(STAMP)
 
