@@ -48,7 +48,9 @@ def test_every_lane_does_what_is_offered(sandbox: Sandbox, processes: int) -> No
             work = measured(ran.frames, part.lane, role)
             # 400 a second for two seconds; at the very end a few may be due and not begun.
             offered = work.operations + part.backlog[role]
-            assert abs(offered - 800) <= 8, (part.lane, role, work.operations, part.backlog)
+            # A busy machine ends a race some milliseconds late, and until then more are due.
+            most = RATE_PER_S * max(work.interval_s, 2.0)
+            assert 792 <= offered <= most + 8, (part.lane, role, work.operations, part.backlog)
             assert work.response is not None
             assert work.response.count == work.operations
             assert work.response.sum_ns >= work.service.sum_ns
