@@ -15,7 +15,8 @@ race: setup
 
 # The tests of servers mostly wait for servers: the others run beside them.
 test: setup lint
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-servers test-others
+	@echo "telemon: two runs of tests, side by side; each prints what it found when it is over"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-servers test-others
 
 test-servers:
 	$(BIN)/python -m pytest tests/servers $(ARGS)
