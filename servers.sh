@@ -17,6 +17,8 @@ found() (
 
 wanted=""
 found mariadbd mysqld || wanted="$wanted mariadb-server-core"
+# MariaDB's installer calls it; Oracle's mysqld has no installer.
+found my_print_defaults || { found mysqld && ! found mariadbd; } || wanted="$wanted mariadb-client-core"
 found valkey-server redis-server redis-check-rdb || wanted="$wanted redis-tools"
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || wanted="$wanted python3-venv"
 if [ "${1:-}" = bench ]; then

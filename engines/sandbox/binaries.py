@@ -32,6 +32,9 @@ MYSQL_PROGRAMS = ("mariadbd", "mysqld")
 
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
 
+INSTALLER_NEEDS = "my_print_defaults"
+"""The installer is a script that stops without this program, which Debian ships apart, in mariadb-client-core."""
+
 REDIS_PROGRAMS: Mapping[str, str] = {
     "valkey-server": "valkey-server",
     "redis-server": "redis-server",
@@ -84,7 +87,7 @@ def find(lanes: Iterable[str]) -> Binaries:
         missing.append("redis")
     if missing:
         programs = {
-            "mysql": "mariadbd with mariadb-install-db",
+            "mysql": f"mariadbd with mariadb-install-db and {INSTALLER_NEEDS}",
             "redis": "redis-server or valkey-server",
         }
         what = " and ".join(programs[kind] for kind in missing)
@@ -144,7 +147,10 @@ def _linux_packages(release: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     # Only the packages that hold the programs: these start no service.
     apt = "sudo apt-get install --no-install-recommends"
     if family & {"debian", "ubuntu"}:
-        return apt, {"mysql": "mariadb-server-core", "redis": "redis-tools"}
+        return apt, {
+            "mysql": "mariadb-server-core mariadb-client-core",
+            "redis": "redis-tools",
+        }
     return "your package manager:", {"mysql": "MariaDB's server", "redis": "Redis or Valkey"}
 
 
@@ -170,6 +176,8 @@ def _which(program: str, first: Sequence[Path] = ()) -> Path | None:
 
 def _installer(server: Path) -> Path | None:
     prefix = server.resolve().parent.parent
+    if _which(INSTALLER_NEEDS, (prefix / "bin", prefix / "extra")) is None:
+        return None
     for program in INSTALLERS:
         found = _which(program, (prefix / "bin", prefix / "scripts"))
         if found is not None:

@@ -49,9 +49,31 @@ def test_missing_programs_are_named_with_what_installs_them(
     said = str(missing.value)
     assert "\n" not in said
     assert [name for name in ("mariadbd", "redis-server") if name in said] == programs
-    packages = {"mariadbd": "mariadb-server-core", "redis-server": "redis-tools"}
+    packages = {
+        "mariadbd": "mariadb-server-core mariadb-client-core",
+        "redis-server": "redis-tools",
+    }
     wanted = " ".join(packages[name] for name in programs)
     assert said.endswith(f"sudo apt-get install --no-install-recommends {wanted}")
+
+
+def test_a_mariadb_whose_installer_would_stop_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Debian ships a program that the installer calls in a package of its own, which the server does not ask for."""
+    found = binaries.find_mysql()
+    assert found is not None
+    assert found.installer is not None
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in (found.server, found.installer):
+        (programs / program.name).symlink_to(program)
+    monkeypatch.setattr(binaries, "PLACES", ())
+    monkeypatch.setattr(binaries, "INSTALLER_NEEDS", "no_print_defaults")
+    monkeypatch.setenv("PATH", str(programs))
+    assert binaries.find_mysql() is None
+    with pytest.raises(MissingBinary, match="mariadb-install-db and no_print_defaults"):
+        binaries.find(["mysql"])
 
 
 def release(directory: Path, text: str) -> Path:
@@ -65,7 +87,7 @@ def release(directory: Path, text: str) -> Path:
     [
         (
             "ID=ubuntu\nID_LIKE=debian",
-            "apt-get install --no-install-recommends mariadb-server-core",
+            "apt-get install --no-install-recommends mariadb-server-core mariadb-client-core",
         ),
         ("ID=fedora\nVERSION_ID=42", "dnf install mariadb-server valkey"),
         ('ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"', "dnf install mariadb-server redis"),
