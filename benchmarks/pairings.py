@@ -52,6 +52,13 @@ def pairings(lanes: Mapping[str, LaneEndpoints], seconds: float) -> list[Pairing
         ),
         Pairing(
             "durable reads",
+            "the same on --threads 1",
+            16,
+            ours("durable", "read", 16),
+            lambda: redis_benchmark.measure(cluster, "get", 16, many, threads=1),
+        ),
+        Pairing(
+            "durable reads",
             "redis-benchmark --cluster GET",
             1,
             ours("durable", "read", 1),

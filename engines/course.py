@@ -164,7 +164,7 @@ class Course:
 
     def go_on(self) -> None:
         """End a halt. The time is left out of the pace: it was not the servers that kept anybody waiting."""
-        pace, from_ns = self._reactor.pace, self._halted_from_ns
+        pace, from_ns = self._reactor.open_loop.pace, self._halted_from_ns
         if pace is not None and from_ns is not None:
             pace.postpone(from_ns, perf_counter_ns())
         self._halted_from_ns = None

@@ -49,7 +49,7 @@ def measure_floor_us(spec: Spec, mysql_port: int, redis_port: int) -> float:
     session = reactor.add(program)
 
     def begin() -> None:
-        if reactor.unopened_links():
+        if reactor.wiring.unopened():
             reactor.after_ns(1_000_000, begin)
         else:
             reactor.begin_all()

@@ -51,7 +51,7 @@ class Meter:
         # An interval in which measuring began is in part warm-up; time at the start line is neither.
         measured_ns = 0 if held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
         warm_ns = 0 if held else taken_ns - measured_ns
-        paced = reactor.pace is not None
+        paced = reactor.open_loop.pace is not None
         delta = Delta(
             index=index,
             ended_ns=now_ns,
@@ -61,17 +61,17 @@ class Meter:
             loop_lag=reactor.loop_lag.take(),
             own_lag=reactor.own_lag.take(),
             redirects=reactor.redirects - self._redirects,
-            reconnects=reactor.reconnects - self._reconnects,
-            closed_links=len(reactor.closed_links()),
+            reconnects=reactor.wiring.reconnects - self._reconnects,
+            closed_links=len(reactor.wiring.closed()),
             trouble=trouble,
             paused=paused,
             held=held,
             # Nothing is due after the end, but what was due and never began does not go away.
             backlog=undone or reactor.backlog(),
-            late=reactor.late - self._late,
+            late=reactor.open_loop.late - self._late,
             last=last,
         )
         self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
-        self._redirects, self._reconnects = reactor.redirects, reactor.reconnects
-        self._late = reactor.late
+        self._redirects, self._reconnects = reactor.redirects, reactor.wiring.reconnects
+        self._late = reactor.open_loop.late
         return delta

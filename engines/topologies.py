@@ -46,7 +46,7 @@ class Topologies:
             ]
             found()
 
-        self._reactor.connector.submit(
+        self._reactor.wiring.connector.submit(
             SUBJECT,
             lambda: _ask(endpoint, ()),
             answered,
@@ -79,7 +79,9 @@ class Topologies:
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()
             nodes = self._nodes_to_ask()
-            self._reactor.connector.submit(SUBJECT, lambda: _ask(endpoint, nodes), answered, failed)
+            self._reactor.wiring.connector.submit(
+                SUBJECT, lambda: _ask(endpoint, nodes), answered, failed
+            )
 
         due_ns = self._refreshed_ns + REFRESH_EVERY_NS
         if perf_counter_ns() >= due_ns:
@@ -93,7 +95,7 @@ class Topologies:
         for session in tuple(self._reactor.sessions):
             for link in tuple(session.links.values()):
                 if link.dialect is REDIS and link.address not in needed:
-                    self._reactor.drop(link)
+                    self._reactor.wiring.drop(link)
 
     def _nodes_to_ask(self) -> list[str]:
         """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""

@@ -97,7 +97,7 @@ class Worker:
 
     def _await_links(self) -> None:
         """Say Ready once every connection has stood; until then say now and then which does not."""
-        unopened = self._reactor.unopened_links()
+        unopened = self._reactor.wiring.unopened()
         if not unopened:
             self._channel.send(Ready())
             return
@@ -150,7 +150,7 @@ class Worker:
                     misses=link.misses,
                 )
             }
-            for link in self._reactor.all_links()
+            for link in self._reactor.wiring.all()
             if link.dialect is REDIS
         )
 
@@ -202,7 +202,7 @@ class Worker:
 
     def _flow_when_linked(self) -> None:
         """Go on once the new connections stand, or cannot be opened."""
-        if any(not link.failures for link in self._reactor.unopened_links()):
+        if any(not link.failures for link in self._reactor.wiring.unopened()):
             self._reactor.after_ns(1_000_000, self._flow_when_linked)
             return
         self._course.go_on()
@@ -214,7 +214,7 @@ class Worker:
 
     def _trouble(self) -> str:
         """Why one of the connections that are down does not stand; empty where all do."""
-        closed = self._reactor.closed_links()
+        closed = self._reactor.wiring.closed()
         link = next((link for link in closed if link.refusal), closed[0] if closed else None)
         if link is None:
             return ""

@@ -68,7 +68,11 @@ class Polls:
         self._reactor.running = self._left > 0
         self._wait()
         # Who has not sent yet, because its next operation is still to be made up, has no reply.
-        return [(number, READ) for number in self.sessions if self._reactor._links[number].wanted]
+        return [
+            (number, READ)
+            for number in self.sessions
+            if self._reactor.wiring.standing[number].wanted
+        ]
 
     poll_precisely = poll
 
@@ -86,9 +90,9 @@ def race(
 ) -> tuple[Reactor, Polls]:
     """Sessions whose operations take `make_up` to make up, on a loop with that poller."""
     reactor = Reactor(lambda _: (REDIS, Answering))  # type: ignore[arg-type,return-value]
-    reactor.poller.close()
+    reactor.wiring.poller.close()
     polls = Polls(reactor, turns, wait)
-    reactor.poller = polls  # type: ignore[assignment]
+    reactor.wiring.poller = polls  # type: ignore[assignment]
     reactor.apart = apart
 
     def program(link: Link) -> Program:
@@ -107,7 +111,7 @@ def race(
         generator = program(link)
         session.resume, session.first = generator.send, next(generator)
         reactor.sessions.append(session)
-        reactor._links[number] = link
+        reactor.wiring.standing[number] = link
         polls.sessions.append(number)
     polls.log.clear()
     reactor.begin_all()
@@ -150,7 +154,7 @@ def test_batches_made_up_apart_let_the_sockets_be_looked_at_between_two(
     assert max(map(len, rows)) == most
     # The loop ended in the midst of things; whoever is still to be made up can begin when there is a next time.
     reactor.flowing = False
-    waiting = len(reactor._unmade)
+    waiting = len(reactor._ended)
     reactor.give_up("unfinished", for_good=True)
     assert waiting == (2 if apart else 0)
     assert sum(session.first is not None for session in reactor.sessions) == waiting

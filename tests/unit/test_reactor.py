@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from threading import Event
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
+from typing import Any
 
 import pytest
 
@@ -107,8 +108,8 @@ def test_a_connection_that_nobody_needs_any_more_is_not_opened(bench: Bench) -> 
     late = bench.standing("a:1")
     for session in bench.reactor.sessions[:3]:
         session.first = None
-        bench.reactor.drop(session.links["silent:1"])
-    links = list(bench.reactor.all_links())
+        bench.reactor.wiring.drop(session.links["silent:1"])
+    links = list(bench.reactor.wiring.all())
     asked: list[str] = []
     for link in links:
         open_socket = link.open_socket
@@ -154,7 +155,7 @@ def test_what_is_given_up_for_good_keeps_its_connection(bench: Bench) -> None:
     bench.reactor.flowing = False
     bench.reactor.give_up("unfinished", for_good=True)
     assert bench.reactor.busy() == 0
-    assert bench.reactor.closed_links() == []
+    assert bench.reactor.wiring.closed() == []
     bench.turn(5)
     assert len(bench.far["a:1"]) == 1
     assert session.links["a:1"].socket is not None
@@ -172,6 +173,51 @@ def test_a_program_begun_anew_gets_no_answer_to_what_it_never_asked(bench: Bench
     bench.turn(5)
     assert session.first is not None
     assert reactor.measured.take(1.0).work.errors == {"unfinished": 1}
+
+
+def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave(bench: Bench) -> None:
+    """A server that has gone to sleep is woken once for several requests, not once for each."""
+    log: list[str] = []
+
+    def logged(word: str, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda argument: log.append(word) or call(argument)  # type: ignore[func-returns-value]
+
+    for address in ("a:1", "b:1", "c:1"):
+        link = bench.standing(address).links[address]
+        link.receive = logged("receive", link.receive)  # type: ignore[assignment]
+        link.send = logged("send", link.send)  # type: ignore[assignment]
+    bench.reactor.begin_all()
+    assert log == ["send"] * 3
+    for address in ("a:1", "b:1", "c:1"):
+        bench.reply(address)
+    bench.turn_until(lambda: len(log) >= 9)
+    assert log[3:] == ["receive"] * 3 + ["send"] * 3
+
+
+def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply(
+    bench: Bench,
+) -> None:
+    """What comes between, for other operations of the same turn, is the server's time in neither."""
+    reactor = bench.reactor
+    for address in ("a:1", "b:1"):
+        link = bench.standing(address).links[address]
+        send = link.send
+
+        def slow(request: Any, send: Callable[[Any], int] = send) -> int:
+            sent = send(request)
+            sleep(0.02)
+            return sent
+
+        link.send = slow  # type: ignore[assignment]
+    reactor.begin_all()
+    for _ in range(2):
+        for address in ("a:1", "b:1"):
+            bench.reply(address)
+        bench.turn_until(lambda: sum(reactor.measured.outcomes.values()) == 2)
+        service = reactor.measured.take(1.0).work.service
+        # The first reply was there while the loop was still at the second request.
+        assert 38_000 < service.max_us < 60_000
+        assert 19_000 < service.min_us < 38_000
 
 
 def test_no_response_time_reaches_back_to_a_pace_that_is_over(bench: Bench) -> None:
@@ -216,8 +262,8 @@ def test_a_server_that_accepts_and_hangs_up_is_not_asked_without_a_pause(bench: 
 def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(bench: Bench) -> None:
     session = bench.standing()
     bench.far["a:1"][-1].close()
-    bench.turn_until(lambda: bench.reactor.reconnects == 1)
-    assert bench.reactor.reconnects == 1
+    bench.turn_until(lambda: bench.reactor.wiring.reconnects == 1)
+    assert bench.reactor.wiring.reconnects == 1
     assert session.links["a:1"].socket is not None
     for tally in (bench.reactor.measured, bench.reactor.warm):
         work = tally.take(1.0).work

@@ -120,7 +120,7 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
     stuck.go()
-    pace = stuck.reactor.pace
+    pace = stuck.reactor.open_loop.pace
     while pace.backlog(perf_counter_ns()):
         pace.take()
     stuck.busy = True
@@ -189,9 +189,8 @@ def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None
     link.attach(near)
     link.detach()
     far.close()
-    session.links = {"mysql": link}  # type: ignore[assignment]
-    harness.reactor.sessions.append(session)
-    assert [closed.refusal for closed in harness.reactor.closed_links()] == [""]
+    harness.reactor.wiring._links.append(link)
+    assert [closed.refusal for closed in harness.reactor.wiring.closed()] == [""]
     harness.worker._course.report(perf_counter_ns())
     assert harness.heard(Delta)[0].trouble == "db.example:3307: the connection was lost"
 
