@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from binascii import crc_hqx
 from collections.abc import Callable
 from typing import Any
 
 from engines.fault import kind_of
-from engines.key import key
+from engines.key import KEY_PREFIX, key
 from engines.lanes.context import Context, acknowledge
 from engines.lanes.redirect import redirected
 from engines.link import Lost
 from engines.outcome import Failed, done
 from engines.session import Program, Request, Session
+from engines.topology import SLOTS
 from engines.wire import resp
 from engines.workload import Batches, Readings, Row, payload
 
@@ -48,25 +50,30 @@ def write_durable(session: Session, batches: Batches, context: Context) -> Progr
     """A batch is pipelined, a shard at a time side by side: acknowledged when every SET of it is."""
     topology = context.topology
     assert topology is not None
-    owner, readings = topology.owner, context.readings
+    owner, middles = topology.owner, context.readings.payload
+    heads, value_heads = resp.SET_HEADS, resp.VALUE_HEADS
     while True:
         rows = batches.next()
-        shards: dict[str, list[tuple[int, bytes]]] = {}
+        shards: dict[str, tuple[list[bytes], list[Row]]] = {}
         for row in rows:
-            slot_and_set = set_request(row, readings)
-            address = owner[slot_and_set[0]]
+            # `set_request`, written out: a batch is made up in 0.8 of the time.
+            car_id, reading, version = row
+            name = b"%b%d" % (KEY_PREFIX, car_id)
+            value = b"%d:%b:%d" % (car_id, middles[reading], version)
+            address = owner[crc_hqx(name, 0) % SLOTS]
             shard = shards.get(address)
             if shard is None:
-                shards[address] = [slot_and_set]
-            else:
-                shard.append(slot_and_set)
+                shard = shards[address] = ([], [])
+            parts, sent = shard
+            parts += (heads[len(name)], name, value_heads[len(value)], value, b"\r\n")
+            sent.append(row)
         requests: list[Request] = [
-            (session.links[address], b"".join([request for _, request in sets]), len(sets))
-            for address, sets in shards.items()
+            (session.links[address], b"".join(parts), len(sent))
+            for address, (parts, sent) in shards.items()
         ]
         answers = yield requests
         fault: str | None = None
-        for (link, _, _), sets, answer in zip(requests, shards.values(), answers, strict=True):
+        for (link, _, _), (_, sent), answer in zip(requests, shards.values(), answers, strict=True):
             if answer is resp.ALL_OK or answer == b"OK":
                 continue
             if answer.__class__ is Lost:
@@ -74,9 +81,10 @@ def write_durable(session: Session, batches: Batches, context: Context) -> Progr
                 fault = kind_of(answer)
                 continue
             replies = answer if answer.__class__ is list else [answer]
-            for (slot, request), reply in zip(sets, replies, strict=True):
+            for row, reply in zip(sent, replies, strict=True):
                 settled = reply
                 if reply != b"OK" and fault is None:
+                    slot, request = set_request(row, context.readings)
                     _, settled = yield from redirected(link, context, slot, request, reply)
                 if settled != b"OK":
                     fault = fault or kind_of(settled)

@@ -139,9 +139,13 @@ def _surplus(wanted: int) -> ProtocolError:
 # ---------------------------------------------------------------- requests
 
 _GET_HEADS = [b"*2\r\n$3\r\nGET\r\n$%d\r\n" % length for length in range(256)]
-_SET_HEADS = [b"*3\r\n$3\r\nSET\r\n$%d\r\n" % length for length in range(256)]
 _SET_PX_HEADS = [b"*5\r\n$3\r\nSET\r\n$%d\r\n" % length for length in range(256)]
-_VALUE_HEADS = [b"\r\n$%d\r\n" % length for length in range(1024)]
+
+SET_HEADS: Final = tuple(b"*3\r\n$3\r\nSET\r\n$%d\r\n" % length for length in range(256))
+"""What stands before the key of a SET, by the key's length."""
+
+VALUE_HEADS: Final = tuple(b"\r\n$%d\r\n" % length for length in range(1024))
+"""What stands between the key and the value of a SET, by the value's length; b"\\r\\n" ends it."""
 
 
 def command(*args: bytes) -> bytes:
@@ -162,7 +166,7 @@ def get(key: bytes) -> bytes:
 def set_(key: bytes, value: bytes) -> bytes:
     """SET without an end, answered by b"OK"."""
     try:
-        return b"".join((_SET_HEADS[len(key)], key, _VALUE_HEADS[len(value)], value, b"\r\n"))
+        return b"".join((SET_HEADS[len(key)], key, VALUE_HEADS[len(value)], value, b"\r\n"))
     except IndexError:
         return command(b"SET", key, value)
 
@@ -170,7 +174,7 @@ def set_(key: bytes, value: bytes) -> bytes:
 def set_px(key: bytes, value: bytes, ttl_ms: int) -> bytes:
     """SET that expires after `ttl_ms`, 1 or more, answered by b"OK"."""
     try:
-        head, value_head = _SET_PX_HEADS[len(key)], _VALUE_HEADS[len(value)]
+        head, value_head = _SET_PX_HEADS[len(key)], VALUE_HEADS[len(value)]
     except IndexError:
         return command(b"SET", key, value, b"PX", b"%d" % ttl_ms)
     return b"".join((head, key, value_head, value, _expiry(ttl_ms)))

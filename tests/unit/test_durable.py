@@ -1,0 +1,63 @@
+"""What a batch looks like on its way to the shards."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import hiredis
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+from engines.fills import Fills
+from engines.lanes.context import Context
+from engines.lanes.durable import write_durable
+from engines.lanes.requests import Gets, Selects
+from engines.topology import SlotRange, Topology
+from engines.workload import FLEET, Batches, Readings, Share
+
+SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}
+
+
+class Linked:
+    """A session whose links are their addresses."""
+
+    links = {address: address for address in SHARDS}  # noqa: RUF012 - never changed
+
+
+@given(st.integers(1, 300), st.integers(1, 10**9), st.integers(0, 10**6))
+def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
+    rows: int, first_version: int, seed: int
+) -> None:
+    topology = Topology(
+        [SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None
+    )
+    readings = Readings(seed)
+    context = Context(
+        readings=readings,
+        gets=Gets(),
+        selects=Selects(),
+        topology=topology,
+        fills=Fills(),
+        ttl_ms=lambda: 1,
+        flowing=lambda: True,
+        redirected=lambda: None,
+        ledger=None,
+    )
+
+    def batches() -> Batches:
+        return Batches(seed, Share(), FLEET, rows, count(first_version).__next__)
+
+    pack: Any = hiredis.pack_command  # its stub takes tuples of one
+    expected: dict[str, list[bytes]] = {}
+    for car_id, reading, version in batches().next():
+        name = f"telemon:{car_id}".encode()
+        (owner,) = (address for address, slots in SHARDS.items() if key_slot(name) in slots)
+        value = b"%d:%b:%d" % (car_id, readings.payload[reading], version)
+        expected.setdefault(owner, []).append(pack((b"SET", name, value)))
+    session: Any = Linked
+    requests: Any = next(write_durable(session, batches(), context))
+    assert {link: (request, due) for link, request, due in requests} == {
+        address: (b"".join(sets), len(sets)) for address, sets in expected.items()
+    }
