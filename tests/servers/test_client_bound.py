@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from statistics import mean
 from typing import Any
 
@@ -14,20 +13,16 @@ import psutil
 import pytest
 
 from engines import config
-from engines.backend import RedisBackend
 from engines.frame import Frame, LaneState
-from engines.lineup import SEED_VERSION
 from engines.objects import frame_object
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers import redis
 from engines.summary import Summary
-from engines.workload import HOT, Readings
 from tui.account import account
 from tui.lines import frame_lines
 from tui.table import final_table
 
-from .racing import forget, with_settings
+from .racing import forget, store_in_memory, with_settings
 
 UNDISTURBED_FRAMES = 3
 """So many in a row, of a second each, are a race in which nobody took the processor from the engine."""
@@ -111,17 +106,13 @@ def before_all_others(*pids: int) -> Iterator[None]:
 def settings_for_a_busy_engine(sandbox: Sandbox) -> config.Race:
     """Rows that cost telemon several times what they cost the server, for one that keeps them in memory only: some
     batch has always been answered, and the engine is never idle."""
-    at = sandbox.endpoints["cached"].redis
-    assert at is not None
-    redis.seed(replace(at, cluster=False), HOT, Readings(1), SEED_VERSION)
-    store = RedisBackend(host=at.host, port=at.port, password=at.password, tls=False, cluster="off")
+    store = store_in_memory(sandbox)
     return with_settings(lanes=("durable",), durable=store, writers=8, readers=0, duration_s=None)
 
 
 @pytest.mark.skipif(psutil.cpu_count() == 1, reason="engine and server need a processor each")
 def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -> None:
     """As soon as the system says that the engine had a core for a while: other work may keep it from that."""
-    forget(sandbox)
     settings = settings_for_a_busy_engine(sandbox)
     seen: list[tuple[Frame, float]] = []
     shares: list[float] = []
