@@ -165,9 +165,13 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
     assert any(f"client-bound by {reason}" in text for text in finish.sentences)
 
 
-def test_batches_that_take_long_to_make_up_are_client_bound_by_loop_lag(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("readers", [0, 8])
+def test_batches_that_take_long_to_make_up_are_client_bound_by_loop_lag(
+    sandbox: Sandbox, readers: int
+) -> None:
+    """Whether or not the lane has readers too, which fare well."""
     settings = with_settings(
-        lanes=("durable",), writers=8, readers=0, batch=4_000, warmup_s=0.0, duration_s=2.0
+        lanes=("durable",), writers=8, readers=readers, batch=4_000, warmup_s=0.0, duration_s=2.0
     )
     result, frames, text = raced(sandbox, settings)
     client = result["lanes"][0]["client"]
