@@ -46,6 +46,11 @@ def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCl
     at = cluster.endpoint
     assert facts["servers"] == {"durable": f"{at.host}:{at.port}"}
     assert "file_system" not in facts
+    assert isinstance(facts["lanes"], dict)
+    (store,) = facts["lanes"]["durable"]
+    assert (store["nodes"], store["tls"]) == (3, "on, certificate and host name verified")
+    assert store["durability"]["replicas"] == 1
+    assert store["durability"]["appendonly"] == "no"
     lanes = [frame.lanes[0] for frame in frames]
     assert all(not lane.write.errors and not lane.read.errors for lane in lanes)
     rows = sum(lane.write.rows for lane in lanes) + warm
