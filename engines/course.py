@@ -55,8 +55,10 @@ class Course:
         schedule = self._schedule = go.schedule
         self._reactor.measure_from_ns = NEVER_NS if go.held else schedule.measure_from_ns
         self._reactor.timers.at(schedule.start_ns, self._start)
-        if go.held:
+        if go.held and schedule.measure_from_ns > schedule.start_ns:
             self._reactor.timers.at(schedule.measure_from_ns, self._hold)
+        elif go.held:
+            self._hold()
         if schedule.stop_ns is not None:
             self._reactor.timers.at(schedule.stop_ns, self.stop)
 

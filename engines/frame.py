@@ -118,8 +118,9 @@ class Cache:
 @dataclass(frozen=True, slots=True)
 class Client:
     """What telemon itself cost: the share of one core of the busiest engine process, and how long a reply may have been
-    ready before the loop noticed it (the loop lag; nothing where the loop was waiting for it). `own_lag` is the part of
-    that in which the loop was at work, sampled: the rest it waited for a processor."""
+    ready before the loop noticed it (the loop lag; nothing where the loop was waiting for it), in the engine process
+    that kept them waiting most. `own_lag` is the part of that in which the loop was at work, sampled: the rest it
+    waited for a processor."""
 
     cpu_share: float = 0.0
     loop_lag: Latencies = NONE
@@ -137,17 +138,18 @@ class Client:
         reasons = []
         if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
             reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
-        if _lagging(self.own_lag):
+        if lagging(self.own_lag):
             reasons.append(f"loop lag p99 {self.own_lag.percentile_us(99) / 1000:.1f} ms")
         return " and ".join(reasons)
 
     @property
     def crowded(self) -> bool:
         """Whether replies waited for an engine that itself waited for a processor: other processes had them."""
-        return _lagging(self.loop_lag) and not _lagging(self.own_lag)
+        return lagging(self.loop_lag) and not lagging(self.own_lag)
 
 
-def _lagging(lag: Latencies) -> bool:
+def lagging(lag: Latencies) -> bool:
+    """Whether latencies say as much of a loop with this lag as of its servers."""
     return (
         lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
         and lag.above(CLIENT_BOUND_LOOP_LAG_US) >= CLIENT_BOUND_REPLIES

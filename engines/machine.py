@@ -11,13 +11,13 @@ LIBRARIES = ("hiredis", "redis", "pymysql")
 """Those that the measuring stands on."""
 
 
-def machine() -> dict[str, object]:
+def machine(root: Path = Path("/")) -> dict[str, object]:
     """`cpus` of the machine, `cpus_allowed` to this process, the `cpu_limit` of its control group in processors (None:
     no limit), the `system`, and the versions of Python and the libraries."""
     return {
         "cpus": os.cpu_count(),
         "cpus_allowed": _allowed(),
-        "cpu_limit": cpu_limit(),
+        "cpu_limit": cpu_limit(root),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "versions": {"python": platform.python_version(), **_libraries()},
     }

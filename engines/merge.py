@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engines.frame import Cache, Client, LaneFrame, LaneState, Work
+from engines.frame import Cache, Client, LaneFrame, LaneState, Work, lagging
 from engines.histogram import NONE, Latencies
 from engines.message import Delta, Role
 from engines.tally import Counted
@@ -43,7 +43,8 @@ def lane_frame(
     `deltas` holds, by role, what each engine reported (none when it was late); `deaths`
     how many engines of a role have died in it."""
     counted = {role: _counted(engines, state) for role, engines in deltas.items()}
-    every = [delta for engines in deltas.values() for engine in engines for delta in engine]
+    each_engine = [engine for engines in deltas.values() for engine in engines]
+    every = [delta for engine in each_engine for delta in engine]
     nothing = Counted(Work(), Cache())
     backlog = {
         str(role): sum(engine[-1].backlog for engine in engines if engine)
@@ -65,11 +66,21 @@ def lane_frame(
         heat=heat,
         client=Client(
             cpu_share=max((delta.cpu_share for delta in every), default=0.0),
-            loop_lag=Latencies.merged(delta.loop_lag for delta in every),
-            own_lag=Latencies.merged(delta.own_lag for delta in every),
+            loop_lag=_worst(
+                Latencies.merged(delta.loop_lag for delta in each) for each in each_engine
+            ),
+            own_lag=_worst(
+                Latencies.merged(delta.own_lag for delta in each) for each in each_engine
+            ),
         ),
         server=server,
     )
+
+
+def _worst(lags: Iterable[Latencies]) -> Latencies:
+    """The lag of the engine that is most to be distrusted. Thrown together with those of an engine that is woken far
+    more often, the lags of a busy one would be among its slowest hundredth and never be seen."""
+    return max(lags, key=lambda lag: (lagging(lag), lag.percentile_us(99)), default=NONE)
 
 
 def begun_early(delta: Delta) -> Delta | None:

@@ -101,14 +101,14 @@ def offer_object(offer: Offer) -> dict[str, object]:
 
 
 def heat_object(number: int, lane: LaneFrame) -> dict[str, object]:
-    """A lane's heat in round `number`."""
+    """A lane's heat in round `number`; what there is nothing to tell of is null."""
     return {
         "round": number,
         **{
             role: {
                 "measured_s": round(work.interval_s, 3),
                 "rows": work.rows,
-                **{name: round(figure(work), 1) for name, figure in FIGURES.items()},
+                **{name: _rounded(figure(work)) for name, figure in FIGURES.items()},
                 "errors": dict(work.errors),
             }
             for role, work in (("write", lane.write), ("read", lane.read))
@@ -116,10 +116,15 @@ def heat_object(number: int, lane: LaneFrame) -> dict[str, object]:
     }
 
 
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
 def spread_object(spread: Spread) -> dict[str, float]:
+    """A figure of all rounds together, between the lowest and the highest of a single one."""
     return {
         "min": round(spread.low, 1),
-        "median": round(spread.middle, 1),
+        "merged": round(spread.merged, 1),
         "max": round(spread.high, 1),
     }
 

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from engines.frame import LaneFrame, LaneState, Work
+from engines.histogram import Latencies
 from engines.total import UNMEASURED, LaneTotal
 
-FIGURES: Mapping[str, Callable[[Work], float]] = {
+FIGURES: Mapping[str, Callable[[Work], float | None]] = {
     "rows_per_s": lambda work: work.rows_per_s,
-    "p50_us": lambda work: work.service.percentile_us(50),
-    "p99_us": lambda work: work.service.percentile_us(99),
+    "p50_us": lambda work: _percentile_us(work.service, 50),
+    "p99_us": lambda work: _percentile_us(work.service, 99),
+    "response_p50_us": lambda work: _percentile_us(work.response, 50),
+    "response_p99_us": lambda work: _percentile_us(work.response, 99),
 }
-"""What is compared, of writes and of reads."""
+"""What is compared, of writes and of reads: service times, and response times where there are due times. None where
+there is nothing to take it of."""
+
+
+def _percentile_us(latencies: Latencies | None, percent: float) -> float | None:
+    return latencies.percentile_us(percent) if latencies is not None and latencies.count else None
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A figure over the rounds."""
+    """A figure over the rounds: in the lowest and in the highest of them, and of all rounds together. `merged` is a
+    percentile of everything that was measured and a rate over all of the time, and no middle of the rounds' own: a
+    median of two percentiles is their mean, and a percentile of nothing."""
 
     low: float
-    middle: float
+    merged: float
     high: float
-
-    @staticmethod
-    def over(values: list[float]) -> Spread:
-        """Of at least one value."""
-        return Spread(min(values), median(values), max(values))
 
 
 class Rounds:
@@ -75,8 +79,10 @@ class Rounds:
         for role in ("write", "read"):
             works: list[Work] = [getattr(frame, role) for frame in frames]
             found[role] = {}
+            together = Work.merged(works, sum(work.interval_s for work in works))
             for name, figure in FIGURES.items():
-                values = [figure(work) for work in works if work.operations or name == "rows_per_s"]
-                if values:
-                    found[role][name] = Spread.over(values)
+                values = [value for work in works if (value := figure(work)) is not None]
+                merged = figure(together)
+                if values and merged is not None:
+                    found[role][name] = Spread(min(values), merged, max(values))
         return found

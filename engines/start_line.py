@@ -47,9 +47,11 @@ class StartLine:
         """From when the race clock runs, once that is known."""
 
     def go(self, interval_s: float) -> Schedule:
-        """Tell every engine when the race begins, and with it the warm-up."""
+        """Tell every engine when the race begins, and with it the warm-up. Heats have one each: before the first
+        nobody does anything, or the lanes would slow each other and find a cache that is cold no more."""
         start_ns = ns_from_now(START_DELAY_S)
-        measure_from_ns = self._open_from_ns = start_ns + int(self._settings.warmup_s * 1e9)
+        warmup_s = 0.0 if self._settings.heats else self._settings.warmup_s
+        measure_from_ns = self._open_from_ns = start_ns + int(warmup_s * 1e9)
         duration_s = self._settings.duration_s
         open_end = duration_s is None or self._held
         schedule = Schedule(

@@ -12,13 +12,17 @@ Columns = tuple[tuple[str, int], ...]
 
 SERVICE: Columns = (("p50_ms", 9), ("p99_ms", 9))
 
+NAMED_SERVICE: Columns = (("serv_p50", 9), ("serv_p99", 9))
+"""The same, told apart from response times; all are in ms."""
+
 RESPONSE: Columns = (("resp_p99", 10), ("backlog", 8))
-"""Beside the service times of an open loop: the p99 in ms of reply minus due time, and what is due and not begun."""
+"""Beside the service times (reply minus send) of an open loop: the p99 of reply minus due time, and what is due and
+not begun."""
 
 
 def columns(paced: bool) -> Columns:
     """The columns of `frame_lines`, of an open loop where it is `paced`."""
-    role = (*SERVICE, *RESPONSE) if paced else SERVICE
+    role = (*NAMED_SERVICE, *RESPONSE) if paced else SERVICE
     return (
         ("time_s", 7),
         ("lane", -8),

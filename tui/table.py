@@ -82,8 +82,9 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
 def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     yield "", [lane.lane for lane in lanes]
     yield "state", [lane.state.value for lane in lanes]
-    yield from _role("writes", lanes, lambda lane: lane.write)
-    yield from _role("reads", lanes, lambda lane: lane.read)
+    paced = any(summary.offers(lane.lane) for lane in lanes)
+    yield from _role("writes", lanes, lambda lane: lane.write, paced=paced)
+    yield from _role("reads", lanes, lambda lane: lane.read, paced=paced)
     yield from _pace(summary, lanes)
     cached = [lane.lane != CACHELESS for lane in lanes]
     if any(cached):
@@ -152,7 +153,11 @@ def _settings(race: Race, duration_s: float, *, apart: bool) -> Iterator[str]:
 
 
 def _role(
-    name: str, lanes: tuple[LaneFrame, ...], work: Callable[[LaneFrame], Work]
+    name: str,
+    lanes: tuple[LaneFrame, ...],
+    work: Callable[[LaneFrame], Work],
+    *,
+    paced: bool,
 ) -> Iterator[Row]:
     works = [work(lane) for lane in lanes]
     yield f"{name}, rows/s", [count(part.rows_per_s) for part in works]
@@ -160,10 +165,10 @@ def _role(
     yield "  operations", [count(part.operations) for part in works]
     for label, percent in PERCENTILES:
         yield (
-            f"  {label} ms",
+            f"  {_service(paced)}{label} ms",
             [ms(part.service.percentile_us(percent), part) for part in works],
         )
-    yield "  max ms", [ms(part.service.max_us, part) for part in works]
+    yield f"  {_service(paced)}max ms", [ms(part.service.max_us, part) for part in works]
     yield "  errors", [count(part.failed) for part in works]
 
 
@@ -213,39 +218,53 @@ def _most(offer: Offer) -> str:
 
 
 def _heats(summary: Summary) -> Iterator[str | list[Row]]:
-    """The heats side by side, each lane alone on the machine: the median over the rounds, and from where to where
-    they lie apart."""
+    """The heats side by side, each lane alone on the machine: all rounds together, and from where to where the
+    rounds lie apart, where there are several."""
     order = summary.rounds.order
     if not order:
         return
     lanes = [entrant.lane for entrant in summary.entrants]
     spreads = {lane: summary.rounds.spread(lane) for lane in lanes}
+    paced = any(summary.offers(lane) for lane in lanes)
     rounds = max(number for number, _ in order)
     turns = (
         ", ".join(lane for number, lane in order if number == turn) for turn in range(1, rounds + 1)
     )
+    several = rounds > 1
+    measured = f"{rounds} rounds merged (min - max of a round)" if several else "1 round"
     yield ""
-    times = "round" if rounds == 1 else "rounds"
-    yield (
-        f"heats, each lane alone: median of {rounds} {times} (min - max); "
-        f"in order {'; '.join(turns)}"
-    )
+    yield f"heats, each lane alone: {measured}; in order {'; '.join(turns)}"
     rows: list[Row] = [("", lanes)]
     for name, role in (("writes", "write"), ("reads", "read")):
         for figure in FIGURES:
             found = [spreads[lane][role].get(figure) for lane in lanes]
-            label = HEAT_LABELS[figure]
-            head = f"{name}, {label}" if figure == "rows_per_s" else f"  {label}"
-            rows.append((head, [_middle(spread, figure) for spread in found]))
-            rows.append(("    min - max", [_apart(spread, figure) for spread in found]))
+            if figure.startswith("response_") and not paced:
+                continue
+            rows.append(
+                (
+                    _heat_label(name, figure, paced=paced),
+                    [_merged(spread, figure) for spread in found],
+                )
+            )
+            if several:
+                rows.append(("    min - max", [_apart(spread, figure) for spread in found]))
     yield rows
 
 
-HEAT_LABELS = {"rows_per_s": "rows/s", "p50_us": "p50 ms", "p99_us": "p99 ms"}
+def _heat_label(name: str, figure: str, *, paced: bool) -> str:
+    if figure == "rows_per_s":
+        return f"{name}, rows/s"
+    words = figure.removesuffix("_us").replace("_", " ")
+    return f"  {words} ms" if words.startswith("response") else f"  {_service(paced)}{words} ms"
 
 
-def _middle(spread: Spread | None, figure: str) -> str:
-    return "-" if spread is None else _heat_figure(spread.middle, figure)
+def _service(paced: bool) -> str:
+    """What a percentile is called that stands beside response times; alone it needs no name."""
+    return "service " if paced else ""
+
+
+def _merged(spread: Spread | None, figure: str) -> str:
+    return "-" if spread is None else _heat_figure(spread.merged, figure)
 
 
 def _apart(spread: Spread | None, figure: str) -> str:

@@ -1,4 +1,4 @@
-"""The sandbox of all tests for those that break it."""
+"""Servers for tests that break them: the sandbox of all tests, and a cluster of one's own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,31 @@ import pymysql
 import pytest
 import redis
 
+from engines.lineup import SEED_VERSION
 from engines.sandbox.errors import SandboxError
 from engines.sandbox.ports import LANE_OF
 from engines.sandbox.sandbox import Sandbox
+from engines.servers.redis import seed
+from engines.workload import HOT, Readings
+
+from .tls_cluster import TlsCluster, tls_cluster
 
 WHOLE_WAIT_S = 15.0
+
+
+@pytest.fixture(scope="module")
+def seeded_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
+    """A TLS cluster with replicas and the hot cars in it."""
+    with tls_cluster(tmp_path_factory.mktemp("cluster")) as made:
+        seed(made.endpoint, HOT, Readings(1), SEED_VERSION)
+        yield made
+
+
+@pytest.fixture
+def cluster(seeded_cluster: TlsCluster) -> Iterator[TlsCluster]:
+    """The same, whole before the test and after it."""
+    yield seeded_cluster
+    seeded_cluster.heal()
 
 
 @pytest.fixture

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 
-from engines.doctor import mysql, redis
+import pytest
+
+from engines.doctor import clock, mysql, redis
 from engines.doctor.check import Check, Verdict
 from engines.doctor.subject import Subject
 from engines.endpoint import MySQLEndpoint, RedisEndpoint
@@ -49,3 +54,26 @@ def diagnose(
         return Diagnosis(tuple(mysql.examine(Subject(endpoint, ("mysql",), connections, batch))))
     lane = "cached" if cache else "durable"
     return Diagnosis(tuple(redis.examine(Subject(endpoint, (lane,), connections, batch, cache))))
+
+
+CLOCKS = pytest.mark.parametrize(
+    ("ahead_s", "problems"),
+    [(-50.0, []), (50.0, []), (-400.0, ["clock_off"]), (70.0, ["clock_off"])],
+)
+"""How far a clock may be off before it is a problem."""
+
+
+def check_clock(
+    endpoint: MySQLEndpoint | RedisEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_s: float,
+    problems: list[str],
+) -> None:
+    """Shift this machine's clock, as the doctor sees it: the server's is the true one."""
+    monkeypatch.setattr(clock, "time", SimpleNamespace(time=lambda: time.time() + ahead_s))
+    found = diagnose(endpoint)
+    assert found.problems == problems
+    said = found.named("clock").found
+    assert ("behind the server's" if ahead_s < 0 else "ahead of the server's") in said
+    (told_s,) = re.findall(r"[0-9]+\.[0-9]", said)
+    assert abs(float(told_s) - abs(ahead_s)) < 5

@@ -10,13 +10,16 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from engines import config
+from engines.backend import RedisBackend
 from engines.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.frame import Cache, Frame, LaneState, Work
 from engines.key import KEY_PREFIX
+from engines.lineup import SEED_VERSION
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, nodes
+from engines.servers.redis import client, nodes, seed
 from engines.shard import Sides
+from engines.workload import HOT, Readings
 
 SHORT = config.Race(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0, seed=11)
 """Long enough for thousands of operations in each lane."""
@@ -129,6 +132,18 @@ def forget(sandbox: Sandbox) -> None:
             for address in nodes(endpoints.redis):
                 with client(address, endpoints.redis) as node:
                     node.flushall()
+
+
+def store_in_memory(sandbox: Sandbox, port: int | None = None) -> RedisBackend:
+    """The sandbox's cache, forgotten and with the hot cars in it, as a store of one's own for lane durable: a single
+    Redis that writes nothing to disk. `port` is another way to it."""
+    forget(sandbox)
+    at = sandbox.endpoints["cached"].redis
+    assert at is not None
+    seed(replace(at, cluster=False), HOT, Readings(1), SEED_VERSION)
+    return RedisBackend(
+        host=at.host, port=port or at.port, password=at.password, tls=False, cluster="off"
+    )
 
 
 def with_settings(**changes: object) -> config.Race:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pymysql
 import pytest
 
-from engines.doctor import clock
 from engines.doctor.mysql import ROW_BYTES
 from engines.endpoint import MySQLEndpoint
 from engines.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 from engines.secret import FromEnvironment, FromFile
 
-from .diagnosis import diagnose
+from .diagnosis import CLOCKS, check_clock, diagnose
 from .racing import mysql
 
 USER, PASSWORD = "limited", "of-limited"
@@ -96,22 +92,11 @@ def test_a_server_in_order(endpoint: MySQLEndpoint) -> None:
     assert all(check.ms is not None and check.ms >= 0 for check in found.checks)
 
 
-@pytest.mark.parametrize(
-    ("ahead_s", "problems"),
-    [(-50.0, []), (50.0, []), (-400.0, ["clock_off"]), (70.0, ["clock_off"])],
-)
+@CLOCKS
 def test_a_clock_that_is_off(
     endpoint: MySQLEndpoint, monkeypatch: pytest.MonkeyPatch, ahead_s: float, problems: list[str]
 ) -> None:
-    """This machine's, as the doctor sees it: the server's is the true one."""
-    shifted = SimpleNamespace(time=lambda: time.time() + ahead_s)
-    monkeypatch.setattr(clock, "time", shifted)
-    found = diagnose(endpoint)
-    assert found.problems == problems
-    said = found.named("clock").found
-    assert ("behind the server's" if ahead_s < 0 else "ahead of the server's") in said
-    (told_s,) = re.findall(r"[0-9]+\.[0-9]", said)
-    assert abs(float(told_s) - abs(ahead_s)) < 5
+    check_clock(endpoint, monkeypatch, ahead_s, problems)
 
 
 def test_a_server_in_order_stays_as_it_was(endpoint: MySQLEndpoint) -> None:

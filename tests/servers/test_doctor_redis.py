@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import redis
 
-from engines.doctor import clock
 from engines.doctor.redis_rights import command
 from engines.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
 from engines.secret import FromFile
 from engines.servers.redis import address_of, client
 
-from .diagnosis import diagnose
+from .diagnosis import CLOCKS, check_clock, diagnose
 
 USER, PASSWORD = "limited", "of-limited"
 
@@ -78,22 +74,11 @@ def test_a_server_in_order(endpoint: RedisEndpoint) -> None:
     assert diagnose(replace(endpoint, cluster=None)).problems == []
 
 
-@pytest.mark.parametrize(
-    ("ahead_s", "problems"),
-    [(-50.0, []), (50.0, []), (-400.0, ["clock_off"]), (70.0, ["clock_off"])],
-)
+@CLOCKS
 def test_a_clock_that_is_off(
     endpoint: RedisEndpoint, monkeypatch: pytest.MonkeyPatch, ahead_s: float, problems: list[str]
 ) -> None:
-    """This machine's, as the doctor sees it: the server's is the true one."""
-    shifted = SimpleNamespace(time=lambda: time.time() + ahead_s)
-    monkeypatch.setattr(clock, "time", shifted)
-    found = diagnose(endpoint)
-    assert found.problems == problems
-    said = found.named("clock").found
-    assert ("behind the server's" if ahead_s < 0 else "ahead of the server's") in said
-    (told_s,) = re.findall(r"[0-9]+\.[0-9]", said)
-    assert abs(float(told_s) - abs(ahead_s)) < 5
+    check_clock(endpoint, monkeypatch, ahead_s, problems)
 
 
 def test_nothing_of_the_doctor_s_stays(endpoint: RedisEndpoint, admin: redis.Redis) -> None:

@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from engines import config
-from engines.backend import RedisBackend
 from engines.endpoint import LaneEndpoints
 from engines.frame import Frame, LaneState
 from engines.key import key
-from engines.lineup import SEED_VERSION, PreparationError, settled
+from engines.lineup import PreparationError, settled
 from engines.race import Race, RaceError
 from engines.servers import redis
 from engines.wire.resp import key_slot
-from engines.workload import HOT, Readings, version_of
+from engines.workload import HOT, version_of
 
+from .cluster_race import backend, replica_of, settings
 from .racing import SHORT, LaneSum, keys, run_race
-from .tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster, tls_cluster
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
-    with tls_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        redis.seed(cluster.endpoint, HOT, Readings(1), SEED_VERSION)
-        yield cluster
-
-
-@pytest.fixture
-def cluster(running: TlsCluster) -> Iterator[TlsCluster]:
-    """The cluster, whole before the test and after it."""
-    yield running
-    running.heal()
-
-
-def backend(cluster: TlsCluster) -> RedisBackend:
-    """The cluster as a configuration names it."""
-    at = cluster.endpoint
-    assert at.tls is not None
-    return RedisBackend(
-        host=at.host,
-        port=at.port,
-        password=PASSWORD,
-        tls_ca=at.tls.ca_file,
-        address_map=at.address_map,
-    )
-
-
-def settings(cluster: TlsCluster, duration_s: float = 1.0) -> config.Race:
-    return replace(SHORT, lanes=("durable",), durable=backend(cluster), duration_s=duration_s)
+from .tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
 
 
 def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:
@@ -79,6 +46,11 @@ def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCl
     at = cluster.endpoint
     assert facts["servers"] == {"durable": f"{at.host}:{at.port}"}
     assert "file_system" not in facts
+    assert isinstance(facts["lanes"], dict)
+    (store,) = facts["lanes"]["durable"]
+    assert (store["nodes"], store["tls"]) == (3, "on, certificate and host name verified")
+    assert store["durability"]["replicas"] == 1
+    assert store["durability"]["appendonly"] == "no"
     lanes = [frame.lanes[0] for frame in frames]
     assert all(not lane.write.errors and not lane.read.errors for lane in lanes)
     rows = sum(lane.write.rows for lane in lanes) + warm
@@ -192,16 +164,6 @@ def counted_the_same(total: LaneSum) -> None:
     assert total.server["get_calls"] == total.read.operations > 0
     assert total.server["keyspace_hits"] == total.cache.hits
     assert total.server["keyspace_misses"] == total.cache.misses
-
-
-def replica_of(cluster: TlsCluster, primary: Node) -> Node:
-    until = time.monotonic() + 10
-    while True:
-        for part in redis.topology(cluster.endpoint):
-            if part.address == primary.address and part.replicas:
-                return next(node for node in cluster.nodes if node.address == part.replicas[0])
-        assert time.monotonic() < until, "the cluster does not show its replicas"
-        time.sleep(0.1)
 
 
 def alive(cluster: TlsCluster) -> list[str]:

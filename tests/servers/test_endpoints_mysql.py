@@ -17,6 +17,7 @@ from engines.lineup import SEED_VERSION
 from engines.race import Race, RaceError
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import mysql
+from engines.summary import Summary
 from engines.workload import HOT, Readings
 
 from .racing import SHORT, run_race
@@ -88,7 +89,12 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
     with Race(settings, sandbox=sandbox) as race:
         entrants = {entrant.lane: entrant for entrant in race.entrants}
         facts = race.facts
-        frames = list(race.frames())
+        summary = Summary(settings, race.entrants, facts)
+        frames = []
+        for frame in race.frames():
+            summary.add(frame)
+            frames.append(frame)
+        summary.settle(race.warm, race.doubts, race.shards)
     assert entrants["mysql"].product == "MariaDB"
     assert entrants["cached"].product == "MariaDB + Redis as a cache"
     assert entrants["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"
@@ -97,6 +103,16 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
     assert (
         "lanes mysql and cached share one MySQL server: each slows the other down" in facts["notes"]  # type: ignore[operator]
     )
+    # What the one server counted for both lanes is neither's count, and that is said with the numbers.
+    assert summary.shared == [["mysql", "cached"]]
+    for name in ("mysql", "cached"):
+        found = summary.reconciliations[name]
+        assert not found.reconciled
+        assert "upserts " in found.verdict
+        assert found.verdict.endswith(
+            "(lanes mysql and cached share one server, which counts for both)"
+        )
+    assert summary.reconciliations["durable"].reconciled
     assert facts["servers"] == {
         "mysql": f"{HOST}:{server.port}",
         "cached": f"{HOST}:{server.port} and {cache.host}:{cache.port}",

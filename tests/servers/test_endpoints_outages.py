@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
@@ -15,13 +14,13 @@ from engines.control import Release
 from engines.frame import Frame, LaneFrame, LaneState
 from engines.lineup import SEED_VERSION
 from engines.race import Race
-from engines.servers import mysql, redis
+from engines.servers import mysql
 from engines.workload import HOT, Readings
 
+from .cluster_race import replica_of, settings
 from .keepalive import idle_timers_s
 from .racing import SHORT, run_race
-from .test_endpoints_cluster import replica_of, settings
-from .tls_cluster import TlsCluster, tls_cluster
+from .tls_cluster import TlsCluster
 from .tls_mysql import tls_mysql
 
 FORGOTTEN_AFTER_S = 350
@@ -36,20 +35,6 @@ if "engines.worker" in " ".join(sys.orig_argv):
     engines.reactor.REPLY_TIMEOUT_NS = 1_000_000_000
 """
 """A sitecustomize.py for engines that wait for a second where they wait for ten."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
-    with tls_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        redis.seed(cluster.endpoint, HOT, Readings(1), SEED_VERSION)
-        yield cluster
-
-
-@pytest.fixture
-def cluster(running: TlsCluster) -> Iterator[TlsCluster]:
-    """The cluster, whole before the test and after it."""
-    yield running
-    running.heal()
 
 
 def held_timers_s(race: Race, port: int) -> list[float | None]:

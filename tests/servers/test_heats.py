@@ -9,6 +9,7 @@ from engines.control import Release
 from engines.frame import LANES, Frame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
+from engines.workload import HOT
 
 from .racing import forget, run_race, with_settings
 
@@ -17,18 +18,23 @@ RACING = (LaneState.RACING, LaneState.DONE)
 
 def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sandbox) -> None:
     forget(sandbox)
-    settings = with_settings(warmup_s=0.3, duration_s=0.8, heats=True, rounds=2)
+    settings = with_settings(warmup_s=0.6, duration_s=0.8, heats=True, rounds=2)
     with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
         frames = list(race.frames())
     order: list[tuple[int, str]] = []
     measured_s: dict[tuple[int, str], float] = {}
+    warm_s: dict[tuple[int, str], float] = {}
     for frame in frames:
         busy = [part for part in frame.lanes if part.read.operations or part.write.operations]
         # In the frame in which one heat ends the next does not yet begin.
         assert len([part for part in busy if part.heat]) <= 1
-        for part in busy:
+        # Where the machine stands still a moment, time goes on all the same.
+        for part in (part for part in frame.lanes if part.read.interval_s > 0):
+            heat = (part.heat, part.lane)
+            if part.state is LaneState.WARMING:
+                assert heat not in measured_s
+                warm_s[heat] = warm_s.get(heat, 0.0) + part.read.interval_s
             if part.state in RACING:
-                heat = (part.heat, part.lane)
                 if heat not in order:
                     order.append(heat)
                 measured_s[heat] = measured_s.get(heat, 0.0) + part.read.interval_s
@@ -46,8 +52,28 @@ def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sa
     assert [lane for lane, text in said if text == "heat 1 is over"] == list(LANES)
     for heat, seconds in measured_s.items():
         assert 0.75 < seconds < 1.2, heat
+        # Every heat has a warm-up of its own, which is not measured; the end of it may be in the first racing frame.
+        assert 0.3 < warm_s[heat] < 0.65, heat
     assert [part.lane for part in frames[-1].lanes] == list(LANES)
     assert all(part.state is LaneState.DONE for part in frames[-1].lanes)
+
+
+def test_no_lane_does_anything_before_its_first_heat(sandbox: Sandbox) -> None:
+    """Not even warm up with the others: its servers would have been asked, and its cache be cold no more."""
+    forget(sandbox)
+    settings = with_settings(
+        lanes=("mysql", "cached"), writers=0, warmup_s=1.5, duration_s=0.5, heats=True, rounds=1
+    )
+    with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
+        frames = list(race.frames())
+    cached = [frame.lanes[1] for frame in frames]
+    before = [part for part in cached if not part.heat]
+    assert len(before) > 4
+    assert all(not any(part.server.values()) for part in before), before[-1].server
+    # All that it ever did is in the frames of its heat and in the warm-up.
+    shown = [part.cache.misses for part in cached if part.heat and part.state in RACING]
+    misses = sum(shown) + race.warm["cached"]["read"].cache.misses
+    assert misses == cached[-1].server["keyspace_misses"] >= len(HOT)
 
 
 def test_heats_can_be_stopped(sandbox: Sandbox) -> None:

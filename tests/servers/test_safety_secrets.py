@@ -100,12 +100,12 @@ def test_the_screen_and_its_picture(planted: Planted, tmp_path: Path) -> None:
     argv = ("--config", str(planted.own.write()), *QUICK[2:], "--lanes", ",".join(planted.lanes))
     with Terminal(argv, planted.own.environ, pictures) as terminal:
         terminal.read_until("racing")
-        terminal.read_for(0.5)
+        terminal.drain(0.5)
         terminal.press("s")
         terminal.read_until("saved")
         for key in ("?", "q", "q", "q"):
             terminal.press(key)
-            terminal.read_for(0.4)
+            terminal.drain(0.4)
         terminal.read_to_the_end()
     assert "mysql" in terminal.seen.lower() or "redis" in terminal.seen.lower()
     planted.check(terminal.seen, "the screen")

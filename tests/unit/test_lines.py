@@ -82,8 +82,8 @@ def test_an_open_loop_has_response_times_and_a_backlog_beside_its_service_times(
     )
     (line,) = frame_lines(frame(0, 1.0, paced), paced=True)
     titles = header(paced=True).split()
-    assert titles[3:8] == ["write_rows/s", "p50_ms", "p99_ms", "resp_p99", "backlog"]
-    assert titles[8:13] == ["read_rows/s", "p50_ms", "p99_ms", "resp_p99", "backlog"]
+    assert titles[3:8] == ["write_rows/s", "serv_p50", "serv_p99", "resp_p99", "backlog"]
+    assert titles[8:13] == ["read_rows/s", "serv_p50", "serv_p99", "resp_p99", "backlog"]
     assert line.split()[3:8] == ["10", "2.000", "2.000", "500.000", "1,234"]
     assert line.split()[8:13] == ["4", "1.000", "1.000", "3.000", "5"]
     assert line.endswith("  overloaded")

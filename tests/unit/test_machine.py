@@ -54,6 +54,11 @@ def test_without_a_limit_there_is_none(tmp_path: Path, groups: str) -> None:
     assert cpu_limit(laid_out(tmp_path, groups, cpu_dot_max="max 100000\n")) is None
 
 
+def test_the_limit_is_among_what_is_said_of_a_machine(tmp_path: Path) -> None:
+    root = laid_out(tmp_path, "0::/\n", cpu_dot_max="150000 100000\n")
+    assert machine(root)["cpu_limit"] == 1.5
+
+
 def test_what_is_said_of_this_machine() -> None:
     said = machine()
     assert said["cpus"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engines.frame import Cache, LaneState, Work
 from engines.histogram import NONE, Histogram, Latencies
 from engines.merge import lane_frame
@@ -92,3 +94,25 @@ def test_a_dead_engine_is_an_error_of_its_role() -> None:
     frame = lane_frame("mysql", LaneState.DOWN, {"write": [[]], "read": [[]]}, {}, {"read": 1})
     assert frame.read.errors == {"engine_died": 1}
     assert frame.write.errors == {}
+
+
+def test_the_lag_of_a_lane_is_that_of_its_worst_engine() -> None:
+    """Of writers that are rarely woken, and always late, beside readers that are woken all the time."""
+    late, prompt = latencies(*[4_000_000] * 20), latencies(*[10_000] * 100_000)
+    writers = replace(delta(counted(0)), loop_lag=late, own_lag=late)
+    readers = replace(delta(counted(0)), loop_lag=prompt, own_lag=prompt)
+    client = lane_frame(
+        "mysql", LaneState.RACING, {"write": [[writers]], "read": [[readers]]}, {}, {}
+    ).client
+    assert client.bound_by == "loop lag p99 4.0 ms"
+    assert (client.loop_lag, client.own_lag) == (late, late)
+    # What one engine reported in several parts is one engine's.
+    parts = [writers, writers, replace(writers, own_lag=prompt, loop_lag=prompt)]
+    client = lane_frame("mysql", LaneState.RACING, {"write": [parts]}, {}, {}).client
+    assert client.own_lag.count == 100_040
+    # A reply or two that waited are chance, though longer than those of the others.
+    chance = replace(delta(counted(0)), own_lag=latencies(9_000_000))
+    client = lane_frame(
+        "mysql", LaneState.RACING, {"write": [[writers]], "read": [[chance]]}, {}, {}
+    ).client
+    assert client.own_lag == late

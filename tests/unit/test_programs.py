@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 
 import pytest
 
+from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
 from engines.frame import Cache, Work
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS, Link
-from engines.message import Spec
+from engines.message import Role, Spec
 from engines.outcome import Done
 from engines.programs import Programs
 from engines.reconcile import reconcile
 from engines.session import Links, Session
 from engines.topology import SLOTS, SlotRange, Topology
+from engines.wire.mysql import Ok
+from engines.wire.resp import ALL_OK
 from engines.workload import HOT
 
 NODE = "node:6379"
 
 
 def made(
-    lane: str, preset: str, connections: int, flowing: Callable[[], bool] = lambda: True
+    lane: str,
+    preset: str,
+    connections: int,
+    flowing: Callable[[], bool] = lambda: True,
+    role: Role = "read",
+    shape: Shape = UNIFORM,
 ) -> Programs:
-    """The programs of one engine process of readers."""
+    """The programs of one engine process."""
     spec = Spec(
         lane=lane,
-        role="read",
+        role=role,
         process=0,
         processes=1,
         connections=connections,
         preset=preset,
         seed=1,
-        batch=1,
+        batch=20,
         ttl_s=1.0,
         endpoints=LaneEndpoints(lane),
+        shape=shape,
     )
     programs = Programs(spec, flowing=flowing, redirected=lambda: None)
     programs.topologies = [Topology([SlotRange(0, SLOTS - 1, NODE)], refresh=lambda: None)]
@@ -68,6 +78,52 @@ def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
             step = program.send(None)
         asked.append(requests)
     return asked
+
+
+SHAPES = [UNIFORM, Shape("zipfian"), Shape("hot-set", hot_keys=0.1, hot_operations=0.9)]
+
+
+VALUES: dict[tuple[bool, Role], bytes] = {
+    (True, "write"): rb"\(([0-9]+(?:,[0-9]+){5})\)",
+    (True, "read"): rb"car_id = ([0-9]+)",
+    (False, "write"): rb"\r\n([0-9]+(?::[0-9]+){5})\r\n",
+    (False, "read"): rb"telemon:([0-9]+)",
+}
+"""Where requests to MySQL, and to a Redis, hold the row that they write or the car that they ask for."""
+
+
+def streams(lane: str, role: Role, shape: Shape) -> list[list[bytes]]:
+    """What the first operations of three connections write or ask for. Within a batch the order is that of shards."""
+    in_mysql = lane == "mysql" or (lane == "cached" and role == "write")
+    reply: object = Ok(1, 0, 0, 0) if in_mysql and role == "write" else b"1"
+    if in_mysql and role == "read":
+        reply = [(b"1.0000",) * 5]
+    asked = []
+    for begin in made(lane, "fair", 3, role=role, shape=shape).deal(3):
+        program = begin(session_of())
+        step = next(program)
+        seen: list[bytes] = []
+        for _ in range(200):
+            several = isinstance(step, list)
+            requests = step if isinstance(step, list) else [step]
+            assert all(isinstance(request, tuple) for request in requests)
+            text = b"".join(request[1] for request in requests)  # type: ignore[index]
+            values = re.findall(VALUES[in_mysql, role], text)
+            seen += sorted(value.replace(b",", b":") for value in values)
+            program.send([ALL_OK] * len(requests) if several else reply)  # how it ended
+            step = program.send(None)
+        asked.append(seen)
+    return asked
+
+
+@pytest.mark.parametrize("role", ["write", "read"])
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.kind)
+def test_every_lane_is_asked_for_the_same_in_the_same_order(role: Role, shape: Shape) -> None:
+    mysql = streams("mysql", role, shape)
+    assert all(len(set(seen)) > 50 for seen in mysql)
+    assert len(mysql[0]) == (200 * 20 if role == "write" else 200)
+    for lane in ("cached", "durable"):
+        assert streams(lane, role, shape) == mysql
 
 
 @pytest.mark.parametrize(

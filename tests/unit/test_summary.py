@@ -438,11 +438,50 @@ def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() 
     assert first["read"]["p50_us"] == pytest.approx(200, rel=0.008)
     assert first["read"]["p99_us"] == 400.0
     assert (second["read"]["rows_per_s"], second["read"]["p99_us"]) == (1.0, 500.0)
-    assert mysql["spread"]["read"]["rows_per_s"] == {"min": 1.0, "median": 1.5, "max": 2.0}
-    assert mysql["spread"]["read"]["p99_us"] == {"min": 400.0, "median": 450.0, "max": 500.0}
+    # Two rounds of 2 s and 1 s: 5 rows in 3 s, and not the mean of their rates.
+    assert mysql["spread"]["read"]["rows_per_s"] == {"min": 1.0, "merged": 1.7, "max": 2.0}
+    assert mysql["spread"]["read"]["p99_us"] == {"min": 400.0, "merged": 500.0, "max": 500.0}
     assert "p50_us" not in mysql["spread"]["write"]
+    assert first["write"]["p50_us"] is None
+    # A closed loop has no response times.
+    assert first["read"]["response_p99_us"] is None
+    assert "response_p99_us" not in mysql["spread"]["read"]
     assert [each["round"] for each in cached["rounds"]] == [1]
     assert lane_of(summary, "cached").read.interval_s == 1.0
+
+
+def test_a_percentile_over_rounds_is_one_of_all_that_was_measured() -> None:
+    """Of a quiet round with 99 operations of 1 ms and a bad one with 9 of 100 ms the median is 1 ms, the p99 100 ms:
+    between the rounds' own medians there is no number that any operation took."""
+    settings = Race(lanes=("mysql",), heats=True, rounds=2)
+    rounds = ([1_000.0] * 99, [100_000.0] * 9)
+    frames = [
+        frame(
+            number,
+            1.0,
+            replace(
+                heat(number + 1, "mysql"),
+                read=work(values, response=latencies([2 * value for value in values])),
+            ),
+        )
+        for number, values in enumerate(rounds)
+    ]
+    summary = summed(*frames, settings=settings)
+    lane = summary.result()["lanes"][0]  # type: ignore[index]
+    spread = lane["heats"]["spread"]["read"]
+    near = pytest.approx
+    assert spread["p50_us"] == {
+        "min": 1_000.0,
+        "merged": near(1_000.0, rel=0.008),
+        "max": 100_000.0,
+    }
+    assert spread["p99_us"] == {"min": 1_000.0, "merged": 100_000.0, "max": 100_000.0}
+    assert spread["rows_per_s"] == {"min": 9.0, "merged": 54.0, "max": 99.0}
+    assert spread["response_p50_us"]["merged"] == near(2_000.0, rel=0.008)
+    assert (spread["response_p99_us"]["min"], spread["response_p99_us"]["max"]) == (2e3, 2e5)
+    # It is the figure that the result has everywhere else.
+    assert lane["read"]["service_us"]["p50"] == spread["p50_us"]["merged"]
+    assert lane["read"]["response_us"]["p99"] == spread["response_p99_us"]["merged"]
 
 
 def test_a_lane_that_is_down_loses_the_time_of_its_own_heats_only() -> None:

@@ -148,15 +148,44 @@ def test_heats_stand_side_by_side_with_their_spread() -> None:
     lines = list(final_table(summary))
     assert lines[0].startswith("heats of 1.0 s, each after 2 s of warm-up")
     at = next(n for n, line in enumerate(lines) if line.startswith("heats, each lane alone"))
-    assert "of 3 rounds" in lines[at]
+    assert "3 rounds merged (min - max of a round)" in lines[at]
     assert lines[at].endswith("in order mysql, cached; cached, mysql; mysql, cached")
     heats = lines[at:]
-    assert cells(heats, "reads, rows/s") == [["30", "200"]]
+    # All rows over all of the time: 80 and 600 in 3 s.
+    assert cells(heats, "reads, rows/s") == [["27", "200"]]
     assert cells(heats, "    min - max")[3] == ["10-40", "100-300"]
     # The writers did nothing: a rate of 0, and no latency.
     assert cells(heats, "writes, rows/s") == [["0", "0"]]
     assert cells(heats, "  p50 ms")[0] == ["-", "-"]
-    assert cells(heats, "  p99 ms")[1] == ["30.000", "200.000"]
+    # 10 operations of 10 ms, 30 of 30 ms and 40 of 40 ms: of all of them together, and from the lowest round's own
+    # to the highest's.
+    assert cells(heats, "  p99 ms")[1] == ["40.000", "300.000"]
+    assert cells(heats, "    min - max")[5] == ["10.000-40.000", "100.000-300.000"]
+    assert not any("response" in line for line in heats)
+
+
+def test_heats_of_an_open_loop_have_both_times_by_name() -> None:
+    settings = Race(lanes=("mysql",), writers=0, mode="pace", rate_per_s=4.0, heats=True, rounds=2)
+    summary = Summary(settings, (MYSQL,), {})
+    for number in (1, 2):
+        read = work([1_000.0 * number] * 4, response=latencies([7_000.0 * number] * 4))
+        summary.add(
+            frame(number - 1, 1.0, LaneFrame("mysql", LaneState.RACING, read=read, heat=number))
+        )
+    lines = list(final_table(summary))
+    heats = lines[next(n for n, line in enumerate(lines) if line.startswith("heats, each")) :]
+    assert cells(heats, "  service p99 ms")[1] == ["2.000"]
+    assert cells(heats, "  response p99 ms")[1] == ["14.000"]
+    assert cells(heats, "    min - max")[-1] == ["7.000-14.000"]
+    assert not any(line.startswith(("  p50 ms", "  p99 ms")) for line in lines)
+
+
+def test_one_round_lies_nowhere_apart() -> None:
+    summary = Summary(Race(lanes=("mysql",), heats=True, rounds=1), (MYSQL,), {})
+    summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RACING, read=work([5.0]), heat=1)))
+    lines = list(final_table(summary))
+    assert "heats, each lane alone: 1 round; in order mysql" in lines
+    assert not any("min - max" in line for line in lines)
 
 
 def test_what_was_asked_of_the_race_is_told_with_the_time() -> None:
@@ -197,8 +226,9 @@ def huge_table(width: int | None = None) -> list[str]:
         for lane in ("mysql", "cached")
     ]  # fmt: skip
     named = replace(MYSQL, title="MySQL at [2001:db8:85a3:8d3:1319:8a2e:370:7348]:3306")
-    summary = Summary(Race(heats=True, rounds=1), (named, CACHED), {})
+    summary = Summary(Race(heats=True, rounds=2), (named, CACHED), {})
     summary.add(frame(0, 1.0, *lanes))
+    summary.add(frame(1, 1.0, *(replace(lane, heat=2) for lane in lanes)))
     return list(final_table(summary, width))
 
 
