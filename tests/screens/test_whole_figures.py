@@ -60,7 +60,7 @@ def sick() -> Frame:
         work(17_000, 750),
         work(20_500, 80),
         Cache(6_540, 3),
-        client=Client(cpu_share=0.95, loop_lag=busy().take()),
+        client=Client(cpu_share=0.95, loop_lag=busy().take(), own_lag=busy().take()),
     )
     mysql = LaneFrame("mysql", LaneState.RACING, work(2_540, 123_456), work(14_000, 250))
     return Frame(
@@ -95,6 +95,7 @@ def whole(scene: Scene) -> set[str]:
                 found.add(figures.latency(us))
         found |= {write(number) for number in numbers for write in (figures.count, figures.short)}
         found.add(figures.share(lane.hit_ratio))
+        found |= {figure for limit in lane.client_bound_by for figure in FIGURE.findall(limit)}
         for place in lane.places.values():
             found |= {figures.ordinal(place.rank or 0), figures.margin(place.gap), str(place.rank)}
     for entrant in ENTRANTS:

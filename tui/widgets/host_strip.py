@@ -10,6 +10,7 @@ from tui import lanelook
 from tui.figures import bytes_per_s
 from tui.ink import BADGE, QUIET, STRONG, TEXT, WARN, Line, Span
 from tui.ink import width as cells
+from tui.limitwords import CLIENT_BOUND
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
@@ -43,7 +44,7 @@ class HostStrip(Panel):
             ]
         bound = [lane.lane for lane in view.lanes if lane.client_bound]
         if bound:
-            engines.append((" client-bound", WARN))
+            engines.append((f" {CLIENT_BOUND}", WARN))
             engines += [(f" {lanelook.shape(lane)}", lane) for lane in bound]
         parts.append(engines)
         late = scene.screen_lag_s > SCREEN_LATE_S

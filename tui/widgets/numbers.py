@@ -11,6 +11,8 @@ from tui import lanelook
 from tui.figures import clipped, latency, ordinal, short
 from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.ink import width as cells
+from tui.limitwords import CLIENT_BOUND, client_bound
+from tui.loopwords import OVERLOADED
 from tui.view import LaneView, RoleView, Scene
 from tui.widgets.lane_block import BLOCK_ROWS, FIGURES, block_lines
 from tui.widgets.panel import Panel
@@ -84,7 +86,7 @@ def title(scene: Scene, lane: LaneView, width: int) -> Line:
     words: list[list[list[Span]]] = [lanelook.errors(lane)]
     words += [
         [[(word, STRONG)]]
-        for word, holds in (("overloaded", lane.overloaded), ("client-bound", lane.client_bound))
+        for word, holds in ((OVERLOADED, lane.overloaded), (CLIENT_BOUND, lane.client_bound))
         if holds
     ]
     said: list[Span] = []
@@ -142,8 +144,8 @@ def flat(scene: Scene, lane: LaneView, width: int) -> Line:
     words = [lanelook.errors(lane)]
     if lane.paced:
         words.append([[(f"backlog {short(lane.write.backlog + lane.read.backlog)}", STRONG)]])
-    words += [[[("overloaded", STRONG)]]] if lane.overloaded else []
-    words += [[[("client-bound", STRONG)]]] if lane.client_bound else []
+    words += [[[(OVERLOADED, STRONG)]]] if lane.overloaded else []
+    words.append([[(word, STRONG)] for word in client_bound(lane)])
     for variants in words:
         if found := first_fitting(variants, width - cells(line) - cells(end) - 1):
             end += [(" ", TEXT), *found]

@@ -126,12 +126,18 @@ def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
 def _beside(scene: Scene, lane: LaneView, width: int) -> Line:
     """What must be said of the lane besides its figures: errors, badges, the open loop's service time and backlog."""
     said: list[Span] = []
-    below = [word.strip() for word in badges(scene, lane, width)[1]]
-    room = width - sum(len(word) + 1 for word in below)
+    found = badges(scene, lane, width)
+    below = [
+        [[(text.strip(), STRONG)] for [(text, _)] in variants]
+        for variants in (found.overloaded, found.client_bound)
+        if variants
+    ]
+    room = width - sum(cells(variants[-1]) + 1 for variants in below)
     said += first_fitting(lanelook.errors(lane), room)
-    for word in below:
-        if cells(said) + len(word) + 1 <= width:
-            said += [(" ", TEXT), (word, STRONG)] if said else [(word, STRONG)]
+    for variants in below:
+        apart: list[Span] = [(" ", TEXT)] if said else []
+        if words := first_fitting(variants, width - cells(said) - cells(apart)):
+            said += [*apart, *words]
     if not lane.paced:
         return tuple(said)
     behind = f"backlog w {short(lane.write.backlog)} r {short(lane.read.backlog)}"
