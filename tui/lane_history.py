@@ -54,6 +54,10 @@ class LaneHistory:
             self._resting = not timed and frame.state in (LaneState.STARTING, LaneState.DONE)
             if self._resting:
                 self._spell.end()
+                if not self._measured:
+                    # What connections did to be warm is none of a heat's.
+                    self.trail.clear()
+                    self._recent.clear()
                 return False
             if frame.heat != before.heat:
                 self.trail.clear()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.frame import Frame, LaneFrame, LaneState, Work
+from engines.frame import Cache, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram, Latencies
 from tests.screens.loops import heats
 from tests.screens.synthetic import usual
@@ -239,8 +239,8 @@ def test_first_heat_has_no_rivals() -> None:
     view = shown(at(1))
     mysql, cached, durable = view.lanes
     assert (view.turn and (view.turn.round, view.turn.lane)) == (1, "mysql")
-    assert mysql.places["write"].rank == 1
-    assert mysql.places["write"].gap is None
+    # First of one is no place.
+    assert {place.rank for place in mysql.places.values()} == {None}
     for lane in (cached, durable):
         assert lane.waiting
         assert not lane.comparable
@@ -302,3 +302,17 @@ def test_together_nothing_waits() -> None:
     assert not any(lane.waiting for lane in view.lanes)
     assert all(lane.comparable for lane in view.lanes)
     assert all(lane.read.response_p99_us is None for lane in view.lanes)
+
+
+def test_what_warms_a_lane_up_is_not_shown_while_it_waits() -> None:
+    """All lanes warm up before the first heat, together: one that waits then must not look as if it raced."""
+    history = History(heats=True)
+    for seq in range(4):
+        warm = LaneFrame("durable", LaneState.WARMING, work(2_000), work(100), Cache(hits=5))
+        history.add(frame(seq, warm))
+    assert only(history).hit_ratio == 1.0
+    history.add(frame(4, LaneFrame("durable", LaneState.STARTING)))
+    lane = only(history)
+    assert lane.waiting
+    assert lane.points == ()
+    assert lane.hit_ratio is None

@@ -35,7 +35,7 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
     title = {"write": "writes", "read": "reads "}[role]
     rate: list[Span] = [
         (title, TEXT),
-        (f"{lanelook.rate(lane, numbers.rows_per_s, count):>9}/s", lanelook.words(lane.lane)),
+        (f"{lanelook.done(lane, numbers.rows_per_s, count):>9}/s", lanelook.words(lane.lane)),
     ]
     if lane.paced:
         return _open_loop(lane, role, rate, width)

@@ -51,7 +51,7 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
     beside = _open_loop(numbers, width) if lane.paced else _service(scene, lane, role, width)
     taken = max(BESIDE, *(cells(side) + 1 for side in beside))
     room = min(len(rows_of(ROOM, 0, 1)[0]), width - taken)
-    figure = lanelook.rate(lane, numbers.rows_per_s, count)
+    figure = lanelook.done(lane, numbers.rows_per_s, count)
     if len(rows_of(figure, 0, 1)[0]) > room:
         # A cut figure would be a wrong one.
         figure = short(numbers.rows_per_s)

@@ -38,7 +38,7 @@ def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
     lane it is and what is wrong there. What has no room is left out, the rank last."""
     numbers = lane.write if role == "write" else lane.read
     mark: list[Span] = [(lanelook.shape(lane.lane), lane.lane)] if alone else []
-    per_s = lanelook.rate(lane, numbers.rows_per_s, short)
+    per_s = lanelook.done(lane, numbers.rows_per_s, short)
     rate: list[Span] = [
         *mark,
         (" w " if role == "write" else " r ", QUIET),
@@ -110,9 +110,9 @@ def rates(lane: LaneView, width: int) -> Line:
     line: list[Span] = [
         (lanelook.shape(lane.lane), lane.lane),
         (" w ", QUIET),
-        (f"{lanelook.rate(lane, lane.write.rows_per_s, short):>5}", read),
+        (f"{lanelook.done(lane, lane.write.rows_per_s, short):>5}", read),
         (" r ", QUIET),
-        (f"{lanelook.rate(lane, lane.read.rows_per_s, short):>5}", read),
+        (f"{lanelook.done(lane, lane.read.rows_per_s, short):>5}", read),
     ]
     wrong: list[list[Span]] = lanelook.errors(lane)
     if lane.state in NOT_WELL:
@@ -133,7 +133,7 @@ def flat(scene: Scene, lane: LaneView, width: int) -> Line:
         numbers: RoleView = getattr(lane, role)
         line += [
             (letter, QUIET),
-            (f"{lanelook.rate(lane, numbers.rows_per_s, short):>5}", read),
+            (f"{lanelook.done(lane, numbers.rows_per_s, short):>5}", read),
         ]
         place = lane.places.get(role)
         rank = "" if place is None or place.rank is None else ordinal(place.rank)
