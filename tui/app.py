@@ -32,6 +32,7 @@ from engines.summary import Summary
 from tui.account import account
 from tui.actions import ACTIONS, METHODS, bindings
 from tui.availability import available
+from tui.curtain import Curtain
 from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.figures import plain
@@ -124,6 +125,7 @@ class Telemon(App[Summary]):
         """Whether to end with the race instead of showing its result."""
         self.count_s = COUNT_S
         self.race_screen = RaceScreen()
+        self._curtain = Curtain(self, self.race_screen)
         self._lag_s = 0.0
         self._tick_due_s = 0.0
         self._started_s = time.monotonic()
@@ -230,13 +232,14 @@ class Telemon(App[Summary]):
 
     @on(ViewReady)
     def _view_ready(self, message: ViewReady) -> None:
-        self.feed.taken()
         if self._view is not None and message.view.seq < self._view.seq:
             # Pictures come from two threads: one asked for by key may have overtaken this.
+            self.feed.taken()
             return
         self._view = message.view
         if self._scene.frozen or self._backlog():
             # A terminal that has not taken the last picture yet gets the next but one.
+            self.feed.taken()
             return
         lag_s, self._lag_s = self._lag_s, 0.0
         self.shown += 1
@@ -244,7 +247,8 @@ class Telemon(App[Summary]):
             # A full collection walks all that was imported and composed, for 60 ms in which no key is answered. All of
             # that stays to the end: taken out of the collector's sight, a collection takes a few milliseconds.
             gc.freeze()
-        self._show(view=message.view, screen_lag_s=lag_s)
+        self._scene = replace(self._scene, view=message.view, screen_lag_s=lag_s)
+        self._curtain.draw_in_turns(self._scene, self.feed.taken)
 
     def _backlog(self) -> int:
         driver = self._driver
@@ -284,9 +288,8 @@ class Telemon(App[Summary]):
         self.push_scene()
 
     def push_scene(self) -> None:
-        """Draw the scene, in one go."""
-        with self.batch_update():
-            self.race_screen.scene = self._scene
+        """Draw the scene at once."""
+        self._curtain.draw(self._scene)
 
     # ------------------------------------------------------------ the race
 
