@@ -65,5 +65,5 @@ class Curtain:
             self._turn.cancel()
         self._down.close()
         # Its own timer has found the curtain down, and rests.
-        self._app.screen.check_idle()
+        self._screen.check_idle()
         self._drawn()

@@ -140,6 +140,31 @@ async def test_a_frame_that_comes_in_the_middle_of_another_takes_its_place(launc
         assert not app._batch_count
 
 
+async def test_a_frame_that_is_being_drawn_at_the_end_does_no_harm(launch: Launch) -> None:
+    async with launch(list(usual())) as racing:
+        await at_the_end(racing, list(usual()))
+    app = racing.app
+    drawn: list[str] = []
+    # As in the middle of its end: there is no screen any more.
+    app._screen_stack.clear()
+    app._curtain.draw_in_turns(app._scene, lambda: drawn.append("frame"))
+    await asyncio.sleep(0.05)
+    assert drawn == ["frame"]
+    assert app.fault is None
+
+
+async def test_a_frame_under_the_help_is_seen_after_it(launch: Launch) -> None:
+    async with launch(list(usual())) as racing:
+        await at_the_end(racing, list(usual()))
+        await racing.pilot.press("question_mark")
+        await racing.shows("esc closes")
+        _, later = views(racing)
+        racing.app._scene = replace(racing.app._scene, view=later)
+        racing.app._curtain.draw_in_turns(racing.app._scene, lambda: None)
+        await racing.pilot.press("escape")
+        await racing.until(lambda: "0:16" in racing.text().splitlines()[0])
+
+
 async def test_only_rows_that_changed_are_made_anew(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
