@@ -40,6 +40,7 @@ class LaneHistory:
         self._spell = Spell()
         self._heats = heats
         self._resting = False
+        self._warm = False
         self._recent: deque[tuple[float, Cache]] = deque()
         self._cache = Cache()
         self._late = self._redirects = self._reconnects = 0
@@ -61,6 +62,13 @@ class LaneHistory:
                 return False
             if frame.heat != before.heat:
                 self.trail.clear()
+        elif frame.state is LaneState.STARTING:
+            # Back at the start line, warm: what it did to get there is no race.
+            self._warm = self._warm or before.state is not LaneState.STARTING
+            self.forget()
+            self.trail.clear()
+            self._spell.end()
+            return False
         if before.state in UNMEASURED and frame.state not in UNMEASURED:
             # What came before was warm-up, or the heat before: shown while it lasted, counted nowhere.
             self.forget()
@@ -109,14 +117,18 @@ class LaneHistory:
             overloaded=frame.overloaded,
             redirects=self._redirects,
             reconnects=self._reconnects,
-            waiting=self._heats and frame.state is LaneState.STARTING,
-            comparable=not self._heats or self._measured,
+            waiting=self._waiting,
+            comparable=self._measured if self._heats else not self._waiting,
             cpu_share=client.cpu_share,
             loop_lag_p99_us=client.loop_lag.percentile_us(99),
             client_bound_by=self._spell.limits,
             points=self.trail.points,
             axis=self.axes.fit([self.trail.points], points),
         )
+
+    @property
+    def _waiting(self) -> bool:
+        return (self._heats or self._warm) and self.frame.state is LaneState.STARTING
 
     @property
     def _measured(self) -> bool:

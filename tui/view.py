@@ -70,8 +70,9 @@ class LaneView:
     from the oldest to the newest; `places` maps "write", "read" and "p99" to a rank and a gap.
 
     `paced` says that it is in an open loop, `late` how many operations began late in it, `overloaded` that more than a
-    second's worth of them waits. In heats it is `waiting` while others have their turn, and `comparable` from its first
-    heat on. `client_bound_by` says what of telemon's own may be limiting it; empty where nothing does.
+    second's worth of them waits. It is `waiting` at the start line, and in heats while others have their turn;
+    `comparable` while it races, and in heats from its first on. `client_bound_by` says what of telemon's own may be
+    limiting it; empty where nothing does.
     """
 
     lane: str
