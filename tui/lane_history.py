@@ -69,6 +69,11 @@ class LaneHistory:
             self.trail.clear()
             self._spell.end()
             return False
+        elif frame.state is LaneState.DONE is before.state:
+            # Others, released later, race on: it stands as it was at its end. Only its chart goes on beside theirs.
+            self._spell.end()
+            self.trail.add(at_s, frame)
+            return False
         if before.state in UNMEASURED and frame.state not in UNMEASURED:
             # What came before was warm-up, or the heat before: shown while it lasted, counted nowhere.
             self.forget()

@@ -212,6 +212,36 @@ def test_axes_look_back_as_far_as_is_on_show() -> None:
         assert (shown(history).axis.p99_us > 1_000_000) == (seq < 3 + 4 * 2), seq
 
 
+# ------------------------------------------------------------ lanes released one by one
+
+
+def test_a_lane_that_is_done_stands_as_it_was_while_others_race_on() -> None:
+    history = History()
+    idle = Work(interval_s=INTERVAL_S)
+    for seq in range(60):
+        over = seq >= 30
+        first = LaneFrame(
+            "mysql",
+            LaneState.DONE if over else LaneState.RACING,
+            idle if over else work(2_000),
+            idle if over else work(100, rows=30),
+            Cache(),
+        )
+        second = LaneFrame("cached", LaneState.RACING, work(1_000), work(50))
+        history.add(frame(seq, first, second))
+        if seq == 29:
+            before = shown(history).lanes[0]
+    mysql, cached = shown(history).lanes
+    assert (mysql.state, cached.state) == (LaneState.DONE, LaneState.RACING)
+    # Not a lane of no rows per second, half a minute after it was far ahead.
+    assert mysql.read.rows_per_s > 0
+    assert mysql.read.p99_us == before.read.p99_us
+    assert [lane.places["read"].rank for lane in shown(history).lanes] == [1, 2]
+    # Its chart says when it ended.
+    assert mysql.points[-1].read_rows_per_s == 0
+    assert len(mysql.points) == len(cached.points)
+
+
 # ------------------------------------------------------------ heats
 
 
