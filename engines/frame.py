@@ -129,18 +129,22 @@ class Client:
     @property
     def client_bound(self) -> bool:
         """Whether the lane may be limited by telemon and not by its servers."""
-        return bool(self.bound_by)
+        return bool(self.limits)
 
     @property
     def bound_by(self) -> str:
-        """What makes the lane client-bound, with its value: "cpu 91 % of a core", "loop lag p99 2.1 ms"; empty where
-        nothing does."""
+        """All that makes the lane client-bound, in a line; empty where nothing does."""
+        return " and ".join(self.limits)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What makes the lane client-bound, each with its value: "cpu 91 % of a core", "loop lag p99 2.1 ms"."""
         reasons = []
         if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
             reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
         if lagging(self.own_lag):
             reasons.append(f"loop lag p99 {self.own_lag.percentile_us(99) / 1000:.1f} ms")
-        return " and ".join(reasons)
+        return tuple(reasons)
 
     @property
     def crowded(self) -> bool:

@@ -240,8 +240,10 @@ class Runner:
             )
             text = f"reconnecting: {next(troubles, 'a connection was lost')}"
             return text if self.private else f"{text}; {DOCTOR}"
-        if state is LaneState.STARTING and self.heat:
-            return f"heat {self.heat} is over"
+        if state is LaneState.STARTING:
+            return (
+                f"its heat of round {self.heat} is over" if self.heat else "warm, at the start line"
+            )
         if self.state is LaneState.RECONNECTING and state is LaneState.RACING:
             return "racing again"
         return str(state)

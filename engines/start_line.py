@@ -38,7 +38,8 @@ class StartLine:
         """Whether the first heat waits for a release too."""
         self._early: list[Release] = []
         """What was released before it was warm."""
-        self._heats = deque(heat_order(settings.lanes, settings.rounds if settings.heats else 0))
+        self._order = heat_order(settings.lanes, settings.rounds if settings.heats else 0)
+        self._heats = deque(self._order)
         self._heat: Heat | None = None
         self._open_from_ns = 0
         """When a lane that is held may go first: it is warm then."""
@@ -107,7 +108,8 @@ class StartLine:
             lane.heat = heat.round
             at_ns = ns_from_now(START_DELAY_S)
             self._measured_from_ns = at_ns + int(self._settings.warmup_s * 1e9)
-            self._note(heat.lane, f"heat {heat.round}: on its own")
+            number = len(self._order) - len(self._heats)
+            self._note(heat.lane, f"heat {number} of {len(self._order)}: on its own")
             lane.let_go(at_ns, self._measured_from_ns, final=heat.final)
 
     def stop(self) -> None:

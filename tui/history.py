@@ -49,13 +49,16 @@ class History:
     def add(self, frame: Frame) -> None:
         """Take in the next frame."""
         self._frame = frame
+        bound: list[Event] = []
         for lane in frame.lanes:
             if lane.lane not in self._lanes:
                 self._lanes[lane.lane] = LaneHistory(lane.lane, self._window_s, heats=self._heats)
-            self._lanes[lane.lane].add(frame.at_monotonic_s, lane)
+            if self._lanes[lane.lane].add(frame.at_monotonic_s, lane):
+                text = f"client-bound: {lane.client.bound_by}"
+                bound.append(Event(frame.at_utc_s, lane.lane, text))
             if lane.heat and (lane.write.interval_s > 0 or lane.read.interval_s > 0):
                 self._turn = Turn(lane.heat, lane.lane)
-        self._events.extend(frame.events)
+        self._events.extend((*frame.events, *bound))
 
     def note(self, event: Event) -> None:
         """Put an event of the screen itself into the log."""

@@ -10,6 +10,7 @@ from engines.histogram import Latencies
 from engines.total import UNMEASURED, WorkTotal
 from tui.scale import Axes
 from tui.sliding import SlidingWork
+from tui.spell import Spell
 from tui.trail import Trail
 from tui.view import LaneView, RoleView
 
@@ -36,26 +37,48 @@ class LaneHistory:
         self.windows = {"write": SlidingWork(window_s), "read": SlidingWork(window_s)}
         self.trail = Trail()
         self.axes = Axes()
+        self._spell = Spell()
         self._heats = heats
         self._resting = False
+        self._warm = False
         self._recent: deque[tuple[float, Cache]] = deque()
         self._cache = Cache()
         self._late = self._redirects = self._reconnects = 0
         self.forget()
 
-    def add(self, at_s: float, frame: LaneFrame) -> None:
-        """Take in what the lane did in the interval that ended at `at_s` on the monotonic clock."""
+    def add(self, at_s: float, frame: LaneFrame) -> bool:
+        """Take in what the lane did in the interval that ended at `at_s` on the monotonic clock; whether it became
+        client-bound in it."""
         before, self.frame = self.frame, frame
         timed = frame.write.interval_s > 0 or frame.read.interval_s > 0
         if self._heats:
             self._resting = not timed and frame.state in (LaneState.STARTING, LaneState.DONE)
             if self._resting:
-                return
+                self._spell.end()
+                if not self._measured:
+                    # What connections did to be warm is none of a heat's.
+                    self.trail.clear()
+                    self._recent.clear()
+                return False
             if frame.heat != before.heat:
                 self.trail.clear()
+        elif frame.state is LaneState.STARTING:
+            # Back at the start line, warm: what it did to get there is no race.
+            self._warm = self._warm or before.state is not LaneState.STARTING
+            self.forget()
+            self.trail.clear()
+            self._spell.end()
+            return False
+        elif frame.state is LaneState.DONE is before.state:
+            # Others, released later, race on: it stands as it was at its end. Only its chart goes on beside theirs.
+            self._spell.end()
+            self.trail.add(at_s, frame)
+            return False
         if before.state in UNMEASURED and frame.state not in UNMEASURED:
             # What came before was warm-up, or the heat before: shown while it lasted, counted nowhere.
             self.forget()
+            self._spell.end()
+        begins = self._spell.add(at_s, frame.client.limits)
         self.windows["write"].add(at_s, frame.write)
         self.windows["read"].add(at_s, frame.read)
         self.trail.add(at_s, frame)
@@ -63,7 +86,7 @@ class LaneHistory:
         while self._recent and self._recent[0][0] <= at_s - 1.0:
             self._recent.popleft()
         if frame.state in UNMEASURED:
-            return
+            return False
         for role, work in (("write", frame.write), ("read", frame.read)):
             self._totals[role].add(work)
             if self._heats:
@@ -72,6 +95,7 @@ class LaneHistory:
         self._late += frame.late
         self._redirects += frame.redirects
         self._reconnects += frame.reconnects
+        return begins
 
     def forget(self) -> None:
         """Count from zero. The trail keeps its past: it is still true."""
@@ -98,14 +122,18 @@ class LaneHistory:
             overloaded=frame.overloaded,
             redirects=self._redirects,
             reconnects=self._reconnects,
-            waiting=self._heats and frame.state is LaneState.STARTING,
-            comparable=not self._heats or self._measured,
+            waiting=self._waiting,
+            comparable=self._measured if self._heats else not self._waiting,
             cpu_share=client.cpu_share,
             loop_lag_p99_us=client.loop_lag.percentile_us(99),
-            client_bound=client.client_bound,
+            client_bound_by=self._spell.limits,
             points=self.trail.points,
             axis=self.axes.fit([self.trail.points], points),
         )
+
+    @property
+    def _waiting(self) -> bool:
+        return (self._heats or self._warm) and self.frame.state is LaneState.STARTING
 
     @property
     def _measured(self) -> bool:

@@ -42,15 +42,16 @@ def servers(entrant: Entrant) -> str:
 
 
 def state(lane: LaneView) -> Span:
-    """The lane's state as a word. Between its heats it waits: nothing is wrong with it."""
+    """The lane's state as a word. Between its heats, or at the start line, it waits: nothing is wrong with it."""
     if lane.waiting:
         return "waiting", QUIET
     return lane.state.value, STATE_INKS[lane.state]
 
 
-def rate(lane: LaneView, per_s: float, write: Callable[[float], str]) -> str:
-    """A rate as `write` has it; nothing for a lane that waits for its first heat: it does not stand still."""
-    return NOTHING if lane.waiting and not lane.comparable else write(per_s)
+def done(lane: LaneView, number: float, write: Callable[[float], str]) -> str:
+    """What the lane did, as `write` has it; nothing for one that waits for its first heat, or at the start line: it
+    does not stand still."""
+    return NOTHING if lane.waiting and not lane.comparable else write(number)
 
 
 def words(lane: str) -> str:

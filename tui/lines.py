@@ -75,7 +75,7 @@ def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> It
         said = [
             word
             for word, holds in (
-                (f"heat {lane.heat}", lane.heat and timed),
+                (f"round {lane.heat}", lane.heat and timed),
                 ("overloaded", lane.overloaded),
                 (f"client-bound: {lane.client.bound_by}", lane.client.client_bound),
             )

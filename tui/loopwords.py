@@ -7,7 +7,7 @@ from tui.figures import count, latency, short
 from tui.ink import QUIET, STRONG, TEXT, Span, width
 from tui.view import LaneView, RoleView
 
-OVERLOADED = " overloaded "
+OVERLOADED = "overloaded"
 """Beside a lane that cannot do what it is offered."""
 
 

@@ -7,9 +7,12 @@ Pure: values from 0 to 1 (None leaves a gap) come in, and rows of (glyph, layer)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 Values = Sequence[float | None]
 Cell = tuple[str, int]
+Stroke = tuple[int, int]
+"""The lowest and the highest dot of an upright line."""
 
 DOTS_PER_CELL = {"braille": 2, "block": 1, "ascii": 1}
 """How many values side by side one cell shows."""
@@ -18,7 +21,6 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 _LEFT = (0x40, 0x04, 0x02, 0x01)
 _RIGHT = (0x80, 0x20, 0x10, 0x08)
-_COLUMNS = (_LEFT, _RIGHT)
 """The bits of a braille cell's two columns, from the lowest dot to the highest."""
 
 
@@ -36,35 +38,45 @@ def _level(value: float | None, steps: int) -> int | None:
 def _braille(area: Values, line: Values, rows: int) -> list[list[Cell]]:
     dots = rows * 4
     columns = (max(len(area), len(line)) + 1) // 2
-    filled = [[0] * columns for _ in range(rows)]
-    drawn = [[0] * columns for _ in range(rows)]
-    for x, value in enumerate(area):
-        if value:
-            bits = _COLUMNS[x % 2]
-            # What is not nothing shows, however small.
-            for y in range(min(dots, max(1, round(value * dots)))):
-                filled[rows - 1 - y // 4][x // 2] |= bits[y % 4]
+    # What is not nothing shows, however small.
+    fills = [min(dots, max(1, round(value * dots))) if value else 0 for value in area]
+    fills += [0] * (columns * 2 - len(fills))
+    strokes: list[Stroke | None] = []
     before: int | None = None
-    for x, value in enumerate(line):
+    for value in line:
         height = _level(value, dots)
         if height is None:
-            before = None
-            continue
-        bits = _COLUMNS[x % 2]
+            strokes.append(None)
         # A steep step is drawn as an upright stroke, so that the line hangs together.
-        low, high = height, height
-        if before is not None and abs(before - height) > 1:
-            low, high = (before + 1, height) if before < height else (height, before - 1)
-        for y in range(low, high + 1):
-            drawn[rows - 1 - y // 4][x // 2] |= bits[y % 4]
+        elif before is None or abs(before - height) <= 1:
+            strokes.append((height, height))
+        else:
+            strokes.append((before + 1, height) if before < height else (height, before - 1))
         before = height
-    return [
-        [
-            (chr(0x2800 | stroke), 2) if stroke else (chr(0x2800 | fill), 1) if fill else (" ", 0)
-            for fill, stroke in zip(fills, strokes, strict=True)
-        ]
-        for fills, strokes in zip(filled, drawn, strict=True)
+    strokes += [None] * (columns * 2 - len(strokes))
+    made = [
+        _braille_column(fills[x], fills[x + 1], strokes[x], strokes[x + 1], rows)
+        for x in range(0, columns * 2, 2)
     ]
+    return [[column[y] for column in made] for y in range(rows)]
+
+
+@lru_cache(8192)
+def _braille_column(
+    left_fill: int, right_fill: int, left: Stroke | None, right: Stroke | None, rows: int
+) -> tuple[Cell, ...]:
+    """One column of cells, top first. A chart that moves on by a cell shows all of its columns again but one."""
+    filled = [0] * rows
+    drawn = [0] * rows
+    for bits, fill, stroke in ((_LEFT, left_fill, left), (_RIGHT, right_fill, right)):
+        for y in range(fill):
+            filled[rows - 1 - y // 4] |= bits[y % 4]
+        for y in range(stroke[0], stroke[1] + 1) if stroke else ():
+            drawn[rows - 1 - y // 4] |= bits[y % 4]
+    return tuple(
+        (chr(0x2800 | stroke), 2) if stroke else (chr(0x2800 | fill), 1) if fill else (" ", 0)
+        for fill, stroke in zip(filled, drawn, strict=True)
+    )
 
 
 def _blocks(area: Values, line: Values, rows: int, *, ascii_only: bool) -> list[list[Cell]]:

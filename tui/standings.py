@@ -9,14 +9,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Place:
     """A lane's rank (1 leads; equal values share a rank) and its gap: for the leader how many times better it is than
-    the next, for the others how many times worse than the leader. None where there is nothing to compare with."""
+    the next, for the others how many times worse than the leader. Both None where there is nothing to compare with."""
 
     rank: int | None = None
     gap: float | None = None
 
 
 def places(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Place]:
-    """The place of each lane by its value. None and 0 are no value: such a lane has no rank."""
+    """The place of each lane by its value. None and 0 are no value: such a lane has no rank, nor has one
+    that nobody else has a value beside."""
     running = {lane: value for lane, value in values.items() if value}
     order = sorted(running.items(), key=lambda item: item[1], reverse=higher_wins)
     found = {lane: Place() for lane in values}
@@ -26,7 +27,7 @@ def places(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str
         )
         rest = [other for name, other in order if name != lane]
         if not rest:
-            found[lane] = Place(rank)
+            # First of one is no place.
             continue
         # The leader is measured against the best of the others, everyone else against the leader.
         rival = rest[0]

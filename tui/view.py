@@ -70,8 +70,9 @@ class LaneView:
     from the oldest to the newest; `places` maps "write", "read" and "p99" to a rank and a gap.
 
     `paced` says that it is in an open loop, `late` how many operations began late in it, `overloaded` that more than a
-    second's worth of them waits. In heats it is `waiting` while others have their turn, and `comparable` from its first
-    heat on.
+    second's worth of them waits. It is `waiting` at the start line, and in heats while others have their turn;
+    `comparable` while it races, and in heats from its first on. `client_bound_by` says what of telemon's own may be
+    limiting it; empty where nothing does.
     """
 
     lane: str
@@ -89,10 +90,15 @@ class LaneView:
     comparable: bool = True
     cpu_share: float = 0.0
     loop_lag_p99_us: float = 0.0
-    client_bound: bool = False
+    client_bound_by: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
     axis: Axis = field(default_factory=Axis)
     places: Mapping[str, Place] = field(default_factory=dict)
+
+    @property
+    def client_bound(self) -> bool:
+        """Whether the lane may be limited by telemon and not by its servers."""
+        return bool(self.client_bound_by)
 
     @property
     def rows(self) -> int:

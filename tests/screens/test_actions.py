@@ -370,7 +370,7 @@ async def test_a_release_that_nobody_takes_keeps_the_start_line(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with launch(list(frames(20, warmup=100)), hold=True) as racing:
-        racing.app.count_s = 0.05
+        racing.app.count_s = 0.2
         await racing.shows("AT THE START LINE")
         monkeypatch.setattr(racing.app.feed, "send", lambda _: False)
         await racing.pilot.press("1", "enter")

@@ -15,7 +15,7 @@ from tui.ink import INKS, Line, ascii_line, fitted, spread, width
 from tui.ladder import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
 from tui.raster import bar, plot, trend
 from tui.scale import PATIENCE, Scale, step_at_least
-from tui.standings import places
+from tui.standings import Place, places
 from tui.widgets.rows import last_difference
 
 parts = st.one_of(st.none(), st.floats(0, 1))
@@ -200,7 +200,7 @@ def test_places() -> None:
     latency = places({"a": 1.0, "b": 4.0}, higher_wins=False)
     assert (latency["a"].rank, latency["a"].gap) == (1, 4.0)
     assert places({"a": 5.0, "b": 5.0}, higher_wins=True)["b"].rank == 1
-    assert places({"a": 5.0}, higher_wins=True)["a"].gap is None
+    assert places({"a": 5.0, "b": None}, higher_wins=True)["a"] == Place()
 
 
 def test_ladders() -> None:

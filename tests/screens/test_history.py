@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.frame import Frame, LaneFrame, LaneState, Work
+from engines.frame import Cache, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram, Latencies
 from tests.screens.loops import heats
 from tests.screens.synthetic import usual
@@ -212,6 +212,36 @@ def test_axes_look_back_as_far_as_is_on_show() -> None:
         assert (shown(history).axis.p99_us > 1_000_000) == (seq < 3 + 4 * 2), seq
 
 
+# ------------------------------------------------------------ lanes released one by one
+
+
+def test_a_lane_that_is_done_stands_as_it_was_while_others_race_on() -> None:
+    history = History()
+    idle = Work(interval_s=INTERVAL_S)
+    for seq in range(60):
+        over = seq >= 30
+        first = LaneFrame(
+            "mysql",
+            LaneState.DONE if over else LaneState.RACING,
+            idle if over else work(2_000),
+            idle if over else work(100, rows=30),
+            Cache(),
+        )
+        second = LaneFrame("cached", LaneState.RACING, work(1_000), work(50))
+        history.add(frame(seq, first, second))
+        if seq == 29:
+            before = shown(history).lanes[0]
+    mysql, cached = shown(history).lanes
+    assert (mysql.state, cached.state) == (LaneState.DONE, LaneState.RACING)
+    # Not a lane of no rows per second, half a minute after it was far ahead.
+    assert mysql.read.rows_per_s > 0
+    assert mysql.read.p99_us == before.read.p99_us
+    assert [lane.places["read"].rank for lane in shown(history).lanes] == [1, 2]
+    # Its chart says when it ended.
+    assert mysql.points[-1].read_rows_per_s == 0
+    assert len(mysql.points) == len(cached.points)
+
+
 # ------------------------------------------------------------ heats
 
 
@@ -239,8 +269,8 @@ def test_first_heat_has_no_rivals() -> None:
     view = shown(at(1))
     mysql, cached, durable = view.lanes
     assert (view.turn and (view.turn.round, view.turn.lane)) == (1, "mysql")
-    assert mysql.places["write"].rank == 1
-    assert mysql.places["write"].gap is None
+    # First of one is no place.
+    assert {place.rank for place in mysql.places.values()} == {None}
     for lane in (cached, durable):
         assert lane.waiting
         assert not lane.comparable
@@ -302,3 +332,17 @@ def test_together_nothing_waits() -> None:
     assert not any(lane.waiting for lane in view.lanes)
     assert all(lane.comparable for lane in view.lanes)
     assert all(lane.read.response_p99_us is None for lane in view.lanes)
+
+
+def test_what_warms_a_lane_up_is_not_shown_while_it_waits() -> None:
+    """All lanes warm up before the first heat, together: one that waits then must not look as if it raced."""
+    history = History(heats=True)
+    for seq in range(4):
+        warm = LaneFrame("durable", LaneState.WARMING, work(2_000), work(100), Cache(hits=5))
+        history.add(frame(seq, warm))
+    assert only(history).hit_ratio == 1.0
+    history.add(frame(4, LaneFrame("durable", LaneState.STARTING)))
+    lane = only(history)
+    assert lane.waiting
+    assert lane.points == ()
+    assert lane.hit_ratio is None

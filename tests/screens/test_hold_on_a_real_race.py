@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from engines import control
@@ -12,6 +13,8 @@ from tests.screens import display_keys
 from tests.screens.keyed import Keyed
 from tests.screens.real import OF_LANE, real_race
 from tests.servers.racing import forget
+
+RANK = re.compile(r"\b(1st|2nd|3rd)\b")
 
 SETTINGS = Race(writers=2, readers=2, batch=20, mode="pace", rate_per_s=100.0, warmup_s=0.3)
 
@@ -32,6 +35,12 @@ async def test_lanes_are_released_one_by_one(sandbox: Sandbox, tmp_path: Path) -
         for names in OF_LANE.values():
             assert all(connected[name] > racing.servers.before[name] for name in names)
         await keyed.stands_still(*LANES)
+        await racing.until(lambda: racing.text().count("waiting") == 3)
+        # What it took to get warm is no race: nothing of it is on show.
+        assert not RANK.search(racing.text())
+        assert not any(lane.points for lane in racing.view.lanes)
+        assert {lane.read.p99_us for lane in racing.view.lanes} == {None}
+        assert {lane.hit_ratio for lane in racing.view.lanes} == {None}
         waiting = list(LANES)
         for key, lane in (("2", "cached"), ("1", "mysql"), ("3", "durable")):
             assert "AT THE START LINE" in racing.text()
@@ -53,6 +62,13 @@ async def test_lanes_are_released_one_by_one(sandbox: Sandbox, tmp_path: Path) -
                 name for name in LANES if name in waiting
             ]
             assert now[lane] > before[lane]
+            await racing.until(lambda: racing.text().count("waiting") == len(waiting))
+            placed = {
+                part.lane: {place.rank for place in part.places.values()} - {None}
+                for part in racing.view.lanes
+            }
+            assert all(not placed[name] for name in waiting)
+            assert bool(placed[lane]) == (len(waiting) < 2)
             totals = {part.lane: part.write.rows + part.read.rows for part in racing.view.lanes}
             assert [name for name in LANES if not totals[name]] == [
                 name for name in LANES if name in waiting

@@ -12,7 +12,8 @@ from tests.screens.conftest import Launch, Racing
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
-from tui.figures import latency
+from tui.bigdigits import plate, rows_of
+from tui.figures import latency, short
 
 PACED = Race(mode="pace", rate_per_s=300)
 
@@ -144,6 +145,12 @@ async def test_a_lane_before_its_first_heat_is_no_zero_on_stage(launch: Launch) 
         assert view is not None
         assert view.lanes[1].places["write"].rank is None
         await racing.shows("waiting", "heat 1 of 6: mysql, round 1 of 2")
+        # No plate without a rank on it: what is there is the figure of the lane that races, alone and large.
+        rows = [line[53:] for line in racing.text().splitlines()[1:-5]]
+        assert not any(plate("-", 26, 8)[0] in row for row in rows)
+        value = short(view.lanes[0].write.window_rows_per_s)
+        assert all(row.rstrip() in racing.text() for row in rows_of(value, 0, 3))
+        assert not re.search(r"MySQL \+ cache +0 ", racing.text())
 
 
 @pytest.mark.parametrize("size", [(160, 48), (120, 48), (80, 24)])

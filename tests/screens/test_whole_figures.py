@@ -11,7 +11,7 @@ from textual.geometry import Size
 
 from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState
 from engines.histogram import Histogram
-from tests.screens.conftest import Launch
+from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource
 from tests.screens.test_race_screen import work
@@ -23,6 +23,7 @@ from tui.ink import width as cells
 from tui.standingstext import standings_text
 from tui.view import LaneView, Scene
 from tui.widgets.event_log import EventLog
+from tui.widgets.host_strip import HostStrip
 from tui.widgets.lane_block import LaneBlock
 from tui.widgets.lane_chart import LaneChart
 from tui.widgets.lane_figures import LaneFigures
@@ -60,7 +61,7 @@ def sick() -> Frame:
         work(17_000, 750),
         work(20_500, 80),
         Cache(6_540, 3),
-        client=Client(cpu_share=0.95, loop_lag=busy().take()),
+        client=Client(cpu_share=0.95, loop_lag=busy().take(), own_lag=busy().take()),
     )
     mysql = LaneFrame("mysql", LaneState.RACING, work(2_540, 123_456), work(14_000, 250))
     return Frame(
@@ -95,6 +96,7 @@ def whole(scene: Scene) -> set[str]:
                 found.add(figures.latency(us))
         found |= {write(number) for number in numbers for write in (figures.count, figures.short)}
         found.add(figures.share(lane.hit_ratio))
+        found |= {figure for limit in lane.client_bound_by for figure in FIGURE.findall(limit)}
         for place in lane.places.values():
             found |= {figures.ordinal(place.rank or 0), figures.margin(place.gap), str(place.rank)}
     for entrant in ENTRANTS:
@@ -153,6 +155,23 @@ def test_every_figure_is_whole(name: str, scene: str) -> None:
                 told = re.sub(r"errors:.*?(…|$|(?=  ))", "", row.replace("telemon w ", ""))
                 for figure in FIGURE.findall(told):
                     assert figure in wanted, (width, height, figure, row)
+
+
+def test_the_strip_of_the_host_is_cut_nowhere() -> None:
+    scene = SCENES["closed"]
+    assert scene.view is not None
+    scene = replace(scene, view=replace(scene.view, host=StillHost().load()))
+    (longest,) = HostStrip().draw(scene, Size(300, 1))
+    for width in range(20, 300):
+        (line,) = HostStrip().draw(scene, Size(width, 1))
+        assert cells(line) <= width
+        # In line with what stands above and below.
+        assert text_of(line).startswith(" ")
+        assert not text_of(line).startswith("  ")
+        # Whole parts only; what the engines cost is told before what the machine has.
+        parts = {part.strip().replace(" client-bound ■", "") for part in text_of(line).split("   ")}
+        assert parts <= set(text_of(longest).strip().replace(" client-bound ■", "").split("   "))
+        assert ("memory" in text_of(line)) <= ("engines" in text_of(line))
 
 
 @pytest.mark.parametrize("width", range(22, 80))
@@ -271,7 +290,7 @@ def test_places_in_words() -> None:
     assert told == ["1st  level", "2nd  level", "3rd  4 %"]
     assert lanelook.stands(None) == ""
     told = [lanelook.stands(lane.places["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
-    assert told == ["1st"]
+    assert told == [""]
 
 
 Draw = Callable[[Scene, Size], Sequence[Line]]
@@ -311,7 +330,7 @@ def test_legends_of_charts_lose_the_seconds_first(width: int, kind: str) -> None
 
 
 def test_copied_standings_have_no_gap_without_a_rival_and_percents_of_near_ones() -> None:
-    for scene, wanted in ((alone(), "1st\n"), (level(), "4 %")):
+    for scene, wanted in ((alone(), "0.25 ms\n"), (level(), "4 %")):
         assert scene.view is not None
         text = standings_text(scene.view, ENTRANTS)
         assert "1st -" not in text

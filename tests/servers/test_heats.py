@@ -49,7 +49,10 @@ def test_each_lane_races_alone_in_every_round_for_the_whole_duration(sandbox: Sa
     ]
     said = [(event.lane, event.text) for frame in frames for event in frame.events]
     # Back at the start line, and not starting anew; after its last heat a lane is done.
-    assert [lane for lane, text in said if text == "heat 1 is over"] == list(LANES)
+    assert [lane for lane, text in said if text == "its heat of round 1 is over"] == list(LANES)
+    assert [(lane, text) for lane, text in said if text.endswith("on its own")] == [
+        (lane, f"heat {number} of 6: on its own") for number, (_, lane) in enumerate(order, 1)
+    ]
     for heat, seconds in measured_s.items():
         assert 0.75 < seconds < 1.2, heat
         # Every heat has a warm-up of its own, which is not measured; the end of it may be in the first racing frame.

@@ -98,5 +98,5 @@ def test_in_heats_the_lanes_at_rest_are_not_shown() -> None:
     last = replace(racing, lane="durable", state=LaneState.DONE)
     shown = list(frame_lines(frame(0, 1.0, racing, over, waiting, last), heats=True))
     assert [line.split()[1:3] for line in shown] == [["mysql", "racing"], ["durable", "done"]]
-    assert shown[0].endswith("  heat 2")
+    assert shown[0].endswith("  round 2")
     assert len(list(frame_lines(frame(0, 1.0, racing, over, waiting)))) == 3

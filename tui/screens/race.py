@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,7 +21,9 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.lane_block import trend_cells
 from tui.widgets.lane_chart import AXIS_CELLS
 from tui.widgets.lane_pane import LanePane
+from tui.widgets.lane_panel import LanePanel
 from tui.widgets.numbers import Numbers
+from tui.widgets.panel import Panel
 from tui.widgets.standings_board import StandingsBoard
 from tui.widgets.start_panel import StartPanel
 
@@ -56,8 +59,16 @@ def points_shown(pane: int, *, stacked: bool) -> int:
     return 2 * max(0, trend_cells(pane - 1) if stacked else pane - 2 - AXIS_CELLS)
 
 
+class Ground(Container):
+    """Holds widgets, and shows nothing of its own."""
+
+    BLANK = True
+
+
 class RaceScreen(InkedScreen[None]):
     """Shows scenes; measures and decides nothing."""
+
+    BLANK = True
 
     ALLOW_MAXIMIZE = False
 
@@ -70,20 +81,30 @@ class RaceScreen(InkedScreen[None]):
         self._lanes = LANES
         self._alone: int | None = None
         self._points = 0
+        self._parts: tuple[Panel | LanePane, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield Header().data_bind(RaceScreen.scene)
-        with Container(id="lanes"):
+        yield Header()
+        with Ground(id="lanes"):
             for index in range(LANES):
-                yield LanePane(index).data_bind(RaceScreen.scene)
-        yield Numbers().data_bind(RaceScreen.scene)
-        yield StartPanel().data_bind(RaceScreen.scene)
-        yield Countdown().data_bind(RaceScreen.scene)
-        with Container(id="below"):
-            yield StandingsBoard().data_bind(RaceScreen.scene)
-            yield EventLog().data_bind(RaceScreen.scene)
-        yield HostStrip().data_bind(RaceScreen.scene)
-        yield KeyBar().data_bind(RaceScreen.scene)
+                yield LanePane(index)
+        yield Numbers()
+        yield StartPanel()
+        yield Countdown()
+        with Ground(id="below"):
+            yield StandingsBoard()
+            yield EventLog()
+        yield HostStrip()
+        yield KeyBar()
+
+    def drawing(self, scene: Scene) -> Iterator[None]:
+        """Draw a scene, a part of the screen in each step: a lane, or all that is not one."""
+        self.scene = scene
+        for part in self._parts:
+            part.scene = scene
+            if isinstance(part, LanePane):
+                yield
+        yield
 
     def watch_scene(self, scene: Scene) -> None:
         lanes = len(scene.view.lanes) if scene.view else len(scene.entrants) or LANES
@@ -97,6 +118,11 @@ class RaceScreen(InkedScreen[None]):
         self.set_class(scene.countdown is not None, "-counting")
 
     def on_mount(self) -> None:
+        lanes = tuple(self.query(LanePane))
+        rest = (part for part in self.query(Panel) if not isinstance(part, LanePanel))
+        self._parts = (*lanes, *rest)
+        for part in self._parts:
+            part.scene = self.scene
         self._arrange()
 
     def on_resize(self, event: Resize) -> None:

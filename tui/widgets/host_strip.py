@@ -8,8 +8,9 @@ from textual.geometry import Size
 
 from tui import lanelook
 from tui.figures import bytes_per_s
-from tui.ink import BADGE, QUIET, STRONG, TEXT, WARN, Line, Span
+from tui.ink import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
 from tui.ink import width as cells
+from tui.limitwords import CLIENT_BOUND
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
@@ -32,7 +33,7 @@ class HostStrip(Panel):
         host = view.host
         if host is not None:
             parts.append(
-                [(" cpu ", QUIET), (f"{host.cpu_share * 100:3.0f} %", TEXT), (f" of {host.cpus}", QUIET)]
+                [("cpu ", QUIET), (f"{host.cpu_share * 100:3.0f} %", TEXT), (f" of {host.cpus}", QUIET)]
             )  # fmt: skip
         engines: list[Span] = [("engines", QUIET)]
         for lane in view.lanes:
@@ -42,10 +43,11 @@ class HostStrip(Panel):
                 (share, BADGE if lane.client_bound else TEXT),
             ]
         bound = [lane.lane for lane in view.lanes if lane.client_bound]
-        if bound:
-            engines.append((" client-bound", WARN))
-            engines += [(f" {lanelook.shape(lane)}", lane) for lane in bound]
-        parts.append(engines)
+        named: list[Span] = [(f" {CLIENT_BOUND}", WARN)] if bound else []
+        named += [(f" {lanelook.shape(lane)}", lane) for lane in bound]
+        # Their names stand with the lanes too: rather no names than no engines.
+        room = size.width - cells([(" ", TEXT), *(span for part in parts for span in part)]) - 3
+        parts.append(first_fitting(([*engines, *named], engines), room) or engines)
         late = scene.screen_lag_s > SCREEN_LATE_S
         parts.append(
             [
@@ -64,12 +66,9 @@ class HostStrip(Panel):
                         (" out ", QUIET), (bytes_per_s(host.sent_bytes_per_s).rjust(9), TEXT),
                     ]
                 )  # fmt: skip
-        line: list[Span] = []
+        line: list[Span] = [(" ", QUIET)]
         for part in parts:
-            more: list[Span] = [("   " if line else "", QUIET), *part]
-            if cells(line) + cells(more) > size.width:
-                continue
-            line += more
-        if not line or line[0][0] != " cpu ":
-            line.insert(0, (" ", STRONG))
+            more: list[Span] = [("   " if len(line) > 1 else "", QUIET), *part]
+            if cells(line) + cells(more) <= size.width:
+                line += more
         return [tuple(line)]

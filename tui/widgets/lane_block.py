@@ -15,7 +15,7 @@ from tui.loopwords import floors, late
 from tui.raster import trend
 from tui.view import LaneView, RoleView, Scene
 from tui.widgets.lane_chart import newest, paired
-from tui.widgets.lane_head import title_line
+from tui.widgets.lane_head import badges, title_line
 from tui.widgets.lane_panel import LanePanel
 
 FIGURES = 57
@@ -35,7 +35,7 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
     title = {"write": "writes", "read": "reads "}[role]
     rate: list[Span] = [
         (title, TEXT),
-        (f"{lanelook.rate(lane, numbers.rows_per_s, count):>9}/s", lanelook.words(lane.lane)),
+        (f"{lanelook.done(lane, numbers.rows_per_s, count):>9}/s", lanelook.words(lane.lane)),
     ]
     if lane.paced:
         return _open_loop(lane, role, rate, width)
@@ -95,11 +95,12 @@ def cache_line(scene: Scene, lane: LaneView, width: int) -> Line:
     cache: list[Span] = [("cache  ", TEXT)]
     end = first_fitting(([(f"  {text}", ink)] for [(text, ink)] in lanelook.errors(lane)), width)
     cache += counts(lane, width - cells(cache) - cells(end), brief=True)
-    behind = late(lane, brief=True)
     room = width - cells(cache) - cells(end)
-    if cells(behind) <= room:
-        end = [*behind, *end]
-        room -= cells(behind)
+    bound = badges(scene, lane, width, _beside(scene, lane)).client_bound
+    for said in ([late(lane, brief=True)], [[("  ", TEXT), *words] for words in bound]):
+        if more := first_fitting(said, room):
+            end = [*more, *end]
+            room -= cells(more)
     return spread(cache, [*floors(scene.entrant(lane.lane), room), *end], width)
 
 

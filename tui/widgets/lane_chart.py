@@ -26,6 +26,8 @@ def newest(points: Sequence[Point], wanted: int) -> list[Point | None]:
 
 def paired(values: list[float | None], per_value: int, *, highest: bool) -> list[float | None]:
     """Each `per_value` neighbours as one: their mean, or for latencies, where a peak must not vanish, their highest."""
+    if per_value == 1:
+        return values
     found: list[float | None] = []
     for start in range(0, len(values), per_value):
         some = [value for value in values[start : start + per_value] if value is not None]

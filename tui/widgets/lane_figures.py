@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.geometry import Size
 
 from tui import lanelook
 from tui.bigdigits import rows_of
 from tui.cachewords import counts, errors, fills_line, ratio_line
 from tui.figures import count, latency, short
-from tui.ink import BADGE, BLANK, QUIET, STRONG, TEXT, Line, Span, fitted, spread
+from tui.ink import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.ink import width as cells
-from tui.loopwords import OVERLOADED, backlog, both_times, floor, floors, response_times
+from tui.limitwords import CLIENT_BOUND, badge
+from tui.loopwords import backlog, both_times, floor, floors, response_times
 from tui.view import LaneView, RoleView, Scene
 from tui.widgets.lane_head import ROOMY, badges
 from tui.widgets.lane_panel import LanePanel
@@ -49,7 +51,7 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
     beside = _open_loop(numbers, width) if lane.paced else _service(scene, lane, role, width)
     taken = max(BESIDE, *(cells(side) + 1 for side in beside))
     room = min(len(rows_of(ROOM, 0, 1)[0]), width - taken)
-    figure = lanelook.rate(lane, numbers.rows_per_s, count)
+    figure = lanelook.done(lane, numbers.rows_per_s, count)
     if len(rows_of(figure, 0, 1)[0]) > room:
         # A cut figure would be a wrong one.
         figure = short(numbers.rows_per_s)
@@ -101,6 +103,15 @@ def _fills(scene: Scene, lane: LaneView, width: int) -> Line:
     return spread(fills, own, width)
 
 
+def _last(lane: LaneView, bound: Sequence[list[Span]], width: int) -> Line:
+    """Errors, and what limits the lane where the title has no room for it: of that as much as leaves errors whole."""
+    text = "".join(text for text, _ in errors(lane, width)).rstrip()
+    said = first_fitting(bound, width - cell_len(text) - 1)
+    if not said and bound and bound[-1] == badge(CLIENT_BOUND):
+        said = bound[-1]
+    return spread(errors(lane, width - cells(said)), said, width)
+
+
 class LaneFigures(LanePanel):
     """Fifteen rows: writes, reads, how reads were answered, and errors."""
 
@@ -111,9 +122,8 @@ class LaneFigures(LanePanel):
         width = min(size.width, TOGETHER)
         # Air goes first where rows are few.
         air = [BLANK] if size.height >= ROWS else []
-        below = badges(scene, lane, width)[1]
-        badge: list[Span] = [(word, BADGE) for word in below if word != OVERLOADED]
-        overloaded: list[Span] = [(word, BADGE) for word in below if word == OVERLOADED]
+        below = badges(scene, lane, size.width)
+        overloaded = [span for said in below.overloaded for span in said]
         return [
             *air,
             *role_rows(scene, lane, "write", width),
@@ -123,5 +133,5 @@ class LaneFigures(LanePanel):
             tuple(counts(lane, width)),
             spread(ratio_line(lane, width - cells(overloaded), scene.glyphs), overloaded, width),
             _fills(scene, lane, width),
-            spread(errors(lane, width - cells(badge)), badge, width),
+            _last(lane, below.client_bound, width),
         ]

@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.geometry import Size
 
 from tui import lanelook
 from tui.figures import clipped, plain
-from tui.ink import BADGE, QUIET, TEXT, Line, Span, first_fitting, spread
+from tui.ink import QUIET, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as cells
+from tui.limitwords import CLIENT_BOUND, badge, bound_by, client_bound
 from tui.loopwords import OVERLOADED
 from tui.view import LaneView, Scene
 from tui.widgets.lane_panel import LanePanel
 
-CLIENT_BOUND = " client-bound "
-"""Beside a lane that telemon itself may be limiting."""
-
 ROOMY = 48
 """In less the name needs the cells of the badges, which then stand beside hits and errors."""
 
+RULE_ENDS = 7
+"""Of the rule at both ends of a title, with the blanks beside it."""
 
 SHORT_NAME = 14
 """So much of a name is kept before errors are told beside it."""
 
 
-def badges(scene: Scene, lane: LaneView, width: int) -> tuple[list[str], list[str]]:
-    """What must be said beside the lane's name: as much as fits into its title, and what stands below."""
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """What must be said of a lane besides its state: in its `title`, and below it, for which there are variants from
+    the longest to the shortest."""
+
+    title: list[Span]
+    overloaded: list[list[Span]]
+    client_bound: list[list[Span]]
+
+
+def badges(scene: Scene, lane: LaneView, width: int, beside: str = "") -> Badges:
+    """As much as fits into a title of this width, where reasons leave room for what stands `beside` the name; what does
+    not fit stands below."""
     name = f"0 {lanelook.shape(lane.lane)} {lanelook.name(scene.entrant(lane.lane))}"
-    used = cell_len(name) + len(lanelook.state(lane)[0]) + 1
-    title: list[str] = []
-    below: list[str] = []
-    for word, holds in ((OVERLOADED, lane.overloaded), (CLIENT_BOUND, lane.client_bound)):
-        if not holds:
-            continue
-        if width >= ROOMY and used + len(word) + 1 <= width:
-            title.append(word)
-            used += len(word) + 1
+    room = width - cell_len(name) - len(lanelook.state(lane)[0]) - 1 if width >= ROOMY else 0
+    title: list[Span] = []
+    below: list[list[list[Span]]] = []
+    for words in ([OVERLOADED] if lane.overloaded else [], client_bound(lane)):
+        variants = [badge(word) for word in words]
+        free = room - 1 - (cell_len(beside) + 4 if beside else 0)
+        # A longer reason is not worth the rule's ends, a short one is.
+        said = (
+            first_fitting(variants[:-1], free - RULE_ENDS)
+            or first_fitting(variants[-2:-1], free)
+            or first_fitting(variants[-1:], room - 1)
+        )
+        if said:
+            title += [*said, (" ", TEXT)]
+            room -= cells(said) + 1
+            # What limits it may have room below, though it has none beside the name.
+            left = bound_by(lane) if said == badge(CLIENT_BOUND) else []
+            below.append(left)
         else:
-            below.append(word)
-    return title, below
+            below.append(variants)
+    return Badges(title, *below)
 
 
 def title_line(
@@ -56,15 +77,12 @@ def title_line(
     the right its state, after the longest variant of `errors` that leaves the name room."""
     ink, read = lane.lane, lanelook.words(lane.lane)
     mark, name = f"{number} {lanelook.shape(ink)} ", lanelook.name(scene.entrant(ink))
-    right: list[Span] = []
-    for word in badges(scene, lane, width)[0]:
-        right += [(word, BADGE), (" ", TEXT)]
-    right.append(lanelook.state(lane))
+    right: list[Span] = [*badges(scene, lane, width, beside).title, lanelook.state(lane)]
     room = width - cells(right) - cell_len(mark) - min(cell_len(name), SHORT_NAME) - 3
     if said := first_fitting(errors, room):
         right = [*said, (" ", TEXT), *right]
     left: list[Span] = [(mark, ink), (name, read)]
-    if cells(left) + cells(right) + 7 <= width:
+    if cells(left) + cells(right) + RULE_ENDS <= width:
         left.insert(0, ("━━ ", ink))
         right.append((" ━", ink))
     room = width - cells(right) - 1

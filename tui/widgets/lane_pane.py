@@ -17,6 +17,8 @@ from tui.widgets.stage_lane import StageLane
 class LanePane(Container):
     """The stylesheet of the screen shows either head, figures and charts, or the block."""
 
+    BLANK = True
+
     scene: var[Scene | None] = var(None, always_update=True)
 
     def __init__(self, index: int) -> None:

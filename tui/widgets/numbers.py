@@ -11,6 +11,8 @@ from tui import lanelook
 from tui.figures import clipped, latency, ordinal, short
 from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.ink import width as cells
+from tui.limitwords import CLIENT_BOUND, client_bound
+from tui.loopwords import OVERLOADED
 from tui.view import LaneView, RoleView, Scene
 from tui.widgets.lane_block import BLOCK_ROWS, FIGURES, block_lines
 from tui.widgets.panel import Panel
@@ -36,7 +38,7 @@ def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
     lane it is and what is wrong there. What has no room is left out, the rank last."""
     numbers = lane.write if role == "write" else lane.read
     mark: list[Span] = [(lanelook.shape(lane.lane), lane.lane)] if alone else []
-    per_s = lanelook.rate(lane, numbers.rows_per_s, short)
+    per_s = lanelook.done(lane, numbers.rows_per_s, short)
     rate: list[Span] = [
         *mark,
         (" w " if role == "write" else " r ", QUIET),
@@ -84,7 +86,7 @@ def title(scene: Scene, lane: LaneView, width: int) -> Line:
     words: list[list[list[Span]]] = [lanelook.errors(lane)]
     words += [
         [[(word, STRONG)]]
-        for word, holds in (("overloaded", lane.overloaded), ("client-bound", lane.client_bound))
+        for word, holds in ((OVERLOADED, lane.overloaded), (CLIENT_BOUND, lane.client_bound))
         if holds
     ]
     said: list[Span] = []
@@ -108,9 +110,9 @@ def rates(lane: LaneView, width: int) -> Line:
     line: list[Span] = [
         (lanelook.shape(lane.lane), lane.lane),
         (" w ", QUIET),
-        (f"{lanelook.rate(lane, lane.write.rows_per_s, short):>5}", read),
+        (f"{lanelook.done(lane, lane.write.rows_per_s, short):>5}", read),
         (" r ", QUIET),
-        (f"{lanelook.rate(lane, lane.read.rows_per_s, short):>5}", read),
+        (f"{lanelook.done(lane, lane.read.rows_per_s, short):>5}", read),
     ]
     wrong: list[list[Span]] = lanelook.errors(lane)
     if lane.state in NOT_WELL:
@@ -131,7 +133,7 @@ def flat(scene: Scene, lane: LaneView, width: int) -> Line:
         numbers: RoleView = getattr(lane, role)
         line += [
             (letter, QUIET),
-            (f"{lanelook.rate(lane, numbers.rows_per_s, short):>5}", read),
+            (f"{lanelook.done(lane, numbers.rows_per_s, short):>5}", read),
         ]
         place = lane.places.get(role)
         rank = "" if place is None or place.rank is None else ordinal(place.rank)
@@ -142,8 +144,8 @@ def flat(scene: Scene, lane: LaneView, width: int) -> Line:
     words = [lanelook.errors(lane)]
     if lane.paced:
         words.append([[(f"backlog {short(lane.write.backlog + lane.read.backlog)}", STRONG)]])
-    words += [[[("overloaded", STRONG)]]] if lane.overloaded else []
-    words += [[[("client-bound", STRONG)]]] if lane.client_bound else []
+    words += [[[(OVERLOADED, STRONG)]]] if lane.overloaded else []
+    words.append([[(word, STRONG)] for word in client_bound(lane)])
     for variants in words:
         if found := first_fitting(variants, width - cells(line) - cells(end) - 1):
             end += [(" ", TEXT), *found]

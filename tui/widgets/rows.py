@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -27,6 +28,9 @@ class Rows(Widget):
         self.ascii_only = False
         self._lines: list[Line] = []
         self._styles_by_ink: dict[str, Style] = {}
+        self._strips: dict[int, Strip] = {}
+        """The rows as they were last painted, until they change."""
+        self._ground: Color | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -43,6 +47,7 @@ class Rows(Widget):
         old = self._lines
         self._lines = new
         if len(old) != len(new):
+            self._strips.clear()
             self.refresh()
             return
         changed = [
@@ -50,12 +55,34 @@ class Rows(Widget):
             for y, (before, after) in enumerate(zip(old, new, strict=True))
             if before is not after and (end := last_difference(before, after, width))
         ]
+        for region in changed:
+            self._strips.pop(region.y, None)
         if changed:
             self.refresh(*changed)
 
     def notify_style_update(self) -> None:
         self._styles_by_ink.clear()
+        self._strips.clear()
+        self._ground = None
         super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows, each made once. Textual asks every widget for all of its rows in every frame, and its own cache of
+        styled rows does for each of them what only borders, padding and opacity need: rows have none of these."""
+        width = self.size.width
+        strips = [self._strip(y, width) for y in crop.line_range]
+        if crop.column_span != (0, width):
+            return [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+    def _strip(self, y: int, width: int) -> Strip:
+        strip = self._strips.get(y)
+        if strip is None or strip.cell_length != width:
+            strip = self.render_line(y)
+            for line_filter in self.get_line_filters():
+                strip = strip.apply_filter(line_filter, self._background)
+            self._strips[y] = strip
+        return strip
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -65,10 +92,17 @@ class Rows(Widget):
             [Segment(text, self._style(ink)) for text, ink in self._lines[y]]
         ).adjust_cell_length(width, self._style(TEXT))
 
+    @property
+    def _background(self) -> Color:
+        if self._ground is None:
+            self._ground = self.background_colors[1]
+        return self._ground
+
     def _style(self, ink: str) -> Style:
         style = self._styles_by_ink.get(ink)
         if style is None:
-            style = self.screen.get_component_rich_style(f"ink--{ink}")
+            on = Style(bgcolor=self._background.rich_color)
+            style = on + self.screen.get_component_rich_style(f"ink--{ink}")
             self._styles_by_ink[ink] = style
         return style
 

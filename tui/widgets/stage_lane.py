@@ -36,7 +36,7 @@ def figure(lane: LaneView, metric: str) -> str:
     if metric == "p99":
         return latency(lane.read.felt_p99_us)
     role = lane.write if metric == "write" else lane.read
-    return lanelook.rate(lane, role.window_rows_per_s, short)
+    return lanelook.done(lane, role.window_rows_per_s, short)
 
 
 def words(place: Place | None, metric: str) -> str:
@@ -69,7 +69,9 @@ def block(
     if ascii_only:
         return _in_ascii(lane, place, (key, title, unit), value, Size(width, height))
     top = heading(title, unit, [(words(place, key), STRONG)], width)
-    rank = "-" if place is None or place.rank is None else str(place.rank)
+    if place is None or place.rank is None:
+        return [top, *_unranked(lane, value, width, height - 1)]
+    rank = str(place.rank)
     gap = _large_gap(place)
     figures = _figure_rows(value, width, height)
     room = height - 1 - len(figures)
@@ -89,6 +91,14 @@ def block(
             inner = gap
         lines.append(fitted([(row + "  " + inner, lane.lane)], width))
     return [*lines, *air, *(((row, STRONG),) for row in figures)][:height]
+
+
+def _unranked(lane: LaneView, value: str, width: int, height: int) -> list[Line]:
+    """The figure alone, as large as it fits: a plate with nothing on it would look like a verdict."""
+    size = largest(FIGURE if " " in value else "88.8k", width, height)
+    rows = rows_of(value, *size) if size else ()
+    ink = lanelook.words(lane.lane)
+    return [((row, ink),) for row in rows] or [((value, STRONG),)]
 
 
 def _large_gap(place: Place | None) -> str:
@@ -126,12 +136,18 @@ def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
 def _beside(scene: Scene, lane: LaneView, width: int) -> Line:
     """What must be said of the lane besides its figures: errors, badges, the open loop's service time and backlog."""
     said: list[Span] = []
-    below = [word.strip() for word in badges(scene, lane, width)[1]]
-    room = width - sum(len(word) + 1 for word in below)
+    found = badges(scene, lane, width)
+    below = [
+        [[(text.strip(), STRONG)] for [(text, _)] in variants]
+        for variants in (found.overloaded, found.client_bound)
+        if variants
+    ]
+    room = width - sum(cells(variants[-1]) + 1 for variants in below)
     said += first_fitting(lanelook.errors(lane), room)
-    for word in below:
-        if cells(said) + len(word) + 1 <= width:
-            said += [(" ", TEXT), (word, STRONG)] if said else [(word, STRONG)]
+    for variants in below:
+        apart: list[Span] = [(" ", TEXT)] if said else []
+        if words := first_fitting(variants, width - cells(said) - cells(apart)):
+            said += [*apart, *words]
     if not lane.paced:
         return tuple(said)
     behind = f"backlog w {short(lane.write.backlog)} r {short(lane.read.backlog)}"

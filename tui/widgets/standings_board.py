@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui import lanelook
-from tui.figures import clipped, clock, count, latency, ordinal, short
+from tui.figures import NOTHING, clipped, clock, count, latency, ordinal, short
 from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
 from tui.ink import width as cells
 from tui.raster import bar
@@ -21,13 +21,14 @@ NAME = 22
 def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
     """One cell of the board: value, rank and gap, in fixed places."""
     place = lane.places.get(key)
-    value = {
-        "write": short(lane.write.window_rows_per_s),
-        "read": short(lane.read.window_rows_per_s),
-        "p99": latency(lane.read.felt_p99_us),
+    number, write = {
+        "write": (lane.write.window_rows_per_s, short),
+        "read": (lane.read.window_rows_per_s, short),
+        "p99": (lane.read.felt_p99_us or 0.0, latency),
     }[key]
+    value = write(number) if number else NOTHING
     if place is None or place.rank is None:
-        return fitted([("-".rjust(8), QUIET)], COLUMN)
+        return fitted([(f"{value:>8}", TEXT if number else QUIET)], COLUMN)
     leads = place.rank == 1
     ink = lanelook.words(lane.lane) if leads else TEXT
     return fitted(
@@ -42,7 +43,7 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
 
 def track_line(scene: Scene, lane: LaneView, furthest: int, width: int) -> Line:
     """How far a lane has come: rows written and read, the leader at the far end."""
-    total = count(lane.rows)
+    total = lanelook.done(lane, lane.rows, count)
     room = max(0, width - 16)
     full, empty = bar(lane.rows / furthest if furthest else 0.0, room, scene.glyphs)
     # The number goes first: what stands to the right of a number that moves would be sent again with it.

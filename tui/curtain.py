@@ -1,0 +1,69 @@
+"""Draws scenes on the race screen so that nobody sees half of one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from textual.app import App
+
+from tui.screens.race import RaceScreen
+from tui.view import Scene
+
+
+class Curtain:
+    """What is drawn is painted in one go, whether it is drawn at once, as after a key, or part by part.
+
+    A frame is drawn part by part, each in a turn of the event loop of its own: on a machine whose processors are all
+    busy, a key would otherwise wait for the whole of it.
+    """
+
+    def __init__(self, app: App[Any], screen: RaceScreen) -> None:
+        self._app = app
+        self._screen = screen
+        self._steps: Iterator[None] | None = None
+        self._down = ExitStack()
+        self._turn: asyncio.Handle | None = None
+        self._drawn: Callable[[], object] = lambda: None
+
+    def draw(self, scene: Scene) -> None:
+        """Draw a scene at once; it takes the place of one that is being drawn."""
+        with self._app.batch_update():
+            for _ in self._screen.drawing(scene):
+                pass
+            self._lift()
+
+    def draw_in_turns(self, scene: Scene, drawn: Callable[[], object]) -> None:
+        """Draw a scene part by part from now on; `drawn` is called once it, or a newer one in its place, is."""
+        self._lift()
+        self._drawn = drawn
+        self._steps = self._screen.drawing(scene)
+        self._down.enter_context(self._app.batch_update())
+        self._step()
+
+    def _step(self) -> None:
+        if self._steps is None:
+            return
+        try:
+            next(self._steps)
+        except StopIteration:
+            self._lift()
+        except Exception as error:
+            self._lift()
+            self._app._handle_exception(error)
+        else:
+            self._turn = asyncio.get_running_loop().call_soon(self._step)
+
+    def _lift(self) -> None:
+        """Let be seen what is drawn."""
+        if self._steps is None:
+            return
+        self._steps = None
+        if self._turn is not None:
+            self._turn.cancel()
+        self._down.close()
+        # Its own timer has found the curtain down, and rests.
+        self._screen.check_idle()
+        self._drawn()

@@ -1,0 +1,96 @@
+"""How the race is looked at, by key: nothing of it changes what is measured."""
+
+from __future__ import annotations
+
+from tui.account import account
+from tui.history import WINDOWS_S
+from tui.ladder import stepped
+from tui.screens.help import HelpScreen
+from tui.screens.palette import Palette
+from tui.standingstext import result_text, standings_text
+from tui.startline import StartLine
+from tui.themes import CYCLE
+
+
+class Display(StartLine):
+    """Freezes, enlarges, colours, saves and copies what is on show."""
+
+    fault: str | None = None
+    """What broke, in a line."""
+    _alone: int | None = None
+
+    def action_freeze(self) -> None:
+        """Hold the picture, or show the present again."""
+        frozen = not self._scene.frozen
+        self._show(frozen=frozen, view=self._scene.view if frozen else self._view)
+
+    def action_stage(self) -> None:
+        self._set_stage(not self._scene.stage)
+        self.push_scene()
+
+    def action_longer_window(self) -> None:
+        self._window(1)
+
+    def action_shorter_window(self) -> None:
+        self._window(-1)
+
+    def _window(self, step: int) -> None:
+        if self._view is None:
+            return
+        now_s = self._view.window_s
+        wanted_s = stepped(WINDOWS_S, now_s, step)
+        if self._moves(f"window {now_s:g} s", now_s, wanted_s, step):
+            self.feed.resize(wanted_s)
+
+    def action_axis(self) -> None:
+        shared = not self._scene.shared_axis
+        self._show(shared_axis=shared)
+        self._tell("one y axis for all lanes" if shared else "a y axis for each lane")
+
+    def action_maximise(self, number: int) -> None:
+        """Show one lane alone, or all of them again; at the start line, let this lane go."""
+        index = number - 1
+        if self._scene.holding:
+            assert self._scene.view is not None
+            self._release_one(self._scene.view.lanes[index].lane)
+        elif not self.race_screen.has_panes:
+            self._tell("this terminal is too small to show a lane alone")
+        else:
+            self._alone = None if self._alone == index else index
+            self.race_screen.maximise(self._alone)
+
+    def action_restore(self) -> None:
+        self._alone = None
+        self.race_screen.maximise(None)
+
+    def action_next_theme(self) -> None:
+        self.theme = CYCLE[(CYCLE.index(self.theme) + 1) % len(CYCLE)]
+        self._theme_before_stage = None
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id=Palette.ID))
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self._scene))
+
+    def action_screenshot(self) -> None:  # type: ignore[override]
+        """Save the screen as SVG in the current directory."""
+        try:
+            name = self.save_screenshot()
+        except OSError as error:
+            self._tell(f"no screenshot: {error.strerror}", bad=True)
+        else:
+            self._tell(f"saved {name}")
+
+    def action_copy(self) -> None:
+        """Copy the numbers that are on show, and no others."""
+        view, summary = self._scene.view, self.feed.summary
+        if self._scene.over and summary is not None:
+            text, what = result_text(account(summary, self.fault)), "result copied"
+        elif view is not None:
+            text, what = standings_text(view, self._scene.entrants), "standings copied"
+        else:
+            return
+        self.copy_to_clipboard(text)
+        self._tell(what)

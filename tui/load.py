@@ -1,0 +1,106 @@
+"""What is asked of the race by key, while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from engines import control
+from tui.ladder import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
+from tui.scenery import Scenery
+
+
+class Load(Scenery):
+    """Changes how much is asked of the servers, and how; the scene shows at once what was asked for."""
+
+    def action_pause(self) -> None:
+        paused = not self._scene.paused
+        if self.feed.send(control.Pause() if paused else control.Resume()):
+            self._show(paused=paused)
+
+    def action_flush(self) -> None:
+        self.feed.send(control.FlushCache())
+
+    def action_reset(self) -> None:
+        self.feed.send(control.ResetTotals())
+        self.feed.reset()
+
+    def _ask(self, wanted: control.Control, **setup: Any) -> None:
+        """Ask the race for `wanted`, and show the settings that it changes. Without a race there is none to change."""
+        if self.feed.send(wanted):
+            self._show(setup=replace(self._scene.setup, **setup))
+
+    def _connections(self, role: Literal["write", "read"], step: int) -> None:
+        setup = self._scene.setup
+        now = setup.writers if role == "write" else setup.readers
+        wanted = max(1, now + step)
+        name = "writers" if role == "write" else "readers"
+        if wanted == now:
+            self._tell(f"one of the {name} in each lane stays")
+            return
+        self._ask(control.Connections(role, wanted), **{name: wanted})
+
+    def action_more_writers(self) -> None:
+        self._connections("write", 1)
+
+    def action_fewer_writers(self) -> None:
+        self._connections("write", -1)
+
+    def action_more_readers(self) -> None:
+        self._connections("read", 1)
+
+    def action_fewer_readers(self) -> None:
+        self._connections("read", -1)
+
+    def _batch(self, step: int) -> None:
+        setup = self._scene.setup
+        wanted = stepped(BATCHES, setup.batch, step)
+        if self._moves(f"batch {setup.batch}", setup.batch, wanted, step):
+            self._ask(control.Batch(wanted), batch=wanted)
+
+    def action_more_batch(self) -> None:
+        self._batch(1)
+
+    def action_less_batch(self) -> None:
+        self._batch(-1)
+
+    def _ttl(self, step: int) -> None:
+        setup = self._scene.setup
+        wanted = stepped(TTLS_S, setup.ttl_s, step)
+        if self._moves(f"TTL {setup.ttl_s:g} s", setup.ttl_s, wanted, step):
+            self._ask(control.Ttl(wanted), ttl_s=wanted)
+
+    def action_more_ttl(self) -> None:
+        self._ttl(1)
+
+    def action_less_ttl(self) -> None:
+        self._ttl(-1)
+
+    def action_mode(self) -> None:
+        """Close the loop, or open it: at the rate that was asked for before, or one that every lane can hold."""
+        setup = self._scene.setup
+        if setup.paced:
+            self._ask(control.Rate(None), paced=False)
+            return
+        rate_per_s = setup.rate_per_s
+        if rate_per_s is None:
+            lanes = self._view.lanes if self._view is not None else ()
+            rate_per_s = first_rate_per_s(
+                role.operations_per_s for lane in lanes for role in (lane.write, lane.read)
+            )
+        self._ask(control.Rate(rate_per_s), paced=True, rate_per_s=rate_per_s)
+
+    def _rate(self, step: int) -> None:
+        setup = self._scene.setup
+        if not setup.paced or setup.rate_per_s is None:
+            self._tell("no rate in mode saturate; m switches to pace")
+            return
+        wanted = stepped(RATES_PER_S, setup.rate_per_s, step)
+        if self._moves(f"pace {setup.rate_per_s:g}/s", setup.rate_per_s, wanted, step):
+            self._ask(control.Rate(wanted), rate_per_s=wanted)
+
+    def action_more_rate(self) -> None:
+        self._rate(1)
+
+    def action_less_rate(self) -> None:
+        self._rate(-1)
