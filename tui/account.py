@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engines.fairness import fairness, sheet_lines
 from engines.frame import Entrant, Work
 from engines.histogram import Latencies
 from engines.kind import one_line
@@ -18,7 +19,8 @@ from tui.verdict import Finish, finishes
 class Account:
     """A race that is over. `trust` are the lines that say how far the numbers can be trusted; `notes` what else must be
     said beside them, a sentence each; `changes` what was asked of the race while it ran; `figures` by lane the
-    latencies, as (label, text); `fault` what broke the race off, in a line."""
+    latencies, as (label, text); `sheet` the fairness sheet, in the same form; `fault` what broke the race off, in a
+    line."""
 
     heading: str
     paced: bool
@@ -27,6 +29,7 @@ class Account:
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     figures: dict[str, tuple[tuple[str, str], ...]]
+    sheet: tuple[tuple[str, str], ...]
     fault: str | None = None
 
 
@@ -41,6 +44,7 @@ def account(summary: Summary, fault: str | None = None) -> Account:
         notes=tuple(note for note in summary.notes() if not _said(note, summary)),
         changes=tuple(_changes(summary)),
         figures={finish.frame.lane: tuple(_figures(finish)) for finish in found},
+        sheet=tuple(_sheet(summary)),
         fault=fault,
     )
 
@@ -116,6 +120,17 @@ def _figures(finish: Finish) -> Iterator[tuple[str, str]]:
         offer = finish.offers.get(role)
         if offer is not None:
             yield "", _pace(offer)
+
+
+def _sheet(summary: Summary) -> Iterator[tuple[str, str]]:
+    race = summary.settings
+    yield (
+        "lanes",
+        f"preset {race.preset}, seed {race.seed}, at the start {race.writers} writers and {race.readers} readers "
+        f"in {race.processes} engine process{'es' if race.processes != 1 else ''} each, batch {race.batch}",
+    )
+    for label, text in sheet_lines(fairness(summary.facts, race)):
+        yield label, one_line(text)
 
 
 def _tails(latencies: Latencies) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from engines.config import Race
 from engines.control import Batch, Release, said
+from engines.fairness import fairness, sheet_lines
 from engines.frame import Event, LaneFrame, LaneState
 from engines.summary import Summary
 from tests.screens.conftest import Launch
@@ -125,6 +126,19 @@ def test_lanes_released_one_by_one_are_said_to_have_no_common_time() -> None:
     assert "mysql 1.0 s, cached 1.0 s" in " ".join(text(summary).split())
     first = next(final_table(summary))
     assert first.startswith("measured 2.0 s in all, each lane from its own release, after ")
+
+
+@pytest.mark.parametrize("width", [200, 78, 38])
+def test_the_fairness_sheet_is_whole_at_any_width(width: int) -> None:
+    summary = summary_of(lane("mysql"), writers=3, readers=5, batch=7, seed=11, ttl_jitter=0.1)
+    said = " ".join(text(summary, width).split())
+    expected = [
+        "lanes preset fair, seed 11, at the start 3 writers and 5 readers in 1 engine process each, batch 7",
+        *(" ".join(row) for row in sheet_lines(fairness(summary.facts, summary.settings))),
+    ]
+    assert len(expected) > 1
+    assert [part for part in expected if part not in said] == []
+    assert said.index("fairness: what is equal") < said.index(expected[0])
 
 
 def test_what_broke_the_race_stands_before_all_else() -> None:

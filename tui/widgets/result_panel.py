@@ -180,6 +180,7 @@ def report(account: Account, width: int) -> list[Line]:
     for note in account.notes:
         lines += _wrapped(note, WARN, width - 1, margin_left + "  ")
     lines += _latencies(account, width, margin_left)
+    lines += _sheet(account, width, margin_left)
     if account.changes:
         lines += [BLANK, ((f"{margin_left}changed while racing", QUIET),)]
     for change in account.changes:
@@ -209,6 +210,17 @@ def _latencies(account: Account, width: int, margin_left: str) -> Iterator[Line]
         for label, text in figures:
             first = f"{margin_left}  {label.ljust(LABEL_CELLS)}"
             yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
+
+
+def _sheet(account: Account, width: int, margin_left: str) -> Iterator[Line]:
+    """What is equal between the lanes, and what is not."""
+    if not account.sheet:
+        return
+    yield BLANK
+    yield ((f"{margin_left}fairness: what is equal", QUIET),)
+    for label, text in account.sheet:
+        first = f"{margin_left}  {label.ljust(LABEL_CELLS)}"
+        yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
 
 
 class ResultPanel(Rows):
