@@ -31,6 +31,7 @@ from engines.message import (
     Spec,
     Stop,
 )
+from engines.poller import wake_on_time
 from engines.programs import Programs
 from engines.reactor import Reactor
 from engines.routes import Routes
@@ -229,6 +230,7 @@ def main(descriptor: int) -> None:
     # The terminal's Ctrl-C is for the race, which then stops its engines in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    wake_on_time()
     sock = socket.socket(fileno=descriptor)
     sock.setblocking(True)
     channel = Channel(sock)
