@@ -8,25 +8,27 @@ from textual.geometry import Size
 
 from tui import lanelook
 from tui.figures import clock, plain
-from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, spread
+from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.setup import Setup
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
 
-def badges(scene: Scene) -> list[Span]:
-    """What must not be overlooked: that nothing runs, or that what is shown is not what is."""
-    found: list[Span] = []
-    for shown, word in (
+def badges(scene: Scene, room: int, beside: int) -> list[Span]:
+    """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
+    so many cells `beside` it for the clock."""
+    variants: list[list[Span]] = [[], []]
+    for shown, *words in (
         # Before, Enter would release nothing yet.
-        (scene.holding and scene.view is not None, " AT THE START LINE: ENTER "),
-        (scene.paused, " LOAD PAUSED "),
-        (scene.frozen, " DISPLAY FROZEN "),
+        (scene.holding and scene.view is not None, " AT THE START LINE: ENTER ", " ENTER "),
+        (scene.paused, " LOAD PAUSED ", " PAUSED "),
+        (scene.frozen, " DISPLAY FROZEN ", " FROZEN "),
     ):
         if shown:
-            found += [(" ", TEXT), (word, BADGE)]
-    return found
+            for variant, word in zip(variants, words, strict=True):
+                variant += [(" ", TEXT), (word, BADGE)]
+    return first_fitting(variants[:1], room - beside) or first_fitting(variants[1:], room)
 
 
 def race_clock(scene: Scene) -> list[Span]:
@@ -89,7 +91,8 @@ class Header(Panel):
         window = f"{scene.view.window_s:g} s" if scene.view else "-"
         if setup.heats:
             window = "heat"
-        end = badges(scene)
+        now = race_clock(scene)
+        end = badges(scene, size.width - 1, 1 + cells(now[:1]))
         over: list[Span] = [("window ", QUIET), (window, TEXT)]
         parts: list[list[Span]] = [
             [(f"{setup.preset}", TEXT)],
@@ -109,7 +112,14 @@ class Header(Panel):
             parts.insert(2, [("totals since ", QUIET), (clock(reset_s), TEXT)])
         if setup.servers:
             parts.append([(plain(" ".join(setup.servers)), QUIET)])
-        line: list[Span] = [(" telemon ", STRONG), (" ", TEXT), *race_clock(scene)]
+        line = first_fitting(
+            (
+                [(" telemon ", STRONG), (" ", TEXT), *now],
+                [(" ", TEXT), *now],
+                [(" ", TEXT), *now[:1]],
+            ),
+            size.width - cells(end) - 1,
+        )
         gap = "   " if size.width >= 120 else "  "
         if turn := heat(scene):
             room = size.width - cells(line) - cells(end) - len(gap) - 1
