@@ -56,6 +56,11 @@ def mode(setup: Setup) -> list[Span]:
     return [("pace ", QUIET), (f"{setup.rate_per_s:g}/s", TEXT)]
 
 
+def connections(number: int, role: str) -> list[Span]:
+    """How many a lane has of a role: "1 writer", "8 readers"."""
+    return [(f"{number}", TEXT), (f" {role}{'' if number == 1 else 's'}", QUIET)]
+
+
 def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
     """Which heat is on: its number of all, whose it is, and in which round."""
     turn = scene.view.turn if scene.view else None
@@ -98,7 +103,7 @@ class Header(Panel):
             [(f"{setup.preset}", TEXT)],
             mode(setup),
             [(plain(setup.where), GOOD)],
-            [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
+            [*connections(setup.writers, "writer"), (" ", QUIET), *connections(setup.readers, "reader")],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
             over,
