@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from engines.config import Race
 from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram
 from engines.summary import Summary
@@ -51,6 +52,15 @@ async def test_shows_what_the_frame_holds(launch: Launch, size: tuple[int, int])
             assert text.count(latency) >= 2
         assert ("hits 4,000" if size[0] >= 100 else "hits 4.00k") in text
         assert "misses 321" in text
+
+
+@pytest.mark.parametrize(("writers", "readers"), [(1, 1), (2, 0), (0, 16)])
+async def test_connections_are_counted_in_words(launch: Launch, writers: int, readers: int) -> None:
+    async with launch([one_frame()], settings=Race(writers=writers, readers=readers)) as racing:
+        told = [
+            f"{n} {role}{'s' * (n != 1)} " for n, role in ((writers, "writer"), (readers, "reader"))
+        ]
+        await racing.shows("".join(told))
 
 
 async def test_writes_large_digits(launch: Launch) -> None:

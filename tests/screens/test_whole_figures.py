@@ -20,9 +20,11 @@ from tui.bigdigits import rows_of
 from tui.history import History
 from tui.ink import Line
 from tui.ink import width as cells
+from tui.setup import Setup
 from tui.standingstext import standings_text
 from tui.view import LaneView, Scene
 from tui.widgets.event_log import EventLog
+from tui.widgets.header import Header
 from tui.widgets.host_strip import HostStrip
 from tui.widgets.lane_block import LaneBlock
 from tui.widgets.lane_chart import LaneChart
@@ -172,6 +174,30 @@ def test_the_strip_of_the_host_is_cut_nowhere() -> None:
         parts = {part.strip().replace(" client-bound ■", "") for part in text_of(line).split("   ")}
         assert parts <= set(text_of(longest).strip().replace(" client-bound ■", "").split("   "))
         assert ("memory" in text_of(line)) <= ("engines" in text_of(line))
+
+
+@pytest.mark.parametrize("holding", [False, True])
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_top_line_is_cut_nowhere(holding: bool, paused: bool, frozen: bool) -> None:
+    """Half a clock is another time, and half a badge is not seen."""
+    scene = replace(SCENES["closed"], holding=holding, paused=paused, frozen=frozen)
+    assert scene.view is not None
+    for elapsed_s in (0.0, 67.0):
+        at = replace(
+            scene, view=replace(scene.view, elapsed_s=elapsed_s), setup=Setup(duration_s=90)
+        )
+        (longest,) = Header().draw(at, Size(250, 1))
+        whole = set(text_of(longest).split()) | {"ENTER", "PAUSED", "FROZEN"}
+        for width in range(12, 250):
+            (line,) = Header().draw(at, Size(width, 1))
+            assert cells(line) == width
+            assert set(text_of(line).split()) <= whole, (width, text_of(line))
+            if width >= 30:
+                for shown, word in ((holding, "ENTER"), (paused, "PAUSED"), (frozen, "FROZEN")):
+                    assert (word in text_of(line)) == shown, (width, text_of(line))
+            if width >= 40:
+                assert text_of(longest).split()[1] in text_of(line), (width, text_of(line))
 
 
 @pytest.mark.parametrize("width", range(22, 80))

@@ -8,25 +8,27 @@ from textual.geometry import Size
 
 from tui import lanelook
 from tui.figures import clock, plain
-from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, spread
+from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.setup import Setup
 from tui.view import Scene
 from tui.widgets.panel import Panel
 
 
-def badges(scene: Scene) -> list[Span]:
-    """What must not be overlooked: that nothing runs, or that what is shown is not what is."""
-    found: list[Span] = []
-    for shown, word in (
+def badges(scene: Scene, room: int, beside: int) -> list[Span]:
+    """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
+    so many cells `beside` it for the clock."""
+    variants: list[list[Span]] = [[], []]
+    for shown, *words in (
         # Before, Enter would release nothing yet.
-        (scene.holding and scene.view is not None, " AT THE START LINE: ENTER "),
-        (scene.paused, " LOAD PAUSED "),
-        (scene.frozen, " DISPLAY FROZEN "),
+        (scene.holding and scene.view is not None, " AT THE START LINE: ENTER ", " ENTER "),
+        (scene.paused, " LOAD PAUSED ", " PAUSED "),
+        (scene.frozen, " DISPLAY FROZEN ", " FROZEN "),
     ):
         if shown:
-            found += [(" ", TEXT), (word, BADGE)]
-    return found
+            for variant, word in zip(variants, words, strict=True):
+                variant += [(" ", TEXT), (word, BADGE)]
+    return first_fitting(variants[:1], room - beside) or first_fitting(variants[1:], room)
 
 
 def race_clock(scene: Scene) -> list[Span]:
@@ -52,6 +54,11 @@ def mode(setup: Setup) -> list[Span]:
     if not setup.paced or setup.rate_per_s is None:
         return [("saturate", TEXT)]
     return [("pace ", QUIET), (f"{setup.rate_per_s:g}/s", TEXT)]
+
+
+def connections(number: int, role: str) -> list[Span]:
+    """How many a lane has of a role: "1 writer", "8 readers"."""
+    return [(f"{number}", TEXT), (f" {role}{'' if number == 1 else 's'}", QUIET)]
 
 
 def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
@@ -89,13 +96,14 @@ class Header(Panel):
         window = f"{scene.view.window_s:g} s" if scene.view else "-"
         if setup.heats:
             window = "heat"
-        end = badges(scene)
+        now = race_clock(scene)
+        end = badges(scene, size.width - 1, 1 + cells(now[:1]))
         over: list[Span] = [("window ", QUIET), (window, TEXT)]
         parts: list[list[Span]] = [
             [(f"{setup.preset}", TEXT)],
             mode(setup),
             [(plain(setup.where), GOOD)],
-            [(f"{setup.writers}", TEXT), (" writers ", QUIET), (f"{setup.readers}", TEXT), (" readers", QUIET)],
+            [*connections(setup.writers, "writer"), (" ", QUIET), *connections(setup.readers, "reader")],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
             over,
@@ -109,7 +117,14 @@ class Header(Panel):
             parts.insert(2, [("totals since ", QUIET), (clock(reset_s), TEXT)])
         if setup.servers:
             parts.append([(plain(" ".join(setup.servers)), QUIET)])
-        line: list[Span] = [(" telemon ", STRONG), (" ", TEXT), *race_clock(scene)]
+        line = first_fitting(
+            (
+                [(" telemon ", STRONG), (" ", TEXT), *now],
+                [(" ", TEXT), *now],
+                [(" ", TEXT), *now[:1]],
+            ),
+            size.width - cells(end) - 1,
+        )
         gap = "   " if size.width >= 120 else "  "
         if turn := heat(scene):
             room = size.width - cells(line) - cells(end) - len(gap) - 1
