@@ -173,8 +173,8 @@ def test_with_one_shard_dead_readers_go_on_with_the_others(breakable: Sandbox) -
         sum(work.rows for work in works) / sum(work.interval_s for work in works)
         for works in (before, down)
     )
-    # Two thirds, and more than the hundredth that is left when everybody waits for the one that is gone.
-    assert rate_down > rate_before / 4
+    # Two thirds on a quiet machine; a hundredth is left when everybody waits for the one that is gone.
+    assert rate_down > rate_before / 10
     failed = sum(work.failed for work in down)
     assert {kind for work in down for kind in work.errors} == {"redis_cannot_connect"}
     assert 0.25 < failed / (failed + sum(work.operations for work in down)) < 0.42
