@@ -166,8 +166,8 @@ class Reactor:
     def _go_on(self) -> None:
         """Make up and begin the next operation of every session that has ended one.
 
-        After all replies at hand, and one right after the other: a server that has gone to sleep is then woken once
-        for several requests, not once for each.
+        After all replies at hand, and server by server: one that has gone to sleep is then woken once for several
+        requests, not once for each.
         """
         ended, clock = self._ended, perf_counter_ns
         if not self.flowing or self.open_loop.pace is not None:
@@ -176,31 +176,37 @@ class Reactor:
             ended.clear()
             return
         wiring = self.wiring
+        by_server: dict[str, list[tuple[Session, Request]]] = {}
         for session in ended:
             step = session.resume(None)
-            if step.__class__ is not tuple:
+            if step.__class__ is tuple:
+                address = step[0].address
+                if address in by_server:
+                    by_server[address].append((session, step))
+                else:
+                    by_server[address] = [(session, step)]
+            else:
                 self._hold(session, step)
                 self._begin(session)
-                continue
-            link, request, wanted = step
-            session.answers = None
-            # `Wiring.send`, written out: a call more for every operation would be felt.
-            if link.socket is None:
-                session.began_ns = clock()
-                wiring.send(link, request, wanted)
-                continue
-            link.wanted = wanted
-            session.began_ns = clock()
-            try:
-                sent = link.send(request)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                wiring.broken(link)
-                continue
-            if sent != len(request):
-                wiring.keep(link, request, sent)
         ended.clear()
+        for requests in by_server.values():
+            for session, (link, request, wanted) in requests:
+                session.answers = None
+                session.began_ns = clock()
+                # `Wiring.send`, written out: a call more for every operation would be felt.
+                if link.socket is None:
+                    wiring.send(link, request, wanted)
+                    continue
+                link.wanted = wanted
+                try:
+                    sent = link.send(request)
+                except (BlockingIOError, InterruptedError):
+                    sent = 0
+                except OSError:
+                    wiring.broken(link)
+                    continue
+                if sent != len(request):
+                    wiring.keep(link, request, sent)
 
     def _make_up(self, session: Session) -> None:
         """The next operation of a session that has ended one."""

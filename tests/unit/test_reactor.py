@@ -175,23 +175,29 @@ def test_a_program_begun_anew_gets_no_answer_to_what_it_never_asked(bench: Bench
     assert reactor.measured.take(1.0).work.errors == {"unfinished": 1}
 
 
-def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave(bench: Bench) -> None:
+def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_by_server(
+    bench: Bench,
+) -> None:
     """A server that has gone to sleep is woken once for several requests, not once for each."""
     log: list[str] = []
 
     def logged(word: str, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda argument: log.append(word) or call(argument)  # type: ignore[func-returns-value]
 
-    for address in ("a:1", "b:1", "c:1"):
+    order = ["a:1", "b:1", "a:1", "b:1"]
+    for address in order:
         link = bench.standing(address).links[address]
         link.receive = logged("receive", link.receive)  # type: ignore[assignment]
-        link.send = logged("send", link.send)  # type: ignore[assignment]
+        link.send = logged(f"to {address}", link.send)  # type: ignore[assignment]
     bench.reactor.begin_all()
-    assert log == ["send"] * 3
-    for address in ("a:1", "b:1", "c:1"):
-        bench.reply(address)
-    bench.turn_until(lambda: len(log) >= 9)
-    assert log[3:] == ["receive"] * 3 + ["send"] * 3
+    assert log == [f"to {address}" for address in order]
+    for ends in zip(bench.far["a:1"], bench.far["b:1"], strict=True):
+        for far in ends:
+            far.settimeout(5)
+            far.recv(4096)
+            far.sendall(REPLY)
+    bench.turn_until(lambda: len(log) >= 12)
+    assert log[4:] == ["receive"] * 4 + ["to a:1"] * 2 + ["to b:1"] * 2
 
 
 def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply(
