@@ -217,7 +217,7 @@ def _sheet(account: Account, width: int, margin_left: str) -> Iterator[Line]:
     if not account.sheet:
         return
     yield BLANK
-    yield ((f"{margin_left}fairness: what is equal", QUIET),)
+    yield ((f"{margin_left}fairness sheet", QUIET),)
     for label, text in account.sheet:
         first = f"{margin_left}  {label.ljust(LABEL_CELLS)}"
         yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
