@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import queue
 import select
+import sys
 import threading
 from contextlib import suppress
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from tui.outlet import Outlet
 from tui.sgr import squeezed
 
 WATCH_S = 0.5
@@ -35,6 +37,8 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        if sys.__stderr__ is not None:
+            self._file = Outlet(sys.__stderr__)  # type: ignore[assignment]
         self._gone = threading.Event()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None

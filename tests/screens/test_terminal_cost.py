@@ -74,8 +74,13 @@ def test_terminal_that_vanishes_without_a_signal() -> None:
         assert result["cpu_s"] < 1.0
 
 
-def test_terminal_that_stops_reading_does_not_keep_it_alive() -> None:
-    with OnPty("--frames", "1000", "--interval", "0.1", size=(160, 48)) as screen:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_terminal_that_stops_reading_does_not_keep_it_alive(unbuffered: str) -> None:
+    with OnPty(
+        *("--frames", "1000", "--interval", "0.1"),
+        size=(160, 48),
+        environ={"PYTHONUNBUFFERED": unbuffered},
+    ) as screen:
         assert screen.drain_until(b"racing", 10)
         # Nobody reads on: the terminal's buffer fills up.
         time.sleep(1.5)
