@@ -66,7 +66,8 @@ def test_no_colour_is_sent(arguments: tuple[str, ...], environ: dict[str, str]) 
             screen.drain(0.3)
             assert screen.drain_until(shown, 5), shown
         screen.press("\x1b")
-        screen.drain(0.5)
+        # On a busy machine a key that follows soon is read together with it, and means another key.
+        screen.drain(2.0)
         assert quit_with(screen)["color"] == "none"
         assert colours(graphics(bytes(screen.received))) == set()
 
