@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engines.frame import Entrant, Frame, LaneFrame, Work
-from engines.histogram import Histogram, Latencies
+from engines.frame import Cache, Entrant, Frame, LaneFrame, Work
+from engines.histogram import NONE, Histogram, Latencies
+from engines.message import Delta
+from engines.tally import Counted
 
 MYSQL = Entrant(
     lane="mysql",
@@ -51,6 +53,31 @@ def work(
         failures=latencies(failures_us),
         errors=errors or {},
         interval_s=interval_s,
+    )
+
+
+def delta(
+    measured: Counted,
+    warm: Counted | None = None,
+    *,
+    index: int = 0,
+    cpu_share: float = 0.1,
+    redirects: int = 0,
+    reconnects: int = 0,
+) -> Delta:
+    """What one engine reports of an interval in which all went well."""
+    return Delta(
+        index=index,
+        ended_ns=0,
+        measured=measured,
+        warm=warm or Counted(Work(), Cache()),
+        cpu_share=cpu_share,
+        loop_lag=NONE,
+        redirects=redirects,
+        reconnects=reconnects,
+        closed_links=0,
+        trouble="",
+        paused=False,
     )
 
 

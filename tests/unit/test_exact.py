@@ -11,12 +11,11 @@ import pytest
 
 from engines.config import Race
 from engines.frame import Cache, LaneState, Work
-from engines.histogram import NONE, Histogram
+from engines.histogram import Histogram
 from engines.merge import lane_frame
-from engines.message import Delta
 from engines.summary import Summary
 from engines.tally import Counted
-from tests.unit.frames import MYSQL, frame
+from tests.unit.frames import MYSQL, delta, frame
 
 ENGINES, INTERVALS, EACH = 3, 20, 2_000
 
@@ -29,22 +28,6 @@ def samples_ns(random: Random) -> list[int]:
         else int(random.lognormvariate(11.0, 0.6))
         for _ in range(EACH)
     ]
-
-
-def delta(index: int, measured: Work) -> Delta:
-    return Delta(
-        index=index,
-        ended_ns=0,
-        measured=Counted(measured, Cache()),
-        warm=Counted(Work(), Cache()),
-        cpu_share=0.1,
-        loop_lag=NONE,
-        redirects=0,
-        reconnects=0,
-        closed_links=0,
-        trouble="",
-        paused=False,
-    )
 
 
 def exact_us(values_ns: list[int], share: float) -> float:
@@ -75,7 +58,7 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
                 response=response[engine].take(),
                 interval_s=1.0,
             )
-            deltas.append([delta(index, work)])
+            deltas.append([delta(Counted(work, Cache()), index=index)])
         lane = lane_frame("mysql", LaneState.RACING, {"read": deltas}, {}, {})
         summary.add(frame(index, index + 1.0, lane))
     result: Any = summary.result()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engines.frame import Cache, LaneState, Work
-from engines.histogram import NONE, Histogram, Latencies
+from engines.histogram import Histogram, Latencies
 from engines.merge import lane_frame
 from engines.message import Delta
 from engines.tally import Counted
+from tests.unit import frames
 
 
 def latencies(*values_ns: int) -> Latencies:
@@ -30,18 +31,8 @@ def counted(rows: int, interval_s: float = 1.0, errors: dict[str, int] | None = 
 
 
 def delta(measured: Counted, warm: Counted | None = None, cpu_share: float = 0.1) -> Delta:
-    return Delta(
-        index=0,
-        ended_ns=0,
-        measured=measured,
-        warm=warm or counted(0),
-        cpu_share=cpu_share,
-        loop_lag=NONE,
-        redirects=1,
-        reconnects=2,
-        closed_links=0,
-        trouble="",
-        paused=False,
+    return frames.delta(
+        measured, warm or counted(0), cpu_share=cpu_share, redirects=1, reconnects=2
     )
 
 

@@ -10,10 +10,10 @@ from engines import config
 from engines.books import Books
 from engines.engine import Engine
 from engines.frame import Cache, LaneFrame, LaneState, Work
-from engines.histogram import NONE
 from engines.message import Delta, Role
 from engines.runner import HANG_NS, Runner
 from engines.tally import Counted
+from tests.unit import frames
 
 MEASURE_FROM_NS = 1_000
 
@@ -37,19 +37,7 @@ def counted(operations: int) -> Counted:
 
 
 def delta(index: int, measured: int = 0, warm: int = 0) -> Delta:
-    return Delta(
-        index=index,
-        ended_ns=0,
-        measured=counted(measured),
-        warm=counted(warm),
-        cpu_share=0.1,
-        loop_lag=NONE,
-        redirects=0,
-        reconnects=0,
-        closed_links=0,
-        trouble="",
-        paused=False,
-    )
+    return frames.delta(counted(measured), counted(warm), index=index)
 
 
 def runner_of(*engines: Reporter) -> Runner:
