@@ -42,7 +42,6 @@ def measure_floor_us(spec: Spec, mysql_port: int, redis_port: int) -> float:
 
     reactor = Reactor(plan)
     reactor.measure_from_ns = 0
-    reactor.apart = spec.role == "write"
     programs = Programs(
         replace(spec, process=0, processes=1, ledger=False),
         flowing=lambda: reactor.flowing,

@@ -13,19 +13,16 @@ from typing import Any, cast
 from engines.backoff import delay_s
 from engines.fault import DEMOTED
 from engines.histogram import Histogram
-from engines.link import MYSQL, REDIS, Link
+from engines.link import MYSQL, REDIS, ROOMY_BYTES, Link
 from engines.open_loop import OpenLoop
 from engines.outcome import Done, Failed
 from engines.pacing import Pace
 from engines.poller import READ, WRITE
-from engines.session import Links, Program, Request, Session, Step
+from engines.session import Links, Onward, Program, Request, Session, Step
 from engines.tally import Tally
 from engines.timers import NEVER_NS, Timers
 from engines.wire.reply import INCOMPLETE, ProtocolError
 from engines.wiring import Plan, Wiring
-
-RECEIVE_BYTES = 65_536
-"""The most that is read from a socket at a time: every reply of a hot path fits."""
 
 SPARED_FAILURES = 5
 """So many failures in a row for want of a connection are followed by no pause: with one shard of three dead, one
@@ -66,11 +63,9 @@ class Reactor:
         self.own_lag = Histogram()
         """The same in processor time, of a sample of the wake-ups: what the loop's own work kept replies waiting,
         without the time for which it had no processor."""
-        self.apart = False
-        """Whether the sockets are looked at between making up two operations: for programs that need long to make one
-        up, such as a batch."""
         self._ended: list[Session] = []
-        """The sessions that have ended an operation and whose next one is still to be made up."""
+        """The sessions that have ended an operation and whose next one is still to be made up: one a turn, so that the
+        sockets are looked at in between."""
         self.redirects = 0
         self.flowing = False
         self.running = True
@@ -90,6 +85,9 @@ class Reactor:
         clock, processor = perf_counter_ns, thread_time_ns
         now_ns = woke_ns = sampled_ns = clock()
         began_ns, own_ns = 0, -1
+        noticed: list[int] = []
+        took_ns: list[int] = []
+        outcomes: list[Done] = []
         while self.running:
             wait_s = 0.0 if ended else (timers.next_ns - now_ns) / 1e9
             poll = saturated if open_loop.pace is None else precisely
@@ -103,19 +101,22 @@ class Reactor:
             sampling = woke_ns - sampled_ns > OWN_LAG_EVERY_NS
             if sampling:
                 began_ns, sampled_ns = processor(), woke_ns
+            closed = self.flowing and open_loop.pace is None
+            measure_from_ns = self.measure_from_ns
             for descriptor, event in events:
                 link = links.get(descriptor)
                 if link is None:
-                    watcher = self._watched.get(descriptor)
-                    if watcher is not None:
-                        watcher()
+                    noticed.append(descriptor)
                     continue
-                if event & WRITE:
+                if event != READ and event & WRITE:
                     wiring.flush(link)
                     if event == WRITE:
                         continue
+                # What a slot holds is taken out before it is called: as a method it would be looked up in the class
+                # first, each time (CPython 3.11 specializes LOAD_ATTR for slots, LOAD_METHOD not).
+                receive, room_bytes = link.receive, link.room_bytes
                 try:
-                    data = link.receive(RECEIVE_BYTES)
+                    data = receive(room_bytes)
                 except (BlockingIOError, InterruptedError):
                     continue
                 except OSError:
@@ -125,81 +126,73 @@ class Reactor:
                     lose(link, woke_ns)
                     continue
                 try:
-                    answer = link.one_reply(data) if wanted == 1 else link.parser.many(data, wanted)
+                    if wanted == 1:
+                        one_reply = link.one_reply
+                        answer = one_reply(data)
+                    else:
+                        answer = link.parser.many(data, wanted)
                 except ProtocolError:
                     lose(link, woke_ns)
                     continue
                 if answer is INCOMPLETE:
+                    if len(data) == room_bytes:
+                        link.room_bytes = ROOMY_BYTES
                     continue
                 link.wanted = 0
                 link.answered += wanted
                 session = link.session
                 if session.answers is None:
-                    step = session.resume(answer)
-                    if step.__class__ is Done:
-                        # `_end`, written out: a call more for every operation would be felt.
-                        session.failures = 0
-                        measured = session.began_ns >= self.measure_from_ns
-                        tally = self.measured if measured else self.warm
-                        tally.service.record(woke_ns - session.began_ns)
-                        outcomes = tally.outcomes
-                        outcomes[step] = outcomes.get(step, 0) + 1
-                        if session.due_ns:
-                            tally.response.record(woke_ns - session.due_ns)
-                        ended.append(session)
+                    resume = session.resume
+                    step = resume(answer)
+                    if closed and step.__class__ is tuple and len(step) == 4:
+                        # `_go_on`, written out: its calls would be felt for every operation.
+                        if session.began_ns >= measure_from_ns:
+                            session.failures = 0
+                            took_ns.append(woke_ns - session.began_ns)
+                            outcomes.append(step[3])
+                        else:
+                            self._end(session, step[3], woke_ns)
+                        step[0].outbox.append(step)
                     else:
                         self._step(session, step, woke_ns)
                 else:
                     self._gather(session, link, answer, woke_ns)
+            if closed:
+                self._send_next()
+            if took_ns:
+                self.measured.add(took_ns, outcomes)
+                took_ns.clear()
+                outcomes.clear()
+            if ended:
+                self._make_up(ended.pop(0))
+            if noticed:
+                for descriptor in noticed:
+                    self._notice(descriptor)
+                noticed.clear()
             now_ns = clock()
             if now_ns >= timers.next_ns:
                 timers.run(now_ns)
                 now_ns = clock()
-            if ended:
-                if self.apart:
-                    self._make_up(ended.pop(0))
-                else:
-                    self._go_on()
-                now_ns = clock()
             own_ns = processor() - began_ns if sampling else -1
 
-    def _go_on(self) -> None:
-        """Make up and begin the next operation of every session that has ended one.
+    def _send_next(self) -> None:
+        """Send the first requests of the operations that follow the ones that have just ended.
 
         After all replies at hand, and server by server: one that has gone to sleep is then woken once for several
         requests, not once for each.
         """
-        ended, clock = self._ended, perf_counter_ns
-        if not self.flowing or self.open_loop.pace is not None:
-            for session in ended:
-                self._make_up(session)
-            ended.clear()
-            return
-        wiring = self.wiring
-        by_server: dict[str, list[tuple[Session, Request]]] = {}
-        for session in ended:
-            step = session.resume(None)
-            if step.__class__ is tuple:
-                address = step[0].address
-                if address in by_server:
-                    by_server[address].append((session, step))
-                else:
-                    by_server[address] = [(session, step)]
-            else:
-                self._hold(session, step)
-                self._begin(session)
-        ended.clear()
-        for requests in by_server.values():
-            for session, (link, request, wanted) in requests:
-                session.answers = None
-                session.began_ns = clock()
+        wiring, clock = self.wiring, perf_counter_ns
+        for outbox in wiring.outboxes.values():
+            for link, request, wanted, _ in outbox:
+                link.session.began_ns = clock()
                 # `Wiring.send`, written out: a call more for every operation would be felt.
                 if link.socket is None:
                     wiring.send(link, request, wanted)
                     continue
                 link.wanted = wanted
+                send = link.send
                 try:
-                    sent = link.send(request)
+                    sent = send(request)
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
@@ -207,6 +200,13 @@ class Reactor:
                     continue
                 if sent != len(request):
                     wiring.keep(link, request, sent)
+            outbox.clear()
+
+    def _notice(self, descriptor: int) -> None:
+        """Something watched has something to read. After all replies: what comes of it may stop or close anything."""
+        watcher = self._watched.get(descriptor)
+        if watcher is not None:
+            watcher()
 
     def _make_up(self, session: Session) -> None:
         """The next operation of a session that has ended one."""
@@ -217,7 +217,9 @@ class Reactor:
     def _step(self, session: Session, step: Step, now_ns: int) -> None:
         """Do what a program yielded when it was resumed with replies that arrived at `now_ns`."""
         kind = step.__class__
-        if kind is tuple:
+        if kind is tuple and len(cast("Request | Onward", step)) == 4:
+            self._go_on(session, cast("Onward", step), now_ns)
+        elif kind is tuple:
             link, request, wanted = cast("Request", step)
             session.answers = None
             self.wiring.send(link, request, wanted)
@@ -225,6 +227,7 @@ class Reactor:
             self._fan_out(session, cast("list[Request]", step))
         elif kind is Done:
             self._end(session, cast("Done", step), now_ns)
+            self._ended.append(session)
         else:
             self._fail(session, cast("Failed", step).kind, now_ns)
 
@@ -293,15 +296,22 @@ class Reactor:
     def _tally(self, session: Session) -> Tally:
         return self.measured if session.began_ns >= self.measure_from_ns else self.warm
 
+    def _go_on(self, session: Session, onward: Onward, now_ns: int) -> None:
+        """An operation is acknowledged, and the next one is made up already."""
+        link, request, wanted, outcome = onward
+        self._end(session, outcome, now_ns)
+        self._hold(session, (link, request, wanted))
+        if self.flowing:
+            self.begin(session)
+
     def _end(self, session: Session, outcome: Done, now_ns: int) -> None:
-        """An operation is acknowledged; the next one is made up later in this turn of the loop."""
+        """An operation is acknowledged: count it."""
         session.failures = 0
         tally = self._tally(session)
         tally.service.record(now_ns - session.began_ns)
         tally.outcomes[outcome] = tally.outcomes.get(outcome, 0) + 1
         if session.due_ns:
             tally.response.record(now_ns - session.due_ns)
-        self._ended.append(session)
 
     def _fail(self, session: Session, kind: str, now_ns: int) -> None:
         tally = self._tally(session)

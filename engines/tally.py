@@ -29,6 +29,19 @@ class Tally:
         self.failures = Histogram()
         self.errors: dict[str, int] = {}
 
+    def add(self, took_ns: list[int], outcomes: list[Done]) -> None:
+        """Count operations that have ended at one time, one at least: their service times, and how each ended."""
+        self.service.record_all(took_ns)
+        # Most often all ended alike.
+        first = outcomes[0]
+        alike = outcomes.count(first)
+        counts = self.outcomes
+        counts[first] = counts.get(first, 0) + alike
+        if alike != len(outcomes):
+            for outcome in outcomes:
+                if outcome is not first:
+                    counts[outcome] = counts.get(outcome, 0) + 1
+
     def fail(self, kind: str) -> None:
         self.errors[kind] = self.errors.get(kind, 0) + 1
 

@@ -10,7 +10,7 @@ from engines.backoff import delay_s
 from engines.connector import Connector
 from engines.link import Dialect, Link, Lost
 from engines.poller import READ, WRITE, Poller
-from engines.session import Session
+from engines.session import Onward, Session
 from engines.timers import Timers
 
 DOWN_FOR_NS = 250_000_000
@@ -41,6 +41,8 @@ class Wiring:
         self.poller = Poller()
         self.connector = Connector()
         self.standing: dict[int, Link] = {}
+        self.outboxes: dict[str, list[Onward]] = {}
+        """By address, what the reactor is about to send there."""
         self.reconnects = 0
         self._links: list[Link] = []
         self._dropped: list[Link] = []
@@ -51,6 +53,7 @@ class Wiring:
         """A new link of `session`; its connection is being opened."""
         dialect, open_socket = self._plan(address)
         link = Link(session, address, dialect, open_socket)
+        link.outbox = self.outboxes.setdefault(address, [])
         self._links.append(link)
         self._open(link)
         return link

@@ -56,7 +56,6 @@ class Worker:
         self._spec = spec
         self._routes = Routes(spec)
         self._reactor = Reactor(self._routes, self._on_link_trouble)
-        self._reactor.apart = spec.role == "write"
         self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
         self._topologies = Topologies(spec, self._reactor)
         self._course = Course(spec, self._reactor, channel, self._trouble, self._finish)

@@ -10,7 +10,7 @@ from engines.key import key
 from engines.lanes.context import MYSQL, Context
 from engines.lanes.mysql import found
 from engines.lanes.redirect import redirected
-from engines.outcome import Failed, done
+from engines.outcome import Done, Failed, done
 from engines.session import Program, Session
 from engines.wire import resp
 
@@ -33,16 +33,20 @@ def _lazy_loading(
     gets, selects, hit = context.gets, context.selects, done(rows=1, hits=1)
     owner, reader = topology.owner, topology.reader
     links[MYSQL]
+    built, linked = gets.get, links.get
     skipped = 0
+    ended: Done | None = None
     while True:
         car_id = next_key()
-        slot, get = gets[car_id]
-        link = links[reader[slot]]
-        cached = yield link, get, 1
+        slot, get = built(car_id) or gets[car_id]
+        address = reader[slot]
+        link = linked(address) or links[address]
+        cached = yield (link, get, 1) if ended is None else (link, get, 1, ended)
+        ended = None
         if cached.__class__ is not bytes and cached is not None:
             link, cached = yield from redirected(link, context, slot, get, cached)
         if cached.__class__ is bytes:
-            yield hit if not skipped else done(rows=1, hits=1, skipped=skipped)
+            ended = hit if not skipped else done(rows=1, hits=1, skipped=skipped)
             skipped = 0
             continue
         if cached is not None:
@@ -59,7 +63,7 @@ def _lazy_loading(
         if not found(reply):
             skipped += 1
             if not (skip and context.flowing()):
-                yield done(misses=1, skipped=skipped)
+                ended = done(misses=1, skipped=skipped)
                 skipped = 0
             continue
 
@@ -80,7 +84,7 @@ def _lazy_loading(
             continue
         link.fills += 1
         fills.end(car_id, perf_counter_ns())
-        yield done(rows=1, misses=1, fills=1, duplicate_fills=int(duplicate), skipped=skipped)
+        ended = done(rows=1, misses=1, fills=1, duplicate_fills=int(duplicate), skipped=skipped)
         skipped = 0
 
 

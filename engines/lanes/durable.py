@@ -11,7 +11,7 @@ from engines.key import KEY_PREFIX, key
 from engines.lanes.context import Context, acknowledge
 from engines.lanes.redirect import redirected
 from engines.link import Lost
-from engines.outcome import Failed, done
+from engines.outcome import Done, Failed, done
 from engines.session import Program, Request, Session
 from engines.topology import SLOTS
 from engines.wire import resp
@@ -23,19 +23,24 @@ def read_durable(session: Session, next_key: Callable[[], int], context: Context
     links, topology, gets = session.links, context.topology, context.gets
     assert topology is not None
     reader = topology.reader
+    built, linked = gets.get, links.get
     hit, miss = done(rows=1, hits=1), done(misses=1)
+    ended: Done | None = None
     while True:
-        slot, get = gets[next_key()]
-        link = links[reader[slot]]
-        reply = yield link, get, 1
+        car_id = next_key()
+        slot, get = built(car_id) or gets[car_id]
+        address = reader[slot]
+        link = linked(address) or links[address]
+        reply = yield (link, get, 1) if ended is None else (link, get, 1, ended)
         if reply.__class__ is not bytes and reply is not None:
             link, reply = yield from redirected(link, context, slot, get, reply)
         if reply.__class__ is bytes:
-            yield hit
+            ended = hit
         elif reply is None:
             link.misses += 1
-            yield miss
+            ended = miss
         else:
+            ended = None
             yield Failed(kind_of(reply))
 
 

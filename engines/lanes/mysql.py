@@ -8,7 +8,7 @@ from typing import Any
 from engines.fault import kind_of
 from engines.lanes.context import MYSQL, Context, acknowledge
 from engines.link import Lost
-from engines.outcome import Failed, done
+from engines.outcome import Done, Failed, done
 from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.session import Program, Session
 from engines.wire import mysql
@@ -71,34 +71,39 @@ def write_mysql_deck(session: Session, batches: Batches, context: Context) -> Pr
 def read_mysql(session: Session, next_key: Callable[[], int], context: Context) -> Program:
     """One SELECT."""
     link, selects = session.links[MYSQL], context.selects
+    built = selects.get
     row, absent = done(rows=1), done(skipped=1)
+    ended: Done | None = None
     while True:
-        reply = yield link, selects[next_key()], 1
+        car_id = next_key()
+        select = built(car_id) or selects[car_id]
+        reply = yield (link, select, 1) if ended is None else (link, select, 1, ended)
         if reply.__class__ is not list:
+            ended = None
             yield Failed(kind_of(reply))
-        elif found(reply):
-            yield row
         else:
-            yield absent
+            ended = row if found(reply) else absent
 
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Context) -> Program:
     """As on the slide: other cars are tried until there is one."""
     link, selects = session.links[MYSQL], context.selects
+    skipped = 0
+    ended: Done | None = None
     while True:
+        select = selects[next_key()]
+        reply = yield (link, select, 1) if ended is None else (link, select, 1, ended)
+        ended = None
+        if reply.__class__ is not list:
+            yield Failed(kind_of(reply))
+        elif found(reply):
+            ended = done(rows=1, skipped=skipped)
+        else:
+            skipped += 1
+            if context.flowing():
+                continue
+            ended = done(skipped=skipped)
         skipped = 0
-        while True:
-            reply = yield link, selects[next_key()], 1
-            if reply.__class__ is not list:
-                yield Failed(kind_of(reply))
-            elif found(reply):
-                yield done(rows=1, skipped=skipped)
-            else:
-                skipped += 1
-                if context.flowing():
-                    continue
-                yield done(skipped=skipped)
-            break
 
 
 def found(rows: list[tuple[bytes | None, ...]]) -> bool:

@@ -1,4 +1,7 @@
-"""Requests that are asked again and again, built once."""
+"""Requests that are asked again and again, built once.
+
+To be asked by `get` first, and by subscript where that has nothing: see `engines.session.Links`.
+"""
 
 from __future__ import annotations
 

@@ -175,6 +175,14 @@ def test_a_clock_that_goes_backwards_counts_as_nothing() -> None:
     assert recorded([-5, 10, -1]) == recorded([0, 0, 10])
 
 
+@given(st.lists(st.lists(st.one_of(any_values_ns, st.integers(-9, 300)), max_size=9), max_size=5))
+def test_recording_several_at_once_is_recording_each(parts: list[list[int]]) -> None:
+    histogram = Histogram()
+    for values in parts:
+        histogram.record_all(values)
+    assert histogram.take() == recorded(value_ns for values in parts for value_ns in values)
+
+
 def test_nothing_recorded_is_nothing() -> None:
     assert recorded([]) == NONE == Latencies.merged([]) == Latencies.merged([NONE, NONE])
     assert NONE.percentile_us(99) == NONE.mean_us == NONE.max_us == 0.0

@@ -10,7 +10,7 @@ import pytest
 
 from engines.histogram import Latencies
 from engines.link import REDIS, Link
-from engines.outcome import done
+from engines.outcome import Done, done
 from engines.poller import READ
 from engines.reactor import Reactor
 from engines.session import Links, Program, Session
@@ -41,12 +41,6 @@ class Answering:
 
     def setblocking(self, flag: bool) -> None:
         pass
-
-    def send(self, data: bytes) -> int:
-        return len(data)
-
-    def recv(self, _: int) -> bytes:
-        return b"+OK\r\n"
 
     def close(self) -> None:
         pass
@@ -93,21 +87,26 @@ def race(
     reactor.wiring.poller.close()
     polls = Polls(reactor, turns, wait)
     reactor.wiring.poller = polls  # type: ignore[assignment]
-    reactor.apart = apart
 
     def program(link: Link) -> Program:
         ok = done(rows=1)
+        ended: Done | None = None
         while True:
             polls.log.append("made up")
             make_up()
-            yield link, b"PING", 1
-            yield ok
+            yield (link, b"PING", 1) if ended is None else (link, b"PING", 1, ended)
+            if apart:
+                yield ok
+            else:
+                ended = ok
 
     for number in range(1000, 1000 + sessions):
         session = Session()
         session.links = Links(lambda _: link)  # noqa: B023 - never asked
         link = Link(session, "null:1", REDIS, lambda: None)  # type: ignore[arg-type,return-value]
         link.attach(Answering(number))  # type: ignore[arg-type]
+        link.send, link.receive = len, lambda _: b"+OK\r\n"
+        link.outbox = reactor.wiring.outboxes.setdefault("null:1", [])
         generator = program(link)
         session.resume, session.first = generator.send, next(generator)
         reactor.sessions.append(session)
@@ -146,7 +145,7 @@ def test_a_loop_that_waits_for_its_replies_has_no_lag() -> None:
 
 
 @pytest.mark.parametrize(("apart", "most"), [(True, 1), (False, 3)])
-def test_batches_made_up_apart_let_the_sockets_be_looked_at_between_two(
+def test_operations_made_up_apart_let_the_sockets_be_looked_at_between_two(
     apart: bool, most: int
 ) -> None:
     reactor, polls = race(lambda: None, sessions=3, apart=apart)

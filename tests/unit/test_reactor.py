@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engines.link import REDIS
-from engines.outcome import Failed, done
+from engines.link import REDIS, ROOM_BYTES, ROOMY_BYTES
+from engines.outcome import Done, Failed, done
 from engines.pacing import Pace
 from engines.reactor import Reactor
 from engines.session import Program, Session
@@ -25,9 +25,13 @@ def reads(address: str) -> Callable[[Session], Program]:
 
     def program(session: Session) -> Program:
         link, hit = session.links[address], done(rows=1, hits=1)
+        ended: Done | None = None
         while True:
-            reply = yield link, resp.get(b"k"), 1
-            yield hit if reply == b"x" else Failed("no reply")
+            get = resp.get(b"k")
+            reply = yield (link, get, 1) if ended is None else (link, get, 1, ended)
+            ended = hit if reply == b"x" else None
+            if ended is None:
+                yield Failed("no reply")
 
     return program
 
@@ -187,8 +191,8 @@ def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_
     order = ["a:1", "b:1", "a:1", "b:1"]
     for address in order:
         link = bench.standing(address).links[address]
-        link.receive = logged("receive", link.receive)  # type: ignore[assignment]
-        link.send = logged(f"to {address}", link.send)  # type: ignore[assignment]
+        link.receive = logged("receive", link.receive)
+        link.send = logged(f"to {address}", link.send)
     bench.reactor.begin_all()
     assert log == [f"to {address}" for address in order]
     for ends in zip(bench.far["a:1"], bench.far["b:1"], strict=True):
@@ -198,6 +202,60 @@ def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_
             far.sendall(REPLY)
     bench.turn_until(lambda: len(log) >= 12)
     assert log[4:] == ["receive"] * 4 + ["to a:1"] * 2 + ["to b:1"] * 2
+
+
+def test_what_is_watched_is_noticed_after_the_replies_of_its_turn(bench: Bench) -> None:
+    """A word that ends the race finds every operation ended or under way, and none in between."""
+    reactor = bench.reactor
+    sessions = [bench.standing(), bench.standing()]
+    near, far = socket.socketpair()
+    seen: list[tuple[int, int]] = []
+
+    def word() -> None:
+        near.recv(1)
+        seen.append((sum(reactor.measured.outcomes.values()), reactor.busy()))
+        reactor.flowing = False
+        reactor.give_up("unfinished", for_good=True)
+
+    reactor.watch(near.fileno(), word)
+    reactor.begin_all()
+    far.sendall(b"x")
+    for end in bench.far["a:1"]:
+        end.recv(4096)
+        end.sendall(REPLY)
+    bench.turn(5)
+    assert seen == [(2, 2)]
+    # Each asked for its next key, and only once.
+    for end in bench.far["a:1"]:
+        end.settimeout(5)
+    requests = [end.recv(4096) for end in bench.far["a:1"]]
+    assert requests == [resp.get(b"k")] * 2
+    work = reactor.measured.take(1.0).work
+    assert (work.operations, work.errors) == (2, {"unfinished": 2})
+    assert not any(session.in_operation for session in sessions)
+    near.close()
+    far.close()
+
+
+def test_a_reply_that_is_longer_than_most_is_taken_in_whole(bench: Bench) -> None:
+    link = bench.standing().links["a:1"]
+    sizes: list[int] = []
+    receive = link.receive
+
+    def noted(size: int) -> bytes:
+        sizes.append(size)
+        return receive(size)
+
+    link.receive = noted
+    bench.reactor.begin_all()
+    far = bench.far["a:1"][-1]
+    for _ in range(2):
+        bench.turn_until(lambda: link.wanted == 1)
+        far.recv(4096)
+        far.sendall(b"$5000\r\n" + b"y" * 5000 + b"\r\n")
+        bench.turn_until(lambda: bench.reactor.measured.failures.take().count == 1)
+    # It is no hit, as this program sees it; what counts is that it came in one piece, the second in one go.
+    assert sizes == [ROOM_BYTES, ROOMY_BYTES, ROOMY_BYTES]
 
 
 def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply(
@@ -214,7 +272,7 @@ def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply
             sleep(0.02)
             return sent
 
-        link.send = slow  # type: ignore[assignment]
+        link.send = slow
     reactor.begin_all()
     for _ in range(2):
         for address in ("a:1", "b:1"):
@@ -260,9 +318,10 @@ def test_a_server_that_accepts_and_hangs_up_is_not_asked_without_a_pause(bench: 
     bench.reactor.begin_all()
     bench.reply()
     bench.turn_until(lambda: bool(bench.reactor.measured.outcomes))
+    opened = link.opened
     bench.far["a:1"][-1].close()
-    bench.turn_until(lambda: link.socket is None)
-    assert link.failures == 0
+    bench.turn_until(lambda: link.opened == opened + 1)
+    assert (link.opened, link.failures) == (opened + 1, 0)
 
 
 def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(bench: Bench) -> None:
@@ -274,6 +333,28 @@ def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(ben
     for tally in (bench.reactor.measured, bench.reactor.warm):
         work = tally.take(1.0).work
         assert work.failed == work.failures.count == 0
+
+
+@pytest.mark.parametrize("paced", [False, True])
+def test_an_operation_that_began_in_the_warm_up_is_not_measured(bench: Bench, paced: bool) -> None:
+    """Though it ends when measuring is under way."""
+    reactor = bench.reactor
+    session = bench.standing()
+    reactor.measure_from_ns = perf_counter_ns() + 60_000_000_000
+    if paced:
+        reactor.set_pace(Pace(1000.0, perf_counter_ns()))
+    reactor.begin_all()
+    bench.turn_until(lambda: session.in_operation)
+    reactor.measure_from_ns = perf_counter_ns()
+    bench.reply()
+    bench.turn_until(lambda: bool(reactor.warm.outcomes))
+    assert reactor.warm.take(1.0).work.operations == 1
+    assert reactor.measured.take(1.0).work.operations == 0
+    bench.turn_until(lambda: session.in_operation)
+    bench.reply()
+    bench.turn_until(lambda: bool(reactor.measured.outcomes))
+    assert reactor.measured.take(1.0).work.operations == 1
+    assert reactor.warm.take(1.0).work.operations == 0
 
 
 def test_nothing_is_measured_before_it_is_said_from_when() -> None:
