@@ -52,7 +52,7 @@ class Programs:
         # Up to 50,001 GETs, of 12 MB: one table for all readers.
         self._gets = Gets()
         self._selects = Selects()
-        self._next_version = count(spec.first_version).__next__
+        self._versions = count(spec.first_version)
         self._batches: list[Batches] = []
         self._batch_rows = spec.batch
         self._jitter = Random(f"{spec.seed}:ttl:{spec.process}").random
@@ -98,9 +98,7 @@ class Programs:
         if spec.role == "write":
             share = Share(spec.process, spec.processes, connection, connections)
             cars = write_cars(spec.lane, spec.preset)
-            batches = Batches(
-                spec.seed, share, cars, self._batch_rows, self._next_version, spec.shape
-            )
+            batches = Batches(spec.seed, share, cars, self._batch_rows, self._versions, spec.shape)
             self._batches.append(batches)
             write = WRITERS[spec.lane, spec.preset]
             return lambda session: write(session, batches, context)

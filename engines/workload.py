@@ -5,8 +5,9 @@ The fleet, the hot cars and the value ranges are those of the demo that the thre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, cycle
 from random import Random
 
 from engines.draw import UNIFORM, Shape, indices
@@ -101,11 +102,11 @@ Row = tuple[int, int, int]
 class Batches:
     """The batches that one writer connection sends: rows of its own share of the cars, in key order.
 
-    `rows` is the size of the next batch and may change while racing. `next_version` numbers the rows and is common
-    to all writers of a process, so that a car's version grows strictly whichever of them writes it.
+    `rows` is the size of the next batch and may change while racing. `versions` numbers the rows and is common to all
+    writers of a process, so that a car's version grows strictly whichever of them writes it.
     """
 
-    __slots__ = ("_draw", "_next_version", "_reading", "rows")
+    __slots__ = ("_draw", "_readings", "_versions", "rows")
 
     def __init__(
         self,
@@ -113,23 +114,23 @@ class Batches:
         share: Share,
         cars: Cars,
         rows: int,
-        next_version: Callable[[], int],
+        versions: Iterator[int],
         shape: Shape = UNIFORM,
     ) -> None:
         stream = Random(f"{seed}:write:{share.process}:{share.connection}")
         self._draw = indices(
             shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
         )
-        self._reading = share.offset * 977 % READINGS
-        self._next_version = next_version
+        begin = share.offset * 977 % READINGS
+        self._readings = chain(range(begin, READINGS), cycle(range(READINGS)))
+        self._versions = versions
         self.rows = rows
 
     def next(self) -> list[Row]:
         """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
         that is drawn twice comes twice, the higher version last."""
         draw = self._draw
-        version, reading = self._next_version, self._reading
         cars = [draw() for _ in range(self.rows)]
         cars.sort()
-        self._reading = (reading + len(cars)) % READINGS
-        return [(car_id, (reading + row) % READINGS, version()) for row, car_id in enumerate(cars)]
+        # zip asks the cars first, so that no reading and no version is lost where they end.
+        return list(zip(cars, self._readings, self._versions, strict=False))

@@ -47,7 +47,7 @@ def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
     )
 
     def batches() -> Batches:
-        return Batches(seed, Share(), FLEET, rows, count(first_version).__next__)
+        return Batches(seed, Share(), FLEET, rows, count(first_version))
 
     pack: Any = hiredis.pack_command  # its stub takes tuples of one
     expected: dict[str, list[bytes]] = {}

@@ -24,7 +24,7 @@ from engines.workload import (
 
 
 def batches(seed: int = 7, share: Share | None = None, rows: int = 100) -> Batches:
-    return Batches(seed, share or Share(), FLEET, rows, count(2).__next__)
+    return Batches(seed, share or Share(), FLEET, rows, count(2))
 
 
 @given(
@@ -63,6 +63,17 @@ def test_a_batch_stays_in_its_share_in_key_order_with_growing_versions(
             assert 0 <= reading < READINGS
             assert version > versions.get(car_id, 0)
             versions[car_id] = version
+
+
+def test_readings_come_in_turn_and_versions_without_a_gap_whoever_writes() -> None:
+    versions = count(2)
+    one, two = (Batches(7, Share(0, 1, n, 2), FLEET, 100, versions) for n in (0, 1))
+    one.rows = 3_000
+    rows = [one.next(), two.next(), one.next()]
+    assert [version for batch in rows for _, _, version in batch] == list(range(2, 2 + 6_100))
+    first = [reading for batch in (rows[0], rows[2]) for _, reading, _ in batch]
+    assert first == [number % READINGS for number in range(6_000)]
+    assert [reading for _, reading, _ in rows[1]] == list(range(977, 1_077))
 
 
 def test_same_seed_same_stream_and_another_seed_another() -> None:
