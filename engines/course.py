@@ -40,8 +40,10 @@ class Course:
         self._index = 0
         self._undone = 0
         """The backlog that the end, of the race or of a heat, has left."""
-        self._halted_from_ns: int | None = None
-        """Since when operations wait for `go_on`."""
+        self._halted = False
+        """Whether operations that would flow wait for `go_on`."""
+        self._idle_from_ns: int | None = None
+        """Since when it is telemon alone that keeps them waiting."""
         self._started = False
         self._held = False
         self._begun = False
@@ -160,16 +162,21 @@ class Course:
 
     def halt(self) -> None:
         """Begin no operation until `go_on`."""
-        if self._reactor.flowing:
-            self._halted_from_ns = perf_counter_ns()
+        self._halted = self._halted or self._reactor.flowing
         self._reactor.flowing = False
 
+    def halted(self) -> None:
+        """The operations that were under way at a halt are over."""
+        if self._halted and self._idle_from_ns is None:
+            self._idle_from_ns = perf_counter_ns()
+
     def go_on(self) -> None:
-        """End a halt. The time is left out of the pace: it was not the servers that kept anybody waiting."""
-        pace, from_ns = self._reactor.open_loop.pace, self._halted_from_ns
+        """End a halt. What came after the last operation under way is left out of the pace: it was not the servers
+        that kept anybody waiting. The wait for that operation is not: it was."""
+        pace, from_ns = self._reactor.open_loop.pace, self._idle_from_ns
         if pace is not None and from_ns is not None:
             pace.postpone(from_ns, perf_counter_ns())
-        self._halted_from_ns = None
+        self._halted, self._idle_from_ns = False, None
         self._flow()
 
     def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:

@@ -201,15 +201,15 @@ def sheet_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     mode = str(sheet["mode"])
     if sheet["rate_per_s"] is not None:
         mode = f"pace, {sheet['rate_per_s']:g} operations per second and role"
-    jitter = f" +- {cast('float', sheet['ttl_jitter']):.0%}" if sheet["ttl_jitter"] else ""
-    yield (
-        "load",
-        f"{mode}; {shape}; cache {sheet['cache_start']} at the start, TTL {sheet['ttl_s']:g} s{jitter}",
-    )
+    depths = cast("Mapping[str, Mapping[str, float]]", sheet["pipeline_depth"])
+    load = f"{mode}; {shape}"
+    if "cached" in depths:
+        jitter = f" +- {cast('float', sheet['ttl_jitter']):.0%}" if sheet["ttl_jitter"] else ""
+        load += f"; cache {sheet['cache_start']} at the start, TTL {sheet['ttl_s']:g} s{jitter}"
+    yield "load", load
     where = _machine(sheet)
     if where:
         yield "machine", where
-    depths = cast("Mapping[str, Mapping[str, float]]", sheet["pipeline_depth"])
     lanes = servers_of(sheet)
     for lane in sorted(lanes, key=LANES.index):
         for server in lanes[lane]:

@@ -190,6 +190,7 @@ class Worker:
         if reactor.busy():
             self._reactor.after_ns(500_000, self._deal)
             return
+        self._course.halted()
         programs = self._programs.deal(self._connections)
         for session in reactor.sessions[len(programs) :]:
             reactor.dismiss(session)

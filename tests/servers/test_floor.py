@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from threading import Thread
 
 import pytest
 from redis import Redis
@@ -11,7 +13,7 @@ from engines.endpoint import LaneEndpoints
 from engines.floor import measure_floor_us
 from engines.frame import LANES
 from engines.message import Role, Spec
-from engines.null_server import NullServer
+from engines.null_server import GET_REPLY, NullServer
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.mysql import MySQLReplies, query
@@ -31,6 +33,29 @@ def test_every_program_has_a_floor(lane: str, role: Role, preset: str) -> None:
         floor_us = measure_floor_us(spec(lane, role, preset), server.mysql_port, server.redis_port)
     # A round trip over loopback is never free, and a batch of 20 statements takes no tenth of a second.
     assert 3.0 < floor_us < 100_000.0
+
+
+def test_the_quietest_moment_counts() -> None:
+    """A machine that is busy but for 40 ms in the midst: what an operation cannot do without is what it took then."""
+    busy_s = 0.001
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                began_s = None
+                while sock.recv(65_536):
+                    began_s = began_s or time.monotonic()
+                    if not 0.05 < time.monotonic() - began_s < 0.09:
+                        time.sleep(busy_s)
+                    sock.sendall(GET_REPLY)
+
+        server = Thread(target=answer)
+        server.start()
+        floor_us = measure_floor_us(spec("durable", "read"), 1, listener.getsockname()[1])
+        server.join(10)
+    assert 3.0 < floor_us < busy_s * 1e6 / 2
 
 
 def test_without_a_server_there_is_none() -> None:

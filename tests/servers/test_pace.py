@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from engines import config
-from engines.control import Rate
+from engines.control import Connections, Rate
 from engines.frame import Frame, LaneState, Work
 from engines.histogram import Latencies, bucket_upper_ns
 from engines.race import Race
@@ -87,6 +87,32 @@ class Stall:
     def wait(self) -> None:
         assert self._thread is not None
         self._thread.join()
+
+
+def test_a_stall_shows_in_full_though_the_connections_change_in_it(sandbox: Sandbox) -> None:
+    """Who changes the number of connections waits for the operations under way; what is due meanwhile is due."""
+    forget(sandbox)
+    settings = with_settings(lanes=("durable",), writers=0, readers=4, warmup_s=0.5, duration_s=5.0)
+    stall = Stall(sandbox, at_s=1.5)
+    changed: list[float] = []
+
+    def change(race: Race, frame: Frame) -> None:
+        stall(race, frame)
+        if not changed and frame.elapsed_s >= 1.9:
+            changed.append(frame.elapsed_s)
+            race.send(Connections("read", 8))
+
+    ran = run_race(sandbox, paced(settings, RATE_PER_S), on_frame=change)
+    stall.wait()
+    assert changed
+    assert changed[0] < 2.4, "the change came after the stall"
+    work = measured(ran.frames, "durable", "read")
+    assert work.response is not None
+    assert work.errors == {}
+    assert above(work.response, 50_000_000) == pytest.approx(
+        RATE_PER_S * (stall.lasted_s - 0.05), rel=0.15
+    )
+    assert work.response.max_us == pytest.approx(stall.lasted_s * 1e6, rel=0.1)
 
 
 def test_response_time_shows_a_stalled_second_that_service_time_hides(sandbox: Sandbox) -> None:

@@ -207,6 +207,14 @@ def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
     assert lines["mysql"].endswith("innodb_flush_log_at_trx_commit 1, sync_binlog 1, replicas 0")
 
 
+def test_a_cache_is_spoken_of_where_one_races_only() -> None:
+    with_cache, without = (Race(lanes=("mysql", "cached")), Race(lanes=("mysql", "durable")))
+    assert dict(sheet_lines(fairness({}, with_cache)))["load"] == (
+        "saturate; uniform keys; cache cold at the start, TTL 120 s"
+    )
+    assert dict(sheet_lines(fairness({}, without)))["load"] == "saturate; uniform keys"
+
+
 def test_a_hot_set_is_described_by_its_shares() -> None:
     sheet = fairness({}, Race(keys="hot-set", hot_keys=0.1, hot_operations=0.9))
     assert sheet["keys"] == {"shape": "hot-set", "hot_keys": 0.1, "hot_operations": 0.9}
