@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from statistics import median
 
@@ -82,6 +83,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.pairs < 1 or options.seconds <= 0:
         parser.error("--pairs must be at least 1 and --seconds above 0")
+    for peer in ("redis-benchmark", "sysbench"):
+        if shutil.which(peer) is None:
+            parser.error(f"{peer} is not installed; `make bench` installs it")
     rows = []
     with Sandbox(LANES, on_progress=lambda text: print(text, file=sys.stderr)) as sandbox:
         lanes = dict(sandbox.endpoints)

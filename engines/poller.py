@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,10 +37,8 @@ if sys.platform == "linux":
             self.modify = self._epoll.modify
             self.unregister = self._epoll.unregister
             self.close = self._epoll.close
-
-        def poll(self, timeout_s: float) -> list[tuple[int, int]]:
-            """(file descriptor, events) of what is ready, after at most `timeout_s`, rounded up to a ms."""
-            return self._epoll.poll(timeout_s)
+            self.poll: Callable[[float], list[tuple[int, int]]] = self._epoll.poll
+            """(file descriptor, events) of what is ready, after at most a timeout in seconds, rounded up to a ms."""
 
         def poll_precisely(self, timeout_s: float) -> list[tuple[int, int]]:
             """As `poll`, with a timeout in us: select takes one, and an epoll can itself be selected."""

@@ -92,7 +92,8 @@ class Reactor:
             wait_s = 0.0 if ended else (timers.next_ns - now_ns) / 1e9
             poll = saturated if open_loop.pace is None else precisely
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
-            away_ns, woke_ns = now_ns - woke_ns, clock()
+            before_ns, woke_ns = woke_ns, clock()
+            away_ns = now_ns - before_ns
             if events:
                 at_once = woke_ns - now_ns < AT_ONCE_NS
                 lag(away_ns if at_once else 0)
@@ -157,12 +158,13 @@ class Reactor:
                         self._step(session, step, woke_ns)
                 else:
                     self._gather(session, link, answer, woke_ns)
-            if closed:
-                self._send_next()
+            # Before the next requests leave, and so off the clock.
             if took_ns:
                 self.measured.add(took_ns, outcomes)
                 took_ns.clear()
                 outcomes.clear()
+            if closed:
+                self._send_next()
             if ended:
                 self._make_up(ended.pop(0))
             if noticed:
@@ -184,13 +186,15 @@ class Reactor:
         wiring, clock = self.wiring, perf_counter_ns
         for outbox in wiring.outboxes.values():
             for link, request, wanted, _ in outbox:
-                link.session.began_ns = clock()
+                session = link.session
                 # `Wiring.send`, written out: a call more for every operation would be felt.
                 if link.socket is None:
+                    session.began_ns = clock()
                     wiring.send(link, request, wanted)
                     continue
                 link.wanted = wanted
                 send = link.send
+                session.began_ns = clock()
                 try:
                     sent = send(request)
                 except (BlockingIOError, InterruptedError):
