@@ -76,7 +76,7 @@ LINE = (
 def main() -> int:
     """Print the table, or JSON; 1 when a bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5, help="pairs of measurements (5)")
+    parser.add_argument("--pairs", type=int, default=7, help="pairs of measurements (7)")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one (3)")
     parser.add_argument("--only", default="", help="only pairings whose name holds this")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
