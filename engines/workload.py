@@ -5,9 +5,8 @@ The fleet, the hot cars and the value ranges are those of the demo that the thre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, cycle
 from random import Random
 
 from engines.draw import UNIFORM, Shape, indices
@@ -106,7 +105,7 @@ class Batches:
     writers of a process, so that a car's version grows strictly whichever of them writes it.
     """
 
-    __slots__ = ("_draw", "_readings", "_versions", "rows")
+    __slots__ = ("_draw", "_reading", "_versions", "rows")
 
     def __init__(
         self,
@@ -121,8 +120,7 @@ class Batches:
         self._draw = indices(
             shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
         )
-        begin = share.offset * 977 % READINGS
-        self._readings = chain(range(begin, READINGS), cycle(range(READINGS)))
+        self._reading = share.offset * 977 % READINGS
         self._versions = versions
         self.rows = rows
 
@@ -132,5 +130,10 @@ class Batches:
         draw = self._draw
         cars = [draw() for _ in range(self.rows)]
         cars.sort()
-        # zip asks the cars first, so that no reading and no version is lost where they end.
-        return list(zip(cars, self._readings, self._versions, strict=False))
+        begin, end = self._reading, self._reading + len(cars)
+        self._reading = end % READINGS
+        readings: Iterable[int] = range(begin, end)
+        if end > READINGS:
+            readings = [number % READINGS for number in readings]
+        # zip asks the cars first, so that no version is lost where they end.
+        return list(zip(cars, readings, self._versions, strict=False))
