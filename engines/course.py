@@ -38,12 +38,8 @@ class Course:
         self._rate_per_s = spec.rate_per_s
         self._schedule: Schedule | None = None
         self._index = 0
-        self._undone = 0
-        """The backlog that the end, of the race or of a heat, has left."""
         self._halted = False
         """Whether operations that would flow wait for `go_on`."""
-        self._idle_from_ns: int | None = None
-        """Since when it is telemon alone that keeps them waiting."""
         self._started = False
         self._held = False
         self._begun = False
@@ -69,7 +65,8 @@ class Course:
         if self._begun:
             return
         self._held = True
-        self._reactor.flowing = False
+        self._end_flow()
+        self._pace(perf_counter_ns())  # What the warm-up could not do in time is forgotten.
 
     def begin(self, begin: Begin) -> None:
         """Leave the start line."""
@@ -77,6 +74,8 @@ class Course:
         self._reactor.measure_from_ns = begin.measure_from_ns
         # The time at the start line is no part of the interval.
         self._meter.begin(begin.at_ns)
+        if not self._paused:
+            self._reactor.open_loop.go_on()
         if self._rate_per_s is not None:
             self._pace_from(begin.at_ns, begin.measure_from_ns)
         if begin.stop_ns is not None:
@@ -86,13 +85,12 @@ class Course:
     def _rest(self) -> None:
         """Go back to the start line, once the operations under way are over."""
         self._resting = True
-        self._undone = self._reactor.backlog()
-        self._reactor.flowing = False
+        self._end_flow()
 
         def rested() -> None:
             self.report(perf_counter_ns())
             self._held, self._resting = True, False
-            self._undone = 0
+            self._pace(perf_counter_ns())
             self._channel.send(Rested())
 
         self._drain(rested)
@@ -136,7 +134,6 @@ class Course:
                 trouble=self._trouble(),
                 paused=self._paused,
                 held=self._held,
-                undone=self._undone,
                 last=last,
             )
         )
@@ -146,19 +143,23 @@ class Course:
     def pause(self) -> None:
         """Begin no operation until `resume`."""
         self._paused = True
-        self._reactor.flowing = False
+        self._end_flow()
 
     def resume(self) -> None:
-        """End a pause. It was the user's, and no stall of the servers: nothing is overdue after it."""
+        """End a pause. It was the user's, and no stall of the servers: nothing became due in it. What was overdue
+        before still is."""
         self._paused = False
-        if self._rate_per_s is not None:
-            self._pace(perf_counter_ns())
         self._flow()
 
     def set_rate(self, per_s: float | None) -> None:
         """Race at that rate from now on; None: as fast as it goes."""
         self._rate_per_s = per_s
-        self._pace(perf_counter_ns())
+        if not self._started or self._resting or self._stopping:
+            return  # The pace begins where racing does.
+        if per_s is None or self._held or self._reactor.open_loop.pace is None:
+            self._pace(perf_counter_ns())
+        else:
+            self._reactor.open_loop.change_rate(per_s)
 
     def halt(self) -> None:
         """Begin no operation until `go_on`."""
@@ -166,17 +167,14 @@ class Course:
         self._reactor.flowing = False
 
     def halted(self) -> None:
-        """The operations that were under way at a halt are over."""
-        if self._halted and self._idle_from_ns is None:
-            self._idle_from_ns = perf_counter_ns()
+        """The operations that were under way at a halt are over, and from now on it is telemon alone that keeps the
+        others waiting, which is left out of the pace. The wait before was for the servers, and is not."""
+        if self._halted:
+            self._reactor.open_loop.stand_still(perf_counter_ns())
 
     def go_on(self) -> None:
-        """End a halt. What came after the last operation under way is left out of the pace: it was not the servers
-        that kept anybody waiting. The wait for that operation is not: it was."""
-        pace, from_ns = self._reactor.open_loop.pace, self._idle_from_ns
-        if pace is not None and from_ns is not None:
-            pace.postpone(from_ns, perf_counter_ns())
-        self._halted, self._idle_from_ns = False, None
+        """End a halt."""
+        self._halted = False
         self._flow()
 
     def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:
@@ -184,7 +182,11 @@ class Course:
         time must not be counted as late in what is measured."""
         self._pace(start_ns)
         if measure_from_ns > start_ns:
-            self._reactor.timers.at(measure_from_ns, lambda: self._pace(measure_from_ns))
+            self._reactor.timers.at(measure_from_ns, lambda: self._pace_anew(measure_from_ns))
+
+    def _pace_anew(self, from_ns: int) -> None:
+        if not self._held:  # Else the pace begins where the start line is left.
+            self._pace(from_ns)
 
     def _pace(self, from_ns: int) -> None:
         """Follow the rate that is wanted now, with the first operation due at `from_ns`."""
@@ -197,7 +199,13 @@ class Course:
     def _flow(self) -> None:
         """Let operations begin, if the race is on."""
         if self._started and not (self._stopping or self._paused or self._held or self._resting):
+            self._reactor.open_loop.go_on()
             self._reactor.begin_all()
+
+    def _end_flow(self) -> None:
+        """Let no operation begin, and none become due."""
+        self._reactor.flowing = False
+        self._reactor.open_loop.stand_still(perf_counter_ns())
 
     # ---------------------------------------------------------------- the end
 
@@ -206,8 +214,7 @@ class Course:
         if self._stopping:
             return
         self._stopping = True
-        self._undone = self._reactor.backlog()
-        self._reactor.flowing = False
+        self._end_flow()
         self._drain(self._finish)
 
     def _drain(self, drained: Callable[[], None]) -> None:

@@ -38,10 +38,9 @@ class Meter:
         trouble: str,
         paused: bool,
         held: bool,
-        undone: int,
         last: bool,
     ) -> Delta:
-        """What was done up to `now_ns`, as of interval `index`. `undone` is the backlog that was left at the end."""
+        """What was done up to `now_ns`, as of interval `index`."""
         reactor = self._reactor
         cpu_ns = process_time_ns()
         if self._cut_ns is None:
@@ -66,8 +65,7 @@ class Meter:
             trouble=trouble,
             paused=paused,
             held=held,
-            # Nothing is due after the end, but what was due and never began does not go away.
-            backlog=undone or reactor.backlog(),
+            backlog=reactor.open_loop.backlog(),
             late=reactor.open_loop.late - self._late,
             last=last,
         )

@@ -29,6 +29,8 @@ class OpenLoop:
         """The sessions that wait for an operation to be due."""
         self._timer_ns = 0
         """When the timer for the next due operation runs."""
+        self._still_ns: int | None = None
+        """Since when nothing becomes due."""
 
     def set_pace(self, pace: Pace | None, sessions: Iterable[Session]) -> list[Session]:
         """Follow `pace` from now on, or nothing (None). What was due before is forgotten, and who waited for it is
@@ -42,6 +44,25 @@ class OpenLoop:
         for session in waiting:
             session.due_ns = 0
         return waiting
+
+    def change_rate(self, per_s: float) -> None:
+        """Let `per_s` operations per second be due from now on. What was due before is still to be done."""
+        assert self.pace is not None
+        self.pace.change(per_s, perf_counter_ns() if self._still_ns is None else self._still_ns)
+        self._begin_due()
+
+    def stand_still(self, from_ns: int) -> None:
+        """Let nothing become due from `from_ns` on, until `go_on`; what is due already stays so."""
+        if self._still_ns is None:
+            self._still_ns = from_ns
+
+    def go_on(self) -> None:
+        """Leave the time since `stand_still` out of the pace: nobody is late for it, nor less late than before. Who
+        waited is to `wait` again."""
+        self._idle.clear()
+        if self._still_ns is not None and self.pace is not None:
+            self.pace.postpone(self._still_ns, perf_counter_ns())
+        self._still_ns = None
 
     def wait(self, session: Session) -> None:
         """Let `session` begin once an operation is due that nobody has taken, which may be now."""
@@ -66,4 +87,9 @@ class OpenLoop:
 
     def backlog(self) -> int:
         """How many operations are due and have not begun."""
-        return self.pace.backlog(perf_counter_ns()) if self.pace is not None else 0
+        if self.pace is None:
+            return 0
+        # What is due just where it stands still is not due before it goes on.
+        return self.pace.backlog(
+            perf_counter_ns() if self._still_ns is None else self._still_ns - 1
+        )

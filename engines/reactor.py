@@ -289,10 +289,6 @@ class Reactor:
             if self._may_begin(session):
                 self.begin(session)
 
-    def backlog(self) -> int:
-        """How many operations of an open loop are due and have not begun."""
-        return self.open_loop.backlog() if self.flowing else 0
-
     def _hold(self, session: Session, first: Step) -> None:
         session.first = first
         session.in_operation = False

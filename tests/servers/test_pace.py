@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from engines import config
-from engines.control import Connections, Rate
+from engines.control import Connections, Control, Rate
 from engines.frame import Frame, LaneState, Work
 from engines.histogram import Latencies, bucket_upper_ns
 from engines.race import Race
@@ -66,6 +66,7 @@ class Stall:
         ]
         self._at_s = at_s
         self._thread: Thread | None = None
+        self.began_s = 0.0
         self.lasted_s = 0.0
 
     def __call__(self, _: Race, frame: Frame) -> None:
@@ -74,7 +75,7 @@ class Stall:
             self._thread.start()
 
     def _stop(self) -> None:
-        began_s = time.monotonic()
+        self.began_s = time.monotonic()
         try:
             for pid in self._pids:
                 os.kill(pid, signal.SIGSTOP)
@@ -82,36 +83,53 @@ class Stall:
         finally:
             for pid in self._pids:
                 os.kill(pid, signal.SIGCONT)
-        self.lasted_s = time.monotonic() - began_s
+        self.lasted_s = time.monotonic() - self.began_s
 
     def wait(self) -> None:
         assert self._thread is not None
         self._thread.join()
 
 
-def test_a_stall_shows_in_full_though_the_connections_change_in_it(sandbox: Sandbox) -> None:
-    """Who changes the number of connections waits for the operations under way; what is due meanwhile is due."""
+def stalled(sandbox: Sandbox, order: Control) -> tuple[Work, Stall, float]:
+    """What readers of `durable` did in a race at `RATE_PER_S` with a stall, in the midst of which the race was told
+    `order`; the stall, and how far into it that was, in s."""
     forget(sandbox)
     settings = with_settings(lanes=("durable",), writers=0, readers=4, warmup_s=0.5, duration_s=5.0)
     stall = Stall(sandbox, at_s=1.5)
-    changed: list[float] = []
+    ordered_s: list[float] = []
 
-    def change(race: Race, frame: Frame) -> None:
+    def give_order(race: Race, frame: Frame) -> None:
         stall(race, frame)
-        if not changed and frame.elapsed_s >= 1.9:
-            changed.append(frame.elapsed_s)
-            race.send(Connections("read", 8))
+        if not ordered_s and frame.elapsed_s >= 1.9:
+            race.send(order)
+            ordered_s.append(time.monotonic())
 
-    ran = run_race(sandbox, paced(settings, RATE_PER_S), on_frame=change)
+    ran = run_race(sandbox, paced(settings, RATE_PER_S), on_frame=give_order)
     stall.wait()
-    assert changed
-    assert changed[0] < 2.4, "the change came after the stall"
     work = measured(ran.frames, "durable", "read")
     assert work.response is not None
     assert work.errors == {}
+    into_s = ordered_s[0] - stall.began_s
+    assert 0 < into_s < stall.lasted_s - 0.1, "the order came outside the stall"
+    return work, stall, into_s
+
+
+def test_a_stall_shows_in_full_though_the_connections_change_in_it(sandbox: Sandbox) -> None:
+    """Who changes the number of connections waits for the operations under way; what is due meanwhile is due."""
+    work, stall, _ = stalled(sandbox, Connections("read", 8))
+    assert work.response is not None
     assert above(work.response, 50_000_000) == pytest.approx(
         RATE_PER_S * (stall.lasted_s - 0.05), rel=0.15
     )
+    assert work.response.max_us == pytest.approx(stall.lasted_s * 1e6, rel=0.1)
+
+
+def test_a_stall_shows_in_full_though_the_rate_changes_in_it(sandbox: Sandbox) -> None:
+    """R operations a second are due until the rate changes, a quarter of it from then on, and all of them wait."""
+    work, stall, changed_s = stalled(sandbox, Rate(RATE_PER_S / 4))
+    assert work.response is not None
+    due = RATE_PER_S * changed_s + RATE_PER_S / 4 * (stall.lasted_s - 0.05 - changed_s)
+    assert above(work.response, 50_000_000) == pytest.approx(due, rel=0.1)
     assert work.response.max_us == pytest.approx(stall.lasted_s * 1e6, rel=0.1)
 
 

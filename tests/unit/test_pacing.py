@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.pacing import Pace
+from engines.pacing import Pace, Stretch
 
 
 def test_operations_are_due_at_the_rate() -> None:
@@ -29,9 +29,8 @@ def test_processes_share_one_sequence(per_s: float, processes: int, count: int) 
 
 @given(per_s=st.floats(0.5, 50_000), number=st.integers(0, 10**7))
 def test_there_is_no_drift(per_s: float, number: int) -> None:
-    pace = Pace(per_s, 0)
-    pace._taken = number
-    assert abs(pace._due_ns(number) - number * 1e9 / per_s) <= 1 + number * 1e9 / per_s * 1e-12
+    stretch = Stretch(per_s, 0, 0, 1)
+    assert abs(stretch.due_ns(number) - number * 1e9 / per_s) <= 1 + number * 1e9 / per_s * 1e-12
 
 
 @given(
@@ -71,3 +70,71 @@ def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
     assert later.next_ns == 1_000
     later.postpone(0, 1_100)
     assert later.next_ns == 1_100
+
+
+def test_a_change_of_rate_forgets_nothing_that_was_due() -> None:
+    pace = Pace(per_s=10.0, start_ns=0)
+    assert pace.take() == 0
+    # At 350 ms those of 100, 200 and 300 ms are due. From then on there are four a second.
+    pace.change(4.0, 350_000_000)
+    assert pace.per_s == 4.0
+    assert pace.backlog(350_000_000) == 3 + 1
+    assert pace.backlog(900_000_000) == 3 + 3
+    assert [pace.take() for _ in range(5)] == [
+        100_000_000,
+        200_000_000,
+        300_000_000,
+        350_000_000,
+        600_000_000,
+    ]
+    assert pace.next_ns == 850_000_000
+    # With nothing due it just changes.
+    pace.change(100.0, 700_000_000)
+    assert [pace.take() for _ in range(2)] == [700_000_000, 710_000_000]
+
+
+def test_time_left_out_moves_what_was_due_at_any_rate() -> None:
+    pace = Pace(per_s=10.0, start_ns=0)
+    pace.change(100.0, 150_000_000)
+    pace.postpone(155_000_000, 1_155_000_000)
+    assert pace.backlog(1_155_000_000) == 3
+    assert [pace.take() for _ in range(4)] == [
+        1_000_000_000,
+        1_100_000_000,
+        1_150_000_000,
+        1_160_000_000,
+    ]
+
+
+@given(
+    rates=st.lists(st.floats(0.5, 2_000), min_size=1, max_size=6),
+    every_ns=st.integers(1, 10**8),
+    taken=st.integers(0, 30),
+    process=st.integers(0, 2),
+)
+def test_whatever_the_rates_were_the_backlog_is_what_can_be_taken(
+    rates: list[float], every_ns: int, taken: int, process: int
+) -> None:
+    pace = Pace(rates[0], 0, process, 3)
+    due = []
+    for number, per_s in enumerate(rates):
+        start_ns, end_ns = number * every_ns, (number + 1) * every_ns
+        if number:
+            pace.change(per_s, start_ns)
+        alone = Pace(per_s, start_ns, process, 3)
+        while alone.next_ns < end_ns:
+            due.append(alone.take())
+        while due and taken and pace.next_ns < end_ns:
+            assert pace.take() == due.pop(0)
+            taken -= 1
+    now_ns = len(rates) * every_ns - 1
+    assert abs(pace.backlog(now_ns) - len(due)) <= len(rates)  # One of each stretch, by rounding.
+    assert [pace.take() for _ in due] == due
+
+
+def test_an_overloaded_lane_bears_any_number_of_changes() -> None:
+    pace = Pace(per_s=1_000.0, start_ns=0)
+    for number in range(1, 5_000):
+        pace.change(1_000.0 + number % 2, number * 10_000_000)
+    assert pace.backlog(50_000_000_000) >= 50_000
+    assert [pace.take() for _ in range(50_000)][-1] <= 50_000_000_000

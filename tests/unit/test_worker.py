@@ -137,6 +137,73 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     assert 190 <= pace.backlog(perf_counter_ns()) < 400
 
 
+def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: list[Harness]) -> None:
+    """Nothing becomes due in a pause, and what was overdue before still is after it, whatever the rate is then."""
+    stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
+    made.append(stuck)
+    stuck.go()
+    backlog = stuck.reactor.open_loop.backlog
+    stuck.turn(lambda: backlog() >= 300)
+    stuck.worker._obey(control.Pause())
+    paused = backlog()
+    stuck.turn(lambda: False, 300)
+    assert backlog() == paused >= 300
+    stuck.worker._obey(control.Rate(1.0))
+    assert backlog() == paused
+    stuck.worker._obey(control.Resume())
+    assert stuck.reactor.flowing
+    # One a second from now on: the first of them is due where the pace changed.
+    assert backlog() == paused + 1
+    stuck.worker._obey(control.Rate(0.01))
+    assert paused + 1 <= backlog() <= paused + 2
+    # In a closed loop nothing is due.
+    stuck.worker._obey(control.Rate(None))
+    assert backlog() == 0
+    stuck.worker._obey(control.Rate(0.01))
+    assert backlog() <= 1
+
+
+def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> None:
+    stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
+    made.append(stuck)
+    course, backlog = stuck.worker._course, stuck.reactor.open_loop.backlog
+    now_ns = perf_counter_ns()
+    course.go(Go(Schedule(now_ns, now_ns + 100_000_000, None, FAR_NS), held=True))
+    stuck.turn(lambda: course._started)
+    stuck.turn(lambda: backlog() > 20)
+    stuck.turn(lambda: course._held)
+    stuck.turn(lambda: False, 50)
+    assert backlog() == 0
+    stuck.worker._obey(control.Rate(2000.0))
+    stuck.turn(lambda: False, 50)
+    assert backlog() == 0
+    now_ns = perf_counter_ns()
+    course.begin(Begin(now_ns, now_ns, None, final=False))
+    stuck.turn(lambda: False, 100)
+    assert 200 <= backlog() < 2000
+    # What a heat could not do is said at its end, and not carried into the next.
+    left = backlog()
+    course._rest()
+    stuck.turn(lambda: bool(stuck.heard(Rested)))
+    assert left <= stuck.heard(Delta)[-1].backlog < left + 100
+    stuck.turn(lambda: False, 20)
+    assert backlog() == 0
+
+
+def test_what_was_due_at_the_end_and_not_begun_is_said(made: list[Harness]) -> None:
+    stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
+    made.append(stuck)
+    stuck.go()
+    stuck.turn(lambda: stuck.reactor.open_loop.backlog() >= 100)
+    stuck.busy = True
+    stuck.worker._course.stop()
+    left = stuck.reactor.open_loop.backlog()
+    stuck.turn(lambda: False, 50)  # Nothing is due after the end.
+    stuck.busy = False
+    stuck.turn(lambda: any(delta.last for delta in stuck.heard(Delta)))
+    assert stuck.heard(Delta)[-1].backlog == left >= 100
+
+
 def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that was slow to start finds several messages at once."""
 
