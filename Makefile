@@ -2,7 +2,8 @@
 # make test   set everything up, then lint and run every test
 # make setup  their shared first half; quick the second time
 
-PYTHON ?= python3
+# Looked up only where it is used, not for every target.
+PYTHON ?= $(shell sh interpreter.sh)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -28,7 +29,7 @@ setup: servers $(STAMP)
 
 # Only the packages that hold the server binaries: no service comes with them.
 servers:
-	@sh servers.sh
+	@PYTHON="$(PYTHON)" sh servers.sh
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,7 +49,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	@sh servers.sh bench
+	@PYTHON="$(PYTHON)" sh servers.sh bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
 # Pin what is installed now, by name and version only.
