@@ -12,6 +12,7 @@ import sys
 from statistics import median
 
 from benchmarks import redis_benchmark
+from benchmarks.circumstances import PEERS, circumstances, sentence
 from benchmarks.measured import Measured, Pairs
 from benchmarks.pairings import Pairing, pairings
 from engines.frame import LANES
@@ -55,13 +56,14 @@ def row(pairing: Pairing, pairs: Pairs) -> dict[str, object]:
         "name": pairing.name,
         "peer": pairing.peer,
         "connections": pairing.connections,
-        "pairs": len(pairs.ours),
         "per_s": median(one.per_s for one in pairs.ours),
         "peer_per_s": median(one.per_s for one in pairs.theirs),
         "throughput_ratio": pairs.throughput_ratio,
+        "throughput_ratios": list(pairs.throughput_ratios),
         "p50_us": median(one.p50_us for one in pairs.ours),
         "peer_p50_us": median(one.p50_us for one in pairs.theirs),
         "p50_ratio": pairs.p50_ratio,
+        "p50_ratios": list(pairs.p50_ratios),
         "bars": verdict(pairing, pairs),
     }
 
@@ -83,7 +85,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.pairs < 1 or options.seconds <= 0:
         parser.error("--pairs must be at least 1 and --seconds above 0")
-    for peer in ("redis-benchmark", "sysbench"):
+    for peer in PEERS:
         if shutil.which(peer) is None:
             parser.error(f"{peer} is not installed; `make bench` installs it")
     rows = []
@@ -98,7 +100,9 @@ def main() -> int:
         if not chosen:
             names = ", ".join(sorted({one.name for one in pairings(lanes, options.seconds)}))
             parser.error(f"--only {options.only}: no pairing's name holds that; there are {names}")
+        under = circumstances(sandbox.servers, options.pairs, options.seconds)
         if not options.json:
+            print(sentence(under))
             print(
                 HEAD.format(
                     *(
@@ -121,7 +125,7 @@ def main() -> int:
                 print(LINE.format(**rows[-1]), flush=True)
     print(file=sys.stderr)
     if options.json:
-        print(json.dumps({"pairings": rows}, indent=2))
+        print(json.dumps({**under, "pairings": rows}, indent=2))
     return int(any("MISSED" in str(one["bars"]) for one in rows))
 
 
