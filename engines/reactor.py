@@ -158,13 +158,13 @@ class Reactor:
                         self._step(session, step, woke_ns)
                 else:
                     self._gather(session, link, answer, woke_ns)
-            # Before the next requests leave, and so off the clock.
+            if closed:
+                self._send_next()
+            # While the servers are at work already.
             if took_ns:
                 self.measured.add(took_ns, outcomes)
                 took_ns.clear()
                 outcomes.clear()
-            if closed:
-                self._send_next()
             if ended:
                 self._make_up(ended.pop(0))
             if noticed:
