@@ -120,7 +120,7 @@ def main() -> int:
                 )
             )
         for pairing in chosen:
-            rows.append(row(pairing, alternate(pairing, options.pairs)))
+            rows.append(row(pairing, alternate(pairing, options.pairs * pairing.parts)))
             if not options.json:
                 print(LINE.format(**rows[-1]), flush=True)
     print(file=sys.stderr)

@@ -13,8 +13,10 @@ OURS = [Measured(80.0, 30.0), Measured(300.0, 10.0), Measured(95.0, 23.0)]
 THEIRS = [Measured(100.0, 20.0), Measured(100.0, 20.0), Measured(100.0, 20.0)]
 
 
-def _pairing(**bars: float) -> Pairing:
-    return Pairing("a", "b", 4, lambda: OURS[0], lambda: THEIRS[0], **bars)
+def _pairing(
+    throughput: float | None = None, p50: float | None = None, p50_least: float | None = None
+) -> Pairing:
+    return Pairing("a", "b", 4, lambda: OURS[0], lambda: THEIRS[0], throughput, p50, p50_least)
 
 
 def test_a_ratio_is_the_median_of_the_pairs() -> None:
@@ -28,9 +30,9 @@ def test_a_ratio_is_the_median_of_the_pairs() -> None:
 
 def test_each_bar_says_whether_it_is_reached() -> None:
     pairs = Pairs(OURS, THEIRS)
-    just = row(_pairing(throughput_bar=0.95, p50_bar=1.15, p50_least=1.15), pairs)
+    just = row(_pairing(0.95, 1.15, 1.15), pairs)
     assert just["bars"] == ("throughput >= 0.95 reached, p50 <= 1.15 reached, p50 >= 1.15 reached")
-    not_quite = row(_pairing(throughput_bar=0.951, p50_bar=1.149, p50_least=1.151), pairs)
+    not_quite = row(_pairing(0.951, 1.149, 1.151), pairs)
     assert not_quite["bars"] == (
         "throughput >= 0.951 MISSED, p50 <= 1.149 MISSED, p50 >= 1.151 MISSED"
     )
