@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engines.histogram import NONE, Latencies
+from engines.processor_wait import UNKNOWN, ProcessorWait
 
 LANES = ("mysql", "cached", "durable")
 """The ids of the three lanes, in the order in which they stand side by side."""
@@ -21,6 +22,10 @@ own work keeps replies waiting that long, and short of processors where it only 
 
 CLIENT_BOUND_REPLIES = 3
 """So many replies must have waited longer than that: the p99 of few is the longest of them, and may be chance."""
+
+
+CROWDED_WAIT_SHARE = 0.2
+"""Above this share of the mean service time, what telemon waits for a processor is no detail of a latency."""
 
 
 class LaneState(StrEnum):
@@ -43,7 +48,8 @@ class Work:
 
     `operations` and `rows` count what was acknowledged. `service` is reply minus send, `response` reply minus due
     time (open loop only, else None), `failures` how long the failed operations took, `errors` how many there were
-    of each kind. `interval_s` is the true length of the interval, as the engines measured it.
+    of each kind. `interval_s` is the true length of the interval, as the engines measured it, and `processor_wait` is
+    what telemon waited for a processor in it.
     """
 
     operations: int = 0
@@ -53,6 +59,13 @@ class Work:
     failures: Latencies = NONE
     errors: Mapping[str, int] = field(default_factory=dict)
     interval_s: float = 0.0
+    processor_wait: ProcessorWait = UNKNOWN
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a good part of the service times is telemon's own wait for a processor."""
+        wait_us = self.processor_wait.mean_us
+        return wait_us is not None and wait_us > CROWDED_WAIT_SHARE * self.service.mean_us > 0
 
     @property
     def rows_per_s(self) -> float:
@@ -80,6 +93,7 @@ class Work:
             failures=Latencies.merged(part.failures for part in kept),
             errors=errors,
             interval_s=interval_s,
+            processor_wait=ProcessorWait.merged(part.processor_wait for part in kept),
         )
 
 

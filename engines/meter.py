@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import process_time_ns
 
 from engines.message import Delta
+from engines.processor_wait import ProcessorWait, RunQueue
 from engines.reactor import Reactor
+from engines.tally import Counted
 
 
 class Meter:
@@ -19,6 +22,7 @@ class Meter:
         self._redirects = 0
         self._reconnects = 0
         self._late = 0
+        self._run_queue = RunQueue()
 
     def begin(self, at_ns: int) -> None:
         """What is counted from now on belongs to an interval that began at `at_ns`."""
@@ -27,6 +31,7 @@ class Meter:
     def begin_race(self, at_ns: int) -> None:
         """The same, and forget how the loop fared before."""
         self.begin(at_ns)
+        self._run_queue.take(0)
         self._reactor.loop_lag.take()
         self._reactor.own_lag.take()
 
@@ -51,13 +56,21 @@ class Meter:
         measured_ns = 0 if held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
         warm_ns = 0 if held else taken_ns - measured_ns
         paced = reactor.open_loop.pace is not None
+        loop_lag = reactor.loop_lag.take()
+        measured = reactor.measured.take(measured_ns / 1e9, paced=paced)
+        warm = reactor.warm.take(warm_ns / 1e9, paced=paced)
+        wait = self._run_queue.take(loop_lag.count)
+        if warm_ns:
+            warm = _waited(warm, wait)
+        else:
+            measured = _waited(measured, wait)
         delta = Delta(
             index=index,
             ended_ns=now_ns,
-            measured=reactor.measured.take(measured_ns / 1e9, paced=paced),
-            warm=reactor.warm.take(warm_ns / 1e9, paced=paced),
+            measured=measured,
+            warm=warm,
             cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
-            loop_lag=reactor.loop_lag.take(),
+            loop_lag=loop_lag,
             own_lag=reactor.own_lag.take(),
             redirects=reactor.redirects - self._redirects,
             reconnects=reactor.wiring.reconnects - self._reconnects,
@@ -73,3 +86,7 @@ class Meter:
         self._redirects, self._reconnects = reactor.redirects, reactor.wiring.reconnects
         self._late = reactor.open_loop.late
         return delta
+
+
+def _waited(counted: Counted, wait: ProcessorWait) -> Counted:
+    return replace(counted, work=replace(counted.work, processor_wait=wait))

@@ -59,8 +59,8 @@ def lane_object(lane: LaneFrame) -> dict[str, object]:
 
 
 def work_object(work: Work) -> dict[str, object]:
-    """One role's work; rows / measured_s is rows_per_s. `failures_us` and `response_us` are null where there is
-    nothing to tell."""
+    """One role's work; rows / measured_s is rows_per_s. `failures_us`, `response_us` and `processor_wait_us` are null
+    where there is nothing to tell."""
     return {
         "rows": work.rows,
         "rows_per_s": round(work.rows_per_s, 1),
@@ -70,6 +70,7 @@ def work_object(work: Work) -> dict[str, object]:
         "service_us": latencies_object(work.service),
         "response_us": None if work.response is None else latencies_object(work.response),
         "failures_us": latencies_object(work.failures) if work.failures.count else None,
+        "processor_wait_us": _rounded(work.processor_wait.mean_us),
     }
 
 

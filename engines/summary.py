@@ -192,11 +192,10 @@ class Summary:
                 notes.append(
                     f"{lane}: client-bound ({client.bound_by}): telemon and not the servers may be what limits it"
                 )
-            if client.crowded:
+            if waits := _waits(total):
                 notes.append(
-                    f"{lane}: short of processors: telemon had to wait for one, so that replies waited up to "
-                    f"{client.loop_lag.percentile_us(99) / 1000:.1f} ms (p99) for it, and latencies say as much of "
-                    "this machine as of the servers"
+                    f"{lane}: short of processors: telemon had to wait for one, {' and '.join(waits)}: latencies say "
+                    "as much of this machine as of the servers"
                 )
             if total.overloaded_s:
                 worst = max(total.backlog_max.values(), default=0)
@@ -297,6 +296,23 @@ class Summary:
                 for role, figures in self.rounds.spread(lane).items()
             },
         }
+
+
+def _waits(total: LaneTotal) -> list[str]:
+    """How long telemon itself waited for a processor, as far as that is a good part of what was measured."""
+    waits = []
+    for role, work in (("write", total.write.work()), ("read", total.read.work())):
+        wait_us = work.processor_wait.mean_us
+        if work.crowded and wait_us is not None:
+            waits.append(
+                f"on average {wait_us:,.0f} us in a {role} of {work.service.mean_us:,.0f} us"
+            )
+    client = total.client
+    if client.crowded:
+        waits.append(
+            f"so that replies waited up to {client.loop_lag.percentile_us(99) / 1000:.1f} ms (p99) for it"
+        )
+    return waits
 
 
 def _listed(value: object) -> list[object]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from engines.distribution import Distribution
 from engines.frame import Cache, Client, LaneFrame, LaneState, Work
+from engines.processor_wait import UNKNOWN, ProcessorWait
 
 UNMEASURED = (LaneState.STARTING, LaneState.WARMING)
 
@@ -21,6 +22,7 @@ class WorkTotal:
         self.service = Distribution()
         self.failures = Distribution()
         self.response: Distribution | None = None
+        self.processor_wait = UNKNOWN
 
     def add(self, work: Work, interval_s: float) -> None:
         """Count `work`, done in `interval_s`."""
@@ -34,6 +36,7 @@ class WorkTotal:
         if work.response is not None:
             self.response = self.response or Distribution()
             self.response.add(work.response)
+        self.processor_wait = ProcessorWait.merged((self.processor_wait, work.processor_wait))
 
     def work(self) -> Work:
         return Work(
@@ -44,6 +47,7 @@ class WorkTotal:
             failures=self.failures.latencies(),
             errors=dict(self.errors),
             interval_s=self.interval_s,
+            processor_wait=self.processor_wait,
         )
 
 

@@ -152,7 +152,8 @@ def _pace(offer: Offer) -> str:
 
 def floor_share(entrant: Entrant, role: str, work: Work) -> str:
     """A median beside telemon's own share of it, "60 us, of which telemon 25"; "" where that is not known. The share is
-    measured before the race: where it is not below the median, the machine was busier then, and it is no share."""
+    measured before the race: where it is not below the median, the machine was busier then, and it is no share. What
+    telemon waited for a processor in the race is another one, known as a mean."""
     floor_us = entrant.floor_us.get(role)
     if floor_us is None or not work.service.count:
         return ""
@@ -162,4 +163,6 @@ def floor_share(entrant: Entrant, role: str, work: Work) -> str:
             f"{p50_us:,.0f} us (telemon's own share is not known: it took {floor_us:,.0f} us when it was measured, "
             "at a busier moment)"
         )
-    return f"{p50_us:,.0f} us, of which telemon {floor_us:,.0f}"
+    wait_us = work.processor_wait.mean_us
+    waits = "" if wait_us is None else f" (and {wait_us:,.0f} waiting for a processor, mean)"
+    return f"{p50_us:,.0f} us, of which telemon {floor_us:,.0f}{waits}"

@@ -146,6 +146,7 @@ class LaneHistory:
         rows_per_s, window_rows_per_s = window.rate_over(1.0), window.rows_per_s
         p50_us, p99_us = window.percentiles_us(50, 99)
         response_p50_us, response_p99_us = window.response_us(50, 99)
+        wait = window.processor_wait
         if self._heats and self._measured:
             work = self._heat_totals[role].work()
             window_rows_per_s = work.rows_per_s
@@ -153,6 +154,7 @@ class LaneHistory:
                 rows_per_s = work.rows_per_s
             p50_us, p99_us = _percentiles_us(work.service)
             response_p50_us, response_p99_us = _percentiles_us(work.response)
+            wait = work.processor_wait
         paced = bool(self.frame.backlog)
         return RoleView(
             rows_per_s=rows_per_s,
@@ -162,6 +164,7 @@ class LaneHistory:
             p99_us=p99_us,
             response_p50_us=response_p50_us if paced else None,
             response_p99_us=response_p99_us if paced else None,
+            processor_wait_us=wait.mean_us,
             backlog=self.frame.backlog.get(role, 0),
             rows=totals.rows,
             operations=totals.operations,

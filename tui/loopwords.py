@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.frame import Entrant
 from tui.figures import count, latency, short
-from tui.ink import QUIET, STRONG, TEXT, Span, width
+from tui.ink import QUIET, STRONG, TEXT, Span, first_fitting, width
 from tui.view import LaneView, RoleView
 
 OVERLOADED = "overloaded"
@@ -50,14 +50,29 @@ def late(lane: LaneView, *, brief: bool = False) -> list[Span]:
     return [("  late ", QUIET), ((short if brief else count)(lane.late), TEXT)]
 
 
-def floor(entrant: Entrant, role: str, room: int) -> list[Span]:
-    """telemon's own share of a role's p50, where it was measured."""
+WAIT_SHOWN_US = 5.0
+"""A wait for a processor below this is left out beside the other figures."""
+
+
+def floor(entrant: Entrant, role: str, room: int, wait_us: float | None = None) -> list[Span]:
+    """telemon's own share of a role's p50, where it was measured: what it takes itself, and what it waits for a
+    processor where there is room for that."""
     floor_us = entrant.floor_us.get(role)
     if floor_us is None:
         return []
-    words: list[Span] = [("telemon ", QUIET), (f"{floor_us:.0f} us", TEXT)]
-    long: list[Span] = [("of which ", QUIET), *words]
-    return long if width(long) <= room else words
+    own = f"{floor_us:.0f}"
+    words: list[Span] = [("telemon ", QUIET), (f"{own} us", TEXT)]
+    variants = [[("of which ", QUIET), *words], words]
+    if wait_us is not None and wait_us >= WAIT_SHOWN_US:
+        waits: list[Span] = [
+            ("telemon ", QUIET),
+            (own, TEXT),
+            (" + waits ", QUIET),
+            (f"{wait_us:.0f} us", TEXT),
+        ]
+        sums: list[Span] = [("telemon ", QUIET), (f"{own} + {wait_us:.0f} us", TEXT)]
+        variants = [[("of which ", QUIET), *waits], waits, sums, *variants]
+    return first_fitting(variants, room) or words
 
 
 def floors(entrant: Entrant, room: int) -> list[Span]:

@@ -9,6 +9,7 @@ from math import ceil
 
 from engines.frame import Work
 from engines.histogram import Latencies, bucket_upper_ns
+from engines.processor_wait import ProcessorWait
 
 KEPT_S = 60.0
 """The longest window: older work is forgotten."""
@@ -76,6 +77,8 @@ class SlidingWork:
         self.operations = 0
         self.failed = 0
         self.interval_s = 0.0
+        self._waited_ns = 0
+        self._turns = 0
 
     def add(self, at_s: float, work: Work) -> None:
         """Take in the interval that ended at `at_s`; forget what is too old."""
@@ -94,6 +97,7 @@ class SlidingWork:
         self._response.clear()
         self.rows = self.operations = self.failed = self._inside = 0
         self.interval_s = 0.0
+        self._waited_ns = self._turns = 0
         for at_s, work in self._kept:
             if at_s > self._now_s - window_s:
                 self._inside += 1
@@ -121,6 +125,8 @@ class SlidingWork:
         self.operations += sign * work.operations
         self.failed += sign * work.failed
         self.interval_s += sign * work.interval_s
+        self._waited_ns += sign * work.processor_wait.waited_ns
+        self._turns += sign * work.processor_wait.turns
 
     def _in_window(self) -> Iterator[tuple[float, Work]]:
         return islice(self._kept, len(self._kept) - self._inside, None)
@@ -138,6 +144,11 @@ class SlidingWork:
     def _per_s(self, number: int) -> float:
         # What is added and taken away again leaves a rounding error, never a whole interval.
         return number / self.interval_s if self.interval_s > 1e-6 else 0.0
+
+    @property
+    def processor_wait(self) -> ProcessorWait:
+        """What telemon waited for a processor in the window."""
+        return ProcessorWait(self._waited_ns, self._turns)
 
     def rate_over(self, seconds: float) -> float:
         """Rows per second over the intervals that ended in the last `seconds`."""

@@ -20,7 +20,8 @@ class RoleView:
     `errors` are totals since the race, the heat or a reset began.
 
     `p50_us` and `p99_us` are service times (reply minus send). In an open loop there are response times (reply minus
-    due time) beside them, and `backlog` counts the operations that are due and have not begun.
+    due time) beside them, and `backlog` counts the operations that are due and have not begun. `processor_wait_us` is
+    what telemon waited for a processor before it noticed replies, on average, over the same time.
     """
 
     rows_per_s: float = 0.0
@@ -30,6 +31,7 @@ class RoleView:
     p99_us: float | None = None
     response_p50_us: float | None = None
     response_p99_us: float | None = None
+    processor_wait_us: float | None = None
     backlog: int = 0
     rows: int = 0
     operations: int = 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from engines.config import Race
 from engines.frame import Frame
+from engines.processor_wait import ProcessorWait
 from tests.screens.conftest import Launch, Racing
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.synthetic import SyntheticSource, usual
@@ -93,6 +95,43 @@ async def test_own_share_stands_beside_p50(launch: Launch) -> None:
         # No digit was cut for it: 9.20k rows/s has room, and so has 58,000.
         await racing.pilot.resize_terminal(80, 24)
         await racing.shows("of p50 telemon w 187 r 25 us")
+
+
+async def test_what_telemon_waits_for_a_processor_stands_beside_its_share(launch: Launch) -> None:
+    given = [
+        replace(
+            frame,
+            lanes=tuple(
+                replace(lane, read=replace(lane.read, processor_wait=ProcessorWait(120_000, 1_000)))
+                for lane in frame.lanes
+            ),
+        )
+        for frame in usual()
+    ]
+    async with launch(source=source(given), size=(200, 50)) as racing:
+        await at_the_end(racing, given)
+        assert racing.text().count("of which telemon 187 us") == 3
+        # A wait of 0.12 us is no figure.
+        assert racing.text().count("of which telemon 25 us") == 3
+    longer = [
+        replace(
+            frame,
+            lanes=tuple(
+                replace(
+                    lane, read=replace(lane.read, processor_wait=ProcessorWait(12_000_000, 100))
+                )
+                for lane in frame.lanes
+            ),
+        )
+        for frame in given
+    ]
+    async with launch(source=source(longer), size=(200, 50)) as racing:
+        await at_the_end(racing, longer)
+        assert racing.text().count("telemon 25 + waits 120 us") == 3
+        await racing.pilot.resize_terminal(160, 48)
+        await racing.shows("telemon 25 + 120 us")
+        await racing.pilot.resize_terminal(120, 30)
+        await racing.shows("telemon 25 us")
 
 
 async def test_without_a_floor_nothing_is_said_of_it(launch: Launch) -> None:

@@ -10,6 +10,7 @@ from engines.config import Race
 from engines.control import Batch, Release, said
 from engines.fairness import fairness, sheet_lines
 from engines.frame import Event, LaneFrame, LaneState
+from engines.processor_wait import ProcessorWait
 from engines.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
@@ -80,6 +81,10 @@ def test_a_share_that_is_larger_than_the_whole_is_none() -> None:
     assert told.startswith("60 us (telemon's own share is not known")
     assert floor_share(entrant, "read", work([90.0] * 4)) == "90 us, of which telemon 80"
     assert floor_share(entrant, "write", work([90.0])) == ""
+    waited = replace(work([90.0] * 4), processor_wait=ProcessorWait(24_000, 2))
+    assert floor_share(entrant, "read", waited) == (
+        "90 us, of which telemon 80 (and 12 waiting for a processor, mean)"
+    )
     assert floor_share(entrant, "read", work()) == ""
 
 

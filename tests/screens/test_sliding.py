@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engines.frame import Work
 from engines.histogram import Histogram, Latencies
+from engines.processor_wait import UNKNOWN, ProcessorWait
 from tui.sliding import KEPT_S, SlidingWork
 
 
@@ -19,7 +20,8 @@ def work(values_us: list[int], rows: int) -> Work:
         histogram.record(value * 3000)
     # Now and then the loop is closed, and nothing is due.
     response = histogram.take() if rows % 3 else None
-    return Work(len(values_us), rows, service, response, interval_s=0.25)
+    wait = ProcessorWait(waited_ns=1_000 * rows, turns=len(values_us))
+    return Work(len(values_us), rows, service, response, interval_s=0.25, processor_wait=wait)
 
 
 intervals = st.lists(
@@ -56,6 +58,7 @@ def compare(sliding: SlidingWork, inside: list[Work]) -> None:
     expected = tuple(felt.percentile_us(p) if felt.count else None for p in (50, 99, 100))
     assert sliding.response_us(50, 99, 100) == expected
     assert sliding.operations == sum(w.operations for w in inside)
+    assert sliding.processor_wait == ProcessorWait.merged(w.processor_wait for w in inside)
 
 
 def test_rate_is_over_true_lengths() -> None:
@@ -71,6 +74,7 @@ def test_forgets() -> None:
     sliding.add(1.0, work([5, 6], 2))
     sliding.clear()
     assert sliding.percentiles_us(50, 99) == (None, None)
+    assert sliding.processor_wait == UNKNOWN
     assert sliding.rows_per_s == 0.0
     sliding.add(2.0, work([7], 1))
     assert sliding.percentiles_us(50) == (7.0,)

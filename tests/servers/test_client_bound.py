@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -200,3 +203,56 @@ def test_an_easy_pace_is_not_client_bound(sandbox: Sandbox) -> None:
     assert all(lane.client.loop_lag.count > 0 for frame in frames for lane in frame.lanes)
     assert "client-bound:" not in text
     assert "client-bound (" not in text
+
+
+@contextmanager
+def crowd_beside(pid: int) -> Iterator[None]:
+    """Let a process share one processor with another that is always busy and goes first."""
+    processor = min(os.sched_getaffinity(pid))
+    busy = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time\nuntil = time.time() + 20\nwhile time.time() < until: pass",
+        ]
+    )
+    try:
+        os.sched_setaffinity(busy.pid, {processor})
+        os.sched_setaffinity(pid, {processor})
+        os.setpriority(os.PRIO_PROCESS, pid, 10)
+        yield
+    finally:
+        busy.kill()
+        busy.wait(10)
+
+
+def _waited_ns(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only this kernel knows")
+def test_the_wait_for_a_processor_is_what_the_system_says(sandbox: Sandbox) -> None:
+    forget(sandbox)
+    settings = with_settings(
+        lanes=("cached",), writers=0, readers=4, cache="filled", duration_s=4.0
+    )
+    frames: list[Frame] = []
+    waited_ns: list[int] = []
+    with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
+        (engine,) = race.engine_pids().values()
+        summary = Summary(settings, race.entrants, race.facts)
+        with crowd_beside(engine):
+            for frame in race.frames():
+                summary.add(frame)
+                if frame.lanes[0].state is not LaneState.RACING:
+                    continue
+                frames.append(frame)
+                waited_ns.append(_waited_ns(engine))
+    assert len(frames) > 4
+    told_ns = sum(frame.lanes[0].read.processor_wait.waited_ns for frame in frames[1:])
+    assert told_ns == pytest.approx(waited_ns[-1] - waited_ns[0], rel=0.2)
+    # It goes first: the engine had less than half of the processor.
+    assert told_ns > 0.3e9 * (len(frames) - 1) * 0.5
+    lane = summary.lanes()[0]
+    assert lane.read.crowded
+    assert any(note.startswith("cached: short of processors") for note in summary.notes())

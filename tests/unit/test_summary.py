@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from math import ceil
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from engines.config import Race
 from engines.control import Batch, Pause, Rate, Release, alters_load, said
 from engines.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
 from engines.objects import frame_object
+from engines.processor_wait import ProcessorWait
 from engines.summary import CHANGES_KEPT, Summary
 from engines.tally import Counted
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
@@ -163,6 +165,28 @@ def test_an_engine_that_waits_for_a_processor_is_not_what_limits_its_lane() -> N
     assert "2.1 ms" in note
 
 
+def test_what_telemon_waited_for_a_processor_is_said_where_it_is_a_good_part_of_a_latency() -> None:
+    reads = replace(work([100.0, 300.0]), processor_wait=ProcessorWait(50_000_000, 1_000))
+    writes = replace(work([1_000.0]), processor_wait=ProcessorWait(190_000, 1))
+    summary = summed(
+        frame(0, 1.0, LaneFrame("mysql", RACING, write=writes, read=reads)),
+        frame(1, 2.0, LaneFrame("mysql", RACING, write=writes, read=reads)),
+    )
+    (note,) = (note for note in summary.notes() if note.startswith("mysql: "))
+    assert note == (
+        "mysql: short of processors: telemon had to wait for one, on average 50 us in a read of 200 us: latencies say "
+        "as much of this machine as of the servers"
+    )
+    shown: Any = summary.result()
+    lane = shown["lanes"][0]
+    assert (lane["read"]["processor_wait_us"], lane["write"]["processor_wait_us"]) == (50.0, 190.0)
+    # A fifth is the limit, and without values there is none.
+    assert not replace(work([100.0]), processor_wait=ProcessorWait(20_000, 1)).crowded
+    assert replace(work([100.0]), processor_wait=ProcessorWait(20_001, 1)).crowded
+    assert not replace(Work(), processor_wait=ProcessorWait(20_001, 1)).crowded
+    assert not work([100.0]).crowded
+
+
 def test_what_makes_a_lane_client_bound_is_named_with_its_value() -> None:
     lag = latencies([1_600.0] * 100)
     assert Client(cpu_share=0.85, loop_lag=lag, own_lag=latencies([1_000.0])).bound_by == ""
@@ -262,6 +286,7 @@ def test_the_result_object() -> None:
         },
         "response_us": None,
         "failures_us": None,
+        "processor_wait_us": None,
         "floor_us": None,
     }
     assert (mysql["pace"], mysql["heats"], mysql["reconciliation"]) == (None, None, None)

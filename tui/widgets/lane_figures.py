@@ -72,7 +72,7 @@ def _service(scene: Scene, lane: LaneView, role: str, width: int) -> list[list[S
     p50: list[Span] = [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)]
     p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
     room = width - len(rows_of(ROOM, 0, 1)[0]) - 1
-    own = floor(scene.entrant(lane.lane), role, room)
+    own = floor(scene.entrant(lane.lane), role, room, numbers.processor_wait_us)
     return [p50, own, p99] if own and _fits(own, width) else [[], p50, p99]
 
 

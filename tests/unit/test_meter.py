@@ -1,0 +1,63 @@
+"""What an engine says of an interval."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines import processor_wait
+from engines.link import REDIS
+from engines.message import Delta
+from engines.meter import Meter
+from engines.processor_wait import UNKNOWN, ProcessorWait, RunQueue
+from engines.reactor import Reactor
+from engines.timers import NEVER_NS
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    made = Reactor(lambda _: (REDIS, socket.socket))
+    yield made
+    made.close()
+
+
+def cut(meter: Meter, now_ns: int) -> Delta:
+    return meter.delta(0, now_ns, trouble="", paused=False, held=False, last=False)
+
+
+def test_a_wait_for_a_processor_belongs_to_the_work_of_its_interval(
+    reactor: Reactor, tmp_path: Path
+) -> None:
+    stat = tmp_path / "schedstat"
+    stat.write_text("0 1000 1\n")
+    meter = Meter(reactor)
+    meter._run_queue = RunQueue(stat)
+    stat.write_text("0 3000 2\n")
+    meter.begin_race(0)  # What it waited before is no part of the race.
+    reactor.measure_from_ns = NEVER_NS
+
+    stat.write_text("0 8000 4\n")
+    warm = cut(meter, 1_000)
+    assert warm.warm.work.processor_wait == ProcessorWait(5_000, 2)
+    assert warm.measured.work.processor_wait == UNKNOWN
+
+    # Measuring begins within an interval: nobody knows on which side of it the loop waited.
+    reactor.measure_from_ns = 1_500
+    stat.write_text("0 9000 5\n")
+    both = cut(meter, 2_000)
+    assert both.warm.work.processor_wait == ProcessorWait(1_000, 1)
+    assert both.measured.work.processor_wait == UNKNOWN
+
+    for _ in range(6):
+        reactor.loop_lag.record(10)
+    stat.write_text("0 9600 8\n")
+    measured = cut(meter, 3_000)
+    assert measured.warm.work.processor_wait == UNKNOWN
+    assert measured.measured.work.processor_wait == ProcessorWait(600, 6)
+
+
+def test_it_is_read_from_the_kernel(reactor: Reactor) -> None:
+    assert Meter(reactor)._run_queue._schedstat == processor_wait.SCHEDSTAT
