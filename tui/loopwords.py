@@ -64,14 +64,14 @@ def floor(entrant: Entrant, role: str, room: int, wait_us: float | None = None) 
     words: list[Span] = [("telemon ", QUIET), (f"{own} us", TEXT)]
     variants = [[("of which ", QUIET), *words], words]
     if wait_us is not None and wait_us >= WAIT_SHOWN_US:
+        # As wide as it may become, or the words would come and go with the number.
+        room -= max(0, len("0000") - len(f"{wait_us:.0f}"))
         waits: list[Span] = [
-            ("telemon ", QUIET),
-            (own, TEXT),
-            (" + waits ", QUIET),
-            (f"{wait_us:.0f} us", TEXT),
+            *(("telemon ", QUIET), (own, TEXT)),
+            *((" + waits ", QUIET), (f"{wait_us:.0f} us", TEXT)),
         ]
         sums: list[Span] = [("telemon ", QUIET), (f"{own} + {wait_us:.0f} us", TEXT)]
-        variants = [[("of which ", QUIET), *waits], waits, sums, *variants]
+        variants = [[("of which ", QUIET), *waits], waits, sums, words]
     return first_fitting(variants, room) or words
 
 
