@@ -15,6 +15,8 @@ def context(tls: Tls) -> ssl.SSLContext:
         made = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:
         raise OSError(f"{tls.ca_file} (tls_ca) holds no certificate in PEM") from error
+    # Without a say Python leaves this to how OpenSSL was built and set up.
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
     # From 3.13 on Python by default refuses authorities that lack an extension, those of RDS among them.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if tls.verify != "full":

@@ -28,6 +28,9 @@ EXPIRED, NOT_YET = 10, 9
 PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 """OpenSSL's reasons when what answers is no TLS record."""
 
+HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""What a connection that the other end closes in the handshake raises; the second one up to Python 3.11.3."""
+
 
 def secure(
     watch: Watch, sock: socket.socket, tls: Tls, host: str, connect: Callable[[], socket.socket]
@@ -43,7 +46,7 @@ def secure(
         yield _untrusted(watch, error, shown_by(connect, name), tls, name)
         return None
     except ssl.SSLError as error:
-        if isinstance(error, ssl.SSLEOFError) or error.reason in PLAIN:
+        if isinstance(error, HUNG_UP) or error.reason in PLAIN:
             raise ConnectionResetError("no TLS") from error
         yield _no_handshake(watch, error)
         return None

@@ -37,12 +37,13 @@ def test_bytes_per_frame(size: tuple[int, int], limit: int, loop: tuple[str, ...
         # 21 frames' worth of time.
         per_frame = (steady[-1][1] - steady[0][1]) / ((steady[-1][0] - steady[0][0]) / 0.1)
         assert 300 < per_frame < limit, (per_frame, result)
-        # A frame that moves the charts as well: what comes without a pause of 40 ms.
-        frames, start = [], steady[0][1]
+        # A frame that moves the charts as well: what comes without a pause of 40 ms. On a busy machine it may be late,
+        # and come together with the next one.
+        frames, (start_s, start) = [], steady[0]
         for (before_s, total), (after_s, _) in pairwise(steady):
             if after_s - before_s > 0.04:
-                frames.append(total - start)
-                start = total
+                frames.append((total - start) / max(1, round((before_s - start_s) / 0.1)))
+                start_s, start = before_s, total
         assert sorted(frames)[len(frames) * 9 // 10] < limit * 1.25, frames
 
 
