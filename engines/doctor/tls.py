@@ -29,7 +29,7 @@ PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGT
 """OpenSSL's reasons when what answers is no TLS record."""
 
 HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What a connection that the other end closes in the handshake raises; the second one up to Python 3.11.3."""
+"""What a connection that the other end closes in the handshake raises; the second one in early versions of 3.11."""
 
 
 def secure(
