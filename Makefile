@@ -2,8 +2,8 @@
 # make test   set everything up, then lint and run every test
 # make setup  their shared first half; quick the second time
 
-# Looked up only where it is used, not for every target.
-PYTHON ?= $(shell sh interpreter.sh)
+# Looked up where it is first used, and once.
+PYTHON ?= $(eval PYTHON := $(shell sh interpreter.sh))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

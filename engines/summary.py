@@ -187,12 +187,13 @@ class Summary:
                 "their totals only as far as these times are equal"
             )
         for lane, total in self._totals.items():
-            client = total.client
+            done = total.frame(lane)
+            client = done.client
             if client.client_bound:
                 notes.append(
                     f"{lane}: client-bound ({client.bound_by}): telemon and not the servers may be what limits it"
                 )
-            if waits := _waits(total):
+            if waits := _waits(done):
                 notes.append(
                     f"{lane}: short of processors: telemon had to wait for one, {' and '.join(waits)}: latencies say "
                     "as much of this machine as of the servers"
@@ -298,20 +299,18 @@ class Summary:
         }
 
 
-def _waits(total: LaneTotal) -> list[str]:
+def _waits(lane: LaneFrame) -> list[str]:
     """How long telemon itself waited for a processor, as far as that is a good part of what was measured."""
     waits = []
-    for role, work in (("write", total.write.work()), ("read", total.read.work())):
+    for role, work in (("write", lane.write), ("read", lane.read)):
         wait_us = work.processor_wait.mean_us
         if work.crowded and wait_us is not None:
             waits.append(
                 f"on average {wait_us:,.0f} us in a {role} of {work.service.mean_us:,.0f} us"
             )
-    client = total.client
-    if client.crowded:
-        waits.append(
-            f"so that replies waited up to {client.loop_lag.percentile_us(99) / 1000:.1f} ms (p99) for it"
-        )
+    if lane.client.crowded:
+        p99_us = lane.client.loop_lag.percentile_us(99)
+        waits.append(f"so that replies waited up to {p99_us / 1000:.1f} ms (p99) for it")
     return waits
 
 

@@ -97,34 +97,27 @@ async def test_own_share_stands_beside_p50(launch: Launch) -> None:
         await racing.shows("of p50 telemon w 187 r 25 us")
 
 
-async def test_what_telemon_waits_for_a_processor_stands_beside_its_share(launch: Launch) -> None:
-    given = [
+def waiting(given: list[Frame], wait: ProcessorWait) -> list[Frame]:
+    """The same with readers that waited so long for a processor."""
+    return [
         replace(
             frame,
             lanes=tuple(
-                replace(lane, read=replace(lane.read, processor_wait=ProcessorWait(120_000, 1_000)))
-                for lane in frame.lanes
+                replace(lane, read=replace(lane.read, processor_wait=wait)) for lane in frame.lanes
             ),
         )
-        for frame in usual()
+        for frame in given
     ]
+
+
+async def test_what_telemon_waits_for_a_processor_stands_beside_its_share(launch: Launch) -> None:
+    given = waiting(list(usual()), ProcessorWait(120_000, 1_000))
     async with launch(source=source(given), size=(200, 50)) as racing:
         await at_the_end(racing, given)
         assert racing.text().count("of which telemon 187 us") == 3
         # A wait of 0.12 us is no figure.
         assert racing.text().count("of which telemon 25 us") == 3
-    longer = [
-        replace(
-            frame,
-            lanes=tuple(
-                replace(
-                    lane, read=replace(lane.read, processor_wait=ProcessorWait(12_000_000, 100))
-                )
-                for lane in frame.lanes
-            ),
-        )
-        for frame in given
-    ]
+    longer = waiting(given, ProcessorWait(12_000_000, 100))
     async with launch(source=source(longer), size=(200, 50)) as racing:
         await at_the_end(racing, longer)
         assert racing.text().count("telemon 25 + waits 120 us") == 3
