@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
 from engines.channel import Channel
 from engines.message import (
@@ -22,9 +21,8 @@ from engines.message import (
     Served,
     Spec,
 )
+from engines.paths import PACKAGE_ROOT
 from engines.shard import Shards
-
-PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Engine:

@@ -10,7 +10,6 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.segment import Segments
@@ -18,6 +17,7 @@ from textual import on
 from textual.binding import BindingType
 
 from engines.config import Race
+from engines.paths import PACKAGE_ROOT
 from engines.setting import DEBUG_ENV
 from engines.summary import Summary
 from tui.account import account
@@ -35,7 +35,7 @@ from tui.source import Narrate, Source, SourceFactory
 from tui.terminal import Terminal
 from tui.view import Scene
 
-HERE = Path(__file__).parent
+STYLES = PACKAGE_ROOT / "tui" / "styles"
 
 TICK_S = 0.05
 """How often the screen looks how late its own event loop is."""
@@ -72,7 +72,7 @@ class Telemon(Display, Load):
     """
 
     TITLE = "telemon"
-    CSS_PATH: ClassVar[Any] = [HERE / "telemon.tcss", HERE / "screens" / "race.tcss"]
+    CSS_PATH: ClassVar[Any] = [STYLES / "telemon.tcss", STYLES / "race.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = list(bindings())
 
     def __init__(

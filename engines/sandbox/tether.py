@@ -12,14 +12,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+from engines.paths import search_path
 from engines.sandbox.errors import SandboxError
 
 KEEPER = "engines.sandbox.keeper"
-
-PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 ANSWER_WAIT_S = 60.0
 """More than any wait of the keeper's own, so that it is the keeper who says what was too slow."""
@@ -27,13 +25,6 @@ ANSWER_WAIT_S = 60.0
 END_WAIT_S = 5.0
 
 Message = Mapping[str, Any]
-
-
-def search_path() -> str:
-    """Where a keeper finds every module where this process found it, as PYTHONPATH. The entry "" is left out: it is
-    whatever directory the user happens to be in."""
-    entries = [str(Path(entry).absolute()) for entry in sys.path if entry]
-    return os.pathsep.join(dict.fromkeys([*entries, PACKAGE_ROOT]))
 
 
 class Tether:

@@ -12,9 +12,10 @@ from typing import NoReturn
 import pytest
 
 from engines.null_server import NullServer
+from engines.paths import PACKAGE_ROOT, search_path
 from engines.sandbox import place, remains
 from engines.sandbox.errors import SandboxError
-from engines.sandbox.tether import PACKAGE_ROOT, Tether, search_path
+from engines.sandbox.tether import Tether
 
 
 def no_more_processes(*_: object, **__: object) -> NoReturn:
@@ -83,4 +84,4 @@ def test_a_keeper_looks_for_modules_where_this_process_does_but_not_where_the_us
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", "/a", "here", "/b", "/a"])
-    assert search_path() == os.pathsep.join(["/a", str(tmp_path / "here"), "/b", PACKAGE_ROOT])
+    assert search_path() == os.pathsep.join(["/a", str(tmp_path / "here"), "/b", str(PACKAGE_ROOT)])
