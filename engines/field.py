@@ -9,11 +9,11 @@ from functools import partial
 
 from engines import config
 from engines.engine import Engine
+from engines.errors import RaceError
 from engines.inbox import Inbox
 from engines.lineup import SEED_VERSION, advice
 from engines.message import MeasureFloor, Role
 from engines.null_server import NullServer
-from engines.race_error import RaceError
 from engines.runner import Runner
 from engines.venue import Venue
 

@@ -10,6 +10,7 @@ from engines import config
 from engines.cache import ready_cache
 from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints
+from engines.errors import RaceError
 from engines.frame import Entrant
 from engines.lineup import (
     DOCTOR,
@@ -22,7 +23,6 @@ from engines.lineup import (
 )
 from engines.machine import machine
 from engines.prepare import NotPreparedError, check
-from engines.race_error import RaceError
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 
