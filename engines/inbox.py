@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 
-from engines.control import Control
+from engines.model.controls import Control
 
 
 class Inbox:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 from engines import cache, config, venue
-from engines.control import Connections, Control, FlushCache, Rate, Release, alters_load, said
 from engines.errors import RaceError
 from engines.event_log import EventLog
 from engines.field import Field
@@ -18,6 +17,15 @@ from engines.frame import Entrant, Frame
 from engines.inbox import Inbox
 from engines.interval import Schedule
 from engines.message import Role
+from engines.model.controls import (
+    Connections,
+    Control,
+    FlushCache,
+    Rate,
+    Release,
+    alters_load,
+    said,
+)
 from engines.sandbox.sandbox import Sandbox
 from engines.shard import Shard, Sides
 from engines.start_line import StartLine

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from engines import config
-from engines.control import Release
-from engines.heat import Heat, heat_order
 from engines.interval import Schedule
 from engines.message import Go
+from engines.model.controls import Release
+from engines.model.heats import Heat, heat_order
 from engines.runner import Runner, ns_from_now
 
 START_DELAY_S = 0.05

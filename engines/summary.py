@@ -10,10 +10,10 @@ from typing import Self
 from engines import __version__
 from engines.books import Books
 from engines.config import Race
-from engines.control import Release, said
 from engines.fairness import fairness, misleading, servers_of, shared_servers
 from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
 from engines.message import Role
+from engines.model.controls import Release, said
 from engines.objects import (
     client_object,
     heat_object,

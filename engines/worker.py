@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter_ns
 
-from engines import control
 from engines.channel import Channel
 from engines.course import Course
 from engines.floor import measure_floor_us
@@ -31,6 +30,7 @@ from engines.message import (
     Spec,
     Stop,
 )
+from engines.model import controls as control
 from engines.poller import wake_on_time
 from engines.programs import Programs
 from engines.reactor import Reactor

@@ -10,8 +10,8 @@ from dataclasses import replace
 from textual.message import Message
 
 from engines.config import Race
-from engines.control import Control
 from engines.frame import Event, Frame
+from engines.model.controls import Control
 from engines.summary import Summary
 from tui.history import History
 from tui.host import Host

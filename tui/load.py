@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
-from engines import control
+from engines.model import controls as control
 from tui.ladder import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
 from tui.scenery import Scenery
 

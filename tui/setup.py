@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.config import Race
-from engines.heat import Heat, heat_order
+from engines.model.heats import Heat, heat_order
 
 SANDBOX = "sandbox"
 """Where lanes race that have no servers of their own."""

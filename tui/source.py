@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.control import Control
 from engines.frame import Entrant, Frame
 from engines.message import Role
+from engines.model.controls import Control
 from engines.shard import Sides
 from engines.tally import Counted
 

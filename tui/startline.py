@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from engines import control
 from engines.config import Race
+from engines.model import controls as control
 from tui.scenery import Scenery
 
 COUNT_S = 1.0

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engines import control
 from engines.frame import LANES, Frame, LaneFrame, LaneState
+from engines.model import controls as control
 from tests.screens.real import RealRacing
 from tui.app import FRAME_INTERVAL_S
 from tui.view import View

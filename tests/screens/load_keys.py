@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-from engines import control
 from engines.frame import LANES, Frame, LaneState
 from engines.key import key as key_of
+from engines.model import controls as control
 from engines.workload import HOT
 from tests.screens.keyed import Check, Keyed, all_in, counted
 from tests.screens.real import BUSY_S

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 from engines.frame import Cache, Client, Frame, LaneFrame, LaneState, Work
-from engines.heat import heat_order
 from engines.histogram import Latencies
+from engines.model.heats import heat_order
 from tests.screens.synthetic import ENTRANTS, frames
 
 FLOORED = tuple(replace(entrant, floor_us={"write": 187.2, "read": 25.4}) for entrant in ENTRANTS)

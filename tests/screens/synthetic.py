@@ -12,10 +12,10 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from engines.control import Control
 from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.histogram import Histogram, Latencies
 from engines.message import Role
+from engines.model.controls import Control
 from engines.shard import Sides
 from engines.tally import Counted
 from tui.source import Narrate

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engines import control
 from engines.config import Race
+from engines.model import controls as control
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.actions import ACTIONS

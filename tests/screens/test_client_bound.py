@@ -8,8 +8,8 @@ import pytest
 from textual.geometry import Size
 
 from engines.frame import LANES, Client, Event, Frame, LaneFrame, LaneState
-from engines.heat import heat_order
 from engines.histogram import Histogram
+from engines.model.heats import heat_order
 from tests.screens.conftest import Launch
 from tests.screens.loops import heats
 from tests.screens.synthetic import frames

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from engines.config import Race
 from engines.frame import Frame
-from engines.heat import Heat
+from engines.model.heats import Heat
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import RealRacing, real_race
 from tests.servers.racing import forget

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engines import control
 from engines.config import Race
 from engines.frame import LANES, LaneState
+from engines.model import controls as control
 from engines.sandbox.sandbox import Sandbox
 from tests.screens import display_keys
 from tests.screens.keyed import Keyed

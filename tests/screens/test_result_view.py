@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from engines.config import Race
-from engines.control import Batch, Release, said
 from engines.fairness import fairness, sheet_lines
 from engines.frame import Event, LaneFrame, LaneState
+from engines.model.controls import Batch, Release, said
 from engines.processor_wait import ProcessorWait
 from engines.summary import Summary
 from tests.screens.conftest import Launch

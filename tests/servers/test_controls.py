@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.control import Batch, Connections, Control, Pause, Release, Resume, Ttl
 from engines.frame import Frame, LaneFrame, LaneState
+from engines.model.controls import Batch, Connections, Control, Pause, Release, Resume, Ttl
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client

@@ -10,9 +10,9 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 
-from engines.control import Release
 from engines.frame import Frame, LaneFrame, LaneState
 from engines.lineup import SEED_VERSION
+from engines.model.controls import Release
 from engines.race import Race
 from engines.servers import mysql
 from engines.workload import HOT, Readings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from engines.control import Release
 from engines.frame import LANES, Frame, LaneState
+from engines.model.controls import Release
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload import HOT

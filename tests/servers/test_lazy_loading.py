@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import mean
 
-from engines.control import FlushCache
 from engines.frame import Frame
+from engines.model.controls import FlushCache
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client

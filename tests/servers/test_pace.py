@@ -11,9 +11,9 @@ from threading import Thread
 import pytest
 
 from engines import config
-from engines.control import Connections, Control, Rate
 from engines.frame import Frame, LaneState, Work
 from engines.histogram import Latencies, bucket_upper_ns
+from engines.model.controls import Connections, Control, Rate
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 

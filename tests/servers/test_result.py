@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from engines import config
-from engines.control import Batch, Connections, Rate
 from engines.endpoint import RedisEndpoint
 from engines.frame import LANES, Frame
 from engines.key import key
+from engines.model.controls import Batch, Connections, Rate
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, nodes, topology

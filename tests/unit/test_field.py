@@ -6,9 +6,9 @@ import time
 from threading import Timer
 
 from engines import config
-from engines.control import Pause
 from engines.field import AWAY_NS, Field
 from engines.inbox import Inbox
+from engines.model.controls import Pause
 
 
 def test_whoever_was_away_has_listened_since_he_came_back_and_others_since_they_began() -> None:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.config import Race
-from engines.control import Batch, said
 from engines.frame import Cache, Entrant, Event, LaneFrame, LaneState
+from engines.model.controls import Batch, said
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.test_lines import FRAME

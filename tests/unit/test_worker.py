@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from pymysql.err import OperationalError
 
-from engines import control, routes, topologies, worker
+from engines import routes, topologies, worker
 from engines.channel import Channel
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.interval import Schedule
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import Link
 from engines.message import Begin, Delta, Go, NotReady, Rested, Served, Spec, Stop
+from engines.model import controls as control
 from engines.session import Session
 from engines.topology import SLOTS, SlotRange, Topology
 from engines.worker import Worker
