@@ -11,10 +11,10 @@ import psutil
 from benchmarks.measured import Measured
 from engines.endpoint import LaneEndpoints
 from engines.engine import Engine
-from engines.frame import Work
-from engines.histogram import Latencies
 from engines.interval import Schedule
 from engines.message import Go, Role, Spec
+from engines.metrics.frame import Work
+from engines.metrics.histogram import Latencies
 
 WARMUP_S = 0.5
 BATCH_ROWS = 100

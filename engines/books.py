@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engines.frame import Cache, LaneFrame, LaneState, Work
+from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
 
 
 class Books:

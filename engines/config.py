@@ -17,8 +17,8 @@ from engines.backend import Backend, MySQLBackend, RedisBackend
 from engines.config_file import find, open_to_others, settings_in
 from engines.draw import Kind, Shape
 from engines.endpoint import LaneEndpoints
-from engines.frame import LANES
 from engines.kind import RejectedError, one_line, toml
+from engines.metrics.frame import LANES
 from engines.refusal import ConfigError, place, rejected
 from engines.setting import (
     BY_KEY,

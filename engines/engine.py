@@ -21,8 +21,8 @@ from engines.message import (
     Served,
     Spec,
 )
+from engines.metrics.node_counts import Shards
 from engines.paths import PACKAGE_ROOT
-from engines.shard import Shards
 
 
 class Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from engines.frame import Event
+from engines.metrics.frame import Event
 
 
 class EventLog:

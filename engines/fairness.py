@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict, cast
 
 from engines.config import Race
-from engines.frame import LANES
+from engines.metrics.frame import LANES
 
 UNREADABLE = "not readable"
 """What stands for what a server does not say."""

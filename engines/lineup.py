@@ -9,7 +9,7 @@ from itertools import combinations
 
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.fairness import Server
-from engines.frame import Entrant
+from engines.metrics.frame import Entrant
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
 from engines.servers.sheet import sheet

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engines.frame import Cache, Client, LaneFrame, LaneState, Work, lagging
-from engines.histogram import NONE, Latencies
 from engines.message import Delta, Role
+from engines.metrics.frame import Cache, Client, LaneFrame, LaneState, Work, lagging
+from engines.metrics.histogram import NONE, Latencies
 from engines.tally import Counted
 
 OVERLOADED_S = 1.0

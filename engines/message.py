@@ -8,9 +8,9 @@ from typing import Literal
 
 from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
-from engines.histogram import NONE, Latencies
 from engines.interval import Schedule
-from engines.shard import Shards
+from engines.metrics.histogram import NONE, Latencies
+from engines.metrics.node_counts import Shards
 from engines.tally import Counted
 
 Role = Literal["write", "read"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import process_time_ns
 
 from engines.message import Delta
-from engines.processor_wait import ProcessorWait, RunQueue
+from engines.metrics.scheduling_delay import ProcessorWait, RunQueue
 from engines.reactor import Reactor
 from engines.tally import Counted
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from engines.frame import Client, Frame, LaneFrame, Work
-from engines.histogram import Latencies
+from engines.metrics.frame import Client, Frame, LaneFrame, Work
+from engines.metrics.histogram import Latencies
 from engines.pace_result import Offer
 from engines.reconcile import Reconciliation
 from engines.rounds import FIGURES, Spread

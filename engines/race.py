@@ -13,10 +13,11 @@ from engines import cache, config, venue
 from engines.errors import RaceError
 from engines.event_log import EventLog
 from engines.field import Field
-from engines.frame import Entrant, Frame
 from engines.inbox import Inbox
 from engines.interval import Schedule
 from engines.message import Role
+from engines.metrics.frame import Entrant, Frame
+from engines.metrics.node_counts import Shard, Sides
 from engines.model.controls import (
     Connections,
     Control,
@@ -27,7 +28,6 @@ from engines.model.controls import (
     said,
 )
 from engines.sandbox.sandbox import Sandbox
-from engines.shard import Shard, Sides
 from engines.start_line import StartLine
 from engines.tally import Counted
 from engines.venue import Venue

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from engines.backoff import delay_s
 from engines.fault import DEMOTED
-from engines.histogram import Histogram
 from engines.link import MYSQL, REDIS, ROOMY_BYTES, Link
+from engines.metrics.histogram import Histogram
 from engines.open_loop import OpenLoop
 from engines.outcome import Done, Failed
 from engines.pacing import Pace

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engines.frame import LaneFrame, LaneState, Work
-from engines.histogram import Latencies
-from engines.total import UNMEASURED, LaneTotal
+from engines.metrics.frame import LaneFrame, LaneState, Work
+from engines.metrics.histogram import Latencies
+from engines.metrics.totals import UNMEASURED, LaneTotal
 
 FIGURES: Mapping[str, Callable[[Work], float | None]] = {
     "rows_per_s": lambda work: work.rows_per_s,

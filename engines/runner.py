@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from engines import config
 from engines.endpoint import LaneEndpoints
 from engines.engine import Engine
-from engines.frame import LaneFrame, LaneState
 from engines.interval import DRAIN_NS
 from engines.lineup import DOCTOR
 from engines.merge import begun_early, lane_frame, merged
 from engines.message import Begin, Delta, Role, Spec, Stop
-from engines.shard import Shard
-from engines.shard import merged as shards_merged
+from engines.metrics.frame import LaneFrame, LaneState
+from engines.metrics.node_counts import Shard
+from engines.metrics.node_counts import merged as shards_merged
 from engines.tally import Counted
 
 ROLES: tuple[Role, ...] = ("write", "read")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from engines.address import Host, Ways
 from engines.draw import KINDS
-from engines.frame import LANES
 from engines.kind import (
     Choice,
     Command,
@@ -20,6 +19,7 @@ from engines.kind import (
     Text,
     Whole,
 )
+from engines.metrics.frame import LANES
 
 DAY_S = 86_400.0
 

@@ -11,8 +11,10 @@ from engines import __version__
 from engines.books import Books
 from engines.config import Race
 from engines.fairness import fairness, misleading, servers_of, shared_servers
-from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
 from engines.message import Role
+from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
+from engines.metrics.node_counts import Sides
+from engines.metrics.totals import LaneTotal
 from engines.model.controls import Release, said
 from engines.objects import (
     client_object,
@@ -26,9 +28,7 @@ from engines.objects import (
 from engines.pace_result import Offer, offer
 from engines.reconcile import Reconciliation, reconcile
 from engines.rounds import Rounds
-from engines.shard import Sides
 from engines.tally import Counted
-from engines.total import LaneTotal
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""

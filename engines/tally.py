@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.frame import Cache, Work
-from engines.histogram import Histogram
+from engines.metrics.frame import Cache, Work
+from engines.metrics.histogram import Histogram
 from engines.outcome import Done
 
 

@@ -11,7 +11,6 @@ from engines.cache import ready_cache
 from engines.counters import ServerCounters
 from engines.endpoint import LaneEndpoints
 from engines.errors import RaceError
-from engines.frame import Entrant
 from engines.lineup import (
     DOCTOR,
     PreparationError,
@@ -22,6 +21,7 @@ from engines.lineup import (
     shared,
 )
 from engines.machine import machine
+from engines.metrics.frame import Entrant
 from engines.prepare import NotPreparedError, check
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox

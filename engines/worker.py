@@ -30,13 +30,13 @@ from engines.message import (
     Spec,
     Stop,
 )
+from engines.metrics.node_counts import Shard, merged
 from engines.model import controls as control
 from engines.poller import wake_on_time
 from engines.programs import Programs
 from engines.reactor import Reactor
 from engines.routes import Routes
 from engines.session import Program, Session
-from engines.shard import Shard, merged
 from engines.topologies import Topologies
 
 NOT_READY_EVERY_NS = 1_000_000_000

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engines.fairness import fairness, sheet_lines
-from engines.frame import Entrant, Work
-from engines.histogram import Latencies
 from engines.kind import one_line
+from engines.metrics.frame import Entrant, Work
+from engines.metrics.histogram import Latencies
 from engines.pace_result import Offer
 from engines.summary import Summary
 from tui.figures import clock, count, latency, plain

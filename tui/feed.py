@@ -10,7 +10,7 @@ from dataclasses import replace
 from textual.message import Message
 
 from engines.config import Race
-from engines.frame import Event, Frame
+from engines.metrics.frame import Event, Frame
 from engines.model.controls import Control
 from engines.summary import Summary
 from tui.history import History

@@ -12,8 +12,8 @@ from enum import StrEnum
 from types import FrameType
 
 from engines import config
-from engines.frame import Frame
 from engines.kind import one_line
+from engines.metrics.frame import Frame
 from engines.objects import frame_object
 from engines.race import Race, RaceError
 from engines.summary import Summary

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engines.frame import Event, Frame
+from engines.metrics.frame import Event, Frame
 from tui.host import HostLoad
 from tui.lane_history import LaneHistory
 from tui.scale import Axes

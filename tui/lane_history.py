@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from engines.frame import Cache, LaneFrame, LaneState, Work
-from engines.histogram import Latencies
-from engines.total import UNMEASURED, WorkTotal
+from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
+from engines.metrics.histogram import Latencies
+from engines.metrics.totals import UNMEASURED, WorkTotal
 from tui.scale import Axes
 from tui.sliding import SlidingWork
 from tui.spell import Spell

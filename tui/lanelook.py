@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.frame import Entrant, LaneState
+from engines.metrics.frame import Entrant, LaneState
 from tui.figures import NOTHING, count, margin, ordinal, plain, short
 from tui.ink import BAD, GOOD, QUIET, STRONG, WARN, Span
 from tui.standings import Place

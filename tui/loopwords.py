@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.frame import Entrant
+from engines.metrics.frame import Entrant
 from tui.figures import count, latency, short
 from tui.ink import QUIET, STRONG, TEXT, Span, first_fitting, width
 from tui.view import LaneView, RoleView

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from engines.frame import Entrant
+from engines.metrics.frame import Entrant
 from tui.view import View
 
 

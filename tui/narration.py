@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engines.frame import Event, Frame, LaneState
 from engines.kind import one_line
+from engines.metrics.frame import Event, Frame, LaneState
 
 WINDOW_S = 10.0
 

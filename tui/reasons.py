@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engines.config import Race
-from engines.frame import LaneFrame, LaneState, Work
-from engines.histogram import Latencies
+from engines.metrics.frame import LaneFrame, LaneState, Work
+from engines.metrics.histogram import Latencies
 from engines.model.controls import FlushCache, said
 from engines.pace_result import Offer
 from engines.rounds import Spread

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import ceil
 
-from engines.frame import Work
-from engines.histogram import Latencies, bucket_upper_ns
-from engines.processor_wait import ProcessorWait
+from engines.metrics.frame import Work
+from engines.metrics.histogram import Latencies, bucket_upper_ns
+from engines.metrics.scheduling_delay import ProcessorWait
 
 KEPT_S = 60.0
 """The longest window: older work is forgotten."""

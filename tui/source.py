@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.frame import Entrant, Frame
 from engines.message import Role
+from engines.metrics.frame import Entrant, Frame
+from engines.metrics.node_counts import Sides
 from engines.model.controls import Control
-from engines.shard import Sides
 from engines.tally import Counted
 
 Narrate = Callable[[str], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.frame import Entrant
+from engines.metrics.frame import Entrant
 from tui.account import Account
 from tui.figures import clock, count, latency, margin, ordinal, plain
 from tui.verdict import METRICS

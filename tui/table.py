@@ -9,8 +9,8 @@ from typing import TextIO
 
 from engines.config import Race
 from engines.fairness import fairness, sheet_lines
-from engines.frame import Entrant, LaneFrame, Work
 from engines.kind import one_line
+from engines.metrics.frame import Entrant, LaneFrame, Work
 from engines.pace_result import Offer
 from engines.rounds import FIGURES, Spread
 from engines.summary import Summary

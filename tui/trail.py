@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from engines.frame import LaneFrame, Work
-from engines.histogram import Latencies
-from engines.total import UNMEASURED
+from engines.metrics.frame import LaneFrame, Work
+from engines.metrics.histogram import Latencies
+from engines.metrics.totals import UNMEASURED
 from tui.view import Point
 
 POINT_S = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engines.frame import Entrant, LaneFrame, Work
+from engines.metrics.frame import Entrant, LaneFrame, Work
 from engines.pace_result import Offer
 from engines.rounds import Spread
 from engines.summary import Summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engines.frame import Cache, Entrant, Event, LaneState
+from engines.metrics.frame import Cache, Entrant, Event, LaneState
 from tui.host import HostLoad
 from tui.setup import Setup
 from tui.standings import Place

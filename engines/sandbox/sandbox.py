@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Self
 
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.frame import LANES
+from engines.metrics.frame import LANES
 from engines.sandbox import binaries, mariadb, place, ports, remains
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError
 from engines.sandbox.order import Order

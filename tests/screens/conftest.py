@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engines.config import Race
-from engines.frame import Frame
+from engines.metrics.frame import Frame
 from engines.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.frame import LANES, LaneState
+from engines.metrics.frame import LANES, LaneState
 from tests.screens.keyed import Check, Keyed, counted
 from tui.standingstext import standings_text
 from tui.themes import CYCLE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.frame import LANES, Frame, LaneFrame, LaneState
+from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.model import controls as control
 from tests.screens.real import RealRacing
 from tui.app import FRAME_INTERVAL_S

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-from engines.frame import LANES, Frame, LaneState
 from engines.key import key as key_of
+from engines.metrics.frame import LANES, Frame, LaneState
 from engines.model import controls as control
 from engines.workload import HOT
 from tests.screens.keyed import Check, Keyed, all_in, counted

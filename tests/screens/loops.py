@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from engines.frame import Cache, Client, Frame, LaneFrame, LaneState, Work
-from engines.histogram import Latencies
+from engines.metrics.frame import Cache, Client, Frame, LaneFrame, LaneState, Work
+from engines.metrics.histogram import Latencies
 from engines.model.heats import heat_order
 from tests.screens.synthetic import ENTRANTS, frames
 

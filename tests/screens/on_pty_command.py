@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from engines.config import Race
-from engines.frame import Event
+from engines.metrics.frame import Event
 from tests.screens.conftest import StillHost
 from tests.screens.synthetic import SyntheticSource, frames
 from tui import app, cli

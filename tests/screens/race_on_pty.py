@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engines.config import Race as Settings
-from engines.frame import LANES, Frame, LaneFrame, Work
+from engines.metrics.frame import LANES, Frame, LaneFrame, Work
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.summary import Summary

@@ -12,7 +12,7 @@ from redis import Redis
 from textual.pilot import Pilot
 
 from engines.config import Race as Settings
-from engines.frame import LANES, Frame, LaneFrame, LaneState
+from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client

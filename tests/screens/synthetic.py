@@ -12,11 +12,11 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
-from engines.histogram import Histogram, Latencies
 from engines.message import Role
+from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
+from engines.metrics.histogram import Histogram, Latencies
+from engines.metrics.node_counts import Sides
 from engines.model.controls import Control
-from engines.shard import Sides
 from engines.tally import Counted
 from tui.source import Narrate
 

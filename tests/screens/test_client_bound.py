@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from textual.geometry import Size
 
-from engines.frame import LANES, Client, Event, Frame, LaneFrame, LaneState
-from engines.histogram import Histogram
+from engines.metrics.frame import LANES, Client, Event, Frame, LaneFrame, LaneState
+from engines.metrics.histogram import Histogram
 from engines.model.heats import heat_order
 from tests.screens.conftest import Launch
 from tests.screens.loops import heats

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from engines.config import Race
-from engines.frame import Frame
+from engines.metrics.frame import Frame
 from engines.model.heats import Heat
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import RealRacing, real_race

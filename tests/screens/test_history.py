@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.frame import Cache, Frame, LaneFrame, LaneState, Work
-from engines.histogram import Histogram, Latencies
+from engines.metrics.frame import Cache, Frame, LaneFrame, LaneState, Work
+from engines.metrics.histogram import Histogram, Latencies
 from tests.screens.loops import heats
 from tests.screens.synthetic import usual
 from tui.history import History

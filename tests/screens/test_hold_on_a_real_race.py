@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from engines.config import Race
-from engines.frame import LANES, LaneState
+from engines.metrics.frame import LANES, LaneState
 from engines.model import controls as control
 from engines.sandbox.sandbox import Sandbox
 from tests.screens import display_keys

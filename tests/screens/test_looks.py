@@ -18,7 +18,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from engines.config import Race
-from engines.frame import Entrant, Frame, LaneState
+from engines.metrics.frame import Entrant, Frame, LaneState
 from engines.summary import Summary
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import FLOORED, heats, paced

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from engines.config import Race
-from engines.frame import Frame
-from engines.processor_wait import ProcessorWait
+from engines.metrics.frame import Frame
+from engines.metrics.scheduling_delay import ProcessorWait
 from tests.screens.conftest import Launch, Racing
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.synthetic import SyntheticSource, usual

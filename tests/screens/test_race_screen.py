@@ -8,8 +8,8 @@ import pytest
 from rich.cells import cell_len
 
 from engines.config import Race
-from engines.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
-from engines.histogram import Histogram
+from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
+from engines.metrics.histogram import Histogram
 from engines.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual

@@ -8,9 +8,9 @@ import pytest
 
 from engines.config import Race
 from engines.fairness import fairness, sheet_lines
-from engines.frame import Event, LaneFrame, LaneState
+from engines.metrics.frame import Event, LaneFrame, LaneState
+from engines.metrics.scheduling_delay import ProcessorWait
 from engines.model.controls import Batch, Release, said
-from engines.processor_wait import ProcessorWait
 from engines.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual

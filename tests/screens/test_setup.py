@@ -6,7 +6,7 @@ import pytest
 
 from engines.backend import MySQLBackend, RedisBackend
 from engines.config import Race
-from engines.frame import LANES
+from engines.metrics.frame import LANES
 from tests.screens.conftest import Launch
 from tui.setup import Setup
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.config import Race
-from engines.frame import LaneState
+from engines.metrics.frame import LaneState
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import real_race
 from tests.servers.racing import forget

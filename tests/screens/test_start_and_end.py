@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from engines.config import Race
-from engines.frame import Event, LaneState, Work
+from engines.metrics.frame import Event, LaneState, Work
 from engines.summary import Summary
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from textual.geometry import Size
 
-from engines.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState
-from engines.histogram import Histogram
+from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState
+from engines.metrics.histogram import Histogram
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource

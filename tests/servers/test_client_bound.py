@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from engines import config
-from engines.frame import Frame, LaneState
+from engines.metrics.frame import Frame, LaneState
 from engines.objects import frame_object
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

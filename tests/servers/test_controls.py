@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.frame import Frame, LaneFrame, LaneState
+from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Batch, Connections, Control, Pause, Release, Resume, Ttl
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from engines.frame import Frame
+from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 

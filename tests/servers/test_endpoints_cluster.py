@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from engines.endpoint import LaneEndpoints
-from engines.frame import Frame, LaneState
 from engines.key import key
 from engines.lineup import PreparationError, settled
+from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError
 from engines.servers import redis
 from engines.wire.resp import key_slot

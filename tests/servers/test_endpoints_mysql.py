@@ -12,8 +12,8 @@ import pytest
 
 from engines import config
 from engines.backend import MySQLBackend, RedisBackend
-from engines.frame import Frame, LaneState
 from engines.lineup import SEED_VERSION
+from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import mysql

@@ -10,8 +10,8 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 
-from engines.frame import Frame, LaneFrame, LaneState
 from engines.lineup import SEED_VERSION
+from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Release
 from engines.race import Race
 from engines.servers import mysql

@@ -11,8 +11,8 @@ import pytest
 
 from engines.backend import MySQLBackend, RedisBackend
 from engines.endpoint import LaneEndpoints
-from engines.frame import Frame
 from engines.lineup import SEED_VERSION, PreparationError, prepare, settled
+from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis

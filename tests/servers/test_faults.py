@@ -17,12 +17,12 @@ from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
 from engines.fills import Fills
-from engines.frame import Frame, LaneFrame, LaneState
 from engines.key import key
 from engines.lanes.context import Context
 from engines.lanes.durable import read_durable
 from engines.lanes.requests import Gets, Selects
 from engines.link import REDIS, Link
+from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.outcome import Failed
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

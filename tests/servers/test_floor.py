@@ -11,8 +11,8 @@ from redis import Redis
 
 from engines.endpoint import LaneEndpoints
 from engines.floor import measure_floor_us
-from engines.frame import LANES
 from engines.message import Role, Spec
+from engines.metrics.frame import LANES
 from engines.null_server import GET_REPLY, NullServer
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from engines.frame import LANES, Frame, LaneState
+from engines.metrics.frame import LANES, Frame, LaneState
 from engines.model.controls import Release
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.frame import Cache
+from engines.metrics.frame import Cache
 from engines.sandbox.sandbox import Sandbox
 from engines.workload import FLEET, HOT, version_of
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from engines.frame import Frame, LaneState
 from engines.interval import DRAIN_NS
+from engines.metrics.frame import Frame, LaneState
 from engines.race import Race
 from engines.runner import HANG_NS
 from engines.sandbox.sandbox import Sandbox

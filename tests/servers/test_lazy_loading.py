@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import mean
 
-from engines.frame import Frame
+from engines.metrics.frame import Frame
 from engines.model.controls import FlushCache
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

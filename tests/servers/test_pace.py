@@ -11,8 +11,8 @@ from threading import Thread
 import pytest
 
 from engines import config
-from engines.frame import Frame, LaneState, Work
-from engines.histogram import Latencies, bucket_upper_ns
+from engines.metrics.frame import Frame, LaneState, Work
+from engines.metrics.histogram import Latencies, bucket_upper_ns
 from engines.model.controls import Connections, Control, Rate
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from engines.endpoint import RedisEndpoint
-from engines.frame import Frame
+from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client

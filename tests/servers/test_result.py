@@ -11,8 +11,8 @@ import pytest
 
 from engines import config
 from engines.endpoint import RedisEndpoint
-from engines.frame import LANES, Frame
 from engines.key import key
+from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

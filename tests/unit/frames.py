@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engines.frame import Cache, Entrant, Frame, LaneFrame, Work
-from engines.histogram import NONE, Histogram, Latencies
 from engines.message import Delta
+from engines.metrics.frame import Cache, Entrant, Frame, LaneFrame, Work
+from engines.metrics.histogram import NONE, Histogram, Latencies
 from engines.tally import Counted
 
 MYSQL = Entrant(

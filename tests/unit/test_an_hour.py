@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 from engines.config import Race
-from engines.frame import LANES, Entrant, Frame, LaneFrame, LaneState
+from engines.metrics.frame import LANES, Entrant, Frame, LaneFrame, LaneState
 from engines.summary import Summary
 from tui.history import History
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from engines.config import Race
-from engines.frame import Cache, LaneState, Work
-from engines.histogram import Histogram
 from engines.merge import lane_frame
+from engines.metrics.frame import Cache, LaneState, Work
+from engines.metrics.histogram import Histogram
 from engines.summary import Summary
 from engines.tally import Counted
 from tests.unit.frames import MYSQL, delta, frame

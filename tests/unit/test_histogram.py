@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engines.histogram import (
+from engines.metrics.histogram import (
     BUCKETS,
     MAX_NS,
     NONE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.frame import Cache, Client, LaneFrame, LaneState
+from engines.metrics.frame import Cache, Client, LaneFrame, LaneState
 from tests.unit.frames import frame, latencies, work
 from tui.lines import frame_lines, header
 

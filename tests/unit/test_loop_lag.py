@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engines.histogram import Latencies
 from engines.link import REDIS, Link
+from engines.metrics.histogram import Latencies
 from engines.outcome import Done, done
 from engines.poller import READ
 from engines.reactor import Reactor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.frame import Cache, LaneState, Work
-from engines.histogram import Histogram, Latencies
 from engines.merge import lane_frame
 from engines.message import Delta
+from engines.metrics.frame import Cache, LaneState, Work
+from engines.metrics.histogram import Histogram, Latencies
 from engines.tally import Counted
 from tests.unit import frames
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engines import processor_wait
 from engines.link import REDIS
 from engines.message import Delta
 from engines.meter import Meter
-from engines.processor_wait import UNKNOWN, ProcessorWait, RunQueue
+from engines.metrics import scheduling_delay as processor_wait
+from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait, RunQueue
 from engines.reactor import Reactor
 from engines.timers import NEVER_NS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.frame import Event, Frame
+from engines.metrics.frame import Event, Frame
 from tests.unit.frames import frame
 from tui.narration import MOST, Narration, event_line
 

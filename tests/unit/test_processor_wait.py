@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.processor_wait import SCHEDSTAT, UNKNOWN, ProcessorWait, RunQueue
+from engines.metrics.scheduling_delay import SCHEDSTAT, UNKNOWN, ProcessorWait, RunQueue
 
 
 def test_a_wait_is_shared_by_the_turns_that_it_held_up(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
-from engines.frame import Cache, Work
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS, Link
 from engines.message import Role, Spec
+from engines.metrics.frame import Cache, Work
 from engines.outcome import Done
 from engines.programs import Programs
 from engines.reconcile import reconcile

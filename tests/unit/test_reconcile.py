@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engines.frame import Cache, Work
+from engines.metrics.frame import Cache, Work
+from engines.metrics.node_counts import Shard, Sides, merged
 from engines.reconcile import reconcile
-from engines.shard import Shard, Sides, merged
 
 WRITE = Work(operations=10, rows=1_000)
 READ = Work(operations=50, rows=50)

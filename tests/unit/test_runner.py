@@ -9,8 +9,8 @@ import pytest
 from engines import config
 from engines.books import Books
 from engines.engine import Engine
-from engines.frame import Cache, LaneFrame, LaneState, Work
 from engines.message import Delta, Role
+from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
 from engines.runner import HANG_NS, Runner
 from engines.tally import Counted
 from tests.unit import frames

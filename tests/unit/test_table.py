@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.config import Race
-from engines.frame import Cache, Entrant, Event, LaneFrame, LaneState
+from engines.metrics.frame import Cache, Entrant, Event, LaneFrame, LaneState
 from engines.model.controls import Batch, said
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work

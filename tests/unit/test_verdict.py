@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.config import Race
-from engines.frame import Cache, Client, Entrant, Event, LaneFrame, LaneState, Work
+from engines.metrics.frame import Cache, Client, Entrant, Event, LaneFrame, LaneState, Work
 from engines.model.controls import FlushCache, Pause, Rate, said
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work

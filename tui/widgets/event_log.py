@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from textual.geometry import Size
 
-from engines.frame import Event
+from engines.metrics.frame import Event
 from tui import lanelook
 from tui.figures import clipped, plain
 from tui.ink import QUIET, TEXT, Line, Span

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from engines.frame import LaneState
+from engines.metrics.frame import LaneState
 from tui import lanelook
 from tui.figures import clipped, latency, ordinal, short
 from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread

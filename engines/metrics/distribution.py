@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.histogram import NONE, Latencies
+from engines.metrics.histogram import NONE, Latencies
 
 
 class Distribution:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engines.histogram import NONE, Latencies
-from engines.processor_wait import UNKNOWN, ProcessorWait
+from engines.metrics.histogram import NONE, Latencies
+from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
 
 LANES = ("mysql", "cached", "durable")
 """The ids of the three lanes, in the order in which they stand side by side."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.distribution import Distribution
-from engines.frame import Cache, Client, LaneFrame, LaneState, Work
-from engines.processor_wait import UNKNOWN, ProcessorWait
+from engines.metrics.distribution import Distribution
+from engines.metrics.frame import Cache, Client, LaneFrame, LaneState, Work
+from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
 
 UNMEASURED = (LaneState.STARTING, LaneState.WARMING)
 
