@@ -11,7 +11,6 @@ from time import perf_counter_ns, thread_time_ns
 from typing import Any, cast
 
 from engines.backoff import delay_s
-from engines.fault import DEMOTED
 from engines.link import MYSQL, REDIS, ROOMY_BYTES, Link
 from engines.metrics.histogram import Histogram
 from engines.open_loop import OpenLoop
@@ -21,6 +20,7 @@ from engines.poller import READ, WRITE
 from engines.session import Links, Onward, Program, Request, Session, Step
 from engines.tally import Tally
 from engines.timers import NEVER_NS, Timers
+from engines.wire.error_kinds import DEMOTED
 from engines.wire.reply import INCOMPLETE, ProtocolError
 from engines.wiring import Plan, Wiring
 

@@ -18,9 +18,9 @@ from engines.doctor.subject import Subject
 from engines.endpoint import RedisEndpoint
 from engines.key import DOCTOR_PREFIX
 from engines.prepare import hot_keys
-from engines.servers.product import product
 from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
 from engines.topology import SLOTS, SlotRange
+from engines.wire.redis_info import product
 from engines.workload import HOT
 
 SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)

@@ -6,7 +6,6 @@ from binascii import crc_hqx
 from collections.abc import Callable
 from typing import Any
 
-from engines.fault import kind_of
 from engines.key import KEY_PREFIX, key
 from engines.lanes.context import Context, acknowledge
 from engines.lanes.redirect import redirected
@@ -15,6 +14,7 @@ from engines.outcome import Done, Failed, done
 from engines.session import Program, Request, Session
 from engines.topology import SLOTS
 from engines.wire import resp
+from engines.wire.error_kinds import kind_of
 from engines.workload import Batches, Readings, Row, payload
 
 

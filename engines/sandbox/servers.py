@@ -15,7 +15,7 @@ from engines.sandbox.child import Child
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 from engines.sandbox.launch import Launch
 from engines.sandbox.place import Place
-from engines.servers.product import product
+from engines.wire.redis_info import product
 
 CLUSTER_WAIT_S = 30.0
 

@@ -13,10 +13,10 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from engines.endpoint import RedisEndpoint
 from engines.key import KEY_PREFIX, is_own, key
 from engines.secret import SecretError
-from engines.servers.product import product
 from engines.servers.redis_link import client as client
 from engines.servers.redis_link import open_socket as open_socket
 from engines.topology import SLOTS, SlotRange
+from engines.wire.redis_info import product
 from engines.wire.resp import key_slot
 from engines.workload import Cars, Readings, payload
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.fault import KIND_CHARACTERS, kind_of
+from engines.wire.error_kinds import KIND_CHARACTERS, kind_of
 from engines.wire.resp import ServerError
 
 

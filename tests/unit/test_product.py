@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.servers.product import product
+from engines.wire.redis_info import product
 
 
 def test_valkey_names_the_redis_that_it_is_compatible_with_besides() -> None:
