@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.measured import Measured
 from benchmarks.telemon_side import BATCH_ROWS
 from engines.endpoint import MySQLEndpoint
-from engines.servers.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
-from engines.workload import FLEET, HOT
+from engines.workload.dataset import FLEET, HOT
+from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
 SELECT_LUA = """
 function thread_init()

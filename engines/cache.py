@@ -11,7 +11,7 @@ from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import PreparationError, advice
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
-from engines.workload import HOT, Cars, payload
+from engines.workload.dataset import HOT, Cars, payload
 
 
 def ready_cache(endpoints: LaneEndpoints, settings: Race, *, private: bool = True) -> int:

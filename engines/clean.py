@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from engines.deed import Deed, DeedError, Plan
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.key import KEY_PREFIX
 from engines.lineup import DOCTOR
 from engines.prepare import mysql_name, redis_name
 from engines.servers import mysql, place, redis
 from engines.servers.mysql import said
+from engines.workload.redis_keys import KEY_PREFIX
 
 
 def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:

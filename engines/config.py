@@ -15,7 +15,6 @@ from typing import Any
 
 from engines.backend import Backend, MySQLBackend, RedisBackend
 from engines.config_file import find, open_to_others, settings_in
-from engines.draw import Kind, Shape
 from engines.endpoint import LaneEndpoints
 from engines.kind import RejectedError, one_line, toml
 from engines.metrics.frame import LANES
@@ -29,6 +28,7 @@ from engines.setting import (
     SETTINGS,
     Setting,
 )
+from engines.workload.key_distribution import Kind, Shape
 
 __all__ = ["ConfigError", "Race", "Sandbox", "load"]
 

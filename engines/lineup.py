@@ -13,7 +13,7 @@ from engines.metrics.frame import Entrant
 from engines.servers import mysql, redis
 from engines.servers.mysql import said
 from engines.servers.sheet import sheet
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
 
 SEED_VERSION = 1
 """The version of the rows that preparing makes; the writers' versions begin above it."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
 from engines.interval import Schedule
 from engines.metrics.histogram import NONE, Latencies
 from engines.metrics.node_counts import Shards
 from engines.tally import Counted
+from engines.workload.key_distribution import UNIFORM, Shape
 
 Role = Literal["write", "read"]
 

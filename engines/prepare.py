@@ -8,12 +8,12 @@ from pymysql import MySQLError
 
 from engines.deed import Deed, DeedError, Plan
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.key import KEY_PREFIX, key
 from engines.lineup import DOCTOR, SEED_VERSION
 from engines.servers import mysql, place, redis
 from engines.servers.mysql import said
 from engines.wire.resp import key_slot
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
+from engines.workload.redis_keys import KEY_PREFIX, key
 
 PREPARE = "run `telemon prepare`"
 

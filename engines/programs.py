@@ -12,7 +12,7 @@ from engines.lanes.requests import Gets, Selects
 from engines.message import Spec
 from engines.session import Program, Session
 from engines.topology import Topology
-from engines.workload import (
+from engines.workload.dataset import (
     DECK_MYSQL_WRITES,
     FLEET,
     HOT,

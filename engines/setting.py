@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from engines.address import Host, Ways
-from engines.draw import KINDS
 from engines.kind import (
     Choice,
     Command,
@@ -20,6 +19,7 @@ from engines.kind import (
     Whole,
 )
 from engines.metrics.frame import LANES
+from engines.workload.key_distribution import KINDS
 
 DAY_S = 86_400.0
 

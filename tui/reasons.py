@@ -12,7 +12,7 @@ from engines.model.controls import FlushCache, said
 from engines.pace_result import Offer
 from engines.rounds import Spread
 from engines.summary import Change
-from engines.workload import HOT
+from engines.workload.dataset import HOT
 from tui.figures import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
 from tui.standings import Place
 

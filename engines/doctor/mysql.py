@@ -15,8 +15,8 @@ from engines.doctor.mysql_entry import REFUSALS, enter
 from engines.doctor.subject import Subject
 from engines.endpoint import MySQLEndpoint
 from engines.servers import mysql, place
-from engines.servers.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
-from engines.workload import HOT
+from engines.workload.dataset import HOT
+from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
 READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
 """The first two are set on replicas, the last on Aurora's readers."""

@@ -16,12 +16,12 @@ from engines.doctor.cluster import Node, Shape, covered, reached
 from engines.doctor.redis_entry import FULL_STEP, enter, refused
 from engines.doctor.subject import Subject
 from engines.endpoint import RedisEndpoint
-from engines.key import DOCTOR_PREFIX
 from engines.prepare import hot_keys
 from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
 from engines.topology import SLOTS, SlotRange
 from engines.wire.redis_info import product
-from engines.workload import HOT
+from engines.workload.dataset import HOT
+from engines.workload.redis_keys import DOCTOR_PREFIX
 
 SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
 """What goes to and fro where PING is not allowed."""

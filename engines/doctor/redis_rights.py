@@ -12,9 +12,9 @@ from redis import Redis
 from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseError
 
 from engines.doctor.check import Checks, Watch
-from engines.key import DOCTOR_PREFIX, KEY_PREFIX
 from engines.topology import SLOTS
 from engines.wire.resp import key_slot
+from engines.workload.redis_keys import DOCTOR_PREFIX, KEY_PREFIX
 
 NAME = "permissions"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from engines.key import key
 from engines.lanes.context import MYSQL, Context
 from engines.lanes.mysql import found
 from engines.lanes.redirect import redirected
@@ -13,6 +12,7 @@ from engines.outcome import Done, Failed, done
 from engines.session import Program, Session
 from engines.wire import resp
 from engines.wire.error_kinds import kind_of
+from engines.workload.redis_keys import key
 
 
 def read_cached(session: Session, next_key: Callable[[], int], context: Context) -> Program:

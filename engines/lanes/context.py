@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engines.fills import Fills
 from engines.lanes.requests import Gets, Selects
 from engines.topology import Topology
-from engines.workload import Readings, Row
+from engines.workload.dataset import Readings, Row
 
 MYSQL = "mysql"
 """The address of a session's link to MySQL; Redis links go by "host:port"."""

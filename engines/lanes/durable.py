@@ -6,7 +6,6 @@ from binascii import crc_hqx
 from collections.abc import Callable
 from typing import Any
 
-from engines.key import KEY_PREFIX, key
 from engines.lanes.context import Context, acknowledge
 from engines.lanes.redirect import redirected
 from engines.link import Lost
@@ -15,7 +14,8 @@ from engines.session import Program, Request, Session
 from engines.topology import SLOTS
 from engines.wire import resp
 from engines.wire.error_kinds import kind_of
-from engines.workload import Batches, Readings, Row, payload
+from engines.workload.dataset import Batches, Readings, Row, payload
+from engines.workload.redis_keys import KEY_PREFIX, key
 
 
 def read_durable(session: Session, next_key: Callable[[], int], context: Context) -> Program:

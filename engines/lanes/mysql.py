@@ -8,11 +8,11 @@ from typing import Any
 from engines.lanes.context import MYSQL, Context, acknowledge
 from engines.link import Lost
 from engines.outcome import Done, Failed, done
-from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.session import Program, Session
 from engines.wire import mysql
 from engines.wire.error_kinds import kind_of
-from engines.workload import Batches, Readings, Row
+from engines.workload.dataset import Batches, Readings, Row
+from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 
 
 def _values(row: Row, readings: Readings) -> bytes:

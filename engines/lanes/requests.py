@@ -5,9 +5,9 @@ To be asked by `get` first, and by subscript where that has nothing: see `engine
 
 from __future__ import annotations
 
-from engines.key import key
-from engines.servers.statements import SELECT
 from engines.wire import mysql, resp
+from engines.workload.redis_keys import key
+from engines.workload.statements import SELECT
 
 
 class Selects(dict[int, bytes]):

@@ -15,9 +15,9 @@ from engines.endpoint import MySQLEndpoint
 from engines.secret import Credential, SecretError, sign_in
 from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
 from engines.servers.reading import Reading
-from engines.servers.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.tls import context
-from engines.workload import Cars, Readings
+from engines.workload.dataset import Cars, Readings
+from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 
 TABLE = "cars"
 MARK = "made by telemon"

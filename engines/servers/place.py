@@ -9,7 +9,7 @@ from pymysql.err import MySQLError
 
 from engines.endpoint import MySQLEndpoint
 from engines.servers import mysql
-from engines.workload import HOT
+from engines.workload.dataset import HOT
 
 NO_DATABASE, NO_ACCESS = 1049, 1044
 """Error numbers: the database does not exist; it does not, or the user may not use it."""

@@ -11,14 +11,14 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.endpoint import RedisEndpoint
-from engines.key import KEY_PREFIX, is_own, key
 from engines.secret import SecretError
 from engines.servers.redis_link import client as client
 from engines.servers.redis_link import open_socket as open_socket
 from engines.topology import SLOTS, SlotRange
 from engines.wire.redis_info import product
 from engines.wire.resp import key_slot
-from engines.workload import Cars, Readings, payload
+from engines.workload.dataset import Cars, Readings, payload
+from engines.workload.redis_keys import KEY_PREFIX, is_own, key
 
 FAILURES = (RedisError, OSError, SecretError)
 """What a server that cannot be used raises."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-from engines.key import key as key_of
 from engines.metrics.frame import LANES, Frame, LaneState
 from engines.model import controls as control
-from engines.workload import HOT
+from engines.workload.dataset import HOT
+from engines.workload.redis_keys import key as key_of
 from tests.screens.keyed import Check, Keyed, all_in, counted
 from tests.screens.real import BUSY_S
 

@@ -16,7 +16,7 @@ from engines.sandbox.errors import SandboxError
 from engines.sandbox.ports import LANE_OF
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import seed
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
 
 from .tls_cluster import TlsCluster, tls_cluster
 

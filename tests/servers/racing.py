@@ -12,14 +12,14 @@ from pymysql.cursors import Cursor
 from engines import config
 from engines.backend import RedisBackend
 from engines.endpoint import MySQLEndpoint, RedisEndpoint
-from engines.key import KEY_PREFIX
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Cache, Frame, LaneState, Work
 from engines.metrics.node_counts import Sides
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, nodes, seed
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
+from engines.workload.redis_keys import KEY_PREFIX
 
 SHORT = config.Race(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0, seed=11)
 """Long enough for thousands of operations in each lane."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engines.key import KEY_PREFIX
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client
-from engines.workload import HOT
+from engines.workload.dataset import HOT
+from engines.workload.redis_keys import KEY_PREFIX
 
 from .racing import forget, run_race, table, with_settings
 from .racing import keys as keys_of

@@ -9,7 +9,7 @@ from engines.model.controls import Batch, Connections, Control, Pause, Release, 
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client
-from engines.workload import version_of
+from engines.workload.dataset import version_of
 
 from .racing import forget, keys, run_race, table, with_settings
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from engines.endpoint import LaneEndpoints
-from engines.key import key
 from engines.lineup import PreparationError, settled
 from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError
 from engines.servers import redis
 from engines.wire.resp import key_slot
-from engines.workload import HOT, version_of
+from engines.workload.dataset import HOT, version_of
+from engines.workload.redis_keys import key
 
 from .cluster_race import backend, replica_of, settings
 from .racing import SHORT, LaneSum, keys, run_race

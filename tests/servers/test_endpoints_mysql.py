@@ -18,7 +18,7 @@ from engines.race import Race, RaceError
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import mysql
 from engines.summary import Summary
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
 
 from .racing import SHORT, run_race
 from .tls_mysql import HOST, PASSWORD, TlsMySQL, tls_mysql

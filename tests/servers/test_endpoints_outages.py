@@ -15,7 +15,7 @@ from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Release
 from engines.race import Race
 from engines.servers import mysql
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
 
 from .cluster_race import replica_of, settings
 from .keepalive import idle_timers_s

@@ -16,7 +16,7 @@ from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers import redis
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
 
 from .racing import SHORT, run_race
 from .sealed_servers import Certificates, SealedRedis, sealed_redis

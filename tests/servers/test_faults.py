@@ -17,7 +17,6 @@ from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
 from engines.fills import Fills
-from engines.key import key
 from engines.lanes.context import Context
 from engines.lanes.durable import read_durable
 from engines.lanes.requests import Gets, Selects
@@ -30,7 +29,8 @@ from engines.servers.redis import address_of, client, topology
 from engines.session import Links, Session
 from engines.topology import SlotRange, Topology
 from engines.wire.resp import RespReplies, key_slot
-from engines.workload import HOT, Readings, version_of
+from engines.workload.dataset import HOT, Readings, version_of
+from engines.workload.redis_keys import key
 
 from .racing import Ran, forget, keys, mysql, run_race, with_settings
 

@@ -9,7 +9,7 @@ from engines.metrics.frame import LANES, Frame, LaneState
 from engines.model.controls import Release
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.workload import HOT
+from engines.workload.dataset import HOT
 
 from .racing import forget, run_race, with_settings
 

@@ -6,7 +6,7 @@ import pytest
 
 from engines.metrics.frame import Cache
 from engines.sandbox.sandbox import Sandbox
-from engines.workload import FLEET, HOT, version_of
+from engines.workload.dataset import FLEET, HOT, version_of
 
 from .racing import Ran, forget, keys, run_race, table, with_settings
 

@@ -10,7 +10,7 @@ from engines.model.controls import FlushCache
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client
-from engines.workload import HOT
+from engines.workload.dataset import HOT
 
 from .racing import forget, keys, run_race, table, with_settings
 

@@ -20,7 +20,7 @@ from engines import clean, prepare
 from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, forget, nodes
-from engines.workload import HOT
+from engines.workload.dataset import HOT
 
 from .own_servers import (
     CODE,

@@ -11,7 +11,6 @@ import pytest
 
 from engines import config
 from engines.endpoint import RedisEndpoint
-from engines.key import key
 from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate
 from engines.race import Race
@@ -19,7 +18,8 @@ from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, nodes, topology
 from engines.summary import Summary
 from engines.wire.resp import key_slot
-from engines.workload import HOT
+from engines.workload.dataset import HOT
+from engines.workload.redis_keys import key
 from tui.table import final_table
 
 from .racing import forget, mysql, with_settings

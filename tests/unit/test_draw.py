@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.draw import Shape, indices, ranking
+from engines.workload.key_distribution import Shape, indices, ranking
 
 DRAWS = 200_000
 KEYS = 1001

@@ -15,7 +15,7 @@ from engines.lanes.context import Context
 from engines.lanes.durable import write_durable
 from engines.lanes.requests import Gets, Selects
 from engines.topology import SlotRange, Topology
-from engines.workload import FLEET, Batches, Readings, Share
+from engines.workload.dataset import FLEET, Batches, Readings, Share
 
 SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}
 

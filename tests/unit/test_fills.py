@@ -11,7 +11,7 @@ from engines.lanes.requests import Gets, Selects
 from engines.link import MYSQL, REDIS, Link
 from engines.session import Links, Session
 from engines.topology import SLOTS, SlotRange, Topology
-from engines.workload import HOT, Readings
+from engines.workload.dataset import HOT, Readings
 
 
 def test_one_miss_after_another_is_no_duplicate() -> None:

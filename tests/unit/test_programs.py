@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.draw import UNIFORM, Shape
 from engines.endpoint import LaneEndpoints
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS, Link
@@ -21,7 +20,8 @@ from engines.session import Links, Program, Session, Step
 from engines.topology import SLOTS, SlotRange, Topology
 from engines.wire.mysql import Ok
 from engines.wire.resp import ALL_OK
-from engines.workload import HOT
+from engines.workload.dataset import HOT
+from engines.workload.key_distribution import UNIFORM, Shape
 
 NODE = "node:6379"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.workload import (
+from engines.workload.dataset import (
     FLEET,
     HOT,
     READINGS,

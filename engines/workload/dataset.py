@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from engines.draw import UNIFORM, Shape, indices
+from engines.workload.key_distribution import UNIFORM, Shape, indices
 
 READINGS = 4096
 """How many distinct readings a seed makes; rows take them in turn, so that no row is formatted twice."""
