@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks import redis_benchmark, slides, sysbench, telemon_side
 from benchmarks.measured import Measured
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.message import Role
 
 Side = Callable[[], Measured]

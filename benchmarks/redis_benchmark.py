@@ -6,7 +6,7 @@ import csv
 import subprocess
 
 from benchmarks.measured import Measured
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
 
 PAYLOAD_BYTES = 30
 """About what a telemetry payload has."""

@@ -19,7 +19,7 @@ from redis import Redis
 from redis.cluster import ClusterNode, RedisCluster
 
 from benchmarks.measured import Measured
-from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 TTL_S = 120
 BATCH_SIZE = 100

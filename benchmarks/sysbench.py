@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.measured import Measured
 from benchmarks.telemon_side import BATCH_ROWS
-from engines.endpoint import MySQLEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint
 from engines.workload.dataset import FLEET, HOT
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psutil
 
 from benchmarks.measured import Measured
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.interval import Schedule
 from engines.message import Go, Role, Spec

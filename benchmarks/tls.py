@@ -17,7 +17,7 @@ from redis import RedisError
 from benchmarks import telemon_side
 from benchmarks.__main__ import HEAD, LINE, alternate, row
 from benchmarks.pairings import Pairing
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
 from engines.lineup import prepare
 from engines.message import Role
 from engines.sandbox import binaries, ports

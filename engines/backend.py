@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engines.endpoint import AddressMap, MySQLEndpoint, RedisEndpoint, Tls, Verify
-from engines.secret import (
+from engines.endpoints.credentials import (
     CacheToken,
     FromCommand,
     FromEnvironment,
@@ -17,6 +16,7 @@ from engines.secret import (
     RdsToken,
     Source,
 )
+from engines.endpoints.endpoint import AddressMap, MySQLEndpoint, RedisEndpoint, Tls, Verify
 
 SECRETS = (
     "password",

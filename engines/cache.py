@@ -7,7 +7,7 @@ from random import Random
 from threading import Thread
 
 from engines.config import Race
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import PreparationError, advice
 from engines.servers import mysql, redis
 from engines.servers.mysql import said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engines.deed import Deed, DeedError, Plan
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR
 from engines.prepare import mysql_name, redis_name
 from engines.servers import mysql, place, redis

@@ -15,7 +15,7 @@ from typing import Any
 
 from engines.backend import Backend, MySQLBackend, RedisBackend
 from engines.config_file import find, open_to_others, settings_in
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.kind import RejectedError, one_line, toml
 from engines.metrics.frame import LANES
 from engines.refusal import ConfigError, place, rejected

@@ -8,7 +8,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Protocol
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.servers import mysql, redis
 from engines.servers.reading import Reading, step
 from engines.servers.redis_counters import RedisCounters

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
+from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.lanes import MYSQL
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT
@@ -14,7 +15,6 @@ from engines.link import Dialect
 from engines.message import Spec
 from engines.programs import Programs
 from engines.reactor import Reactor
-from engines.topology import SLOTS, SlotRange, Topology
 
 WARM_S = 0.02
 """The first operations build their requests' tables and are not counted."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.interval import Schedule
 from engines.metrics.histogram import NONE, Latencies
 from engines.metrics.node_counts import Shards

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pymysql import MySQLError
 
 from engines.deed import Deed, DeedError, Plan
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR, SEED_VERSION
 from engines.servers import mysql, place, redis
 from engines.servers.mysql import said

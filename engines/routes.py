@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.lanes import MYSQL
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT

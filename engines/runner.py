@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from engines import config
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.interval import DRAIN_NS
 from engines.lineup import DOCTOR

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engines.address import Host, Ways
+from engines.endpoints.address import Host, Ways
 from engines.kind import (
     Choice,
     Command,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.slot_map import SlotRange, Topology
 from engines.link import REDIS
 from engines.message import Spec
 from engines.reactor import Reactor
-from engines.topology import SlotRange, Topology
 
 REFRESH_EVERY_NS = 100_000_000
 """The least time between two questions for the topology."""

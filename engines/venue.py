@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engines import config
 from engines.cache import ready_cache
 from engines.counters import ServerCounters
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import RaceError
 from engines.lineup import (
     DOCTOR,

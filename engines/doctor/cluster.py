@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from engines.address import mapped
 from engines.doctor.check import Check, Checks, Verdict, Watch
 from engines.doctor.redis_entry import enter
-from engines.endpoint import RedisEndpoint
-from engines.topology import SLOTS, SlotRange
+from engines.endpoints.address import mapped
+from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.slot_map import SLOTS, SlotRange
 
 COVERAGE, NODES = "cluster coverage", "cluster nodes"
 

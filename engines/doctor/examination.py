@@ -11,8 +11,8 @@ from engines import config
 from engines.doctor import machine, mysql, redis
 from engines.doctor.check import NO_SECRET_STEP, Check, Verdict, Watch
 from engines.doctor.subject import Load, Subject, subjects
-from engines.endpoint import MySQLEndpoint, RedisEndpoint
-from engines.secret import SecretError
+from engines.endpoints.credentials import SecretError
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 CONFIGURATION = "configuration"
 

@@ -13,7 +13,7 @@ from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.mysql_entry import REFUSALS, enter
 from engines.doctor.subject import Subject
-from engines.endpoint import MySQLEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint
 from engines.servers import mysql, place
 from engines.workload.dataset import HOT
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
-from engines.address import mapped, split
 from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
 from engines.doctor.greeting import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
 from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.tls import NAME as TLS
 from engines.doctor.tls import secure, unencrypted
-from engines.endpoint import MySQLEndpoint, Tls
-from engines.secret import RdsToken, SecretError, origin
+from engines.endpoints.address import mapped, split
+from engines.endpoints.credentials import RdsToken, SecretError, origin
+from engines.endpoints.endpoint import MySQLEndpoint, Tls
 from engines.servers import mysql
 
 GREETING = "greeting"

@@ -15,10 +15,10 @@ from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.cluster import Node, Shape, covered, reached
 from engines.doctor.redis_entry import FULL_STEP, enter, refused
 from engines.doctor.subject import Subject
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.slot_map import SLOTS, SlotRange
 from engines.prepare import hot_keys
 from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
-from engines.topology import SLOTS, SlotRange
 from engines.wire.redis_info import product
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import DOCTOR_PREFIX

@@ -16,15 +16,15 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from engines.address import mapped, split
 from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
 from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.tls import NAME as TLS
 from engines.doctor.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
 from engines.doctor.wire import read_line
-from engines.endpoint import RedisEndpoint
-from engines.secret import CacheToken, SecretError, origin
+from engines.endpoints.address import mapped, split
+from engines.endpoints.credentials import CacheToken, SecretError, origin
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.servers.redis import client
 
 ANSWER = "answer"

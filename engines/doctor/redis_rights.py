@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseError
 
 from engines.doctor.check import Checks, Watch
-from engines.topology import SLOTS
+from engines.endpoints.slot_map import SLOTS
 from engines.wire.resp import key_slot
 from engines.workload.redis_keys import DOCTOR_PREFIX, KEY_PREFIX
 

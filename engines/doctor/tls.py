@@ -10,8 +10,8 @@ from ipaddress import ip_address
 
 from engines.doctor.certificate import Certificate, shown_by
 from engines.doctor.check import Check, Checks, Watch
-from engines.endpoint import Tls
-from engines.tls import context
+from engines.endpoints.endpoint import Tls
+from engines.endpoints.tls import context
 
 NAME = "TLS"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 
+from engines.endpoints.slot_map import Topology
 from engines.fills import Fills
 from engines.lanes.requests import Gets, Selects
-from engines.topology import Topology
 from engines.workload.dataset import Readings, Row
 
 MYSQL = "mysql"

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from engines.endpoints.slot_map import SLOTS
 from engines.sandbox.binaries import RedisBinary
 from engines.sandbox.launch import Launch
 from engines.sandbox.place import PROGRAMS, Place, write
 from engines.sandbox.ports import BUS_DISTANCE, HOST, LANE_OF
-from engines.topology import SLOTS
 
 ANSWER_WAIT_S = 1.0
 

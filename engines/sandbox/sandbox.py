@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.metrics.frame import LANES
 from engines.sandbox import binaries, mariadb, place, ports, remains
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 
-from engines.address import mapped, split
-from engines.endpoint import AddressMap, Tls
-from engines.tls import context
+from engines.endpoints.address import mapped, split
+from engines.endpoints.endpoint import AddressMap, Tls
+from engines.endpoints.tls import context
 
 CONNECT_TIMEOUT_S = 3.0
 """For each address that a name has, and for the handshake of TLS."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError
 
-from engines.endpoint import MySQLEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint
 from engines.servers import mysql
 from engines.workload.dataset import HOT
 

@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.servers.reading import Reading
 from engines.servers.redis import FAILURES, address_of, client, slot_ranges, topology
 

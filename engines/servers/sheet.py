@@ -13,7 +13,7 @@ from pymysql.cursors import Cursor
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
 from engines.fairness import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, Server
 from engines.servers import mysql, redis
 

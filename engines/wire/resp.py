@@ -16,7 +16,7 @@ from typing import Final
 
 from hiredis import Reader
 
-from engines.topology import SLOTS
+from engines.endpoints.slot_map import SLOTS
 from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
 
 # ---------------------------------------------------------------- replies

@@ -12,7 +12,7 @@ import pytest
 from engines.doctor import clock, mysql, redis
 from engines.doctor.check import Check, Verdict
 from engines.doctor.subject import Subject
-from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 AT_TIMES = frozenset({"far_away"})
 """What a machine that is busy with other things may bring about."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.doctor.redis_rights import command
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.servers.redis import client, nodes
 
 USER, PASSWORD = "just-enough", "of-just-enough"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pymysql
 from redis import Redis
 
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, nodes, topology
 from engines.wire.resp import key_slot

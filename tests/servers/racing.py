@@ -11,7 +11,7 @@ from pymysql.cursors import Cursor
 
 from engines import config
 from engines.backend import RedisBackend
-from engines.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Cache, Frame, LaneState, Work
 from engines.metrics.node_counts import Sides

@@ -16,7 +16,7 @@ import redis
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from engines.endpoint import MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
 from engines.sandbox import binaries, mariadb, ports
 
 from .authority import Authority, Pair

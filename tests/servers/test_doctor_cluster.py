@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from engines.doctor.redis_rights import command
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client, forget, nodes

@@ -11,10 +11,10 @@ import pymysql
 import pytest
 
 from engines.doctor.mysql import ROW_BYTES
-from engines.endpoint import MySQLEndpoint
+from engines.endpoints.credentials import FromEnvironment, FromFile
+from engines.endpoints.endpoint import MySQLEndpoint
 from engines.prepare import plan
 from engines.sandbox.sandbox import Sandbox
-from engines.secret import FromEnvironment, FromFile
 
 from .diagnosis import CLOCKS, check_clock, diagnose
 from .racing import mysql

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from engines.endpoint import MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
 from engines.sandbox.sandbox import Sandbox
 
 from .diagnosis import diagnose

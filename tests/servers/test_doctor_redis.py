@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from engines.doctor.redis_rights import command
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.credentials import FromFile
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
-from engines.secret import FromFile
 from engines.servers.redis import address_of, client
 
 from .diagnosis import CLOCKS, check_clock, diagnose

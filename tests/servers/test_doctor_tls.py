@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
 from engines.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.prepare import plan
 from engines.servers.redis import topology
 

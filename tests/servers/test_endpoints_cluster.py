@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.lineup import PreparationError, settled
 from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError

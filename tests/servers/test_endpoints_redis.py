@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from engines.backend import MySQLBackend, RedisBackend
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.lineup import SEED_VERSION, PreparationError, prepare, settled
 from engines.metrics.frame import Frame
 from engines.race import Race

@@ -16,6 +16,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
+from engines.endpoints.slot_map import SlotRange, Topology
 from engines.fills import Fills
 from engines.lanes.context import Context
 from engines.lanes.durable import read_durable
@@ -27,7 +28,6 @@ from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client, topology
 from engines.session import Links, Session
-from engines.topology import SlotRange, Topology
 from engines.wire.resp import RespReplies, key_slot
 from engines.workload.dataset import HOT, Readings, version_of
 from engines.workload.redis_keys import key

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from redis import Redis
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.floor import measure_floor_us
 from engines.message import Role, Spec
 from engines.metrics.frame import LANES

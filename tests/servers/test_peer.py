@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from engines import clean, prepare
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import client, forget, nodes
 from engines.workload.dataset import HOT

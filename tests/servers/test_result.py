@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engines import config
-from engines.endpoint import RedisEndpoint
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate
 from engines.race import Race

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.race import Race
 from engines.sandbox import place
 from engines.sandbox.sandbox import Sandbox

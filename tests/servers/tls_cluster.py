@@ -18,7 +18,7 @@ from typing import Any
 
 import redis
 
-from engines.endpoint import RedisEndpoint, Tls
+from engines.endpoints.endpoint import RedisEndpoint, Tls
 from engines.sandbox import binaries, ports
 from engines.servers.redis import client
 

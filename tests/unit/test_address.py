@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.address import Host, Ways, mapped, split
+from engines.endpoints.address import Host, Ways, mapped, split
 from engines.kind import RejectedError
 
 

@@ -20,8 +20,15 @@ from botocore.model import ServiceId
 from botocore.session import get_session
 from botocore.signers import RequestSigner
 
-from engines import aws, secret
-from engines.secret import CacheToken, Credential, FromSecretsManager, RdsToken, SecretError
+from engines.endpoints import aws
+from engines.endpoints import credentials as secret
+from engines.endpoints.credentials import (
+    CacheToken,
+    Credential,
+    FromSecretsManager,
+    RdsToken,
+    SecretError,
+)
 
 KEY_ID, KEY, SESSION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/="
 RDS_HOST = "db.cluster-abc.eu-central-1.rds.amazonaws.com"

@@ -16,8 +16,8 @@ from botocore import xform_name
 from jmespath import compile as compile_query  # type: ignore[import-untyped]
 
 from engines.config import load
-from engines.endpoint import RedisEndpoint
-from engines.secret import CacheToken, RdsToken
+from engines.endpoints.credentials import CacheToken, RdsToken
+from engines.endpoints.endpoint import RedisEndpoint
 from tests.bastion import acl_rules, blocks, commands
 from tui.cli import parser
 

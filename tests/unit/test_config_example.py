@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 from engines.config import Race, load
-from engines.endpoint import Tls
-from engines.secret import CacheToken, FromEnvironment, FromFile, FromSecretsManager, RdsToken
+from engines.endpoints.credentials import (
+    CacheToken,
+    FromEnvironment,
+    FromFile,
+    FromSecretsManager,
+    RdsToken,
+)
+from engines.endpoints.endpoint import Tls
 from engines.setting import BY_KEY, SERVERS, SETTINGS, Setting
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"

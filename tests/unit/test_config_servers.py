@@ -11,9 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines.config import ConfigError, Race, load
-from engines.endpoint import MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.credentials import (
+    CacheToken,
+    FromCommand,
+    FromEnvironment,
+    FromFile,
+    RdsToken,
+)
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
 from engines.kind import toml
-from engines.secret import CacheToken, FromCommand, FromEnvironment, FromFile, RdsToken
 from engines.setting import BY_KEY, MASK, SERVERS, SETTINGS
 
 PLANTED = "hunter2-planted"

@@ -26,7 +26,7 @@ from engines.doctor import machine, resolve, tcp
 from engines.doctor.check import FOUND_LENGTH, Check, Verdict, Watch
 from engines.doctor.round_trip import judge, percentile_ms
 from engines.doctor.subject import Load, subjects
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox import binaries
 from tui.doctor import lines, verdict
 

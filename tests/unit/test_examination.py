@@ -13,8 +13,8 @@ from engines import config
 from engines.doctor import examination, mysql
 from engines.doctor.check import Check, Verdict, Watch
 from engines.doctor.subject import Subject
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.secret import SecretError
+from engines.endpoints.credentials import SecretError
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from engines.cache import ready_cache
 from engines.config import Race
-from engines.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR, PreparationError, entrants, read_sheets, settled, shared
 from engines.prepare import NotPreparedError, check
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
+from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS, Link
 from engines.message import Role, Spec
@@ -17,7 +18,6 @@ from engines.outcome import Done
 from engines.programs import Programs
 from engines.reconcile import reconcile
 from engines.session import Links, Program, Session, Step
-from engines.topology import SLOTS, SlotRange, Topology
 from engines.wire.mysql import Ok
 from engines.wire.resp import ALL_OK
 from engines.workload.dataset import HOT

@@ -25,7 +25,7 @@ def contexts(
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(pair.certificate, pair.key)
     client = ssl.create_default_context(cafile=str(authority.file))
-    # As `engines.tls` has it: from 3.13 on Python by default refuses such an authority.
+    # As `engines.endpoints.tls` has it: from 3.13 on Python by default refuses such an authority.
     client.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return server, client
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engines import secret
-from engines.secret import (
+from engines.endpoints import credentials as secret
+from engines.endpoints.credentials import (
     Credential,
     FromCommand,
     FromEnvironment,

@@ -10,7 +10,7 @@ import pytest
 
 from engines import counters
 from engines.counters import ServerCounters
-from engines.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints
 from engines.servers.reading import Reading
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.endpoint import Tls
-from engines.tls import context
+from engines.endpoints.endpoint import Tls
+from engines.endpoints.tls import context
 from tests.servers.authority import Authority
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.topology import SLOTS, SlotRange, Topology
+from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 
 
 def topology(*ranges: SlotRange) -> Topology:

@@ -10,7 +10,7 @@ from threading import Lock
 from time import monotonic
 from typing import ClassVar, Literal, TypeVar
 
-from engines import aws
+from engines.endpoints import aws
 
 COMMAND_TIMEOUT_S = 15.0
 

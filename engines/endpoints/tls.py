@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from functools import lru_cache
 
-from engines.endpoint import Tls
+from engines.endpoints.endpoint import Tls
 
 
 @lru_cache(maxsize=16)
