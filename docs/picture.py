@@ -10,7 +10,7 @@ import asyncio
 import re
 from pathlib import Path
 
-from engines.config import Race
+from engines.config.race_config import Race
 from tui.app import Telemon
 from tui.terminal import Terminal
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from random import Random
 from threading import Thread
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import PreparationError, advice
 from engines.servers import mysql, redis

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict, cast
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import LANES
 
 UNREADABLE = "not readable"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from engines import config
+from engines.config import race_config as config
 from engines.engine import Engine
 from engines.errors import RaceError
 from engines.inbox import Inbox

@@ -9,7 +9,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from engines import cache, config, venue
+from engines import cache, venue
+from engines.config import race_config as config
 from engines.errors import RaceError
 from engines.event_log import EventLog
 from engines.field import Field

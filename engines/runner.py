@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from engines import config
+from engines.config import race_config as config
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.interval import DRAIN_NS

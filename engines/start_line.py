@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from engines import config
+from engines.config import race_config as config
 from engines.interval import Schedule
 from engines.message import Go
 from engines.model.controls import Release

@@ -9,7 +9,7 @@ from typing import Self
 
 from engines import __version__
 from engines.books import Books
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.fairness import fairness, misleading, servers_of, shared_servers
 from engines.message import Role
 from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, Work

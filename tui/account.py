@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engines.config.value_types import one_line
 from engines.fairness import fairness, sheet_lines
-from engines.kind import one_line
 from engines.metrics.frame import Entrant, Work
 from engines.metrics.histogram import Latencies
 from engines.pace_result import Offer

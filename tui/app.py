@@ -16,9 +16,9 @@ from rich.segment import Segments
 from textual import on
 from textual.binding import BindingType
 
-from engines.config import Race
+from engines.config.race_config import Race
+from engines.config.settings import DEBUG_ENV
 from engines.paths import PACKAGE_ROOT
-from engines.setting import DEBUG_ENV
 from engines.summary import Summary
 from tui.account import account
 from tui.actions import bindings

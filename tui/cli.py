@@ -11,9 +11,17 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from engines import __version__
-from engines.config import ConfigError, Race, load
-from engines.kind import Number, RejectedError, Seconds, Switch, in_words, one_line, toml
-from engines.setting import BY_KEY, DEBUG_ENV, SETTINGS, Setting
+from engines.config.race_config import ConfigError, Race, load
+from engines.config.settings import BY_KEY, DEBUG_ENV, SETTINGS, Setting
+from engines.config.value_types import (
+    Number,
+    RejectedError,
+    Seconds,
+    Switch,
+    in_words,
+    one_line,
+    toml,
+)
 from tui.terminal import COLORS, GLYPHS, Flags, Terminal, can_draw
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 
 from engines import clean as cleaning
-from engines import config
 from engines import prepare as preparing
+from engines.config import race_config as config
+from engines.config.value_types import one_line
 from engines.deed import DeedError, Plan
-from engines.kind import one_line
 from engines.lineup import DOCTOR
 from engines.servers import mysql, redis
 from tui.headless import narrate

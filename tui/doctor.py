@@ -9,7 +9,8 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from engines import __version__, config
+from engines import __version__
+from engines.config import race_config as config
 from engines.doctor.check import Check, Verdict, Watch
 from engines.doctor.examination import examine
 from tui.terminal import Terminal, can_draw

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from textual.message import Message
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Event, Frame
 from engines.model.controls import Control
 from engines.summary import Summary

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from types import FrameType
 
-from engines import config
-from engines.kind import one_line
+from engines.config import race_config as config
+from engines.config.value_types import one_line
 from engines.metrics.frame import Frame
 from engines.objects import frame_object
 from engines.race import Race, RaceError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engines.kind import one_line
+from engines.config.value_types import one_line
 from engines.metrics.frame import Event, Frame, LaneState
 
 WINDOW_S = 10.0

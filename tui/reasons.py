@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import LaneFrame, LaneState, Work
 from engines.metrics.histogram import Latencies
 from engines.model.controls import FlushCache, said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.model.heats import Heat, heat_order
 
 SANDBOX = "sandbox"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.model import controls as control
 from tui.scenery import Scenery
 

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
-from engines.config import Race
+from engines.config.race_config import Race
+from engines.config.value_types import one_line
 from engines.fairness import fairness, sheet_lines
-from engines.kind import one_line
 from engines.metrics.frame import Entrant, LaneFrame, Work
 from engines.pace_result import Offer
 from engines.rounds import FIGURES, Spread

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from engines import config
+from engines.config import race_config as config
 from engines.doctor import machine, mysql, redis
 from engines.doctor.check import NO_SECRET_STEP, Check, Verdict, Watch
 from engines.doctor.subject import Load, Subject, subjects

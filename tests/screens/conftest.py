@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Frame
 from engines.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual

@@ -7,7 +7,7 @@ import json
 import os
 import time
 
-from engines.config import Race
+from engines.config.race_config import Race
 from tests.screens.conftest import StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource, frames

@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Event
 from tests.screens.conftest import StillHost
 from tests.screens.synthetic import SyntheticSource, frames

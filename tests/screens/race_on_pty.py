@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engines.config import Race as Settings
+from engines.config.race_config import Race as Settings
 from engines.metrics.frame import LANES, Frame, LaneFrame, Work
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -11,7 +11,7 @@ from pymysql.cursors import Cursor
 from redis import Redis
 from textual.pilot import Pilot
 
-from engines.config import Race as Settings
+from engines.config.race_config import Race as Settings
 from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.model import controls as control
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames

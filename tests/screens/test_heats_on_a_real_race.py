@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Frame
 from engines.model.heats import Heat
 from engines.sandbox.sandbox import Sandbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import LANES, LaneState
 from engines.model import controls as control
 from engines.sandbox.sandbox import Sandbox

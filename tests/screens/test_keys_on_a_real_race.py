@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.sandbox.sandbox import Sandbox
 from tests.screens import display_keys, load_keys
 from tests.screens.keyed import Check, Keyed

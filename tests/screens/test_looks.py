@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.app import App
 from textual.pilot import Pilot
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Entrant, Frame, LaneState
 from engines.summary import Summary
 from tests.screens.conftest import Launch, StillHost

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Frame
 from engines.metrics.scheduling_delay import ProcessorWait
 from tests.screens.conftest import Launch, Racing

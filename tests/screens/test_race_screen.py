@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Histogram
 from engines.summary import Summary

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.fairness import fairness, sheet_lines
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.scheduling_delay import ProcessorWait

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engines.backend import MySQLBackend, RedisBackend
-from engines.config import Race
+from engines.config.race_config import Race
+from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.metrics.frame import LANES
 from tests.screens.conftest import Launch
 from tui.setup import Setup

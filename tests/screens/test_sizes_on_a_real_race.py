@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import LaneState
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import real_race

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Event, LaneState, Work
 from engines.summary import Summary
 from tests.screens.conftest import Launch, StillHost

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from engines import config
-from engines.backend import RedisBackend
+from engines.config import race_config as config
+from engines.config.server_config import RedisBackend
 from engines.servers import redis
 
 from .racing import SHORT

@@ -9,8 +9,8 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from engines import config
-from engines.backend import RedisBackend
+from engines.config import race_config as config
+from engines.config.server_config import RedisBackend
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Cache, Frame, LaneState, Work

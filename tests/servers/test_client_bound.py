@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from engines import config
+from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
 from engines.objects import frame_object
 from engines.race import Race

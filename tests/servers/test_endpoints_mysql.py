@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engines import config
-from engines.backend import MySQLBackend, RedisBackend
+from engines.config import race_config as config
+from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError

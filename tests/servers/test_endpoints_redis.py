@@ -9,7 +9,7 @@ from dataclasses import replace
 import pymysql
 import pytest
 
-from engines.backend import MySQLBackend, RedisBackend
+from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.lineup import SEED_VERSION, PreparationError, prepare, settled
 from engines.metrics.frame import Frame

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from engines import config
+from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState, Work
 from engines.metrics.histogram import Latencies, bucket_upper_ns
 from engines.model.controls import Connections, Control, Rate

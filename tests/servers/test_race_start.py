@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engines import config
+from engines.config import race_config as config
 from engines.race import Race, RaceError
 from engines.sandbox.errors import PortInUse
 from engines.sandbox.sandbox import Sandbox

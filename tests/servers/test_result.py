@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engines import config
+from engines.config import race_config as config
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engines.backend import MySQLBackend
+from engines.config.server_config import MySQLBackend
 from engines.sandbox import binaries, mariadb, ports
 from engines.servers.dial import dial
 

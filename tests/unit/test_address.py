@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engines.config.value_types import RejectedError
 from engines.endpoints.address import Host, Ways, mapped, split
-from engines.kind import RejectedError
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tracemalloc
 from dataclasses import replace
 from itertools import cycle, islice
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import LANES, Entrant, Frame, LaneFrame, LaneState
 from engines.summary import Summary
 from tui.history import History

@@ -15,7 +15,7 @@ import pytest
 from botocore import xform_name
 from jmespath import compile as compile_query  # type: ignore[import-untyped]
 
-from engines.config import load
+from engines.config.race_config import load
 from engines.endpoints.credentials import CacheToken, RdsToken
 from engines.endpoints.endpoint import RedisEndpoint
 from tests.bastion import acl_rules, blocks, commands

@@ -15,9 +15,9 @@ from threading import Timer
 import pytest
 
 from engines import __version__
-from engines.config import load
-from engines.kind import Switch
-from engines.setting import SETTINGS
+from engines.config.race_config import load
+from engines.config.settings import SETTINGS
+from engines.config.value_types import Switch
 
 ROOT = Path(__file__).parents[2]
 

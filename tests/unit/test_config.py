@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.config import ConfigError, Race, Sandbox, load
-from engines.kind import Seconds, one_line, shown, toml
-from engines.setting import SERVERS, SETTINGS
+from engines.config.race_config import ConfigError, Race, Sandbox, load
+from engines.config.settings import SERVERS, SETTINGS
+from engines.config.value_types import Seconds, one_line, shown, toml
 
 
 @pytest.fixture
@@ -422,7 +422,7 @@ def test_settings_in_a_result_have_units_in_their_names_and_plain_values() -> No
 
 
 def test_importing_settings_imports_nothing_heavy() -> None:
-    code = "import sys, engines.config; print(*sys.modules)"
+    code = "import sys, engines.config.race_config; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
     )

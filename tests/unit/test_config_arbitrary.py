@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines.config import ConfigError, Race, load
-from engines.setting import BY_KEY, SETTINGS
+from engines.config.race_config import ConfigError, Race, load
+from engines.config.settings import BY_KEY, SETTINGS
 from tui.cli import understood
 
 KEYS = [*BY_KEY, "sandbox", "directory", "port", "mode", "config"]

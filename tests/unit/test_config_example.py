@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.config import Race, load
+from engines.config.race_config import Race, load
+from engines.config.settings import BY_KEY, SERVERS, SETTINGS, Setting
 from engines.endpoints.credentials import (
     CacheToken,
     FromEnvironment,
@@ -17,7 +18,6 @@ from engines.endpoints.credentials import (
     RdsToken,
 )
 from engines.endpoints.endpoint import Tls
-from engines.setting import BY_KEY, SERVERS, SETTINGS, Setting
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines.config import ConfigError, Race, load
+from engines.config.race_config import ConfigError, Race, load
+from engines.config.settings import BY_KEY, MASK, SERVERS, SETTINGS
+from engines.config.value_types import toml
 from engines.endpoints.credentials import (
     CacheToken,
     FromCommand,
@@ -19,8 +21,6 @@ from engines.endpoints.credentials import (
     RdsToken,
 )
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
-from engines.kind import toml
-from engines.setting import BY_KEY, MASK, SERVERS, SETTINGS
 
 PLANTED = "hunter2-planted"
 

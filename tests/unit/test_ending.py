@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.config import Race, load
+from engines.config.race_config import Race, load
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, work

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.merge import lane_frame
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import config
+from engines.config import race_config as config
 from engines.doctor import examination, mysql
 from engines.doctor.check import Check, Verdict, Watch
 from engines.doctor.subject import Subject

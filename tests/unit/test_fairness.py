@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.fairness import (
     Server,
     fairness,

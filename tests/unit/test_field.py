@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from threading import Timer
 
-from engines import config
+from engines.config import race_config as config
 from engines.field import AWAY_NS, Field
 from engines.inbox import Inbox
 from engines.model.controls import Pause

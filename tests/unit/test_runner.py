@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engines import config
 from engines.books import Books
+from engines.config import race_config as config
 from engines.engine import Engine
 from engines.message import Delta, Role
 from engines.metrics.frame import Cache, LaneFrame, LaneState, Work

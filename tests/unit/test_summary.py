@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines import __version__
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
 from engines.metrics.scheduling_delay import ProcessorWait
 from engines.model.controls import Batch, Pause, Rate, Release, alters_load, said

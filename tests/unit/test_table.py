@@ -10,7 +10,7 @@ import termios
 from dataclasses import replace
 from pathlib import Path
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Entrant, Event, LaneFrame, LaneState
 from engines.model.controls import Batch, said
 from engines.summary import Summary

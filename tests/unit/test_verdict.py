@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.config import Race
+from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Client, Entrant, Event, LaneFrame, LaneState, Work
 from engines.model.controls import FlushCache, Pause, Rate, said
 from engines.summary import Summary

@@ -13,13 +13,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from engines.backend import Backend, MySQLBackend, RedisBackend
-from engines.config_file import find, open_to_others, settings_in
-from engines.endpoints.endpoint import LaneEndpoints
-from engines.kind import RejectedError, one_line, toml
-from engines.metrics.frame import LANES
-from engines.refusal import ConfigError, place, rejected
-from engines.setting import (
+from engines.config.errors import ConfigError, place, rejected
+from engines.config.server_config import Backend, MySQLBackend, RedisBackend
+from engines.config.settings import (
     BY_KEY,
     CONFIG_ENV,
     DEBUG_ENV,
@@ -28,6 +24,10 @@ from engines.setting import (
     SETTINGS,
     Setting,
 )
+from engines.config.toml_file import find, open_to_others, settings_in
+from engines.config.value_types import RejectedError, one_line, toml
+from engines.endpoints.endpoint import LaneEndpoints
+from engines.metrics.frame import LANES
 from engines.workload.key_distribution import Kind, Shape
 
 __all__ = ["ConfigError", "Race", "Sandbox", "load"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engines.kind import shown
-from engines.setting import MASK, SERVERS, Setting
+from engines.config.settings import MASK, SERVERS, Setting
+from engines.config.value_types import shown
 
 
 class ConfigError(ValueError):

@@ -33,7 +33,7 @@ SECRETS = (
 class Backend:
     """What the tables of all servers have in common. Without a `host` there is no server: the lane has a private one.
 
-    The fields are the keys of the tables; see `engines.setting` and config.example.toml for what they mean.
+    The fields are the keys of the tables; see `engines.config.settings` and config.example.toml for what they mean.
     """
 
     host: str | None = None

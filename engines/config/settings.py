@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engines.endpoints.address import Host, Ways
-from engines.kind import (
+from engines.config.value_types import (
     Choice,
     Command,
     Kind,
@@ -18,6 +17,7 @@ from engines.kind import (
     Text,
     Whole,
 )
+from engines.endpoints.address import Host, Ways
 from engines.metrics.frame import LANES
 from engines.workload.key_distribution import KINDS
 
