@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.picture import Line, Panel, picture
 from benchmarks.telemon_side import Load, Reached, race
+from engines.ipc.messages import Role
 from engines.lineup import prepare
-from engines.message import Role
 from engines.metrics.frame import LANES
 from engines.sandbox.sandbox import Sandbox
 

@@ -11,8 +11,8 @@ import psutil
 from benchmarks.measured import Measured
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.engine import Engine
-from engines.interval import Schedule
-from engines.message import Go, Role, Spec
+from engines.ipc.messages import Go, Role, Spec
+from engines.ipc.schedule import Schedule
 from engines.metrics.frame import Work
 from engines.metrics.histogram import Latencies
 

@@ -18,8 +18,8 @@ from benchmarks import telemon_side
 from benchmarks.__main__ import HEAD, LINE, alternate, row
 from benchmarks.pairings import Pairing
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.ipc.messages import Role
 from engines.lineup import prepare
-from engines.message import Role
 from engines.sandbox import binaries, ports
 from engines.servers import redis
 from tests.servers.authority import Authority

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from engines.channel import Channel
-from engines.interval import DRAIN_NS, Schedule
-from engines.message import Begin, Go, Rested, Spec
+from engines.ipc.channel import Channel
+from engines.ipc.messages import Begin, Go, Rested, Spec
+from engines.ipc.schedule import DRAIN_NS, Schedule
 from engines.meter import Meter
 from engines.pacing import Pace
 from engines.reactor import Reactor

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from contextlib import ExitStack
 
-from engines.channel import Channel
-from engines.message import (
+from engines.ipc.channel import Channel
+from engines.ipc.messages import (
     Acknowledged,
     Delta,
     Floor,

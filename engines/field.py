@@ -11,8 +11,8 @@ from engines.config import race_config as config
 from engines.engine import Engine
 from engines.errors import RaceError
 from engines.inbox import Inbox
+from engines.ipc.messages import MeasureFloor, Role
 from engines.lineup import SEED_VERSION, advice
-from engines.message import MeasureFloor, Role
 from engines.null_server import NullServer
 from engines.runner import Runner
 from engines.venue import Venue

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
+from engines.ipc.messages import Spec
 from engines.lanes import MYSQL
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT
 from engines.link import Dialect
-from engines.message import Spec
 from engines.programs import Programs
 from engines.reactor import Reactor
 

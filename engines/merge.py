@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engines.message import Delta, Role
+from engines.ipc.messages import Delta, Role
 from engines.metrics.frame import Cache, Client, LaneFrame, LaneState, Work, lagging
 from engines.metrics.histogram import NONE, Latencies
 from engines.tally import Counted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from time import process_time_ns
 
-from engines.message import Delta
+from engines.ipc.messages import Delta
 from engines.metrics.scheduling_delay import ProcessorWait, RunQueue
 from engines.reactor import Reactor
 from engines.tally import Counted

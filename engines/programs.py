@@ -8,9 +8,9 @@ from random import Random
 
 from engines.endpoints.slot_map import Topology
 from engines.fills import Fills
+from engines.ipc.messages import Spec
 from engines.lanes import READERS, WRITERS, Context
 from engines.lanes.requests import Gets, Selects
-from engines.message import Spec
 from engines.session import Program, Session
 from engines.workload.dataset import (
     DECK_MYSQL_WRITES,

@@ -15,8 +15,8 @@ from engines.errors import RaceError
 from engines.event_log import EventLog
 from engines.field import Field
 from engines.inbox import Inbox
-from engines.interval import Schedule
-from engines.message import Role
+from engines.ipc.messages import Role
+from engines.ipc.schedule import Schedule
 from engines.metrics.frame import Entrant, Frame
 from engines.metrics.node_counts import Shard, Sides
 from engines.model.controls import (

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Callable
 
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.ipc.messages import Spec
 from engines.lanes import MYSQL
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS as REDIS_DIALECT
 from engines.link import Dialect
-from engines.message import Spec
 
 
 class Routes:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from engines.config import race_config as config
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.engine import Engine
-from engines.interval import DRAIN_NS
+from engines.ipc.messages import Begin, Delta, Role, Spec, Stop
+from engines.ipc.schedule import DRAIN_NS
 from engines.lineup import DOCTOR
 from engines.merge import begun_early, lane_frame, merged
-from engines.message import Begin, Delta, Role, Spec, Stop
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import Shard
 from engines.metrics.node_counts import merged as shards_merged

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
-from engines.interval import Schedule
-from engines.message import Go
+from engines.ipc.messages import Go
+from engines.ipc.schedule import Schedule
 from engines.model.controls import Release
 from engines.model.heats import Heat, heat_order
 from engines.runner import Runner, ns_from_now

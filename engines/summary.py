@@ -11,7 +11,7 @@ from engines import __version__
 from engines.books import Books
 from engines.config.race_config import Race
 from engines.fairness import fairness, misleading, servers_of, shared_servers
-from engines.message import Role
+from engines.ipc.messages import Role
 from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
 from engines.metrics.node_counts import Sides
 from engines.metrics.totals import LaneTotal

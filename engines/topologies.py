@@ -7,8 +7,8 @@ from time import perf_counter_ns
 
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange, Topology
+from engines.ipc.messages import Spec
 from engines.link import REDIS
-from engines.message import Spec
 from engines.reactor import Reactor
 
 REFRESH_EVERY_NS = 100_000_000

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter_ns
 
-from engines.channel import Channel
 from engines.course import Course
 from engines.floor import measure_floor_us
-from engines.link import REDIS
-from engines.message import (
+from engines.ipc.channel import Channel
+from engines.ipc.messages import (
     Acknowledged,
     Begin,
     Floor,
@@ -30,6 +29,7 @@ from engines.message import (
     Spec,
     Stop,
 )
+from engines.link import REDIS
 from engines.metrics.node_counts import Shard, merged
 from engines.model import controls as control
 from engines.poller import wake_on_time

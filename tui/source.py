@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.message import Role
+from engines.ipc.messages import Role
 from engines.metrics.frame import Entrant, Frame
 from engines.metrics.node_counts import Sides
 from engines.model.controls import Control

@@ -12,7 +12,7 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from engines.message import Role
+from engines.ipc.messages import Role
 from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Histogram, Latencies
 from engines.metrics.node_counts import Sides

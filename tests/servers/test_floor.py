@@ -11,7 +11,7 @@ from redis import Redis
 
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.floor import measure_floor_us
-from engines.message import Role, Spec
+from engines.ipc.messages import Role, Spec
 from engines.metrics.frame import LANES
 from engines.null_server import GET_REPLY, NullServer
 from engines.race import Race

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from engines.interval import DRAIN_NS
+from engines.ipc.schedule import DRAIN_NS
 from engines.metrics.frame import Frame, LaneState
 from engines.race import Race
 from engines.runner import HANG_NS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from engines.channel import Channel
+from engines.ipc.channel import Channel
 
 
 def pair() -> tuple[Channel, Channel]:

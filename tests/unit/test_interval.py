@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.interval import Schedule
+from engines.ipc.schedule import Schedule
 
 
 def test_the_last_warm_interval_ends_where_measuring_begins() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engines.ipc.messages import Delta
 from engines.merge import lane_frame
-from engines.message import Delta
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram, Latencies
 from engines.tally import Counted

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.ipc.messages import Delta
 from engines.link import REDIS
-from engines.message import Delta
 from engines.meter import Meter
 from engines.metrics import scheduling_delay as processor_wait
 from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait, RunQueue

@@ -10,9 +10,9 @@ import pytest
 
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
+from engines.ipc.messages import Role, Spec
 from engines.link import MYSQL as MYSQL_DIALECT
 from engines.link import REDIS, Link
-from engines.message import Role, Spec
 from engines.metrics.frame import Cache, Work
 from engines.outcome import Done
 from engines.programs import Programs

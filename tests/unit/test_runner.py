@@ -9,7 +9,7 @@ import pytest
 from engines.books import Books
 from engines.config import race_config as config
 from engines.engine import Engine
-from engines.message import Delta, Role
+from engines.ipc.messages import Delta, Role
 from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
 from engines.runner import HANG_NS, Runner
 from engines.tally import Counted

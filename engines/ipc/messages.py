@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.interval import Schedule
+from engines.ipc.schedule import Schedule
 from engines.metrics.histogram import NONE, Latencies
 from engines.metrics.node_counts import Shards
 from engines.tally import Counted
