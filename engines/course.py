@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from engines.driver.pacing import Pace
+from engines.driver.reactor import Reactor
+from engines.driver.timers import NEVER_NS
 from engines.ipc.channel import Channel
 from engines.ipc.messages import Begin, Go, Rested, Spec
 from engines.ipc.schedule import DRAIN_NS, Schedule
 from engines.meter import Meter
-from engines.pacing import Pace
-from engines.reactor import Reactor
-from engines.timers import NEVER_NS
 
 
 class Course:

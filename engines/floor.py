@@ -7,14 +7,14 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
+from engines.driver.link import MYSQL as MYSQL_DIALECT
+from engines.driver.link import REDIS as REDIS_DIALECT
+from engines.driver.link import Dialect
+from engines.driver.reactor import Reactor
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.ipc.messages import Spec
 from engines.lanes import MYSQL
-from engines.link import MYSQL as MYSQL_DIALECT
-from engines.link import REDIS as REDIS_DIALECT
-from engines.link import Dialect
 from engines.programs import Programs
-from engines.reactor import Reactor
 
 WARM_S = 0.02
 """The first operations build their requests' tables and are not counted."""

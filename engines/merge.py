@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from engines.driver.collector import Counted
 from engines.ipc.messages import Delta, Role
 from engines.metrics.frame import Cache, Client, LaneFrame, LaneState, Work, lagging
 from engines.metrics.histogram import NONE, Latencies
-from engines.tally import Counted
 
 OVERLOADED_S = 1.0
 """A backlog worth more than this, in s of what is offered, is no stall but an overload."""

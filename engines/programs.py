@@ -6,12 +6,12 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 
+from engines.driver.session import Program, Session
 from engines.endpoints.slot_map import Topology
 from engines.fills import Fills
 from engines.ipc.messages import Spec
 from engines.lanes import READERS, WRITERS, Context
 from engines.lanes.requests import Gets, Selects
-from engines.session import Program, Session
 from engines.workload.dataset import (
     DECK_MYSQL_WRITES,
     FLEET,

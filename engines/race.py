@@ -11,6 +11,7 @@ from typing import Self
 
 from engines import cache, venue
 from engines.config import race_config as config
+from engines.driver.collector import Counted
 from engines.errors import RaceError
 from engines.event_log import EventLog
 from engines.field import Field
@@ -30,7 +31,6 @@ from engines.model.controls import (
 )
 from engines.sandbox.sandbox import Sandbox
 from engines.start_line import StartLine
-from engines.tally import Counted
 from engines.venue import Venue
 
 __all__ = ["Race", "RaceError"]

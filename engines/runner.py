@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
+from engines.driver.collector import Counted
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.engine import Engine
 from engines.ipc.messages import Begin, Delta, Role, Spec, Stop
@@ -15,7 +16,6 @@ from engines.merge import begun_early, lane_frame, merged
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import Shard
 from engines.metrics.node_counts import merged as shards_merged
-from engines.tally import Counted
 
 ROLES: tuple[Role, ...] = ("write", "read")
 

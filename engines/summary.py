@@ -10,6 +10,7 @@ from typing import Self
 from engines import __version__
 from engines.books import Books
 from engines.config.race_config import Race
+from engines.driver.collector import Counted
 from engines.fairness import fairness, misleading, servers_of, shared_servers
 from engines.ipc.messages import Role
 from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
@@ -28,7 +29,6 @@ from engines.objects import (
 from engines.pace_result import Offer, offer
 from engines.reconcile import Reconciliation, reconcile
 from engines.rounds import Rounds
-from engines.tally import Counted
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""

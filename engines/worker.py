@@ -15,6 +15,10 @@ from functools import partial
 from time import perf_counter_ns
 
 from engines.course import Course
+from engines.driver.link import REDIS
+from engines.driver.poller import wake_on_time
+from engines.driver.reactor import Reactor
+from engines.driver.session import Program, Session
 from engines.floor import measure_floor_us
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
@@ -29,14 +33,10 @@ from engines.ipc.messages import (
     Spec,
     Stop,
 )
-from engines.link import REDIS
 from engines.metrics.node_counts import Shard, merged
 from engines.model import controls as control
-from engines.poller import wake_on_time
 from engines.programs import Programs
-from engines.reactor import Reactor
 from engines.routes import Routes
-from engines.session import Program, Session
 from engines.topologies import Topologies
 
 NOT_READY_EVERY_NS = 1_000_000_000

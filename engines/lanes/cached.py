@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from engines.driver.outcome import Done, Failed, done
+from engines.driver.session import Program, Session
 from engines.lanes.context import MYSQL, Context
 from engines.lanes.mysql import found
 from engines.lanes.redirect import redirected
-from engines.outcome import Done, Failed, done
-from engines.session import Program, Session
 from engines.wire import resp
 from engines.wire.error_kinds import kind_of
 from engines.workload.redis_keys import key

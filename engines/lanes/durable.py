@@ -6,12 +6,12 @@ from binascii import crc_hqx
 from collections.abc import Callable
 from typing import Any
 
+from engines.driver.link import Lost
+from engines.driver.outcome import Done, Failed, done
+from engines.driver.session import Program, Request, Session
 from engines.endpoints.slot_map import SLOTS
 from engines.lanes.context import Context, acknowledge
 from engines.lanes.redirect import redirected
-from engines.link import Lost
-from engines.outcome import Done, Failed, done
-from engines.session import Program, Request, Session
 from engines.wire import resp
 from engines.wire.error_kinds import kind_of
 from engines.workload.dataset import Batches, Readings, Row, payload

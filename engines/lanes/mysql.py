@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engines.driver.link import Lost
+from engines.driver.outcome import Done, Failed, done
+from engines.driver.session import Program, Session
 from engines.lanes.context import MYSQL, Context, acknowledge
-from engines.link import Lost
-from engines.outcome import Done, Failed, done
-from engines.session import Program, Session
 from engines.wire import mysql
 from engines.wire.error_kinds import kind_of
 from engines.workload.dataset import Batches, Readings, Row

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from engines.driver.link import Link, Lost
+from engines.driver.session import Step
 from engines.lanes.context import Context
-from engines.link import Link, Lost
-from engines.session import Step
 from engines.wire import resp
 
 REDIRECTS = 5

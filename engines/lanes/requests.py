@@ -1,6 +1,6 @@
 """Requests that are asked again and again, built once.
 
-To be asked by `get` first, and by subscript where that has nothing: see `engines.session.Links`.
+To be asked by `get` first, and by subscript where that has nothing: see `engines.driver.session.Links`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engines.link import Lost
+from engines.driver.link import Lost
 from engines.wire import mysql, resp
 
 MYSQL_KINDS = {

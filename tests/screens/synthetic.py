@@ -12,12 +12,12 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
+from engines.driver.collector import Counted
 from engines.ipc.messages import Role
 from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Histogram, Latencies
 from engines.metrics.node_counts import Sides
 from engines.model.controls import Control
-from engines.tally import Counted
 from tui.source import Narrate
 
 STARTED_UTC_S = 1_767_225_600.0

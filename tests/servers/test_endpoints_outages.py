@@ -31,8 +31,8 @@ import sys
 if "engines.worker" in " ".join(sys.orig_argv):
     import engines.servers.dial as dial
     dial.CONNECT_TIMEOUT_S = dial.IO_TIMEOUT_S = 0.5
-    import engines.reactor
-    engines.reactor.REPLY_TIMEOUT_NS = 1_000_000_000
+    import engines.driver.reactor
+    engines.driver.reactor.REPLY_TIMEOUT_NS = 1_000_000_000
 """
 """A sitecustomize.py for engines that wait for a second where they wait for ten."""
 

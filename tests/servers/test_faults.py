@@ -16,18 +16,18 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
+from engines.driver.link import REDIS, Link
+from engines.driver.outcome import Failed
+from engines.driver.session import Links, Session
 from engines.endpoints.slot_map import SlotRange, Topology
 from engines.fills import Fills
 from engines.lanes.context import Context
 from engines.lanes.durable import read_durable
 from engines.lanes.requests import Gets, Selects
-from engines.link import REDIS, Link
 from engines.metrics.frame import Frame, LaneFrame, LaneState
-from engines.outcome import Failed
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.servers.redis import address_of, client, topology
-from engines.session import Links, Session
 from engines.wire.resp import RespReplies, key_slot
 from engines.workload.dataset import HOT, Readings, version_of
 from engines.workload.redis_keys import key

@@ -36,8 +36,8 @@ CRASHES = {
 IN_AN_ENGINE = f"""{FAILING}
 import sys
 if "engines.worker" in " ".join(sys.orig_argv):
-    import engines.reactor
-    engines.reactor.Reactor.run = fail
+    import engines.driver.reactor
+    engines.driver.reactor.Reactor.run = fail
 """
 """A sitecustomize.py, which Python runs before anything else."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from engines.driver.collector import Counted
 from engines.ipc.messages import Delta
 from engines.metrics.frame import Cache, Entrant, Frame, LaneFrame, Work
 from engines.metrics.histogram import NONE, Histogram, Latencies
-from engines.tally import Counted
 
 MYSQL = Entrant(
     lane="mysql",

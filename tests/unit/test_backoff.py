@@ -1,6 +1,6 @@
 """Pauses grow, are capped, and differ."""
 
-from engines.backoff import CAP_S, FIRST_S, delay_s
+from engines.driver.backoff import CAP_S, FIRST_S, delay_s
 
 
 def test_delays_double_up_to_the_cap_with_jitter_over_the_upper_half() -> None:

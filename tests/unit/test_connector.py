@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic, sleep
 
-from engines.connector import AT_A_TIME, Connector
+from engines.driver.blocking_jobs import AT_A_TIME, Connector
 
 
 def own_threads() -> set[threading.Thread]:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from engines.config.race_config import Race
+from engines.driver.collector import Counted
 from engines.merge import lane_frame
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram
 from engines.summary import Summary
-from engines.tally import Counted
 from tests.unit.frames import MYSQL, delta, frame
 
 ENGINES, INTERVALS, EACH = 3, 20, 2_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 
+from engines.driver.link import MYSQL, REDIS, Link
+from engines.driver.session import Links, Session
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.fills import Fills
 from engines.lanes.cached import read_cached
 from engines.lanes.context import Context
 from engines.lanes.requests import Gets, Selects
-from engines.link import MYSQL, REDIS, Link
-from engines.session import Links, Session
 from engines.workload.dataset import HOT, Readings
 
 

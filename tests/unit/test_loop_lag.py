@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from engines.link import REDIS, Link
+from engines.driver.link import REDIS, Link
+from engines.driver.outcome import Done, done
+from engines.driver.poller import READ
+from engines.driver.reactor import Reactor
+from engines.driver.session import Links, Program, Session
 from engines.metrics.histogram import Latencies
-from engines.outcome import Done, done
-from engines.poller import READ
-from engines.reactor import Reactor
-from engines.session import Links, Program, Session
 
 WORK_NS = 4_000_000
 

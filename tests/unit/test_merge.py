@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engines.driver.collector import Counted
 from engines.ipc.messages import Delta
 from engines.merge import lane_frame
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram, Latencies
-from engines.tally import Counted
 from tests.unit import frames
 
 

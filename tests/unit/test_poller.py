@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engines.poller import TIMER_SLACK, TIMER_SLACK_NS
+from engines.driver.poller import TIMER_SLACK, TIMER_SLACK_NS
 
 HERE = "from pathlib import Path; print(Path('/proc/self/timerslack_ns').read_text())"
 
@@ -24,7 +24,7 @@ def test_an_engine_s_waits_are_not_drawn_out() -> None:
         return int(ran.stdout)
 
     assert told() > TIMER_SLACK_NS
-    woken = "from engines.poller import wake_on_time; wake_on_time()"
+    woken = "from engines.driver.poller import wake_on_time; wake_on_time()"
     assert told(woken) == TIMER_SLACK_NS
 
 

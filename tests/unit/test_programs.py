@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
+from engines.driver.link import MYSQL as MYSQL_DIALECT
+from engines.driver.link import REDIS, Link
+from engines.driver.outcome import Done
+from engines.driver.session import Links, Program, Session, Step
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.ipc.messages import Role, Spec
-from engines.link import MYSQL as MYSQL_DIALECT
-from engines.link import REDIS, Link
 from engines.metrics.frame import Cache, Work
-from engines.outcome import Done
 from engines.programs import Programs
 from engines.reconcile import reconcile
-from engines.session import Links, Program, Session, Step
 from engines.wire.mysql import Ok
 from engines.wire.resp import ALL_OK
 from engines.workload.dataset import HOT

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from engines.link import REDIS, ROOM_BYTES, ROOMY_BYTES
-from engines.outcome import Done, Failed, done
-from engines.pacing import Pace
-from engines.reactor import Reactor
-from engines.session import Program, Session
+from engines.driver.link import REDIS, ROOM_BYTES, ROOMY_BYTES
+from engines.driver.outcome import Done, Failed, done
+from engines.driver.pacing import Pace
+from engines.driver.reactor import Reactor
+from engines.driver.session import Program, Session
 from engines.wire import resp
 
 REPLY = b"$1\r\nx\r\n"

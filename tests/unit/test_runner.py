@@ -8,11 +8,11 @@ import pytest
 
 from engines.books import Books
 from engines.config import race_config as config
+from engines.driver.collector import Counted
 from engines.engine import Engine
 from engines.ipc.messages import Delta, Role
 from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
 from engines.runner import HANG_NS, Runner
-from engines.tally import Counted
 from tests.unit import frames
 
 MEASURE_FROM_NS = 1_000

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.sealed import Sealed
+from engines.driver.tls_socket import Sealed
 from tests.servers.authority import Authority
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.outcome import done
-from engines.tally import Tally
+from engines.driver.collector import Tally
+from engines.driver.outcome import done
 
 HIT, MISS, NOTHING = done(rows=1, hits=1), done(rows=1, misses=1, fills=1), done(skipped=3)
 

@@ -1,6 +1,6 @@
 """Callbacks in due order."""
 
-from engines.timers import NEVER_NS, Timers
+from engines.driver.timers import NEVER_NS, Timers
 
 
 def test_due_callbacks_run_in_order_and_the_rest_wait() -> None:

@@ -13,15 +13,15 @@ import pytest
 from pymysql.err import OperationalError
 
 from engines import routes, topologies, worker
+from engines.driver.link import MYSQL as MYSQL_DIALECT
+from engines.driver.link import Link
+from engines.driver.session import Session
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.ipc.channel import Channel
 from engines.ipc.messages import Begin, Delta, Go, NotReady, Rested, Served, Spec, Stop
 from engines.ipc.schedule import Schedule
-from engines.link import MYSQL as MYSQL_DIALECT
-from engines.link import Link
 from engines.model import controls as control
-from engines.session import Session
 from engines.worker import Worker
 
 MYSQL = MySQLEndpoint("db.example", 3307, "u", "p", "d")

@@ -10,19 +10,19 @@ from collections.abc import Callable
 from time import perf_counter_ns, thread_time_ns
 from typing import Any, cast
 
-from engines.backoff import delay_s
-from engines.link import MYSQL, REDIS, ROOMY_BYTES, Link
+from engines.driver.backoff import delay_s
+from engines.driver.collector import Tally
+from engines.driver.connections import Plan, Wiring
+from engines.driver.link import MYSQL, REDIS, ROOMY_BYTES, Link
+from engines.driver.open_loop import OpenLoop
+from engines.driver.outcome import Done, Failed
+from engines.driver.pacing import Pace
+from engines.driver.poller import READ, WRITE
+from engines.driver.session import Links, Onward, Program, Request, Session, Step
+from engines.driver.timers import NEVER_NS, Timers
 from engines.metrics.histogram import Histogram
-from engines.open_loop import OpenLoop
-from engines.outcome import Done, Failed
-from engines.pacing import Pace
-from engines.poller import READ, WRITE
-from engines.session import Links, Onward, Program, Request, Session, Step
-from engines.tally import Tally
-from engines.timers import NEVER_NS, Timers
 from engines.wire.error_kinds import DEMOTED
 from engines.wire.reply import INCOMPLETE, ProtocolError
-from engines.wiring import Plan, Wiring
 
 SPARED_FAILURES = 5
 """So many failures in a row for want of a connection are followed by no pause: with one shard of three dead, one

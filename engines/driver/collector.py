@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engines.driver.outcome import Done
 from engines.metrics.frame import Cache, Work
 from engines.metrics.histogram import Histogram
-from engines.outcome import Done
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from ssl import SSLSocket
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engines.sealed import Sealed
+from engines.driver.tls_socket import Sealed
 from engines.wire.mysql import MySQLReplies
 from engines.wire.resp import RespReplies
 
 if TYPE_CHECKING:
-    from engines.session import Onward, Session
+    from engines.driver.session import Onward, Session
 
 
 class Replies(Protocol):

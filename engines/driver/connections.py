@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 from typing import Any
 
-from engines.backoff import delay_s
-from engines.connector import Connector
-from engines.link import Dialect, Link, Lost
-from engines.poller import READ, WRITE, Poller
-from engines.session import Onward, Session
-from engines.timers import Timers
+from engines.driver.backoff import delay_s
+from engines.driver.blocking_jobs import Connector
+from engines.driver.link import Dialect, Link, Lost
+from engines.driver.poller import READ, WRITE, Poller
+from engines.driver.session import Onward, Session
+from engines.driver.timers import Timers
 
 DOWN_FOR_NS = 250_000_000
 """How long a request waits for a connection to stand before it fails; where it is known that it does not, it fails

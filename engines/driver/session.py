@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-from engines.link import Link
-from engines.outcome import Done, Failed
+from engines.driver.link import Link
+from engines.driver.outcome import Done, Failed
 
 Request: TypeAlias = tuple[Link, bytes, int]
 """What to send, over which link, and how many replies are due."""

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from time import perf_counter_ns
 
-from engines.pacing import LATE_NS, Pace
-from engines.session import Session
-from engines.timers import Timers
+from engines.driver.pacing import LATE_NS, Pace
+from engines.driver.session import Session
+from engines.driver.timers import Timers
 
 
 class OpenLoop:
