@@ -17,11 +17,11 @@ from redis import RedisError
 from benchmarks import telemon_side
 from benchmarks.__main__ import HEAD, LINE, alternate, row
 from benchmarks.pairings import Pairing
+from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
 from engines.ipc.messages import Role
 from engines.lineup import prepare
 from engines.sandbox import binaries, ports
-from engines.servers import redis
 from tests.servers.authority import Authority
 from tests.servers.sealed_servers import Certificates, sealed_mysql
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from random import Random
 from threading import Thread
 
+from engines.backends.mysql import client as mysql
+from engines.backends.mysql.client import said
+from engines.backends.redis import client as redis
 from engines.config.race_config import Race
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import PreparationError, advice
-from engines.servers import mysql, redis
-from engines.servers.mysql import said
 from engines.workload.dataset import HOT, Cars, payload
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engines.backends.mysql import client as mysql
+from engines.backends.mysql import schema as place
+from engines.backends.mysql.client import said
+from engines.backends.redis import client as redis
 from engines.deed import Deed, DeedError, Plan
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR
 from engines.prepare import mysql_name, redis_name
-from engines.servers import mysql, place, redis
-from engines.servers.mysql import said
 from engines.workload.redis_keys import KEY_PREFIX
 
 

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import combinations
 
+from engines.backends.mysql import client as mysql
+from engines.backends.mysql.client import said
+from engines.backends.redis import client as redis
+from engines.backends.server_facts import sheet
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.fairness import Server
 from engines.metrics.frame import Entrant
-from engines.servers import mysql, redis
-from engines.servers.mysql import said
-from engines.servers.sheet import sheet
 from engines.workload.dataset import HOT, Readings
 
 SEED_VERSION = 1

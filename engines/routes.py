@@ -44,7 +44,7 @@ class Routes:
 
 
 def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
-    from engines.servers.mysql import open_socket, said
+    from engines.backends.mysql.client import open_socket, said
 
     try:
         return open_socket(endpoint, autocommit=autocommit)
@@ -53,6 +53,6 @@ def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
-    from engines.servers.redis import open_socket
+    from engines.backends.redis.client import open_socket
 
     return open_socket(address, endpoint)

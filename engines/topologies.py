@@ -109,6 +109,6 @@ class Topologies:
 
 def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:
     # Imported on first use, as in `engines.routes`.
-    from engines.servers.redis import topology
+    from engines.backends.redis.client import topology
 
     return topology(endpoint, nodes)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from engines.backends.server_counters import ServerCounters
 from engines.cache import ready_cache
 from engines.config import race_config as config
-from engines.counters import ServerCounters
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import RaceError
 from engines.lineup import (

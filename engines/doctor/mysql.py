@@ -9,12 +9,13 @@ from datetime import UTC
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
+from engines.backends.mysql import client as mysql
+from engines.backends.mysql import schema as place
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.mysql_entry import REFUSALS, enter
 from engines.doctor.subject import Subject
 from engines.endpoints.endpoint import MySQLEndpoint
-from engines.servers import mysql, place
 from engines.workload.dataset import HOT
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 

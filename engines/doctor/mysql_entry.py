@@ -10,6 +10,7 @@ from dataclasses import replace
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
+from engines.backends.mysql import client as mysql
 from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
 from engines.doctor.greeting import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
 from engines.doctor.resolve import resolve
@@ -19,7 +20,6 @@ from engines.doctor.tls import secure, unencrypted
 from engines.endpoints.address import mapped, split
 from engines.endpoints.credentials import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, Tls
-from engines.servers import mysql
 
 GREETING = "greeting"
 SIGN_IN = "authentication"

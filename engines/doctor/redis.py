@@ -10,6 +10,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
 from engines.doctor import clock, redis_rights, round_trip
 from engines.doctor.check import Check, Checks, Watch
 from engines.doctor.cluster import Node, Shape, covered, reached
@@ -18,7 +19,6 @@ from engines.doctor.subject import Subject
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SLOTS, SlotRange
 from engines.prepare import hot_keys
-from engines.servers.redis import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
 from engines.wire.redis_info import product
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import DOCTOR_PREFIX

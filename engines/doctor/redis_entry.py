@@ -16,6 +16,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from engines.backends.redis.client import client
 from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
 from engines.doctor.resolve import resolve
 from engines.doctor.tcp import CONNECT_WAIT_S, connect
@@ -25,7 +26,6 @@ from engines.doctor.wire import read_line
 from engines.endpoints.address import mapped, split
 from engines.endpoints.credentials import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.servers.redis import client
 
 ANSWER = "answer"
 SIGN_IN = "authentication"

@@ -11,11 +11,11 @@ from pymysql.cursors import Cursor
 from redis import Redis
 from textual.pilot import Pilot
 
+from engines.backends.redis.client import client
 from engines.config.race_config import Race as Settings
 from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client
 from engines.summary import Summary
 from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from engines.backends.redis import client as redis
 from engines.config import race_config as config
 from engines.config.server_config import RedisBackend
-from engines.servers import redis
 
 from .racing import SHORT
 from .tls_cluster import PASSWORD, Node, TlsCluster

@@ -11,11 +11,11 @@ import pymysql
 import pytest
 import redis
 
+from engines.backends.redis.client import seed
 from engines.lineup import SEED_VERSION
 from engines.sandbox.errors import SandboxError
 from engines.sandbox.ports import LANE_OF
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import seed
 from engines.workload.dataset import HOT, Readings
 
 from .tls_cluster import TlsCluster, tls_cluster

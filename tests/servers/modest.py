@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from engines.backends.redis.client import client, nodes
 from engines.doctor.redis_rights import command
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.servers.redis import client, nodes
 
 USER, PASSWORD = "just-enough", "of-just-enough"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import redis
 
+from engines.backends.redis.client import client, nodes
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, nodes
 
 from .own_servers import as_root, redis_endpoints
 

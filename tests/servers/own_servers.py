@@ -13,9 +13,9 @@ from pathlib import Path
 import pymysql
 from redis import Redis
 
+from engines.backends.redis.client import client, nodes, topology
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, nodes, topology
 from engines.wire.resp import key_slot
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from engines.backends.redis.client import forget
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import forget
 
 from .own_servers import Done, OwnServers, as_root, redis_endpoints, servers
 from .sealed_servers import Certificates, sealed_redis

@@ -9,6 +9,7 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
+from engines.backends.redis.client import client, nodes, seed
 from engines.config import race_config as config
 from engines.config.server_config import RedisBackend
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
@@ -17,7 +18,6 @@ from engines.metrics.frame import Cache, Frame, LaneState, Work
 from engines.metrics.node_counts import Sides
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, nodes, seed
 from engines.workload.dataset import HOT, Readings
 from engines.workload.redis_keys import KEY_PREFIX
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.backends.redis.client import forget
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import forget
 from tests.bastion import acl_rules, grants
 
 from .diagnosis import diagnose

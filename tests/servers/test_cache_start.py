@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engines.backends.redis.client import address_of, client
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import KEY_PREFIX
 

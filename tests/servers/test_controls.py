@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engines.backends.redis.client import address_of, client
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Batch, Connections, Control, Pause, Release, Resume, Ttl
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client
 from engines.workload.dataset import version_of
 
 from .racing import forget, keys, run_race, table, with_settings

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import redis
 
+from engines.backends.redis.client import address_of, client, forget, nodes
 from engines.doctor.redis_rights import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.prepare import plan
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client, forget, nodes
 
 from .diagnosis import diagnose
 from .test_doctor_redis import USER, setting, user

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from engines.backends.redis.client import address_of, client
 from engines.doctor.redis_rights import command
 from engines.endpoints.credentials import FromFile
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client
 
 from .diagnosis import CLOCKS, check_clock, diagnose
 

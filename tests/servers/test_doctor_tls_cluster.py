@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from engines.backends.redis.client import topology
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.prepare import plan
-from engines.servers.redis import topology
 
 from .diagnosis import diagnose
 from .tls_cluster import TlsCluster, tls_cluster

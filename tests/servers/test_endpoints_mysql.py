@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from engines.backends.mysql import client as mysql
 from engines.config import race_config as config
 from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError
 from engines.sandbox.sandbox import Sandbox
-from engines.servers import mysql
 from engines.summary import Summary
 from engines.workload.dataset import HOT, Readings
 

@@ -10,11 +10,11 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 
+from engines.backends.mysql import client as mysql
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Release
 from engines.race import Race
-from engines.servers import mysql
 from engines.workload.dataset import HOT, Readings
 
 from .cluster_race import replica_of, settings
@@ -29,7 +29,7 @@ FORGOTTEN_AFTER_S = 350
 IMPATIENT = """
 import sys
 if "engines.worker" in " ".join(sys.orig_argv):
-    import engines.servers.dial as dial
+    import engines.backends.dialer as dial
     dial.CONNECT_TIMEOUT_S = dial.IO_TIMEOUT_S = 0.5
     import engines.driver.reactor
     engines.driver.reactor.REPLY_TIMEOUT_NS = 1_000_000_000

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pymysql
 import pytest
 
+from engines.backends.redis import client as redis
 from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.lineup import SEED_VERSION, PreparationError, prepare, settled
 from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers import redis
 from engines.workload.dataset import HOT, Readings
 
 from .racing import SHORT, run_race

@@ -16,6 +16,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
+from engines.backends.redis.client import address_of, client, topology
 from engines.driver.link import REDIS, Link
 from engines.driver.outcome import Failed
 from engines.driver.session import Links, Session
@@ -27,7 +28,6 @@ from engines.lanes.requests import Gets, Selects
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client, topology
 from engines.wire.resp import RespReplies, key_slot
 from engines.workload.dataset import HOT, Readings, version_of
 from engines.workload.redis_keys import key

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import mean
 
+from engines.backends.redis.client import address_of, client
 from engines.metrics.frame import Frame
 from engines.model.controls import FlushCache
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client
 from engines.workload.dataset import HOT
 
 from .racing import forget, keys, run_race, table, with_settings

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from engines.backends.redis.client import address_of, client
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import address_of, client
 
 from .racing import run_race, store_in_memory, with_settings
 from .tunnel import tunnel

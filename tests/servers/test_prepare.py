@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from engines import clean, prepare
+from engines.backends.redis.client import client, forget, nodes
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, forget, nodes
 from engines.workload.dataset import HOT
 
 from .own_servers import (

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from engines.backends.redis.client import client, nodes, topology
 from engines.config import race_config as config
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.servers.redis import client, nodes, topology
 from engines.summary import Summary
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT

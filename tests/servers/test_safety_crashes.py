@@ -28,8 +28,8 @@ def fail(*_, **__):
 
 CRASHES = {
     "while it races": "import engines.race; engines.race.Race.frames = fail",
-    "while it connects": "import engines.servers.dial; engines.servers.redis_link.dial = fail",
-    "while it signs in": "import engines.servers.redis_link as link; link.sign_in = fail",
+    "while it connects": "import engines.backends.dialer; engines.backends.redis.connection.dial = fail",
+    "while it signs in": "import engines.backends.redis.connection as link; link.sign_in = fail",
 }
 """What goes wrong in telemon's own process."""
 
@@ -56,7 +56,7 @@ def test_a_crash_of_telemon_or_of_an_engine(planted: Planted, tmp_path: Path) ->
     argv = ("run", *QUICK, "--lanes", planted.lanes[-1])
     for debug, when in (("", "while it races"), *(("1", when) for when in CRASHES)):
         environ = {"TELEMON_DEBUG": debug, "PLANTED_WORD": planted.word}
-        code = f"import engines.servers.redis\n{FAILING}\n{CRASHES[when]}\n{CODE}"
+        code = f"import engines.backends.redis.client\n{FAILING}\n{CRASHES[when]}\n{CODE}"
         done = planted.own.telemon(*argv, code=code, environ=environ)
         assert done.code == 1
         assert MADE in done.err, when

@@ -18,9 +18,9 @@ from typing import Any
 
 import redis
 
+from engines.backends.redis.client import client
 from engines.endpoints.endpoint import RedisEndpoint, Tls
 from engines.sandbox import binaries, ports
-from engines.servers.redis import client
 
 from .authority import Authority
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engines.backends.dialer import dial
 from engines.config.server_config import MySQLBackend
 from engines.sandbox import binaries, mariadb, ports
-from engines.servers.dial import dial
 
 from .authority import Authority
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.servers.dial import dial
+from engines.backends.dialer import dial
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "\N{SNOWMAN}..b"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.servers.reading import Reading, step
+from engines.backends.counter_reading import Reading, step
 
 BEFORE = Reading("one", 500.0, {"set_calls": 100, "get_calls": 7})
 

@@ -8,10 +8,10 @@ from threading import Event, Timer
 
 import pytest
 
-from engines import counters
-from engines.counters import ServerCounters
+from engines.backends import server_counters as counters
+from engines.backends.counter_reading import Reading
+from engines.backends.server_counters import ServerCounters
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.servers.reading import Reading
 
 
 class Server:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from redis.exceptions import ResponseError
 
+from engines.backends.redis.client import slot_ranges
 from engines.endpoints.slot_map import SlotRange, Topology
-from engines.servers.redis import slot_ranges
 
 SERVERLESS = "cache-abc.serverless.euw1.cache.amazonaws.com"
 

@@ -240,7 +240,7 @@ def test_a_trouble_is_told_with_its_server_and_in_words(
     def full(*_: object, **__: object) -> socket.socket:
         raise OperationalError(1040, "Too many connections")
 
-    monkeypatch.setattr("engines.servers.mysql.open_socket", full)
+    monkeypatch.setattr("engines.backends.mysql.client.open_socket", full)
     harness = Harness()
     made.append(harness)
     monkeypatch.setattr(worker, "NOT_READY_EVERY_NS", 0)

@@ -8,10 +8,11 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Protocol
 
+from engines.backends.counter_reading import Reading, step
+from engines.backends.mysql import client as mysql
+from engines.backends.redis import client as redis
+from engines.backends.redis.counters import RedisCounters
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.servers import mysql, redis
-from engines.servers.reading import Reading, step
-from engines.servers.redis_counters import RedisCounters
 
 EVERY_S = 1.0
 

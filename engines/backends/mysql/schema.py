@@ -7,8 +7,8 @@ from dataclasses import replace
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError
 
+from engines.backends.mysql import client as mysql
 from engines.endpoints.endpoint import MySQLEndpoint
-from engines.servers import mysql
 from engines.workload.dataset import HOT
 
 NO_DATABASE, NO_ACCESS = 1049, 1044

@@ -11,11 +11,11 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
+from engines.backends.counter_reading import Reading
+from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
 from engines.endpoints.credentials import Credential, SecretError, sign_in
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.endpoints.tls import context
-from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
-from engines.servers.reading import Reading
 from engines.workload.dataset import Cars, Readings
 from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 

@@ -13,9 +13,10 @@ from pymysql.cursors import Cursor
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
+from engines.backends.mysql import client as mysql
+from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
 from engines.fairness import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, Server
-from engines.servers import mysql, redis
 
 PINGS = 20
 
@@ -31,7 +32,7 @@ REDIS_SETTINGS = ("appendonly", "appendfsync", "min-replicas-to-write")
 def sheet(endpoints: LaneEndpoints) -> list[Server]:
     """A lane's servers, in the order in which it asks them.
 
-    Raises one of the FAILURES of engines.servers.mysql and engines.servers.redis.
+    Raises one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
     """
     found = []
     if endpoints.mysql is not None:

@@ -12,10 +12,10 @@ from redis.credentials import UsernamePasswordCredentialProvider
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
+from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, encrypted
 from engines.endpoints.address import split
 from engines.endpoints.credentials import Credential, sign_in
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.servers.dial import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, encrypted
 
 
 class NodeConnection(Connection):

@@ -9,9 +9,9 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from engines.backends.counter_reading import Reading
+from engines.backends.redis.client import FAILURES, address_of, client, slot_ranges, topology
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.servers.reading import Reading
-from engines.servers.redis import FAILURES, address_of, client, slot_ranges, topology
 
 SECTIONS = ("server", "replication", "stats", "commandstats")
 

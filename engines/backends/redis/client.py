@@ -10,11 +10,11 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from engines.backends.redis.connection import client as client
+from engines.backends.redis.connection import open_socket as open_socket
 from engines.endpoints.credentials import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SLOTS, SlotRange
-from engines.servers.redis_link import client as client
-from engines.servers.redis_link import open_socket as open_socket
 from engines.wire.redis_info import product
 from engines.wire.resp import key_slot
 from engines.workload.dataset import Cars, Readings, payload
