@@ -15,7 +15,8 @@ import psutil
 
 from engines.doctor.check import Check, Watch
 from engines.doctor.subject import Load
-from engines.sandbox import binaries, place
+from engines.sandbox import binaries
+from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError
 
 LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")

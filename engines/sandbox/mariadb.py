@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from engines.sandbox.binaries import MySQLBinary
+from engines.sandbox.directory import PROGRAMS, Place, write
 from engines.sandbox.launch import Launch
-from engines.sandbox.place import PROGRAMS, Place, write
 from engines.sandbox.ports import HOST, LANE_OF
 
 DATABASE = "telemon"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from engines.endpoints.slot_map import SLOTS
 from engines.sandbox.binaries import RedisBinary
+from engines.sandbox.directory import PROGRAMS, Place, write
 from engines.sandbox.launch import Launch
-from engines.sandbox.place import PROGRAMS, Place, write
 from engines.sandbox.ports import BUS_DISTANCE, HOST, LANE_OF
 
 ANSWER_WAIT_S = 1.0

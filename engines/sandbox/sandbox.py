@@ -14,10 +14,12 @@ from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.metrics.frame import LANES
-from engines.sandbox import binaries, mariadb, place, ports, remains
+from engines.sandbox import binaries, mariadb, ports
+from engines.sandbox import cleanup as remains
+from engines.sandbox import directory as place
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError
-from engines.sandbox.order import Order
-from engines.sandbox.tether import Message, Tether
+from engines.sandbox.spec import Order
+from engines.sandbox.supervisor_client import Message, Tether
 
 __all__ = ["MissingBinary", "PortInUse", "Sandbox", "SandboxError", "Server"]
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from engines.sandbox import binaries, mariadb, ports
-from engines.sandbox.keeper import Keeper
-from engines.sandbox.order import Order
 from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox
+from engines.sandbox.spec import Order
+from engines.sandbox.supervisor import Keeper
 from tests.servers.traces import assert_gone
 
 

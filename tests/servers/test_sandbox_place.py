@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engines.sandbox import place, ports
+from engines.sandbox import directory as place
+from engines.sandbox import ports
 from engines.sandbox.sandbox import Sandbox, SandboxError
 from tests.servers.test_sandbox import mysql_at, node, signed_in
 from tests.servers.test_sandbox_ends import ROOT

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from engines.sandbox import place, remains
+from engines.sandbox import cleanup as remains
+from engines.sandbox import directory as place
 from engines.sandbox.sandbox import Sandbox
 from tests.servers.test_sandbox import mysql_at, signed_in
 from tests.servers.test_sandbox_ends import end, hold

@@ -13,9 +13,10 @@ import pytest
 
 from engines.null_server import NullServer
 from engines.paths import PACKAGE_ROOT, search_path
-from engines.sandbox import place, remains
+from engines.sandbox import cleanup as remains
+from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError
-from engines.sandbox.tether import Tether
+from engines.sandbox.supervisor_client import Tether
 
 
 def no_more_processes(*_: object, **__: object) -> NoReturn:

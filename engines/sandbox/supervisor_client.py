@@ -17,7 +17,7 @@ from typing import Any
 from engines.paths import search_path
 from engines.sandbox.errors import SandboxError
 
-KEEPER = "engines.sandbox.keeper"
+KEEPER = "engines.sandbox.supervisor"
 
 ANSWER_WAIT_S = 60.0
 """More than any wait of the keeper's own, so that it is the keeper who says what was too slow."""

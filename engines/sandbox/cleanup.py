@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from engines.sandbox.place import LOCK, PREFIX, PROGRAMS, SOCKETS, SOCKETS_PREFIX
+from engines.sandbox.directory import LOCK, PREFIX, PROGRAMS, SOCKETS, SOCKETS_PREFIX
 
 YOUNG_S = 60.0
 """A directory without a lock may be one that another process is making just now, until it is this old."""

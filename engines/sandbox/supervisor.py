@@ -1,6 +1,6 @@
 """The process that keeps a sandbox, and takes it away when nobody wants it any more.
 
-`python -m engines.sandbox.keeper FD` is started by Tether, and talks with it over the socket FD, one JSON object to
+`python -m engines.sandbox.supervisor FD` is started by Tether, and talks with it over the socket FD, one JSON object to
 a line. First it is told what to start (an Order); then it says what happens (`event`: directory, progress, ready,
 failed, died, started), and takes commands (`do`: kill, start), each answered by done or refused. When the other end
 closes, for whatever reason, it kills the servers, removes the directory and ends. It does nothing else, so that
@@ -19,12 +19,13 @@ import subprocess
 import sys
 from typing import Any
 
-from engines.sandbox import place as places
-from engines.sandbox import ports, remains
+from engines.sandbox import cleanup as remains
+from engines.sandbox import directory as places
+from engines.sandbox import ports
+from engines.sandbox.directory import Place
 from engines.sandbox.errors import NEXT_STEP, PortInUse, SandboxError
-from engines.sandbox.order import Order
-from engines.sandbox.place import Place
-from engines.sandbox.servers import Kept, Servers
+from engines.sandbox.server_group import Kept, Servers
+from engines.sandbox.spec import Order
 
 STARTS = 3
 """How often to begin again when a stranger was quicker to take a port that had just been free."""

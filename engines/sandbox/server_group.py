@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
-from engines.sandbox.child import Child
+from engines.sandbox.directory import Place
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 from engines.sandbox.launch import Launch
-from engines.sandbox.place import Place
+from engines.sandbox.process import Child
 from engines.wire.redis_info import product
 
 CLUSTER_WAIT_S = 30.0
