@@ -13,7 +13,7 @@ from engines.driver.link import Dialect
 from engines.driver.reactor import Reactor
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.ipc.messages import Spec
-from engines.lanes import MYSQL
+from engines.lanes.context import MYSQL
 from engines.programs import Programs
 
 WARM_S = 0.02

@@ -8,10 +8,11 @@ from random import Random
 
 from engines.driver.session import Program, Session
 from engines.endpoints.slot_map import Topology
-from engines.fills import Fills
 from engines.ipc.messages import Spec
-from engines.lanes import READERS, WRITERS, Context
-from engines.lanes.requests import Gets, Selects
+from engines.lanes.context import Context
+from engines.lanes.fill_tracker import Fills
+from engines.lanes.registry import READERS, WRITERS
+from engines.lanes.request_cache import Gets, Selects
 from engines.workload.dataset import (
     DECK_MYSQL_WRITES,
     FLEET,

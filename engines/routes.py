@@ -10,7 +10,7 @@ from engines.driver.link import REDIS as REDIS_DIALECT
 from engines.driver.link import Dialect
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import Spec
-from engines.lanes import MYSQL
+from engines.lanes.context import MYSQL
 
 
 class Routes:

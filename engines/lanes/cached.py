@@ -9,7 +9,7 @@ from engines.driver.outcome import Done, Failed, done
 from engines.driver.session import Program, Session
 from engines.lanes.context import MYSQL, Context
 from engines.lanes.mysql import found
-from engines.lanes.redirect import redirected
+from engines.lanes.redirects import redirected
 from engines.wire import resp
 from engines.wire.error_kinds import kind_of
 from engines.workload.redis_keys import key

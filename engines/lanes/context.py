@@ -6,8 +6,8 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 
 from engines.endpoints.slot_map import Topology
-from engines.fills import Fills
-from engines.lanes.requests import Gets, Selects
+from engines.lanes.fill_tracker import Fills
+from engines.lanes.request_cache import Gets, Selects
 from engines.workload.dataset import Readings, Row
 
 MYSQL = "mysql"

@@ -11,7 +11,7 @@ from engines.driver.outcome import Done, Failed, done
 from engines.driver.session import Program, Request, Session
 from engines.endpoints.slot_map import SLOTS
 from engines.lanes.context import Context, acknowledge
-from engines.lanes.redirect import redirected
+from engines.lanes.redirects import redirected
 from engines.wire import resp
 from engines.wire.error_kinds import kind_of
 from engines.workload.dataset import Batches, Readings, Row, payload

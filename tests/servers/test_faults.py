@@ -21,10 +21,10 @@ from engines.driver.link import REDIS, Link
 from engines.driver.outcome import Failed
 from engines.driver.session import Links, Session
 from engines.endpoints.slot_map import SlotRange, Topology
-from engines.fills import Fills
 from engines.lanes.context import Context
 from engines.lanes.durable import read_durable
-from engines.lanes.requests import Gets, Selects
+from engines.lanes.fill_tracker import Fills
+from engines.lanes.request_cache import Gets, Selects
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race import Race
 from engines.sandbox.sandbox import Sandbox

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from engines.endpoints.slot_map import SlotRange, Topology
-from engines.fills import Fills
 from engines.lanes.context import Context
 from engines.lanes.durable import write_durable
-from engines.lanes.requests import Gets, Selects
+from engines.lanes.fill_tracker import Fills
+from engines.lanes.request_cache import Gets, Selects
 from engines.workload.dataset import FLEET, Batches, Readings, Share
 
 SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}

@@ -7,10 +7,10 @@ import socket
 from engines.driver.link import MYSQL, REDIS, Link
 from engines.driver.session import Links, Session
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
-from engines.fills import Fills
 from engines.lanes.cached import read_cached
 from engines.lanes.context import Context
-from engines.lanes.requests import Gets, Selects
+from engines.lanes.fill_tracker import Fills
+from engines.lanes.request_cache import Gets, Selects
 from engines.workload.dataset import HOT, Readings
 
 
