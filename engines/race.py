@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from engines import cache, venue
+from engines import venue
 from engines.config import race_config as config
 from engines.driver.collector import Counted
 from engines.errors import RaceError
@@ -29,6 +29,7 @@ from engines.model.controls import (
     alters_load,
     said,
 )
+from engines.provisioning import cache
 from engines.sandbox.sandbox import Sandbox
 from engines.start_line import StartLine
 from engines.venue import Venue

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from engines.backends.server_counters import ServerCounters
-from engines.cache import ready_cache
 from engines.config import race_config as config
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import RaceError
@@ -22,7 +21,8 @@ from engines.lineup import (
 )
 from engines.machine import machine
 from engines.metrics.frame import Entrant
-from engines.prepare import NotPreparedError, check
+from engines.provisioning.cache import ready_cache
+from engines.provisioning.prepare import NotPreparedError, check
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from engines import clean as cleaning
-from engines import prepare as preparing
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
 from engines.config.value_types import one_line
-from engines.deed import DeedError, Plan
 from engines.lineup import DOCTOR
+from engines.provisioning import clean as cleaning
+from engines.provisioning import prepare as preparing
+from engines.provisioning.plan import DeedError, Plan
 from tui.headless import narrate
 
 DONE, FAILED, USAGE = 0, 1, 2

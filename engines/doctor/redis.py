@@ -18,7 +18,7 @@ from engines.doctor.redis_entry import FULL_STEP, enter, refused
 from engines.doctor.subject import Subject
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SLOTS, SlotRange
-from engines.prepare import hot_keys
+from engines.provisioning.prepare import hot_keys
 from engines.wire.redis_info import product
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import DOCTOR_PREFIX

@@ -15,7 +15,7 @@ import redis
 from engines.backends.redis.client import address_of, client, forget, nodes
 from engines.doctor.redis_rights import command
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.prepare import plan
+from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 
 from .diagnosis import diagnose

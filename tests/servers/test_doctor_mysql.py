@@ -13,7 +13,7 @@ import pytest
 from engines.doctor.mysql import ROW_BYTES
 from engines.endpoints.credentials import FromEnvironment, FromFile
 from engines.endpoints.endpoint import MySQLEndpoint
-from engines.prepare import plan
+from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 
 from .diagnosis import CLOCKS, check_clock, diagnose

@@ -13,7 +13,7 @@ from typing import Protocol
 import pytest
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
-from engines.prepare import plan
+from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 
 from .diagnosis import diagnose

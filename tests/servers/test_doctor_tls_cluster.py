@@ -10,7 +10,7 @@ import pytest
 
 from engines.backends.redis.client import topology
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.prepare import plan
+from engines.provisioning.prepare import plan
 
 from .diagnosis import diagnose
 from .tls_cluster import TlsCluster, tls_cluster

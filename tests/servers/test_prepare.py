@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from engines import clean, prepare
 from engines.backends.redis.client import client, forget, nodes
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.provisioning import clean, prepare
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT
 

@@ -8,11 +8,11 @@ from contextlib import closing
 
 import pytest
 
-from engines.cache import ready_cache
 from engines.config.race_config import Race
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR, PreparationError, entrants, read_sheets, settled, shared
-from engines.prepare import NotPreparedError, check
+from engines.provisioning.cache import ready_cache
+from engines.provisioning.prepare import NotPreparedError, check
 
 PASSWORD = "planted-in-an-endpoint"
 

@@ -10,9 +10,9 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema as place
 from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
-from engines.deed import Deed, DeedError, Plan
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR, SEED_VERSION
+from engines.provisioning.plan import Deed, DeedError, Plan
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT, Readings
 from engines.workload.redis_keys import KEY_PREFIX, key

@@ -8,10 +8,10 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema as place
 from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
-from engines.deed import Deed, DeedError, Plan
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.lineup import DOCTOR
-from engines.prepare import mysql_name, redis_name
+from engines.provisioning.plan import Deed, DeedError, Plan
+from engines.provisioning.prepare import mysql_name, redis_name
 from engines.workload.redis_keys import KEY_PREFIX
 
 
