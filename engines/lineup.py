@@ -12,8 +12,8 @@ from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
 from engines.backends.server_facts import sheet
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.fairness import Server
 from engines.metrics.frame import Entrant
+from engines.results.fairness import Server
 from engines.workload.dataset import HOT, Readings
 
 SEED_VERSION = 1

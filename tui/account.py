@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engines.config.value_types import one_line
-from engines.fairness import fairness, sheet_lines
 from engines.metrics.frame import Entrant, Work
 from engines.metrics.histogram import Latencies
-from engines.pace_result import Offer
-from engines.summary import Summary
+from engines.results.fairness import fairness, sheet_lines
+from engines.results.offered_load import Offer
+from engines.results.summary import Summary
 from tui.figures import clock, count, latency, plain
 from tui.verdict import Finish, finishes
 

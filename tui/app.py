@@ -19,7 +19,7 @@ from textual.binding import BindingType
 from engines.config.race_config import Race
 from engines.config.settings import DEBUG_ENV
 from engines.paths import PACKAGE_ROOT
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tui.account import account
 from tui.actions import bindings
 from tui.display import Display

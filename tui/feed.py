@@ -12,7 +12,7 @@ from textual.message import Message
 from engines.config.race_config import Race
 from engines.metrics.frame import Event, Frame
 from engines.model.controls import Control
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tui.history import History
 from tui.host import Host
 from tui.messages import Lineup, Progress, SourceEnded, ViewReady

@@ -14,9 +14,9 @@ from types import FrameType
 from engines.config import race_config as config
 from engines.config.value_types import one_line
 from engines.metrics.frame import Frame
-from engines.objects import frame_object
 from engines.race import Race, RaceError
-from engines.summary import Summary
+from engines.results.result_json import frame_object
+from engines.results.summary import Summary
 from tui.lines import frame_lines, header
 from tui.narration import Narration
 from tui.table import final_table, terminal_width

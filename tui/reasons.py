@@ -9,9 +9,9 @@ from engines.config.race_config import Race
 from engines.metrics.frame import LaneFrame, LaneState, Work
 from engines.metrics.histogram import Latencies
 from engines.model.controls import FlushCache, said
-from engines.pace_result import Offer
-from engines.rounds import Spread
-from engines.summary import Change
+from engines.results.offered_load import Offer
+from engines.results.rounds import Spread
+from engines.results.summary import Change
 from engines.workload.dataset import HOT
 from tui.figures import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
 from tui.standings import Place

@@ -15,7 +15,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tui.actions import ACTIONS, METHODS
 from tui.availability import available
 from tui.curtain import Curtain

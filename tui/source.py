@@ -29,7 +29,7 @@ class Source(Protocol):
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What a fair reading of the result must know, for `engines.summary.Summary`."""
+        """What a fair reading of the result must know, for `engines.results.summary.Summary`."""
 
     @property
     def warm(self) -> Mapping[str, Mapping[Role, Counted]]:

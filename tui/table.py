@@ -9,11 +9,11 @@ from typing import TextIO
 
 from engines.config.race_config import Race
 from engines.config.value_types import one_line
-from engines.fairness import fairness, sheet_lines
 from engines.metrics.frame import Entrant, LaneFrame, Work
-from engines.pace_result import Offer
-from engines.rounds import FIGURES, Spread
-from engines.summary import Summary
+from engines.results.fairness import fairness, sheet_lines
+from engines.results.offered_load import Offer
+from engines.results.rounds import FIGURES, Spread
+from engines.results.summary import Summary
 from tui.account import floor_share
 from tui.lines import CACHELESS, count, ms, response_ms, share
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engines.metrics.frame import Entrant, LaneFrame, Work
-from engines.pace_result import Offer
-from engines.rounds import Spread
-from engines.summary import Summary
+from engines.results.offered_load import Offer
+from engines.results.rounds import Spread
+from engines.results.summary import Summary
 from tui.figures import plain
 from tui.reasons import Field, Runner, sentences
 from tui.standings import Place, places

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from engines.config.race_config import Race
 from engines.metrics.frame import Frame
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
 from tui.host import Host, HostLoad

@@ -15,8 +15,8 @@ from engines.backends.redis.client import client
 from engines.config.race_config import Race as Settings
 from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.race import Race
+from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.summary import Summary
 from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql
 from tui.app import FRAME_INTERVAL_S, Telemon

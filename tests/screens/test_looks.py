@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from engines.config.race_config import Race
 from engines.metrics.frame import Entrant, Frame, LaneState
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.picture import TextPicture, picture

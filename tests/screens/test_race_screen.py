@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Histogram
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.app import Telemon

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from engines.config.race_config import Race
-from engines.fairness import fairness, sheet_lines
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.scheduling_delay import ProcessorWait
 from engines.model.controls import Batch, Release, said
-from engines.summary import Summary
+from engines.results.fairness import fairness, sheet_lines
+from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
 from tests.unit.frames import frame, latencies, work

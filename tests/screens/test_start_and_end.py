@@ -11,7 +11,7 @@ import pytest
 
 from engines.config.race_config import Race
 from engines.metrics.frame import Event, LaneState, Work
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions import ACTIONS

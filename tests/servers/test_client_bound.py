@@ -17,10 +17,10 @@ import pytest
 
 from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
-from engines.objects import frame_object
 from engines.race import Race
+from engines.results.result_json import frame_object
+from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.summary import Summary
 from tui.account import account
 from tui.lines import frame_lines
 from tui.table import final_table

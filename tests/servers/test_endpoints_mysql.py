@@ -16,8 +16,8 @@ from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Frame, LaneState
 from engines.race import Race, RaceError
+from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.summary import Summary
 from engines.workload.dataset import HOT, Readings
 
 from .racing import SHORT, run_race

@@ -15,8 +15,8 @@ from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate
 from engines.race import Race
+from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.summary import Summary
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import key

@@ -16,9 +16,9 @@ from engines.backends.redis.client import client, nodes
 from engines.backends.server_facts import sheet
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.race import Race
+from engines.results.summary import Summary
 from engines.sandbox import directory as place
 from engines.sandbox.sandbox import Sandbox
-from engines.summary import Summary
 from tui.table import final_table
 
 from .own_servers import as_root

@@ -9,7 +9,7 @@ import pytest
 
 from engines.config.race_config import Race, load
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, work
 from tui import headless
 from tui.headless import ENDING, Ending, Interrupted, verdict

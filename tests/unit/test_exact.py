@@ -14,7 +14,7 @@ from engines.driver.collector import Counted
 from engines.merge import lane_frame
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.unit.frames import MYSQL, delta, frame
 
 ENGINES, INTERVALS, EACH = 3, 20, 2_000

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from engines.config.race_config import Race
-from engines.fairness import (
+from engines.results.fairness import (
     Server,
     fairness,
     misleading,

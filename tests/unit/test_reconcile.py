@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.metrics.frame import Cache, Work
 from engines.metrics.node_counts import Shard, Sides, merged
-from engines.reconcile import reconcile
+from engines.results.reconciliation import reconcile
 
 WRITE = Work(operations=10, rows=1_000)
 READ = Work(operations=50, rows=50)

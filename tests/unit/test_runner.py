@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from engines.books import Books
 from engines.config import race_config as config
 from engines.driver.collector import Counted
 from engines.engine import Engine
 from engines.ipc.messages import Delta, Role
 from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
+from engines.results.run_counts import Books
 from engines.runner import HANG_NS, Runner
 from tests.unit import frames
 

@@ -18,8 +18,8 @@ from engines.driver.collector import Counted
 from engines.metrics.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
 from engines.metrics.scheduling_delay import ProcessorWait
 from engines.model.controls import Batch, Pause, Rate, Release, alters_load, said
-from engines.objects import frame_object
-from engines.summary import CHANGES_KEPT, Summary
+from engines.results.result_json import frame_object
+from engines.results.summary import CHANGES_KEPT, Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 
 RACING, WARMING = LaneState.RACING, LaneState.WARMING

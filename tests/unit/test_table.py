@@ -13,7 +13,7 @@ from pathlib import Path
 from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Entrant, Event, LaneFrame, LaneState
 from engines.model.controls import Batch, said
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.test_lines import FRAME
 from tui.table import final_table, terminal_width

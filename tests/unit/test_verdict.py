@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engines.config.race_config import Race
 from engines.metrics.frame import Cache, Client, Entrant, Event, LaneFrame, LaneState, Work
 from engines.model.controls import FlushCache, Pause, Rate, said
-from engines.summary import Summary
+from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tui.figures import margin
 from tui.verdict import finishes

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from textual.geometry import Size
 from textual.reactive import var
 
-from engines.rounds import Spread
+from engines.results.rounds import Spread
 from tui import lanelook
 from tui.account import Account
 from tui.figures import clipped, count, latency, margin, ordinal, short

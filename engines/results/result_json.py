@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from engines.metrics.frame import Client, Frame, LaneFrame, Work
 from engines.metrics.histogram import Latencies
-from engines.pace_result import Offer
-from engines.reconcile import Reconciliation
-from engines.rounds import FIGURES, Spread
+from engines.results.offered_load import Offer
+from engines.results.reconciliation import Reconciliation
+from engines.results.rounds import FIGURES, Spread
 
 
 def frame_object(frame: Frame) -> dict[str, object]:

@@ -8,16 +8,17 @@ from types import MappingProxyType
 from typing import Self
 
 from engines import __version__
-from engines.books import Books
 from engines.config.race_config import Race
 from engines.driver.collector import Counted
-from engines.fairness import fairness, misleading, servers_of, shared_servers
 from engines.ipc.messages import Role
 from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
 from engines.metrics.node_counts import Sides
 from engines.metrics.totals import LaneTotal
 from engines.model.controls import Release, said
-from engines.objects import (
+from engines.results.fairness import fairness, misleading, servers_of, shared_servers
+from engines.results.offered_load import Offer, offer
+from engines.results.reconciliation import Reconciliation, reconcile
+from engines.results.result_json import (
     client_object,
     heat_object,
     lane_object,
@@ -26,9 +27,8 @@ from engines.objects import (
     spread_object,
     timestamp,
 )
-from engines.pace_result import Offer, offer
-from engines.reconcile import Reconciliation, reconcile
-from engines.rounds import Rounds
+from engines.results.rounds import Rounds
+from engines.results.run_counts import Books
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""

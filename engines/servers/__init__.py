@@ -1,1 +1,0 @@
-"""What is asked of a server beside the race: connections, tables, seeds, topology, counters, durability."""
