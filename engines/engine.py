@@ -66,7 +66,14 @@ class Engine:
         path = os.environ.get("PYTHONPATH")
         return subprocess.Popen(
             # -P: a folder named "engines" where telemon happens to be started must not be taken for telemon's.
-            [sys.executable, "-P", "-m", "engines.worker", str(channel.fileno()), self.name],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "engines.process.engine",
+                str(channel.fileno()),
+                self.name,
+            ],
             pass_fds=(channel.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -28,7 +28,7 @@ FORGOTTEN_AFTER_S = 350
 
 IMPATIENT = """
 import sys
-if "engines.worker" in " ".join(sys.orig_argv):
+if "engines.process.engine" in " ".join(sys.orig_argv):
     import engines.backends.dialer as dial
     dial.CONNECT_TIMEOUT_S = dial.IO_TIMEOUT_S = 0.5
     import engines.driver.reactor

@@ -12,9 +12,9 @@ from engines.driver.link import REDIS
 from engines.driver.reactor import Reactor
 from engines.driver.timers import NEVER_NS
 from engines.ipc.messages import Delta
-from engines.meter import Meter
 from engines.metrics import scheduling_delay as processor_wait
 from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait, RunQueue
+from engines.process.reporter import Meter
 
 
 @pytest.fixture

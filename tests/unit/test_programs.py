@@ -16,7 +16,7 @@ from engines.endpoints.endpoint import LaneEndpoints
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.ipc.messages import Role, Spec
 from engines.metrics.frame import Cache, Work
-from engines.programs import Programs
+from engines.process.programs import Programs
 from engines.results.reconciliation import reconcile
 from engines.wire.mysql import Ok
 from engines.wire.resp import ALL_OK

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from pymysql.err import OperationalError
 
-from engines import routes, topologies, worker
 from engines.driver.link import MYSQL as MYSQL_DIALECT
 from engines.driver.link import Link
 from engines.driver.session import Session
@@ -22,7 +21,10 @@ from engines.ipc.channel import Channel
 from engines.ipc.messages import Begin, Delta, Go, NotReady, Rested, Served, Spec, Stop
 from engines.ipc.schedule import Schedule
 from engines.model import controls as control
-from engines.worker import Worker
+from engines.process import connect as routes
+from engines.process import engine as worker
+from engines.process import topology as topologies
+from engines.process.engine import Worker
 
 MYSQL = MySQLEndpoint("db.example", 3307, "u", "p", "d")
 SPEC = Spec("mysql", "read", 0, 1, 1, "fair", 1, 1, 1.0, LaneEndpoints("mysql", mysql=MYSQL))

@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter_ns
 
-from engines.course import Course
 from engines.driver.link import REDIS
 from engines.driver.poller import wake_on_time
 from engines.driver.reactor import Reactor
 from engines.driver.session import Program, Session
-from engines.floor import measure_floor_us
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
     Acknowledged,
@@ -35,9 +33,11 @@ from engines.ipc.messages import (
 )
 from engines.metrics.node_counts import Shard, merged
 from engines.model import controls as control
-from engines.programs import Programs
-from engines.routes import Routes
-from engines.topologies import Topologies
+from engines.process.connect import Routes
+from engines.process.overhead import measure_floor_us
+from engines.process.phases import Course
+from engines.process.programs import Programs
+from engines.process.topology import Topologies
 
 NOT_READY_EVERY_NS = 1_000_000_000
 """How often an engine whose connections do not stand says why."""

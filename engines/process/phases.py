@@ -11,7 +11,7 @@ from engines.driver.timers import NEVER_NS
 from engines.ipc.channel import Channel
 from engines.ipc.messages import Begin, Go, Rested, Spec
 from engines.ipc.schedule import DRAIN_NS, Schedule
-from engines.meter import Meter
+from engines.process.reporter import Meter
 
 
 class Course:

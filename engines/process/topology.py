@@ -108,7 +108,7 @@ class Topologies:
 
 
 def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:
-    # Imported on first use, as in `engines.routes`.
+    # Imported on first use, as in `engines.process.connect`.
     from engines.backends.redis.client import topology
 
     return topology(endpoint, nodes)

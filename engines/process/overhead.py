@@ -14,7 +14,7 @@ from engines.driver.reactor import Reactor
 from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
 from engines.ipc.messages import Spec
 from engines.lanes.context import MYSQL
-from engines.programs import Programs
+from engines.process.programs import Programs
 
 WARM_S = 0.02
 """The first operations build their requests' tables and are not counted."""
