@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from engines.machine import machine
+from engines.race.machine import machine
 from engines.sandbox.sandbox import Server
 
 PEERS = ("redis-benchmark", "sysbench")

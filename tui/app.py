@@ -56,7 +56,7 @@ def race_source(settings: Race, *, hold: bool = False) -> SourceFactory:
 
     def make(narrate: Narrate) -> Source:
         # Not before it is needed: the screen is there before the engines are loaded.
-        from engines import race
+        from engines.race import race
 
         return race.Race(settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, hold=hold)
 

@@ -326,7 +326,7 @@ def _show_settings(settings: Race) -> None:
 
 def _explained(error: Exception) -> str:
     """An error in one line. A race that could not be run says itself why; anything else is telemon's own fault."""
-    race = sys.modules.get("engines.race")  # not loaded: then this is none of its errors
+    race = sys.modules.get("engines.race.race")  # not loaded: then this is none of its errors
     if race is not None and isinstance(error, race.RaceError):
         return str(error)
     return f"internal error: {type(error).__name__}: {error} ({DEBUG_ENV}=1 shows where)"

@@ -14,7 +14,7 @@ from types import FrameType
 from engines.config import race_config as config
 from engines.config.value_types import one_line
 from engines.metrics.frame import Frame
-from engines.race import Race, RaceError
+from engines.race.race import Race, RaceError
 from engines.results.result_json import frame_object
 from engines.results.summary import Summary
 from tui.lines import frame_lines, header

@@ -1,6 +1,6 @@
 """An engine process: one role of one lane, its reactor, its counters, and the channel to the race.
 
-Started by `engines.race` with the number of an inherited socket as its argument. It ends when told to, and at once
+Started by `engines.race.race` with the number of an inherited socket as its argument. It ends when told to, and at once
 when the race is gone.
 """
 

@@ -11,8 +11,8 @@ from engines.backends.mysql import schema as place
 from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.lineup import DOCTOR, SEED_VERSION
 from engines.provisioning.plan import Deed, DeedError, Plan
+from engines.race.lane_info import DOCTOR, SEED_VERSION
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT, Readings
 from engines.workload.redis_keys import KEY_PREFIX, key

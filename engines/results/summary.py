@@ -112,7 +112,7 @@ class Summary:
     ) -> None:
         """Compare the counts of the whole race with the servers' own, when it is over. `warm` holds, by lane and role,
         the operations of the warm-up, `doubts` by lane why the servers' counts need not be whole, `shards` by lane the
-        counts of each node of a cluster, as `engines.race.Race` has them."""
+        counts of each node of a cluster, as `engines.race.race.Race` has them."""
         nothing = Counted(Work(), Cache())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self._totals.items():

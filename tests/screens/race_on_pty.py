@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from engines.config.race_config import Race as Settings
 from engines.metrics.frame import LANES, Frame, LaneFrame, Work
-from engines.race import Race
+from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from tui.app import FRAME_INTERVAL_S, Telemon

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from engines.backends.redis.client import seed
-from engines.lineup import SEED_VERSION
+from engines.race.lane_info import SEED_VERSION
 from engines.sandbox.errors import SandboxError
 from engines.sandbox.ports import LANE_OF
 from engines.sandbox.sandbox import Sandbox

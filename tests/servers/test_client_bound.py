@@ -17,7 +17,7 @@ import pytest
 
 from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
-from engines.race import Race
+from engines.race.race import Race
 from engines.results.result_json import frame_object
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox

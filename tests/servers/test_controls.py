@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engines.backends.redis.client import address_of, client
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Batch, Connections, Control, Pause, Release, Resume, Ttl
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import version_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 from engines.metrics.frame import Frame
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 
 from .racing import forget, run_race, with_settings

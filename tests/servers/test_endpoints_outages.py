@@ -11,10 +11,10 @@ from signal import SIGCONT, SIGSTOP
 import pytest
 
 from engines.backends.mysql import client as mysql
-from engines.lineup import SEED_VERSION
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Release
-from engines.race import Race
+from engines.race.lane_info import SEED_VERSION
+from engines.race.race import Race
 from engines.workload.dataset import HOT, Readings
 
 from .cluster_race import replica_of, settings

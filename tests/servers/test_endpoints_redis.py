@@ -12,9 +12,9 @@ import pytest
 from engines.backends.redis import client as redis
 from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.lineup import SEED_VERSION, PreparationError, prepare, settled
 from engines.metrics.frame import Frame
-from engines.race import Race
+from engines.race.lane_info import SEED_VERSION, PreparationError, prepare, settled
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT, Readings
 

@@ -26,7 +26,7 @@ from engines.lanes.durable import read_durable
 from engines.lanes.fill_tracker import Fills
 from engines.lanes.request_cache import Gets, Selects
 from engines.metrics.frame import Frame, LaneFrame, LaneState
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import RespReplies, key_slot
 from engines.workload.dataset import HOT, Readings, version_of

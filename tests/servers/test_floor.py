@@ -12,9 +12,9 @@ from redis import Redis
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.messages import Role, Spec
 from engines.metrics.frame import LANES
-from engines.null_server import GET_REPLY, NullServer
 from engines.process.overhead import measure_floor_us
-from engines.race import Race
+from engines.race.null_server import GET_REPLY, NullServer
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.mysql import MySQLReplies, query
 

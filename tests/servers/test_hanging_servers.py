@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from signal import SIGSTOP
 
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 
 from .racing import forget, with_settings

@@ -7,7 +7,7 @@ import signal
 
 from engines.metrics.frame import LANES, Frame, LaneState
 from engines.model.controls import Release
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT
 

@@ -9,9 +9,9 @@ import pytest
 
 from engines.ipc.schedule import DRAIN_NS
 from engines.metrics.frame import Frame, LaneState
-from engines.race import Race
+from engines.race.lane_runner import HANG_NS
+from engines.race.race import Race
 from engines.results.summary import Summary
-from engines.runner import HANG_NS
 from engines.sandbox.sandbox import Sandbox
 
 from .racing import forget, with_settings

@@ -8,7 +8,7 @@ from statistics import mean
 from engines.backends.redis.client import address_of, client
 from engines.metrics.frame import Frame
 from engines.model.controls import FlushCache
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT
 

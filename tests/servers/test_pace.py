@@ -14,7 +14,7 @@ from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState, Work
 from engines.metrics.histogram import Latencies, bucket_upper_ns
 from engines.model.controls import Connections, Control, Rate
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 
 from .racing import forget, run_race, with_settings

@@ -12,7 +12,7 @@ import pytest
 from engines.backends.redis.client import address_of, client
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
-from engines.race import Race
+from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 
 from .racing import run_race, store_in_memory, with_settings

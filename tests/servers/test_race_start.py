@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from engines.config import race_config as config
-from engines.race import Race, RaceError
+from engines.race.race import Race, RaceError
 from engines.sandbox.errors import PortInUse
 from engines.sandbox.sandbox import Sandbox
 

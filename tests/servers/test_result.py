@@ -14,7 +14,7 @@ from engines.config import race_config as config
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import LANES, Frame
 from engines.model.controls import Batch, Connections, Rate
-from engines.race import Race
+from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot

@@ -15,7 +15,7 @@ import pytest
 from engines.backends.redis.client import client, nodes
 from engines.backends.server_facts import sheet
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.race import Race
+from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox import directory as place
 from engines.sandbox.sandbox import Sandbox

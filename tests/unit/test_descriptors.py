@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import pytest
 
-from engines.null_server import NullServer
 from engines.paths import PACKAGE_ROOT, search_path
+from engines.race.null_server import NullServer
 from engines.sandbox import cleanup as remains
 from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from threading import Thread
 
-from engines.event_log import EventLog
+from engines.race.event_log import EventLog
 
 EACH = 20_000
 

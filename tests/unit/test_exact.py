@@ -11,9 +11,9 @@ import pytest
 
 from engines.config.race_config import Race
 from engines.driver.collector import Counted
-from engines.merge import lane_frame
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram
+from engines.race.aggregate import lane_frame
 from engines.results.summary import Summary
 from tests.unit.frames import MYSQL, delta, frame
 

@@ -6,9 +6,9 @@ import time
 from threading import Timer
 
 from engines.config import race_config as config
-from engines.field import AWAY_NS, Field
-from engines.inbox import Inbox
 from engines.model.controls import Pause
+from engines.race.control_queue import Inbox
+from engines.race.engine_group import AWAY_NS, Field
 
 
 def test_whoever_was_away_has_listened_since_he_came_back_and_others_since_they_began() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from engines.config.race_config import Race
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.lineup import DOCTOR, PreparationError, entrants, read_sheets, settled, shared
 from engines.provisioning.cache import ready_cache
 from engines.provisioning.prepare import NotPreparedError, check
+from engines.race.lane_info import DOCTOR, PreparationError, entrants, read_sheets, settled, shared
 
 PASSWORD = "planted-in-an-endpoint"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.machine import cpu_limit, machine
+from engines.race.machine import cpu_limit, machine
 
 
 def laid_out(root: Path, groups: str, **files: str) -> Path:

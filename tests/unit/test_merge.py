@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from engines.driver.collector import Counted
 from engines.ipc.messages import Delta
-from engines.merge import lane_frame
 from engines.metrics.frame import Cache, LaneState, Work
 from engines.metrics.histogram import Histogram, Latencies
+from engines.race.aggregate import lane_frame
 from tests.unit import frames
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from engines.config import race_config as config
 from engines.driver.collector import Counted
-from engines.engine import Engine
 from engines.ipc.messages import Delta, Role
 from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
+from engines.race.engine_process import Engine
+from engines.race.lane_runner import HANG_NS, Runner
 from engines.results.run_counts import Books
-from engines.runner import HANG_NS, Runner
 from tests.unit import frames
 
 MEASURE_FROM_NS = 1_000

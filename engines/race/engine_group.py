@@ -8,14 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 from engines.config import race_config as config
-from engines.engine import Engine
 from engines.errors import RaceError
-from engines.inbox import Inbox
 from engines.ipc.messages import MeasureFloor, Role
-from engines.lineup import SEED_VERSION, advice
-from engines.null_server import NullServer
-from engines.runner import Runner
-from engines.venue import Venue
+from engines.race.control_queue import Inbox
+from engines.race.engine_process import Engine
+from engines.race.lane_info import SEED_VERSION, advice
+from engines.race.lane_runner import Runner
+from engines.race.null_server import NullServer
+from engines.race.servers import Venue
 
 READY_TIMEOUT_S = 15.0
 """How long the connections of all lanes may take to stand."""

@@ -10,7 +10,10 @@ from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import RaceError
-from engines.lineup import (
+from engines.metrics.frame import Entrant
+from engines.provisioning.cache import ready_cache
+from engines.provisioning.prepare import NotPreparedError, check
+from engines.race.lane_info import (
     DOCTOR,
     PreparationError,
     entrants,
@@ -19,10 +22,7 @@ from engines.lineup import (
     settled,
     shared,
 )
-from engines.machine import machine
-from engines.metrics.frame import Entrant
-from engines.provisioning.cache import ready_cache
-from engines.provisioning.prepare import NotPreparedError, check
+from engines.race.machine import machine
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 

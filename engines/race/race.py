@@ -9,13 +9,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from engines import venue
 from engines.config import race_config as config
 from engines.driver.collector import Counted
 from engines.errors import RaceError
-from engines.event_log import EventLog
-from engines.field import Field
-from engines.inbox import Inbox
 from engines.ipc.messages import Role
 from engines.ipc.schedule import Schedule
 from engines.metrics.frame import Entrant, Frame
@@ -30,9 +26,13 @@ from engines.model.controls import (
     said,
 )
 from engines.provisioning import cache
+from engines.race import servers as venue
+from engines.race.control_queue import Inbox
+from engines.race.engine_group import Field
+from engines.race.event_log import EventLog
+from engines.race.scheduler import StartLine
+from engines.race.servers import Venue
 from engines.sandbox.sandbox import Sandbox
-from engines.start_line import StartLine
-from engines.venue import Venue
 
 __all__ = ["Race", "RaceError"]
 

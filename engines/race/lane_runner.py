@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from engines.config import race_config as config
 from engines.driver.collector import Counted
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.engine import Engine
 from engines.ipc.messages import Begin, Delta, Role, Spec, Stop
 from engines.ipc.schedule import DRAIN_NS
-from engines.lineup import DOCTOR
-from engines.merge import begun_early, lane_frame, merged
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import Shard
 from engines.metrics.node_counts import merged as shards_merged
+from engines.race.aggregate import begun_early, lane_frame, merged
+from engines.race.engine_process import Engine
+from engines.race.lane_info import DOCTOR
 
 ROLES: tuple[Role, ...] = ("write", "read")
 

@@ -10,7 +10,7 @@ from engines.ipc.messages import Go
 from engines.ipc.schedule import Schedule
 from engines.model.controls import Release
 from engines.model.heats import Heat, heat_order
-from engines.runner import Runner, ns_from_now
+from engines.race.lane_runner import Runner, ns_from_now
 
 START_DELAY_S = 0.05
 """From the word go to the first operation: every engine has read its schedule by then."""
