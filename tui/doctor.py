@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from engines import __version__
 from engines.config import race_config as config
 from engines.doctor.check import Check, Verdict, Watch
-from engines.doctor.examination import examine
+from engines.doctor.doctor import examine
 from tui.terminal import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24

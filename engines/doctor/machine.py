@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from engines.doctor.check import Check, Watch
-from engines.doctor.subject import Load
+from engines.doctor.target import Load
 from engines.sandbox import binaries
 from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from engines.doctor import clock, mysql, redis
+from engines.doctor import clock
 from engines.doctor.check import Check, Verdict
-from engines.doctor.subject import Subject
+from engines.doctor.mysql import checks as mysql
+from engines.doctor.redis import checks as redis
+from engines.doctor.target import Subject
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 AT_TIMES = frozenset({"far_away"})

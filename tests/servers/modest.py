@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.backends.redis.client import client, nodes
-from engines.doctor.redis_rights import command
+from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 
 USER, PASSWORD = "just-enough", "of-just-enough"

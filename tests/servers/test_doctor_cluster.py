@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from engines.backends.redis.client import address_of, client, forget, nodes
-from engines.doctor.redis_rights import command
+from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox

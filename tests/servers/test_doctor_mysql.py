@@ -10,7 +10,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from engines.doctor.mysql import ROW_BYTES
+from engines.doctor.mysql.checks import ROW_BYTES
 from engines.endpoints.credentials import FromEnvironment, FromFile
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.provisioning.prepare import plan

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from engines.backends.redis.client import address_of, client
-from engines.doctor.redis_rights import command
+from engines.doctor.redis.permissions import command
 from engines.endpoints.credentials import FromFile
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox

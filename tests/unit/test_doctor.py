@@ -22,10 +22,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.doctor import machine, resolve, tcp
+from engines.doctor import machine
 from engines.doctor.check import FOUND_LENGTH, Check, Verdict, Watch
+from engines.doctor.network import resolve, tcp
 from engines.doctor.round_trip import judge, percentile_ms
-from engines.doctor.subject import Load, subjects
+from engines.doctor.target import Load, subjects
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox import binaries
 from tui.doctor import lines, verdict

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from engines.config import race_config as config
-from engines.doctor import examination, mysql
+from engines.doctor import doctor as examination
 from engines.doctor.check import Check, Verdict, Watch
-from engines.doctor.subject import Subject
+from engines.doctor.mysql import checks as mysql
+from engines.doctor.target import Subject
 from engines.endpoints.credentials import SecretError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 

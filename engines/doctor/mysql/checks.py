@@ -13,8 +13,8 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema as place
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, Checks, Watch
-from engines.doctor.mysql_entry import REFUSALS, enter
-from engines.doctor.subject import Subject
+from engines.doctor.mysql.sign_in import REFUSALS, enter
+from engines.doctor.target import Subject
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.workload.dataset import HOT
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from engines.config import race_config as config
-from engines.doctor import machine, mysql, redis
+from engines.doctor import machine
 from engines.doctor.check import NO_SECRET_STEP, Check, Verdict, Watch
-from engines.doctor.subject import Load, Subject, subjects
+from engines.doctor.mysql import checks as mysql
+from engines.doctor.redis import checks as redis
+from engines.doctor.target import Load, Subject, subjects
 from engines.endpoints.credentials import SecretError
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 

@@ -18,11 +18,11 @@ from redis.exceptions import (
 
 from engines.backends.redis.client import client
 from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
-from engines.doctor.resolve import resolve
-from engines.doctor.tcp import CONNECT_WAIT_S, connect
-from engines.doctor.tls import NAME as TLS
-from engines.doctor.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
-from engines.doctor.wire import read_line
+from engines.doctor.network.read import read_line
+from engines.doctor.network.resolve import resolve
+from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
+from engines.doctor.network.tls import NAME as TLS
+from engines.doctor.network.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
 from engines.endpoints.address import mapped, split
 from engines.endpoints.credentials import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint

@@ -11,11 +11,12 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
-from engines.doctor import clock, redis_rights, round_trip
+from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, Checks, Watch
-from engines.doctor.cluster import Node, Shape, covered, reached
-from engines.doctor.redis_entry import FULL_STEP, enter, refused
-from engines.doctor.subject import Subject
+from engines.doctor.redis import permissions as redis_rights
+from engines.doctor.redis.cluster import Node, Shape, covered, reached
+from engines.doctor.redis.sign_in import FULL_STEP, enter, refused
+from engines.doctor.target import Subject
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SLOTS, SlotRange
 from engines.provisioning.prepare import hot_keys

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from engines.doctor.certificate import Certificate, shown_by
 from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.network.certificate import Certificate, shown_by
 from engines.endpoints.endpoint import Tls
 from engines.endpoints.tls import context
 

@@ -6,7 +6,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from engines.doctor.wire import read_exactly
+from engines.doctor.network.read import read_exactly
 
 CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_SECURE_CONNECTION = 0x0200, 0x0800, 0x8000
 """Capability flags of MySQL's client/server protocol."""

@@ -12,11 +12,11 @@ from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
 from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
-from engines.doctor.greeting import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
-from engines.doctor.resolve import resolve
-from engines.doctor.tcp import CONNECT_WAIT_S, connect
-from engines.doctor.tls import NAME as TLS
-from engines.doctor.tls import secure, unencrypted
+from engines.doctor.mysql.handshake import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
+from engines.doctor.network.resolve import resolve
+from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
+from engines.doctor.network.tls import NAME as TLS
+from engines.doctor.network.tls import secure, unencrypted
 from engines.endpoints.address import mapped, split
 from engines.endpoints.credentials import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, Tls

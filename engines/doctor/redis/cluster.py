@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from engines.doctor.check import Check, Checks, Verdict, Watch
-from engines.doctor.redis_entry import enter
+from engines.doctor.redis.sign_in import enter
 from engines.endpoints.address import mapped
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SLOTS, SlotRange
