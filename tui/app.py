@@ -20,6 +20,7 @@ from engines.config.race_config import Race
 from engines.config.settings import DEBUG_ENV
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
+from engines.source import Narrate, Source, SourceFactory
 from tui.account import account
 from tui.actions import bindings
 from tui.display import Display
@@ -31,7 +32,6 @@ from tui.load import Load
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.screens.result import ResultScreen
 from tui.setup import Setup
-from tui.source import Narrate, Source, SourceFactory
 from tui.terminal import Terminal
 from tui.view import Scene
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Latencies
 from engines.metrics.totals import UNMEASURED, WorkTotal
+from engines.metrics.window import SlidingWork
 from tui.scale import Axes
-from tui.sliding import SlidingWork
 from tui.spell import Spell
 from tui.trail import Trail
 from tui.view import LaneView, RoleView

@@ -13,10 +13,10 @@ from typing import Any
 
 from engines.config.race_config import Race
 from engines.metrics.frame import Event
+from engines.source import Narrate, Source, SourceFactory
 from tests.screens.conftest import StillHost
 from tests.screens.synthetic import SyntheticSource, frames
 from tui import app, cli
-from tui.source import Narrate, Source, SourceFactory
 
 BROKEN = "TELEMON_TEST_BROKEN"
 """The variable that says what breaks: nothing, the "race" after its frames, or the "start" before any is measured."""

@@ -16,8 +16,8 @@ from engines.metrics.frame import LANES, Frame, LaneFrame, Work
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
+from engines.source import Narrate
 from tui.app import FRAME_INTERVAL_S, Telemon
-from tui.source import Narrate
 from tui.terminal import Terminal
 
 HEADLESS, SCREEN = "headless", "screen"

@@ -17,10 +17,10 @@ from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
+from engines.source import Narrate
 from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql
 from tui.app import FRAME_INTERVAL_S, Telemon
-from tui.source import Narrate
 from tui.terminal import Terminal
 from tui.view import View
 

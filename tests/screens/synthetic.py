@@ -18,7 +18,7 @@ from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFram
 from engines.metrics.histogram import Histogram, Latencies
 from engines.metrics.node_counts import Sides
 from engines.model.controls import Control
-from tui.source import Narrate
+from engines.source import Narrate
 
 STARTED_UTC_S = 1_767_225_600.0
 

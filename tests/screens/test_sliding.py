@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engines.metrics.frame import Work
 from engines.metrics.histogram import Histogram, Latencies
 from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
-from tui.sliding import KEPT_S, SlidingWork
+from engines.metrics.window import KEPT_S, SlidingWork
 
 
 def work(values_us: list[int], rows: int) -> Work:

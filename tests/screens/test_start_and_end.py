@@ -12,6 +12,7 @@ import pytest
 from engines.config.race_config import Race
 from engines.metrics.frame import Event, LaneState, Work
 from engines.results.summary import Summary
+from engines.source import Narrate, Source
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions import ACTIONS
@@ -19,7 +20,6 @@ from tui.app import Telemon
 from tui.feed import Feed
 from tui.ink import Line
 from tui.messages import ViewReady
-from tui.source import Narrate, Source
 from tui.standingstext import standings_text
 from tui.terminal import Terminal
 from tui.verdict import finishes
