@@ -27,13 +27,13 @@ from tui.display import Display
 from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.figures import plain
-from tui.host import Host
 from tui.load import Load
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.screens.result import ResultScreen
-from tui.setup import Setup
 from tui.terminal import Terminal
-from tui.view import Scene
+from tui.view.host_load import Host
+from tui.view.load_settings import Setup
+from tui.view.view import Scene
 
 STYLES = PACKAGE_ROOT / "tui" / "styles"
 

@@ -7,7 +7,7 @@ from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.loopwords import late
 from tui.raster import thin_bar
-from tui.view import LaneView
+from tui.view.view import LaneView
 
 NO_CACHE = (
     "no cache: every read is a SELECT",

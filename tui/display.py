@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tui.account import account
-from tui.history import WINDOWS_S
 from tui.ladder import stepped
 from tui.screens.help import HelpScreen
 from tui.screens.palette import Palette
 from tui.standingstext import result_text, standings_text
 from tui.startline import StartLine
 from tui.themes import CYCLE
+from tui.view.history import WINDOWS_S
 
 
 class Display(StartLine):

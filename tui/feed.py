@@ -14,9 +14,9 @@ from engines.metrics.frame import Event, Frame
 from engines.model.controls import Control
 from engines.results.summary import Summary
 from engines.source import Source, SourceFactory
-from tui.history import History
-from tui.host import Host
 from tui.messages import Lineup, Progress, SourceEnded, ViewReady
+from tui.view.history import History
+from tui.view.host_load import Host
 
 EARLY = 0.8
 """A frame that comes this near to its turn is shown: two clocks never agree to the millisecond."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from engines.metrics.frame import Entrant, LaneState
 from tui.figures import NOTHING, count, margin, ordinal, plain, short
 from tui.ink import BAD, GOOD, QUIET, STRONG, WARN, Span
-from tui.standings import Place
-from tui.view import LaneView
+from tui.view.ranking import Place
+from tui.view.view import LaneView
 
 SHAPES = {"mysql": "●", "cached": "▲", "durable": "■"}
 

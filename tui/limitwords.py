@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.ink import BADGE, TEXT, Span
-from tui.view import LaneView
+from tui.view.view import LaneView
 
 CLIENT_BOUND = "client-bound"
 """Said of a lane that telemon itself may be limiting."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engines.metrics.frame import Entrant
 from tui.figures import count, latency, short
 from tui.ink import QUIET, STRONG, TEXT, Span, first_fitting, width
-from tui.view import LaneView, RoleView
+from tui.view.view import LaneView, RoleView
 
 OVERLOADED = "overloaded"
 """Beside a lane that cannot do what it is offered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 
 from engines.metrics.frame import Entrant
-from tui.view import View
+from tui.view.view import View
 
 
 class Progress(Message):

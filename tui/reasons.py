@@ -14,7 +14,7 @@ from engines.results.rounds import Spread
 from engines.results.summary import Change
 from engines.workload.dataset import HOT
 from tui.figures import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
-from tui.standings import Place
+from tui.view.ranking import Place
 
 MANY = 100
 """Fewer operations than this have no p99 that is not simply the slowest of them."""

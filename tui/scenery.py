@@ -24,7 +24,7 @@ from tui.feed import Feed
 from tui.screens.race import RaceScreen
 from tui.terminal import Terminal
 from tui.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
-from tui.view import Scene, View
+from tui.view.view import Scene, View
 
 GREYING = (Monochrome, NoColor)
 """The filters that take colours away."""

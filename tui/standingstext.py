@@ -6,7 +6,7 @@ from engines.metrics.frame import Entrant
 from tui.account import Account
 from tui.figures import clock, count, latency, margin, ordinal, plain
 from tui.verdict import METRICS
-from tui.view import View
+from tui.view.view import View
 from tui.widgets.result_panel import standing, titles, value
 
 

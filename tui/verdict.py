@@ -11,7 +11,7 @@ from engines.results.rounds import Spread
 from engines.results.summary import Summary
 from tui.figures import plain
 from tui.reasons import Field, Runner, sentences
-from tui.standings import Place, places
+from tui.view.ranking import Place, places
 
 METRICS = ("write", "read", "p99")
 """What lanes are ranked by: rows written and read per second, and the p99 of reads."""

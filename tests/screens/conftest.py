@@ -14,8 +14,8 @@ from engines.metrics.frame import Frame
 from engines.results.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
-from tui.host import Host, HostLoad
 from tui.terminal import Terminal
+from tui.view.host_load import Host, HostLoad
 from tui.widgets.panel import Panel
 
 

@@ -13,7 +13,7 @@ from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.model import controls as control
 from tests.screens.real import RealRacing
 from tui.app import FRAME_INTERVAL_S
-from tui.view import View
+from tui.view.view import View
 
 REACHED_S = 0.5
 """Within this time, and one interval of frames, a key is to show in what the engines do."""

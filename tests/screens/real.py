@@ -22,7 +22,7 @@ from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql
 from tui.app import FRAME_INTERVAL_S, Telemon
 from tui.terminal import Terminal
-from tui.view import View
+from tui.view.view import View
 
 BUSY_S = 20.0
 """How long a busy machine may take for what takes a few hundredths of a second."""

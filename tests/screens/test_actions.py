@@ -16,7 +16,7 @@ from tui.actions import ACTIONS
 from tui.app import Telemon
 from tui.screens.help import help_lines
 from tui.terminal import Terminal
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.countdown import Countdown
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar

@@ -15,8 +15,8 @@ from tests.screens.loops import heats
 from tests.screens.synthetic import frames
 from tests.screens.test_history import INTERVAL_S, frame, only, shown, work
 from tests.screens.test_whole_figures import drawn, scene_of
-from tui.history import History
-from tui.spell import CALM_S
+from tui.view.client_bound import CALM_S
+from tui.view.history import History
 
 BUSY, IDLE = Client(cpu_share=0.91), Client(cpu_share=0.4)
 

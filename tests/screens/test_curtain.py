@@ -15,7 +15,7 @@ from tests.screens.conftest import Launch, Racing
 from tests.screens.synthetic import usual
 from tests.screens.test_open_loop import at_the_end
 from tui.terminal import Color, Terminal
-from tui.view import Scene, View
+from tui.view.view import Scene, View
 from tui.widgets.lane_panel import LanePanel
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows

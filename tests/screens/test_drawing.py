@@ -14,8 +14,8 @@ from tui.bigdigits import largest, plate, rows_of
 from tui.ink import INKS, Line, ascii_line, fitted, spread, width
 from tui.ladder import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
 from tui.raster import bar, plot, trend
-from tui.scale import PATIENCE, Scale, step_at_least
-from tui.standings import Place, places
+from tui.view.axis import PATIENCE, Scale, step_at_least
+from tui.view.ranking import Place, places
 from tui.widgets.rows import last_difference
 
 parts = st.one_of(st.none(), st.floats(0, 1))

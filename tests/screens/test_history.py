@@ -12,9 +12,9 @@ from engines.metrics.frame import Cache, Frame, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Histogram, Latencies
 from tests.screens.loops import heats
 from tests.screens.synthetic import usual
-from tui.history import History
-from tui.scale import FLAT, HEADROOM, PATIENCE, Axes
-from tui.view import LaneView, Point, View
+from tui.view.axis import FLAT, HEADROOM, PATIENCE, Axes
+from tui.view.history import History
+from tui.view.view import LaneView, Point, View
 
 INTERVAL_S = 0.25
 

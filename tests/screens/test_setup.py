@@ -8,7 +8,7 @@ from engines.config.race_config import Race
 from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.metrics.frame import LANES
 from tests.screens.conftest import Launch
-from tui.setup import Setup
+from tui.view.load_settings import Setup
 
 MYSQL = MySQLBackend(host="db.example", user="telemon", password="planted-secret")
 CLUSTER = RedisBackend(host="memory.example", port=6380, user="u", password="planted-secret")

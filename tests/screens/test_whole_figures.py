@@ -17,12 +17,12 @@ from tests.screens.synthetic import SyntheticSource
 from tests.screens.test_race_screen import work
 from tui import figures, lanelook
 from tui.bigdigits import rows_of
-from tui.history import History
 from tui.ink import Line
 from tui.ink import width as cells
-from tui.setup import Setup
 from tui.standingstext import standings_text
-from tui.view import LaneView, Scene
+from tui.view.history import History
+from tui.view.load_settings import Setup
+from tui.view.view import LaneView, Scene
 from tui.widgets.event_log import EventLog
 from tui.widgets.header import Header
 from tui.widgets.host_strip import HostStrip

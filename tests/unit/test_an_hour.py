@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from engines.config.race_config import Race
 from engines.metrics.frame import LANES, Entrant, Frame, LaneFrame, LaneState
 from engines.results.summary import Summary
-from tui.history import History
+from tui.view.history import History
 
 from .frames import frame, work
 

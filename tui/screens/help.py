@@ -15,7 +15,7 @@ from tui.actions import ACTIONS
 from tui.availability import available
 from tui.ink import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.inked import InkedScreen
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.rows import Rows
 
 NOT_NOW = "not now: "

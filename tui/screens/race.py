@@ -12,7 +12,7 @@ from textual.reactive import var
 
 from tui.messages import LookBack
 from tui.screens.inked import InkedScreen
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.countdown import Countdown
 from tui.widgets.event_log import EventLog
 from tui.widgets.header import Header

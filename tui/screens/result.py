@@ -7,7 +7,7 @@ from textual.containers import VerticalScroll
 
 from tui.account import Account
 from tui.screens.inked import InkedScreen
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.result_panel import ResultPanel
 from tui.widgets.scroll_line import ScrollLine

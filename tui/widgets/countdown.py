@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from tui.bigdigits import largest, rows_of
 from tui.ink import BLANK, STRONG, Line
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.panel import Panel
 
 

@@ -12,7 +12,7 @@ from tui import lanelook
 from tui.figures import clipped, plain
 from tui.ink import QUIET, TEXT, Line, Span
 from tui.ink import width as cells
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.panel import Panel
 
 

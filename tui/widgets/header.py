@@ -10,8 +10,8 @@ from tui import lanelook
 from tui.figures import clock, plain
 from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, first_fitting, spread
 from tui.ink import width as cells
-from tui.setup import Setup
-from tui.view import Scene
+from tui.view.load_settings import Setup
+from tui.view.view import Scene
 from tui.widgets.panel import Panel
 
 

@@ -11,7 +11,7 @@ from tui.figures import bytes_per_s
 from tui.ink import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
 from tui.ink import width as cells
 from tui.limitwords import CLIENT_BOUND
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.panel import Panel
 
 SCREEN_LATE_S = 0.1

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from tui.actions import Action, footer
 from tui.ink import QUIET, STRONG, Line, Span
 from tui.ink import width as cells
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.panel import Panel
 
 

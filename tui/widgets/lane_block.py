@@ -13,7 +13,7 @@ from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.loopwords import floors, late
 from tui.raster import trend
-from tui.view import LaneView, RoleView, Scene
+from tui.view.view import LaneView, RoleView, Scene
 from tui.widgets.lane_chart import newest, paired
 from tui.widgets.lane_head import badges, title_line
 from tui.widgets.lane_panel import LanePanel

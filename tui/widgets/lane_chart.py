@@ -10,8 +10,8 @@ from textual.geometry import Size
 from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as widths
 from tui.raster import DOTS_PER_CELL, Cell, plot
-from tui.trail import POINT_S
-from tui.view import LaneView, Point, Scene
+from tui.view.chart_series import POINT_S
+from tui.view.view import LaneView, Point, Scene
 from tui.widgets.lane_panel import LanePanel
 
 AXIS_CELLS = 7

@@ -15,7 +15,7 @@ from tui.ink import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitte
 from tui.ink import width as cells
 from tui.limitwords import CLIENT_BOUND, badge
 from tui.loopwords import backlog, both_times, floor, floors, response_times
-from tui.view import LaneView, RoleView, Scene
+from tui.view.view import LaneView, RoleView, Scene
 from tui.widgets.lane_head import ROOMY, badges
 from tui.widgets.lane_panel import LanePanel
 

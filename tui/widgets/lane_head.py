@@ -14,7 +14,7 @@ from tui.ink import QUIET, TEXT, Line, Span, first_fitting, spread
 from tui.ink import width as cells
 from tui.limitwords import CLIENT_BOUND, badge, bound_by, client_bound
 from tui.loopwords import OVERLOADED
-from tui.view import LaneView, Scene
+from tui.view.view import LaneView, Scene
 from tui.widgets.lane_panel import LanePanel
 
 ROOMY = 48

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.reactive import var
 
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.lane_block import LaneBlock
 from tui.widgets.lane_chart import LaneChart
 from tui.widgets.lane_figures import LaneFigures

@@ -13,7 +13,7 @@ from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, 
 from tui.ink import width as cells
 from tui.limitwords import CLIENT_BOUND, client_bound
 from tui.loopwords import OVERLOADED
-from tui.view import LaneView, RoleView, Scene
+from tui.view.view import LaneView, RoleView, Scene
 from tui.widgets.lane_block import BLOCK_ROWS, FIGURES, block_lines
 from tui.widgets.panel import Panel
 

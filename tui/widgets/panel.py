@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.reactive import var
 
 from tui.ink import BAD, Line
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.rows import Rows
 
 

@@ -11,8 +11,8 @@ from tui.bigdigits import largest, plate, rows_of
 from tui.figures import clipped, latency, short
 from tui.ink import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.ink import width as cells
-from tui.standings import Place
-from tui.view import LaneView, Scene
+from tui.view.ranking import Place
+from tui.view.view import LaneView, Scene
 from tui.widgets.lane_head import badges, title_line
 from tui.widgets.lane_panel import LanePanel
 

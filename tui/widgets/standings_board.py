@@ -11,7 +11,7 @@ from tui.figures import NOTHING, clipped, clock, count, latency, ordinal, short
 from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
 from tui.ink import width as cells
 from tui.raster import bar
-from tui.view import LaneView, Scene
+from tui.view.view import LaneView, Scene
 from tui.widgets.panel import Panel
 
 COLUMN = 23

@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from tui.figures import clipped, plain
 from tui.ink import BLANK, GOOD, QUIET, STRONG, TEXT, Line, spread
-from tui.view import Scene
+from tui.view.view import Scene
 from tui.widgets.panel import Panel
 
 COLUMN = 78

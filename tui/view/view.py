@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engines.metrics.frame import Cache, Entrant, Event, LaneState
-from tui.host import HostLoad
-from tui.setup import Setup
-from tui.standings import Place
+from tui.view.host_load import HostLoad
+from tui.view.load_settings import Setup
+from tui.view.ranking import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor, log10
 
-from tui.view import Axis, Point
+from tui.view.view import Axis, Point
 
 HEADROOM = 1.05
 """The peak stays this far below the top."""

@@ -7,7 +7,7 @@ from collections import deque
 from engines.metrics.frame import LaneFrame, Work
 from engines.metrics.histogram import Latencies
 from engines.metrics.totals import UNMEASURED
-from tui.view import Point
+from tui.view.view import Point
 
 POINT_S = 0.5
 """The time of one point. Charts move by whole points, so most frames repaint only a chart's last column."""

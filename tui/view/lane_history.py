@@ -9,10 +9,10 @@ from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
 from engines.metrics.histogram import Latencies
 from engines.metrics.totals import UNMEASURED, WorkTotal
 from engines.metrics.window import SlidingWork
-from tui.scale import Axes
-from tui.spell import Spell
-from tui.trail import Trail
-from tui.view import LaneView, RoleView
+from tui.view.axis import Axes
+from tui.view.chart_series import Trail
+from tui.view.client_bound import Spell
+from tui.view.view import LaneView, RoleView
 
 
 @dataclass

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engines.metrics.frame import Event, Frame
-from tui.host import HostLoad
-from tui.lane_history import LaneHistory
-from tui.scale import Axes
-from tui.standings import Place, places
-from tui.view import LaneView, Turn, View
+from tui.view.axis import Axes
+from tui.view.host_load import HostLoad
+from tui.view.lane_history import LaneHistory
+from tui.view.ranking import Place, places
+from tui.view.view import LaneView, Turn, View
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The windows to choose from."""
