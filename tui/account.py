@@ -11,7 +11,7 @@ from engines.metrics.histogram import Latencies
 from engines.results.fairness import fairness, sheet_lines
 from engines.results.offered_load import Offer
 from engines.results.summary import Summary
-from tui.figures import clock, count, latency, plain
+from tui.draw.format import clock, count, latency, plain
 from tui.verdict import Finish, finishes
 
 

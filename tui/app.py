@@ -24,9 +24,9 @@ from engines.source import Narrate, Source, SourceFactory
 from tui.account import account
 from tui.actions import bindings
 from tui.display import Display
+from tui.draw.format import plain
 from tui.driver import TerminalDriver
 from tui.feed import Feed
-from tui.figures import plain
 from tui.load import Load
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.screens.result import ResultScreen

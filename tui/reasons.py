@@ -13,7 +13,7 @@ from engines.results.offered_load import Offer
 from engines.results.rounds import Spread
 from engines.results.summary import Change
 from engines.workload.dataset import HOT
-from tui.figures import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
+from tui.draw.format import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
 from tui.view.ranking import Place
 
 MANY = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.metrics.frame import Entrant
 from tui.account import Account
-from tui.figures import clock, count, latency, margin, ordinal, plain
+from tui.draw.format import clock, count, latency, margin, ordinal, plain
 from tui.verdict import METRICS
 from tui.view.view import View
 from tui.widgets.result_panel import standing, titles, value

@@ -9,7 +9,7 @@ from engines.metrics.frame import Entrant, LaneFrame, Work
 from engines.results.offered_load import Offer
 from engines.results.rounds import Spread
 from engines.results.summary import Summary
-from tui.figures import plain
+from tui.draw.format import plain
 from tui.reasons import Field, Runner, sentences
 from tui.view.ranking import Place, places
 

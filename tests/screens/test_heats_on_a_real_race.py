@@ -11,8 +11,8 @@ from engines.model.heats import Heat
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import RealRacing, real_race
 from tests.servers.racing import forget
-from tui.figures import count
-from tui.lanelook import SHAPES
+from tui.draw.format import count
+from tui.draw.lane_style import SHAPES
 
 SETTINGS = Race(
     lanes=("mysql", "durable"), heats=True, rounds=1, warmup_s=0.4, duration_s=2.0,

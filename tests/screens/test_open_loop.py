@@ -14,8 +14,8 @@ from tests.screens.conftest import Launch, Racing
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
-from tui.bigdigits import plate, rows_of
-from tui.figures import latency, short
+from tui.draw.big_digits import plate, rows_of
+from tui.draw.format import latency, short
 
 PACED = Race(mode="pace", rate_per_s=300)
 

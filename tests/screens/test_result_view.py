@@ -16,8 +16,8 @@ from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
 from tests.unit.frames import frame, latencies, work
 from tui.account import account, floor_share
-from tui.ink import BAD
-from tui.ink import width as cells
+from tui.draw.styled import BAD
+from tui.draw.styled import width as cells
 from tui.table import final_table
 from tui.widgets.result_panel import report
 

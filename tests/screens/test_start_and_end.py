@@ -17,8 +17,8 @@ from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions import ACTIONS
 from tui.app import Telemon
+from tui.draw.styled import Line
 from tui.feed import Feed
-from tui.ink import Line
 from tui.messages import ViewReady
 from tui.standingstext import standings_text
 from tui.terminal import Terminal

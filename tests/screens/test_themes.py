@@ -9,7 +9,7 @@ from textual.notifications import SeverityLevel
 from textual.theme import Theme
 
 from tests.screens.conftest import Launch
-from tui.lanelook import SHAPES
+from tui.draw.lane_style import SHAPES
 from tui.terminal import Color, Terminal
 from tui.themes import DARK, HALL, LIGHT, PROJECTOR, SIXTEEN, THEMES
 

@@ -15,10 +15,11 @@ from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource
 from tests.screens.test_race_screen import work
-from tui import figures, lanelook
-from tui.bigdigits import rows_of
-from tui.ink import Line
-from tui.ink import width as cells
+from tui.draw import format as figures
+from tui.draw import lane_style as lanelook
+from tui.draw.big_digits import rows_of
+from tui.draw.styled import Line
+from tui.draw.styled import width as cells
 from tui.standingstext import standings_text
 from tui.view.history import History
 from tui.view.load_settings import Setup

@@ -15,7 +15,7 @@ from engines.metrics.frame import Cache, Client, Entrant, Event, LaneFrame, Lane
 from engines.model.controls import FlushCache, Pause, Rate, said
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
-from tui.figures import margin
+from tui.draw.format import margin
 from tui.verdict import finishes
 
 DURABLE = Entrant("durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always")

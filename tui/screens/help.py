@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 
 from tui.actions import ACTIONS
 from tui.availability import available
-from tui.ink import BLANK, QUIET, STRONG, TEXT, Line
+from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.inked import InkedScreen
 from tui.view.view import Scene
 from tui.widgets.rows import Rows

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 from textual.geometry import Size
 from textual.screen import Screen
 
-from tui.ink import INKS
+from tui.draw.styled import INKS
 
 Result = TypeVar("Result")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.bigdigits import largest, rows_of
-from tui.ink import BLANK, STRONG, Line
+from tui.draw.big_digits import largest, rows_of
+from tui.draw.styled import BLANK, STRONG, Line
 from tui.view.view import Scene
 from tui.widgets.panel import Panel
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from textual.geometry import Size
 
 from engines.metrics.frame import Event
-from tui import lanelook
-from tui.figures import clipped, plain
-from tui.ink import QUIET, TEXT, Line, Span
-from tui.ink import width as cells
+from tui.draw import lane_style as lanelook
+from tui.draw.format import clipped, plain
+from tui.draw.styled import QUIET, TEXT, Line, Span
+from tui.draw.styled import width as cells
 from tui.view.view import Scene
 from tui.widgets.panel import Panel
 

@@ -6,10 +6,21 @@ from collections.abc import Iterator, Sequence
 
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.figures import clock, plain
-from tui.ink import BADGE, GOOD, QUIET, STRONG, TEXT, WARN, Line, Span, first_fitting, spread
-from tui.ink import width as cells
+from tui.draw import lane_style as lanelook
+from tui.draw.format import clock, plain
+from tui.draw.styled import (
+    BADGE,
+    GOOD,
+    QUIET,
+    STRONG,
+    TEXT,
+    WARN,
+    Line,
+    Span,
+    first_fitting,
+    spread,
+)
+from tui.draw.styled import width as cells
 from tui.view.load_settings import Setup
 from tui.view.view import Scene
 from tui.widgets.panel import Panel

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.figures import bytes_per_s
-from tui.ink import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
-from tui.ink import width as cells
-from tui.limitwords import CLIENT_BOUND
+from tui.draw import lane_style as lanelook
+from tui.draw.client_bound_text import CLIENT_BOUND
+from tui.draw.format import bytes_per_s
+from tui.draw.styled import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
+from tui.draw.styled import width as cells
 from tui.view.view import Scene
 from tui.widgets.panel import Panel
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui.actions import Action, footer
-from tui.ink import QUIET, STRONG, Line, Span
-from tui.ink import width as cells
+from tui.draw.styled import QUIET, STRONG, Line, Span
+from tui.draw.styled import width as cells
 from tui.view.view import Scene
 from tui.widgets.panel import Panel
 

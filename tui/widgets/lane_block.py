@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.cachewords import counts
-from tui.figures import count, latency, plain, short
-from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
-from tui.ink import width as cells
-from tui.loopwords import floors, late
-from tui.raster import trend
+from tui.draw import lane_style as lanelook
+from tui.draw.cache_text import counts
+from tui.draw.chart import trend
+from tui.draw.format import count, latency, plain, short
+from tui.draw.open_loop_text import floors, late
+from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.draw.styled import width as cells
 from tui.view.view import LaneView, RoleView, Scene
 from tui.widgets.lane_chart import newest, paired
 from tui.widgets.lane_head import badges, title_line

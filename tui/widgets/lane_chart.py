@@ -7,9 +7,9 @@ from typing import Literal
 
 from textual.geometry import Size
 
-from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
-from tui.ink import width as widths
-from tui.raster import DOTS_PER_CELL, Cell, plot
+from tui.draw.chart import DOTS_PER_CELL, Cell, plot
+from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.draw.styled import width as widths
 from tui.view.chart_series import POINT_S
 from tui.view.view import LaneView, Point, Scene
 from tui.widgets.lane_panel import LanePanel

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.bigdigits import rows_of
-from tui.cachewords import counts, errors, fills_line, ratio_line
-from tui.figures import count, latency, short
-from tui.ink import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
-from tui.ink import width as cells
-from tui.limitwords import CLIENT_BOUND, badge
-from tui.loopwords import backlog, both_times, floor, floors, response_times
+from tui.draw import lane_style as lanelook
+from tui.draw.big_digits import rows_of
+from tui.draw.cache_text import counts, errors, fills_line, ratio_line
+from tui.draw.client_bound_text import CLIENT_BOUND, badge
+from tui.draw.format import count, latency, short
+from tui.draw.open_loop_text import backlog, both_times, floor, floors, response_times
+from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
+from tui.draw.styled import width as cells
 from tui.view.view import LaneView, RoleView, Scene
 from tui.widgets.lane_head import ROOMY, badges
 from tui.widgets.lane_panel import LanePanel

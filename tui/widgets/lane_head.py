@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.figures import clipped, plain
-from tui.ink import QUIET, TEXT, Line, Span, first_fitting, spread
-from tui.ink import width as cells
-from tui.limitwords import CLIENT_BOUND, badge, bound_by, client_bound
-from tui.loopwords import OVERLOADED
+from tui.draw import lane_style as lanelook
+from tui.draw.client_bound_text import CLIENT_BOUND, badge, bound_by, client_bound
+from tui.draw.format import clipped, plain
+from tui.draw.open_loop_text import OVERLOADED
+from tui.draw.styled import QUIET, TEXT, Line, Span, first_fitting, spread
+from tui.draw.styled import width as cells
 from tui.view.view import LaneView, Scene
 from tui.widgets.lane_panel import LanePanel
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.ink import Line
+from tui.draw.styled import Line
 from tui.view.view import LaneView, Scene
 from tui.widgets.panel import Panel
 

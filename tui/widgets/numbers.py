@@ -7,12 +7,23 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from engines.metrics.frame import LaneState
-from tui import lanelook
-from tui.figures import clipped, latency, ordinal, short
-from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
-from tui.ink import width as cells
-from tui.limitwords import CLIENT_BOUND, client_bound
-from tui.loopwords import OVERLOADED
+from tui.draw import lane_style as lanelook
+from tui.draw.client_bound_text import CLIENT_BOUND, client_bound
+from tui.draw.format import clipped, latency, ordinal, short
+from tui.draw.open_loop_text import OVERLOADED
+from tui.draw.styled import (
+    BAD,
+    BLANK,
+    QUIET,
+    STRONG,
+    TEXT,
+    Line,
+    Span,
+    first_fitting,
+    fitted,
+    spread,
+)
+from tui.draw.styled import width as cells
 from tui.view.view import LaneView, RoleView, Scene
 from tui.widgets.lane_block import BLOCK_ROWS, FIGURES, block_lines
 from tui.widgets.panel import Panel

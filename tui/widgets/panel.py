@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.geometry import Size
 from textual.reactive import var
 
-from tui.ink import BAD, Line
+from tui.draw.styled import BAD, Line
 from tui.view.view import Scene
 from tui.widgets.rows import Rows
 

@@ -9,11 +9,11 @@ from textual.geometry import Size
 from textual.reactive import var
 
 from engines.results.rounds import Spread
-from tui import lanelook
 from tui.account import Account
-from tui.figures import clipped, count, latency, margin, ordinal, short
-from tui.ink import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
-from tui.ink import width as cells_of
+from tui.draw import lane_style as lanelook
+from tui.draw.format import clipped, count, latency, margin, ordinal, short
+from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
+from tui.draw.styled import width as cells_of
 from tui.verdict import METRICS, Finish
 from tui.widgets.rows import Rows
 

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.ink import TEXT, Line, ascii_line, fitted
+from tui.draw.styled import TEXT, Line, ascii_line, fitted
 
 
 class Rows(Widget):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tui.figures import count
-from tui.ink import QUIET, WARN, Line
+from tui.draw.format import count
+from tui.draw.styled import QUIET, WARN, Line
 from tui.widgets.rows import Rows
 
 

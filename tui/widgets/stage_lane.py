@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.bigdigits import largest, plate, rows_of
-from tui.figures import clipped, latency, short
-from tui.ink import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
-from tui.ink import width as cells
+from tui.draw import lane_style as lanelook
+from tui.draw.big_digits import largest, plate, rows_of
+from tui.draw.format import clipped, latency, short
+from tui.draw.styled import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
+from tui.draw.styled import width as cells
 from tui.view.ranking import Place
 from tui.view.view import LaneView, Scene
 from tui.widgets.lane_head import badges, title_line

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui import lanelook
-from tui.figures import NOTHING, clipped, clock, count, latency, ordinal, short
-from tui.ink import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
-from tui.ink import width as cells
-from tui.raster import bar
+from tui.draw import lane_style as lanelook
+from tui.draw.chart import bar
+from tui.draw.format import NOTHING, clipped, clock, count, latency, ordinal, short
+from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
+from tui.draw.styled import width as cells
 from tui.view.view import LaneView, Scene
 from tui.widgets.panel import Panel
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.figures import clipped, plain
-from tui.ink import BLANK, GOOD, QUIET, STRONG, TEXT, Line, spread
+from tui.draw.format import clipped, plain
+from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, spread
 from tui.view.view import Scene
 from tui.widgets.panel import Panel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.ink import BADGE, TEXT, Span
+from tui.draw.styled import BADGE, TEXT, Span
 from tui.view.view import LaneView
 
 CLIENT_BOUND = "client-bound"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engines.metrics.frame import Entrant, LaneState
-from tui.figures import NOTHING, count, margin, ordinal, plain, short
-from tui.ink import BAD, GOOD, QUIET, STRONG, WARN, Span
+from tui.draw.format import NOTHING, count, margin, ordinal, plain, short
+from tui.draw.styled import BAD, GOOD, QUIET, STRONG, WARN, Span
 from tui.view.ranking import Place
 from tui.view.view import LaneView
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tui.figures import clipped, count, plain, share, short
-from tui.ink import BAD, QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
-from tui.ink import width as cells
-from tui.loopwords import late
-from tui.raster import thin_bar
+from tui.draw.chart import thin_bar
+from tui.draw.format import clipped, count, plain, share, short
+from tui.draw.open_loop_text import late
+from tui.draw.styled import BAD, QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.draw.styled import width as cells
 from tui.view.view import LaneView
 
 NO_CACHE = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engines.metrics.frame import Entrant
-from tui.figures import count, latency, short
-from tui.ink import QUIET, STRONG, TEXT, Span, first_fitting, width
+from tui.draw.format import count, latency, short
+from tui.draw.styled import QUIET, STRONG, TEXT, Span, first_fitting, width
 from tui.view.view import LaneView, RoleView
 
 OVERLOADED = "overloaded"
