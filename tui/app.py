@@ -21,7 +21,6 @@ from engines.config.settings import DEBUG_ENV
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
 from engines.source import Narrate, Source, SourceFactory
-from tui.account import account
 from tui.actions import bindings
 from tui.display import Display
 from tui.draw.format import plain
@@ -29,6 +28,7 @@ from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.load import Load
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
+from tui.report.race_report import account
 from tui.screens.result import ResultScreen
 from tui.terminal import Terminal
 from tui.view.host_load import Host

@@ -292,7 +292,7 @@ def _on_terminal() -> bool:
 def _on_screen(asked: Asked) -> int:
     from tui.app import Telemon
     from tui.headless import verdict
-    from tui.table import final_table, terminal_width
+    from tui.report.text_table import final_table, terminal_width
 
     terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)
     app = Telemon(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tui.account import account
 from tui.ladder import stepped
+from tui.report.clipboard import result_text, standings_text
+from tui.report.race_report import account
 from tui.screens.help import HelpScreen
 from tui.screens.palette import Palette
-from tui.standingstext import result_text, standings_text
 from tui.startline import StartLine
 from tui.themes import CYCLE
 from tui.view.history import WINDOWS_S

@@ -17,9 +17,9 @@ from engines.metrics.frame import Frame
 from engines.race.race import Race, RaceError
 from engines.results.result_json import frame_object
 from engines.results.summary import Summary
-from tui.lines import frame_lines, header
 from tui.narration import Narration
-from tui.table import final_table, terminal_width
+from tui.report.interval_lines import frame_lines, header
+from tui.report.text_table import final_table, terminal_width
 
 INTERVAL_S = 1.0
 

@@ -15,10 +15,10 @@ from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
 from tests.unit.frames import frame, latencies, work
-from tui.account import account, floor_share
 from tui.draw.styled import BAD
 from tui.draw.styled import width as cells
-from tui.table import final_table
+from tui.report.race_report import account, floor_share
+from tui.report.text_table import final_table
 from tui.widgets.result_panel import report
 
 NOTE = "data on tmpfs: a commit costs nothing here"

@@ -20,9 +20,9 @@ from tui.app import Telemon
 from tui.draw.styled import Line
 from tui.feed import Feed
 from tui.messages import ViewReady
-from tui.standingstext import standings_text
+from tui.report.clipboard import standings_text
+from tui.report.verdict import finishes
 from tui.terminal import Terminal
-from tui.verdict import finishes
 from tui.widgets.lane_figures import LaneFigures
 from tui.widgets.panel import Panel
 

@@ -20,7 +20,7 @@ from tui.draw import lane_style as lanelook
 from tui.draw.big_digits import rows_of
 from tui.draw.styled import Line
 from tui.draw.styled import width as cells
-from tui.standingstext import standings_text
+from tui.report.clipboard import standings_text
 from tui.view.history import History
 from tui.view.load_settings import Setup
 from tui.view.view import LaneView, Scene

@@ -21,9 +21,9 @@ from engines.race.race import Race
 from engines.results.result_json import frame_object
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from tui.account import account
-from tui.lines import frame_lines
-from tui.table import final_table
+from tui.report.interval_lines import frame_lines
+from tui.report.race_report import account
+from tui.report.text_table import final_table
 
 from .racing import forget, store_in_memory, with_settings
 

@@ -20,7 +20,7 @@ from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import key
-from tui.table import final_table
+from tui.report.text_table import final_table
 
 from .racing import forget, mysql, with_settings
 

@@ -19,7 +19,7 @@ from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox import directory as place
 from engines.sandbox.sandbox import Sandbox
-from tui.table import final_table
+from tui.report.text_table import final_table
 
 from .own_servers import as_root
 from .racing import with_settings

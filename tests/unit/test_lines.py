@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engines.metrics.frame import Cache, Client, LaneFrame, LaneState
 from tests.unit.frames import frame, latencies, work
-from tui.lines import frame_lines, header
+from tui.report.interval_lines import frame_lines, header
 
 BOUND = Client(cpu_share=0.91, loop_lag=latencies([20.0]))
 

@@ -16,7 +16,7 @@ from engines.model.controls import Batch, said
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.test_lines import FRAME
-from tui.table import final_table, terminal_width
+from tui.report.text_table import final_table, terminal_width
 
 
 def table(*, settings: Race | None = None, notes: tuple[str, ...] = ()) -> list[str]:

@@ -16,7 +16,7 @@ from engines.model.controls import FlushCache, Pause, Rate, said
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tui.draw.format import margin
-from tui.verdict import finishes
+from tui.report.verdict import finishes
 
 DURABLE = Entrant("durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always")
 ENTRANTS = {"mysql": MYSQL, "cached": CACHED, "durable": DURABLE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from tui.account import Account
+from tui.report.race_report import Account
 from tui.screens.inked import InkedScreen
 from tui.view.view import Scene
 from tui.widgets.key_bar import KeyBar

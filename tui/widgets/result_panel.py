@@ -9,12 +9,12 @@ from textual.geometry import Size
 from textual.reactive import var
 
 from engines.results.rounds import Spread
-from tui.account import Account
 from tui.draw import lane_style as lanelook
 from tui.draw.format import clipped, count, latency, margin, ordinal, short
 from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
 from tui.draw.styled import width as cells_of
-from tui.verdict import METRICS, Finish
+from tui.report.race_report import Account
+from tui.report.verdict import METRICS, Finish
 from tui.widgets.rows import Rows
 
 TABLE_CELLS = 57

@@ -14,8 +14,8 @@ from engines.results.fairness import fairness, sheet_lines
 from engines.results.offered_load import Offer
 from engines.results.rounds import FIGURES, Spread
 from engines.results.summary import Summary
-from tui.account import floor_share
-from tui.lines import CACHELESS, count, ms, response_ms, share
+from tui.report.interval_lines import CACHELESS, count, ms, response_ms, share
+from tui.report.race_report import floor_share
 
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
 

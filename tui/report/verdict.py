@@ -10,7 +10,7 @@ from engines.results.offered_load import Offer
 from engines.results.rounds import Spread
 from engines.results.summary import Summary
 from tui.draw.format import plain
-from tui.reasons import Field, Runner, sentences
+from tui.report.findings import Field, Runner, sentences
 from tui.view.ranking import Place, places
 
 METRICS = ("write", "read", "p99")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engines.metrics.frame import Entrant
-from tui.account import Account
 from tui.draw.format import clock, count, latency, margin, ordinal, plain
-from tui.verdict import METRICS
+from tui.report.race_report import Account
+from tui.report.verdict import METRICS
 from tui.view.view import View
 from tui.widgets.result_panel import standing, titles, value
 

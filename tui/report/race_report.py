@@ -12,7 +12,7 @@ from engines.results.fairness import fairness, sheet_lines
 from engines.results.offered_load import Offer
 from engines.results.summary import Summary
 from tui.draw.format import clock, count, latency, plain
-from tui.verdict import Finish, finishes
+from tui.report.verdict import Finish, finishes
 
 
 @dataclass(frozen=True, slots=True)
