@@ -21,7 +21,7 @@ from engines.config.settings import DEBUG_ENV
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
 from engines.source import Narrate, Source, SourceFactory
-from tui.actions import bindings
+from tui.actions.catalog import bindings
 from tui.display import Display
 from tui.draw.format import plain
 from tui.driver import TerminalDriver

@@ -16,8 +16,8 @@ from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
 from engines.results.summary import Summary
-from tui.actions import ACTIONS, METHODS
-from tui.availability import available
+from tui.actions.availability import available
+from tui.actions.catalog import ACTIONS, METHODS
 from tui.curtain import Curtain
 from tui.driver import TerminalDriver
 from tui.feed import Feed

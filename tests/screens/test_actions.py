@@ -12,7 +12,7 @@ from engines.config.race_config import Race
 from engines.model import controls as control
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
-from tui.actions import ACTIONS
+from tui.actions.catalog import ACTIONS
 from tui.app import Telemon
 from tui.screens.help import help_lines
 from tui.terminal import Terminal

@@ -12,7 +12,7 @@ from tests.screens import display_keys, load_keys
 from tests.screens.keyed import Check, Keyed
 from tests.screens.real import real_race
 from tests.servers.racing import forget
-from tui.actions import ACTIONS
+from tui.actions.catalog import ACTIONS
 
 CHECKS: dict[str, Check] = {
     "release": load_keys.release,

@@ -15,7 +15,7 @@ from engines.results.summary import Summary
 from engines.source import Narrate, Source
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
-from tui.actions import ACTIONS
+from tui.actions.catalog import ACTIONS
 from tui.app import Telemon
 from tui.draw.styled import Line
 from tui.feed import Feed

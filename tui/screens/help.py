@@ -11,8 +11,8 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from tui.actions import ACTIONS
-from tui.availability import available
+from tui.actions.availability import available
+from tui.actions.catalog import ACTIONS
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.inked import InkedScreen
 from tui.view.view import Scene

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.actions import Action, footer
+from tui.actions.catalog import Action, footer
 from tui.draw.styled import QUIET, STRONG, Line, Span
 from tui.draw.styled import width as cells
 from tui.view.view import Scene

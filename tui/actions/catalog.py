@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from tui.availability import available
+from tui.actions.availability import available
 from tui.view.view import Scene
 
 KEY_NAMES = {
