@@ -16,7 +16,7 @@ from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
 from tui.terminal import Terminal
 from tui.view.host_load import Host, HostLoad
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 
 class StillHost(Host):

@@ -17,9 +17,9 @@ from tui.app import Telemon
 from tui.screens.help import help_lines
 from tui.terminal import Terminal
 from tui.view.view import Scene
-from tui.widgets.countdown import Countdown
-from tui.widgets.header import Header
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.race.countdown import Countdown
+from tui.widgets.race.header import Header
+from tui.widgets.race.key_bar import KeyBar
 
 
 def test_every_action_has_a_method_and_every_key_one_action() -> None:

@@ -16,9 +16,9 @@ from tests.screens.synthetic import usual
 from tests.screens.test_open_loop import at_the_end
 from tui.terminal import Color, Terminal
 from tui.view.view import Scene, View
-from tui.widgets.lane_panel import LanePanel
-from tui.widgets.panel import Panel
-from tui.widgets.rows import Rows
+from tui.widgets.base.lane_panel import LanePanel
+from tui.widgets.base.lines import Rows
+from tui.widgets.base.panel import Panel
 
 
 def views(racing: Racing) -> tuple[View, View]:

@@ -16,7 +16,7 @@ from tui.draw.styled import INKS, Line, ascii_line, fitted, spread, width
 from tui.ladder import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
 from tui.view.axis import PATIENCE, Scale, step_at_least
 from tui.view.ranking import Place, places
-from tui.widgets.rows import last_difference
+from tui.widgets.base.lines import last_difference
 
 parts = st.one_of(st.none(), st.floats(0, 1))
 texts = st.text(st.sampled_from("ab 1█⣿●漢é"), max_size=6)

@@ -15,9 +15,9 @@ from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.app import Telemon
 from tui.messages import ViewReady
-from tui.widgets.host_strip import HostStrip
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.rows import Rows
+from tui.widgets.base.lines import Rows
+from tui.widgets.race.host_load import HostStrip
+from tui.widgets.race.key_bar import KeyBar
 
 
 def work(rows: int, us: float) -> Work:

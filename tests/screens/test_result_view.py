@@ -19,7 +19,7 @@ from tui.draw.styled import BAD
 from tui.draw.styled import width as cells
 from tui.report.race_report import account, floor_share
 from tui.report.text_table import final_table
-from tui.widgets.result_panel import report
+from tui.widgets.result.result_panel import report
 
 NOTE = "data on tmpfs: a commit costs nothing here"
 

@@ -7,7 +7,7 @@ from engines.metrics.frame import LaneState
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import real_race
 from tests.servers.racing import forget
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 SIZES = (
     (200, 50), (160, 48), (120, 30), (80, 24), (60, 20), (40, 12), (20, 5), (200, 50),

@@ -23,8 +23,8 @@ from tui.messages import ViewReady
 from tui.report.clipboard import standings_text
 from tui.report.verdict import finishes
 from tui.terminal import Terminal
-from tui.widgets.lane_figures import LaneFigures
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
+from tui.widgets.lane.figures import LaneFigures
 
 
 async def test_start_is_shown_step_by_step(launch: Launch) -> None:

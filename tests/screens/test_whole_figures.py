@@ -24,16 +24,16 @@ from tui.report.clipboard import standings_text
 from tui.view.history import History
 from tui.view.load_settings import Setup
 from tui.view.view import LaneView, Scene
-from tui.widgets.event_log import EventLog
-from tui.widgets.header import Header
-from tui.widgets.host_strip import HostStrip
-from tui.widgets.lane_block import LaneBlock
-from tui.widgets.lane_chart import LaneChart
-from tui.widgets.lane_figures import LaneFigures
-from tui.widgets.lane_head import LaneHead
-from tui.widgets.numbers import Numbers
-from tui.widgets.stage_lane import StageLane
-from tui.widgets.standings_board import StandingsBoard
+from tui.widgets.lane.chart import LaneChart
+from tui.widgets.lane.compact import LaneBlock
+from tui.widgets.lane.figures import LaneFigures
+from tui.widgets.lane.header import LaneHead
+from tui.widgets.lane.minimal import Numbers
+from tui.widgets.lane.stage import StageLane
+from tui.widgets.race.event_log import EventLog
+from tui.widgets.race.header import Header
+from tui.widgets.race.host_load import HostStrip
+from tui.widgets.race.standings import StandingsBoard
 
 ENTRANTS = tuple(
     Entrant(lane, title, "approach", "product", "", "durability", floor_us={"write": 187.0, "read": 25.0})

@@ -7,7 +7,7 @@ from tui.draw.format import clock, count, latency, margin, ordinal, plain
 from tui.report.race_report import Account
 from tui.report.verdict import METRICS
 from tui.view.view import View
-from tui.widgets.result_panel import standing, titles, value
+from tui.widgets.result.result_panel import standing, titles, value
 
 
 def standings_text(view: View, entrants: tuple[Entrant, ...]) -> str:

@@ -16,7 +16,7 @@ from tui.actions.catalog import ACTIONS
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.inked import InkedScreen
 from tui.view.view import Scene
-from tui.widgets.rows import Rows
+from tui.widgets.base.lines import Rows
 
 NOT_NOW = "not now: "
 """Stands before what an action would do, while it has nothing to do."""

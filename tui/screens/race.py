@@ -13,19 +13,19 @@ from textual.reactive import var
 from tui.messages import LookBack
 from tui.screens.inked import InkedScreen
 from tui.view.view import Scene
-from tui.widgets.countdown import Countdown
-from tui.widgets.event_log import EventLog
-from tui.widgets.header import Header
-from tui.widgets.host_strip import HostStrip
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.lane_block import trend_cells
-from tui.widgets.lane_chart import AXIS_CELLS
-from tui.widgets.lane_pane import LanePane
-from tui.widgets.lane_panel import LanePanel
-from tui.widgets.numbers import Numbers
-from tui.widgets.panel import Panel
-from tui.widgets.standings_board import StandingsBoard
-from tui.widgets.start_panel import StartPanel
+from tui.widgets.base.lane_panel import LanePanel
+from tui.widgets.base.panel import Panel
+from tui.widgets.lane.chart import AXIS_CELLS
+from tui.widgets.lane.compact import trend_cells
+from tui.widgets.lane.minimal import Numbers
+from tui.widgets.lane.pane import LanePane
+from tui.widgets.race.countdown import Countdown
+from tui.widgets.race.event_log import EventLog
+from tui.widgets.race.header import Header
+from tui.widgets.race.host_load import HostStrip
+from tui.widgets.race.key_bar import KeyBar
+from tui.widgets.race.standings import StandingsBoard
+from tui.widgets.race.start_progress import StartPanel
 
 LANES = 3
 

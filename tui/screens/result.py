@@ -8,9 +8,9 @@ from textual.containers import VerticalScroll
 from tui.report.race_report import Account
 from tui.screens.inked import InkedScreen
 from tui.view.view import Scene
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.result_panel import ResultPanel
-from tui.widgets.scroll_line import ScrollLine
+from tui.widgets.race.key_bar import KeyBar
+from tui.widgets.result.result_panel import ResultPanel
+from tui.widgets.result.scroll_hint import ScrollLine
 
 
 class Scroll(VerticalScroll):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.draw.format import count
 from tui.draw.styled import QUIET, WARN, Line
-from tui.widgets.rows import Rows
+from tui.widgets.base.lines import Rows
 
 
 def scroll_line(top: int, height: int, total: int, *, ascii_only: bool) -> Line:

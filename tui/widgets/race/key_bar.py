@@ -10,7 +10,7 @@ from tui.actions.catalog import Action, footer
 from tui.draw.styled import QUIET, STRONG, Line, Span
 from tui.draw.styled import width as cells
 from tui.view.view import Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 
 def label(action: Action, scene: Scene) -> str:

@@ -14,9 +14,9 @@ from tui.draw.open_loop_text import floors, late
 from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.draw.styled import width as cells
 from tui.view.view import LaneView, RoleView, Scene
-from tui.widgets.lane_chart import newest, paired
-from tui.widgets.lane_head import badges, title_line
-from tui.widgets.lane_panel import LanePanel
+from tui.widgets.base.lane_panel import LanePanel
+from tui.widgets.lane.chart import newest, paired
+from tui.widgets.lane.header import badges, title_line
 
 FIGURES = 57
 """The cells of a closed loop's figures."""

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from tui.draw.big_digits import largest, rows_of
 from tui.draw.styled import BLANK, STRONG, Line
 from tui.view.view import Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 
 class Countdown(Panel):

@@ -25,8 +25,8 @@ from tui.draw.styled import (
 )
 from tui.draw.styled import width as cells
 from tui.view.view import LaneView, RoleView, Scene
-from tui.widgets.lane_block import BLOCK_ROWS, FIGURES, block_lines
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
+from tui.widgets.lane.compact import BLOCK_ROWS, FIGURES, block_lines
 
 TITLED_ROWS = 3
 """A row with the lane's name and one for each role."""

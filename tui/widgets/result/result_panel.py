@@ -15,7 +15,7 @@ from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, f
 from tui.draw.styled import width as cells_of
 from tui.report.race_report import Account
 from tui.report.verdict import METRICS, Finish
-from tui.widgets.rows import Rows
+from tui.widgets.base.lines import Rows
 
 TABLE_CELLS = 57
 """From this width on the standings are a table; below it each lane has two lines."""

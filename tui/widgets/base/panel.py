@@ -10,7 +10,7 @@ from textual.reactive import var
 
 from tui.draw.styled import BAD, Line
 from tui.view.view import Scene
-from tui.widgets.rows import Rows
+from tui.widgets.base.lines import Rows
 
 
 class Panel(Rows):

@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from tui.draw.styled import Line
 from tui.view.view import LaneView, Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 
 class LanePanel(Panel):

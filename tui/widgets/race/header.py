@@ -23,7 +23,7 @@ from tui.draw.styled import (
 from tui.draw.styled import width as cells
 from tui.view.load_settings import Setup
 from tui.view.view import Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 
 def badges(scene: Scene, room: int, beside: int) -> list[Span]:

@@ -13,7 +13,7 @@ from tui.draw.format import clipped, plain
 from tui.draw.styled import QUIET, TEXT, Line, Span
 from tui.draw.styled import width as cells
 from tui.view.view import Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 
 def event_line(event: Event, width: int) -> Line:

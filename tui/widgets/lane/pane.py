@@ -7,11 +7,11 @@ from textual.containers import Container
 from textual.reactive import var
 
 from tui.view.view import Scene
-from tui.widgets.lane_block import LaneBlock
-from tui.widgets.lane_chart import LaneChart
-from tui.widgets.lane_figures import LaneFigures
-from tui.widgets.lane_head import LaneHead
-from tui.widgets.stage_lane import StageLane
+from tui.widgets.lane.chart import LaneChart
+from tui.widgets.lane.compact import LaneBlock
+from tui.widgets.lane.figures import LaneFigures
+from tui.widgets.lane.header import LaneHead
+from tui.widgets.lane.stage import StageLane
 
 
 class LanePane(Container):

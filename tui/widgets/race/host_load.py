@@ -12,7 +12,7 @@ from tui.draw.format import bytes_per_s
 from tui.draw.styled import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
 from tui.draw.styled import width as cells
 from tui.view.view import Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 SCREEN_LATE_S = 0.1
 """From here on the screen, not the race, is what stutters; that is said."""

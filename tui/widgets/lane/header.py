@@ -15,7 +15,7 @@ from tui.draw.open_loop_text import OVERLOADED
 from tui.draw.styled import QUIET, TEXT, Line, Span, first_fitting, spread
 from tui.draw.styled import width as cells
 from tui.view.view import LaneView, Scene
-from tui.widgets.lane_panel import LanePanel
+from tui.widgets.base.lane_panel import LanePanel
 
 ROOMY = 48
 """In less the name needs the cells of the badges, which then stand beside hits and errors."""

@@ -13,8 +13,8 @@ from tui.draw.styled import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitt
 from tui.draw.styled import width as cells
 from tui.view.ranking import Place
 from tui.view.view import LaneView, Scene
-from tui.widgets.lane_head import badges, title_line
-from tui.widgets.lane_panel import LanePanel
+from tui.widgets.base.lane_panel import LanePanel
+from tui.widgets.lane.header import badges, title_line
 
 GAP = "8.8x"
 """The widest gap that keeps its size; a wider one is written smaller."""

@@ -12,7 +12,7 @@ from tui.draw.format import NOTHING, clipped, clock, count, latency, ordinal, sh
 from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
 from tui.draw.styled import width as cells
 from tui.view.view import LaneView, Scene
-from tui.widgets.panel import Panel
+from tui.widgets.base.panel import Panel
 
 COLUMN = 23
 NAME = 22

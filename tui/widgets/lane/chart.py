@@ -12,7 +12,7 @@ from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spre
 from tui.draw.styled import width as widths
 from tui.view.chart_series import POINT_S
 from tui.view.view import LaneView, Point, Scene
-from tui.widgets.lane_panel import LanePanel
+from tui.widgets.base.lane_panel import LanePanel
 
 AXIS_CELLS = 7
 """Room for the axis, at the right: there it costs nothing when the chart moves."""

@@ -16,8 +16,8 @@ from tui.draw.open_loop_text import backlog, both_times, floor, floors, response
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.draw.styled import width as cells
 from tui.view.view import LaneView, RoleView, Scene
-from tui.widgets.lane_head import ROOMY, badges
-from tui.widgets.lane_panel import LanePanel
+from tui.widgets.base.lane_panel import LanePanel
+from tui.widgets.lane.header import ROOMY, badges
 
 ROWS = 15
 """With air between the groups; three fewer without."""
