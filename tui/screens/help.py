@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from tui.actions.availability import available
 from tui.actions.catalog import ACTIONS
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
-from tui.screens.inked import InkedScreen
+from tui.screens.base import InkedScreen
 from tui.view.view import Scene
 from tui.widgets.base.lines import Rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.command import CommandPalette
 
-from tui.screens.inked import InkedScreen
+from tui.screens.base import InkedScreen
 
 
 class Palette(CommandPalette, InkedScreen[None]):

@@ -11,7 +11,7 @@ from textual.events import Resize
 from textual.reactive import var
 
 from tui.messages import LookBack
-from tui.screens.inked import InkedScreen
+from tui.screens.base import InkedScreen
 from tui.view.view import Scene
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.base.panel import Panel

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from tui.report.race_report import Account
-from tui.screens.inked import InkedScreen
+from tui.screens.base import InkedScreen
 from tui.view.view import Scene
 from tui.widgets.race.key_bar import KeyBar
 from tui.widgets.result.result_panel import ResultPanel
