@@ -8,7 +8,7 @@ from tui.report.race_report import account
 from tui.screens.help import HelpScreen
 from tui.screens.palette import Palette
 from tui.startline import StartLine
-from tui.themes import CYCLE
+from tui.styles.themes import CYCLE
 from tui.view.history import WINDOWS_S
 
 

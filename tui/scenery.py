@@ -22,8 +22,8 @@ from tui.curtain import Curtain
 from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.screens.race import RaceScreen
+from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.terminal import Terminal
-from tui.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.view.view import Scene, View
 
 GREYING = (Monochrome, NoColor)

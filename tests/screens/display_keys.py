@@ -11,7 +11,7 @@ import pytest
 from engines.metrics.frame import LANES, LaneState
 from tests.screens.keyed import Check, Keyed, counted
 from tui.report.clipboard import standings_text
-from tui.themes import CYCLE
+from tui.styles.themes import CYCLE
 
 TITLES = ("1 ● MySQL", "2 ▲ MySQL + cache", "3 ■ Durable Redis")
 

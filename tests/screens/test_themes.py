@@ -10,8 +10,8 @@ from textual.theme import Theme
 
 from tests.screens.conftest import Launch
 from tui.draw.lane_style import SHAPES
+from tui.styles.themes import DARK, HALL, LIGHT, PROJECTOR, SIXTEEN, THEMES
 from tui.terminal import Color, Terminal
-from tui.themes import DARK, HALL, LIGHT, PROJECTOR, SIXTEEN, THEMES
 
 LANES = ("lane-mysql", "lane-cached", "lane-durable")
 
