@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engines.config.race_config import Race
 from tui.app import Telemon
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
 
 
 async def take(path: Path, seconds: float) -> None:

@@ -24,13 +24,13 @@ from engines.source import Narrate, Source, SourceFactory
 from tui.actions.catalog import bindings
 from tui.display import Display
 from tui.draw.format import plain
-from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.load import Load
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.report.race_report import account
 from tui.screens.result import ResultScreen
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
+from tui.terminal.driver import TerminalDriver
 from tui.view.host_load import Host
 from tui.view.load_settings import Setup
 from tui.view.view import Scene

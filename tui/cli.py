@@ -22,7 +22,7 @@ from engines.config.value_types import (
     one_line,
     toml,
 )
-from tui.terminal import COLORS, GLYPHS, Flags, Terminal, can_draw
+from tui.terminal.capabilities import COLORS, GLYPHS, Flags, Terminal, can_draw
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit codes; the last is what a shell says of a program that SIGPIPE ended."""

@@ -13,7 +13,7 @@ from engines import __version__
 from engines.config import race_config as config
 from engines.doctor.check import Check, Verdict, Watch
 from engines.doctor.doctor import examine
-from tui.terminal import Terminal, can_draw
+from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
 """The least that the race screen is laid out for."""

@@ -19,11 +19,11 @@ from engines.results.summary import Summary
 from tui.actions.availability import available
 from tui.actions.catalog import ACTIONS, METHODS
 from tui.curtain import Curtain
-from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.screens.race import RaceScreen
 from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
+from tui.terminal.driver import TerminalDriver
 from tui.view.view import Scene, View
 
 GREYING = (Monochrome, NoColor)

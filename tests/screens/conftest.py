@@ -14,7 +14,7 @@ from engines.metrics.frame import Frame
 from engines.results.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual
 from tui.app import Telemon
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
 from tui.view.host_load import Host, HostLoad
 from tui.widgets.base.panel import Panel
 

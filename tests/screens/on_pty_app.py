@@ -12,7 +12,7 @@ from tests.screens.conftest import StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource, frames
 from tui.app import Telemon
-from tui.terminal import Flags, Terminal
+from tui.terminal.capabilities import Flags, Terminal
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from engines.source import Narrate
 from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql
 from tui.app import FRAME_INTERVAL_S, Telemon
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
 from tui.view.view import View
 
 BUSY_S = 20.0

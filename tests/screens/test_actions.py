@@ -15,7 +15,7 @@ from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.actions.catalog import ACTIONS
 from tui.app import Telemon
 from tui.screens.help import help_lines
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
 from tui.view.view import Scene
 from tui.widgets.race.countdown import Countdown
 from tui.widgets.race.header import Header

@@ -25,7 +25,7 @@ from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.picture import TextPicture, picture
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.app import Telemon
-from tui.terminal import Color, Glyphs, Terminal
+from tui.terminal.capabilities import Color, Glyphs, Terminal
 
 MADE_WITH = "8.2.8"
 

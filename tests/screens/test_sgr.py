@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.sgr import squeezed
+from tui.terminal.sgr import squeezed
 
 FOREGROUNDS = ["31", "97", "39", "38;5;208", "38;2;1;2;3", "38;2;200;100;50"]
 BACKGROUNDS = ["41", "107", "49", "48;5;17", "48;2;9;9;9"]

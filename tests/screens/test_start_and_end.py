@@ -22,7 +22,7 @@ from tui.feed import Feed
 from tui.messages import ViewReady
 from tui.report.clipboard import standings_text
 from tui.report.verdict import finishes
-from tui.terminal import Terminal
+from tui.terminal.capabilities import Terminal
 from tui.widgets.base.panel import Panel
 from tui.widgets.lane.figures import LaneFigures
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.terminal import Flags, Terminal, can_draw
+from tui.terminal.capabilities import Flags, Terminal, can_draw
 
 LOCAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 

@@ -11,7 +11,7 @@ from textual.theme import Theme
 from tests.screens.conftest import Launch
 from tui.draw.lane_style import SHAPES
 from tui.styles.themes import DARK, HALL, LIGHT, PROJECTOR, SIXTEEN, THEMES
-from tui.terminal import Color, Terminal
+from tui.terminal.capabilities import Color, Terminal
 
 LANES = ("lane-mysql", "lane-cached", "lane-durable")
 

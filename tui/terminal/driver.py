@@ -11,8 +11,8 @@ from contextlib import suppress
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.outlet import Outlet
-from tui.sgr import squeezed
+from tui.terminal.sgr import squeezed
+from tui.terminal.writer import Outlet
 
 WATCH_S = 0.5
 """How often it is looked whether the terminal is still there."""
