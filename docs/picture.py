@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from engines.config.race_config import Race
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.terminal.capabilities import Terminal
 
 

@@ -290,7 +290,7 @@ def _on_terminal() -> bool:
 
 
 def _on_screen(asked: Asked) -> int:
-    from tui.app import Telemon
+    from tui.app.app import Telemon
     from tui.headless import verdict
     from tui.report.text_table import final_table, terminal_width
 

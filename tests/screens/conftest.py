@@ -13,7 +13,7 @@ from engines.config.race_config import Race
 from engines.metrics.frame import Frame
 from engines.results.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.terminal.capabilities import Terminal
 from tui.view.host_load import Host, HostLoad
 from tui.widgets.base.panel import Panel

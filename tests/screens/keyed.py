@@ -12,7 +12,7 @@ import pytest
 from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
 from engines.model import controls as control
 from tests.screens.real import RealRacing
-from tui.app import FRAME_INTERVAL_S
+from tui.app.app import FRAME_INTERVAL_S
 from tui.view.view import View
 
 REACHED_S = 0.5

@@ -11,7 +11,7 @@ from engines.config.race_config import Race
 from tests.screens.conftest import StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource, frames
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.terminal.capabilities import Flags, Terminal
 
 

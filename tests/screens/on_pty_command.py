@@ -16,7 +16,8 @@ from engines.metrics.frame import Event
 from engines.source import Narrate, Source, SourceFactory
 from tests.screens.conftest import StillHost
 from tests.screens.synthetic import SyntheticSource, frames
-from tui import app, cli
+from tui import cli
+from tui.app import app
 
 BROKEN = "TELEMON_TEST_BROKEN"
 """The variable that says what breaks: nothing, the "race" after its frames, or the "start" before any is measured."""

@@ -17,7 +17,7 @@ from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.source import Narrate
-from tui.app import FRAME_INTERVAL_S, Telemon
+from tui.app.app import FRAME_INTERVAL_S, Telemon
 from tui.terminal.capabilities import Terminal
 
 HEADLESS, SCREEN = "headless", "screen"

@@ -20,7 +20,7 @@ from engines.sandbox.sandbox import Sandbox
 from engines.source import Narrate
 from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql
-from tui.app import FRAME_INTERVAL_S, Telemon
+from tui.app.app import FRAME_INTERVAL_S, Telemon
 from tui.terminal.capabilities import Terminal
 from tui.view.view import View
 

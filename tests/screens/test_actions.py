@@ -13,7 +13,7 @@ from engines.model import controls as control
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.actions.catalog import ACTIONS
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.screens.help import help_lines
 from tui.terminal.capabilities import Terminal
 from tui.view.view import Scene

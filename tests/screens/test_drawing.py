@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tui.app.steps import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
 from tui.draw import format as figures
 from tui.draw.big_digits import largest, plate, rows_of
 from tui.draw.chart import bar, plot, trend
 from tui.draw.styled import INKS, Line, ascii_line, fitted, spread, width
-from tui.ladder import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
 from tui.view.axis import PATIENCE, Scale, step_at_least
 from tui.view.ranking import Place, places
 from tui.widgets.base.lines import last_difference

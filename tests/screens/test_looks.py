@@ -24,7 +24,7 @@ from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.picture import TextPicture, picture
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.terminal.capabilities import Color, Glyphs, Terminal
 
 MADE_WITH = "8.2.8"

@@ -13,7 +13,7 @@ from engines.metrics.scheduling_delay import ProcessorWait
 from tests.screens.conftest import Launch, Racing
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.synthetic import SyntheticSource, usual
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.draw.big_digits import plate, rows_of
 from tui.draw.format import latency, short
 

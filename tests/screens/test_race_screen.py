@@ -13,7 +13,7 @@ from engines.metrics.histogram import Histogram
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
-from tui.app import Telemon
+from tui.app.app import Telemon
 from tui.messages import ViewReady
 from tui.widgets.base.lines import Rows
 from tui.widgets.race.host_load import HostStrip

@@ -16,9 +16,9 @@ from engines.source import Narrate, Source
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions.catalog import ACTIONS
-from tui.app import Telemon
+from tui.app.app import Telemon
+from tui.app.feed import Feed
 from tui.draw.styled import Line
-from tui.feed import Feed
 from tui.messages import ViewReady
 from tui.report.clipboard import standings_text
 from tui.report.verdict import finishes

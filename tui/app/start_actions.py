@@ -6,7 +6,7 @@ from functools import partial
 
 from engines.config.race_config import Race
 from engines.model import controls as control
-from tui.scenery import Scenery
+from tui.app.base import Scenery
 
 COUNT_S = 1.0
 """How long each number of the countdown stands."""

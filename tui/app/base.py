@@ -18,8 +18,8 @@ from textual.screen import Screen
 from engines.results.summary import Summary
 from tui.actions.availability import available
 from tui.actions.catalog import ACTIONS, METHODS
-from tui.curtain import Curtain
-from tui.feed import Feed
+from tui.app.feed import Feed
+from tui.app.painter import Curtain
 from tui.screens.race import RaceScreen
 from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.terminal.capabilities import Terminal

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tui.ladder import stepped
+from tui.app.start_actions import StartLine
+from tui.app.steps import stepped
 from tui.report.clipboard import result_text, standings_text
 from tui.report.race_report import account
 from tui.screens.help import HelpScreen
 from tui.screens.palette import Palette
-from tui.startline import StartLine
 from tui.styles.themes import CYCLE
 from tui.view.history import WINDOWS_S
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from engines.model import controls as control
-from tui.ladder import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
-from tui.scenery import Scenery
+from tui.app.base import Scenery
+from tui.app.steps import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
 
 
 class Load(Scenery):

@@ -22,10 +22,10 @@ from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
 from engines.source import Narrate, Source, SourceFactory
 from tui.actions.catalog import bindings
-from tui.display import Display
+from tui.app.feed import Feed
+from tui.app.load_actions import Load
+from tui.app.view_actions import Display
 from tui.draw.format import plain
-from tui.feed import Feed
-from tui.load import Load
 from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
 from tui.report.race_report import account
 from tui.screens.result import ResultScreen
