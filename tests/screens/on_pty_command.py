@@ -16,8 +16,8 @@ from engines.metrics.frame import Event
 from engines.source import Narrate, Source, SourceFactory
 from tests.screens.conftest import StillHost
 from tests.screens.synthetic import SyntheticSource, frames
-from tui import cli
 from tui.app import app
+from tui.cli import main as cli
 
 BROKEN = "TELEMON_TEST_BROKEN"
 """The variable that says what breaks: nothing, the "race" after its frames, or the "start" before any is measured."""

@@ -32,7 +32,7 @@ class Tmux:
         return done.stdout
 
     def start(self, *arguments: str) -> None:
-        entry = "import sys; from tui.cli import run; sys.exit(run())"
+        entry = "import sys; from tui.cli.main import run; sys.exit(run())"
         command = f"{sys.executable} -c '{entry}' {' '.join(arguments)}; echo ENDED $?; sleep 60"
         self.run("new-session", "-d", "-x", "80", "-y", "24", "-c", str(ROOT), command)
 

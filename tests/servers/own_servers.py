@@ -20,7 +20,7 @@ from engines.wire.resp import key_slot
 
 ROOT = Path(__file__).parents[2]
 
-CODE = "import sys; from tui.cli import run; sys.exit(run())"
+CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 
 FOREIGN_KEYS = ("other:1", "telemon", "telemonster:50000000", "telemon:notes", "xtelemon:50000000")
 """Keys beside telemon's own, some of them nearly so named."""

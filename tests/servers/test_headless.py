@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-CODE = "import sys; from tui.cli import run; sys.exit(run())"
+CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 
 ROOT = Path(__file__).parents[2]
 

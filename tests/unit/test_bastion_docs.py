@@ -19,7 +19,7 @@ from engines.config.race_config import load
 from engines.endpoints.credentials import CacheToken, RdsToken
 from engines.endpoints.endpoint import RedisEndpoint
 from tests.bastion import acl_rules, blocks, commands
-from tui.cli import parser
+from tui.cli.main import parser
 
 CUSTOMISED = {
     "ec2": {"protocol", "port", "source-group"},

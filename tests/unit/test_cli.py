@@ -21,7 +21,7 @@ from engines.config.value_types import Switch
 
 ROOT = Path(__file__).parents[2]
 
-CODE = "import sys; from tui.cli import run; sys.exit(run())"
+CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 """What the installed command does."""
 
 HEAVY = {"redis", "pymysql", "hiredis", "textual", "rich", "psutil", "asyncio", "multiprocessing"}
@@ -49,7 +49,7 @@ def test_version() -> None:
 
 def test_version_loads_nothing_heavy_and_takes_no_time() -> None:
     code = (
-        "import sys\nfrom tui.cli import run\nsys.argv[1:] = ['--version']\n"
+        "import sys\nfrom tui.cli.main import run\nsys.argv[1:] = ['--version']\n"
         "run()\nprint(*sys.modules, file=sys.stderr)"
     )
     begun_s = time.monotonic()
@@ -353,7 +353,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_there_for_the_aski
 
 @pytest.mark.parametrize("hidden", [None, 0, 1, 2])
 def test_a_terminal_is_one_only_where_all_three_streams_are(hidden: int | None) -> None:
-    code = "import os; from tui.cli import _on_terminal; os._exit(10 + _on_terminal())"
+    code = "import os; from tui.cli.main import _on_terminal; os._exit(10 + _on_terminal())"
     keeper, terminal = pty.openpty()
     null = os.open(os.devnull, os.O_RDWR)
     streams = [null if number == hidden else terminal for number in range(3)]

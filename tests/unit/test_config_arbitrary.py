@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engines.config.race_config import ConfigError, Race, load
 from engines.config.settings import BY_KEY, SETTINGS
-from tui.cli import understood
+from tui.cli.main import understood
 
 KEYS = [*BY_KEY, "sandbox", "directory", "port", "mode", "config"]
 

@@ -29,11 +29,11 @@ from engines.doctor.round_trip import judge, percentile_ms
 from engines.doctor.target import Load, subjects
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox import binaries
-from tui.doctor import lines, verdict
+from tui.cli.doctor import lines, verdict
 
 ROOT = Path(__file__).parents[2]
 
-CODE = "import sys; from tui.cli import run; sys.exit(run())"
+CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 
 LOAD = Load(writers=4, readers=8, batch=100)
 

@@ -11,8 +11,8 @@ from engines.config.race_config import Race, load
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, work
-from tui import headless
-from tui.headless import ENDING, Ending, Interrupted, verdict
+from tui.cli import run as headless
+from tui.cli.run import ENDING, Ending, Interrupted, verdict
 
 
 @pytest.fixture(autouse=True)

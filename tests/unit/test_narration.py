@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engines.metrics.frame import Event, Frame
 from tests.unit.frames import frame
-from tui.narration import MOST, Narration, event_line
+from tui.cli.progress_log import MOST, Narration, event_line
 
 
 def eventful(seq: int, *texts: str, lane: str | None = "mysql") -> Frame:

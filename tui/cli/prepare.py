@@ -13,7 +13,7 @@ from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import DeedError, Plan
 from engines.race.lane_info import DOCTOR
-from tui.headless import narrate
+from tui.cli.run import narrate
 
 DONE, FAILED, USAGE = 0, 1, 2
 

@@ -249,11 +249,11 @@ def _run(argv: Sequence[str] | None) -> int:
             _show_settings(asked.settings)
         return DONE
     if asked.command == "doctor":
-        from tui.doctor import run as examine
+        from tui.cli.doctor import run as examine
 
         return examine(asked.settings, as_json=asked.json)
     if asked.command in ("prepare", "clean"):
-        from tui.deeds import clean, prepare
+        from tui.cli.prepare import clean, prepare
 
         change = prepare if asked.command == "prepare" else clean
         return change(asked.settings, yes=asked.yes)
@@ -269,7 +269,7 @@ def _run(argv: Sequence[str] | None) -> int:
                 f"warning: {' and '.join(asked.screen)}: without a screen of no effect: {why}"
             )
     _check_rate(asked.settings)
-    from tui.headless import Format, run
+    from tui.cli.run import Format, run
 
     return run(asked.settings.headless(), Format(asked.format))
 
@@ -291,7 +291,7 @@ def _on_terminal() -> bool:
 
 def _on_screen(asked: Asked) -> int:
     from tui.app.app import Telemon
-    from tui.headless import verdict
+    from tui.cli.run import verdict
     from tui.report.text_table import final_table, terminal_width
 
     terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)

@@ -17,7 +17,7 @@ from engines.metrics.frame import Frame
 from engines.race.race import Race, RaceError
 from engines.results.result_json import frame_object
 from engines.results.summary import Summary
-from tui.narration import Narration
+from tui.cli.progress_log import Narration
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
 
