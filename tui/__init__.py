@@ -1,1 +1,0 @@
-"""telemon's screen and command line: everything that shows."""

@@ -1,1 +1,0 @@
-"""Connection protocols without I/O: bytes out, replies in."""

@@ -41,7 +41,7 @@ if "engines.process.engine" in " ".join(sys.orig_argv):
 """
 """A sitecustomize.py, which Python runs before anything else."""
 
-ON_SCREEN = f"{FAILING}\nimport tui.app.app\ntui.app.Telemon.action_help = fail\n{CODE}"
+ON_SCREEN = f"{FAILING}\nimport tui.app.app\ntui.app.app.Telemon.action_help = fail\n{CODE}"
 
 
 @pytest.fixture(params=KINDS)

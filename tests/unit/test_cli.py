@@ -133,9 +133,9 @@ def test_options_of_the_screen_are_refused_where_there_is_none(
 
 
 WITHOUT_RACE = (
-    "import sys\nfrom tui import cli, headless\n"
+    "import sys\nfrom tui.cli import main, run\n"
     "def raced(settings, form): print('raced'); return 0\n"
-    "headless.run = raced\nsys.exit(cli.run())"
+    "run.run = raced\nsys.exit(main.run())"
 )
 
 
@@ -323,7 +323,7 @@ def test_closed_streams_are_no_crash() -> None:
 
 
 UNEXPECTED = (
-    "import sys\nfrom tui import cli\n"
+    "import sys\nfrom tui.cli import main as cli\n"
     "def broken(*_): raise LookupError('no\\nluck')\n"
     "cli.understood = broken\nsys.exit(cli.run())"
 )
