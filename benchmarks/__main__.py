@@ -15,8 +15,8 @@ from benchmarks import redis_benchmark
 from benchmarks.circumstances import PEERS, circumstances, sentence
 from benchmarks.measured import Measured, Pairs
 from benchmarks.pairings import Pairing, pairings
-from engines.metrics.frame import LANES
-from engines.race.lane_info import prepare
+from engines.model.lanes import LANES
+from engines.provisioning.seed import prepare
 from engines.sandbox.sandbox import Sandbox
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks import redis_benchmark, slides, sysbench, telemon_side
 from benchmarks.measured import Measured
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.ipc.messages import Role
+from engines.model.roles import Role
 
 Side = Callable[[], Measured]
 

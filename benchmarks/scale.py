@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.picture import Line, Panel, picture
 from benchmarks.telemon_side import Load, Reached, race
-from engines.ipc.messages import Role
-from engines.metrics.frame import LANES
-from engines.race.lane_info import prepare
+from engines.model.lanes import LANES
+from engines.model.roles import Role
+from engines.provisioning.seed import prepare
 from engines.sandbox.sandbox import Sandbox
 
 CONNECTIONS = (1, 4, 16, 64, 256)

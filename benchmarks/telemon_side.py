@@ -10,10 +10,11 @@ import psutil
 
 from benchmarks.measured import Measured
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.ipc.messages import Go, Role, Spec
+from engines.ipc.messages import Go, Spec
 from engines.ipc.schedule import Schedule
-from engines.metrics.frame import Work
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Work
+from engines.model.roles import Role
 from engines.race.engine_process import Engine
 
 WARMUP_S = 0.5

@@ -19,8 +19,8 @@ from benchmarks.__main__ import HEAD, LINE, alternate, row
 from benchmarks.pairings import Pairing
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
-from engines.ipc.messages import Role
-from engines.race.lane_info import prepare
+from engines.model.roles import Role
+from engines.provisioning.seed import prepare
 from engines.sandbox import binaries, ports
 from tests.servers.authority import Authority
 from tests.servers.sealed_servers import Certificates, sealed_mysql

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from engines.driver.collector import Counted
-from engines.ipc.messages import Role
-from engines.metrics.frame import Entrant, Frame
+from engines.metrics.frame import Frame
 from engines.metrics.node_counts import Sides
+from engines.metrics.stats import Counted
 from engines.model.controls import Control
+from engines.model.lanes import Entrant
+from engines.model.roles import Role
 
 Narrate = Callable[[str], None]
 """Told, in a few words, what is being done while a source starts. May raise to abandon the start."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
 from engines.sandbox.sandbox import Sandbox
 
 # A busy machine makes no example wrong.

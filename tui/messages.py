@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from engines.metrics.frame import Entrant
+from engines.model.lanes import Entrant
 from tui.view.view import View
 
 

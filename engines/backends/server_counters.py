@@ -10,6 +10,7 @@ from typing import Protocol
 
 from engines.backends.counter_reading import Reading, step
 from engines.backends.mysql import client as mysql
+from engines.backends.mysql.counters import MySQLCounters
 from engines.backends.redis import client as redis
 from engines.backends.redis.counters import RedisCounters
 from engines.endpoints.endpoint import LaneEndpoints
@@ -234,6 +235,6 @@ class ServerCounters:
 
 def _sources(endpoint: LaneEndpoints) -> Iterator[Source]:
     if endpoint.mysql is not None:
-        yield mysql.MySQLCounters(endpoint.mysql)
+        yield MySQLCounters(endpoint.mysql)
     if endpoint.redis is not None:
         yield RedisCounters(endpoint.redis)

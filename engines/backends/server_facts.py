@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
-from engines.results.fairness import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, Server
+from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, Server
 
 PINGS = 20
 

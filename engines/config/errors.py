@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.config.settings import MASK, SERVERS, Setting
-from engines.config.value_types import shown
+from engines.text import shown
 
 
 class ConfigError(ValueError):

@@ -7,30 +7,23 @@ A flag goes before the environment, that before the file, that before the defaul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from engines.config.errors import ConfigError, place, rejected
+from engines.config.errors import ConfigError, place
 from engines.config.server_config import Backend, MySQLBackend, RedisBackend
 from engines.config.settings import (
     BY_KEY,
-    CONFIG_ENV,
-    DEBUG_ENV,
-    ENV_PREFIX,
     SERVERS,
     SETTINGS,
     Setting,
 )
-from engines.config.toml_file import find, open_to_others, settings_in
-from engines.config.value_types import RejectedError, one_line, toml
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
+from engines.text import toml
 from engines.workload.key_distribution import Kind, Shape
-
-__all__ = ["ConfigError", "Race", "Sandbox", "load"]
 
 HEADLESS_DURATION_S = 30.0
 """How long a race without a screen lasts when nobody says."""
@@ -219,92 +212,3 @@ class Race:
         if setting.table in SERVERS:
             return place(setting, source, "not set" if value is None else toml(value))
         return place(setting, source, str(value))
-
-
-def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None = None) -> Race:
-    """The race that the command line, the environment and the configuration file ask for.
-
-    `flags` maps keys of settings to what was given for them as text; `file` is what `--config` names. Raises
-    ConfigError.
-    """
-    values: dict[str, object] = {}
-    sources: dict[str, str] = {}
-    warnings: list[str] = []
-    path = find(file, environ)
-    if path is not None:
-        name = one_line(str(path))
-        for key, value in settings_in(path):
-            setting = BY_KEY[key]
-            try:
-                values[key] = setting.kind.read(value)
-            except RejectedError as error:
-                raise rejected(setting, name, value) from error
-            if isinstance(values[key], Path):
-                # So that a file means the same wherever telemon is started.
-                values[key] = path.parent / str(values[key])
-            sources[key] = name
-            if setting.field == "password" and open_to_others(path):
-                warnings.append(
-                    f"{name}: holds {key}, and others can read it; chmod 600 it, or use password_env, password_file "
-                    "or password_command"
-                )
-    _check_names(environ)
-    for setting in SETTINGS:
-        for source, text in (
-            (setting.env, environ.get(setting.env) or None),
-            (setting.flag, flags.get(setting.key) if setting.flag else None),
-        ):
-            if text is None or source is None:
-                continue
-            try:
-                values[setting.key] = setting.kind.parse(text)
-            except RejectedError as error:
-                raise rejected(setting, source, text) from error
-            sources[setting.key] = source
-    for key, value in values.items():
-        if isinstance(value, Path) and key.endswith(".password_file") and open_to_others(value):
-            warnings.append(f"{one_line(str(value))}: others can read it ({key}); chmod 600 it")
-    race = _race(values, sources, warnings)
-    _check_files(race)
-    return race
-
-
-def _race(
-    values: Mapping[str, object], sources: Mapping[str, str], warnings: Iterable[str]
-) -> Race:
-    tables: dict[str, dict[str, Any]] = {}
-    for key, value in values.items():
-        setting = BY_KEY[key]
-        tables.setdefault(setting.table, {})[setting.field] = value
-    own = tables.pop("", {})
-    for table, fields in tables.items():
-        own[table.replace(".", "_")] = replace(_EMPTY[table], **fields)
-    return Race(**own, sources=tuple(sources.items()), warnings=tuple(warnings))
-
-
-def _check_files(race: Race) -> None:
-    """Raise for a file that is named and cannot be read: it would be found out with every connection."""
-    for setting in SETTINGS:
-        path = race.value(setting)
-        racing = setting.table.partition(".")[0] in race.lanes
-        if setting.table in SERVERS and racing and isinstance(path, Path):
-            try:
-                path.open("rb").close()
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                raise ConfigError(f"{race.given(setting.key)}: cannot be read: {reason}") from error
-
-
-def _check_names(environ: Mapping[str, str]) -> None:
-    """Raise for a variable that is almost one of telemon's: its value would be ignored in silence."""
-    names = (CONFIG_ENV, DEBUG_ENV, *(setting.env for setting in SETTINGS))
-    known = [name.removeprefix(ENV_PREFIX) for name in names]
-    for name in environ:
-        own = name.removeprefix(ENV_PREFIX)
-        if name == own or own in known or len(own) > 100:
-            continue
-        near = get_close_matches(own, known, n=1, cutoff=0.8)
-        if near:
-            raise ConfigError(
-                f"{one_line(name)} (environment): unknown; did you mean {ENV_PREFIX}{near[0]}?"
-            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engines.endpoints.credentials import (
+from engines.endpoints.credential_sources import (
     CacheToken,
     FromCommand,
     FromEnvironment,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engines.config.value_types import (
     Choice,
     Command,
+    Host,
     Kind,
     Location,
     Number,
@@ -15,10 +16,10 @@ from engines.config.value_types import (
     Several,
     Switch,
     Text,
+    Ways,
     Whole,
 )
-from engines.endpoints.address import Host, Ways
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
 from engines.workload.key_distribution import KINDS
 
 DAY_S = 86_400.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engines.config.errors import ConfigError
 from engines.config.settings import BY_KEY, CONFIG_ENV, SETTINGS, TABLES
-from engines.config.value_types import one_line, shown
+from engines.text import one_line, shown
 
 FILE_LIMIT_BYTES = 1 << 20
 """No configuration is larger; a device that is named by mistake never ends."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
-SHOWN_LENGTH = 60
-"""A rejected value is quoted up to this many characters."""
+from engines.endpoints.address import split
+from engines.text import in_words
 
 
 class RejectedError(ValueError):
@@ -32,42 +33,6 @@ class Kind(Protocol):
 
     def parse(self, text: str) -> object:
         """The setting's value from a flag or an environment variable."""
-
-
-def shown(value: object) -> str:
-    """`value` as an error quotes it: one line, no control characters, never long."""
-    try:
-        # A TOML file may hold integers that Python refuses to print in decimal, and nest as deep as it can parse.
-        text = repr(value)
-    except (ValueError, RecursionError):
-        return f"({type(value).__name__} too large to show)"
-    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
-
-
-def one_line(text: str) -> str:
-    """`text` with what would break a line or steer a terminal written as escapes."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def toml(value: object) -> str:
-    """The value of a setting as a TOML file holds it. Raises TypeError for what no setting is."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, tuple) and value and all(isinstance(item, tuple) for item in value):
-        pairs = ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value)
-        return f"{{ {pairs} }}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(toml(item) for item in value)}]"
-    if isinstance(value, str | Path):
-        escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-        quoted = "".join(
-            char if char.isprintable() else "\\U%08X" % ord(char)  # noqa: UP031
-            for char in escaped
-        )
-        return f'"{quoted}"'
-    raise TypeError(f"no setting is a {type(value).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +64,6 @@ class Whole:
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*(ms|s|m|h)?", re.ASCII)
-
-
-def in_words(seconds: float) -> str:
-    """A duration in the largest unit that leaves a whole number: 0.001 is "1ms", 7200.0 is "2h"."""
-    ms = round(seconds * 1000)
-    for unit, unit_ms in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
-        if ms and ms % unit_ms == 0:
-            return f"{ms // unit_ms}{unit}"
-    return f"{ms}ms" if ms else "0s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,3 +260,58 @@ class Location:
 
     def parse(self, text: str) -> Path:
         return self.read(text)
+
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+
+HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
+"""Labels of 1 to 63 characters (RFC 1035, section 2.3.4); a dot at the end is the root's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host name or an IP address."""
+
+    metavar = "HOST"
+    allowed = "a host name or an IP address; the port has a key of its own"
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise RejectedError
+        if HOST_NAME.fullmatch(value):
+            return value
+        try:
+            return str(ip_address(value))
+        except ValueError as error:
+            raise RejectedError from error
+
+    def parse(self, text: str) -> str:
+        return self.read(text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """A table from addresses as the servers name them to those where they are reached."""
+
+    metavar = "MAP"
+    allowed = 'a table like { "node-1:6379" = "127.0.0.1:7001" }, each side a host and a port'
+
+    def read(self, value: object) -> tuple[tuple[str, str], ...]:
+        if not isinstance(value, dict) or not value:
+            raise RejectedError
+        return tuple((_address(real), _address(here)) for real, here in value.items())
+
+    def parse(self, text: str) -> tuple[tuple[str, str], ...]:
+        """As in an environment variable: "node-1:6379=127.0.0.1:7001,node-2:6379=127.0.0.1:7002"."""
+        pairs = [pair.partition("=") for pair in text.split(",")]
+        return self.read({real.strip(): here.strip() for real, _, here in pairs})
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str) or not re.search(r":[0-9]{1,5}$", value, re.ASCII):
+        raise RejectedError
+    host, port = split(value)
+    if not 1 <= port <= 65_535:
+        raise RejectedError
+    return f"{Host().read(host)}:{port}"

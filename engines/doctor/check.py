@@ -8,7 +8,7 @@ from enum import StrEnum
 from time import perf_counter
 from typing import TypeAlias, TypeVar
 
-from engines.config.value_types import one_line
+from engines.text import one_line
 
 Found = TypeVar("Found")
 

@@ -13,7 +13,7 @@ from engines.doctor.check import NO_SECRET_STEP, Check, Verdict, Watch
 from engines.doctor.mysql import checks as mysql
 from engines.doctor.redis import checks as redis
 from engines.doctor.target import Load, Subject, subjects
-from engines.endpoints.credentials import SecretError
+from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 CONFIGURATION = "configuration"

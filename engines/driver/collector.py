@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engines.driver.outcome import Done
-from engines.metrics.frame import Cache, Work
 from engines.metrics.histogram import Histogram
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A taken tally: the work, and how the reads among it were answered."""
-
-    work: Work
-    cache: Cache
+from engines.metrics.stats import Cache, Counted, Work
 
 
 class Tally:

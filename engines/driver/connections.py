@@ -8,10 +8,10 @@ from typing import Any
 
 from engines.driver.backoff import delay_s
 from engines.driver.blocking_jobs import Connector
-from engines.driver.link import Dialect, Link, Lost
 from engines.driver.poller import READ, WRITE, Poller
-from engines.driver.session import Onward, Session
+from engines.driver.session import Link, Onward, Session
 from engines.driver.timers import Timers
+from engines.wire.dialect import Dialect, Lost
 
 DOWN_FOR_NS = 250_000_000
 """How long a request waits for a connection to stand before it fails; where it is known that it does not, it fails

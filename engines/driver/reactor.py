@@ -13,14 +13,13 @@ from typing import Any, cast
 from engines.driver.backoff import delay_s
 from engines.driver.collector import Tally
 from engines.driver.connections import Plan, Wiring
-from engines.driver.link import MYSQL, REDIS, ROOMY_BYTES, Link
-from engines.driver.open_loop import OpenLoop
+from engines.driver.open_loop import OpenLoop, Pace
 from engines.driver.outcome import Done, Failed
-from engines.driver.pacing import Pace
 from engines.driver.poller import READ, WRITE
-from engines.driver.session import Links, Onward, Program, Request, Session, Step
+from engines.driver.session import ROOMY_BYTES, Link, Links, Onward, Program, Request, Session, Step
 from engines.driver.timers import NEVER_NS, Timers
 from engines.metrics.histogram import Histogram
+from engines.wire.dialect import MYSQL, REDIS
 from engines.wire.error_kinds import DEMOTED
 from engines.wire.reply import INCOMPLETE, ProtocolError
 

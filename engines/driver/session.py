@@ -2,11 +2,136 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
+from functools import partial
+from socket import socket
+from ssl import SSLSocket
+from time import perf_counter_ns
 from typing import Any, TypeAlias
 
-from engines.driver.link import Link
 from engines.driver.outcome import Done, Failed
+from engines.driver.tls_socket import Sealed
+from engines.wire.dialect import Dialect, Replies
+
+ROOM_BYTES = 448
+"""How much is read from a socket at a time. The reply to a read fits, and the room for it is one of Python's small
+objects still (512 bytes, obmalloc.c): half of the cost of a large one that is cut to its length afterwards."""
+
+
+ROOMY_BYTES = 65_536
+"""How much from then on that a reply did not fit. Also over TLS, where a record is not to be read in pieces."""
+
+
+LASTING_NS = 1_000_000_000
+"""A connection that broke sooner, and before a reply, counts as one that could not be opened."""
+
+
+class Link:
+    """A connection that is opened again, in place, whenever it breaks.
+
+    `socket` is None while it is closed. `wanted` counts the replies that are due, `request` holds what waits for the
+    connection to stand, `unsent` what the kernel did not take yet.
+    """
+
+    __slots__ = (
+        "address",
+        "answered",
+        "answered_before",
+        "attached_ns",
+        "dialect",
+        "down",
+        "failures",
+        "fills",
+        "misses",
+        "one_reply",
+        "open_socket",
+        "opened",
+        "opening",
+        "outbox",
+        "parser",
+        "receive",
+        "refusal",
+        "request",
+        "retired",
+        "room_bytes",
+        "send",
+        "session",
+        "socket",
+        "unsent",
+        "wanted",
+    )
+
+    def __init__(
+        self, session: Session, address: str, dialect: Dialect, open_socket: Callable[[], socket]
+    ) -> None:
+        self.session = session
+        self.address = address
+        self.dialect = dialect
+        self.open_socket = open_socket
+        """Opens, secures and authenticates a connection; blocks, so it runs on a connector thread."""
+        self.socket: socket | None = None
+        self.parser: Replies = dialect.replies()
+        self.receive: Callable[[int], bytes]
+        self.send: Callable[[bytes | memoryview], int]
+        self.wanted = 0
+        self.request: tuple[bytes, int] | None = None
+        self.outbox: list[Onward] = []
+        """What is about to be sent to its address, by this link and by those of other sessions."""
+        self.room_bytes = ROOM_BYTES
+        """How much is read at a time."""
+        self.unsent: memoryview | None = None
+        self.opening = False
+        self.opened = 0
+        """How often it was opened: all but the first are reconnects."""
+        self.failures = 0
+        """Attempts to open it in a row that came to nothing: the last connection that proved good sets them back."""
+        self.attached_ns = 0
+        """When its connection began to stand."""
+        self.answered_before = 0
+        """How much had been `answered` then."""
+        self.down = False
+        """Whether it is known that it does not stand: an attempt failed, or somebody waited for it in vain."""
+        self.answered = 0
+        """Requests that were answered in all, by no refusal."""
+        self.misses = 0
+        """Those among them that asked for a key that was not there."""
+        self.fills = 0
+        """Those among them that a reader wrote with."""
+        self.refusal = ""
+        """Why the last attempt to open it failed; empty while it stands."""
+        self.retired = False
+        """Whether nobody needs it any more."""
+
+    def attach(self, sock: socket) -> None:
+        """Take over a connection that stands, with nothing of a former one left."""
+        sock.setblocking(False)
+        self.socket = sock
+        through = Sealed(sock) if isinstance(sock, SSLSocket) else None
+        # On the descriptor itself: `socket.recv` and `send` cost 500 instructions more each (callgrind, CPython 3.11).
+        self.receive = through.receive if through else partial(os.read, sock.fileno())
+        self.send = through.send if through else partial(os.write, sock.fileno())
+        self.room_bytes = ROOMY_BYTES if through else ROOM_BYTES
+        self.parser = self.dialect.replies()
+        self.one_reply = self.parser.one
+        self.opened += 1
+        self.attached_ns = perf_counter_ns()
+        self.answered_before = self.answered
+        self.down = False
+        self.refusal = ""
+
+    def proved(self, now_ns: int) -> bool:
+        """Whether the connection that stands has been good for something: it brought a reply, or lasted."""
+        return self.answered != self.answered_before or now_ns - self.attached_ns >= LASTING_NS
+
+    def detach(self) -> None:
+        """Close what is left of a connection."""
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
+        self.wanted = 0
+        self.unsent = None
+
 
 Request: TypeAlias = tuple[Link, bytes, int]
 """What to send, over which link, and how many replies are due."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engines.endpoints.credentials import Source
+from engines.endpoints.credential_sources import Source
 
 AddressMap = tuple[tuple[str, str], ...]
 """("host:port" as the servers name it, "host:port" where it is reached from here) of each node behind a tunnel."""

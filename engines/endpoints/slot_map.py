@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-SLOTS = 16_384
-"""Hash slots of a Redis Cluster."""
+from engines.wire.resp import SLOTS
 
 
 @dataclass(frozen=True, slots=True)

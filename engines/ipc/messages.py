@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from engines.driver.collector import Counted
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.schedule import Schedule
 from engines.metrics.histogram import NONE, Latencies
 from engines.metrics.node_counts import Shards
+from engines.metrics.stats import Counted
+from engines.model.roles import Role
 from engines.workload.key_distribution import UNIFORM, Shape
-
-Role = Literal["write", "read"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from engines.endpoints.slot_map import Topology
 from engines.lanes.fill_tracker import Fills
 from engines.lanes.request_cache import Gets, Selects
-from engines.workload.dataset import Readings, Row
+from engines.workload.dataset import Readings
+from engines.workload.streams import Row
 
 MYSQL = "mysql"
 """The address of a session's link to MySQL; Redis links go by "host:port"."""

@@ -6,16 +6,17 @@ from binascii import crc_hqx
 from collections.abc import Callable
 from typing import Any
 
-from engines.driver.link import Lost
 from engines.driver.outcome import Done, Failed, done
 from engines.driver.session import Program, Request, Session
-from engines.endpoints.slot_map import SLOTS
 from engines.lanes.context import Context, acknowledge
 from engines.lanes.redirects import redirected
 from engines.wire import resp
+from engines.wire.dialect import Lost
 from engines.wire.error_kinds import kind_of
-from engines.workload.dataset import Batches, Readings, Row, payload
+from engines.wire.resp import SLOTS
+from engines.workload.dataset import Readings, payload
 from engines.workload.redis_keys import KEY_PREFIX, key
+from engines.workload.streams import Batches, Row
 
 
 def read_durable(session: Session, next_key: Callable[[], int], context: Context) -> Program:

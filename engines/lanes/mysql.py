@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engines.driver.link import Lost
 from engines.driver.outcome import Done, Failed, done
 from engines.driver.session import Program, Session
 from engines.lanes.context import MYSQL, Context, acknowledge
 from engines.wire import mysql
+from engines.wire.dialect import Lost
 from engines.wire.error_kinds import kind_of
-from engines.workload.dataset import Batches, Readings, Row
+from engines.workload.dataset import Readings
 from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
+from engines.workload.streams import Batches, Row
 
 
 def _values(row: Row, readings: Readings) -> bytes:

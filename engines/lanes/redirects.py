@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from engines.driver.link import Link, Lost
-from engines.driver.session import Step
+from engines.driver.session import Link, Step
 from engines.lanes.context import Context
 from engines.wire import resp
+from engines.wire.dialect import Lost
 
 REDIRECTS = 5
 """How often a request follows MOVED or ASK before it fails, as Redis Cluster clients do."""

@@ -15,7 +15,7 @@ from engines.lanes.context import MYSQL as MYSQL
 from engines.lanes.context import Context as Context
 from engines.lanes.durable import read_durable, write_durable, write_durable_deck
 from engines.lanes.mysql import read_mysql, read_mysql_deck, write_mysql, write_mysql_deck
-from engines.workload.dataset import Batches
+from engines.workload.streams import Batches
 
 Writer = Callable[[Session, Batches, Context], Program]
 Reader = Callable[[Session, Callable[[], int], Context], Program]

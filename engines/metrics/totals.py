@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.metrics.distribution import Distribution
-from engines.metrics.frame import Cache, Client, LaneFrame, LaneState, Work
+from engines.metrics.frame import LaneFrame, LaneState
+from engines.metrics.histogram import Distribution
 from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
+from engines.metrics.stats import Cache, Client, Work
 
 UNMEASURED = (LaneState.STARTING, LaneState.WARMING)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import ceil
 
-from engines.metrics.frame import Work
 from engines.metrics.histogram import Latencies, bucket_upper_ns
 from engines.metrics.scheduling_delay import ProcessorWait
+from engines.metrics.stats import Work
 
 KEPT_S = 60.0
 """The longest window: older work is forgotten."""

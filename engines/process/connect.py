@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from engines.driver.link import MYSQL as MYSQL_DIALECT
-from engines.driver.link import REDIS as REDIS_DIALECT
-from engines.driver.link import Dialect
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import Spec
 from engines.lanes.context import MYSQL
+from engines.wire.dialect import MYSQL as MYSQL_DIALECT
+from engines.wire.dialect import REDIS as REDIS_DIALECT
+from engines.wire.dialect import Dialect
 
 
 class Routes:

@@ -7,15 +7,10 @@ when the race is gone.
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter_ns
 
-from engines.driver.link import REDIS
-from engines.driver.poller import wake_on_time
 from engines.driver.reactor import Reactor
 from engines.driver.session import Program, Session
 from engines.ipc.channel import Channel
@@ -38,12 +33,10 @@ from engines.process.overhead import measure_floor_us
 from engines.process.phases import Course
 from engines.process.programs import Programs
 from engines.process.topology import Topologies
+from engines.wire.dialect import REDIS
 
 NOT_READY_EVERY_NS = 1_000_000_000
 """How often an engine whose connections do not stand says why."""
-
-SWITCH_INTERVAL_S = 0.0002
-"""Python's default lets a connecting thread keep the loop from the interpreter for 5 ms at a time."""
 
 
 class Worker:
@@ -223,35 +216,3 @@ class Worker:
 
     def _on_link_trouble(self) -> None:
         self._topologies.refresh()
-
-
-def main(descriptor: int) -> None:
-    """Run the engine whose channel is the inherited socket `descriptor`."""
-    # The terminal's Ctrl-C is for the race, which then stops its engines in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    wake_on_time()
-    sock = socket.socket(fileno=descriptor)
-    sock.setblocking(True)
-    channel = Channel(sock)
-    messages = _first_messages(channel)
-    if messages:
-        spec, *early = messages
-        assert isinstance(spec, Spec)
-        Worker(channel, spec, early).run()
-
-
-def _first_messages(channel: Channel) -> list[object]:
-    """The spec, waited for, and what came with it; none when the race went away first."""
-    import select
-
-    while not channel.closed:
-        select.select([channel.fileno()], [], [])
-        messages = channel.receive()
-        if messages:
-            return messages
-    return []
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -7,14 +7,15 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
-from engines.driver.link import MYSQL as MYSQL_DIALECT
-from engines.driver.link import REDIS as REDIS_DIALECT
-from engines.driver.link import Dialect
 from engines.driver.reactor import Reactor
-from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
+from engines.endpoints.slot_map import SlotRange, Topology
 from engines.ipc.messages import Spec
 from engines.lanes.context import MYSQL
 from engines.process.programs import Programs
+from engines.wire.dialect import MYSQL as MYSQL_DIALECT
+from engines.wire.dialect import REDIS as REDIS_DIALECT
+from engines.wire.dialect import Dialect
+from engines.wire.resp import SLOTS
 
 WARM_S = 0.02
 """The first operations build their requests' tables and are not counted."""

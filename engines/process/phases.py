@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from engines.driver.pacing import Pace
+from engines.driver.open_loop import Pace
 from engines.driver.reactor import Reactor
 from engines.driver.timers import NEVER_NS
 from engines.ipc.channel import Channel

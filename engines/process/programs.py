@@ -13,16 +13,8 @@ from engines.lanes.context import Context
 from engines.lanes.fill_tracker import Fills
 from engines.lanes.registry import READERS, WRITERS
 from engines.lanes.request_cache import Gets, Selects
-from engines.workload.dataset import (
-    DECK_MYSQL_WRITES,
-    FLEET,
-    HOT,
-    Batches,
-    Cars,
-    Readings,
-    Share,
-    reader_keys,
-)
+from engines.workload.dataset import DECK_MYSQL_WRITES, FLEET, HOT, Cars, Readings
+from engines.workload.streams import Batches, Share, reader_keys
 
 
 def write_cars(lane: str, preset: str) -> Cars:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from time import process_time_ns
 
-from engines.driver.collector import Counted
 from engines.driver.reactor import Reactor
 from engines.ipc.messages import Delta
 from engines.metrics.scheduling_delay import ProcessorWait, RunQueue
+from engines.metrics.stats import Counted
 
 
 class Meter:

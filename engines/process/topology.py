@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
-from engines.driver.link import REDIS
 from engines.driver.reactor import Reactor
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange, Topology
 from engines.ipc.messages import Spec
+from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
 """The least time between two questions for the topology."""

@@ -11,7 +11,7 @@ from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
 from engines.config.race_config import Race
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.race.lane_info import PreparationError, advice
+from engines.errors import PreparationError, advice
 from engines.workload.dataset import HOT, Cars, payload
 
 

@@ -9,9 +9,9 @@ from engines.backends.mysql import schema as place
 from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.provisioning.plan import Deed, DeedError, Plan
+from engines.errors import DOCTOR, DeedError
+from engines.provisioning.plan import Deed, Plan
 from engines.provisioning.prepare import mysql_name, redis_name
-from engines.race.lane_info import DOCTOR
 from engines.workload.redis_keys import KEY_PREFIX
 
 

@@ -24,7 +24,3 @@ class Plan:
 
     def __add__(self, other: Plan) -> Plan:
         return Plan(self.deeds + other.deeds, self.left + other.left)
-
-
-class DeedError(Exception):
-    """A server keeps telemon from looking, preparing or cleaning; one line with the next step."""

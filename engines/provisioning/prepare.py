@@ -11,8 +11,9 @@ from engines.backends.mysql import schema as place
 from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.provisioning.plan import Deed, DeedError, Plan
-from engines.race.lane_info import DOCTOR, SEED_VERSION
+from engines.errors import DOCTOR, DeedError, NotPreparedError
+from engines.provisioning.plan import Deed, Plan
+from engines.provisioning.seed import SEED_VERSION
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT, Readings
 from engines.workload.redis_keys import KEY_PREFIX, key
@@ -21,10 +22,6 @@ PREPARE = "run `telemon prepare`"
 
 RIGHTS = "CREATE, DROP, SELECT, INSERT, UPDATE"
 """What telemon does in its database."""
-
-
-class NotPreparedError(Exception):
-    """A server lacks what a race needs; one line that names the server and the next step."""
 
 
 def check(lanes: Mapping[str, LaneEndpoints]) -> None:

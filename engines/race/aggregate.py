@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engines.driver.collector import Counted
-from engines.ipc.messages import Delta, Role
-from engines.metrics.frame import Cache, Client, LaneFrame, LaneState, Work, lagging
+from engines.ipc.messages import Delta
+from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import NONE, Latencies
+from engines.metrics.stats import Cache, Client, Counted, Work, lagging
+from engines.model.roles import Role
 
 OVERLOADED_S = 1.0
 """A backlog worth more than this, in s of what is offered, is no stall but an overload."""

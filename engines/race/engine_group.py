@@ -8,11 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 from engines.config import race_config as config
-from engines.errors import RaceError
-from engines.ipc.messages import MeasureFloor, Role
+from engines.errors import RaceError, advice
+from engines.ipc.messages import MeasureFloor
+from engines.model.roles import Role
+from engines.provisioning.seed import SEED_VERSION
 from engines.race.control_queue import Inbox
 from engines.race.engine_process import Engine
-from engines.race.lane_info import SEED_VERSION, advice
 from engines.race.lane_runner import Runner
 from engines.race.null_server import NullServer
 from engines.race.servers import Venue

@@ -10,18 +10,9 @@ import tempfile
 from contextlib import ExitStack
 
 from engines.ipc.channel import Channel
-from engines.ipc.messages import (
-    Acknowledged,
-    Delta,
-    Floor,
-    NotReady,
-    Ready,
-    Rested,
-    Role,
-    Served,
-    Spec,
-)
+from engines.ipc.messages import Acknowledged, Delta, Floor, NotReady, Ready, Rested, Served, Spec
 from engines.metrics.node_counts import Shards
+from engines.model.roles import Role
 from engines.paths import PACKAGE_ROOT
 
 
@@ -70,7 +61,7 @@ class Engine:
                 sys.executable,
                 "-P",
                 "-m",
-                "engines.process.engine",
+                "engines.process",
                 str(channel.fileno()),
                 self.name,
             ],

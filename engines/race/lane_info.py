@@ -3,133 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from itertools import combinations
 
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.client import said
 from engines.backends.redis import client as redis
 from engines.backends.server_facts import sheet
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.metrics.frame import Entrant
-from engines.results.fairness import Server
-from engines.workload.dataset import HOT, Readings
-
-SEED_VERSION = 1
-"""The version of the rows that preparing makes; the writers' versions begin above it."""
-
-TITLES = {"mysql": "MySQL", "cached": "MySQL + cache", "durable": "Durable Redis"}
-
-APPROACHES = {
-    "mysql": "write to MySQL, read from MySQL",
-    "cached": "write to MySQL, read through a lazy Redis cache",
-    "durable": "a durable Redis Cluster is the system of record",
-}
-
-
-DOCTOR = "`telemon doctor` says why"
-"""The next step after a server of one's own could not be used."""
-
-
-def advice(private: bool) -> str:
-    """What is said after a failure of a server; nothing where the server is telemon's own."""
-    return "" if private else f"; {DOCTOR}"
-
-
-class PreparationError(Exception):
-    """A server could not be made ready; the message says which and why, in one line."""
-
-
-def prepare(lanes: Mapping[str, LaneEndpoints], seed: int) -> None:
-    """Make the tables and the hot cars, in every lane at once.
-
-    Raises PreparationError.
-    """
-    readings = Readings(seed)
-    with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
-        for done in [pool.submit(_prepare, endpoints, readings) for endpoints in lanes.values()]:
-            done.result()
-
-
-def _prepare(endpoints: LaneEndpoints, readings: Readings) -> None:
-    server = endpoints.mysql
-    if server is not None:
-        try:
-            with mysql.session(server) as cursor:
-                mysql.make_table(cursor)
-                mysql.seed(cursor, HOT, readings, SEED_VERSION)
-        except mysql.ForeignTableError as error:
-            raise PreparationError(f"lane {endpoints.lane}: {error}") from error
-        except mysql.FAILURES as error:
-            raise PreparationError(
-                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: {said(error)}"
-            ) from error
-    nodes = endpoints.redis
-    if nodes is not None and server is None:
-        try:
-            redis.seed(nodes, HOT, readings, SEED_VERSION)
-        except redis.FAILURES as error:
-            raise PreparationError(
-                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: {said(error)}"
-            ) from error
-
-
-def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
-    """`lanes` on servers of one's own, with what was left to the servers as they have it.
-
-    Raises PreparationError, also when two lanes would write to one place.
-    """
-    made = {}
-    for lane, endpoints in lanes.items():
-        if endpoints.redis is not None:
-            at = endpoints.redis
-            try:
-                endpoints = replace(endpoints, redis=redis.settled(at))
-            except redis.FAILURES as error:
-                raise PreparationError(
-                    f"lane {lane}: Redis at {at.host}:{at.port}: {said(error)}; {DOCTOR}"
-                ) from error
-        made[lane] = endpoints
-    cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
-    if cache is not None and cluster is not None:
-        try:
-            both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
-        except redis.FAILURES as error:
-            raise PreparationError(f"lanes cached and durable: {said(error)}; {DOCTOR}") from error
-        if both:
-            raise PreparationError(
-                f"lanes cached and durable: both are on {min(both)}; one server cannot be the cache of one lane and "
-                "the system of record of another"
-            )
-    return made
-
-
-def shared(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
-    """What is to be said of MySQL servers that two lanes share. Raises PreparationError when they share a table."""
-    identities = {}
-    for lane, endpoints in lanes.items():
-        server = endpoints.mysql
-        if server is not None:
-            try:
-                with mysql.session(server) as cursor:
-                    identities[lane] = mysql.identity(cursor)
-            except mysql.FAILURES as error:
-                raise PreparationError(
-                    f"lane {lane}: MySQL at {server.host}:{server.port}: {said(error)}; {DOCTOR}"
-                ) from error
-    notes = []
-    for one, two in combinations(identities, 2):
-        if identities[one] != identities[two]:
-            continue
-        databases = {at.database for lane in (one, two) if (at := lanes[lane].mysql) is not None}
-        if len(databases) == 1:
-            raise PreparationError(
-                f"lanes {one} and {two}: both would write table {mysql.TABLE} of database {databases.pop()} on one "
-                "server; name another database in one of them"
-            )
-        notes.append(f"lanes {one} and {two} share one MySQL server: each slows the other down")
-    return notes
+from engines.errors import PreparationError, advice
+from engines.model.lanes import APPROACHES, TITLES, Entrant
+from engines.model.server_facts import Server
 
 
 def read_sheets(

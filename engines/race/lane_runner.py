@@ -6,18 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
-from engines.driver.collector import Counted
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.ipc.messages import Begin, Delta, Role, Spec, Stop
+from engines.errors import DOCTOR
+from engines.ipc.messages import Begin, Delta, Spec, Stop
 from engines.ipc.schedule import DRAIN_NS
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import Shard
 from engines.metrics.node_counts import merged as shards_merged
+from engines.metrics.stats import Counted
+from engines.model.roles import ROLES, Role
 from engines.race.aggregate import begun_early, lane_frame, merged
 from engines.race.engine_process import Engine
-from engines.race.lane_info import DOCTOR
-
-ROLES: tuple[Role, ...] = ("write", "read")
 
 HANG_NS = 2_000_000_000
 """How long after its drain an engine may keep silent, while somebody listens, before it is given up."""

@@ -10,12 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from engines.config import race_config as config
-from engines.driver.collector import Counted
 from engines.errors import RaceError
-from engines.ipc.messages import Role
 from engines.ipc.schedule import Schedule
-from engines.metrics.frame import Entrant, Frame
+from engines.metrics.frame import Frame
 from engines.metrics.node_counts import Shard, Sides
+from engines.metrics.stats import Counted
 from engines.model.controls import (
     Connections,
     Control,
@@ -25,6 +24,8 @@ from engines.model.controls import (
     alters_load,
     said,
 )
+from engines.model.lanes import Entrant
+from engines.model.roles import Role
 from engines.provisioning import cache
 from engines.race import servers as venue
 from engines.race.control_queue import Inbox
@@ -34,7 +35,6 @@ from engines.race.scheduler import StartLine
 from engines.race.servers import Venue
 from engines.sandbox.sandbox import Sandbox
 
-__all__ = ["Race", "RaceError"]
 
 LATE_NS = 250_000_000
 """How long a frame waits for an engine that is late. What it reports later is in a later frame."""

@@ -8,20 +8,15 @@ from dataclasses import dataclass
 
 from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
+from engines.config.errors import ConfigError
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import RaceError
-from engines.metrics.frame import Entrant
+from engines.errors import DOCTOR, NotPreparedError, PreparationError, RaceError
+from engines.model.lanes import Entrant
 from engines.provisioning.cache import ready_cache
-from engines.provisioning.prepare import NotPreparedError, check
-from engines.race.lane_info import (
-    DOCTOR,
-    PreparationError,
-    entrants,
-    prepare,
-    read_sheets,
-    settled,
-    shared,
-)
+from engines.provisioning.conflicts import settled, shared
+from engines.provisioning.prepare import check
+from engines.provisioning.seed import prepare
+from engines.race.lane_info import entrants, read_sheets
 from engines.race.machine import machine
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
@@ -73,7 +68,7 @@ def started(settings: config.Race, narrate: Narrate, closing: ExitStack) -> Sand
         # Ports that were found, and not asked for, are nobody's wrong setting.
         asked = isinstance(error, PortInUse) and settings.sandbox.port is not None
         if asked or isinstance(error, UnusableDirectory):
-            raise config.ConfigError(str(error)) from error
+            raise ConfigError(str(error)) from error
         raise RaceError(str(error)) from error
     return sandbox
 

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypedDict, cast
+from collections.abc import Iterator, Mapping
+from typing import cast
 
 from engines.config.race_config import Race
-from engines.metrics.frame import LANES
-
-UNREADABLE = "not readable"
-"""What stands for what a server does not say."""
-
-FAR_US = 500.0
-"""Round trips that differ by more than this, and by half, are worth a sentence."""
-
-FLUSH, SYNC_BINLOG, LOG_BIN = "innodb_flush_log_at_trx_commit", "sync_binlog", "log_bin"
-
-
-class Server(TypedDict):
-    """One server, or one cluster, of a lane, as it was read before the race.
-
-    `role` is "database", "cache" or "store"; `nodes` counts a cluster's primaries. `tls` says in words how telemon's
-    connections are encrypted, `round_trip_us` is the median of a few pings (None: it takes none). `durability` holds
-    the settings and counts that decide what an acknowledged write is worth, by the servers' own names, "not readable"
-    where the server does not say. Two servers of one `identity` are one.
-    """
-
-    role: str
-    product: str
-    version: str
-    nodes: int
-    tls: str
-    round_trip_us: float | None
-    durability: dict[str, str | int]
-    identity: str
-
-
-def servers_of(facts: Mapping[str, object]) -> Mapping[str, Sequence[Server]]:
-    """The servers of each lane in the facts of a race; empty where nobody has read them."""
-    return cast("Mapping[str, Sequence[Server]]", facts.get("lanes") or {})
-
-
-def shared_servers(lanes: Mapping[str, Sequence[Server]]) -> list[list[str]]:
-    """The lanes that share a server: a list for each server that has more than one."""
-    users: dict[str, list[str]] = {}
-    for lane, servers in lanes.items():
-        for server in servers:
-            users.setdefault(server["identity"], []).append(lane)
-    return [names for names in users.values() if len(names) > 1]
+from engines.model.lanes import LANES
+from engines.model.server_facts import (
+    LOG_BIN,
+    SYNC_BINLOG,
+    UNREADABLE,
+    servers_of,
+    shared_servers,
+)
+from engines.results.caveats import _processors
 
 
 def pipeline_depth(lane: str, settings: Race, nodes: int) -> dict[str, float]:
@@ -92,101 +59,6 @@ def key_shape(settings: Race) -> dict[str, object]:
         shape["hot_keys"] = settings.hot_keys
         shape["hot_operations"] = settings.hot_operations
     return shape
-
-
-def misleading(facts: Mapping[str, object], settings: Race) -> Iterator[str]:
-    """What would mislead whoever compares the lanes, a sentence each, as far as it is known before the race."""
-    lanes = servers_of(facts)
-    told = [str(note) for note in cast("Sequence[object]", facts.get("notes") or ())]
-    for names in shared_servers(lanes):
-        sharing = f"lanes {' and '.join(names)} share one"
-        if not any(note.startswith(sharing) for note in told):
-            yield f"{sharing} server: each slows the other down"
-    yield from _uneven(lanes)
-    for lane, servers in lanes.items():
-        for server in servers:
-            if server["role"] != "cache":
-                yield from _not_durable(lane, server["durability"])
-    if "cached" in settings.lanes and settings.processes > 1:
-        yield f"duplicate fills are counted within each of the {settings.processes} engine processes"
-    if settings.heats and settings.rounds > 1 and "cached" in settings.lanes:
-        yield (
-            f"the cache is {settings.cache} before the first round only; "
-            "later rounds find it as the one before left it"
-        )
-    limit, cpus = _processors(facts), facts.get("cpus")
-    if _private_lanes(facts, settings) > 1 and not settings.heats:
-        yield (
-            f"telemon and the private servers of all lanes share this machine's {cpus} processors: a lane that does "
-            "more leaves less to the others; --heats gives each the machine to itself"
-        )
-    if limit is not None and isinstance(cpus, int) and limit < cpus:
-        yield f"telemon may use {limit:g} of the machine's {cpus} processors"
-
-
-def _processors(facts: Mapping[str, object]) -> float | None:
-    """How many processors telemon may use at most, by its control group or by its affinity; None where nobody says."""
-    limits = [facts.get(name) for name in ("cpu_limit", "cpus_allowed")]
-    return min((limit for limit in limits if isinstance(limit, int | float)), default=None)
-
-
-def _private_lanes(facts: Mapping[str, object], settings: Race) -> int:
-    """How many lanes race on servers that telemon started itself."""
-    where = facts.get("servers")
-    if isinstance(where, str):
-        return len(settings.lanes) if where.startswith("private") else 0
-    if isinstance(where, Mapping):
-        return sum(str(place).startswith("private") for place in where.values())
-    return 0
-
-
-def _uneven(lanes: Mapping[str, Sequence[Server]]) -> Iterator[str]:
-    databases = {
-        lane: f"{server['product']} {server['version']}"
-        for lane, servers in lanes.items()
-        for server in servers
-        if server["role"] == "database"
-    }
-    if len(set(databases.values())) > 1:
-        each = _listed([f"that of lane {lane} is {name}" for lane, name in databases.items()])
-        yield f"the databases are not the same: {each}"
-    ways: dict[bool, list[str]] = {}
-    for lane, servers in lanes.items():
-        for server in servers:
-            ways.setdefault(server["tls"] == "off", []).append(_place(lane, server))
-    if len(ways) > 1:
-        yield f"TLS costs {_listed(ways[False])} and not {_listed(ways[True])}"
-    trips = sorted(
-        (server["round_trip_us"], _place(lane, server))
-        for lane, servers in lanes.items()
-        for server in servers
-        if server["round_trip_us"] is not None
-    )
-    if trips:
-        (near_us, near), (far_us, far) = trips[0], trips[-1]
-        if far_us - near_us > max(FAR_US, 0.5 * near_us):
-            yield f"a round trip to {far} takes {far_us:,.0f} us, to {near} {near_us:,.0f} us"
-
-
-def _not_durable(lane: str, durability: Mapping[str, str | int]) -> Iterator[str]:
-    flush = durability.get(FLUSH)
-    if flush in (0, 2):
-        yield f"{lane}: a commit does not wait for the disk ({FLUSH} = {flush})"
-    if durability.get(LOG_BIN) == "ON" and durability.get(SYNC_BINLOG) != 1:
-        yield f"{lane}: a commit does not wait for its binary log ({SYNC_BINLOG} = {durability.get(SYNC_BINLOG)})"
-    if durability.get("appendonly") == "no":
-        yield f"{lane}: a SET is kept in memory only (appendonly = no)"
-    elif durability.get("appendfsync") in ("everysec", "no"):
-        policy = durability["appendfsync"]
-        yield f"{lane}: a SET does not wait for the disk (appendfsync = {policy})"
-
-
-def _place(lane: str, server: Server) -> str:
-    return f"the {server['role']} of lane {lane}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def sheet_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.metrics.frame import Work
+from engines.metrics.stats import Work
 
 HELD_PERCENT = 1.0
 """An offered rate is held when what was done in a race differs from it by no more than this."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engines.metrics.frame import Cache, Work
 from engines.metrics.node_counts import Sides
+from engines.metrics.stats import Cache, Work
 
 DIED = "engine_died"
 """The kind of error by which a frame counts an engine process that is gone."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from engines.metrics.frame import Client, Frame, LaneFrame, Work
+from engines.metrics.frame import Frame, LaneFrame
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Client, Work
 from engines.results.offered_load import Offer
 from engines.results.reconciliation import Reconciliation
 from engines.results.rounds import FIGURES, Spread

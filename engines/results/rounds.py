@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engines.metrics.frame import LaneFrame, LaneState, Work
+from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Work
 from engines.metrics.totals import UNMEASURED, LaneTotal
 
 FIGURES: Mapping[str, Callable[[Work], float | None]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
+from engines.metrics.frame import LaneFrame, LaneState
+from engines.metrics.stats import Cache, Work
 
 
 class Books:

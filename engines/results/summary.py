@@ -9,13 +9,16 @@ from typing import Self
 
 from engines import __version__
 from engines.config.race_config import Race
-from engines.driver.collector import Counted
-from engines.ipc.messages import Role
-from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, Work
+from engines.metrics.frame import Event, Frame, LaneFrame
 from engines.metrics.node_counts import Sides
+from engines.metrics.stats import Cache, Counted, Work
 from engines.metrics.totals import LaneTotal
 from engines.model.controls import Release, said
-from engines.results.fairness import fairness, misleading, servers_of, shared_servers
+from engines.model.lanes import Entrant
+from engines.model.roles import Role
+from engines.model.server_facts import servers_of, shared_servers
+from engines.results.caveats import misleading
+from engines.results.fairness import fairness
 from engines.results.offered_load import Offer, offer
 from engines.results.reconciliation import Reconciliation, reconcile
 from engines.results.result_json import (

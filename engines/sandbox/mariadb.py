@@ -7,10 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
+from engines.model.lanes import LANE_OF
 from engines.sandbox.binaries import MySQLBinary
 from engines.sandbox.directory import PROGRAMS, Place, write
-from engines.sandbox.launch import Launch
-from engines.sandbox.ports import HOST, LANE_OF
+from engines.sandbox.ports import HOST
+from engines.sandbox.spec import Launch
 
 DATABASE = "telemon"
 

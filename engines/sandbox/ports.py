@@ -6,19 +6,11 @@ import random
 import socket
 from collections.abc import Iterable, Iterator
 
+from engines.model.lanes import LANE_OF
 from engines.sandbox.errors import PortInUse
 
 HOST = "127.0.0.1"
 
-LANE_OF = {
-    "mysql": "mysql",
-    "cached-mysql": "cached",
-    "cache": "cached",
-    "durable-1": "durable",
-    "durable-2": "durable",
-    "durable-3": "durable",
-}
-"""Every server of a full sandbox with its lane; its place here is its port's distance from the base."""
 
 BUS_DISTANCE = 10_000
 """From a cluster node's port to that of its bus: Redis' own default."""

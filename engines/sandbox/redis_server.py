@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from engines.endpoints.slot_map import SLOTS
+from engines.model.lanes import LANE_OF
 from engines.sandbox.binaries import RedisBinary
 from engines.sandbox.directory import PROGRAMS, Place, write
-from engines.sandbox.launch import Launch
-from engines.sandbox.ports import BUS_DISTANCE, HOST, LANE_OF
+from engines.sandbox.ports import BUS_DISTANCE, HOST
+from engines.sandbox.spec import Launch
+from engines.wire.resp import SLOTS
 
 ANSWER_WAIT_S = 1.0
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
 from engines.sandbox import binaries, mariadb, ports
 from engines.sandbox import cleanup as remains
 from engines.sandbox import directory as place

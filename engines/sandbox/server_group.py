@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engines.model.lanes import LANE_OF
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
 from engines.sandbox.directory import Place
 from engines.sandbox.errors import NEXT_STEP, SandboxError
-from engines.sandbox.launch import Launch
 from engines.sandbox.process import Child
+from engines.sandbox.spec import Launch
 from engines.wire.redis_info import product
 
 CLUSTER_WAIT_S = 30.0
@@ -70,7 +71,7 @@ class Servers:
         # The nodes of the cluster share one: a client signs in to all of them alike.
         shared = secrets.token_urlsafe(24)
         for name, port in numbered.items():
-            password = shared if ports.LANE_OF[name] == "durable" else secrets.token_urlsafe(24)
+            password = shared if LANE_OF[name] == "durable" else secrets.token_urlsafe(24)
             if name in ("mysql", "cached-mysql"):
                 assert binaries.mysql is not None
                 launch = mariadb.launch(binaries.mysql, place, name, port, password)

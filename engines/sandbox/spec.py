@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +44,20 @@ class Order:
                 redis and RedisBinary(Path(redis[0]), redis[1]),
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One server: `program` is its link in the sandbox, `directory` its data and where it works, `log` where its
+    output goes. `socket` is where root signs in to a MySQL server; None for Redis."""
+
+    name: str
+    lane: str
+    title: str
+    program: Path
+    arguments: tuple[str, ...]
+    directory: Path
+    log: Path
+    port: int
+    password: str = field(repr=False)
+    socket: Path | None = None

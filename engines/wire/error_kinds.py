@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engines.driver.link import Lost
 from engines.wire import mysql, resp
+from engines.wire.dialect import Lost
 
 MYSQL_KINDS = {
     1040: "too_many_connections",

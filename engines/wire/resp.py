@@ -16,7 +16,6 @@ from typing import Final
 
 from hiredis import Reader
 
-from engines.endpoints.slot_map import SLOTS
 from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
 
 # ---------------------------------------------------------------- replies
@@ -232,3 +231,7 @@ def redirect(error: ServerError) -> Redirect | None:
         return Redirect(int(slot), host, int(port), error.code == "ASK")
     except ValueError:
         return None
+
+
+SLOTS = 16_384
+"""Hash slots of a Redis Cluster."""

@@ -5,11 +5,8 @@ The fleet, the hot cars and the value ranges are those of the demo that the thre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
-
-from engines.workload.key_distribution import UNIFORM, Shape, indices
 
 READINGS = 4096
 """How many distinct readings a seed makes; rows take them in turn, so that no row is formatted twice."""
@@ -34,34 +31,6 @@ HOT = Cars(50_000_000, 50_001_000)
 DECK_MYSQL_WRITES = Cars(100_000_000, 999_999_999)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """The part of the cars that one writer connection owns: no car is in two shares, every car is in one.
-
-    The cars are dealt out twice: to the `processes` engine processes first, and inside a process to its
-    `connections`, so that a process can change its number of connections without asking the others.
-    """
-
-    process: int = 0
-    processes: int = 1
-    connection: int = 0
-    connections: int = 1
-
-    @property
-    def offset(self) -> int:
-        """Index of the share's first car."""
-        return self.process + self.processes * self.connection
-
-    @property
-    def stride(self) -> int:
-        """Distance from one car of the share to the next."""
-        return self.processes * self.connections
-
-    def size(self, cars: Cars) -> int:
-        """How many of `cars` the share holds."""
-        return max(0, (len(cars) - self.offset + self.stride - 1) // self.stride)
-
-
 class Readings:
     """What the cars' sensors say: `READINGS` random readings, formatted once as SQL and as a Redis payload."""
 
@@ -84,56 +53,3 @@ def payload(car_id: int, reading: bytes, version: int) -> bytes:
 def version_of(value: bytes) -> int:
     """The version in a payload, for whoever checks what is stored. Raises ValueError when there is none."""
     return int(value.rsplit(b":", 1)[1])
-
-
-def reader_keys(
-    seed: int, process: int, connection: int, cars: Cars, shape: Shape = UNIFORM
-) -> Callable[[], int]:
-    """The car that reader `connection` of engine process `process` asks for next, out of `cars` by `shape`."""
-    stream = Random(f"{seed}:read:{process}:{connection}")
-    return indices(shape, len(cars), stream, seed, cars.first)
-
-
-Row = tuple[int, int, int]
-"""(car_id, index of its reading, version)."""
-
-
-class Batches:
-    """The batches that one writer connection sends: rows of its own share of the cars, in key order.
-
-    `rows` is the size of the next batch and may change while racing. `versions` numbers the rows and is common to all
-    writers of a process, so that a car's version grows strictly whichever of them writes it.
-    """
-
-    __slots__ = ("_draw", "_reading", "_versions", "rows")
-
-    def __init__(
-        self,
-        seed: int,
-        share: Share,
-        cars: Cars,
-        rows: int,
-        versions: Iterator[int],
-        shape: Shape = UNIFORM,
-    ) -> None:
-        stream = Random(f"{seed}:write:{share.process}:{share.connection}")
-        self._draw = indices(
-            shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
-        )
-        self._reading = share.offset * 977 % READINGS
-        self._versions = versions
-        self.rows = rows
-
-    def next(self) -> list[Row]:
-        """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
-        that is drawn twice comes twice, the higher version last."""
-        draw = self._draw
-        cars = [draw() for _ in range(self.rows)]
-        cars.sort()
-        begin, end = self._reading, self._reading + len(cars)
-        self._reading = end % READINGS
-        readings: Iterable[int] = range(begin, end)
-        if end > READINGS:
-            readings = [number % READINGS for number in readings]
-        # zip asks the cars first, so that no version is lost where they end.
-        return list(zip(cars, readings, self._versions, strict=False))

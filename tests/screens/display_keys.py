@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.metrics.frame import LANES, LaneState
+from engines.metrics.frame import LaneState
+from engines.model.lanes import LANES
 from tests.screens.keyed import Check, Keyed, counted
 from tui.report.clipboard import standings_text
 from tui.styles.themes import CYCLE

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
+from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model import controls as control
+from engines.model.lanes import LANES
 from tests.screens.real import RealRacing
 from tui.app.app import FRAME_INTERVAL_S
 from tui.view.view import View

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-from engines.metrics.frame import LANES, Frame, LaneState
+from engines.metrics.frame import Frame, LaneState
 from engines.model import controls as control
+from engines.model.lanes import LANES
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import key as key_of
 from tests.screens.keyed import Check, Keyed, all_in, counted

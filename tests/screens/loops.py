@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from engines.metrics.frame import Cache, Client, Frame, LaneFrame, LaneState, Work
+from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Cache, Client, Work
 from engines.model.heats import heat_order
 from tests.screens.synthetic import ENTRANTS, frames
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engines.config.race_config import Race as Settings
-from engines.metrics.frame import LANES, Frame, LaneFrame, Work
+from engines.metrics.frame import Frame, LaneFrame
+from engines.metrics.stats import Work
+from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox

@@ -13,7 +13,8 @@ from textual.pilot import Pilot
 
 from engines.backends.redis.client import client
 from engines.config.race_config import Race as Settings
-from engines.metrics.frame import LANES, Frame, LaneFrame, LaneState
+from engines.metrics.frame import Frame, LaneFrame, LaneState
+from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox

@@ -12,12 +12,13 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from engines.driver.collector import Counted
-from engines.ipc.messages import Role
-from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState, Work
+from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram, Latencies
 from engines.metrics.node_counts import Sides
+from engines.metrics.stats import Cache, Client, Counted, Work
 from engines.model.controls import Control
+from engines.model.lanes import Entrant
+from engines.model.roles import Role
 from engines.source import Narrate
 
 STARTED_UTC_S = 1_767_225_600.0

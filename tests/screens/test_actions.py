@@ -16,7 +16,7 @@ from tui.actions.catalog import ACTIONS
 from tui.app.app import Telemon
 from tui.screens.help import help_lines
 from tui.terminal.capabilities import Terminal
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.race.countdown import Countdown
 from tui.widgets.race.header import Header
 from tui.widgets.race.key_bar import KeyBar

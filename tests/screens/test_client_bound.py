@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from textual.geometry import Size
 
-from engines.metrics.frame import LANES, Client, Event, Frame, LaneFrame, LaneState
+from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram
+from engines.metrics.stats import Client
 from engines.model.heats import heat_order
+from engines.model.lanes import LANES
 from tests.screens.conftest import Launch
 from tests.screens.loops import heats
 from tests.screens.synthetic import frames

@@ -15,7 +15,8 @@ from tests.screens.conftest import Launch, Racing
 from tests.screens.synthetic import usual
 from tests.screens.test_open_loop import at_the_end
 from tui.terminal.capabilities import Color, Terminal
-from tui.view.view import Scene, View
+from tui.view.state import Scene
+from tui.view.view import View
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.base.lines import Rows
 from tui.widgets.base.panel import Panel

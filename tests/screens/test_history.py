@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.metrics.frame import Cache, Frame, LaneFrame, LaneState, Work
+from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram, Latencies
+from engines.metrics.stats import Cache, Work
 from tests.screens.loops import heats
 from tests.screens.synthetic import usual
 from tui.view.axis import FLAT, HEADROOM, PATIENCE, Axes

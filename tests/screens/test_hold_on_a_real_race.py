@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from engines.config.race_config import Race
-from engines.metrics.frame import LANES, LaneState
+from engines.metrics.frame import LaneState
 from engines.model import controls as control
+from engines.model.lanes import LANES
 from engines.sandbox.sandbox import Sandbox
 from tests.screens import display_keys
 from tests.screens.keyed import Keyed

@@ -18,7 +18,8 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from engines.config.race_config import Race
-from engines.metrics.frame import Entrant, Frame, LaneState
+from engines.metrics.frame import Frame, LaneState
+from engines.model.lanes import Entrant
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import FLOORED, heats, paced

@@ -8,8 +8,10 @@ import pytest
 from rich.cells import cell_len
 
 from engines.config.race_config import Race
-from engines.metrics.frame import Cache, Entrant, Event, Frame, LaneFrame, LaneState, Work
+from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram
+from engines.metrics.stats import Cache, Work
+from engines.model.lanes import Entrant
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual

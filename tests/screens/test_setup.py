@@ -6,7 +6,7 @@ import pytest
 
 from engines.config.race_config import Race
 from engines.config.server_config import MySQLBackend, RedisBackend
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
 from tests.screens.conftest import Launch
 from tui.view.load_settings import Setup
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.metrics.frame import Work
 from engines.metrics.histogram import Histogram, Latencies
 from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
+from engines.metrics.stats import Work
 from engines.metrics.window import KEPT_S, SlidingWork
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
 from tests.screens.onpty import OnPty
 
 RATE_PER_S, DURATION_S = 100, 3

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from engines.config.race_config import Race
-from engines.metrics.frame import Event, LaneState, Work
+from engines.metrics.frame import Event, LaneState
+from engines.metrics.stats import Work
 from engines.results.summary import Summary
 from engines.source import Narrate, Source
 from tests.screens.conftest import Launch, StillHost
@@ -21,7 +22,7 @@ from tui.app.feed import Feed
 from tui.draw.styled import Line
 from tui.messages import ViewReady
 from tui.report.clipboard import standings_text
-from tui.report.verdict import finishes
+from tui.report.race_report import finishes
 from tui.terminal.capabilities import Terminal
 from tui.widgets.base.panel import Panel
 from tui.widgets.lane.figures import LaneFigures

@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 from textual.geometry import Size
 
-from engines.metrics.frame import Cache, Client, Entrant, Event, Frame, LaneFrame, LaneState
+from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram
+from engines.metrics.stats import Cache, Client
+from engines.model.lanes import Entrant
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource
@@ -23,7 +25,8 @@ from tui.draw.styled import width as cells
 from tui.report.clipboard import standings_text
 from tui.view.history import History
 from tui.view.load_settings import Setup
-from tui.view.view import LaneView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView
 from tui.widgets.lane.chart import LaneChart
 from tui.widgets.lane.compact import LaneBlock
 from tui.widgets.lane.figures import LaneFigures

@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from engines.backends.redis.client import seed
-from engines.race.lane_info import SEED_VERSION
+from engines.model.lanes import LANE_OF
+from engines.provisioning.seed import SEED_VERSION
 from engines.sandbox.errors import SandboxError
-from engines.sandbox.ports import LANE_OF
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT, Readings
 

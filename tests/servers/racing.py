@@ -13,9 +13,10 @@ from engines.backends.redis.client import client, nodes, seed
 from engines.config import race_config as config
 from engines.config.server_config import RedisBackend
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
-from engines.metrics.frame import Cache, Frame, LaneState, Work
+from engines.metrics.frame import Frame, LaneState
 from engines.metrics.node_counts import Sides
-from engines.race.lane_info import SEED_VERSION
+from engines.metrics.stats import Cache, Work
+from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT, Readings

@@ -11,7 +11,7 @@ import pymysql
 import pytest
 
 from engines.doctor.mysql.checks import ROW_BYTES
-from engines.endpoints.credentials import FromEnvironment, FromFile
+from engines.endpoints.credential_sources import FromEnvironment, FromFile
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox

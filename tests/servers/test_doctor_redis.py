@@ -12,7 +12,7 @@ import redis
 
 from engines.backends.redis.client import address_of, client
 from engines.doctor.redis.permissions import command
-from engines.endpoints.credentials import FromFile
+from engines.endpoints.credential_sources import FromFile
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
 

@@ -9,9 +9,10 @@ import pytest
 
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints
+from engines.errors import PreparationError, RaceError
 from engines.metrics.frame import Frame, LaneState
-from engines.race.lane_info import PreparationError, settled
-from engines.race.race import Race, RaceError
+from engines.provisioning.conflicts import settled
+from engines.race.race import Race
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT, version_of
 from engines.workload.redis_keys import key

@@ -13,9 +13,10 @@ import pytest
 from engines.backends.mysql import client as mysql
 from engines.config import race_config as config
 from engines.config.server_config import MySQLBackend, RedisBackend
+from engines.errors import RaceError
 from engines.metrics.frame import Frame, LaneState
-from engines.race.lane_info import SEED_VERSION
-from engines.race.race import Race, RaceError
+from engines.provisioning.seed import SEED_VERSION
+from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT, Readings

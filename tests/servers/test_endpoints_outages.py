@@ -13,7 +13,7 @@ import pytest
 from engines.backends.mysql import client as mysql
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Release
-from engines.race.lane_info import SEED_VERSION
+from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.workload.dataset import HOT, Readings
 
@@ -28,7 +28,7 @@ FORGOTTEN_AFTER_S = 350
 
 IMPATIENT = """
 import sys
-if "engines.process.engine" in " ".join(sys.orig_argv):
+if "engines.process" in " ".join(sys.orig_argv):
     import engines.backends.dialer as dial
     dial.CONNECT_TIMEOUT_S = dial.IO_TIMEOUT_S = 0.5
     import engines.driver.reactor

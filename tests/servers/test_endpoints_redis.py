@@ -12,8 +12,10 @@ import pytest
 from engines.backends.redis import client as redis
 from engines.config.server_config import MySQLBackend, RedisBackend
 from engines.endpoints.endpoint import LaneEndpoints
+from engines.errors import PreparationError
 from engines.metrics.frame import Frame
-from engines.race.lane_info import SEED_VERSION, PreparationError, prepare, settled
+from engines.provisioning.conflicts import settled
+from engines.provisioning.seed import SEED_VERSION, prepare
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT, Readings

@@ -17,9 +17,8 @@ from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
 from engines.backends.redis.client import address_of, client, topology
-from engines.driver.link import REDIS, Link
 from engines.driver.outcome import Failed
-from engines.driver.session import Links, Session
+from engines.driver.session import Link, Links, Session
 from engines.endpoints.slot_map import SlotRange, Topology
 from engines.lanes.context import Context
 from engines.lanes.durable import read_durable
@@ -28,6 +27,7 @@ from engines.lanes.request_cache import Gets, Selects
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
+from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplies, key_slot
 from engines.workload.dataset import HOT, Readings, version_of
 from engines.workload.redis_keys import key

@@ -10,8 +10,9 @@ import pytest
 from redis import Redis
 
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.ipc.messages import Role, Spec
-from engines.metrics.frame import LANES
+from engines.ipc.messages import Spec
+from engines.model.lanes import LANES
+from engines.model.roles import Role
 from engines.process.overhead import measure_floor_us
 from engines.race.null_server import GET_REPLY, NullServer
 from engines.race.race import Race

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from engines.metrics.frame import LANES, Frame, LaneState
+from engines.metrics.frame import Frame, LaneState
 from engines.model.controls import Release
+from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT

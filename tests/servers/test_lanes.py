@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.metrics.frame import Cache
+from engines.metrics.stats import Cache
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import FLEET, HOT, version_of
 

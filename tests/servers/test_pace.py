@@ -11,8 +11,9 @@ from threading import Thread
 import pytest
 
 from engines.config import race_config as config
-from engines.metrics.frame import Frame, LaneState, Work
+from engines.metrics.frame import Frame, LaneState
 from engines.metrics.histogram import Latencies, bucket_upper_ns
+from engines.metrics.stats import Work
 from engines.model.controls import Connections, Control, Rate
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox

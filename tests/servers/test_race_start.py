@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from engines.config import race_config as config
-from engines.race.race import Race, RaceError
+from engines.config.errors import ConfigError
+from engines.errors import RaceError
+from engines.race.race import Race
 from engines.sandbox.errors import PortInUse
 from engines.sandbox.sandbox import Sandbox
 
@@ -52,7 +54,7 @@ def test_engines_that_cannot_be_started_are_no_race_and_none_is_left(left: int) 
     assert psutil.Process().children() == children
 
 
-@pytest.mark.parametrize(("port", "kind"), [(None, RaceError), (12_000, config.ConfigError)])
+@pytest.mark.parametrize(("port", "kind"), [(None, RaceError), (12_000, ConfigError)])
 def test_ports_are_a_wrong_setting_only_where_they_were_set(
     port: int | None, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:

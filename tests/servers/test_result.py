@@ -12,8 +12,9 @@ import pytest
 from engines.backends.redis.client import client, nodes, topology
 from engines.config import race_config as config
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.metrics.frame import LANES, Frame
+from engines.metrics.frame import Frame
 from engines.model.controls import Batch, Connections, Rate
+from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox

@@ -35,7 +35,7 @@ CRASHES = {
 
 IN_AN_ENGINE = f"""{FAILING}
 import sys
-if "engines.process.engine" in " ".join(sys.orig_argv):
+if "engines.process" in " ".join(sys.orig_argv):
     import engines.driver.reactor
     engines.driver.reactor.Reactor.run = fail
 """
@@ -92,7 +92,7 @@ def test_engines_that_are_killed_and_one_that_dumps_its_stack(planted: Planted) 
         engines = [
             child
             for child in psutil.Process(process.pid).children()
-            if "engines.process.engine" in " ".join(child.cmdline())
+            if "engines.process" in " ".join(child.cmdline())
         ]
         for engine, number in zip(engines, (signal.SIGABRT, signal.SIGKILL), strict=False):
             engine.send_signal(number)

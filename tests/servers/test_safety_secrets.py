@@ -59,7 +59,7 @@ def watched_processes() -> Iterator[dict[str, set[str]]]:
 def check_processes(planted: Planted, seen: dict[str, set[str]]) -> None:
     """What telemon was given in its environment, the processes that it starts inherit. It puts nothing else there."""
     lines = "\n".join(seen["cmdline"]).replace("\0", " ")
-    assert "engines.process.engine" in lines, "nobody watched"
+    assert "engines.process" in lines, "nobody watched"
     planted.check(lines, "the process list")
     given = {f"{name}={value}" for name, value in planted.own.environ.items()}
     home = f"HOME={planted.own.environ['HOME']}"

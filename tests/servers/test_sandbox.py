@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
-from engines.metrics.frame import LANES
+from engines.model.lanes import LANES
 from engines.sandbox.sandbox import Sandbox
 
 MYSQLS = {"mysql": "mysql", "cached-mysql": "cached"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from engines.model.lanes import LANE_OF
 from engines.sandbox import binaries, mariadb, ports
 from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox
 from engines.sandbox.spec import Order
@@ -24,7 +25,7 @@ from tests.servers.traces import assert_gone
 def taken() -> Iterator[int]:
     """A loopback port on which a stranger listens, at a distance from the first port of a free run."""
     with socket.socket() as stranger:
-        base = ports.choose(ports.LANE_OF, None)["mysql"]
+        base = ports.choose(LANE_OF, None)["mysql"]
         stranger.bind((ports.HOST, base + 3))
         stranger.listen()
         yield base + 3
@@ -111,7 +112,7 @@ def test_macos_has_its_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_servers_stand_at_the_port_asked_for(tmp_path: Path) -> None:
-    base = ports.choose(ports.LANE_OF, None)["mysql"]
+    base = ports.choose(LANE_OF, None)["mysql"]
     with Sandbox(["cached"], directory=tmp_path, port=base) as servers:
         found = {name: server.port for name, server in servers.servers.items()}
     assert found == {"cached-mysql": base + 1, "cache": base + 2}
@@ -138,12 +139,12 @@ def test_ports_of_other_lanes_do_not_matter(taken: int) -> None:
 @pytest.mark.parametrize("base", [-5, 65_533, 70_000])
 def test_ports_that_there_are_not_are_refused(base: int) -> None:
     with pytest.raises(PortInUse, match=rf"sandbox\.port = {base}: port "):
-        ports.choose(ports.LANE_OF, base)
+        ports.choose(LANE_OF, base)
 
 
 def test_chosen_ports_stay_below_those_that_the_kernel_gives_away() -> None:
     for _ in range(50):
-        chosen = ports.choose(ports.LANE_OF, None)
+        chosen = ports.choose(LANE_OF, None)
         assert min(chosen.values()) >= 10_000
         assert max(chosen.values()) + 10_000 < 32_768
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engines.driver.collector import Counted
 from engines.ipc.messages import Delta
-from engines.metrics.frame import Cache, Entrant, Frame, LaneFrame, Work
+from engines.metrics.frame import Frame, LaneFrame
 from engines.metrics.histogram import NONE, Histogram, Latencies
+from engines.metrics.stats import Cache, Counted, Work
+from engines.model.lanes import Entrant
 
 MYSQL = Entrant(
     lane="mysql",

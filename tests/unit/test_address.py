@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engines.config.value_types import RejectedError
-from engines.endpoints.address import Host, Ways, mapped, split
+from engines.config.value_types import Host, RejectedError, Ways
+from engines.endpoints.address import mapped, split
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 from engines.config.race_config import Race
-from engines.metrics.frame import LANES, Entrant, Frame, LaneFrame, LaneState
+from engines.metrics.frame import Frame, LaneFrame, LaneState
+from engines.model.lanes import LANES, Entrant
 from engines.results.summary import Summary
 from tui.view.history import History
 

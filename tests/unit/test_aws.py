@@ -22,12 +22,13 @@ from botocore.signers import RequestSigner
 
 from engines.endpoints import aws
 from engines.endpoints import credentials as secret
-from engines.endpoints.credentials import (
+from engines.endpoints.credential_sources import (
     CacheToken,
     Credential,
     FromSecretsManager,
     RdsToken,
     SecretError,
+    Source,
 )
 
 KEY_ID, KEY, SESSION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/="
@@ -227,7 +228,7 @@ def test_a_token_is_kept_for_ten_minutes_and_no_longer(monkeypatch: pytest.Monke
     ],
 )
 def test_without_botocore_and_without_credentials_one_line_says_what_to_do(
-    source: secret.Source, said: str, monkeypatch: pytest.MonkeyPatch
+    source: Source, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)

@@ -15,11 +15,11 @@ import pytest
 from botocore import xform_name
 from jmespath import compile as compile_query  # type: ignore[import-untyped]
 
-from engines.config.race_config import load
-from engines.endpoints.credentials import CacheToken, RdsToken
+from engines.config.load import load
+from engines.endpoints.credential_sources import CacheToken, RdsToken
 from engines.endpoints.endpoint import RedisEndpoint
 from tests.bastion import acl_rules, blocks, commands
-from tui.cli.main import parser
+from tui.cli.parser import parser
 
 CUSTOMISED = {
     "ec2": {"protocol", "port", "source-group"},

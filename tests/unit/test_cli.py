@@ -15,7 +15,7 @@ from threading import Timer
 import pytest
 
 from engines import __version__
-from engines.config.race_config import load
+from engines.config.load import load
 from engines.config.settings import SETTINGS
 from engines.config.value_types import Switch
 

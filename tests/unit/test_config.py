@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from engines.config.race_config import ConfigError, Race, Sandbox, load
+from engines.config.errors import ConfigError
+from engines.config.load import load
+from engines.config.race_config import Race, Sandbox
 from engines.config.settings import SERVERS, SETTINGS
-from engines.config.value_types import Seconds, one_line, shown, toml
+from engines.config.value_types import Seconds
+from engines.text import one_line, shown, toml
 
 
 @pytest.fixture

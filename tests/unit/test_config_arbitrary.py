@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines.config.race_config import ConfigError, Race, load
+from engines.config.errors import ConfigError
+from engines.config.load import load
+from engines.config.race_config import Race
 from engines.config.settings import BY_KEY, SETTINGS
-from tui.cli.main import understood
+from tui.cli.parser import understood
 
 KEYS = [*BY_KEY, "sandbox", "directory", "port", "mode", "config"]
 

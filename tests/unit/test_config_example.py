@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engines.config.race_config import Race, load
+from engines.config.load import load
+from engines.config.race_config import Race
 from engines.config.settings import BY_KEY, SERVERS, SETTINGS, Setting
-from engines.endpoints.credentials import (
+from engines.endpoints.credential_sources import (
     CacheToken,
     FromEnvironment,
     FromFile,

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines.config.race_config import ConfigError, Race, load
+from engines.config.errors import ConfigError
+from engines.config.load import load
+from engines.config.race_config import Race
 from engines.config.settings import BY_KEY, MASK, SERVERS, SETTINGS
-from engines.config.value_types import toml
-from engines.endpoints.credentials import (
+from engines.endpoints.credential_sources import (
     CacheToken,
     FromCommand,
     FromEnvironment,
@@ -21,6 +22,7 @@ from engines.endpoints.credentials import (
     RdsToken,
 )
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
+from engines.text import toml
 
 PLANTED = "hunter2-planted"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.metrics.distribution import Distribution
-from engines.metrics.histogram import MAX_NS, NONE, Histogram
+from engines.metrics.histogram import MAX_NS, NONE, Distribution, Histogram
 
 values_ns = st.integers(0, 2 * MAX_NS) | st.integers(0, 2000)
 

@@ -15,7 +15,8 @@ from engines.lanes.context import Context
 from engines.lanes.durable import write_durable
 from engines.lanes.fill_tracker import Fills
 from engines.lanes.request_cache import Gets, Selects
-from engines.workload.dataset import FLEET, Batches, Readings, Share
+from engines.workload.dataset import FLEET, Readings
+from engines.workload.streams import Batches, Share
 
 SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}
 

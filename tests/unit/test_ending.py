@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.config.race_config import Race, load
+from engines.config.load import load
+from engines.config.race_config import Race
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, work
 from tui.cli import run as headless
-from tui.cli.run import ENDING, Ending, Interrupted, verdict
+from tui.cli.run import verdict
+from tui.cli.signals import ENDING, Ending, Interrupted
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from engines.config.race_config import Race
-from engines.driver.collector import Counted
-from engines.metrics.frame import Cache, LaneState, Work
+from engines.metrics.frame import LaneState
 from engines.metrics.histogram import Histogram
+from engines.metrics.stats import Cache, Counted, Work
 from engines.race.aggregate import lane_frame
 from engines.results.summary import Summary
 from tests.unit.frames import MYSQL, delta, frame

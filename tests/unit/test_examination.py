@@ -14,7 +14,7 @@ from engines.doctor import doctor as examination
 from engines.doctor.check import Check, Verdict, Watch
 from engines.doctor.mysql import checks as mysql
 from engines.doctor.target import Subject
-from engines.endpoints.credentials import SecretError
+from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 
 

@@ -7,14 +7,9 @@ import json
 import pytest
 
 from engines.config.race_config import Race
-from engines.results.fairness import (
-    Server,
-    fairness,
-    misleading,
-    pipeline_depth,
-    shared_servers,
-    sheet_lines,
-)
+from engines.model.server_facts import Server, shared_servers
+from engines.results.caveats import misleading
+from engines.results.fairness import fairness, pipeline_depth, sheet_lines
 
 SAFE: dict[str, str | int] = {
     "innodb_flush_log_at_trx_commit": 1,

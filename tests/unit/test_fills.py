@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 
-from engines.driver.link import MYSQL, REDIS, Link
-from engines.driver.session import Links, Session
-from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
+from engines.driver.session import Link, Links, Session
+from engines.endpoints.slot_map import SlotRange, Topology
 from engines.lanes.cached import read_cached
 from engines.lanes.context import Context
 from engines.lanes.fill_tracker import Fills
 from engines.lanes.request_cache import Gets, Selects
+from engines.wire.dialect import MYSQL, REDIS
+from engines.wire.resp import SLOTS
 from engines.workload.dataset import HOT, Readings
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.metrics.frame import Cache, Client, LaneFrame, LaneState
+from engines.metrics.frame import LaneFrame, LaneState
+from engines.metrics.stats import Cache, Client
 from tests.unit.frames import frame, latencies, work
 from tui.report.interval_lines import frame_lines, header
 

@@ -10,9 +10,11 @@ import pytest
 
 from engines.config.race_config import Race
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.errors import DOCTOR, NotPreparedError, PreparationError
 from engines.provisioning.cache import ready_cache
-from engines.provisioning.prepare import NotPreparedError, check
-from engines.race.lane_info import DOCTOR, PreparationError, entrants, read_sheets, settled, shared
+from engines.provisioning.conflicts import settled, shared
+from engines.provisioning.prepare import check
+from engines.race.lane_info import entrants, read_sheets
 
 PASSWORD = "planted-in-an-endpoint"
 

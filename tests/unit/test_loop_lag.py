@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from engines.driver.link import REDIS, Link
 from engines.driver.outcome import Done, done
 from engines.driver.poller import READ
 from engines.driver.reactor import Reactor
-from engines.driver.session import Links, Program, Session
+from engines.driver.session import Link, Links, Program, Session
 from engines.metrics.histogram import Latencies
+from engines.wire.dialect import REDIS
 
 WORK_NS = 4_000_000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.driver.collector import Counted
 from engines.ipc.messages import Delta
-from engines.metrics.frame import Cache, LaneState, Work
+from engines.metrics.frame import LaneState
 from engines.metrics.histogram import Histogram, Latencies
+from engines.metrics.stats import Cache, Counted, Work
 from engines.race.aggregate import lane_frame
 from tests.unit import frames
 

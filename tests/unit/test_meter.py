@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.driver.link import REDIS
 from engines.driver.reactor import Reactor
 from engines.driver.timers import NEVER_NS
 from engines.ipc.messages import Delta
 from engines.metrics import scheduling_delay as processor_wait
 from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait, RunQueue
 from engines.process.reporter import Meter
+from engines.wire.dialect import REDIS
 
 
 @pytest.fixture

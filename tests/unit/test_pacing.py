@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.driver.pacing import Pace, Stretch
+from engines.driver.open_loop import Pace, Stretch
 
 
 def test_operations_are_due_at_the_rate() -> None:

@@ -32,7 +32,7 @@ def test_an_engine_s_waits_are_not_drawn_out() -> None:
 def test_an_engine_begins_with_it() -> None:
     # No channel comes with the descriptor: it is closed, and the engine has nothing to do but to say what it was.
     code = (
-        "import socket; from engines.process import engine as worker; near, far = socket.socketpair(); far.close(); "
+        "import socket; from engines.process import __main__ as worker; near, far = socket.socketpair(); far.close(); "
         f"worker.main(near.detach()); {HERE}"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

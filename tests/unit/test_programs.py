@@ -8,18 +8,19 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.driver.link import MYSQL as MYSQL_DIALECT
-from engines.driver.link import REDIS, Link
 from engines.driver.outcome import Done
-from engines.driver.session import Links, Program, Session, Step
+from engines.driver.session import Link, Links, Program, Session, Step
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
-from engines.ipc.messages import Role, Spec
-from engines.metrics.frame import Cache, Work
+from engines.endpoints.slot_map import SlotRange, Topology
+from engines.ipc.messages import Spec
+from engines.metrics.stats import Cache, Work
+from engines.model.roles import Role
 from engines.process.programs import Programs
 from engines.results.reconciliation import reconcile
+from engines.wire.dialect import MYSQL as MYSQL_DIALECT
+from engines.wire.dialect import REDIS
 from engines.wire.mysql import Ok
-from engines.wire.resp import ALL_OK
+from engines.wire.resp import ALL_OK, SLOTS
 from engines.workload.dataset import HOT
 from engines.workload.key_distribution import UNIFORM, Shape
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engines.driver.link import REDIS, ROOM_BYTES, ROOMY_BYTES
+from engines.driver.open_loop import Pace
 from engines.driver.outcome import Done, Failed, done
-from engines.driver.pacing import Pace
 from engines.driver.reactor import Reactor
-from engines.driver.session import Program, Session
+from engines.driver.session import ROOM_BYTES, ROOMY_BYTES, Program, Session
 from engines.wire import resp
+from engines.wire.dialect import REDIS
 
 REPLY = b"$1\r\nx\r\n"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engines.metrics.frame import Cache, Work
 from engines.metrics.node_counts import Shard, Sides, merged
+from engines.metrics.stats import Cache, Work
 from engines.results.reconciliation import reconcile
 
 WRITE = Work(operations=10, rows=1_000)

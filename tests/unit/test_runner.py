@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from engines.config import race_config as config
-from engines.driver.collector import Counted
-from engines.ipc.messages import Delta, Role
-from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
+from engines.ipc.messages import Delta
+from engines.metrics.frame import LaneFrame, LaneState
+from engines.metrics.stats import Cache, Counted, Work
+from engines.model.roles import Role
 from engines.race.engine_process import Engine
 from engines.race.lane_runner import HANG_NS, Runner
 from engines.results.run_counts import Books

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from engines.endpoints import credentials as secret
-from engines.endpoints.credentials import (
+from engines.endpoints.credential_sources import (
     Credential,
     FromCommand,
     FromEnvironment,
     FromFile,
     SecretError,
-    credential,
-    sign_in,
+    Source,
 )
+from engines.endpoints.credentials import credential, sign_in
 
 
 class Clock:
@@ -88,7 +88,7 @@ def test_the_environment_a_file_and_a_command(
         (FromCommand(("sh", "-c", "echo sup3r >&2; exit 3")), "ended with exit code 3"),
     ],
 )
-def test_what_cannot_be_had_is_one_line_without_a_secret(source: secret.Source, said: str) -> None:
+def test_what_cannot_be_had_is_one_line_without_a_secret(source: Source, said: str) -> None:
     with pytest.raises(SecretError) as raised:
         source.fetch()
     message = str(raised.value)
@@ -180,7 +180,7 @@ def test_signing_in_tries_a_new_credential_once(tmp_path: Path, clock: Clock) ->
             raise RefusedError
         return "in"
 
-    def in_(source: secret.Source | None) -> str:
+    def in_(source: Source | None) -> str:
         own = Credential("own")
         return sign_in(source, own, attempt, lambda error: isinstance(error, RefusedError))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 
-from engines.driver.link import REDIS
-from engines.driver.pacing import Pace
+from engines.driver.open_loop import Pace
 from engines.driver.reactor import Reactor
 from engines.driver.session import Session
+from engines.wire.dialect import REDIS
 
 
 def test_what_began_in_a_closed_loop_was_never_due() -> None:

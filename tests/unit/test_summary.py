@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from engines import __version__
 from engines.config.race_config import Race
-from engines.driver.collector import Counted
-from engines.metrics.frame import Cache, Client, Event, Frame, LaneFrame, LaneState, Work
+from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.scheduling_delay import ProcessorWait
+from engines.metrics.stats import Cache, Client, Counted, Work
 from engines.model.controls import Batch, Pause, Rate, Release, alters_load, said
 from engines.results.result_json import frame_object
 from engines.results.summary import CHANGES_KEPT, Summary

@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.config.race_config import Race
-from engines.metrics.frame import Cache, Entrant, Event, LaneFrame, LaneState
+from engines.metrics.frame import Event, LaneFrame, LaneState
+from engines.metrics.stats import Cache
 from engines.model.controls import Batch, said
+from engines.model.lanes import Entrant
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.test_lines import FRAME

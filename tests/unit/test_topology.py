@@ -2,7 +2,8 @@
 
 import pytest
 
-from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
+from engines.endpoints.slot_map import SlotRange, Topology
+from engines.wire.resp import SLOTS
 
 
 def topology(*ranges: SlotRange) -> Topology:

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.config.race_config import Race
-from engines.metrics.frame import Cache, Client, Entrant, Event, LaneFrame, LaneState, Work
+from engines.metrics.frame import Event, LaneFrame, LaneState
+from engines.metrics.stats import Cache, Client, Work
 from engines.model.controls import FlushCache, Pause, Rate, said
+from engines.model.lanes import Entrant
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tui.draw.format import margin
-from tui.report.verdict import finishes
+from tui.report.race_report import finishes
 
 DURABLE = Entrant("durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always")
 ENTRANTS = {"mysql": MYSQL, "cached": CACHED, "durable": DURABLE}

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from pymysql.err import OperationalError
 
-from engines.driver.link import MYSQL as MYSQL_DIALECT
-from engines.driver.link import Link
-from engines.driver.session import Session
+from engines.driver.session import Link, Session
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.endpoints.slot_map import SLOTS, SlotRange, Topology
+from engines.endpoints.slot_map import SlotRange, Topology
 from engines.ipc.channel import Channel
 from engines.ipc.messages import Begin, Delta, Go, NotReady, Rested, Served, Spec, Stop
 from engines.ipc.schedule import Schedule
 from engines.model import controls as control
 from engines.process import connect as routes
-from engines.process import engine as worker
 from engines.process import topology as topologies
+from engines.process.__main__ import _first_messages
 from engines.process.engine import Worker
+from engines.wire.dialect import MYSQL as MYSQL_DIALECT
+from engines.wire.resp import SLOTS
 
 MYSQL = MySQLEndpoint("db.example", 3307, "u", "p", "d")
 SPEC = Spec("mysql", "read", 0, 1, 1, "fair", 1, 1, 1.0, LaneEndpoints("mysql", mysql=MYSQL))
@@ -217,7 +217,7 @@ def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> Non
     ours, theirs = map(Channel, socket.socketpair())
     ours.send(SPEC)
     ours.send(Stop())
-    spec, *early = worker._first_messages(theirs)
+    spec, *early = _first_messages(theirs)
     assert spec == SPEC
 
     engine = Worker(theirs, SPEC, early)
@@ -245,7 +245,7 @@ def test_a_trouble_is_told_with_its_server_and_in_words(
     monkeypatch.setattr("engines.backends.mysql.client.open_socket", full)
     harness = Harness()
     made.append(harness)
-    monkeypatch.setattr(worker, "NOT_READY_EVERY_NS", 0)
+    monkeypatch.setattr("engines.process.engine.NOT_READY_EVERY_NS", 0)
     harness.worker._discover()
     harness.turn(lambda: bool(harness.heard(NotReady)))
     assert harness.heard(NotReady)[0] == NotReady("db.example:3307", "Too many connections")

@@ -9,18 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.workload.dataset import (
-    FLEET,
-    HOT,
-    READINGS,
-    Batches,
-    Cars,
-    Readings,
-    Share,
-    payload,
-    reader_keys,
-    version_of,
-)
+from engines.workload.dataset import FLEET, HOT, READINGS, Cars, Readings, payload, version_of
+from engines.workload.streams import Batches, Share, reader_keys
 
 
 def batches(seed: int = 7, share: Share | None = None, rows: int = 100) -> Batches:

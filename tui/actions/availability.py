@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.view.view import Scene
+from tui.view.state import Scene
 
 ALWAYS = ("quit", "screenshot", "help")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 from tui.actions.availability import available
-from tui.view.view import Scene
+from tui.view.state import Scene
 
 KEY_NAMES = {
     "space": "space", "enter": "enter", "minus": "-", "plus": "+", "equals_sign": "=",

@@ -33,7 +33,7 @@ from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
 from tui.view.host_load import Host
 from tui.view.load_settings import Setup
-from tui.view.view import Scene
+from tui.view.state import Scene
 
 STYLES = PACKAGE_ROOT / "tui" / "styles"
 

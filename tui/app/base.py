@@ -24,7 +24,8 @@ from tui.screens.race import RaceScreen
 from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
-from tui.view.view import Scene, View
+from tui.view.state import Scene
+from tui.view.view import View
 
 GREYING = (Monochrome, NoColor)
 """The filters that take colours away."""

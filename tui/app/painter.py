@@ -10,7 +10,7 @@ from typing import Any
 from textual.app import App
 
 from tui.screens.race import RaceScreen
-from tui.view.view import Scene
+from tui.view.state import Scene
 
 
 class Curtain:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
-from engines.config.value_types import one_line
+from engines.errors import DOCTOR, DeedError
 from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
-from engines.provisioning.plan import DeedError, Plan
-from engines.race.lane_info import DOCTOR
+from engines.provisioning.plan import Plan
+from engines.text import one_line
 from tui.cli.run import narrate
 
 DONE, FAILED, USAGE = 0, 1, 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engines.config.value_types import one_line
 from engines.metrics.frame import Event, Frame, LaneState
+from engines.text import one_line
 
 WINDOW_S = 10.0
 

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import StrEnum
-from types import FrameType
 
 from engines.config import race_config as config
-from engines.config.value_types import one_line
+from engines.errors import RaceError
 from engines.metrics.frame import Frame
-from engines.race.race import Race, RaceError
+from engines.race.race import Race
 from engines.results.result_json import frame_object
 from engines.results.summary import Summary
+from engines.text import one_line
 from tui.cli.progress_log import Narration
+from tui.cli.signals import Ending, Interrupted
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
 
 INTERVAL_S = 1.0
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-REPEAT_S = 0.5
-"""Within this time a second SIGINT is the same wish: timeout(1), for one, sends each signal twice."""
 
 
 class Format(StrEnum):
@@ -35,50 +28,6 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     JSONL = "jsonl"
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal asked for an end where there is nothing to wind down yet, or asked again."""
-
-
-class Ending:
-    """Turns signals into the end of a race: the first asks it to stop, a second SIGINT does not wait for that."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        """The first signal that came."""
-        self.stop: Callable[[], None] | None = None
-        """How to ask the race to end; None while it starts, when a signal abandons the start."""
-        self._first_s = 0.0
-
-    @property
-    def exit_code(self) -> int | None:
-        """What a shell calls a program that a signal ended; None when none came."""
-        return None if self.signal is None else 128 + self.signal
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take the signals, and give them back afterwards. One that is ignored (nohup) stays ignored, but not
-        SIGINT: a shell ignores it for every background job, and who sends it by kill means it."""
-        before = {}
-        for number in ENDING:
-            if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, self._received)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _received(self, number: int, _: FrameType | None) -> None:
-        now_s = time.monotonic()
-        if self.signal is None:
-            self.signal, self._first_s = number, now_s
-            if self.stop is None:
-                raise Interrupted
-            self.stop()
-        elif number == signal.SIGINT and now_s - self._first_s > REPEAT_S:
-            raise Interrupted
 
 
 def run(settings: config.Race, form: Format) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.metrics.frame import Entrant, LaneState
+from engines.metrics.frame import LaneState
+from engines.model.lanes import Entrant
 from tui.draw.format import NOTHING, count, margin, ordinal, plain, short
 from tui.draw.styled import BAD, GOOD, QUIET, STRONG, WARN, Span
 from tui.view.ranking import Place

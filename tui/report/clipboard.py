@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from engines.metrics.frame import Entrant
+from engines.model.lanes import Entrant
 from tui.draw.format import clock, count, latency, margin, ordinal, plain
-from tui.report.race_report import Account
-from tui.report.verdict import METRICS
+from tui.report.race_report import METRICS, Account
 from tui.view.view import View
 from tui.widgets.result.result_panel import standing, titles, value
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engines.config.race_config import Race
-from engines.metrics.frame import LaneFrame, LaneState, Work
+from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Work
 from engines.model.controls import FlushCache, said
 from engines.results.offered_load import Offer
 from engines.results.rounds import Spread

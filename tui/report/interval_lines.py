@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import floor
 
-from engines.metrics.frame import Frame, LaneFrame, LaneState, Work
+from engines.metrics.frame import Frame, LaneFrame, LaneState
+from engines.metrics.stats import Work
 
 Columns = tuple[tuple[str, int], ...]
 """Title and width of each column; a negative width is a column of words, aligned to the left."""

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
 from engines.config.race_config import Race
-from engines.config.value_types import one_line
-from engines.metrics.frame import Entrant, LaneFrame, Work
+from engines.metrics.frame import LaneFrame
+from engines.metrics.stats import Work
+from engines.model.lanes import Entrant
 from engines.results.fairness import fairness, sheet_lines
 from engines.results.offered_load import Offer
 from engines.results.rounds import FIGURES, Spread
 from engines.results.summary import Summary
+from engines.text import one_line
 from tui.report.interval_lines import CACHELESS, count, ms, response_ms, share
 from tui.report.race_report import floor_share
 

@@ -15,7 +15,7 @@ from tui.actions.availability import available
 from tui.actions.catalog import ACTIONS
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.base import InkedScreen
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.lines import Rows
 
 NOT_NOW = "not now: "

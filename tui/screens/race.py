@@ -12,7 +12,7 @@ from textual.reactive import var
 
 from tui.messages import LookBack
 from tui.screens.base import InkedScreen
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.base.panel import Panel
 from tui.widgets.lane.chart import AXIS_CELLS

@@ -7,7 +7,7 @@ from textual.containers import VerticalScroll
 
 from tui.report.race_report import Account
 from tui.screens.base import InkedScreen
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.race.key_bar import KeyBar
 from tui.widgets.result.result_panel import ResultPanel
 from tui.widgets.result.scroll_hint import ScrollLine

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from engines.metrics.frame import LaneFrame, Work
+from engines.metrics.frame import LaneFrame
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Work
 from engines.metrics.totals import UNMEASURED
 from tui.view.view import Point
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from engines.metrics.frame import Cache, LaneFrame, LaneState, Work
+from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import Latencies
+from engines.metrics.stats import Cache, Work
 from engines.metrics.totals import UNMEASURED, WorkTotal
 from engines.metrics.window import SlidingWork
 from tui.view.axis import Axes

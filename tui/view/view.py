@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engines.metrics.frame import Cache, Entrant, Event, LaneState
+from engines.metrics.frame import Event, LaneState
+from engines.metrics.stats import Cache
 from tui.view.host_load import HostLoad
-from tui.view.load_settings import Setup
 from tui.view.ranking import Place
 
 
@@ -131,39 +131,3 @@ class View:
     reset_s: float | None = None
     events: tuple[Event, ...] = ()
     host: HostLoad | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything that a widget draws from: the numbers, and how they are to be shown.
-
-    `stage` is the layout for a hall, `over` says that no more frames will come, `themes` that there is one to choose.
-    `holding` says that lanes wait at the start line, `released` which of them were let go one by one.
-    `progress` are the steps of the start and when each began, `starting_s` is the time since the first.
-    `glyphs` is "braille", "block" or "ascii"; `shared_axis` puts all lanes on one y axis; `frozen` and `paused` are
-    said in the header; `screen_lag_s` is how late the screen's own event loop was at worst since the last frame.
-    """
-
-    view: View | None = None
-    entrants: tuple[Entrant, ...] = ()
-    setup: Setup = field(default_factory=Setup)
-    glyphs: str = "braille"
-    shared_axis: bool = True
-    frozen: bool = False
-    paused: bool = False
-    holding: bool = False
-    released: frozenset[str] = frozenset()
-    themes: bool = True
-    stage: bool = False
-    over: bool = False
-    countdown: int | None = None
-    progress: tuple[tuple[str, float], ...] = ()
-    starting_s: float = 0.0
-    screen_lag_s: float = 0.0
-
-    def entrant(self, lane: str) -> Entrant:
-        """What is known of a lane; its id alone where nothing is."""
-        for entrant in self.entrants:
-            if entrant.lane == lane:
-                return entrant
-        return Entrant(lane, lane, "", "", "", "")

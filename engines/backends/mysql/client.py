@@ -11,9 +11,9 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
-from engines.backends.counter_reading import Reading
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
-from engines.endpoints.credentials import Credential, SecretError, sign_in
+from engines.endpoints.credential_sources import Credential, SecretError
+from engines.endpoints.credentials import sign_in
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.endpoints.tls import context
 from engines.workload.dataset import Cars, Readings
@@ -34,22 +34,6 @@ FAILURES = (MySQLError, OSError, SecretError)
 
 SEED_ROWS = 500
 """Rows in one statement while seeding: some 30 kB, far below any max_allowed_packet."""
-
-COUNTERS = (
-    "Com_commit",
-    "Com_insert",
-    "Com_select",
-    "Handler_commit",
-    "Handler_update",
-    "Handler_write",
-)
-"""What a race reconciles with: statements by kind, commits (Handler_commit has the implicit ones), rows tried to be
-inserted (Handler_write) and rows updated instead (Handler_update). MySQL manual, Server Status Variables."""
-
-UPTIME = "Uptime"
-
-NAMES = ("hostname", "port", "datadir")
-"""The settings that tell a server from every other, by whatever name it was reached."""
 
 
 def said(error: Exception) -> str:
@@ -218,39 +202,3 @@ def identity(cursor: Cursor) -> tuple[str, ...]:
     row = cursor.fetchone()
     assert row is not None
     return tuple(map(str, row))
-
-
-class MySQLCounters:
-    """Reads a server's own counters over one connection of its own, opened again when it broke."""
-
-    doubt = ""
-
-    def __init__(self, endpoint: MySQLEndpoint) -> None:
-        self._endpoint = endpoint
-        self._connection: Connection[Cursor] | None = None
-        self._server = ""
-
-    def read(self) -> dict[str, Reading]:
-        """The values of `COUNTERS` now, by the endpoint's address. Raises one of FAILURES."""
-        opened = self._connection is None
-        connection = self._connection or connect(self._endpoint, autocommit=True)
-        self._connection = connection
-        try:
-            with connection.cursor() as cursor:
-                if opened:
-                    # As a statement that is no SELECT: those are counted.
-                    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {NAMES!r}")
-                    self._server = repr(sorted(cursor.fetchall()))
-                cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
-                counts = {str(name): int(value) for name, value in cursor.fetchall()}
-        except Exception:
-            self.close()
-            raise
-        up_s = counts.pop(UPTIME, 0)
-        address = f"{self._endpoint.host}:{self._endpoint.port}"
-        return {address: Reading(self._server, up_s, counts)}
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None and connection.open:
-            connection.close()

@@ -12,11 +12,11 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
-from engines.endpoints.credentials import SecretError
+from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.endpoints.slot_map import SLOTS, SlotRange
+from engines.endpoints.slot_map import SlotRange
 from engines.wire.redis_info import product
-from engines.wire.resp import key_slot
+from engines.wire.resp import SLOTS, key_slot
 from engines.workload.dataset import Cars, Readings, payload
 from engines.workload.redis_keys import KEY_PREFIX, is_own, key
 

@@ -14,7 +14,8 @@ from redis.retry import Retry
 
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, encrypted
 from engines.endpoints.address import split
-from engines.endpoints.credentials import Credential, sign_in
+from engines.endpoints.credential_sources import Credential
+from engines.endpoints.credentials import sign_in
 from engines.endpoints.endpoint import RedisEndpoint
 
 

@@ -18,7 +18,7 @@ from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import secure, unencrypted
 from engines.endpoints.address import mapped, split
-from engines.endpoints.credentials import RdsToken, SecretError, origin
+from engines.endpoints.credential_sources import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, Tls
 
 GREETING = "greeting"

@@ -18,9 +18,10 @@ from engines.doctor.redis.cluster import Node, Shape, covered, reached
 from engines.doctor.redis.sign_in import FULL_STEP, enter, refused
 from engines.doctor.target import Subject
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.endpoints.slot_map import SLOTS, SlotRange
+from engines.endpoints.slot_map import SlotRange
 from engines.provisioning.prepare import hot_keys
 from engines.wire.redis_info import product
+from engines.wire.resp import SLOTS
 from engines.workload.dataset import HOT
 from engines.workload.redis_keys import DOCTOR_PREFIX
 

@@ -13,7 +13,8 @@ from engines.doctor.check import Check, Checks, Verdict, Watch
 from engines.doctor.redis.sign_in import enter
 from engines.endpoints.address import mapped
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.endpoints.slot_map import SLOTS, SlotRange
+from engines.endpoints.slot_map import SlotRange
+from engines.wire.resp import SLOTS
 
 COVERAGE, NODES = "cluster coverage", "cluster nodes"
 

@@ -12,8 +12,7 @@ from redis import Redis
 from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseError
 
 from engines.doctor.check import Checks, Watch
-from engines.endpoints.slot_map import SLOTS
-from engines.wire.resp import key_slot
+from engines.wire.resp import SLOTS, key_slot
 from engines.workload.redis_keys import DOCTOR_PREFIX, KEY_PREFIX
 
 NAME = "permissions"

@@ -24,7 +24,7 @@ from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
 from engines.endpoints.address import mapped, split
-from engines.endpoints.credentials import CacheToken, SecretError, origin
+from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
 
 ANSWER = "answer"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui.draw.styled import Line
-from tui.view.view import LaneView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView
 from tui.widgets.base.panel import Panel
 
 

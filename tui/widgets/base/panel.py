@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.reactive import var
 
 from tui.draw.styled import BAD, Line
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.lines import Rows
 
 

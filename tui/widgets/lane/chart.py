@@ -11,7 +11,8 @@ from tui.draw.chart import DOTS_PER_CELL, Cell, plot
 from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.draw.styled import width as widths
 from tui.view.chart_series import POINT_S
-from tui.view.view import LaneView, Point, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView, Point
 from tui.widgets.base.lane_panel import LanePanel
 
 AXIS_CELLS = 7

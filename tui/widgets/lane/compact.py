@@ -10,10 +10,12 @@ from tui.draw import lane_style as lanelook
 from tui.draw.cache_text import counts
 from tui.draw.chart import trend
 from tui.draw.format import count, latency, plain, short
-from tui.draw.open_loop_text import floors, late
+from tui.draw.open_loop_text import late
+from tui.draw.overhead_text import floors
 from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
 from tui.draw.styled import width as cells
-from tui.view.view import LaneView, RoleView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView, RoleView
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.chart import newest, paired
 from tui.widgets.lane.header import badges, title_line

@@ -12,10 +12,12 @@ from tui.draw.big_digits import rows_of
 from tui.draw.cache_text import counts, errors, fills_line, ratio_line
 from tui.draw.client_bound_text import CLIENT_BOUND, badge
 from tui.draw.format import count, latency, short
-from tui.draw.open_loop_text import backlog, both_times, floor, floors, response_times
+from tui.draw.open_loop_text import backlog, both_times, response_times
+from tui.draw.overhead_text import floor, floors
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.draw.styled import width as cells
-from tui.view.view import LaneView, RoleView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView, RoleView
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.header import ROOMY, badges
 

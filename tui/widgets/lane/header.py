@@ -14,7 +14,8 @@ from tui.draw.format import clipped, plain
 from tui.draw.open_loop_text import OVERLOADED
 from tui.draw.styled import QUIET, TEXT, Line, Span, first_fitting, spread
 from tui.draw.styled import width as cells
-from tui.view.view import LaneView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView
 from tui.widgets.base.lane_panel import LanePanel
 
 ROOMY = 48

@@ -24,7 +24,8 @@ from tui.draw.styled import (
     spread,
 )
 from tui.draw.styled import width as cells
-from tui.view.view import LaneView, RoleView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView, RoleView
 from tui.widgets.base.panel import Panel
 from tui.widgets.lane.compact import BLOCK_ROWS, FIGURES, block_lines
 

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.reactive import var
 
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.lane.chart import LaneChart
 from tui.widgets.lane.compact import LaneBlock
 from tui.widgets.lane.figures import LaneFigures

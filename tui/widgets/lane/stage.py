@@ -12,7 +12,8 @@ from tui.draw.format import clipped, latency, short
 from tui.draw.styled import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
 from tui.draw.styled import width as cells
 from tui.view.ranking import Place
-from tui.view.view import LaneView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.header import badges, title_line
 

@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from tui.draw.big_digits import largest, rows_of
 from tui.draw.styled import BLANK, STRONG, Line
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.panel import Panel
 
 

@@ -12,7 +12,7 @@ from tui.draw import lane_style as lanelook
 from tui.draw.format import clipped, plain
 from tui.draw.styled import QUIET, TEXT, Line, Span
 from tui.draw.styled import width as cells
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.panel import Panel
 
 

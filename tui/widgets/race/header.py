@@ -22,7 +22,7 @@ from tui.draw.styled import (
 )
 from tui.draw.styled import width as cells
 from tui.view.load_settings import Setup
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.panel import Panel
 
 

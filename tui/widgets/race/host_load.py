@@ -11,7 +11,7 @@ from tui.draw.client_bound_text import CLIENT_BOUND
 from tui.draw.format import bytes_per_s
 from tui.draw.styled import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
 from tui.draw.styled import width as cells
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.panel import Panel
 
 SCREEN_LATE_S = 0.1

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from tui.actions.catalog import Action, footer
 from tui.draw.styled import QUIET, STRONG, Line, Span
 from tui.draw.styled import width as cells
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.panel import Panel
 
 

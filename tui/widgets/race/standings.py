@@ -11,7 +11,8 @@ from tui.draw.chart import bar
 from tui.draw.format import NOTHING, clipped, clock, count, latency, ordinal, short
 from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
 from tui.draw.styled import width as cells
-from tui.view.view import LaneView, Scene
+from tui.view.state import Scene
+from tui.view.view import LaneView
 from tui.widgets.base.panel import Panel
 
 COLUMN = 23

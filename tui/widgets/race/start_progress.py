@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from tui.draw.format import clipped, plain
 from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, spread
-from tui.view.view import Scene
+from tui.view.state import Scene
 from tui.widgets.base.panel import Panel
 
 COLUMN = 78

@@ -13,8 +13,7 @@ from tui.draw import lane_style as lanelook
 from tui.draw.format import clipped, count, latency, margin, ordinal, short
 from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
 from tui.draw.styled import width as cells_of
-from tui.report.race_report import Account
-from tui.report.verdict import METRICS, Finish
+from tui.report.race_report import METRICS, Account, Finish
 from tui.widgets.base.lines import Rows
 
 TABLE_CELLS = 57

@@ -1,0 +1,70 @@
+"""Finds lanes that collide on a server of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
+
+from engines.backends.mysql import client as mysql
+from engines.backends.mysql.client import said
+from engines.backends.redis import client as redis
+from engines.endpoints.endpoint import LaneEndpoints
+from engines.errors import DOCTOR, PreparationError
+
+
+def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
+    """`lanes` on servers of one's own, with what was left to the servers as they have it.
+
+    Raises PreparationError, also when two lanes would write to one place.
+    """
+    made = {}
+    for lane, endpoints in lanes.items():
+        if endpoints.redis is not None:
+            at = endpoints.redis
+            try:
+                endpoints = replace(endpoints, redis=redis.settled(at))
+            except redis.FAILURES as error:
+                raise PreparationError(
+                    f"lane {lane}: Redis at {at.host}:{at.port}: {said(error)}; {DOCTOR}"
+                ) from error
+        made[lane] = endpoints
+    cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
+    if cache is not None and cluster is not None:
+        try:
+            both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
+        except redis.FAILURES as error:
+            raise PreparationError(f"lanes cached and durable: {said(error)}; {DOCTOR}") from error
+        if both:
+            raise PreparationError(
+                f"lanes cached and durable: both are on {min(both)}; one server cannot be the cache of one lane and "
+                "the system of record of another"
+            )
+    return made
+
+
+def shared(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
+    """What is to be said of MySQL servers that two lanes share. Raises PreparationError when they share a table."""
+    identities = {}
+    for lane, endpoints in lanes.items():
+        server = endpoints.mysql
+        if server is not None:
+            try:
+                with mysql.session(server) as cursor:
+                    identities[lane] = mysql.identity(cursor)
+            except mysql.FAILURES as error:
+                raise PreparationError(
+                    f"lane {lane}: MySQL at {server.host}:{server.port}: {said(error)}; {DOCTOR}"
+                ) from error
+    notes = []
+    for one, two in combinations(identities, 2):
+        if identities[one] != identities[two]:
+            continue
+        databases = {at.database for lane in (one, two) if (at := lanes[lane].mysql) is not None}
+        if len(databases) == 1:
+            raise PreparationError(
+                f"lanes {one} and {two}: both would write table {mysql.TABLE} of database {databases.pop()} on one "
+                "server; name another database in one of them"
+            )
+        notes.append(f"lanes {one} and {two} share one MySQL server: each slows the other down")
+    return notes

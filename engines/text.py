@@ -1,0 +1,53 @@
+"""Foreign text and values as one line of plain text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SHOWN_LENGTH = 60
+"""A rejected value is quoted up to this many characters."""
+
+
+def shown(value: object) -> str:
+    """`value` as an error quotes it: one line, no control characters, never long."""
+    try:
+        # A TOML file may hold integers that Python refuses to print in decimal, and nest as deep as it can parse.
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"({type(value).__name__} too large to show)"
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
+
+
+def one_line(text: str) -> str:
+    """`text` with what would break a line or steer a terminal written as escapes."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def toml(value: object) -> str:
+    """The value of a setting as a TOML file holds it. Raises TypeError for what no setting is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple) and value and all(isinstance(item, tuple) for item in value):
+        pairs = ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value)
+        return f"{{ {pairs} }}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(toml(item) for item in value)}]"
+    if isinstance(value, str | Path):
+        escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+        quoted = "".join(
+            char if char.isprintable() else "\\U%08X" % ord(char)  # noqa: UP031
+            for char in escaped
+        )
+        return f'"{quoted}"'
+    raise TypeError(f"no setting is a {type(value).__name__}")
+
+
+def in_words(seconds: float) -> str:
+    """A duration in the largest unit that leaves a whole number: 0.001 is "1ms", 7200.0 is "2h"."""
+    ms = round(seconds * 1000)
+    for unit, unit_ms in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if ms and ms % unit_ms == 0:
+            return f"{ms // unit_ms}{unit}"
+    return f"{ms}ms" if ms else "0s"

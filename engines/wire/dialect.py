@@ -1,0 +1,58 @@
+"""The protocols as the driver sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from engines.wire.mysql import MySQLReplies
+from engines.wire.resp import RespReplies
+
+
+class Replies(Protocol):
+    """Bytes in, replies out; see `engines.wire`."""
+
+    def one(self, data: bytes) -> Any: ...
+
+    def many(self, data: bytes, wanted: int) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A protocol and the names that its broken connections go by in the error counts."""
+
+    replies: Callable[[], Replies]
+    refused: str
+    """A connection that could not be opened."""
+    lost: str
+    """A connection that broke while a reply was due."""
+    gone: str
+    """A connection that a request was to be sent on, and that had broken while it was idle."""
+    timed_out: str
+    """A connection given up because a reply did not come."""
+
+
+MYSQL = Dialect(
+    replies=MySQLReplies,
+    refused="mysql_2003_cannot_connect",
+    lost="mysql_2013_lost_connection",
+    gone="mysql_2006_gone_away",
+    timed_out="mysql_timeout",
+)
+
+
+REDIS = Dialect(
+    replies=RespReplies,
+    refused="redis_cannot_connect",
+    lost="redis_lost_connection",
+    gone="redis_gone_away",
+    timed_out="redis_timeout",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer to a request whose connection was lost, or never stood: the kind of the error."""
+
+    kind: str

@@ -1,0 +1,91 @@
+"""Which keys a connection writes and reads, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+from engines.workload.dataset import READINGS, Cars
+from engines.workload.key_distribution import UNIFORM, Shape, indices
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of the cars that one writer connection owns: no car is in two shares, every car is in one.
+
+    The cars are dealt out twice: to the `processes` engine processes first, and inside a process to its
+    `connections`, so that a process can change its number of connections without asking the others.
+    """
+
+    process: int = 0
+    processes: int = 1
+    connection: int = 0
+    connections: int = 1
+
+    @property
+    def offset(self) -> int:
+        """Index of the share's first car."""
+        return self.process + self.processes * self.connection
+
+    @property
+    def stride(self) -> int:
+        """Distance from one car of the share to the next."""
+        return self.processes * self.connections
+
+    def size(self, cars: Cars) -> int:
+        """How many of `cars` the share holds."""
+        return max(0, (len(cars) - self.offset + self.stride - 1) // self.stride)
+
+
+def reader_keys(
+    seed: int, process: int, connection: int, cars: Cars, shape: Shape = UNIFORM
+) -> Callable[[], int]:
+    """The car that reader `connection` of engine process `process` asks for next, out of `cars` by `shape`."""
+    stream = Random(f"{seed}:read:{process}:{connection}")
+    return indices(shape, len(cars), stream, seed, cars.first)
+
+
+Row = tuple[int, int, int]
+"""(car_id, index of its reading, version)."""
+
+
+class Batches:
+    """The batches that one writer connection sends: rows of its own share of the cars, in key order.
+
+    `rows` is the size of the next batch and may change while racing. `versions` numbers the rows and is common to all
+    writers of a process, so that a car's version grows strictly whichever of them writes it.
+    """
+
+    __slots__ = ("_draw", "_reading", "_versions", "rows")
+
+    def __init__(
+        self,
+        seed: int,
+        share: Share,
+        cars: Cars,
+        rows: int,
+        versions: Iterator[int],
+        shape: Shape = UNIFORM,
+    ) -> None:
+        stream = Random(f"{seed}:write:{share.process}:{share.connection}")
+        self._draw = indices(
+            shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
+        )
+        self._reading = share.offset * 977 % READINGS
+        self._versions = versions
+        self.rows = rows
+
+    def next(self) -> list[Row]:
+        """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
+        that is drawn twice comes twice, the higher version last."""
+        draw = self._draw
+        cars = [draw() for _ in range(self.rows)]
+        cars.sort()
+        begin, end = self._reading, self._reading + len(cars)
+        self._reading = end % READINGS
+        readings: Iterable[int] = range(begin, end)
+        if end > READINGS:
+            readings = [number % READINGS for number in readings]
+        # zip asks the cars first, so that no version is lost where they end.
+        return list(zip(cars, readings, self._versions, strict=False))

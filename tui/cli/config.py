@@ -1,0 +1,23 @@
+"""`telemon config`."""
+
+from __future__ import annotations
+
+from engines.config.race_config import Race
+from engines.config.settings import BY_KEY
+from engines.text import toml
+
+
+def _show_settings(settings: Race) -> None:
+    """Print the settings, with where each came from, as a configuration file that would set all but the secrets."""
+    table = ""
+    for key, value, source in settings.items():
+        setting = BY_KEY[key]
+        if setting.table != table:
+            table = setting.table
+            print(f"\n[{table}]")
+        name = key.rpartition(".")[2]
+        if value is None:
+            print(f"# {name}: {setting.unset}")
+        else:
+            mark = "# " if setting.secret else ""
+            print(f"{f'{mark}{name} = {toml(value)}':<46} # {source}")

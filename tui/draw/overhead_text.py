@@ -1,0 +1,43 @@
+"""The client overhead as text."""
+
+from __future__ import annotations
+
+from engines.model.lanes import Entrant
+from tui.draw.styled import QUIET, TEXT, Span, first_fitting, width
+
+WAIT_SHOWN_US = 5.0
+"""A wait for a processor below this is left out beside the other figures."""
+
+
+def floor(entrant: Entrant, role: str, room: int, wait_us: float | None = None) -> list[Span]:
+    """telemon's own share of a role's p50, where it was measured: what it takes itself, and what it waits for a
+    processor where there is room for that."""
+    floor_us = entrant.floor_us.get(role)
+    if floor_us is None:
+        return []
+    own = f"{floor_us:.0f}"
+    words: list[Span] = [("telemon ", QUIET), (f"{own} us", TEXT)]
+    variants = [[("of which ", QUIET), *words], words]
+    if wait_us is not None and wait_us >= WAIT_SHOWN_US:
+        # As wide as it may become, or the words would come and go with the number.
+        room -= max(0, len("0000") - len(f"{wait_us:.0f}"))
+        waits: list[Span] = [
+            *(("telemon ", QUIET), (own, TEXT)),
+            *((" + waits ", QUIET), (f"{wait_us:.0f} us", TEXT)),
+        ]
+        sums: list[Span] = [("telemon ", QUIET), (f"{own} + {wait_us:.0f} us", TEXT)]
+        variants = [[("of which ", QUIET), *waits], waits, sums, words]
+    return first_fitting(variants, room) or words
+
+
+def floors(entrant: Entrant, room: int) -> list[Span]:
+    """The same of both roles, in one line; nothing where it has no room."""
+    found: list[Span] = []
+    for role, word in (("write", " w "), ("read", " r ")):
+        if (floor_us := entrant.floor_us.get(role)) is not None:
+            found += [(word, QUIET), (f"{floor_us:.0f}", TEXT)]
+    words: list[Span] = [("telemon", QUIET), *found, (" us", QUIET)]
+    for spans in ([("  of p50 ", QUIET), *words], [("  ", QUIET), *words]):
+        if found and width(spans) <= room:
+            return spans
+    return []
