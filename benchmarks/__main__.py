@@ -16,7 +16,7 @@ from benchmarks.circumstances import PEERS, circumstances, sentence
 from benchmarks.measured import Measured, Pairs
 from benchmarks.pairings import Pairing, pairings
 from engines.model.lanes import LANES
-from engines.provisioning.seed import prepare
+from engines.provisioning.seed import seed_lanes
 from engines.sandbox.sandbox import Sandbox
 
 
@@ -91,7 +91,7 @@ def main() -> int:
     rows = []
     with Sandbox(LANES, on_progress=lambda text: print(text, file=sys.stderr)) as sandbox:
         lanes = dict(sandbox.endpoints)
-        prepare(lanes, seed=1)
+        seed_lanes(lanes, seed=1)
         for lane in ("cached", "durable"):
             server = lanes[lane].redis
             assert server is not None

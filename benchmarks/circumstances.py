@@ -6,20 +6,22 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from engines.race.machine import machine
-from engines.sandbox.sandbox import Server
+from engines.race.machine import machine_facts
+from engines.sandbox.sandbox import RunningServer
 
 PEERS = ("redis-benchmark", "sysbench")
 """The programs that telemon is measured beside."""
 
 
-def circumstances(servers: Mapping[str, Server], pairs: int, seconds: float) -> dict[str, Any]:
+def circumstances(
+    servers: Mapping[str, RunningServer], pairs: int, seconds: float
+) -> dict[str, Any]:
     """By name, as the JSON of a run has them: `pairs` of `seconds` each, the machine, the peers as they state
     themselves, and the servers."""
     return {
         "pairs": pairs,
         "seconds": seconds,
-        "machine": machine(),
+        "machine": machine_facts(),
         "peers": {peer: _version(peer) for peer in PEERS},
         "servers": {name: f"{server.product} {server.version}" for name, server in servers.items()},
     }

@@ -10,7 +10,7 @@ from benchmarks.picture import Line, Panel, picture
 from benchmarks.telemon_side import Load, Reached, race
 from engines.model.lanes import LANES
 from engines.model.roles import Role
-from engines.provisioning.seed import prepare
+from engines.provisioning.seed import seed_lanes
 from engines.sandbox.sandbox import Sandbox
 
 CONNECTIONS = (1, 4, 16, 64, 256)
@@ -26,7 +26,7 @@ def measure(seconds: float) -> dict[Key, Reached]:
     reached: dict[Key, Reached] = {}
     with Sandbox(LANES, on_progress=lambda text: print(text, file=sys.stderr)) as sandbox:
         lanes = dict(sandbox.endpoints)
-        prepare(lanes, seed=1)
+        seed_lanes(lanes, seed=1)
         for lane in LANES:
             for role in ROLES:
                 for processes in PROCESSES:

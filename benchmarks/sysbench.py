@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measured import Measured
 from benchmarks.telemon_side import BATCH_ROWS
 from engines.endpoints.endpoint import MySQLEndpoint
-from engines.workload.dataset import FLEET, HOT
+from engines.workload.dataset import ALL_KEYS, HOT_KEYS
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
 SELECT_LUA = """
@@ -48,8 +48,8 @@ def measure_upserts(endpoint: MySQLEndpoint, connections: int, seconds: float) -
     """The race's upsert of `BATCH_ROWS` rows over the fleet, each its own commit; rows per second and p50."""
     script = UPSERT_LUA.format(
         rows=BATCH_ROWS,
-        first=FLEET.first,
-        last=FLEET.last,
+        first=ALL_KEYS.first,
+        last=ALL_KEYS.last,
         head=UPSERT_HEAD.decode(),
         tail=UPSERT_TAIL.decode(),
     )
@@ -59,7 +59,7 @@ def measure_upserts(endpoint: MySQLEndpoint, connections: int, seconds: float) -
 
 def measure_selects(endpoint: MySQLEndpoint, connections: int, seconds: float) -> Measured:
     """The race's SELECT over the hot cars; statements per second and p50."""
-    script = SELECT_LUA.format(select=SELECT.decode(), first=HOT.first, last=HOT.last)
+    script = SELECT_LUA.format(select=SELECT.decode(), first=HOT_KEYS.first, last=HOT_KEYS.last)
     return _measure(endpoint, script, connections, seconds)
 
 

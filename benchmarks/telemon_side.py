@@ -10,12 +10,12 @@ import psutil
 
 from benchmarks.measured import Measured
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.ipc.messages import Go, Spec
+from engines.ipc.messages import EngineSpec, StartRun
 from engines.ipc.schedule import Schedule
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Work
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import RoleStats
 from engines.model.roles import Role
-from engines.race.engine_process import Engine
+from engines.race.engine_process import EngineProcess
 
 WARMUP_S = 0.5
 BATCH_ROWS = 100
@@ -38,7 +38,7 @@ class Reached:
     the largest engine process's."""
 
     per_s: float
-    service: Latencies
+    service: LatencyDistribution
     memory_bytes: int
 
 
@@ -53,11 +53,11 @@ def measure(
 def race(load: Load, seconds: float) -> Reached:
     """Drive a load for `seconds` after a warm-up, by engine processes as a race starts them."""
     lane = load.endpoints.lane
-    engines = [Engine(lane, load.role, process) for process in range(load.processes)]
+    engines = [EngineProcess(lane, load.role, process) for process in range(load.processes)]
     try:
         for process, engine in enumerate(engines):
             engine.assign(
-                Spec(
+                EngineSpec(
                     lane=lane,
                     role=load.role,
                     process=process,
@@ -76,12 +76,12 @@ def race(load: Load, seconds: float) -> Reached:
         measure_from_ns = start_ns + int(WARMUP_S * 1e9)
         stop_ns = measure_from_ns + int(seconds * 1e9)
         for engine in engines:
-            engine.channel.send(Go(Schedule(start_ns, measure_from_ns, stop_ns, 250_000_000)))
+            engine.channel.send(StartRun(Schedule(start_ns, measure_from_ns, stop_ns, 250_000_000)))
         time.sleep(WARMUP_S + seconds * 0.8)
         memory_bytes = max(psutil.Process(engine.pid).memory_info().rss for engine in engines)
         for engine in engines:
             _wait(engine, lambda engine=engine: engine.over, seconds + 10)
-        total = Work.merged(
+        total = RoleStats.merged(
             [delta.measured.work for engine in engines for delta in engine.deltas], seconds
         )
         if not total.rows or total.errors:
@@ -93,7 +93,7 @@ def race(load: Load, seconds: float) -> Reached:
             engine.close()
 
 
-def _wait(engine: Engine, done: object, timeout_s: float) -> None:
+def _wait(engine: EngineProcess, done: object, timeout_s: float) -> None:
     deadline_s = time.monotonic() + timeout_s
     assert callable(done)
     while not done():

@@ -18,9 +18,9 @@ from benchmarks import telemon_side
 from benchmarks.__main__ import HEAD, LINE, alternate, row
 from benchmarks.pairings import Pairing
 from engines.backends.redis import client as redis
-from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.roles import Role
-from engines.provisioning.seed import prepare
+from engines.provisioning.seed import seed_lanes
 from engines.sandbox import binaries, ports
 from tests.servers.authority import Authority
 from tests.servers.sealed_servers import Certificates, sealed_mysql
@@ -43,7 +43,7 @@ def redis_both_ways(directory: Path) -> Iterator[tuple[RedisEndpoint, RedisEndpo
     program.symlink_to(binary.server)
     numbers = ports.choose(["mysql", "cache"], None)
     plain = RedisEndpoint(ports.HOST, numbers["cache"], PASSWORD, cluster=False)
-    sealed = replace(plain, port=numbers["mysql"], tls=Tls(authority.file))
+    sealed = replace(plain, port=numbers["mysql"], tls=TlsOptions(authority.file))
     configuration = directory / "redis.conf"
     configuration.write_text(
         f"bind {ports.HOST}\nport {plain.port}\ntls-port {sealed.port}\ndir {directory}\nsave ''\n"
@@ -55,7 +55,7 @@ def redis_both_ways(directory: Path) -> Iterator[tuple[RedisEndpoint, RedisEndpo
         until = time.monotonic() + START_WAIT_S
         while True:
             try:
-                redis.facts(sealed)
+                redis.read_facts(sealed)
                 break
             except (RedisError, OSError):
                 if process.poll() is not None or time.monotonic() > until:
@@ -117,7 +117,7 @@ def main() -> int:
                 "mysql": LaneEndpoints("mysql", mysql=mysql[0]),
                 "durable": LaneEndpoints("durable", redis=durable[0]),
             }
-            prepare(lanes, seed=1)
+            seed_lanes(lanes, seed=1)
             head = ("telemon", "peer", "conn", "per s", "peer", "ratio", "p50 us", "peer", "ratio")
             print(HEAD.format(*head, "bars"))
             missed = False

@@ -10,17 +10,17 @@ import asyncio
 import re
 from pathlib import Path
 
-from engines.config.race_config import Race
-from tui.app.app import Telemon
+from engines.config.race_config import RaceConfig
+from tui.app.app import TelemonApp
 from tui.terminal.capabilities import Terminal
 
 
 async def take(path: Path, seconds: float) -> None:
     """Race for `seconds` beyond the warm-up and write what the screen shows then."""
     # Blocks, not braille: few of the fonts that a browser falls back to have braille in the width of the others.
-    app = Telemon(Race(duration_s=seconds + 30), terminal=Terminal(glyphs="block"))
+    app = TelemonApp(RaceConfig(duration_s=seconds + 30), terminal=Terminal(glyphs="block"))
     async with app.run_test(size=(160, 48)) as pilot:
-        await asyncio.sleep(4 + Race().warmup_s + seconds)
+        await asyncio.sleep(4 + RaceConfig().warmup_s + seconds)
         # Without the fonts that it would load from elsewhere: a page that shows it will not fetch them.
         picture = re.sub(
             r"@font-face \{.*?\}", "", app.export_screenshot(title="telemon"), flags=re.DOTALL

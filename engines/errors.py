@@ -7,20 +7,20 @@ class RaceError(Exception):
     """The race could not be run; the message is one line for the user."""
 
 
-DOCTOR = "`telemon doctor` says why"
+DOCTOR_HINT = "`telemon doctor` says why"
 """The next step after a server of one's own could not be used."""
 
 
-def advice(private: bool) -> str:
+def doctor_hint(private: bool) -> str:
     """What is said after a failure of a server; nothing where the server is telemon's own."""
-    return "" if private else f"; {DOCTOR}"
+    return "" if private else f"; {DOCTOR_HINT}"
 
 
 class PreparationError(Exception):
     """A server could not be made ready; the message says which and why, in one line."""
 
 
-class DeedError(Exception):
+class PlanError(Exception):
     """A server keeps telemon from looking, preparing or cleaning; one line with the next step."""
 
 

@@ -7,17 +7,17 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from engines.metrics.frame import Frame
-from engines.metrics.node_counts import Sides
-from engines.metrics.stats import Counted
+from engines.metrics.node_counts import NodeComparison
+from engines.metrics.stats import IntervalStats
 from engines.model.controls import Control
-from engines.model.lanes import Entrant
+from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 
-Narrate = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 """Told, in a few words, what is being done while a source starts. May raise to abandon the start."""
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """A context manager: entering starts it (seconds, on private servers), leaving removes all that it made.
 
     `frames` blocks between frames and ends when the race is over or after `stop`. `stop` and `send` may be called
@@ -25,7 +25,7 @@ class Source(Protocol):
     """
 
     @property
-    def entrants(self) -> tuple[Entrant, ...]:
+    def entrants(self) -> tuple[LaneInfo, ...]:
         """The lanes, from left to right. Known once the source has been entered."""
 
     @property
@@ -33,7 +33,7 @@ class Source(Protocol):
         """What a fair reading of the result must know, for `engines.results.summary.Summary`."""
 
     @property
-    def warm(self) -> Mapping[str, Mapping[Role, Counted]]:
+    def warm(self) -> Mapping[str, Mapping[Role, IntervalStats]]:
         """By lane and role, what counts as warm-up and no frame's measured part shows. Known after the last frame."""
 
     @property
@@ -41,7 +41,7 @@ class Source(Protocol):
         """By lane, why its servers' own counts need not be whole. Known after the last frame."""
 
     @property
-    def shards(self) -> Mapping[str, Sequence[Sides]]:
+    def shards(self) -> Mapping[str, Sequence[NodeComparison]]:
         """By lane, what telemon and each node of its cluster counted. Known after the last frame."""
 
     def __enter__(self) -> Self: ...
@@ -60,5 +60,5 @@ class Source(Protocol):
     def send(self, control: Control) -> None: ...
 
 
-SourceFactory = Callable[[Narrate], Source]
+FrameSourceFactory = Callable[[ProgressCallback], FrameSource]
 """Makes a source that is not started yet and tells `Narrate` how its start goes."""

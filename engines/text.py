@@ -8,7 +8,7 @@ SHOWN_LENGTH = 60
 """A rejected value is quoted up to this many characters."""
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     """`value` as an error quotes it: one line, no control characters, never long."""
     try:
         # A TOML file may hold integers that Python refuses to print in decimal, and nest as deep as it can parse.
@@ -23,17 +23,17 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def toml(value: object) -> str:
+def to_toml(value: object) -> str:
     """The value of a setting as a TOML file holds it. Raises TypeError for what no setting is."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, tuple) and value and all(isinstance(item, tuple) for item in value):
-        pairs = ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value)
+        pairs = ", ".join(f"{to_toml(key)} = {to_toml(item)}" for key, item in value)
         return f"{{ {pairs} }}"
     if isinstance(value, tuple):
-        return f"[{', '.join(toml(item) for item in value)}]"
+        return f"[{', '.join(to_toml(item) for item in value)}]"
     if isinstance(value, str | Path):
         escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
         quoted = "".join(
@@ -44,7 +44,7 @@ def toml(value: object) -> str:
     raise TypeError(f"no setting is a {type(value).__name__}")
 
 
-def in_words(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A duration in the largest unit that leaves a whole number: 0.001 is "1ms", 7200.0 is "2h"."""
     ms = round(seconds * 1000)
     for unit, unit_ms in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from engines.model.lanes import Entrant
+from engines.model.lanes import LaneInfo
 from tui.view.view import View
 
 
@@ -17,15 +17,15 @@ class Progress(Message):
         self.elapsed_s = elapsed_s
 
 
-class Lineup(Message):
+class LanesKnown(Message):
     """The source has started, and these are its lanes."""
 
-    def __init__(self, entrants: tuple[Entrant, ...]) -> None:
+    def __init__(self, entrants: tuple[LaneInfo, ...]) -> None:
         super().__init__()
         self.entrants = entrants
 
 
-class LookBack(Message):
+class VisiblePointsChanged(Message):
     """The charts now show so many points of the past."""
 
     def __init__(self, points: int) -> None:

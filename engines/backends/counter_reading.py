@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CounterReading:
     """A server's counters at one moment, and for how long it has been up.
 
     `server` is one word for the server, the same at every reading of it and for no other. `counts` are the counters
@@ -26,7 +26,9 @@ class Reading:
         return {**self.counts, **self.others}
 
 
-def step(before: Reading, now: Reading, between_s: float) -> Mapping[str, int] | None:
+def counter_delta(
+    before: CounterReading, now: CounterReading, between_s: float
+) -> Mapping[str, int] | None:
     """By how much the counters at one address have moved between two readings `between_s` apart. Pure.
 
     A server that has started since, or whose counters were reset, counts from zero. None when another server answers

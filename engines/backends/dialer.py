@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 
-from engines.endpoints.address import mapped, split
-from engines.endpoints.endpoint import AddressMap, Tls
-from engines.endpoints.tls import context
+from engines.endpoints.address import map_address, split
+from engines.endpoints.endpoint import AddressMap, TlsOptions
+from engines.endpoints.tls import ssl_context
 
 CONNECT_TIMEOUT_S = 3.0
 """For each address that a name has, and for the handshake of TLS."""
@@ -26,7 +26,7 @@ def dial(address: str, ways: AddressMap = ()) -> socket.socket:
 
     Reads and writes on it time out after `IO_TIMEOUT_S`.
     """
-    here = mapped(address, ways)
+    here = map_address(address, ways)
     try:
         sock = socket.create_connection(split(here), CONNECT_TIMEOUT_S)
     except UnicodeError as error:
@@ -46,11 +46,11 @@ def dial(address: str, ways: AddressMap = ()) -> socket.socket:
     return sock
 
 
-def encrypted(sock: socket.socket, tls: Tls, host: str) -> ssl.SSLSocket:
+def wrap_tls(sock: socket.socket, tls: TlsOptions, host: str) -> ssl.SSLSocket:
     """TLS over `sock` to a server that calls itself `host`. Raises OSError (ssl.SSLError) and closes the socket."""
     try:
         sock.settimeout(CONNECT_TIMEOUT_S)
-        wrapped = context(tls).wrap_socket(sock, server_hostname=tls.server_name or host)
+        wrapped = ssl_context(tls).wrap_socket(sock, server_hostname=tls.server_name or host)
     except BaseException:
         sock.close()
         raise

@@ -8,7 +8,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Protocol
 
-from engines.backends.counter_reading import Reading, step
+from engines.backends.counter_reading import CounterReading, counter_delta
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.counters import MySQLCounters
 from engines.backends.redis import client as redis
@@ -30,7 +30,7 @@ TOO_LATE = "did not say in time what it had counted in the end"
 JOINED = "joined in the middle of the race, when it had counted before"
 
 
-class Source(Protocol):
+class CounterSource(Protocol):
     """A server, or the nodes of a cluster."""
 
     @property
@@ -38,19 +38,19 @@ class Source(Protocol):
         """Why a count need not be that of clients alone; empty when there is no reason."""
         ...
 
-    def read(self) -> Mapping[str, Reading]:
+    def read(self) -> Mapping[str, CounterReading]:
         """What is counted now, by address: of those that answer."""
         ...
 
     def close(self) -> None: ...
 
 
-class _Tally:
+class _CounterDeltas:
     """How far the counters of one source have moved, whichever of its servers counted."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CounterSource) -> None:
         self._source = source
-        self._last: dict[str, tuple[float, Reading]] = {}
+        self._last: dict[str, tuple[float, CounterReading]] = {}
         """By address the last reading, and when it was taken (monotonic)."""
         self._answered: set[str] = set()
         self._told: dict[str, str] = {}
@@ -65,7 +65,7 @@ class _Tally:
 
     def read(self) -> None:
         """Ask now. A server that does not answer keeps its last values."""
-        readings: Mapping[str, Reading] = {}
+        readings: Mapping[str, CounterReading] = {}
         with suppress(Exception):
             readings = self._source.read()
         nodes = dict(self.nodes)
@@ -76,7 +76,7 @@ class _Tally:
                 self._told[address] = JOINED
                 continue
             before_s, before = known
-            steps = step(before, now, at_s - before_s)
+            steps = counter_delta(before, now, at_s - before_s)
             if steps is None:
                 self._told[address] = ANOTHER
                 continue
@@ -112,10 +112,10 @@ class _Tally:
         self._source.close()
 
 
-class _Watch:
+class _CounterPoller:
     """Reads one source once a second, and when asked, on a thread of its own: a server that hangs delays no other."""
 
-    def __init__(self, tally: _Tally) -> None:
+    def __init__(self, tally: _CounterDeltas) -> None:
         self.tally = tally
         self._changed = Condition()
         self._asked = 0
@@ -173,26 +173,26 @@ class ServerCounters:
 
     def __init__(self, endpoints: Mapping[str, LaneEndpoints]) -> None:
         self._endpoints = endpoints
-        self._watches: dict[str, list[_Watch]] = {lane: [] for lane in endpoints}
+        self._watches: dict[str, list[_CounterPoller]] = {lane: [] for lane in endpoints}
         self.unreadable: dict[str, str] = {}
         """By lane, why the counters of a server of its cannot be read: a user need not be allowed to."""
 
     def start(self) -> None:
         """Take the values to count from, and begin to read what can be read."""
         for lane, endpoint in self._endpoints.items():
-            for source in _sources(endpoint):
-                tally = _Tally(source)
+            for source in _counter_sources(endpoint):
+                tally = _CounterDeltas(source)
                 try:
                     tally.begin()
                 except (*mysql.FAILURES, *redis.FAILURES) as error:
-                    self.unreadable[lane] = mysql.said(error)
+                    self.unreadable[lane] = mysql.error_text(error)
                     tally.close()
                 else:
-                    watch = _Watch(tally)
+                    watch = _CounterPoller(tally)
                     watch.start()
                     self._watches[lane].append(watch)
 
-    def _every(self) -> list[_Watch]:
+    def _every(self) -> list[_CounterPoller]:
         return [watch for watches in self._watches.values() for watch in watches]
 
     def read(self, within_s: float = LAST_S) -> None:
@@ -233,7 +233,7 @@ class ServerCounters:
             watch.join(until_s)
 
 
-def _sources(endpoint: LaneEndpoints) -> Iterator[Source]:
+def _counter_sources(endpoint: LaneEndpoints) -> Iterator[CounterSource]:
     if endpoint.mysql is not None:
         yield MySQLCounters(endpoint.mysql)
     if endpoint.redis is not None:

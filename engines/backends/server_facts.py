@@ -15,8 +15,8 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
-from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
-from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, Server
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
+from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, ServerFacts
 
 PINGS = 20
 
@@ -29,7 +29,7 @@ STATUS = ("Slaves_connected", "Rpl_semi_sync_master_clients", "Rpl_semi_sync_sou
 REDIS_SETTINGS = ("appendonly", "appendfsync", "min-replicas-to-write")
 
 
-def sheet(endpoints: LaneEndpoints) -> list[Server]:
+def read_server_facts(endpoints: LaneEndpoints) -> list[ServerFacts]:
     """A lane's servers, in the order in which it asks them.
 
     Raises one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
@@ -55,7 +55,7 @@ def round_trip_us(ping: Callable[[], object]) -> float | None:
     return round(median(took_ns) / 1000, 1)
 
 
-def tls_words(tls: Tls | None) -> str:
+def describe_tls(tls: TlsOptions | None) -> str:
     """How connections are encrypted, in words."""
     if tls is None:
         return "off"
@@ -66,15 +66,15 @@ def tls_words(tls: Tls | None) -> str:
     }[tls.verify]
 
 
-def _mysql(endpoint: MySQLEndpoint) -> Server:
-    with mysql.session(endpoint) as cursor:
-        facts = mysql.facts(cursor)
-        return Server(
+def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
+    with mysql.cursor(endpoint) as cursor:
+        facts = mysql.read_facts(cursor)
+        return ServerFacts(
             role="database",
             product=facts.product,
             version=facts.version,
             nodes=1,
-            tls=tls_words(endpoint.tls),
+            tls=describe_tls(endpoint.tls),
             round_trip_us=round_trip_us(lambda: cursor.connection.ping(reconnect=False)),
             durability=_mysql_durability(cursor),
             identity=_digest(mysql.identity(cursor)),
@@ -84,7 +84,9 @@ def _mysql(endpoint: MySQLEndpoint) -> Server:
 def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {VARIABLES!r}")
     said = dict(cursor.fetchall())
-    found: dict[str, str | int] = {name: _plain(said.get(name, UNREADABLE)) for name in VARIABLES}
+    found: dict[str, str | int] = {
+        name: _plain_value(said.get(name, UNREADABLE)) for name in VARIABLES
+    }
     cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
     counts = {name.lower(): int(value) for name, value in cursor.fetchall()}
     found["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
@@ -92,20 +94,20 @@ def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     return found
 
 
-def _redis(endpoint: RedisEndpoint, role: str) -> Server:
-    facts = redis.facts(endpoint)
+def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
+    facts = redis.read_facts(endpoint)
     nodes = redis.nodes(endpoint)
     with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
         kept = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
     # The first node that is pinged stands for all: they are reached the same way.
     with redis.client(nodes[0], endpoint) as node:
         trip_us = round_trip_us(node.ping)
-    return Server(
+    return ServerFacts(
         role=role,
         product=facts.product,
         version=facts.version,
         nodes=len(nodes),
-        tls=tls_words(endpoint.tls),
+        tls=describe_tls(endpoint.tls),
         round_trip_us=trip_us,
         durability={name: _common([each[name] for each in kept]) for name in kept[0]},
         identity=_digest(nodes),
@@ -115,7 +117,7 @@ def _redis(endpoint: RedisEndpoint, role: str) -> Server:
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
     with redis.client(address, endpoint) as node:
         found: dict[str, str | int] = {
-            name: _plain(_setting(node, name)) for name in REDIS_SETTINGS
+            name: _plain_value(_setting(node, name)) for name in REDIS_SETTINGS
         }
         if found["appendonly"] == "no":
             del found["appendfsync"]  # of a file that there is not
@@ -139,7 +141,7 @@ def _setting(node: Redis, name: str) -> str:
         return UNREADABLE
 
 
-def _plain(value: object) -> str | int:
+def _plain_value(value: object) -> str | int:
     text = str(value)
     return int(text) if text.isdecimal() else text
 

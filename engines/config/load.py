@@ -8,22 +8,24 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from engines.config.errors import ConfigError, rejected
-from engines.config.race_config import _EMPTY, Race
+from engines.config.errors import ConfigError, invalid_value_error
+from engines.config.race_config import _EMPTY, RaceConfig
 from engines.config.settings import (
     BY_KEY,
     CONFIG_ENV,
     DEBUG_ENV,
     ENV_PREFIX,
-    SERVERS,
+    SERVER_TABLES,
     SETTINGS,
 )
-from engines.config.toml_file import find, open_to_others, settings_in
-from engines.config.value_types import RejectedError
+from engines.config.toml_file import find_file, open_to_others, read_settings
+from engines.config.value_types import InvalidValueError
 from engines.text import one_line
 
 
-def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None = None) -> Race:
+def load_config(
+    flags: Mapping[str, str], environ: Mapping[str, str], file: str | None = None
+) -> RaceConfig:
     """The race that the command line, the environment and the configuration file ask for.
 
     `flags` maps keys of settings to what was given for them as text; `file` is what `--config` names. Raises
@@ -32,15 +34,15 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None 
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     warnings: list[str] = []
-    path = find(file, environ)
+    path = find_file(file, environ)
     if path is not None:
         name = one_line(str(path))
-        for key, value in settings_in(path):
+        for key, value in read_settings(path):
             setting = BY_KEY[key]
             try:
                 values[key] = setting.kind.read(value)
-            except RejectedError as error:
-                raise rejected(setting, name, value) from error
+            except InvalidValueError as error:
+                raise invalid_value_error(setting, name, value) from error
             if isinstance(values[key], Path):
                 # So that a file means the same wherever telemon is started.
                 values[key] = path.parent / str(values[key])
@@ -60,8 +62,8 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None 
                 continue
             try:
                 values[setting.key] = setting.kind.parse(text)
-            except RejectedError as error:
-                raise rejected(setting, source, text) from error
+            except InvalidValueError as error:
+                raise invalid_value_error(setting, source, text) from error
             sources[setting.key] = source
     for key, value in values.items():
         if isinstance(value, Path) and key.endswith(".password_file") and open_to_others(value):
@@ -73,7 +75,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], file: str | None 
 
 def _race(
     values: Mapping[str, object], sources: Mapping[str, str], warnings: Iterable[str]
-) -> Race:
+) -> RaceConfig:
     tables: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         setting = BY_KEY[key]
@@ -81,15 +83,15 @@ def _race(
     own = tables.pop("", {})
     for table, fields in tables.items():
         own[table.replace(".", "_")] = replace(_EMPTY[table], **fields)
-    return Race(**own, sources=tuple(sources.items()), warnings=tuple(warnings))
+    return RaceConfig(**own, sources=tuple(sources.items()), warnings=tuple(warnings))
 
 
-def _check_files(race: Race) -> None:
+def _check_files(race: RaceConfig) -> None:
     """Raise for a file that is named and cannot be read: it would be found out with every connection."""
     for setting in SETTINGS:
         path = race.value(setting)
         racing = setting.table.partition(".")[0] in race.lanes
-        if setting.table in SERVERS and racing and isinstance(path, Path):
+        if setting.table in SERVER_TABLES and racing and isinstance(path, Path):
             try:
                 path.open("rb").close()
             except (OSError, ValueError) as error:

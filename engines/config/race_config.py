@@ -12,25 +12,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engines.config.errors import ConfigError, place
-from engines.config.server_config import Backend, MySQLBackend, RedisBackend
-from engines.config.settings import (
-    BY_KEY,
-    SERVERS,
-    SETTINGS,
-    Setting,
-)
+from engines.config.errors import ConfigError, cite_setting
+from engines.config.server_config import MySQLConfig, RedisConfig, ServerConfig
+from engines.config.settings import BY_KEY, SERVER_TABLES, SETTINGS, Setting
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.model.lanes import LANES
-from engines.text import toml
-from engines.workload.key_distribution import Kind, Shape
+from engines.text import to_toml
+from engines.workload.key_distribution import DistributionKind, KeyDistribution
 
 HEADLESS_DURATION_S = 30.0
 """How long a race without a screen lasts when nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sandbox:
+class SandboxConfig:
     """Where the private servers live. None: telemon picks a directory, the system picks the ports."""
 
     directory: Path | None = None
@@ -38,17 +33,17 @@ class Sandbox:
 
 
 _EMPTY: Mapping[str, Any] = {
-    "sandbox": Sandbox(),
-    "mysql": MySQLBackend(),
-    "cached.mysql": MySQLBackend(database=str(BY_KEY["cached.mysql.database"].default)),
-    "cached.redis": RedisBackend(),
-    "durable": RedisBackend(),
+    "sandbox": SandboxConfig(),
+    "mysql": MySQLConfig(),
+    "cached.mysql": MySQLConfig(database=str(BY_KEY["cached.mysql.database"].default)),
+    "cached.redis": RedisConfig(),
+    "durable": RedisConfig(),
 }
 """The tables of a file, with nothing in them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Race:
+class RaceConfig:
     """Everything that makes a race this race. `writers` and `readers` are connections per lane; `duration_s` is the
     measured part, without the warm-up, and None means until somebody quits. The lanes' servers are `mysql`,
     `cached_mysql`, `cached_redis` and `durable`; those without a host are private ones.
@@ -69,7 +64,7 @@ class Race:
     rate_per_s: float | None = None
     heats: bool = False
     rounds: int = 2
-    keys: Kind = "uniform"
+    keys: DistributionKind = "uniform"
     zipf_exponent: float = 0.99
     hot_keys: float = 0.2
     hot_operations: float = 0.8
@@ -77,11 +72,11 @@ class Race:
     cache: str = "cold"
     warmup_s: float = 2.0
     duration_s: float | None = None
-    sandbox: Sandbox = field(default_factory=Sandbox)
-    mysql: MySQLBackend = _EMPTY["mysql"]
-    cached_mysql: MySQLBackend = _EMPTY["cached.mysql"]
-    cached_redis: RedisBackend = _EMPTY["cached.redis"]
-    durable: RedisBackend = _EMPTY["durable"]
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    mysql: MySQLConfig = _EMPTY["mysql"]
+    cached_mysql: MySQLConfig = _EMPTY["cached.mysql"]
+    cached_redis: RedisConfig = _EMPTY["cached.redis"]
+    durable: RedisConfig = _EMPTY["durable"]
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -103,7 +98,7 @@ class Race:
                 )
 
     def _check_servers(self) -> None:
-        for table in SERVERS:
+        for table in SERVER_TABLES:
             server = self._backend(table)
             if server.host is None:
                 for setting in SETTINGS:
@@ -143,8 +138,8 @@ class Race:
                 "of one lane and the system of record of another"
             )
 
-    def _backend(self, table: str) -> Backend:
-        server: Backend = getattr(self, table.replace(".", "_"))
+    def _backend(self, table: str) -> ServerConfig:
+        server: ServerConfig = getattr(self, table.replace(".", "_"))
         return server
 
     @property
@@ -175,11 +170,11 @@ class Race:
         return value
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> KeyDistribution:
         """How operations are spread over keys."""
-        return Shape(self.keys, self.zipf_exponent, self.hot_keys, self.hot_operations)
+        return KeyDistribution(self.keys, self.zipf_exponent, self.hot_keys, self.hot_operations)
 
-    def headless(self) -> Race:
+    def headless(self) -> RaceConfig:
         """The same race with an end."""
         if self.duration_s is not None:
             return self
@@ -194,7 +189,7 @@ class Race:
         those that are configured are in it."""
         tables: dict[str, dict[str, object]] = {}
         for setting in SETTINGS:
-            if setting.table in SERVERS and self._backend(setting.table).host is None:
+            if setting.table in SERVER_TABLES and self._backend(setting.table).host is None:
                 continue
             value = setting.shown(self.value(setting))
             if isinstance(value, tuple):
@@ -209,6 +204,6 @@ class Race:
         setting = BY_KEY[key]
         source = dict(self.sources).get(key, "default")
         value = setting.shown(self.value(setting))
-        if setting.table in SERVERS:
-            return place(setting, source, "not set" if value is None else toml(value))
-        return place(setting, source, str(value))
+        if setting.table in SERVER_TABLES:
+            return cite_setting(setting, source, "not set" if value is None else to_toml(value))
+        return cite_setting(setting, source, str(value))

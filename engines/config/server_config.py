@@ -9,14 +9,14 @@ from typing import Literal
 
 from engines.endpoints.credential_sources import (
     CacheToken,
+    CredentialSource,
     FromCommand,
     FromEnvironment,
     FromFile,
     FromSecretsManager,
     RdsToken,
-    Source,
 )
-from engines.endpoints.endpoint import AddressMap, MySQLEndpoint, RedisEndpoint, Tls, Verify
+from engines.endpoints.endpoint import AddressMap, MySQLEndpoint, RedisEndpoint, TlsOptions, Verify
 
 SECRETS = (
     "password",
@@ -30,7 +30,7 @@ SECRETS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
+class ServerConfig:
     """What the tables of all servers have in common. Without a `host` there is no server: the lane has a private one.
 
     The fields are the keys of the tables; see `engines.config.settings` and config.example.toml for what they mean.
@@ -71,13 +71,13 @@ class Backend:
             if self.user is None:
                 yield ("iam", "user"), "a token is for a user; name the user"
 
-    def encryption(self) -> Tls | None:
+    def encryption(self) -> TlsOptions | None:
         """How its connections are encrypted."""
         if not self.tls:
             return None
-        return Tls(self.tls_ca, self.tls_verify, self.tls_server_name)
+        return TlsOptions(self.tls_ca, self.tls_verify, self.tls_server_name)
 
-    def source(self) -> Source | None:
+    def source(self) -> CredentialSource | None:
         """Where its password comes from, when it is not `password`."""
         if self.password_env is not None:
             return FromEnvironment(self.password_env)
@@ -91,7 +91,7 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MySQLBackend(Backend):
+class MySQLConfig(ServerConfig):
     """A MySQL, MariaDB, RDS or Aurora server."""
 
     port: int = 3306
@@ -99,7 +99,7 @@ class MySQLBackend(Backend):
     iam: bool = False
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        yield from Backend.faults(self)
+        yield from ServerConfig.faults(self)
         if self.user is None and self.password_secret is None and not self.iam:
             yield ("host", "user"), "MySQL has no user by default; name the user"
 
@@ -123,7 +123,7 @@ class MySQLBackend(Backend):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RedisBackend(Backend):
+class RedisConfig(ServerConfig):
     """A Redis, Valkey, ElastiCache or MemoryDB server or cluster."""
 
     port: int = 6379
@@ -133,7 +133,7 @@ class RedisBackend(Backend):
     iam_name: str | None = None
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        yield from Backend.faults(self)
+        yield from ServerConfig.faults(self)
         if (self.iam == "off") != (self.iam_name is None):
             yield (
                 ("iam", "iam_name"),

@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 
 from engines.config.value_types import (
+    AddressMapType,
+    Boolean,
     Choice,
+    ChoiceList,
     Command,
-    Host,
-    Kind,
-    Location,
-    Number,
-    Seconds,
-    Several,
-    Switch,
+    Duration,
+    FilePath,
+    Float,
+    HostName,
+    Integer,
     Text,
-    Ways,
-    Whole,
+    ValueType,
 )
 from engines.model.lanes import LANES
 from engines.workload.key_distribution import KINDS
@@ -37,7 +37,7 @@ class Setting:
 
     key: str
     field: str
-    kind: Kind
+    kind: ValueType
     default: object
     about: str
     unset: str | None = None
@@ -46,7 +46,7 @@ class Setting:
     @property
     def flag(self) -> str | None:
         """None for those of servers: they are many, and the process list is no place for secrets."""
-        return None if self.table in SERVERS else "--" + re.sub("[._]", "-", self.key)
+        return None if self.table in SERVER_TABLES else "--" + re.sub("[._]", "-", self.key)
 
     @property
     def env(self) -> str:
@@ -68,10 +68,10 @@ class Setting:
 
 MASK = "********"
 
-SERVERS = ("mysql", "cached.mysql", "cached.redis", "durable")
+SERVER_TABLES = ("mysql", "cached.mysql", "cached.redis", "durable")
 """The tables of the lanes' servers."""
 
-TABLES = (*SERVERS, "cached", "sandbox")
+TABLES = (*SERVER_TABLES, "cached", "sandbox")
 """The tables of a file."""
 
 ENV_PREFIX = "TELEMON_"
@@ -95,7 +95,7 @@ REGION = Text(re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+"), 'an AWS region like "eu-
 CACHE_NAME = Text(
     re.compile(r"[a-z][a-z0-9-]{0,62}"), "1 to 63 lower-case letters, digits or hyphens", "NAME"
 )
-FILE = Location("the path of a file", "FILE")
+FILE = FilePath("the path of a file", "FILE")
 
 
 def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
@@ -103,7 +103,7 @@ def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
 
     def setting(
         name: str,
-        kind: Kind,
+        kind: ValueType,
         default: object,
         about: str,
         unset: str | None = None,
@@ -115,9 +115,9 @@ def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
     port = 3306 if what == "MySQL" else 6379
     return (
         setting(
-            "host", Host(), None, f"{what} of lane {lane}", f"a private server for lane {lane}"
+            "host", HostName(), None, f"{what} of lane {lane}", f"a private server for lane {lane}"
         ),
-        setting("port", Whole(1, 65_535), port, "its port"),
+        setting("port", Integer(1, 65_535), port, "its port"),
         setting("user", USER, None, "who signs in", "whom the secret names, or nobody"),
         setting("password", PASSWORD, None, "the password itself", "none", secret=True),
         setting("password_env", VARIABLE, None, "the variable that holds the password", "none"),
@@ -132,7 +132,7 @@ def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
         ),
         setting("password_secret", SECRET_ID, None, "the secret in AWS Secrets Manager", "none"),
         setting("region", REGION, None, "the AWS region of secret and token", "AWS' own settings"),
-        setting("tls", Switch(), True, "whether connections are encrypted"),
+        setting("tls", Boolean(), True, "whether connections are encrypted"),
         setting("tls_ca", FILE, None, "the authorities to trust (PEM)", "those of the system"),
         setting(
             "tls_verify",
@@ -140,8 +140,14 @@ def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
             "full",
             "full: certificate and host name; chain: any host name; none: whoever answers",
         ),
-        setting("tls_server_name", Host(), None, "the name in its certificate", "its host"),
-        setting("address_map", Ways(), None, "ways through tunnels", "every server by its address"),
+        setting("tls_server_name", HostName(), None, "the name in its certificate", "its host"),
+        setting(
+            "address_map",
+            AddressMapType(),
+            None,
+            "ways through tunnels",
+            "every server by its address",
+        ),
         *own,
     )
 
@@ -151,7 +157,7 @@ def _mysql(table: str, database: str) -> tuple[Setting, ...]:
         table,
         "MySQL",
         Setting(f"{table}.database", "database", NAME, database, "where telemon has its table"),
-        Setting(f"{table}.iam", "iam", Switch(), False, "whether the password is an IAM token"),
+        Setting(f"{table}.iam", "iam", Boolean(), False, "whether the password is an IAM token"),
     )
 
 
@@ -192,28 +198,28 @@ SETTINGS: tuple[Setting, ...] = (
         "fair",
         "fair: the same keys and batches in every lane; deck: what the slides do, to the letter",
     ),
-    Setting("lanes", "lanes", Several(LANES), LANES, "the lanes that race"),
-    Setting("writers", "writers", Whole(0, 1024), 4, "connections that write, per lane"),
-    Setting("readers", "readers", Whole(0, 1024), 8, "connections that read, per lane"),
+    Setting("lanes", "lanes", ChoiceList(LANES), LANES, "the lanes that race"),
+    Setting("writers", "writers", Integer(0, 1024), 4, "connections that write, per lane"),
+    Setting("readers", "readers", Integer(0, 1024), 8, "connections that read, per lane"),
     Setting(
         "processes",
         "processes",
-        Whole(1, 64),
+        Integer(1, 64),
         1,
         "engine processes per lane and role, which share its connections",
     ),
-    Setting("batch", "batch", Whole(1, 10_000), 100, "rows per write: one commit, one pipeline"),
+    Setting("batch", "batch", Integer(1, 10_000), 100, "rows per write: one commit, one pipeline"),
     Setting(
         "ttl",
         "ttl_s",
-        Seconds(0.001, 30 * DAY_S),
+        Duration(0.001, 30 * DAY_S),
         120.0,
         "how long lane cached keeps a row in its cache",
     ),
     Setting(
         "seed",
         "seed",
-        Whole(0, 2**63 - 1),
+        Integer(0, 2**63 - 1),
         1,
         "the same seed gives the same keys and rows, in every lane and every run",
     ),
@@ -227,15 +233,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "rate",
         "rate_per_s",
-        Number(0.1, 1_000_000),
+        Float(0.1, 1_000_000),
         None,
         "operations per second, of each role in each lane",
         unset="none: mode pace needs one",
     ),
     Setting(
-        "heats", "heats", Switch(), False, "whether each lane has the machine to itself in turn"
+        "heats", "heats", Boolean(), False, "whether each lane has the machine to itself in turn"
     ),
-    Setting("rounds", "rounds", Whole(1, 100), 2, "how often each lane has its heat"),
+    Setting("rounds", "rounds", Integer(1, 100), 2, "how often each lane has its heat"),
     Setting(
         "keys",
         "keys",
@@ -243,19 +249,19 @@ SETTINGS: tuple[Setting, ...] = (
         "uniform",
         "how operations are spread over the cars: evenly, by Zipf's law, or with a hot set",
     ),
-    Setting("zipf_exponent", "zipf_exponent", Number(0.01, 10), 0.99, "how steep Zipf's law is"),
-    Setting("hot_keys", "hot_keys", Number(0.001, 1), 0.2, "the hot set's share of the cars"),
+    Setting("zipf_exponent", "zipf_exponent", Float(0.01, 10), 0.99, "how steep Zipf's law is"),
+    Setting("hot_keys", "hot_keys", Float(0.001, 1), 0.2, "the hot set's share of the cars"),
     Setting(
         "hot_operations",
         "hot_operations",
-        Number(0, 1),
+        Float(0, 1),
         0.8,
         "the share of the operations that go to the hot set",
     ),
     Setting(
         "ttl_jitter",
         "ttl_jitter",
-        Number(0, 0.99),
+        Float(0, 0.99),
         0.0,
         "the share by which a time to live may be longer or shorter, at random",
     ),
@@ -269,14 +275,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "warmup",
         "warmup_s",
-        Seconds(0.0, DAY_S),
+        Duration(0.0, DAY_S),
         2.0,
         "how long the lanes race before anything counts",
     ),
     Setting(
         "duration",
         "duration_s",
-        Seconds(0.001, 30 * DAY_S),
+        Duration(0.001, 30 * DAY_S),
         None,
         "how long to measure, warm-up not included",
         unset="until you quit; 30s without a screen",
@@ -284,7 +290,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "sandbox.directory",
         "directory",
-        Location("the path of a directory", "DIR"),
+        FilePath("the path of a directory", "DIR"),
         None,
         "where the private servers keep their data while they run, best on a real disk",
         unset="a directory that telemon picks",
@@ -292,7 +298,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "sandbox.port",
         "port",
-        Whole(1024, 50_000),
+        Integer(1024, 50_000),
         None,
         "the first of the consecutive ports on 127.0.0.1 that the private servers take",
         unset="ports that are free",

@@ -11,19 +11,19 @@ from pathlib import Path
 
 from engines.config.errors import ConfigError
 from engines.config.settings import BY_KEY, CONFIG_ENV, SETTINGS, TABLES
-from engines.text import one_line, shown
+from engines.text import one_line, quote_value
 
 FILE_LIMIT_BYTES = 1 << 20
 """No configuration is larger; a device that is named by mistake never ends."""
 
 
-def find(file: str | None, environ: Mapping[str, str]) -> Path | None:
+def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
     """The file that is named, else the usual one if it is there. Raises ConfigError."""
     named = file if file is not None else environ.get(CONFIG_ENV) or None
     if named is not None:
         if not named.strip() or "\0" in named:
             source = "--config" if file is not None else CONFIG_ENV
-            raise ConfigError(f"{source} {shown(named)}: must be the path of a file")
+            raise ConfigError(f"{source} {quote_value(named)}: must be the path of a file")
         return Path(named)
     try:
         # A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
@@ -36,7 +36,7 @@ def find(file: str | None, environ: Mapping[str, str]) -> Path | None:
         return None
 
 
-def settings_in(path: Path) -> Iterator[tuple[str, object]]:
+def read_settings(path: Path) -> Iterator[tuple[str, object]]:
     """(key, value) of every setting in a file, as they stand there. Raises ConfigError."""
     name = one_line(str(path))
     yield from _flat(_toml(path, name), name)
@@ -83,7 +83,7 @@ def _flat(tables: Mapping[str, object], name: str, table: str = "") -> Iterator[
             raise _unknown(key, name)
         elif not isinstance(value, dict):
             # What stands in a server's place may be a URL with a password in it.
-            said = "" if key != "sandbox" else f" = {shown(value)}"
+            said = "" if key != "sandbox" else f" = {quote_value(value)}"
             raise ConfigError(f"{name}: {key}{said}: must be a table, [{key}]")
         else:
             yield from _flat(value, name, key)
@@ -101,5 +101,7 @@ def _unknown(key: str, name: str) -> ConfigError:
     near = get_close_matches(word[:100], known, n=1)
     names = [*there.values(), *(f"[{each}]" for each in inner)]
     hint = f"did you mean {known[near[0]]}?" if near else f"the keys are {', '.join(names)}"
-    plain = key if re.fullmatch(r"([\w-]{1,60}\.){0,2}[\w-]{1,60}", key, re.ASCII) else shown(key)
+    plain = (
+        key if re.fullmatch(r"([\w-]{1,60}\.){0,2}[\w-]{1,60}", key, re.ASCII) else quote_value(key)
+    )
     return ConfigError(f"{name}: {plain}: unknown key; {hint}")

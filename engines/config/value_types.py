@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from engines.endpoints.address import split
-from engines.text import in_words
+from engines.text import duration_text
 
 
-class RejectedError(ValueError):
+class InvalidValueError(ValueError):
     """A kind does not take this value. What it takes instead is its `allowed`."""
 
 
-class Kind(Protocol):
+class ValueType(Protocol):
     """Reads the values of a setting. Both ways raise `RejectedError`."""
 
     @property
@@ -36,7 +36,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Integer:
     """A whole number from `low` to `high`, both included."""
 
     low: int
@@ -51,14 +51,14 @@ class Whole:
     def read(self, value: object) -> int:
         # True is an int in Python; in a file it is a mistake.
         if isinstance(value, bool) or not isinstance(value, int):
-            raise RejectedError
+            raise InvalidValueError
         if not self.low <= value <= self.high:
-            raise RejectedError
+            raise InvalidValueError
         return value
 
     def parse(self, text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,20}", text.strip(), re.ASCII):
-            raise RejectedError
+            raise InvalidValueError
         return self.read(int(text))
 
 
@@ -67,7 +67,7 @@ DURATION = re.compile(r"([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*(ms|s|m|
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
+class Duration:
     """A duration in seconds, from `low_s` to `high_s`, both included, rounded to whole milliseconds."""
 
     low_s: float
@@ -79,29 +79,29 @@ class Seconds:
     def allowed(self) -> str:
         return (
             f'a duration like "500ms", "30s", "2m" or 1.5 (seconds), '
-            f"from {in_words(self.low_s)} to {in_words(self.high_s)}"
+            f"from {duration_text(self.low_s)} to {duration_text(self.high_s)}"
         )
 
     def read(self, value: object) -> float:
         if isinstance(value, str):
             return self.parse(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise RejectedError
+            raise InvalidValueError
         return self._bounded(value)
 
     def parse(self, text: str) -> float:
         match = DURATION.fullmatch(text.strip())
         if match is None:
-            raise RejectedError
+            raise InvalidValueError
         return self._bounded(float(match[1]) * UNITS_S[match[2] or "s"])
 
     def _bounded(self, seconds: float) -> float:
         # Bounds first: an int from a file can be too large for a float. Not-a-number fails every comparison.
         if not 0 <= seconds <= self.high_s:
-            raise RejectedError
+            raise InvalidValueError
         rounded = round(seconds * 1000) / 1000
         if rounded < self.low_s:
-            raise RejectedError
+            raise InvalidValueError
         return rounded
 
 
@@ -121,7 +121,7 @@ class Choice:
 
     def read(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.options:
-            raise RejectedError
+            raise InvalidValueError
         return value
 
     def parse(self, text: str) -> str:
@@ -129,7 +129,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
+class ChoiceList:
     """One or more of a few words, each once; kept in the order of `options`, whatever order they come in."""
 
     options: tuple[str, ...]
@@ -144,11 +144,11 @@ class Several:
 
     def read(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:
-            raise RejectedError
+            raise InvalidValueError
         if any(not isinstance(word, str) or word not in self.options for word in value):
-            raise RejectedError
+            raise InvalidValueError
         if len(set(value)) < len(value):
-            raise RejectedError
+            raise InvalidValueError
         return tuple(option for option in self.options if option in value)
 
     def parse(self, text: str) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Float:
     """A number from `low` to `high`, both included."""
 
     low: float
@@ -170,20 +170,20 @@ class Number:
 
     def read(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise RejectedError
+            raise InvalidValueError
         # Not-a-number fails every comparison.
         if not self.low <= value <= self.high:
-            raise RejectedError
+            raise InvalidValueError
         return float(value)
 
     def parse(self, text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}", text.strip(), re.ASCII):
-            raise RejectedError
+            raise InvalidValueError
         return self.read(float(text))
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class Boolean:
     """On or off."""
 
     metavar = "true|false"
@@ -191,14 +191,14 @@ class Switch:
 
     def read(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise RejectedError
+            raise InvalidValueError
         return value
 
     def parse(self, text: str) -> bool:
         try:
             return {"true": True, "false": False}[text.strip().lower()]
         except KeyError as error:
-            raise RejectedError from error
+            raise InvalidValueError from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +211,9 @@ class Text:
 
     def read(self, value: object) -> str:
         if not isinstance(value, str) or not value.isprintable():
-            raise RejectedError
+            raise InvalidValueError
         if not self.pattern.fullmatch(value):
-            raise RejectedError
+            raise InvalidValueError
         return value
 
     def parse(self, text: str) -> str:
@@ -231,20 +231,20 @@ class Command:
         if isinstance(value, str):
             return self.parse(value)
         if not isinstance(value, list) or not value or not value[0]:
-            raise RejectedError
+            raise InvalidValueError
         if any(not isinstance(word, str) or "\0" in word for word in value):
-            raise RejectedError
+            raise InvalidValueError
         return tuple(value)
 
     def parse(self, text: str) -> tuple[str, ...]:
         try:
             return self.read(shlex.split(text))
         except ValueError as error:  # a quotation that does not end
-            raise RejectedError from error
+            raise InvalidValueError from error
 
 
 @dataclass(frozen=True, slots=True)
-class Location:
+class FilePath:
     """A path, of what `allowed` says; it need not exist yet. `~` stands for the home directory."""
 
     allowed: str
@@ -252,11 +252,11 @@ class Location:
 
     def read(self, value: object) -> Path:
         if not isinstance(value, str) or not value.strip() or "\0" in value:
-            raise RejectedError
+            raise InvalidValueError
         try:
             return Path(value).expanduser()
         except RuntimeError as error:  # "~name" of a user who is not known here
-            raise RejectedError from error
+            raise InvalidValueError from error
 
     def parse(self, text: str) -> Path:
         return self.read(text)
@@ -270,7 +270,7 @@ HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostName:
     """A host name or an IP address."""
 
     metavar = "HOST"
@@ -278,20 +278,20 @@ class Host:
 
     def read(self, value: object) -> str:
         if not isinstance(value, str):
-            raise RejectedError
+            raise InvalidValueError
         if HOST_NAME.fullmatch(value):
             return value
         try:
             return str(ip_address(value))
         except ValueError as error:
-            raise RejectedError from error
+            raise InvalidValueError from error
 
     def parse(self, text: str) -> str:
         return self.read(text.strip())
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class AddressMapType:
     """A table from addresses as the servers name them to those where they are reached."""
 
     metavar = "MAP"
@@ -299,7 +299,7 @@ class Ways:
 
     def read(self, value: object) -> tuple[tuple[str, str], ...]:
         if not isinstance(value, dict) or not value:
-            raise RejectedError
+            raise InvalidValueError
         return tuple((_address(real), _address(here)) for real, here in value.items())
 
     def parse(self, text: str) -> tuple[tuple[str, str], ...]:
@@ -310,8 +310,8 @@ class Ways:
 
 def _address(value: object) -> str:
     if not isinstance(value, str) or not re.search(r":[0-9]{1,5}$", value, re.ASCII):
-        raise RejectedError
+        raise InvalidValueError
     host, port = split(value)
     if not 1 <= port <= 65_535:
-        raise RejectedError
-    return f"{Host().read(host)}:{port}"
+        raise InvalidValueError
+    return f"{HostName().read(host)}:{port}"

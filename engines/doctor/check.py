@@ -19,7 +19,7 @@ NO_SECRET_STEP = "make its source give the password by hand first, then run `tel
 """The next step where a password cannot be had."""
 
 
-class Verdict(StrEnum):
+class Status(StrEnum):
     """How a check ended. A race runs with warnings; what fails keeps it from running, or from being a fair one."""
 
     OK = "OK"
@@ -38,7 +38,7 @@ class Check:
 
     endpoint: str
     name: str
-    verdict: Verdict
+    verdict: Status
     found: str
     ms: float | None = None
     problem: str = ""
@@ -60,7 +60,7 @@ Checks: TypeAlias = Generator[Check, None, Found | None]
 """A layer's checks in their order. It returns what the next layer stands on, and None when that is not there."""
 
 
-class Watch:
+class CheckRunner:
     """Makes the checks of one endpoint. The milliseconds of each run from the end of the one before."""
 
     def __init__(self, endpoint: str = "") -> None:
@@ -68,17 +68,15 @@ class Watch:
         self._since_s = perf_counter()
 
     def ok(self, name: str, found: str) -> Check:
-        return self._check(name, Verdict.OK, found, "", "")
+        return self._check(name, Status.OK, found, "", "")
 
     def warn(self, name: str, problem: str, found: str, next_step: str) -> Check:
-        return self._check(name, Verdict.WARN, found, problem, next_step)
+        return self._check(name, Status.WARN, found, problem, next_step)
 
     def fail(self, name: str, problem: str, found: str, next_step: str) -> Check:
-        return self._check(name, Verdict.FAIL, found, problem, next_step)
+        return self._check(name, Status.FAIL, found, problem, next_step)
 
-    def _check(
-        self, name: str, verdict: Verdict, found: str, problem: str, next_step: str
-    ) -> Check:
+    def _check(self, name: str, verdict: Status, found: str, problem: str, next_step: str) -> Check:
         now_s = perf_counter()
         ms, self._since_s = (now_s - self._since_s) * 1000, now_s
         said = one_line(" ".join(found.split()))[:FOUND_LENGTH]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from engines.doctor.check import Check, Watch
+from engines.doctor.check import Check, CheckRunner
 
 NAME = "clock"
 
@@ -22,7 +22,7 @@ def offset_s(server_utc_s: Callable[[], float | None]) -> float | None:
     return None if told_s is None else (asked_s + time.time()) / 2 - told_s
 
 
-def judge(watch: Watch, ahead_s: float) -> Check:
+def check_clock(watch: CheckRunner, ahead_s: float) -> Check:
     """The check of a clock that is so far ahead of the server's."""
     found = f"{abs(ahead_s):,.1f} s {'ahead of' if ahead_s >= 0 else 'behind'} the server's"
     if abs(ahead_s) <= OFF_S:

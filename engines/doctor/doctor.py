@@ -9,10 +9,10 @@ from pathlib import Path
 
 from engines.config import race_config as config
 from engines.doctor import machine
-from engines.doctor.check import NO_SECRET_STEP, Check, Verdict, Watch
+from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Status
 from engines.doctor.mysql import checks as mysql
 from engines.doctor.redis import checks as redis
-from engines.doctor.target import Load, Subject, subjects
+from engines.doctor.target import PlannedLoad, Target, targets
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
@@ -21,30 +21,30 @@ CONFIGURATION = "configuration"
 UNEXPECTED_STEP = "a mistake of telemon's: report it with this line and the server's version"
 
 
-def examine(settings: config.Race) -> Iterator[Check]:
+def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
     """The checks in the order in which they are shown. Servers are looked at side by side, and only looked at: what
     is written to try a right is taken back."""
     yield from _configuration(settings)
-    load = Load(settings.writers, settings.readers, settings.batch)
+    load = PlannedLoad(settings.writers, settings.readers, settings.batch)
     own = settings.endpoints
     private = [lane for lane in settings.lanes if lane not in own]
-    yield from machine.examine(private, load, settings.sandbox.directory)
-    found = subjects(own, load)
+    yield from machine.check_machine(private, load, settings.sandbox.directory)
+    found = targets(own, load)
     if found:
         with ThreadPoolExecutor(max_workers=len(found)) as pool:
-            for checks in pool.map(_examined, found):
+            for checks in pool.map(_check_server, found):
                 yield from checks
 
 
-def _examined(subject: Subject[MySQLEndpoint] | Subject[RedisEndpoint]) -> list[Check]:
+def _check_server(subject: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list[Check]:
     """All checks of one server. What nobody thought of ends its examination, not that of the others."""
-    watch = Watch(subject.title)
+    watch = CheckRunner(subject.title)
     checks: list[Check] = []
     try:
         if isinstance(subject.endpoint, MySQLEndpoint):
-            checks.extend(mysql.examine(subject))
+            checks.extend(mysql.check_mysql(subject))
         else:
-            checks.extend(redis.examine(subject))
+            checks.extend(redis.check_redis(subject))
     except SecretError as error:
         checks.append(watch.fail("authentication", "no_secret", str(error), NO_SECRET_STEP))
     except Exception as error:
@@ -57,17 +57,17 @@ def _examined(subject: Subject[MySQLEndpoint] | Subject[RedisEndpoint]) -> list[
     return checks
 
 
-def _configuration(settings: config.Race) -> Iterator[Check]:
+def _configuration(settings: config.RaceConfig) -> Iterator[Check]:
     if not settings.warnings:
         sources = {source for key, source in settings.sources}
         named = f"set by {', '.join(sorted(sources))}" if sources else "nothing but defaults"
-        yield Check("", CONFIGURATION, Verdict.OK, named)
+        yield Check("", CONFIGURATION, Status.OK, named)
     for warning in settings.warnings:
         found, _, step = warning.rpartition("; ")
         yield Check(
             "",
             CONFIGURATION,
-            Verdict.WARN,
+            Status.WARN,
             found or warning,
             problem="configuration_readable",
             next_step=step,

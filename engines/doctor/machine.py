@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from engines.doctor.check import Check, Watch
-from engines.doctor.target import Load
+from engines.doctor.check import Check, CheckRunner
+from engines.doctor.target import PlannedLoad
 from engines.sandbox import binaries
 from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError
@@ -37,9 +37,11 @@ SANDBOX_MEMORY_BYTES = 1 << 30
 VERSION_WAIT_S = 10.0
 
 
-def examine(private: Sequence[str], load: Load, directory: Path | None) -> Iterator[Check]:
+def check_machine(
+    private: Sequence[str], load: PlannedLoad, directory: Path | None
+) -> Iterator[Check]:
     """The checks of this machine, for a race with private servers for the lanes `private`."""
-    watch = Watch()
+    watch = CheckRunner()
     yield _libraries(watch)
     yield _files(watch, load)
     if not private:
@@ -50,7 +52,7 @@ def examine(private: Sequence[str], load: Load, directory: Path | None) -> Itera
     yield _memory(watch)
 
 
-def _libraries(watch: Watch) -> Check:
+def _libraries(watch: CheckRunner) -> Check:
     found, missing = [f"Python {sys.version.split()[0]}"], []
     for name in LIBRARIES:
         try:
@@ -67,7 +69,7 @@ def _libraries(watch: Watch) -> Check:
     return watch.ok("libraries", ", ".join(found))
 
 
-def _files(watch: Watch, load: Load) -> Check:
+def _files(watch: CheckRunner, load: PlannedLoad) -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = SPARE_FILES + max(load.writers, load.readers) * LINKS
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -82,7 +84,7 @@ def _files(watch: Watch, load: Load) -> Check:
     return watch.ok("open files", f"a process may have {allowed} files open")
 
 
-def _programs(watch: Watch, private: Sequence[str]) -> Iterator[Check]:
+def _programs(watch: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
     if set(private) & {"mysql", "cached"}:
         mysql = binaries.find_mysql()
         yield _program(watch, "MariaDB", "mysql", mysql.server if mysql else None, None)
@@ -92,7 +94,9 @@ def _programs(watch: Watch, private: Sequence[str]) -> Iterator[Check]:
         yield _program(watch, "Redis", "redis", redis.server if redis else None, name)
 
 
-def _program(watch: Watch, name: str, kind: str, server: Path | None, run_as: str | None) -> Check:
+def _program(
+    watch: CheckRunner, name: str, kind: str, server: Path | None, run_as: str | None
+) -> Check:
     if server is None:
         return watch.fail(
             f"{name} program",
@@ -121,7 +125,7 @@ def _program(watch: Watch, name: str, kind: str, server: Path | None, run_as: st
     return watch.ok(f"{name} program", f"{server}: {said.strip()}")
 
 
-def _directory(watch: Watch, asked: Path | None) -> Iterator[Check]:
+def _directory(watch: CheckRunner, asked: Path | None) -> Iterator[Check]:
     name = "sandbox directory"
     try:
         under = place.base(asked)
@@ -152,7 +156,7 @@ def _directory(watch: Watch, asked: Path | None) -> Iterator[Check]:
         yield watch.ok(name, found)
 
 
-def _memory(watch: Watch) -> Check:
+def _memory(watch: CheckRunner) -> Check:
     free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
     found = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
     if free_bytes < SANDBOX_MEMORY_BYTES:

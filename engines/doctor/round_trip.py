@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from math import ceil
 from time import perf_counter
 
-from engines.doctor.check import Check, Watch
+from engines.doctor.check import Check, CheckRunner
 
 NAME = "round trip"
 
@@ -31,7 +31,7 @@ def percentile_ms(took_ms: list[float], percent: int) -> float:
     return took_ms[max(0, ceil(len(took_ms) * percent / 100) - 1)]
 
 
-def judge(watch: Watch, took_ms: list[float], where: str = "") -> Iterator[Check]:
+def check_round_trip(watch: CheckRunner, took_ms: list[float], where: str = "") -> Iterator[Check]:
     """The check over the times that pings took."""
     p50, p99 = percentile_ms(took_ms, 50), percentile_ms(took_ms, 99)
     found = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms over {len(took_ms)} pings{where}"

@@ -16,7 +16,7 @@ Endpoint = TypeVar("Endpoint", MySQLEndpoint, RedisEndpoint)
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class PlannedLoad:
     """What a race brings: connections per lane, and rows per write."""
 
     writers: int
@@ -25,7 +25,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject(Generic[Endpoint]):
+class Target(Generic[Endpoint]):
     """`lanes` race on it with `connections` altogether (at a cluster: to each node); `cache` says that it holds
     nothing but copies."""
 
@@ -44,24 +44,24 @@ class Subject(Generic[Endpoint]):
         return f"{product} {at.host}:{at.port}{database} ({many} {', '.join(self.lanes)})"
 
 
-def subjects(
-    lanes: Mapping[str, LaneEndpoints], load: Load
-) -> list[Subject[MySQLEndpoint] | Subject[RedisEndpoint]]:
+def targets(
+    lanes: Mapping[str, LaneEndpoints], load: PlannedLoad
+) -> list[Target[MySQLEndpoint] | Target[RedisEndpoint]]:
     """The servers of `lanes`, each once: two lanes may share one."""
-    mysqls: dict[MySQLEndpoint, Subject[MySQLEndpoint]] = {}
-    rediss: dict[RedisEndpoint, Subject[RedisEndpoint]] = {}
+    mysqls: dict[MySQLEndpoint, Target[MySQLEndpoint]] = {}
+    rediss: dict[RedisEndpoint, Target[RedisEndpoint]] = {}
     for lane, at in lanes.items():
         if at.mysql is not None:
             count = load.writers + load.readers + COUNTING
-            _add(mysqls, Subject(at.mysql, (lane,), count, load.batch))
+            _add(mysqls, Target(at.mysql, (lane,), count, load.batch))
         if at.redis is not None:
             cache = at.mysql is not None
             count = load.readers + COUNTING + (0 if cache else load.writers)
-            _add(rediss, Subject(at.redis, (lane,), count, load.batch, cache))
+            _add(rediss, Target(at.redis, (lane,), count, load.batch, cache))
     return [*_sharing(mysqls), *_sharing(rediss)]
 
 
-def _add(known: dict[Endpoint, Subject[Endpoint]], new: Subject[Endpoint]) -> None:
+def _add(known: dict[Endpoint, Target[Endpoint]], new: Target[Endpoint]) -> None:
     before = known.get(new.endpoint)
     if before is not None:
         new = replace(
@@ -73,7 +73,7 @@ def _add(known: dict[Endpoint, Subject[Endpoint]], new: Subject[Endpoint]) -> No
     known[new.endpoint] = new
 
 
-def _sharing(known: dict[Endpoint, Subject[Endpoint]]) -> list[Subject[Endpoint]]:
+def _sharing(known: dict[Endpoint, Target[Endpoint]]) -> list[Target[Endpoint]]:
     """The same, each with all that its server must bear: two lanes may have a database each on one server."""
     total: Counter[tuple[str, int]] = Counter()
     for at, subject in known.items():

@@ -15,7 +15,7 @@ each for seconds, and delays no other host."""
 T = TypeVar("T")
 
 
-class Connector:
+class BlockingJobRunner:
     """Runs jobs on a few daemon threads and hands their results back to the loop.
 
     The loop watches `wake` for reading and calls `deliver`, which runs the callbacks in the loop's own thread.

@@ -7,21 +7,21 @@ from time import perf_counter_ns
 from typing import Any
 
 from engines.driver.backoff import delay_s
-from engines.driver.blocking_jobs import Connector
+from engines.driver.blocking_jobs import BlockingJobRunner
 from engines.driver.poller import READ, WRITE, Poller
-from engines.driver.session import Link, Onward, Session
+from engines.driver.session import CompletedThenNext, Connection, Session
 from engines.driver.timers import Timers
-from engines.wire.dialect import Dialect, Lost
+from engines.wire.dialect import ConnectionLost, Dialect
 
 DOWN_FOR_NS = 250_000_000
 """How long a request waits for a connection to stand before it fails; where it is known that it does not, it fails
 at once. A lane with one dead shard must not come to a halt on it."""
 
-Plan = Callable[[str], tuple[Dialect, Callable[[], Any]]]
+ConnectionPlan = Callable[[str], tuple[Dialect, Callable[[], Any]]]
 """From an address, the protocol spoken there and how to open a connection to it."""
 
 
-class Wiring:
+class ConnectionManager:
     """The links of all sessions. `standing` holds, by file descriptor, those whose connection stands.
 
     `answer` is called with a link, what takes the place of the replies that were due on it, and the time.
@@ -29,9 +29,9 @@ class Wiring:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ConnectionPlan,
         timers: Timers,
-        answer: Callable[[Link, Any, int], None],
+        answer: Callable[[Connection, Any, int], None],
         on_trouble: Callable[[], None] | None,
     ) -> None:
         self._plan = plan
@@ -39,43 +39,43 @@ class Wiring:
         self._answer = answer
         self._on_trouble = on_trouble
         self.poller = Poller()
-        self.connector = Connector()
-        self.standing: dict[int, Link] = {}
-        self.outboxes: dict[str, list[Onward]] = {}
+        self.connector = BlockingJobRunner()
+        self.standing: dict[int, Connection] = {}
+        self.outboxes: dict[str, list[CompletedThenNext]] = {}
         """By address, what the reactor is about to send there."""
         self.reconnects = 0
-        self._links: list[Link] = []
-        self._dropped: list[Link] = []
+        self._links: list[Connection] = []
+        self._dropped: list[Connection] = []
 
     # ---------------------------------------------------------------- which there are
 
-    def link(self, session: Session, address: str) -> Link:
+    def link(self, session: Session, address: str) -> Connection:
         """A new link of `session`; its connection is being opened."""
         dialect, open_socket = self._plan(address)
-        link = Link(session, address, dialect, open_socket)
+        link = Connection(session, address, dialect, open_socket)
         link.outbox = self.outboxes.setdefault(address, [])
         self._links.append(link)
         self._open(link)
         return link
 
-    def closed(self) -> list[Link]:
+    def closed(self) -> list[Connection]:
         """The links that are down: they stood once, or could not be opened."""
         return [
             link for link in self._links if link.socket is None and (link.opened or link.failures)
         ]
 
-    def unopened(self) -> list[Link]:
+    def unopened(self) -> list[Connection]:
         """The links that never stood."""
         return [link for link in self._links if not link.opened]
 
-    def all(self) -> Iterator[Link]:
+    def all(self) -> Iterator[Connection]:
         """Every link that there is, and that there was."""
         yield from self._dropped
         yield from self._links
 
     # ---------------------------------------------------------------- opening
 
-    def _open(self, link: Link) -> None:
+    def _open(self, link: Connection) -> None:
         if link.opening or link.retired or link.socket is not None:
             return
         link.opening = True
@@ -109,7 +109,7 @@ class Wiring:
 
         self.connector.submit(link.address, open_socket, opened, refused)
 
-    def _open_after_pause(self, link: Link, refusal: str) -> None:
+    def _open_after_pause(self, link: Connection, refusal: str) -> None:
         link.failures += 1
         link.refusal = refusal
         due_ns = perf_counter_ns() + int(delay_s(link.failures) * 1e9)
@@ -121,7 +121,7 @@ class Wiring:
 
     # ---------------------------------------------------------------- sending
 
-    def send(self, link: Link, request: bytes, wanted: int) -> None:
+    def send(self, link: Connection, request: bytes, wanted: int) -> None:
         """Send `request`, to which `wanted` replies are due; where the connection does not stand, once it does."""
         if link.socket is None:
             self._await(link, request, wanted)
@@ -137,13 +137,13 @@ class Wiring:
         if sent != len(request):
             self.keep(link, request, sent)
 
-    def keep(self, link: Link, request: bytes, sent: int) -> None:
+    def keep(self, link: Connection, request: bytes, sent: int) -> None:
         """Send what the kernel did not take of `request` when it can take more."""
         link.unsent = memoryview(request)[sent:]
         assert link.socket is not None
         self.poller.modify(link.socket.fileno(), READ | WRITE)
 
-    def flush(self, link: Link) -> None:
+    def flush(self, link: Connection) -> None:
         """Go on sending what the kernel did not take before."""
         unsent = link.unsent
         assert link.socket is not None
@@ -160,7 +160,7 @@ class Wiring:
         link.unsent = None
         self.poller.modify(link.socket.fileno(), READ)
 
-    def broken(self, link: Link) -> None:
+    def broken(self, link: Connection) -> None:
         """A send failed: the connection had broken while it was idle. The answer comes from a timer, since a step of
         several requests may have others still to send."""
         self.close(link)
@@ -169,11 +169,11 @@ class Wiring:
         def answer() -> None:
             # A program that has begun anew meanwhile has asked for nothing.
             if link.session.resume is resume:
-                self._answer(link, Lost(link.dialect.gone), perf_counter_ns())
+                self._answer(link, ConnectionLost(link.dialect.gone), perf_counter_ns())
 
         self._timers.at(0, answer)
 
-    def _await(self, link: Link, request: bytes, wanted: int) -> None:
+    def _await(self, link: Connection, request: bytes, wanted: int) -> None:
         waiting = (request, wanted)
         link.request = waiting
         if not link.opening and not link.failures:
@@ -183,13 +183,13 @@ class Wiring:
             if link.request is waiting:
                 link.request = None
                 link.down = True
-                self._answer(link, Lost(link.dialect.refused), perf_counter_ns())
+                self._answer(link, ConnectionLost(link.dialect.refused), perf_counter_ns())
 
         self._timers.at(perf_counter_ns() + (0 if link.down else DOWN_FOR_NS), give_up)
 
     # ---------------------------------------------------------------- closing
 
-    def close(self, link: Link) -> None:
+    def close(self, link: Connection) -> None:
         """Close a link's connection, if it stands, and begin to open it again, unless it is retired."""
         if link.socket is None:
             return
@@ -209,15 +209,15 @@ class Wiring:
             self._open_after_pause(link, "the connection was closed as soon as it stood")
         self._tell_trouble()
 
-    def lose(self, link: Link, now_ns: int, kind: str | None = None) -> None:
+    def lose(self, link: Connection, now_ns: int, kind: str | None = None) -> None:
         """A connection broke: close it, answer what was due on it, and begin to open it again. Where nothing was due no
         operation failed: it counts as a reconnect, once it stands again."""
         due = link.wanted
         self.close(link)
         if due:
-            self._answer(link, Lost(kind or link.dialect.lost), now_ns)
+            self._answer(link, ConnectionLost(kind or link.dialect.lost), now_ns)
 
-    def drop(self, link: Link) -> None:
+    def drop(self, link: Connection) -> None:
         """Give up a link for good: nobody needs its address any more."""
         link.retired = True
         waiting, link.request = link.request is not None or link.wanted > 0, None
@@ -226,7 +226,7 @@ class Wiring:
         self._links.remove(link)
         self._dropped.append(link)
         if waiting:
-            self._answer(link, Lost(link.dialect.lost), perf_counter_ns())
+            self._answer(link, ConnectionLost(link.dialect.lost), perf_counter_ns())
 
     def close_all(self) -> None:
         """Close every connection for good."""

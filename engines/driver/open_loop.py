@@ -11,7 +11,7 @@ from engines.driver.session import Session
 from engines.driver.timers import Timers
 
 
-class OpenLoop:
+class OpenLoopDispatcher:
     """Lets sessions that wait do what is due. `ready` says whether a session may begin the operation that it holds,
     `begin` begins it."""
 
@@ -21,7 +21,7 @@ class OpenLoop:
         self._timers = timers
         self._ready = ready
         self._begin = begin
-        self.pace: Pace | None = None
+        self.pace: ArrivalSchedule | None = None
         """When operations are due; None in a closed loop."""
         self.late = 0
         """Operations that began late."""
@@ -32,7 +32,7 @@ class OpenLoop:
         self._still_ns: int | None = None
         """Since when nothing becomes due."""
 
-    def set_pace(self, pace: Pace | None, sessions: Iterable[Session]) -> list[Session]:
+    def set_pace(self, pace: ArrivalSchedule | None, sessions: Iterable[Session]) -> list[Session]:
         """Follow `pace` from now on, or nothing (None). What was due before is forgotten, and who waited for it is
         returned: these wait no more."""
         if pace is None or self.pace is None:
@@ -99,7 +99,7 @@ LATE_NS = 1_000_000
 """An operation that begins more than this after it was due is counted as late."""
 
 
-class Stretch:
+class RateSegment:
     """Operations due at one rate, `per_s` over all processes, from `start_ns` on: every `processes`-th from the
     `offset`-th on is this process's, and these are numbered from 0."""
 
@@ -131,7 +131,7 @@ class Stretch:
         return max(1, math.floor((turns - self._offset) / self._processes) + 1 - self.taken)
 
 
-class Pace:
+class ArrivalSchedule:
     """Due times for the operations of one engine process: `per_s` operations per second over all `processes` of its
     lane and role, dealt out in turn."""
 
@@ -141,7 +141,7 @@ class Pace:
         """`per_s` above 0. The first operation of process 0 is due at `start_ns`."""
         self._process = process
         self._processes = processes
-        self._stretches = deque([Stretch(per_s, start_ns, process, processes)])
+        self._stretches = deque([RateSegment(per_s, start_ns, process, processes)])
         """The rate that holds now, and before it those of which something due is not taken."""
         self.next_ns = 0
         """When the next operation that nobody has taken is due."""
@@ -173,7 +173,7 @@ class Pace:
         last.end = last.taken + last.left(at_ns)
         if last.end == last.taken:
             self._stretches.pop()
-        self._stretches.append(Stretch(per_s, at_ns, self._process, self._processes))
+        self._stretches.append(RateSegment(per_s, at_ns, self._process, self._processes))
         self._look()
 
     def postpone(self, from_ns: int, to_ns: int) -> None:

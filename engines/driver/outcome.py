@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Done:
+class Completed:
     """An acknowledged operation: how many rows it moved and how a read was answered (see `frame.Cache`).
 
     Compared by identity: an engine counts how often it saw each object, which costs one dict look-up an operation.
@@ -29,13 +29,13 @@ class Failed:
 
 
 @lru_cache(maxsize=1024)
-def done(
+def completed(
     rows: int = 0,
     hits: int = 0,
     misses: int = 0,
     fills: int = 0,
     duplicate_fills: int = 0,
     skipped: int = 0,
-) -> Done:
+) -> Completed:
     """The `Done` with these counts, the same object each time."""
-    return Done(rows, hits, misses, fills, duplicate_fills, skipped)
+    return Completed(rows, hits, misses, fills, duplicate_fills, skipped)

@@ -16,7 +16,7 @@ TIMER_SLACK = Path("/proc/self/timerslack_ns")
 TIMER_SLACK_NS = 1_000
 
 
-def wake_on_time() -> None:
+def set_timer_slack() -> None:
     """Let the waits of the main thread end when their time is over.
 
     Linux may let them end 50 us late, so as to wake for several at once (PR_SET_TIMERSLACK in prctl(2), timerslack_ns

@@ -11,19 +11,28 @@ from time import perf_counter_ns, thread_time_ns
 from typing import Any, cast
 
 from engines.driver.backoff import delay_s
-from engines.driver.collector import Tally
-from engines.driver.connections import Plan, Wiring
-from engines.driver.open_loop import OpenLoop, Pace
-from engines.driver.outcome import Done, Failed
+from engines.driver.collector import StatsCollector
+from engines.driver.connections import ConnectionManager, ConnectionPlan
+from engines.driver.open_loop import ArrivalSchedule, OpenLoopDispatcher
+from engines.driver.outcome import Completed, Failed
 from engines.driver.poller import READ, WRITE
-from engines.driver.session import ROOMY_BYTES, Link, Links, Onward, Program, Request, Session, Step
+from engines.driver.session import (
+    LARGE_RECEIVE_BYTES,
+    CompletedThenNext,
+    Connection,
+    Program,
+    Request,
+    Session,
+    SessionConnections,
+    Step,
+)
 from engines.driver.timers import NEVER_NS, Timers
 from engines.metrics.histogram import Histogram
 from engines.wire.dialect import MYSQL, REDIS
-from engines.wire.error_kinds import DEMOTED
+from engines.wire.error_kinds import READ_ONLY_KINDS
 from engines.wire.reply import INCOMPLETE, ProtocolError
 
-SPARED_FAILURES = 5
+TOLERATED_FAILURES = 5
 """So many failures in a row for want of a connection are followed by no pause: with one shard of three dead, one
 operation in 243 fails so often. More of them are no one shard's, and a lane must not fail as fast as it can."""
 
@@ -35,11 +44,11 @@ REPLY_TIMEOUT_NS = 10_000_000_000
 IDLE_POLL_S = 0.25
 """The longest wait for the sockets; timers shorten it."""
 
-AT_ONCE_NS = 50_000
+NO_WAIT_NS = 50_000
 """A wait for the sockets shorter than this was none: the replies that it found were ready before it began. Looking at
 many sockets takes some 10 us."""
 
-OWN_LAG_EVERY_NS = 1_000_000
+CPU_LAG_SAMPLE_NS = 1_000_000
 """The least time between two turns whose processor time is taken: asking for it costs half a microsecond."""
 
 
@@ -49,12 +58,14 @@ class Reactor:
     An operation counts as measured only if it began at or after `measure_from_ns`; all others are warm-up.
     """
 
-    def __init__(self, plan: Plan, on_link_trouble: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, plan: ConnectionPlan, on_link_trouble: Callable[[], None] | None = None
+    ) -> None:
         self.timers = Timers()
-        self.wiring = Wiring(plan, self.timers, self._answer, on_link_trouble)
-        self.open_loop = OpenLoop(self.timers, self._may_begin, self._begin)
-        self.measured = Tally()
-        self.warm = Tally()
+        self.wiring = ConnectionManager(plan, self.timers, self._answer, on_link_trouble)
+        self.open_loop = OpenLoopDispatcher(self.timers, self._may_begin, self._begin)
+        self.measured = StatsCollector()
+        self.warm = StatsCollector()
         self.measure_from_ns = NEVER_NS
         self.loop_lag = Histogram()
         """By wake-up: how long its replies may have been ready before the loop noticed them, which is the turn that
@@ -86,7 +97,7 @@ class Reactor:
         began_ns, own_ns = 0, -1
         noticed: list[int] = []
         took_ns: list[int] = []
-        outcomes: list[Done] = []
+        outcomes: list[Completed] = []
         while self.running:
             wait_s = 0.0 if ended else (timers.next_ns - now_ns) / 1e9
             poll = saturated if open_loop.pace is None else precisely
@@ -94,11 +105,11 @@ class Reactor:
             before_ns, woke_ns = woke_ns, clock()
             away_ns = now_ns - before_ns
             if events:
-                at_once = woke_ns - now_ns < AT_ONCE_NS
+                at_once = woke_ns - now_ns < NO_WAIT_NS
                 lag(away_ns if at_once else 0)
                 if own_ns >= 0:
                     own_lag(own_ns if at_once else 0)
-            sampling = woke_ns - sampled_ns > OWN_LAG_EVERY_NS
+            sampling = woke_ns - sampled_ns > CPU_LAG_SAMPLE_NS
             if sampling:
                 began_ns, sampled_ns = processor(), woke_ns
             closed = self.flowing and open_loop.pace is None
@@ -136,7 +147,7 @@ class Reactor:
                     continue
                 if answer is INCOMPLETE:
                     if len(data) == room_bytes:
-                        link.room_bytes = ROOMY_BYTES
+                        link.room_bytes = LARGE_RECEIVE_BYTES
                     continue
                 link.wanted = 0
                 link.answered += wanted
@@ -220,16 +231,16 @@ class Reactor:
     def _step(self, session: Session, step: Step, now_ns: int) -> None:
         """Do what a program yielded when it was resumed with replies that arrived at `now_ns`."""
         kind = step.__class__
-        if kind is tuple and len(cast("Request | Onward", step)) == 4:
-            self._go_on(session, cast("Onward", step), now_ns)
+        if kind is tuple and len(cast("Request | CompletedThenNext", step)) == 4:
+            self._go_on(session, cast("CompletedThenNext", step), now_ns)
         elif kind is tuple:
             link, request, wanted = cast("Request", step)
             session.answers = None
             self.wiring.send(link, request, wanted)
         elif kind is list:
             self._fan_out(session, cast("list[Request]", step))
-        elif kind is Done:
-            self._end(session, cast("Done", step), now_ns)
+        elif kind is Completed:
+            self._end(session, cast("Completed", step), now_ns)
             self._ended.append(session)
         else:
             self._fail(session, cast("Failed", step).kind, now_ns)
@@ -240,7 +251,7 @@ class Reactor:
         for link, request, wanted in requests:
             self.wiring.send(link, request, wanted)
 
-    def _gather(self, session: Session, link: Link, answer: Any, now_ns: int) -> None:
+    def _gather(self, session: Session, link: Connection, answer: Any, now_ns: int) -> None:
         answers = session.answers
         assert answers is not None
         answers[answers.index(link)] = answer
@@ -248,7 +259,7 @@ class Reactor:
         if not session.waiting:
             self._step(session, session.resume(answers), now_ns)
 
-    def _answer(self, link: Link, answer: Any, now_ns: int) -> None:
+    def _answer(self, link: Connection, answer: Any, now_ns: int) -> None:
         session = link.session
         if session.answers is None:
             self._step(session, session.resume(answer), now_ns)
@@ -282,7 +293,7 @@ class Reactor:
             if session.first is not None:
                 self.begin(session)
 
-    def set_pace(self, pace: Pace | None) -> None:
+    def set_pace(self, pace: ArrivalSchedule | None) -> None:
         """Race in an open loop from now on, or (None) in a closed one. What was due before is forgotten."""
         for session in self.open_loop.set_pace(pace, self.sessions):
             if self._may_begin(session):
@@ -292,10 +303,10 @@ class Reactor:
         session.first = first
         session.in_operation = False
 
-    def _tally(self, session: Session) -> Tally:
+    def _tally(self, session: Session) -> StatsCollector:
         return self.measured if session.began_ns >= self.measure_from_ns else self.warm
 
-    def _go_on(self, session: Session, onward: Onward, now_ns: int) -> None:
+    def _go_on(self, session: Session, onward: CompletedThenNext, now_ns: int) -> None:
         """An operation is acknowledged, and the next one is made up already."""
         link, request, wanted, outcome = onward
         self._end(session, outcome, now_ns)
@@ -303,7 +314,7 @@ class Reactor:
         if self.flowing:
             self.begin(session)
 
-    def _end(self, session: Session, outcome: Done, now_ns: int) -> None:
+    def _end(self, session: Session, outcome: Completed, now_ns: int) -> None:
         """An operation is acknowledged: count it."""
         session.failures = 0
         tally = self._tally(session)
@@ -318,11 +329,11 @@ class Reactor:
         tally.fail(kind)
         session.failures += 1
         self._hold(session, session.resume(None))
-        if kind in DEMOTED:
+        if kind in READ_ONLY_KINDS:
             for link in tuple(session.links.values()):
                 self.wiring.close(link)
         # Who meets a node that is down goes on with the others, unless it meets nothing else.
-        spared = SPARED_FAILURES if kind in UNREACHABLE else 0
+        spared = TOLERATED_FAILURES if kind in UNREACHABLE else 0
         in_a_row = session.failures - spared
         pause_ns = int(delay_s(in_a_row) * 1e9) if in_a_row > 0 else 0
 
@@ -375,7 +386,7 @@ class Reactor:
     def add(self, program: Callable[[Session], Program]) -> Session:
         """A new session that runs `program`; it begins when `begin` says so."""
         session = Session()
-        session.links = Links(lambda address: self.wiring.link(session, address))
+        session.links = SessionConnections(lambda address: self.wiring.link(session, address))
         self.restart(session, program)
         self.sessions.append(session)
         return session

@@ -10,24 +10,24 @@ from ssl import SSLSocket
 from time import perf_counter_ns
 from typing import Any, TypeAlias
 
-from engines.driver.outcome import Done, Failed
-from engines.driver.tls_socket import Sealed
+from engines.driver.outcome import Completed, Failed
+from engines.driver.tls_socket import TlsSocket
 from engines.wire.dialect import Dialect, Replies
 
-ROOM_BYTES = 448
+RECEIVE_BYTES = 448
 """How much is read from a socket at a time. The reply to a read fits, and the room for it is one of Python's small
 objects still (512 bytes, obmalloc.c): half of the cost of a large one that is cut to its length afterwards."""
 
 
-ROOMY_BYTES = 65_536
+LARGE_RECEIVE_BYTES = 65_536
 """How much from then on that a reply did not fit. Also over TLS, where a record is not to be read in pieces."""
 
 
-LASTING_NS = 1_000_000_000
+STABLE_NS = 1_000_000_000
 """A connection that broke sooner, and before a reply, counts as one that could not be opened."""
 
 
-class Link:
+class Connection:
     """A connection that is opened again, in place, whenever it breaks.
 
     `socket` is None while it is closed. `wanted` counts the replies that are due, `request` holds what waits for the
@@ -76,9 +76,9 @@ class Link:
         self.send: Callable[[bytes | memoryview], int]
         self.wanted = 0
         self.request: tuple[bytes, int] | None = None
-        self.outbox: list[Onward] = []
+        self.outbox: list[CompletedThenNext] = []
         """What is about to be sent to its address, by this link and by those of other sessions."""
-        self.room_bytes = ROOM_BYTES
+        self.room_bytes = RECEIVE_BYTES
         """How much is read at a time."""
         self.unsent: memoryview | None = None
         self.opening = False
@@ -107,11 +107,11 @@ class Link:
         """Take over a connection that stands, with nothing of a former one left."""
         sock.setblocking(False)
         self.socket = sock
-        through = Sealed(sock) if isinstance(sock, SSLSocket) else None
+        through = TlsSocket(sock) if isinstance(sock, SSLSocket) else None
         # On the descriptor itself: `socket.recv` and `send` cost 500 instructions more each (callgrind, CPython 3.11).
         self.receive = through.receive if through else partial(os.read, sock.fileno())
         self.send = through.send if through else partial(os.write, sock.fileno())
-        self.room_bytes = ROOMY_BYTES if through else ROOM_BYTES
+        self.room_bytes = LARGE_RECEIVE_BYTES if through else RECEIVE_BYTES
         self.parser = self.dialect.replies()
         self.one_reply = self.parser.one
         self.opened += 1
@@ -122,7 +122,7 @@ class Link:
 
     def proved(self, now_ns: int) -> bool:
         """Whether the connection that stands has been good for something: it brought a reply, or lasted."""
-        return self.answered != self.answered_before or now_ns - self.attached_ns >= LASTING_NS
+        return self.answered != self.answered_before or now_ns - self.attached_ns >= STABLE_NS
 
     def detach(self) -> None:
         """Close what is left of a connection."""
@@ -133,14 +133,14 @@ class Link:
         self.unsent = None
 
 
-Request: TypeAlias = tuple[Link, bytes, int]
+Request: TypeAlias = tuple[Connection, bytes, int]
 """What to send, over which link, and how many replies are due."""
 
-Onward: TypeAlias = tuple[Link, bytes, int, Done]
+CompletedThenNext: TypeAlias = tuple[Connection, bytes, int, Completed]
 """The first request of an operation, with how the one before it ended. For operations that are made up in no time: it
 saves resuming the program once more. After `Done` alone the sockets are looked at before the next is made up."""
 
-Step: TypeAlias = Request | list[Request] | Onward | Done | Failed
+Step: TypeAlias = Request | list[Request] | CompletedThenNext | Completed | Failed
 """What a lane yields: a request, several at once for different links, or how the operation ended."""
 
 Program: TypeAlias = Generator[Step, Any, None]
@@ -149,17 +149,17 @@ replies where several are due), with the list of the answers to several requests
 no request came with."""
 
 
-class Links(dict[str, Link]):
+class SessionConnections(dict[str, Connection]):
     """A session's links by address, each opened when it is first needed.
 
     Where that is felt `get` comes first: subscripting a subclass of dict costs 300 instructions more (callgrind).
     """
 
-    def __init__(self, make: Callable[[str], Link]) -> None:
+    def __init__(self, make: Callable[[str], Connection]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, address: str) -> Link:
+    def __missing__(self, address: str) -> Connection:
         link = self[address] = self._make(address)
         return link
 
@@ -181,7 +181,7 @@ class Session:
     )
 
     def __init__(self) -> None:
-        self.links: Links
+        self.links: SessionConnections
         self.program: Callable[[Session], Program]
         """Makes what `resume` resumes."""
         self.resume: Callable[[Any], Step]

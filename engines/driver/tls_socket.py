@@ -5,7 +5,7 @@ from __future__ import annotations
 from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 
 
-class Sealed:
+class TlsSocket:
     """`receive` and `send` of a TLS connection that does not block, as a plain socket's `recv` and `send` are.
 
     What is handed over at once may be less than a record, a record, or several. Level-triggered polling announces

@@ -9,7 +9,7 @@ def split(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def mapped(address: str, ways: tuple[tuple[str, str], ...]) -> str:
+def map_address(address: str, ways: tuple[tuple[str, str], ...]) -> str:
     """Where `address` is reached from here: what `ways` says, else itself."""
     for real, here in ways:
         if real == address:

@@ -158,7 +158,7 @@ class CacheToken:
         return Credential(token)
 
 
-def origin(source: Source | None) -> str:
+def origin(source: CredentialSource | None) -> str:
     """Where a password comes from, as the configuration names it; None is the configuration itself."""
     match source:
         case FromEnvironment(name):
@@ -174,7 +174,9 @@ def origin(source: Source | None) -> str:
     return "password in the configuration"
 
 
-Source = FromEnvironment | FromFile | FromCommand | FromSecretsManager | RdsToken | CacheToken
+CredentialSource = (
+    FromEnvironment | FromFile | FromCommand | FromSecretsManager | RdsToken | CacheToken
+)
 
 
 def _password(content: bytes, name: str) -> str:

@@ -8,7 +8,7 @@ from threading import Lock
 from time import monotonic
 from typing import TypeVar
 
-from engines.endpoints.credential_sources import Credential, SecretError, Source
+from engines.endpoints.credential_sources import Credential, CredentialSource, SecretError
 
 RETRY_S = 1.0
 """A source is not asked again sooner: hundreds of connections that are refused at once ask it once."""
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CacheEntry:
     """What a source gave, and when; and the lock under which it is asked."""
 
     lock: Lock = field(default_factory=Lock)
@@ -27,16 +27,16 @@ class _Kept:
     asked_s: float = 0.0
 
 
-_kept: dict[Source, _Kept] = {}
+_cache: dict[CredentialSource, _CacheEntry] = {}
 
 
-def credential(source: Source, refused: Credential | None = None) -> Credential:
+def credential(source: CredentialSource, refused: Credential | None = None) -> Credential:
     """What `source` says, from memory for as long as it holds. Raises SecretError.
 
     `refused` is what a server has just refused: the source is asked again, unless somebody else has done so since, or
     it was asked within the last second. So the answer may be the refused credential once more.
     """
-    kept = _kept.setdefault(source, _Kept())
+    kept = _cache.setdefault(source, _CacheEntry())
     with kept.lock:
         age_s = monotonic() - kept.asked_s
         if age_s <= RETRY_S and kept.error is not None:
@@ -56,8 +56,8 @@ def credential(source: Source, refused: Credential | None = None) -> Credential:
         return kept.credential
 
 
-def sign_in(
-    source: Source | None,
+def with_credential(
+    source: CredentialSource | None,
     own: Credential,
     attempt: Callable[[Credential], T],
     refused: Callable[[Exception], bool],

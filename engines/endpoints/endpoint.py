@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engines.endpoints.credential_sources import Source
+from engines.endpoints.credential_sources import CredentialSource
 
 AddressMap = tuple[tuple[str, str], ...]
 """("host:port" as the servers name it, "host:port" where it is reached from here) of each node behind a tunnel."""
@@ -16,7 +16,7 @@ Verify = Literal["full", "chain", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class TlsOptions:
     """How a connection is encrypted, and what its certificate must show.
 
     `ca_file` (PEM) holds the authorities that are trusted instead of the system's; `server_name` is the name that the
@@ -41,8 +41,8 @@ class MySQLEndpoint:
     user: str
     password: str = field(repr=False)
     database: str
-    tls: Tls | None = None
-    secret: Source | None = None
+    tls: TlsOptions | None = None
+    secret: CredentialSource | None = None
     address_map: AddressMap = ()
 
 
@@ -59,8 +59,8 @@ class RedisEndpoint:
     password: str = field(repr=False)
     cluster: bool | None = None
     user: str | None = None
-    tls: Tls | None = None
-    secret: Source | None = None
+    tls: TlsOptions | None = None
+    secret: CredentialSource | None = None
     address_map: AddressMap = ()
     read_replicas: bool = False
 

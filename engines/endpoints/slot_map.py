@@ -18,7 +18,7 @@ class SlotRange:
     replicas: tuple[str, ...] = ()
 
 
-class Topology:
+class SlotMap:
     """The owner of each slot. A server on its own owns them all, so that one code reads both.
 
     `owner` is who takes writes, `reader` who answers reads: the same list, unless a `replica` is asked for. `refresh`

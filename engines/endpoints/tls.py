@@ -5,11 +5,11 @@ from __future__ import annotations
 import ssl
 from functools import lru_cache
 
-from engines.endpoints.endpoint import Tls
+from engines.endpoints.endpoint import TlsOptions
 
 
 @lru_cache(maxsize=16)
-def context(tls: Tls) -> ssl.SSLContext:
+def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
     """The library's view of `tls`. Raises OSError for a `ca_file` that cannot be read or holds no certificate."""
     try:
         made = ssl.create_default_context(cafile=tls.ca_file)

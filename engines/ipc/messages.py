@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.schedule import Schedule
-from engines.metrics.histogram import NONE, Latencies
-from engines.metrics.node_counts import Shards
-from engines.metrics.stats import Counted
+from engines.metrics.histogram import EMPTY, LatencyDistribution
+from engines.metrics.node_counts import CountsByNode
+from engines.metrics.stats import IntervalStats
 from engines.model.roles import Role
-from engines.workload.key_distribution import UNIFORM, Shape
+from engines.workload.key_distribution import UNIFORM, KeyDistribution
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class EngineSpec:
     """What an engine process is for: one role of one lane, as process number `process` of `processes`."""
 
     lane: str
@@ -30,7 +30,7 @@ class Spec:
     endpoints: LaneEndpoints
     ttl_jitter: float = 0.0
     """The share by which a TTL may be longer or shorter, at random: 0.1 spreads 120 s over 108 to 132."""
-    shape: Shape = UNIFORM
+    shape: KeyDistribution = UNIFORM
     rate_per_s: float | None = None
     """Operations per second of this lane and role, over all its processes; None: as fast as it goes."""
     first_version: int = 2
@@ -52,7 +52,7 @@ class NotReady:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureFloor:
+class MeasureOverhead:
     """Measure, before the race, what telemon itself costs against the null server at these ports."""
 
     mysql_port: int
@@ -60,14 +60,14 @@ class MeasureFloor:
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class OverheadMeasured:
     """The median service time of an operation against the null server; 0.0 where it did not answer."""
 
     floor_us: float
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
+class StartRun:
     """Race by this schedule; with `held`, wait after the warm-up for `Begin`."""
 
     schedule: Schedule
@@ -75,7 +75,7 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class StartMeasuring:
     """To engines that are held: race from `at_ns` and measure from `measure_from_ns` on, and begin no new operation
     from `stop_ns` on. Then end, or, unless it is `final`, go back to the start line and say `Rested`."""
 
@@ -86,7 +86,7 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Rested:
+class HeatDone:
     """The engine is back at the start line, and all that it did is reported."""
 
 
@@ -96,7 +96,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class IntervalReport:
     """What an engine did in interval `index`.
 
     `warm` holds the operations that began before measuring did: all of them during the warm-up, stragglers after it.
@@ -106,10 +106,10 @@ class Delta:
 
     index: int
     ended_ns: int
-    measured: Counted
-    warm: Counted
+    measured: IntervalStats
+    warm: IntervalStats
     cpu_share: float
-    loop_lag: Latencies
+    loop_lag: LatencyDistribution
     redirects: int
     reconnects: int
     closed_links: int
@@ -121,20 +121,20 @@ class Delta:
     """Operations that were due at the end of the interval and had not begun."""
     late: int = 0
     """Operations that began late."""
-    own_lag: Latencies = NONE
+    own_lag: LatencyDistribution = EMPTY
     """The share of the engine's own work in its loop lag, sampled."""
     last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class NodeCountsReport:
     """What the engine had of each Redis node; sent before the last delta."""
 
-    shards: Shards
+    shards: CountsByNode
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class AcknowledgedVersions:
     """The last acknowledged version of every car that the engine wrote; sent before the last delta when asked for."""
 
     versions: Mapping[int, int]

@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 
-from engines.endpoints.slot_map import Topology
-from engines.lanes.fill_tracker import Fills
-from engines.lanes.request_cache import Gets, Selects
-from engines.workload.dataset import Readings
+from engines.endpoints.slot_map import SlotMap
+from engines.lanes.fill_tracker import FillTracker
+from engines.lanes.request_cache import GetCache, SelectCache
+from engines.workload.dataset import TelemetryPool
 from engines.workload.streams import Row
 
 MYSQL = "mysql"
 """The address of a session's link to MySQL; Redis links go by "host:port"."""
 
-Ledger = MutableMapping[int, int] | None
+AckedVersions = MutableMapping[int, int] | None
 """The last acknowledged version of each car, where somebody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class LaneContext:
     """What the sessions of one engine process share."""
 
-    readings: Readings
-    gets: Gets
-    selects: Selects
-    topology: Topology | None
-    fills: Fills
+    readings: TelemetryPool
+    gets: GetCache
+    selects: SelectCache
+    topology: SlotMap | None
+    fills: FillTracker
     ttl_ms: Callable[[], int]
     flowing: Callable[[], bool]
     """Whether operations may still begin: a reader that skips missing ids ends its search when they may not."""
     redirected: Callable[[], None]
     """Called for every MOVED or ASK."""
-    ledger: Ledger
+    ledger: AckedVersions
 
 
-def acknowledge(ledger: Ledger, rows: list[Row]) -> None:
+def acknowledge(ledger: AckedVersions, rows: list[Row]) -> None:
     if ledger is not None:
         for car_id, _, version in rows:
             ledger[car_id] = version

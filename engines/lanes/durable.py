@@ -6,27 +6,27 @@ from binascii import crc_hqx
 from collections.abc import Callable
 from typing import Any
 
-from engines.driver.outcome import Done, Failed, done
+from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Request, Session
-from engines.lanes.context import Context, acknowledge
-from engines.lanes.redirects import redirected
+from engines.lanes.context import LaneContext, acknowledge
+from engines.lanes.redirects import follow_redirects
 from engines.wire import resp
-from engines.wire.dialect import Lost
-from engines.wire.error_kinds import kind_of
+from engines.wire.dialect import ConnectionLost
+from engines.wire.error_kinds import error_kind
 from engines.wire.resp import SLOTS
-from engines.workload.dataset import Readings, payload
-from engines.workload.redis_keys import KEY_PREFIX, key
-from engines.workload.streams import Batches, Row
+from engines.workload.dataset import TelemetryPool, payload
+from engines.workload.redis_keys import KEY_PREFIX, redis_key
+from engines.workload.streams import BatchStream, Row
 
 
-def read_durable(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+def read_durable(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """One GET. A key that is not there is a miss: nothing is made up for it."""
     links, topology, gets = session.links, context.topology, context.gets
     assert topology is not None
     reader = topology.reader
     built, linked = gets.get, links.get
-    hit, miss = done(rows=1, hits=1), done(misses=1)
-    ended: Done | None = None
+    hit, miss = completed(rows=1, hits=1), completed(misses=1)
+    ended: Completed | None = None
     while True:
         car_id = next_key()
         slot, get = built(car_id) or gets[car_id]
@@ -34,7 +34,7 @@ def read_durable(session: Session, next_key: Callable[[], int], context: Context
         link = linked(address) or links[address]
         reply = yield (link, get, 1) if ended is None else (link, get, 1, ended)
         if reply.__class__ is not bytes and reply is not None:
-            link, reply = yield from redirected(link, context, slot, get, reply)
+            link, reply = yield from follow_redirects(link, context, slot, get, reply)
         if reply.__class__ is bytes:
             ended = hit
         elif reply is None:
@@ -42,17 +42,17 @@ def read_durable(session: Session, next_key: Callable[[], int], context: Context
             ended = miss
         else:
             ended = None
-            yield Failed(kind_of(reply))
+            yield Failed(error_kind(reply))
 
 
-def set_request(row: Row, readings: Readings) -> tuple[int, bytes]:
+def set_request(row: Row, readings: TelemetryPool) -> tuple[int, bytes]:
     """The hash slot and the SET of a row."""
     car_id, reading, version = row
-    name = key(car_id)
+    name = redis_key(car_id)
     return resp.key_slot(name), resp.set_(name, payload(car_id, readings.payload[reading], version))
 
 
-def write_durable(session: Session, batches: Batches, context: Context) -> Program:
+def write_durable(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """A batch is pipelined, a shard at a time side by side: acknowledged when every SET of it is."""
     topology = context.topology
     assert topology is not None
@@ -82,26 +82,26 @@ def write_durable(session: Session, batches: Batches, context: Context) -> Progr
         for (link, _, _), (_, sent), answer in zip(requests, shards.values(), answers, strict=True):
             if answer is resp.ALL_OK or answer == b"OK":
                 continue
-            if answer.__class__ is Lost:
+            if answer.__class__ is ConnectionLost:
                 topology.refresh()
-                fault = kind_of(answer)
+                fault = error_kind(answer)
                 continue
             replies = answer if answer.__class__ is list else [answer]
             for row, reply in zip(sent, replies, strict=True):
                 settled = reply
                 if reply != b"OK" and fault is None:
                     slot, request = set_request(row, context.readings)
-                    _, settled = yield from redirected(link, context, slot, request, reply)
+                    _, settled = yield from follow_redirects(link, context, slot, request, reply)
                 if settled != b"OK":
-                    fault = fault or kind_of(settled)
+                    fault = fault or error_kind(settled)
         if fault is None:
             acknowledge(context.ledger, rows)
-            yield done(rows=len(rows))
+            yield completed(rows=len(rows))
         else:
             yield Failed(fault)
 
 
-def write_durable_deck(session: Session, batches: Batches, context: Context) -> Program:
+def write_durable_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """As on the slide: one SET at a time."""
     topology = context.topology
     assert topology is not None
@@ -114,11 +114,11 @@ def write_durable_deck(session: Session, batches: Batches, context: Context) -> 
             link = session.links[owner[slot]]
             reply = yield link, request, 1
             if reply != b"OK":
-                _, reply = yield from redirected(link, context, slot, request, reply)
+                _, reply = yield from follow_redirects(link, context, slot, request, reply)
             if reply != b"OK":
                 break
         if reply == b"OK":
             acknowledge(context.ledger, rows)
-            yield done(rows=len(rows))
+            yield completed(rows=len(rows))
         else:
-            yield Failed(kind_of(reply))
+            yield Failed(error_kind(reply))

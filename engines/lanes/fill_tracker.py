@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Fills:
+class FillTracker:
     """The fills of one engine process.
 
     A fill is a duplicate when another fill of the same car was under way at any moment between the GET that missed

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engines.driver.outcome import Done, Failed, done
+from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
-from engines.lanes.context import MYSQL, Context, acknowledge
+from engines.lanes.context import MYSQL, LaneContext, acknowledge
 from engines.wire import mysql
-from engines.wire.dialect import Lost
-from engines.wire.error_kinds import kind_of
-from engines.workload.dataset import Readings
+from engines.wire.dialect import ConnectionLost
+from engines.wire.error_kinds import error_kind
+from engines.workload.dataset import TelemetryPool
 from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
-from engines.workload.streams import Batches, Row
+from engines.workload.streams import BatchStream, Row
 
 
-def _values(row: Row, readings: Readings) -> bytes:
+def _values(row: Row, readings: TelemetryPool) -> bytes:
     car_id, reading, version = row
     return b"(%d,%b,%d)" % (car_id, readings.sql[reading], version)
 
 
-def upsert(rows: list[Row], readings: Readings) -> bytes:
+def upsert(rows: list[Row], readings: TelemetryPool) -> bytes:
     """The statement that writes `rows`, as one request."""
     sql = readings.sql
     values = b",".join(
@@ -30,7 +30,7 @@ def upsert(rows: list[Row], readings: Readings) -> bytes:
     return mysql.query(UPSERT_HEAD + values + UPSERT_TAIL)
 
 
-def write_mysql(session: Session, batches: Batches, context: Context) -> Program:
+def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """A batch is one multi-row upsert, which is its own transaction: acknowledged is committed."""
     link = session.links[MYSQL]
     while True:
@@ -38,16 +38,16 @@ def write_mysql(session: Session, batches: Batches, context: Context) -> Program
         reply = yield link, upsert(rows, context.readings), 1
         if reply.__class__ is mysql.Ok:
             acknowledge(context.ledger, rows)
-            yield done(rows=len(rows))
+            yield completed(rows=len(rows))
         else:
-            yield Failed(kind_of(reply))
+            yield Failed(error_kind(reply))
 
 
 COMMIT = mysql.query(b"COMMIT")
 ROLLBACK = mysql.query(b"ROLLBACK")
 
 
-def write_mysql_deck(session: Session, batches: Batches, context: Context) -> Program:
+def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """As on the slide: a statement per row, and a commit per batch."""
     link = session.links[MYSQL]
     while True:
@@ -62,51 +62,51 @@ def write_mysql_deck(session: Session, batches: Batches, context: Context) -> Pr
             reply = yield link, COMMIT, 1
         if reply.__class__ is mysql.Ok:
             acknowledge(context.ledger, rows)
-            yield done(rows=len(rows))
+            yield completed(rows=len(rows))
             continue
-        if reply.__class__ is not Lost:
+        if reply.__class__ is not ConnectionLost:
             yield link, ROLLBACK, 1
-        yield Failed(kind_of(reply))
+        yield Failed(error_kind(reply))
 
 
-def read_mysql(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """One SELECT."""
     link, selects = session.links[MYSQL], context.selects
     built = selects.get
-    row, absent = done(rows=1), done(skipped=1)
-    ended: Done | None = None
+    row, absent = completed(rows=1), completed(skipped=1)
+    ended: Completed | None = None
     while True:
         car_id = next_key()
         select = built(car_id) or selects[car_id]
         reply = yield (link, select, 1) if ended is None else (link, select, 1, ended)
         if reply.__class__ is not list:
             ended = None
-            yield Failed(kind_of(reply))
+            yield Failed(error_kind(reply))
         else:
-            ended = row if found(reply) else absent
+            ended = row if row_exists(reply) else absent
 
 
-def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Context) -> Program:
+def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """As on the slide: other cars are tried until there is one."""
     link, selects = session.links[MYSQL], context.selects
     skipped = 0
-    ended: Done | None = None
+    ended: Completed | None = None
     while True:
         select = selects[next_key()]
         reply = yield (link, select, 1) if ended is None else (link, select, 1, ended)
         ended = None
         if reply.__class__ is not list:
-            yield Failed(kind_of(reply))
-        elif found(reply):
-            ended = done(rows=1, skipped=skipped)
+            yield Failed(error_kind(reply))
+        elif row_exists(reply):
+            ended = completed(rows=1, skipped=skipped)
         else:
             skipped += 1
             if context.flowing():
                 continue
-            ended = done(skipped=skipped)
+            ended = completed(skipped=skipped)
         skipped = 0
 
 
-def found(rows: list[tuple[bytes | None, ...]]) -> bool:
+def row_exists(rows: list[tuple[bytes | None, ...]]) -> bool:
     """Whether a SELECT found its car: an average over no rows is one row of NULLs."""
     return bool(rows) and rows[0][0] is not None

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from engines.driver.session import Link, Step
-from engines.lanes.context import Context
+from engines.driver.session import Connection, Step
+from engines.lanes.context import LaneContext
 from engines.wire import resp
-from engines.wire.dialect import Lost
+from engines.wire.dialect import ConnectionLost
 
 REDIRECTS = 5
 """How often a request follows MOVED or ASK before it fails, as Redis Cluster clients do."""
 
 
-def redirected(
-    link: Link, context: Context, slot: int, request: bytes, reply: Any
-) -> Generator[Step, Any, tuple[Link, Any]]:
+def follow_redirects(
+    link: Connection, context: LaneContext, slot: int, request: bytes, reply: Any
+) -> Generator[Step, Any, tuple[Connection, Any]]:
     """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end, with the link that
     it came by. `reply` is what came by `link`.
 
@@ -25,7 +25,7 @@ def redirected(
     topology, session = context.topology, link.session
     assert topology is not None
     for _ in range(REDIRECTS):
-        if reply.__class__ is not resp.ServerError:
+        if reply.__class__ is not resp.RedisErrorReply:
             break
         link.answered -= 1
         redirect = resp.redirect(reply)
@@ -38,7 +38,7 @@ def redirected(
         if redirect.ask:
             link = session.links[address]
             reply = yield link, resp.asking() + request, 2
-            if reply.__class__ is not Lost:
+            if reply.__class__ is not ConnectionLost:
                 link.answered -= 1  # Permission to ask is no answer.
                 reply = reply[1]
         else:
@@ -46,6 +46,6 @@ def redirected(
             topology.refresh()
             link = session.links[address]
             reply = yield link, request, 1
-    if reply.__class__ is Lost or reply.__class__ is resp.ServerError:
+    if reply.__class__ is ConnectionLost or reply.__class__ is resp.RedisErrorReply:
         topology.refresh()
     return link, reply

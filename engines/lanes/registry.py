@@ -12,12 +12,12 @@ from collections.abc import Callable
 from engines.driver.session import Program, Session
 from engines.lanes.cached import read_cached, read_cached_deck
 from engines.lanes.context import MYSQL as MYSQL
-from engines.lanes.context import Context as Context
+from engines.lanes.context import LaneContext as Context
 from engines.lanes.durable import read_durable, write_durable, write_durable_deck
 from engines.lanes.mysql import read_mysql, read_mysql_deck, write_mysql, write_mysql_deck
-from engines.workload.streams import Batches
+from engines.workload.streams import BatchStream
 
-Writer = Callable[[Session, Batches, Context], Program]
+Writer = Callable[[Session, BatchStream, Context], Program]
 Reader = Callable[[Session, Callable[[], int], Context], Program]
 
 WRITERS: dict[tuple[str, str], Writer] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engines.metrics.stats import Cache, Client, Work
+from engines.metrics.stats import CacheStats, ClientStats, RoleStats
 
 
 class LaneState(StrEnum):
@@ -33,16 +33,16 @@ class LaneFrame:
 
     lane: str
     state: LaneState
-    write: Work = field(default_factory=Work)
-    read: Work = field(default_factory=Work)
-    cache: Cache = field(default_factory=Cache)
+    write: RoleStats = field(default_factory=RoleStats)
+    read: RoleStats = field(default_factory=RoleStats)
+    cache: CacheStats = field(default_factory=CacheStats)
     backlog: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
     overloaded: bool = False
     redirects: int = 0
     reconnects: int = 0
     heat: int = 0
-    client: Client = field(default_factory=Client)
+    client: ClientStats = field(default_factory=ClientStats)
     server: Mapping[str, int] = field(default_factory=dict)
 
 

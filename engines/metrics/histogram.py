@@ -40,7 +40,7 @@ BUCKETS = bucket_index(MAX_NS) + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Latencies:
+class LatencyDistribution:
     """What a histogram held when it was taken: immutable, mergeable, and small enough to ship each interval.
 
     `buckets` holds (index, count) pairs in ascending order of index; `sum_ns`, `min_ns` and `max_ns` are exact and
@@ -55,18 +55,18 @@ class Latencies:
     over: int = 0
 
     @staticmethod
-    def merged(parts: Iterable[Latencies]) -> Latencies:
+    def merged(parts: Iterable[LatencyDistribution]) -> LatencyDistribution:
         """One distribution out of several, as if every value had been recorded in one histogram."""
         kept = [part for part in parts if part.count]
         if not kept:
-            return NONE
+            return EMPTY
         if len(kept) == 1:
             return kept[0]
         counts: dict[int, int] = {}
         for part in kept:
             for index, count in part.buckets:
                 counts[index] = counts.get(index, 0) + count
-        return Latencies(
+        return LatencyDistribution(
             buckets=tuple(sorted(counts.items())),
             count=sum(part.count for part in kept),
             sum_ns=sum(part.sum_ns for part in kept),
@@ -113,7 +113,7 @@ class Latencies:
         return self.max_ns / 1000
 
 
-NONE = Latencies()
+EMPTY = LatencyDistribution()
 """No values."""
 
 
@@ -172,14 +172,14 @@ class Histogram:
             return MAX_NS
         return value_ns
 
-    def take(self) -> Latencies:
+    def take(self) -> LatencyDistribution:
         """What was recorded since the last take; the histogram is empty afterwards."""
         if self._max_ns < 0:
-            return NONE
+            return EMPTY
         first = bucket_index(min(self._min_ns, MAX_NS))
         end = bucket_index(self._top_ns) + 1
         counts = self._counts[first:end]
-        taken = Latencies(
+        taken = LatencyDistribution(
             buckets=tuple(
                 zip(compress(range(first, end), counts), filter(None, counts), strict=True)
             ),
@@ -198,7 +198,7 @@ _ABOVE_ALL_NS = 1 << 62
 """The least value of an empty histogram: 146 years."""
 
 
-class Distribution:
+class DistributionSum:
     """Adds up `Latencies` in place: what it costs and holds depends on the distinct buckets, not on how many are
     added. `Latencies.merged` would sort and copy the whole sum for each."""
 
@@ -211,7 +211,7 @@ class Distribution:
         self._max_ns = 0
         self._over = 0
 
-    def add(self, part: Latencies) -> None:
+    def add(self, part: LatencyDistribution) -> None:
         """Count every value of `part` too."""
         if not part.count:
             return
@@ -224,11 +224,11 @@ class Distribution:
         if self._min_ns < 0 or part.min_ns < self._min_ns:
             self._min_ns = part.min_ns
 
-    def latencies(self) -> Latencies:
+    def latencies(self) -> LatencyDistribution:
         """The sum so far; adding goes on afterwards."""
         if not self._counts:
-            return NONE
-        return Latencies(
+            return EMPTY
+        return LatencyDistribution(
             buckets=tuple(sorted(self._counts.items())),
             count=sum(self._counts.values()),
             sum_ns=self._sum_ns,

@@ -8,7 +8,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class NodeCounts:
     """The commands that a node answered, warm-up included, without those that it refused or sent elsewhere."""
 
     sets: int = 0
@@ -20,27 +20,29 @@ class Shard:
     def hits(self) -> int:
         return self.gets - self.misses
 
-    def __add__(self, other: Self) -> Shard:
-        return Shard(self.sets + other.sets, self.gets + other.gets, self.misses + other.misses)
+    def __add__(self, other: Self) -> NodeCounts:
+        return NodeCounts(
+            self.sets + other.sets, self.gets + other.gets, self.misses + other.misses
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class NodeComparison:
     """A node's counts as telemon has them and as the node itself has them, by the names of `INFO`."""
 
     address: str
-    telemon: Shard
+    telemon: NodeCounts
     server: Mapping[str, int]
 
 
-Shards = Mapping[str, Shard]
+CountsByNode = Mapping[str, NodeCounts]
 """By the node's address."""
 
 
-def merged(parts: Iterable[Shards]) -> dict[str, Shard]:
+def merged(parts: Iterable[CountsByNode]) -> dict[str, NodeCounts]:
     """What several engines had of each node."""
-    found: dict[str, Shard] = {}
+    found: dict[str, NodeCounts] = {}
     for part in parts:
         for address, shard in part.items():
-            found[address] = found.get(address, Shard()) + shard
+            found[address] = found.get(address, NodeCounts()) + shard
     return found

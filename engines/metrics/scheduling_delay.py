@@ -12,7 +12,7 @@ waited for one, and how often it was given one (Linux' Documentation/scheduler/s
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorWait:
+class SchedulingDelay:
     """For how long a loop could have run and had no processor, in so many turns: those in which it noticed replies or,
     where these were more, the times that it was given a processor."""
 
@@ -27,15 +27,17 @@ class ProcessorWait:
         return self.waited_ns / self.turns / 1000 if self.turns else None
 
     @staticmethod
-    def merged(parts: Iterable[ProcessorWait]) -> ProcessorWait:
+    def merged(parts: Iterable[SchedulingDelay]) -> SchedulingDelay:
         kept = tuple(parts)
-        return ProcessorWait(sum(part.waited_ns for part in kept), sum(part.turns for part in kept))
+        return SchedulingDelay(
+            sum(part.waited_ns for part in kept), sum(part.turns for part in kept)
+        )
 
 
-UNKNOWN = ProcessorWait()
+UNKNOWN = SchedulingDelay()
 
 
-class RunQueue:
+class SchedstatReader:
     """What the kernel counts of a thread that waits for a processor."""
 
     def __init__(self, schedstat: Path = SCHEDSTAT) -> None:
@@ -44,13 +46,13 @@ class RunQueue:
         self._given = 0
         self.take(0)
 
-    def take(self, turns: int) -> ProcessorWait:
+    def take(self, turns: int) -> SchedulingDelay:
         """The wait since the last take, in which replies were noticed in `turns` turns. `UNKNOWN` where the kernel does
         not tell."""
         try:
             _, waited_ns, given = map(int, self._schedstat.read_bytes().split())
         except (OSError, ValueError):
             return UNKNOWN
-        wait = ProcessorWait(waited_ns - self._waited_ns, max(turns, given - self._given))
+        wait = SchedulingDelay(waited_ns - self._waited_ns, max(turns, given - self._given))
         self._waited_ns, self._given = waited_ns, given
         return wait

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engines.metrics.histogram import NONE, Latencies
-from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
+from engines.metrics.histogram import EMPTY, LatencyDistribution
+from engines.metrics.scheduling_delay import UNKNOWN, SchedulingDelay
 
 CLIENT_BOUND_CPU_SHARE = 0.85
 """Above this share of one core an engine process, not the server, may be what limits its lane."""
@@ -21,12 +21,12 @@ CLIENT_BOUND_REPLIES = 3
 """So many replies must have waited longer than that: the p99 of few is the longest of them, and may be chance."""
 
 
-CROWDED_WAIT_SHARE = 0.2
+CONTENTION_DELAY_SHARE = 0.2
 """Above this share of the mean service time, what telemon waits for a processor is no detail of a latency."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RoleStats:
     """What one role (writers or readers) of a lane did in an interval.
 
     `operations` and `rows` count what was acknowledged. `service` is reply minus send, `response` reply minus due
@@ -37,18 +37,18 @@ class Work:
 
     operations: int = 0
     rows: int = 0
-    service: Latencies = NONE
-    response: Latencies | None = None
-    failures: Latencies = NONE
+    service: LatencyDistribution = EMPTY
+    response: LatencyDistribution | None = None
+    failures: LatencyDistribution = EMPTY
     errors: Mapping[str, int] = field(default_factory=dict)
     interval_s: float = 0.0
-    processor_wait: ProcessorWait = UNKNOWN
+    processor_wait: SchedulingDelay = UNKNOWN
 
     @property
     def crowded(self) -> bool:
         """Whether a good part of the service times is telemon's own wait for a processor."""
         wait_us = self.processor_wait.mean_us
-        return wait_us is not None and wait_us > CROWDED_WAIT_SHARE * self.service.mean_us > 0
+        return wait_us is not None and wait_us > CONTENTION_DELAY_SHARE * self.service.mean_us > 0
 
     @property
     def rows_per_s(self) -> float:
@@ -60,7 +60,7 @@ class Work:
         return sum(self.errors.values())
 
     @staticmethod
-    def merged(parts: Iterable[Work], interval_s: float) -> Work:
+    def merged(parts: Iterable[RoleStats], interval_s: float) -> RoleStats:
         """The work of several engines, or of several intervals, as one over `interval_s`."""
         kept = tuple(parts)
         errors: dict[str, int] = {}
@@ -68,20 +68,20 @@ class Work:
             for kind, count in part.errors.items():
                 errors[kind] = errors.get(kind, 0) + count
         responses = [part.response for part in kept if part.response is not None]
-        return Work(
+        return RoleStats(
             operations=sum(part.operations for part in kept),
             rows=sum(part.rows for part in kept),
-            service=Latencies.merged(part.service for part in kept),
-            response=Latencies.merged(responses) if responses else None,
-            failures=Latencies.merged(part.failures for part in kept),
+            service=LatencyDistribution.merged(part.service for part in kept),
+            response=LatencyDistribution.merged(responses) if responses else None,
+            failures=LatencyDistribution.merged(part.failures for part in kept),
             errors=errors,
             interval_s=interval_s,
-            processor_wait=ProcessorWait.merged(part.processor_wait for part in kept),
+            processor_wait=SchedulingDelay.merged(part.processor_wait for part in kept),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class CacheStats:
     """How reads were answered. hits + misses = reads in `cached` and `durable`; `mysql` has neither.
 
     `fills` counts the misses that were written to the cache, `duplicate_fills` those of them that another reader
@@ -101,9 +101,9 @@ class Cache:
         return self.hits / reads if reads else None
 
     @staticmethod
-    def merged(parts: Iterable[Cache]) -> Cache:
+    def merged(parts: Iterable[CacheStats]) -> CacheStats:
         kept = tuple(parts)
-        return Cache(
+        return CacheStats(
             hits=sum(part.hits for part in kept),
             misses=sum(part.misses for part in kept),
             fills=sum(part.fills for part in kept),
@@ -113,15 +113,15 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientStats:
     """What telemon itself cost: the share of one core of the busiest engine process, and how long a reply may have been
     ready before the loop noticed it (the loop lag; nothing where the loop was waiting for it), in the engine process
     that kept them waiting most. `own_lag` is the part of that in which the loop was at work, sampled: the rest it
     waited for a processor."""
 
     cpu_share: float = 0.0
-    loop_lag: Latencies = NONE
-    own_lag: Latencies = NONE
+    loop_lag: LatencyDistribution = EMPTY
+    own_lag: LatencyDistribution = EMPTY
 
     @property
     def client_bound(self) -> bool:
@@ -139,17 +139,17 @@ class Client:
         reasons = []
         if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
             reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
-        if lagging(self.own_lag):
+        if is_lagging(self.own_lag):
             reasons.append(f"loop lag p99 {self.own_lag.percentile_us(99) / 1000:.1f} ms")
         return tuple(reasons)
 
     @property
     def crowded(self) -> bool:
         """Whether replies waited for an engine that itself waited for a processor: other processes had them."""
-        return lagging(self.loop_lag) and not lagging(self.own_lag)
+        return is_lagging(self.loop_lag) and not is_lagging(self.own_lag)
 
 
-def lagging(lag: Latencies) -> bool:
+def is_lagging(lag: LatencyDistribution) -> bool:
     """Whether latencies say as much of a loop with this lag as of its servers."""
     return (
         lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
@@ -158,8 +158,8 @@ def lagging(lag: Latencies) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class IntervalStats:
     """A taken tally: the work, and how the reads among it were answered."""
 
-    work: Work
-    cache: Cache
+    work: RoleStats
+    cache: CacheStats

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.histogram import Distribution
-from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait
-from engines.metrics.stats import Cache, Client, Work
+from engines.metrics.histogram import DistributionSum
+from engines.metrics.scheduling_delay import UNKNOWN, SchedulingDelay
+from engines.metrics.stats import CacheStats, ClientStats, RoleStats
 
 UNMEASURED = (LaneState.STARTING, LaneState.WARMING)
 
 
-class WorkTotal:
+class RoleTotals:
     """One role of one lane."""
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class WorkTotal:
         self.rows = 0
         self.interval_s = 0.0
         self.errors: dict[str, int] = {}
-        self.service = Distribution()
-        self.failures = Distribution()
-        self.response: Distribution | None = None
+        self.service = DistributionSum()
+        self.failures = DistributionSum()
+        self.response: DistributionSum | None = None
         self.processor_wait = UNKNOWN
 
-    def add(self, work: Work, interval_s: float) -> None:
+    def add(self, work: RoleStats, interval_s: float) -> None:
         """Count `work`, done in `interval_s`."""
         self.operations += work.operations
         self.rows += work.rows
@@ -35,12 +35,12 @@ class WorkTotal:
         self.service.add(work.service)
         self.failures.add(work.failures)
         if work.response is not None:
-            self.response = self.response or Distribution()
+            self.response = self.response or DistributionSum()
             self.response.add(work.response)
-        self.processor_wait = ProcessorWait.merged((self.processor_wait, work.processor_wait))
+        self.processor_wait = SchedulingDelay.merged((self.processor_wait, work.processor_wait))
 
-    def work(self) -> Work:
-        return Work(
+    def work(self) -> RoleStats:
+        return RoleStats(
             operations=self.operations,
             rows=self.rows,
             service=self.service.latencies(),
@@ -52,15 +52,15 @@ class WorkTotal:
         )
 
 
-class LaneTotal:
+class LaneTotals:
     """One lane."""
 
     def __init__(self) -> None:
         self.state = LaneState.STARTING
         self.answered = False
-        self.write = WorkTotal()
-        self.read = WorkTotal()
-        self.cache = Cache()
+        self.write = RoleTotals()
+        self.read = RoleTotals()
+        self.cache = CacheStats()
         self.backlog: Mapping[str, int] = {}
         self.backlog_max: dict[str, int] = {}
         """By role, the longest backlog at the end of an interval."""
@@ -73,8 +73,8 @@ class LaneTotal:
         """How long somebody reported on the lane."""
         self._cpu_s = 0.0
         self._bound_s = 0.0
-        self._loop_lag = Distribution()
-        self._own_lag = Distribution()
+        self._loop_lag = DistributionSum()
+        self._own_lag = DistributionSum()
 
     def add(self, lane: LaneFrame, interval_s: float, measured: bool) -> None:
         """Count what the lane did in an interval, or only note how it is when that is not `measured`."""
@@ -91,7 +91,7 @@ class LaneTotal:
         for total, work in ((self.write, lane.write), (self.read, lane.read)):
             # Engines that are gone measure no interval, but time goes on: a lane that is down earns no rate for it.
             total.add(work, interval_s if down and not work.interval_s else work.interval_s)
-        self.cache = Cache.merged((self.cache, lane.cache))
+        self.cache = CacheStats.merged((self.cache, lane.cache))
         self.redirects += lane.redirects
         self.reconnects += lane.reconnects
         if lane.backlog:
@@ -109,10 +109,10 @@ class LaneTotal:
             self._own_lag.add(lane.client.own_lag)
 
     @property
-    def client(self) -> Client:
+    def client(self) -> ClientStats:
         """Mean share of a core, weighted by time, and every loop lag."""
         share = self._cpu_s / self.measured_s if self.measured_s else 0.0
-        return Client(
+        return ClientStats(
             cpu_share=share,
             loop_lag=self._loop_lag.latencies(),
             own_lag=self._own_lag.latencies(),
@@ -141,5 +141,5 @@ class LaneTotal:
         )
 
 
-UNREPORTED = Client()
+UNREPORTED = ClientStats()
 """What a frame holds when no engine of the lane had anything to say, because it was late, gone or at rest."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import ceil
 
-from engines.metrics.histogram import Latencies, bucket_upper_ns
-from engines.metrics.scheduling_delay import ProcessorWait
-from engines.metrics.stats import Work
+from engines.metrics.histogram import LatencyDistribution, bucket_upper_ns
+from engines.metrics.scheduling_delay import SchedulingDelay
+from engines.metrics.stats import RoleStats
 
 KEPT_S = 60.0
 """The longest window: older work is forgotten."""
@@ -22,7 +22,7 @@ class _Percentiles:
         self.counts: dict[int, int] = {}
         self.count = 0
 
-    def put(self, latencies: Latencies, sign: int) -> None:
+    def put(self, latencies: LatencyDistribution, sign: int) -> None:
         counts = self.counts
         for index, count in latencies.buckets:
             left = counts.get(index, 0) + sign * count
@@ -37,7 +37,7 @@ class _Percentiles:
         self.count = 0
 
     def of(
-        self, intervals: Iterable[Latencies], percents: tuple[float, ...]
+        self, intervals: Iterable[LatencyDistribution], percents: tuple[float, ...]
     ) -> tuple[float | None, ...]:
         """Nearest-rank percentiles in us. `intervals` are those that were put in: only they know the extremes."""
         if not self.count:
@@ -59,7 +59,7 @@ class _Percentiles:
         return tuple(found)
 
 
-class SlidingWork:
+class SlidingWindow:
     """The work of one role of one lane over the last `window_s` seconds.
 
     Adding and dropping an interval costs as much as it has buckets, whatever the length of the window; a test holds
@@ -67,7 +67,7 @@ class SlidingWork:
     """
 
     def __init__(self, window_s: float) -> None:
-        self._kept: deque[tuple[float, Work]] = deque()
+        self._kept: deque[tuple[float, RoleStats]] = deque()
         self._inside = 0
         self._now_s = 0.0
         self._window_s = window_s
@@ -80,7 +80,7 @@ class SlidingWork:
         self._waited_ns = 0
         self._turns = 0
 
-    def add(self, at_s: float, work: Work) -> None:
+    def add(self, at_s: float, work: RoleStats) -> None:
         """Take in the interval that ended at `at_s`; forget what is too old."""
         self._now_s = at_s
         self._kept.append((at_s, work))
@@ -117,7 +117,7 @@ class SlidingWork:
             gone += 1
         self._inside -= gone
 
-    def _put(self, work: Work, sign: int) -> None:
+    def _put(self, work: RoleStats, sign: int) -> None:
         self._service.put(work.service, sign)
         if work.response is not None:
             self._response.put(work.response, sign)
@@ -128,7 +128,7 @@ class SlidingWork:
         self._waited_ns += sign * work.processor_wait.waited_ns
         self._turns += sign * work.processor_wait.turns
 
-    def _in_window(self) -> Iterator[tuple[float, Work]]:
+    def _in_window(self) -> Iterator[tuple[float, RoleStats]]:
         return islice(self._kept, len(self._kept) - self._inside, None)
 
     @property
@@ -146,9 +146,9 @@ class SlidingWork:
         return number / self.interval_s if self.interval_s > 1e-6 else 0.0
 
     @property
-    def processor_wait(self) -> ProcessorWait:
+    def processor_wait(self) -> SchedulingDelay:
         """What telemon waited for a processor in the window."""
-        return ProcessorWait(self._waited_ns, self._turns)
+        return SchedulingDelay(self._waited_ns, self._turns)
 
     def rate_over(self, seconds: float) -> float:
         """Rows per second over the intervals that ended in the last `seconds`."""

@@ -67,12 +67,12 @@ Control = Pause | Resume | Connections | Batch | Ttl | Rate | FlushCache | Reset
 """Anything that can be asked."""
 
 
-def alters_load(control: Control) -> bool:
+def changes_load(control: Control) -> bool:
     """Whether another load is offered from then on, so that a race has no one rate."""
     return isinstance(control, Rate | Pause | Resume)
 
 
-def said(control: Control) -> str:
+def describe(control: Control) -> str:
     """A control in words, for the event log."""
     match control:
         case Pause():

@@ -10,7 +10,7 @@ LANES = ("mysql", "cached", "durable")
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
+class LaneInfo:
     """What a lane is, known before its first frame: its approach in words, the honest name of its servers, their
     product, version and durability as read from them, and what must be said beside its numbers."""
 

@@ -18,7 +18,7 @@ SYNC_BINLOG = "sync_binlog"
 LOG_BIN = "log_bin"
 
 
-class Server(TypedDict):
+class ServerFacts(TypedDict):
     """One server, or one cluster, of a lane, as it was read before the race.
 
     `role` is "database", "cache" or "store"; `nodes` counts a cluster's primaries. `tls` says in words how telemon's
@@ -37,12 +37,12 @@ class Server(TypedDict):
     identity: str
 
 
-def servers_of(facts: Mapping[str, object]) -> Mapping[str, Sequence[Server]]:
+def servers_of(facts: Mapping[str, object]) -> Mapping[str, Sequence[ServerFacts]]:
     """The servers of each lane in the facts of a race; empty where nobody has read them."""
-    return cast("Mapping[str, Sequence[Server]]", facts.get("lanes") or {})
+    return cast("Mapping[str, Sequence[ServerFacts]]", facts.get("lanes") or {})
 
 
-def shared_servers(lanes: Mapping[str, Sequence[Server]]) -> list[list[str]]:
+def shared_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> list[list[str]]:
     """The lanes that share a server: a list for each server that has more than one."""
     users: dict[str, list[str]] = {}
     for lane, servers in lanes.items():

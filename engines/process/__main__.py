@@ -6,12 +6,10 @@ import signal
 import socket
 import sys
 
-from engines.driver.poller import wake_on_time
+from engines.driver.poller import set_timer_slack
 from engines.ipc.channel import Channel
-from engines.ipc.messages import (
-    Spec,
-)
-from engines.process.engine import Worker
+from engines.ipc.messages import EngineSpec
+from engines.process.engine import Engine
 
 SWITCH_INTERVAL_S = 0.0002
 """Python's default lets a connecting thread keep the loop from the interpreter for 5 ms at a time."""
@@ -22,15 +20,15 @@ def main(descriptor: int) -> None:
     # The terminal's Ctrl-C is for the race, which then stops its engines in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    wake_on_time()
+    set_timer_slack()
     sock = socket.socket(fileno=descriptor)
     sock.setblocking(True)
     channel = Channel(sock)
     messages = _first_messages(channel)
     if messages:
         spec, *early = messages
-        assert isinstance(spec, Spec)
-        Worker(channel, spec, early).run()
+        assert isinstance(spec, EngineSpec)
+        Engine(channel, spec, early).run()
 
 
 def _first_messages(channel: Channel) -> list[object]:

@@ -6,17 +6,17 @@ import socket
 from collections.abc import Callable
 
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
-from engines.ipc.messages import Spec
+from engines.ipc.messages import EngineSpec
 from engines.lanes.context import MYSQL
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.dialect import REDIS as REDIS_DIALECT
 from engines.wire.dialect import Dialect
 
 
-class Routes:
+class ServerConnector:
     """The servers of one engine process, by the addresses that its programs know them by."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
 
     def __call__(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
@@ -44,12 +44,12 @@ class Routes:
 
 
 def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
-    from engines.backends.mysql.client import open_socket, said
+    from engines.backends.mysql.client import error_text, open_socket
 
     try:
         return open_socket(endpoint, autocommit=autocommit)
     except Exception as error:
-        raise ConnectionError(said(error)) from error
+        raise ConnectionError(error_text(error)) from error
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:

@@ -15,43 +15,43 @@ from engines.driver.reactor import Reactor
 from engines.driver.session import Program, Session
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
-    Acknowledged,
-    Begin,
-    Floor,
-    Go,
-    MeasureFloor,
+    AcknowledgedVersions,
+    EngineSpec,
+    MeasureOverhead,
+    NodeCountsReport,
     NotReady,
+    OverheadMeasured,
     Ready,
-    Served,
-    Spec,
+    StartMeasuring,
+    StartRun,
     Stop,
 )
-from engines.metrics.node_counts import Shard, merged
+from engines.metrics.node_counts import NodeCounts, merged
 from engines.model import controls as control
-from engines.process.connect import Routes
-from engines.process.overhead import measure_floor_us
-from engines.process.phases import Course
-from engines.process.programs import Programs
-from engines.process.topology import Topologies
+from engines.process.connect import ServerConnector
+from engines.process.overhead import measure_client_overhead_us
+from engines.process.phases import RunPhases
+from engines.process.programs import ProgramFactory
+from engines.process.topology import ClusterTopology
 from engines.wire.dialect import REDIS
 
 NOT_READY_EVERY_NS = 1_000_000_000
 """How often an engine whose connections do not stand says why."""
 
 
-class Worker:
+class Engine:
     """Wires a lane's programs to a reactor, and the reactor to the channel."""
 
-    def __init__(self, channel: Channel, spec: Spec, early: Sequence[object] = ()) -> None:
+    def __init__(self, channel: Channel, spec: EngineSpec, early: Sequence[object] = ()) -> None:
         """`early` holds the messages that came with the spec."""
         self._early = early
         self._channel = channel
         self._spec = spec
-        self._routes = Routes(spec)
+        self._routes = ServerConnector(spec)
         self._reactor = Reactor(self._routes, self._on_link_trouble)
-        self._programs = Programs(spec, lambda: self._reactor.flowing, self._on_redirect)
-        self._topologies = Topologies(spec, self._reactor)
-        self._course = Course(spec, self._reactor, channel, self._trouble, self._finish)
+        self._programs = ProgramFactory(spec, lambda: self._reactor.flowing, self._on_redirect)
+        self._topologies = ClusterTopology(spec, self._reactor)
+        self._course = RunPhases(spec, self._reactor, channel, self._trouble, self._finish)
         self._complained_ns = 0
         """When it was last said why the engine is not ready."""
         self._connections = spec.connections
@@ -111,12 +111,14 @@ class Worker:
 
     def _take(self, messages: Iterable[object]) -> None:
         for message in messages:
-            if isinstance(message, Go):
+            if isinstance(message, StartRun):
                 self._course.go(message)
-            elif isinstance(message, MeasureFloor):
-                floor_us = measure_floor_us(self._spec, message.mysql_port, message.redis_port)
-                self._channel.send(Floor(floor_us))
-            elif isinstance(message, Begin):
+            elif isinstance(message, MeasureOverhead):
+                floor_us = measure_client_overhead_us(
+                    self._spec, message.mysql_port, message.redis_port
+                )
+                self._channel.send(OverheadMeasured(floor_us))
+            elif isinstance(message, StartMeasuring):
                 self._reactor.timers.at(message.at_ns, partial(self._course.begin, message))
             elif isinstance(message, Stop):
                 self._course.stop()
@@ -127,17 +129,17 @@ class Worker:
 
     def _finish(self) -> None:
         if self._programs.ledger is not None:
-            self._channel.send(Acknowledged(self._programs.ledger))
-        self._channel.send(Served(self._served()))
+            self._channel.send(AcknowledgedVersions(self._programs.ledger))
+        self._channel.send(NodeCountsReport(self._served()))
         self._course.report(perf_counter_ns(), last=True)
         self._leave()
 
-    def _served(self) -> dict[str, Shard]:
+    def _served(self) -> dict[str, NodeCounts]:
         """What each Redis node answered. Writers send it nothing but SETs, readers GETs and what they fill."""
         writes = self._spec.role == "write"
         return merged(
             {
-                link.address: Shard(
+                link.address: NodeCounts(
                     sets=link.answered if writes else link.fills,
                     gets=0 if writes else link.answered - link.fills,
                     misses=link.misses,

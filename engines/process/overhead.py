@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engines.driver.reactor import Reactor
-from engines.endpoints.slot_map import SlotRange, Topology
-from engines.ipc.messages import Spec
+from engines.endpoints.slot_map import SlotMap, SlotRange
+from engines.ipc.messages import EngineSpec
 from engines.lanes.context import MYSQL
-from engines.process.programs import Programs
+from engines.process.programs import ProgramFactory
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.dialect import REDIS as REDIS_DIALECT
 from engines.wire.dialect import Dialect
@@ -27,7 +27,7 @@ SLICES = 5
 times for longer than it takes: the quietest of a few moments is the nearest to it."""
 
 
-def measure_floor_us(spec: Spec, mysql_port: int, redis_port: int) -> float:
+def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: int) -> float:
     """The median service time in us of an operation of `spec` over one connection to a null server, in the slice of
     time in which it was least; 0.0 where it does not answer. Takes `WARM_S` and `SLICES` of `SLICE_S`."""
 
@@ -43,12 +43,12 @@ def measure_floor_us(spec: Spec, mysql_port: int, redis_port: int) -> float:
 
     reactor = Reactor(plan)
     reactor.measure_from_ns = 0
-    programs = Programs(
+    programs = ProgramFactory(
         replace(spec, process=0, processes=1, ledger=False),
         flowing=lambda: reactor.flowing,
         redirected=lambda: None,
     )
-    programs.topologies = [Topology([SlotRange(0, SLOTS - 1, "null:0")], refresh=lambda: None)]
+    programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, "null:0")], refresh=lambda: None)]
     (program,) = programs.deal(1)
     session = reactor.add(program)
     medians_us: list[float] = []

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from engines.driver.open_loop import Pace
+from engines.driver.open_loop import ArrivalSchedule
 from engines.driver.reactor import Reactor
 from engines.driver.timers import NEVER_NS
 from engines.ipc.channel import Channel
-from engines.ipc.messages import Begin, Go, Rested, Spec
+from engines.ipc.messages import EngineSpec, HeatDone, StartMeasuring, StartRun
 from engines.ipc.schedule import DRAIN_NS, Schedule
-from engines.process.reporter import Meter
+from engines.process.reporter import IntervalReporter
 
 
-class Course:
+class RunPhases:
     """Lets operations begin when the race is on, and reports at the end of each interval.
 
     Times come from the race, on the machine-wide clock; the reactor's timers run all of it. `trouble` says why a
@@ -23,7 +23,7 @@ class Course:
 
     def __init__(
         self,
-        spec: Spec,
+        spec: EngineSpec,
         reactor: Reactor,
         channel: Channel,
         trouble: Callable[[], str],
@@ -34,7 +34,7 @@ class Course:
         self._channel = channel
         self._trouble = trouble
         self._finish = finish
-        self._meter = Meter(reactor)
+        self._meter = IntervalReporter(reactor)
         self._rate_per_s = spec.rate_per_s
         self._schedule: Schedule | None = None
         self._index = 0
@@ -48,7 +48,7 @@ class Course:
         self._paused = False
         self._stopping = False
 
-    def go(self, go: Go) -> None:
+    def go(self, go: StartRun) -> None:
         """Race as `go` says."""
         schedule = self._schedule = go.schedule
         self._reactor.measure_from_ns = NEVER_NS if go.held else schedule.measure_from_ns
@@ -68,7 +68,7 @@ class Course:
         self._end_flow()
         self._pace(perf_counter_ns())  # What the warm-up could not do in time is forgotten.
 
-    def begin(self, begin: Begin) -> None:
+    def begin(self, begin: StartMeasuring) -> None:
         """Leave the start line."""
         self._held, self._begun = False, True
         self._reactor.measure_from_ns = begin.measure_from_ns
@@ -91,7 +91,7 @@ class Course:
             self.report(perf_counter_ns())
             self._held, self._resting = True, False
             self._pace(perf_counter_ns())
-            self._channel.send(Rested())
+            self._channel.send(HeatDone())
 
         self._drain(rested)
 
@@ -193,7 +193,7 @@ class Course:
         rate = self._rate_per_s
         spec = self._spec
         self._reactor.set_pace(
-            None if rate is None else Pace(rate, from_ns, spec.process, spec.processes)
+            None if rate is None else ArrivalSchedule(rate, from_ns, spec.process, spec.processes)
         )
 
     def _flow(self) -> None:

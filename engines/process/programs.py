@@ -7,27 +7,27 @@ from itertools import count
 from random import Random
 
 from engines.driver.session import Program, Session
-from engines.endpoints.slot_map import Topology
-from engines.ipc.messages import Spec
-from engines.lanes.context import Context
-from engines.lanes.fill_tracker import Fills
+from engines.endpoints.slot_map import SlotMap
+from engines.ipc.messages import EngineSpec
+from engines.lanes.context import LaneContext
+from engines.lanes.fill_tracker import FillTracker
 from engines.lanes.registry import READERS, WRITERS
-from engines.lanes.request_cache import Gets, Selects
-from engines.workload.dataset import DECK_MYSQL_WRITES, FLEET, HOT, Cars, Readings
-from engines.workload.streams import Batches, Share, reader_keys
+from engines.lanes.request_cache import GetCache, SelectCache
+from engines.workload.dataset import ALL_KEYS, DECK_MYSQL_WRITES, HOT_KEYS, KeyRange, TelemetryPool
+from engines.workload.streams import BatchStream, Partition, read_key_stream
 
 
-def write_cars(lane: str, preset: str) -> Cars:
+def write_keys(lane: str, preset: str) -> KeyRange:
     """The cars that a lane's writers cover."""
-    return DECK_MYSQL_WRITES if preset == "deck" and lane != "durable" else FLEET
+    return DECK_MYSQL_WRITES if preset == "deck" and lane != "durable" else ALL_KEYS
 
 
-def read_cars(lane: str, preset: str) -> Cars:
+def read_keys(lane: str, preset: str) -> KeyRange:
     """The cars that a lane's readers ask for."""
-    return FLEET if preset == "deck" and lane == "durable" else HOT
+    return ALL_KEYS if preset == "deck" and lane == "durable" else HOT_KEYS
 
 
-class Programs:
+class ProgramFactory:
     """Makes the programs of one engine process; they share readings, versions, fills, the
     requests of readers and the ledger.
 
@@ -35,23 +35,23 @@ class Programs:
     """
 
     def __init__(
-        self, spec: Spec, flowing: Callable[[], bool], redirected: Callable[[], None]
+        self, spec: EngineSpec, flowing: Callable[[], bool], redirected: Callable[[], None]
     ) -> None:
         self._spec = spec
         self._flowing = flowing
         self._redirected = redirected
-        self._readings = Readings(spec.seed)
-        self._fills = Fills()
+        self._readings = TelemetryPool(spec.seed)
+        self._fills = FillTracker()
         # Up to 50,001 GETs, of 12 MB: one table for all readers.
-        self._gets = Gets()
-        self._selects = Selects()
+        self._gets = GetCache()
+        self._selects = SelectCache()
         self._versions = count(spec.first_version)
-        self._batches: list[Batches] = []
+        self._batches: list[BatchStream] = []
         self._batch_rows = spec.batch
         self._jitter = Random(f"{spec.seed}:ttl:{spec.process}").random
         self.ttl_ms = round(spec.ttl_s * 1000)
         """The time to live of the next fill."""
-        self.topologies: list[Topology] = []
+        self.topologies: list[SlotMap] = []
         """Where the lane's Redis is; several, each with other replicas to read from, are shared out."""
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
 
@@ -71,13 +71,13 @@ class Programs:
         self._batches = []
         return [self._program(connection, connections) for connection in range(connections)]
 
-    def topology(self, connection: int) -> Topology | None:
+    def topology(self, connection: int) -> SlotMap | None:
         """The one that connection number `connection` goes by."""
         return self.topologies[connection % len(self.topologies)] if self.topologies else None
 
     def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
         spec = self._spec
-        context = Context(
+        context = LaneContext(
             readings=self._readings,
             gets=self._gets,
             selects=self._selects,
@@ -89,13 +89,15 @@ class Programs:
             ledger=self.ledger,
         )
         if spec.role == "write":
-            share = Share(spec.process, spec.processes, connection, connections)
-            cars = write_cars(spec.lane, spec.preset)
-            batches = Batches(spec.seed, share, cars, self._batch_rows, self._versions, spec.shape)
+            share = Partition(spec.process, spec.processes, connection, connections)
+            cars = write_keys(spec.lane, spec.preset)
+            batches = BatchStream(
+                spec.seed, share, cars, self._batch_rows, self._versions, spec.shape
+            )
             self._batches.append(batches)
             write = WRITERS[spec.lane, spec.preset]
             return lambda session: write(session, batches, context)
-        cars = read_cars(spec.lane, spec.preset)
-        next_key = reader_keys(spec.seed, spec.process, connection, cars, spec.shape)
+        cars = read_keys(spec.lane, spec.preset)
+        next_key = read_key_stream(spec.seed, spec.process, connection, cars, spec.shape)
         read = READERS[spec.lane, spec.preset]
         return lambda session: read(session, next_key, context)

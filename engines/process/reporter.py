@@ -6,12 +6,12 @@ from dataclasses import replace
 from time import process_time_ns
 
 from engines.driver.reactor import Reactor
-from engines.ipc.messages import Delta
-from engines.metrics.scheduling_delay import ProcessorWait, RunQueue
-from engines.metrics.stats import Counted
+from engines.ipc.messages import IntervalReport
+from engines.metrics.scheduling_delay import SchedstatReader, SchedulingDelay
+from engines.metrics.stats import IntervalStats
 
 
-class Meter:
+class IntervalReporter:
     """Cuts what a reactor counts into deltas."""
 
     def __init__(self, reactor: Reactor) -> None:
@@ -22,7 +22,7 @@ class Meter:
         self._redirects = 0
         self._reconnects = 0
         self._late = 0
-        self._run_queue = RunQueue()
+        self._run_queue = SchedstatReader()
 
     def begin(self, at_ns: int) -> None:
         """What is counted from now on belongs to an interval that began at `at_ns`."""
@@ -44,7 +44,7 @@ class Meter:
         paused: bool,
         held: bool,
         last: bool,
-    ) -> Delta:
+    ) -> IntervalReport:
         """What was done up to `now_ns`, as of interval `index`."""
         reactor = self._reactor
         cpu_ns = process_time_ns()
@@ -64,7 +64,7 @@ class Meter:
             warm = _waited(warm, wait)
         else:
             measured = _waited(measured, wait)
-        delta = Delta(
+        delta = IntervalReport(
             index=index,
             ended_ns=now_ns,
             measured=measured,
@@ -88,5 +88,5 @@ class Meter:
         return delta
 
 
-def _waited(counted: Counted, wait: ProcessorWait) -> Counted:
+def _waited(counted: IntervalStats, wait: SchedulingDelay) -> IntervalStats:
     return replace(counted, work=replace(counted.work, processor_wait=wait))

@@ -7,22 +7,22 @@ from time import perf_counter_ns
 
 from engines.driver.reactor import Reactor
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.endpoints.slot_map import SlotRange, Topology
-from engines.ipc.messages import Spec
+from engines.endpoints.slot_map import SlotMap, SlotRange
+from engines.ipc.messages import EngineSpec
 from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
 """The least time between two questions for the topology."""
 
-SUBJECT = "topology"
+QUEUE = "topology"
 """What a connector's threads for such a question are about: it does not wait for connections."""
 
 
-class Topologies:
+class ClusterTopology:
     """The topologies of one engine process; several, each with other replicas to read from, are shared out among its
     connections."""
 
-    def __init__(self, spec: Spec, reactor: Reactor) -> None:
+    def __init__(self, spec: EngineSpec, reactor: Reactor) -> None:
         self._spec = spec
         self._reactor = reactor
         self._endpoint = spec.endpoints.redis
@@ -30,7 +30,7 @@ class Topologies:
             self._endpoint = None  # Its writers have nothing to do with the cache.
         self._refreshed_ns = 0
         self._refreshing = False
-        self.known: list[Topology] = []
+        self.known: list[SlotMap] = []
         """Empty before `discover` has had its answer, and where there is no Redis."""
 
     def discover(self, found: Callable[[], None], failed: Callable[[str, str], None]) -> None:
@@ -42,12 +42,12 @@ class Topologies:
 
         def answered(ranges: list[SlotRange]) -> None:
             self.known += [
-                Topology(ranges, self.refresh, replica) for replica in self._replicas(ranges)
+                SlotMap(ranges, self.refresh, replica) for replica in self._replicas(ranges)
             ]
             found()
 
         self._reactor.wiring.connector.submit(
-            SUBJECT,
+            QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
             lambda error: failed(f"{endpoint.host}:{endpoint.port}", str(error)),
@@ -69,8 +69,8 @@ class Topologies:
 
         def answered(ranges: list[SlotRange]) -> None:
             self._refreshing = False
-            for topology in self.known:
-                topology.update(ranges)
+            for slot_map in self.known:
+                slot_map.update(ranges)
             self._drop_unneeded()
 
         def failed(_: Exception) -> None:
@@ -80,7 +80,7 @@ class Topologies:
             self._refreshed_ns = perf_counter_ns()
             nodes = self._nodes_to_ask()
             self._reactor.wiring.connector.submit(
-                SUBJECT, lambda: _ask(endpoint, nodes), answered, failed
+                QUEUE, lambda: _ask(endpoint, nodes), answered, failed
             )
 
         due_ns = self._refreshed_ns + REFRESH_EVERY_NS
@@ -104,11 +104,11 @@ class Topologies:
         return sorted(self._addresses(), key=lambda address: (address not in standing, address))
 
     def _addresses(self) -> set[str]:
-        return {address for topology in self.known for address in topology.addresses()}
+        return {address for slot_map in self.known for address in slot_map.addresses()}
 
 
 def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:
     # Imported on first use, as in `engines.process.connect`.
-    from engines.backends.redis.client import topology
+    from engines.backends.redis.client import slot_map
 
-    return topology(endpoint, nodes)
+    return slot_map(endpoint, nodes)

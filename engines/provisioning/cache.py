@@ -7,15 +7,15 @@ from random import Random
 from threading import Thread
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql.client import said
+from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.errors import PreparationError, advice
-from engines.workload.dataset import HOT, Cars, payload
+from engines.errors import PreparationError, doctor_hint
+from engines.workload.dataset import HOT_KEYS, KeyRange, payload
 
 
-def ready_cache(endpoints: LaneEndpoints, settings: Race, *, private: bool = True) -> int:
+def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bool = True) -> int:
     """Remove telemon's own keys from the cache of a lane that has one; then, for a filled start, put every hot car
     into it as the lane's MySQL has it. How many cars were filled. `private` says that the servers are telemon's own.
 
@@ -26,22 +26,22 @@ def ready_cache(endpoints: LaneEndpoints, settings: Race, *, private: bool = Tru
         return 0
     at = f"Redis at {cache.host}:{cache.port}"
     try:
-        redis.forget(cache)
+        redis.delete_own_keys(cache)
         if settings.cache != "filled":
             return 0
         at = f"MySQL at {server.host}:{server.port}"
-        rows = list(_rows(server, HOT))
+        rows = list(_rows(server, HOT_KEYS))
         at = f"Redis at {cache.host}:{cache.port}"
         redis.fill(cache, rows, _ttls_ms(settings))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
-            f"lane {endpoints.lane}: {at}: the cache could not be made {settings.cache}: {said(error)}"
-            f"{advice(private)}"
+            f"lane {endpoints.lane}: {at}: the cache could not be made {settings.cache}: {error_text(error)}"
+            f"{doctor_hint(private)}"
         ) from error
     return len(rows)
 
 
-def flush(
+def flush_caches(
     lanes: Iterable[LaneEndpoints],
     private: Container[str],
     note: Callable[[str | None, str], None],
@@ -51,18 +51,21 @@ def flush(
 
     def forget(lane: str, cache: RedisEndpoint) -> None:
         try:
-            note(lane, f"cache flushed: {redis.forget(cache):,} keys removed")
+            note(lane, f"cache flushed: {redis.delete_own_keys(cache):,} keys removed")
         except redis.FAILURES as error:
-            note(lane, f"the cache was not flushed: {said(error)}{advice(lane in private)}")
+            note(
+                lane,
+                f"the cache was not flushed: {error_text(error)}{doctor_hint(lane in private)}",
+            )
 
     for endpoints in lanes:
         if endpoints.mysql is not None and endpoints.redis is not None:
             Thread(target=forget, args=(endpoints.lane, endpoints.redis), daemon=True).start()
 
 
-def _rows(server: MySQLEndpoint, cars: Cars) -> Iterator[tuple[int, bytes]]:
+def _rows(server: MySQLEndpoint, cars: KeyRange) -> Iterator[tuple[int, bytes]]:
     """Each car of the table and its payload, as a reader that missed it would fill it."""
-    with mysql.session(server) as cursor:
+    with mysql.cursor(server) as cursor:
         cursor.execute(
             f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {mysql.TABLE} "
             "WHERE car_id BETWEEN %s AND %s",
@@ -72,7 +75,7 @@ def _rows(server: MySQLEndpoint, cars: Cars) -> Iterator[tuple[int, bytes]]:
             yield car_id, payload(car_id, b":".join(b"%d" % value for value in reading), version)
 
 
-def _ttls_ms(settings: Race) -> Callable[[], int]:
+def _ttls_ms(settings: RaceConfig) -> Callable[[], int]:
     """The time to live of one key after the other, spread as that of the keys that readers fill."""
     draw = Random(f"{settings.seed}:ttl:start").random
     ttl_ms, jitter = settings.ttl_s * 1000, settings.ttl_jitter

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema as place
-from engines.backends.mysql.client import said
+from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.errors import DOCTOR, DeedError
-from engines.provisioning.plan import Deed, Plan
+from engines.errors import DOCTOR_HINT, PlanError
+from engines.provisioning.plan import Plan, PlannedChange
 from engines.provisioning.prepare import mysql_name, redis_name
 from engines.workload.redis_keys import KEY_PREFIX
 
@@ -31,21 +31,23 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
     deeds, left = [], []
 
     def drop_table() -> str:
-        with mysql.session(endpoint) as cursor:
+        with mysql.cursor(endpoint) as cursor:
             dropped = place.drop_table(cursor)
         if not dropped:
             return f"table {mysql.TABLE} is left alone: it is no longer telemon's"
         return f"removed table {mysql.TABLE}"
 
     try:
-        with mysql.session(endpoint) as cursor:
+        with mysql.cursor(endpoint) as cursor:
             mark = mysql.comment(cursor)
     except mysql.FAILURES as error:
         if place.missing_database(error):
             return Plan(left=((name, f"there is no database {endpoint.database}"),))
-        raise DeedError(f"{name}: {said(error)}; {DOCTOR}") from error
-    if mark == mysql.MARK:
-        deeds.append(Deed(name, f"drop table {mysql.TABLE} (its comment: {mark})", drop_table))
+        raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
+    if mark == mysql.TABLE_COMMENT:
+        deeds.append(
+            PlannedChange(name, f"drop table {mysql.TABLE} (its comment: {mark})", drop_table)
+        )
     elif mark is not None:
         left.append((name, f"table {mysql.TABLE}: not made by telemon (its comment is {mark!r})"))
     else:
@@ -60,15 +62,15 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
     name = redis_name(endpoint)
 
     def unlink() -> str:
-        return f"removed {redis.forget(redis.settled(endpoint)):,} keys"
+        return f"removed {redis.delete_own_keys(redis.resolve_cluster_mode(endpoint)):,} keys"
 
     try:
-        held = _held(redis.settled(endpoint))
+        held = _held(redis.resolve_cluster_mode(endpoint))
     except redis.FAILURES as error:
-        raise DeedError(f"{name}: {said(error)}; {DOCTOR}") from error
+        raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
     if not held:
         return Plan(left=((name, "holds no key of telemon's"),))
-    return Plan((Deed(name, f"remove {held:,} keys {KEY_PREFIX.decode()}...", unlink),))
+    return Plan((PlannedChange(name, f"remove {held:,} keys {KEY_PREFIX.decode()}...", unlink),))
 
 
 def _held(endpoint: RedisEndpoint) -> int:

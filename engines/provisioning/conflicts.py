@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import combinations
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql.client import said
+from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import DOCTOR, PreparationError
+from engines.errors import DOCTOR_HINT, PreparationError
 
 
-def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
+def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
     """`lanes` on servers of one's own, with what was left to the servers as they have it.
 
     Raises PreparationError, also when two lanes would write to one place.
@@ -23,10 +23,10 @@ def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
         if endpoints.redis is not None:
             at = endpoints.redis
             try:
-                endpoints = replace(endpoints, redis=redis.settled(at))
+                endpoints = replace(endpoints, redis=redis.resolve_cluster_mode(at))
             except redis.FAILURES as error:
                 raise PreparationError(
-                    f"lane {lane}: Redis at {at.host}:{at.port}: {said(error)}; {DOCTOR}"
+                    f"lane {lane}: Redis at {at.host}:{at.port}: {error_text(error)}; {DOCTOR_HINT}"
                 ) from error
         made[lane] = endpoints
     cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
@@ -34,7 +34,9 @@ def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
         try:
             both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
         except redis.FAILURES as error:
-            raise PreparationError(f"lanes cached and durable: {said(error)}; {DOCTOR}") from error
+            raise PreparationError(
+                f"lanes cached and durable: {error_text(error)}; {DOCTOR_HINT}"
+            ) from error
         if both:
             raise PreparationError(
                 f"lanes cached and durable: both are on {min(both)}; one server cannot be the cache of one lane and "
@@ -43,18 +45,18 @@ def settled(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
     return made
 
 
-def shared(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
+def shared_server_notes(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
     """What is to be said of MySQL servers that two lanes share. Raises PreparationError when they share a table."""
     identities = {}
     for lane, endpoints in lanes.items():
         server = endpoints.mysql
         if server is not None:
             try:
-                with mysql.session(server) as cursor:
+                with mysql.cursor(server) as cursor:
                     identities[lane] = mysql.identity(cursor)
             except mysql.FAILURES as error:
                 raise PreparationError(
-                    f"lane {lane}: MySQL at {server.host}:{server.port}: {said(error)}; {DOCTOR}"
+                    f"lane {lane}: MySQL at {server.host}:{server.port}: {error_text(error)}; {DOCTOR_HINT}"
                 ) from error
     notes = []
     for one, two in combinations(identities, 2):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PlannedChange:
     """`what` will be done on the server `where`, each in one line; `do` does it, and says what came of it."""
 
     where: str
@@ -19,7 +19,7 @@ class Deed:
 class Plan:
     """Deeds in their order, and (where, what) of all that is left as it is."""
 
-    deeds: tuple[Deed, ...] = ()
+    deeds: tuple[PlannedChange, ...] = ()
     left: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Plan) -> Plan:

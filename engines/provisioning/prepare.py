@@ -8,15 +8,15 @@ from pymysql import MySQLError
 
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema as place
-from engines.backends.mysql.client import said
+from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.errors import DOCTOR, DeedError, NotPreparedError
-from engines.provisioning.plan import Deed, Plan
+from engines.errors import DOCTOR_HINT, NotPreparedError, PlanError
+from engines.provisioning.plan import Plan, PlannedChange
 from engines.provisioning.seed import SEED_VERSION
 from engines.wire.resp import key_slot
-from engines.workload.dataset import HOT, Readings
-from engines.workload.redis_keys import KEY_PREFIX, key
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from engines.workload.redis_keys import KEY_PREFIX, redis_key
 
 PREPARE = "run `telemon prepare`"
 
@@ -36,7 +36,7 @@ def check(lanes: Mapping[str, LaneEndpoints]) -> None:
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             where = _where(endpoints)
             raise NotPreparedError(
-                f"lane {endpoints.lane}: {where}: {said(error)}; {DOCTOR}"
+                f"lane {endpoints.lane}: {where}: {error_text(error)}; {DOCTOR_HINT}"
             ) from error
         if lacking is not None:
             raise NotPreparedError(f"lane {endpoints.lane}: {lacking}")
@@ -45,13 +45,13 @@ def check(lanes: Mapping[str, LaneEndpoints]) -> None:
 def _lacking_in_mysql(endpoint: MySQLEndpoint) -> str | None:
     name = mysql_name(endpoint)
     try:
-        with mysql.session(endpoint) as cursor:
+        with mysql.cursor(endpoint) as cursor:
             mark = mysql.comment(cursor)
             if mark is None:
                 return f"{name} has no table {mysql.TABLE}; {PREPARE}"
-            if mark != mysql.MARK:
-                return foreign(endpoint, mark)
-            held = place.hot_rows(cursor)
+            if mark != mysql.TABLE_COMMENT:
+                return foreign_table_note(endpoint, mark)
+            held = place.count_hot_rows(cursor)
     except MySQLError as error:
         if place.missing_database(error):
             return f"{name}: there is no database {endpoint.database}; {PREPARE}"
@@ -60,14 +60,14 @@ def _lacking_in_mysql(endpoint: MySQLEndpoint) -> str | None:
 
 
 def _lacking(name: str, held: int) -> str | None:
-    if held >= len(HOT):
+    if held >= len(HOT_KEYS):
         return None
-    return f"{name} holds {held:,} of the {len(HOT):,} cars that readers ask for; {PREPARE}"
+    return f"{name} holds {held:,} of the {len(HOT_KEYS):,} cars that readers ask for; {PREPARE}"
 
 
 def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
     """What `telemon prepare` would do on `lanes`. Only looks. Raises DeedError."""
-    readings = Readings(seed)
+    readings = TelemetryPool(seed)
     whole = Plan()
     for endpoints in lanes.values():
         try:
@@ -76,13 +76,13 @@ def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
             if endpoints.redis is not None:
                 whole += _redis_plan(endpoints.redis, readings, cache=endpoints.mysql is not None)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
-            raise DeedError(
-                f"{_where(endpoints)}: {said(error)}{_advice(endpoints, error)}"
+            raise PlanError(
+                f"{_where(endpoints)}: {error_text(error)}{_advice(endpoints, error)}"
             ) from error
     return whole
 
 
-def _mysql_plan(endpoint: MySQLEndpoint, readings: Readings) -> Plan:
+def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
     name, deeds = mysql_name(endpoint), []
 
     def make_database() -> str:
@@ -90,63 +90,69 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: Readings) -> Plan:
         return f"made database {endpoint.database}"
 
     def make_table() -> str:
-        with mysql.session(endpoint) as cursor:
+        with mysql.cursor(endpoint) as cursor:
             mysql.make_table(cursor)
         return f"made table {mysql.TABLE}"
 
     def fill() -> str:
-        with mysql.session(endpoint) as cursor:
-            mysql.seed(cursor, HOT, readings, SEED_VERSION)
-        return f"wrote {len(HOT):,} rows"
+        with mysql.cursor(endpoint) as cursor:
+            mysql.seed(cursor, HOT_KEYS, readings, SEED_VERSION)
+        return f"wrote {len(HOT_KEYS):,} rows"
 
     held: int | None = None
     try:
-        with mysql.session(endpoint) as cursor:
+        with mysql.cursor(endpoint) as cursor:
             mark = mysql.comment(cursor)
-            if mark is not None and mark != mysql.MARK:
-                raise DeedError(foreign(endpoint, mark))
+            if mark is not None and mark != mysql.TABLE_COMMENT:
+                raise PlanError(foreign_table_note(endpoint, mark))
             if mark is not None:
-                held = place.hot_rows(cursor)
+                held = place.count_hot_rows(cursor)
     except MySQLError as error:
         if not place.missing_database(error):
             raise
-        deeds.append(Deed(name, f"make database {endpoint.database}", make_database))
+        deeds.append(PlannedChange(name, f"make database {endpoint.database}", make_database))
     if held is None:
         deeds.append(
-            Deed(name, f"make table {mysql.TABLE}, with the comment {mysql.MARK!r}", make_table)
+            PlannedChange(
+                name,
+                f"make table {mysql.TABLE}, with the comment {mysql.TABLE_COMMENT!r}",
+                make_table,
+            )
         )
-    if held == len(HOT):
+    if held == len(HOT_KEYS):
         return Plan(left=((name, f"prepared: table {mysql.TABLE} holds all {held:,} hot cars"),))
-    what = f"write {len(HOT):,} rows into {mysql.TABLE}: cars {HOT.first} to {HOT.last}"
-    return Plan((*deeds, Deed(name, what, fill)))
+    what = (
+        f"write {len(HOT_KEYS):,} rows into {mysql.TABLE}: cars {HOT_KEYS.first} to {HOT_KEYS.last}"
+    )
+    return Plan((*deeds, PlannedChange(name, what, fill)))
 
 
-def _redis_plan(endpoint: RedisEndpoint, readings: Readings, *, cache: bool) -> Plan:
+def _redis_plan(endpoint: RedisEndpoint, readings: TelemetryPool, *, cache: bool) -> Plan:
     name = redis_name(endpoint)
     if cache:
         return Plan(left=((name, "a cache: it fills itself while racing"),))
 
     def fill() -> str:
-        redis.seed(endpoint, HOT, readings, SEED_VERSION)
-        return f"set {len(HOT):,} keys"
+        redis.seed(endpoint, HOT_KEYS, readings, SEED_VERSION)
+        return f"set {len(HOT_KEYS):,} keys"
 
     held = hot_keys(endpoint)
-    if held == len(HOT):
+    if held == len(HOT_KEYS):
         return Plan(left=((name, f"prepared: holds all {held:,} hot cars"),))
     prefix = KEY_PREFIX.decode()
-    what = f"set {len(HOT):,} keys: {prefix}{HOT.first} to {prefix}{HOT.last}"
-    return Plan((Deed(name, what, fill),))
+    what = f"set {len(HOT_KEYS):,} keys: {prefix}{HOT_KEYS.first} to {prefix}{HOT_KEYS.last}"
+    return Plan((PlannedChange(name, what, fill),))
 
 
 def hot_keys(endpoint: RedisEndpoint) -> int:
     """How many of the cars that readers ask for have a key. Raises one of redis.FAILURES."""
-    ranges = redis.topology(redis.settled(endpoint))
+    ranges = redis.slot_map(redis.resolve_cluster_mode(endpoint))
     names: dict[str, list[bytes]] = {}
-    for car_id in range(HOT.first, HOT.last + 1):
-        slot = key_slot(key(car_id))
+    for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1):
+        slot = key_slot(redis_key(car_id))
         for part in ranges:
             if part.first <= slot <= part.last:
-                names.setdefault(part.address, []).append(key(car_id))
+                names.setdefault(part.address, []).append(redis_key(car_id))
     held = 0
     for address, wanted in names.items():
         with (
@@ -167,7 +173,7 @@ def redis_name(endpoint: RedisEndpoint) -> str:
     return f"Redis {endpoint.host}:{endpoint.port}"
 
 
-def foreign(endpoint: MySQLEndpoint, mark: str) -> str:
+def foreign_table_note(endpoint: MySQLEndpoint, mark: str) -> str:
     """What is said of a table that somebody else made."""
     whose = f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.not_ours(mark)}"
     return f"{whose} and is left alone; name another database"
@@ -189,4 +195,4 @@ def _advice(endpoints: LaneEndpoints, error: Exception) -> str:
             f"; let an administrator run: CREATE DATABASE IF NOT EXISTS `{at.database}`; "
             f"GRANT {RIGHTS} ON `{at.database}`.* TO the user"
         )
-    return f"; {DOCTOR}"
+    return f"; {DOCTOR_HINT}"

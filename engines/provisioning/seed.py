@@ -6,45 +6,45 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql.client import said
+from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 SEED_VERSION = 1
 """The version of the rows that preparing makes; the writers' versions begin above it."""
 
 
-def prepare(lanes: Mapping[str, LaneEndpoints], seed: int) -> None:
+def seed_lanes(lanes: Mapping[str, LaneEndpoints], seed: int) -> None:
     """Make the tables and the hot cars, in every lane at once.
 
     Raises PreparationError.
     """
-    readings = Readings(seed)
+    readings = TelemetryPool(seed)
     with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
-        for done in [pool.submit(_prepare, endpoints, readings) for endpoints in lanes.values()]:
+        for done in [pool.submit(_seed_lane, endpoints, readings) for endpoints in lanes.values()]:
             done.result()
 
 
-def _prepare(endpoints: LaneEndpoints, readings: Readings) -> None:
+def _seed_lane(endpoints: LaneEndpoints, readings: TelemetryPool) -> None:
     server = endpoints.mysql
     if server is not None:
         try:
-            with mysql.session(server) as cursor:
+            with mysql.cursor(server) as cursor:
                 mysql.make_table(cursor)
-                mysql.seed(cursor, HOT, readings, SEED_VERSION)
+                mysql.seed(cursor, HOT_KEYS, readings, SEED_VERSION)
         except mysql.ForeignTableError as error:
             raise PreparationError(f"lane {endpoints.lane}: {error}") from error
         except mysql.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: {said(error)}"
+                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: {error_text(error)}"
             ) from error
     nodes = endpoints.redis
     if nodes is not None and server is None:
         try:
-            redis.seed(nodes, HOT, readings, SEED_VERSION)
+            redis.seed(nodes, HOT_KEYS, readings, SEED_VERSION)
         except redis.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: {said(error)}"
+                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: {error_text(error)}"
             ) from error

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engines.ipc.messages import Delta
+from engines.ipc.messages import IntervalReport
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.histogram import NONE, Latencies
-from engines.metrics.stats import Cache, Client, Counted, Work, lagging
+from engines.metrics.histogram import EMPTY, LatencyDistribution
+from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats, is_lagging
 from engines.model.roles import Role
 
 OVERLOADED_S = 1.0
 """A backlog worth more than this, in s of what is offered, is no stall but an overload."""
 
 
-def merged(parts: Sequence[Counted], interval_s: float) -> Counted:
+def merge_stats(parts: Sequence[IntervalStats], interval_s: float) -> IntervalStats:
     """Several counts as one over `interval_s`."""
-    return Counted(
-        work=Work.merged((part.work for part in parts), interval_s),
-        cache=Cache.merged(part.cache for part in parts),
+    return IntervalStats(
+        work=RoleStats.merged((part.work for part in parts), interval_s),
+        cache=CacheStats.merged(part.cache for part in parts),
     )
 
 
-def mean_interval_s(engines: Sequence[Sequence[Counted]]) -> float:
+def mean_interval_s(engines: Sequence[Sequence[IntervalStats]]) -> float:
     """The length of an interval that several engines each measured for themselves; an engine may have reported it in
     several parts, or not at all."""
     lengths = [sum(part.work.interval_s for part in parts) for parts in engines if parts]
@@ -33,7 +33,7 @@ def mean_interval_s(engines: Sequence[Sequence[Counted]]) -> float:
 def lane_frame(
     lane: str,
     state: LaneState,
-    deltas: Mapping[Role, Sequence[Sequence[Delta]]],
+    deltas: Mapping[Role, Sequence[Sequence[IntervalReport]]],
     server: Mapping[str, int],
     deaths: Mapping[Role, int],
     rate_per_s: float | None = None,
@@ -46,7 +46,7 @@ def lane_frame(
     counted = {role: _counted(engines, state) for role, engines in deltas.items()}
     each_engine = [engine for engines in deltas.values() for engine in engines]
     every = [delta for engine in each_engine for delta in engine]
-    nothing = Counted(Work(), Cache())
+    nothing = IntervalStats(RoleStats(), CacheStats())
     backlog = {
         str(role): sum(engine[-1].backlog for engine in engines if engine)
         for role, engines in deltas.items()
@@ -65,36 +65,36 @@ def lane_frame(
         redirects=sum(delta.redirects for delta in every),
         reconnects=sum(delta.reconnects for delta in every),
         heat=heat,
-        client=Client(
+        client=ClientStats(
             cpu_share=max((delta.cpu_share for delta in every), default=0.0),
             loop_lag=_worst(
-                Latencies.merged(delta.loop_lag for delta in each) for each in each_engine
+                LatencyDistribution.merged(delta.loop_lag for delta in each) for each in each_engine
             ),
             own_lag=_worst(
-                Latencies.merged(delta.own_lag for delta in each) for each in each_engine
+                LatencyDistribution.merged(delta.own_lag for delta in each) for each in each_engine
             ),
         ),
         server=server,
     )
 
 
-def _worst(lags: Iterable[Latencies]) -> Latencies:
+def _worst(lags: Iterable[LatencyDistribution]) -> LatencyDistribution:
     """The lag of the engine that is most to be distrusted. Thrown together with those of an engine that is woken far
     more often, the lags of a busy one would be among its slowest hundredth and never be seen."""
-    return max(lags, key=lambda lag: (lagging(lag), lag.percentile_us(99)), default=NONE)
+    return max(lags, key=lambda lag: (is_lagging(lag), lag.percentile_us(99)), default=EMPTY)
 
 
-def begun_early(delta: Delta) -> Delta | None:
+def early_part(delta: IntervalReport) -> IntervalReport | None:
     """What a frame that shows the warm-up leaves to the next one: what `delta` measured, as its interval ended after
     measuring had begun. None where it measured nothing."""
     if delta.measured.work.interval_s <= 0:
         return None
     return replace(
         delta,
-        warm=Counted(Work(), Cache()),
+        warm=IntervalStats(RoleStats(), CacheStats()),
         cpu_share=0.0,
-        loop_lag=NONE,
-        own_lag=NONE,
+        loop_lag=EMPTY,
+        own_lag=EMPTY,
         redirects=0,
         reconnects=0,
         late=0,
@@ -104,13 +104,13 @@ def begun_early(delta: Delta) -> Delta | None:
     )
 
 
-def _counted(engines: Sequence[Sequence[Delta]], state: LaneState) -> Counted:
+def _counted(engines: Sequence[Sequence[IntervalReport]], state: LaneState) -> IntervalStats:
     parts = [
         [delta.warm if state is LaneState.WARMING else delta.measured for delta in engine]
         for engine in engines
     ]
-    return merged([part for engine in parts for part in engine], mean_interval_s(parts))
+    return merge_stats([part for engine in parts for part in engine], mean_interval_s(parts))
 
 
-def _with_deaths(work: Work, deaths: int) -> Work:
+def _with_deaths(work: RoleStats, deaths: int) -> RoleStats:
     return replace(work, errors={**work.errors, "engine_died": deaths}) if deaths else work

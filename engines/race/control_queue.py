@@ -10,7 +10,7 @@ from contextlib import suppress
 from engines.model.controls import Control
 
 
-class Inbox:
+class ControlQueue:
     """Controls, and the wish to end. `send` and `stop` may be called at any time, from any thread and from a signal
     handler; once `open`, they wake whoever waits for `fileno` to be readable."""
 

@@ -8,44 +8,46 @@ from collections.abc import Callable
 from functools import partial
 
 from engines.config import race_config as config
-from engines.errors import RaceError, advice
-from engines.ipc.messages import MeasureFloor
+from engines.errors import RaceError, doctor_hint
+from engines.ipc.messages import MeasureOverhead
 from engines.model.roles import Role
 from engines.provisioning.seed import SEED_VERSION
-from engines.race.control_queue import Inbox
-from engines.race.engine_process import Engine
-from engines.race.lane_runner import Runner
+from engines.race.control_queue import ControlQueue
+from engines.race.engine_process import EngineProcess
+from engines.race.lane_runner import LaneRunner
 from engines.race.null_server import NullServer
-from engines.race.servers import Venue
+from engines.race.servers import RaceServers
 
 READY_TIMEOUT_S = 15.0
 """How long the connections of all lanes may take to stand."""
 
-FLOOR_TIMEOUT_S = 2.0
+OVERHEAD_TIMEOUT_S = 2.0
 """How long an engine may take to measure its floor; it needs a tenth of a second."""
 
 AWAY_NS = 1_000_000_000
 """Who has not listened for so long was away: whoever takes the frames stood still, or the whole process did."""
 
 
-class Field:
+class EngineGroup:
     """All engine processes of a race, and the lanes that they run in.
 
     `note` takes what happens to a lane, for the event log; `inbox` interrupts listening.
     """
 
     def __init__(
-        self, settings: config.Race, note: Callable[[str, str], None], inbox: Inbox
+        self, settings: config.RaceConfig, note: Callable[[str, str], None], inbox: ControlQueue
     ) -> None:
         self._inbox = inbox
-        self.lanes = {lane: Runner(lane, settings, partial(note, lane)) for lane in settings.lanes}
+        self.lanes = {
+            lane: LaneRunner(lane, settings, partial(note, lane)) for lane in settings.lanes
+        }
         self._listened_ns = 0
         """When it last listened."""
         self.listening_since_ns = 0
         """Since when it has listened without a break."""
 
     @property
-    def engines(self) -> list[Engine]:
+    def engines(self) -> list[EngineProcess]:
         return [engine for lane in self.lanes.values() for engine in lane.engines]
 
     def processes(self, role: Role) -> int:
@@ -62,7 +64,7 @@ class Field:
         for lane in self.lanes.values():
             lane.close()
 
-    def assign(self, venue: Venue, rate_per_s: float | None, *, ledger: bool) -> None:
+    def assign(self, venue: RaceServers, rate_per_s: float | None, *, ledger: bool) -> None:
         """Tell every engine its share of the work."""
         first_version = SEED_VERSION + 1
         if len(venue.private) < len(self.lanes):
@@ -89,7 +91,7 @@ class Field:
                 why = "its connections do not stand"
                 if engine.not_ready is not None:
                     why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
-                step = advice(self.lanes[engine.lane].private)
+                step = doctor_hint(self.lanes[engine.lane].private)
                 raise RaceError(f"lane {engine.lane} cannot connect: {why}{step}")
 
     def floors_us(self) -> dict[str, dict[str, float]]:
@@ -100,8 +102,8 @@ class Field:
             for engine in self.engines:
                 if engine.role in floors_us[engine.lane]:
                     continue  # Its twin in another process has told.
-                engine.channel.send(MeasureFloor(server.mysql_port, server.redis_port))
-                deadline_s = time.monotonic() + FLOOR_TIMEOUT_S
+                engine.channel.send(MeasureOverhead(server.mysql_port, server.redis_port))
+                deadline_s = time.monotonic() + OVERHEAD_TIMEOUT_S
                 while engine.floor_us is None and not engine.over and time.monotonic() < deadline_s:
                     self.listen(0.1)
                 if engine.floor_us:

@@ -10,13 +10,22 @@ import tempfile
 from contextlib import ExitStack
 
 from engines.ipc.channel import Channel
-from engines.ipc.messages import Acknowledged, Delta, Floor, NotReady, Ready, Rested, Served, Spec
-from engines.metrics.node_counts import Shards
+from engines.ipc.messages import (
+    AcknowledgedVersions,
+    EngineSpec,
+    HeatDone,
+    IntervalReport,
+    NodeCountsReport,
+    NotReady,
+    OverheadMeasured,
+    Ready,
+)
+from engines.metrics.node_counts import CountsByNode
 from engines.model.roles import Role
 from engines.paths import PACKAGE_ROOT
 
 
-class Engine:
+class EngineProcess:
     """The process that drives one role of one lane, or its share of it.
 
     The interpreter starts with the object, so that it is there when the servers are; `assign` tells it what to do.
@@ -47,9 +56,9 @@ class Engine:
         """How it died, when it did not end in order: by itself, or because it did not answer."""
         self.ended_ns: int | None = None
         """When it ended, in order."""
-        self.deltas: list[Delta] = []
+        self.deltas: list[IntervalReport] = []
         """What it reported and no frame has shown yet."""
-        self.shards: Shards = {}
+        self.shards: CountsByNode = {}
         """What it had of each Redis node, once it is over."""
         self.versions: dict[int, int] = {}
 
@@ -80,13 +89,13 @@ class Engine:
     def pid(self) -> int:
         return self._process.pid
 
-    def assign(self, spec: Spec) -> None:
+    def assign(self, spec: EngineSpec) -> None:
         self.channel.send(spec)
 
     def receive(self) -> None:
         """Take in what has arrived; notice the process's death."""
         for message in self.channel.receive():
-            if isinstance(message, Delta):
+            if isinstance(message, IntervalReport):
                 self.deltas.append(message)
                 if message.last:
                     self.over, self.ended_ns = True, message.ended_ns
@@ -94,19 +103,19 @@ class Engine:
                 self.ready = True
             elif isinstance(message, NotReady):
                 self.not_ready = message
-            elif isinstance(message, Rested):
+            elif isinstance(message, HeatDone):
                 self.rested = True
-            elif isinstance(message, Floor):
+            elif isinstance(message, OverheadMeasured):
                 self.floor_us = message.floor_us
-            elif isinstance(message, Served):
+            elif isinstance(message, NodeCountsReport):
                 self.shards = message.shards
-            elif isinstance(message, Acknowledged):
+            elif isinstance(message, AcknowledgedVersions):
                 self.versions = dict(message.versions)
         if self.channel.closed and not self.over:
             self.over = True
             self.died = self._cause_of_death()
 
-    def take(self, index: int) -> list[Delta]:
+    def take(self, index: int) -> list[IntervalReport]:
         """What it reported of the intervals up to `index`. What it reported of later ones waits for its own frame."""
         taken = [delta for delta in self.deltas if delta.index <= index]
         self.deltas = [delta for delta in self.deltas if delta.index > index]

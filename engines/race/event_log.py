@@ -8,7 +8,7 @@ from collections import deque
 from engines.metrics.frame import Event
 
 
-class EventLog:
+class EventBuffer:
     """Events in the order in which they were noted. Any thread may note one; none is lost or told twice."""
 
     def __init__(self) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql.client import said
+from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
-from engines.backends.server_facts import sheet
+from engines.backends.server_facts import read_server_facts
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.errors import PreparationError, advice
-from engines.model.lanes import APPROACHES, TITLES, Entrant
-from engines.model.server_facts import Server
+from engines.errors import PreparationError, doctor_hint
+from engines.model.lanes import APPROACHES, TITLES, LaneInfo
+from engines.model.server_facts import ServerFacts
 
 
-def read_sheets(
+def read_lane_servers(
     lanes: Mapping[str, LaneEndpoints], private: Collection[str]
-) -> dict[str, list[Server]]:
+) -> dict[str, list[ServerFacts]]:
     """What the servers of each lane say for the fairness sheet, of one lane after the other, so that the pings of one
     do not disturb those of another.
 
@@ -25,28 +25,30 @@ def read_sheets(
     found = {}
     for lane, endpoints in lanes.items():
         try:
-            found[lane] = sheet(endpoints)
+            found[lane] = read_server_facts(endpoints)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             raise PreparationError(
-                f"lane {lane}: a server's settings cannot be read: {said(error)}{advice(lane in private)}"
+                f"lane {lane}: a server's settings cannot be read: {error_text(error)}{doctor_hint(lane in private)}"
             ) from error
     return found
 
 
-def entrants(
+def lane_infos(
     lanes: Mapping[str, LaneEndpoints], notes: tuple[str, ...], private: Collection[str]
-) -> tuple[Entrant, ...]:
+) -> tuple[LaneInfo, ...]:
     """Each lane with what its servers say of themselves.
 
     The lanes in `private` are on servers of telemon's own, beside which `notes` are said. Raises PreparationError.
     """
     return tuple(
-        _entrant(endpoints, notes if lane in private else _ways(endpoints), lane in private)
+        _lane_info(
+            endpoints, notes if lane in private else _connection_notes(endpoints), lane in private
+        )
         for lane, endpoints in lanes.items()
     )
 
 
-def _ways(endpoints: LaneEndpoints) -> tuple[str, ...]:
+def _connection_notes(endpoints: LaneEndpoints) -> tuple[str, ...]:
     """How a lane's own servers are reached."""
     notes = []
     for name, at in (("MySQL", endpoints.mysql), ("Redis", endpoints.redis)):
@@ -59,7 +61,7 @@ def _ways(endpoints: LaneEndpoints) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _entrant(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) -> Entrant:
+def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) -> LaneInfo:
     try:
         parts = []
         if endpoints.mysql is not None:
@@ -67,8 +69,10 @@ def _entrant(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) ->
         if endpoints.redis is not None:
             parts.append(_redis_part(endpoints.redis, endpoints.mysql is not None, private))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
-        raise PreparationError(f"lane {endpoints.lane}: {said(error)}{advice(private)}") from error
-    return Entrant(
+        raise PreparationError(
+            f"lane {endpoints.lane}: {error_text(error)}{doctor_hint(private)}"
+        ) from error
+    return LaneInfo(
         lane=endpoints.lane,
         title=TITLES[endpoints.lane],
         approach=APPROACHES[endpoints.lane],
@@ -81,13 +85,13 @@ def _entrant(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) ->
 
 
 def _mysql_part(endpoint: MySQLEndpoint) -> tuple[str, str, str]:
-    with mysql.session(endpoint) as cursor:
-        facts = mysql.facts(cursor)
+    with mysql.cursor(endpoint) as cursor:
+        facts = mysql.read_facts(cursor)
     return facts.product, facts.version, facts.durability
 
 
 def _redis_part(endpoint: RedisEndpoint, cache: bool, private: bool) -> tuple[str, str, str]:
-    facts = redis.facts(endpoint)
+    facts = redis.read_facts(endpoint)
     shards = len(redis.nodes(endpoint))
     product = facts.product
     if endpoint.cluster:

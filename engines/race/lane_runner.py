@@ -7,33 +7,33 @@ from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import DOCTOR
-from engines.ipc.messages import Begin, Delta, Spec, Stop
+from engines.errors import DOCTOR_HINT
+from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, Stop
 from engines.ipc.schedule import DRAIN_NS
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.node_counts import Shard
+from engines.metrics.node_counts import NodeCounts
 from engines.metrics.node_counts import merged as shards_merged
-from engines.metrics.stats import Counted
+from engines.metrics.stats import IntervalStats
 from engines.model.roles import ROLES, Role
-from engines.race.aggregate import begun_early, lane_frame, merged
-from engines.race.engine_process import Engine
+from engines.race.aggregate import early_part, lane_frame, merge_stats
+from engines.race.engine_process import EngineProcess
 
 HANG_NS = 2_000_000_000
 """How long after its drain an engine may keep silent, while somebody listens, before it is given up."""
 
-Deltas = Mapping[Role, list[list[Delta]]]
+Reports = Mapping[Role, list[list[IntervalReport]]]
 """By role, what each engine reported."""
 
 
-class Runner:
+class LaneRunner:
     """The engine processes of one lane, and what is known of it. `note` takes what happens, for the event log."""
 
-    def __init__(self, lane: str, settings: config.Race, note: Callable[[str], None]) -> None:
+    def __init__(self, lane: str, settings: config.RaceConfig, note: Callable[[str], None]) -> None:
         self.lane = lane
         self._settings = settings
         self._note = note
         self._connections: dict[Role, int] = {"write": settings.writers, "read": settings.readers}
-        self.engines: list[Engine] = []
+        self.engines: list[EngineProcess] = []
         self.state = LaneState.STARTING
         self.held = False
         """Whether it waits at the start line."""
@@ -47,7 +47,7 @@ class Runner:
         """Whether it goes back to the start line then."""
         self.private = True
         """Whether its servers are telemon's own."""
-        self.warm: dict[Role, Counted] = {role: merged([], 0.0) for role in ROLES}
+        self.warm: dict[Role, IntervalStats] = {role: merge_stats([], 0.0) for role in ROLES}
         """The operations that count as warm-up, since the start."""
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, when the race keeps a ledger."""
@@ -57,7 +57,7 @@ class Runner:
         """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
         for role, connections in self._connections.items():
             for process in range(min(self._settings.processes, connections)):
-                self.engines.append(Engine(self.lane, role, process))
+                self.engines.append(EngineProcess(self.lane, role, process))
 
     def close(self) -> None:
         """End the engine processes."""
@@ -67,7 +67,7 @@ class Runner:
             engine.close()
 
     @property
-    def shards(self) -> dict[str, Shard]:
+    def shards(self) -> dict[str, NodeCounts]:
         """What it had of each Redis node, once it is over."""
         return shards_merged(engine.shards for engine in self.engines)
 
@@ -86,7 +86,7 @@ class Runner:
             for process, engine in enumerate(engines):
                 share, rest = divmod(connections, len(engines))
                 engine.assign(
-                    Spec(
+                    EngineSpec(
                         lane=self.lane,
                         role=role,
                         process=process,
@@ -105,7 +105,7 @@ class Runner:
                     )
                 )
 
-    def of(self, role: Role) -> list[Engine]:
+    def of(self, role: Role) -> list[EngineProcess]:
         """The engines of one role."""
         return [engine for engine in self.engines if engine.role == role]
 
@@ -125,7 +125,7 @@ class Runner:
         self._comes_back = not final
         for engine in self.engines:
             engine.rested = False
-        self.tell(Begin(at_ns, measure_from_ns, stop_ns, final))
+        self.tell(StartMeasuring(at_ns, measure_from_ns, stop_ns, final))
 
     def stop(self) -> None:
         """End, wherever it is."""
@@ -177,13 +177,13 @@ class Runner:
         self, index: int, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
     ) -> LaneFrame:
         """What the engines reported since the last frame up to interval `index`, as a frame that ends at `ended_ns`."""
-        deltas: dict[Role, list[list[Delta]]] = {role: [] for role in ROLES}
+        deltas: dict[Role, list[list[IntervalReport]]] = {role: [] for role in ROLES}
         for engine in self.engines:
             deltas[engine.role].append(engine.take(index))
             self.versions.update(engine.versions)
         for role, engines in deltas.items():
             late = [delta.warm for engine in engines for delta in engine]
-            self.warm[role] = merged([self.warm[role], *late], 0.0)
+            self.warm[role] = merge_stats([self.warm[role], *late], 0.0)
         deaths = self._bury()
         state = self._state_after(deltas, warming=ended_ns <= self.measure_from_ns)
         if state is not self.state:
@@ -193,11 +193,11 @@ class Runner:
             self._put_off(deltas)
         return lane_frame(self.lane, state, deltas, server, deaths, rate_per_s, self.heat)
 
-    def _put_off(self, deltas: Deltas) -> None:
+    def _put_off(self, deltas: Reports) -> None:
         """Keep for the next frame what was measured already, in one that shows the warm-up."""
         for role, engines in deltas.items():
             for engine, taken in zip(self.of(role), engines, strict=True):
-                early = [part for delta in taken if (part := begun_early(delta)) is not None]
+                early = [part for delta in taken if (part := early_part(delta)) is not None]
                 engine.deltas = [*early, *engine.deltas]
 
     def _bury(self) -> dict[Role, int]:
@@ -210,7 +210,7 @@ class Runner:
                 self._note(f"engine {engine.name} died ({engine.died})")
         return deaths
 
-    def _state_after(self, deltas: Deltas, *, warming: bool) -> LaneState:
+    def _state_after(self, deltas: Reports, *, warming: bool) -> LaneState:
         every = [delta for engines in deltas.values() for engine in engines for delta in engine]
         if self._buried:
             return LaneState.DOWN
@@ -227,7 +227,7 @@ class Runner:
             return LaneState.WARMING
         return LaneState.RACING if every else self.state
 
-    def _in_words(self, state: LaneState, deltas: Deltas) -> str:
+    def _in_words(self, state: LaneState, deltas: Reports) -> str:
         """A change of state, for the event log."""
         if state is LaneState.RECONNECTING:
             troubles = (
@@ -238,7 +238,7 @@ class Runner:
                 if delta.trouble
             )
             text = f"reconnecting: {next(troubles, 'a connection was lost')}"
-            return text if self.private else f"{text}; {DOCTOR}"
+            return text if self.private else f"{text}; {DOCTOR_HINT}"
         if state is LaneState.STARTING:
             return (
                 f"its heat of round {self.heat} is over" if self.heat else "warm, at the start line"

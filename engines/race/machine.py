@@ -11,7 +11,7 @@ LIBRARIES = ("hiredis", "redis", "pymysql")
 """Those that the measuring stands on."""
 
 
-def machine(root: Path = Path("/")) -> dict[str, object]:
+def machine_facts(root: Path = Path("/")) -> dict[str, object]:
     """`cpus` of the machine, `cpus_allowed` to this process, the `cpu_limit` of its control group in processors (None:
     no limit), the `system`, and the versions of Python and the libraries."""
     return {

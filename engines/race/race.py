@@ -13,28 +13,27 @@ from engines.config import race_config as config
 from engines.errors import RaceError
 from engines.ipc.schedule import Schedule
 from engines.metrics.frame import Frame
-from engines.metrics.node_counts import Shard, Sides
-from engines.metrics.stats import Counted
+from engines.metrics.node_counts import NodeComparison, NodeCounts
+from engines.metrics.stats import IntervalStats
 from engines.model.controls import (
     Connections,
     Control,
     FlushCache,
     Rate,
     Release,
-    alters_load,
-    said,
+    changes_load,
+    describe,
 )
-from engines.model.lanes import Entrant
+from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 from engines.provisioning import cache
 from engines.race import servers as venue
-from engines.race.control_queue import Inbox
-from engines.race.engine_group import Field
-from engines.race.event_log import EventLog
-from engines.race.scheduler import StartLine
-from engines.race.servers import Venue
+from engines.race.control_queue import ControlQueue
+from engines.race.engine_group import EngineGroup
+from engines.race.event_log import EventBuffer
+from engines.race.scheduler import LaneScheduler
+from engines.race.servers import RaceServers
 from engines.sandbox.sandbox import Sandbox
-
 
 LATE_NS = 250_000_000
 """How long a frame waits for an engine that is late. What it reports later is in a later frame."""
@@ -58,7 +57,7 @@ class Race:
 
     def __init__(
         self,
-        settings: config.Race,
+        settings: config.RaceConfig,
         *,
         interval_s: float = 1.0,
         narrate: Callable[[str], None] = lambda _: None,
@@ -77,15 +76,15 @@ class Race:
         self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
         self._ledger = ledger
         self._exit = ExitStack()
-        self._log = EventLog()
-        self._inbox = Inbox()
-        self._field = Field(settings, self._log.note, self._inbox)
+        self._log = EventBuffer()
+        self._inbox = ControlQueue()
+        self._field = EngineGroup(settings, self._log.note, self._inbox)
         self._lanes = self._field.lanes
-        self._line = StartLine(settings, self._lanes, self._log.note, hold=hold)
-        self._venue: Venue | None = None
+        self._line = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
+        self._venue: RaceServers | None = None
         self._stop_told = False
         self.sandbox = sandbox
-        self.entrants: tuple[Entrant, ...] = ()
+        self.entrants: tuple[LaneInfo, ...] = ()
         self.facts: dict[str, object] = {}
         """What a fair reading of the result must know: file system, processors, and what could mislead."""
 
@@ -120,8 +119,8 @@ class Race:
                 "raise what this user may have (ulimit -n, ulimit -u)"
             ) from error
         if self.sandbox is None:
-            self.sandbox = venue.started(self._settings, self._narrate, self._exit)
-        place = venue.readied(self._settings, self.sandbox, self._narrate, self._exit)
+            self.sandbox = venue.start_private_servers(self._settings, self._narrate, self._exit)
+        place = venue.make_ready(self._settings, self.sandbox, self._narrate, self._exit)
         self._venue = place
         self.facts = dict(place.facts)
         self._field.assign(place, self._rate_per_s, ledger=self._ledger)
@@ -153,13 +152,13 @@ class Race:
                     self._line.release(control)
                 case FlushCache() if self._venue is not None:
                     at = self._venue
-                    cache.flush(at.endpoints.values(), at.private, self._log.note)
+                    cache.flush_caches(at.endpoints.values(), at.private, self._log.note)
                 case Rate(per_s):
                     self._rate_per_s = per_s
                     self._field.tell(control)
                 case _:
                     self._field.tell(control)
-            self._log.note(None, said(control), alters_load=alters_load(control))
+            self._log.note(None, describe(control), alters_load=changes_load(control))
         if self._inbox.stop_requested and not self._stop_told:
             self._stop_told = True
             self._line.stop()
@@ -244,19 +243,19 @@ class Race:
     # ---------------------------------------------------------------- what is known afterwards
 
     @property
-    def warm(self) -> dict[str, dict[Role, Counted]]:
+    def warm(self) -> dict[str, dict[Role, IntervalStats]]:
         """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
         return {lane: dict(runner.warm) for lane, runner in self._lanes.items()}
 
     @property
-    def shards(self) -> dict[str, list[Sides]]:
+    def shards(self) -> dict[str, list[NodeComparison]]:
         """By lane, what telemon and each node of its cluster counted, once the race is over."""
         found = {}
         for lane, runner in self._lanes.items():
             nodes = self._venue.counters.nodes(lane) if self._venue else {}
             ours = runner.shards
             found[lane] = [
-                Sides(address, ours.get(address, Shard()), nodes[address])
+                NodeComparison(address, ours.get(address, NodeCounts()), nodes[address])
                 for address in sorted(nodes)
             ]
         return found

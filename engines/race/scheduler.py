@@ -6,17 +6,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
-from engines.ipc.messages import Go
+from engines.ipc.messages import StartRun
 from engines.ipc.schedule import Schedule
 from engines.model.controls import Release
 from engines.model.heats import Heat, heat_order
-from engines.race.lane_runner import Runner, ns_from_now
+from engines.race.lane_runner import LaneRunner, ns_from_now
 
 START_DELAY_S = 0.05
 """From the word go to the first operation: every engine has read its schedule by then."""
 
 
-class StartLine:
+class LaneScheduler:
     """Lets the lanes go: all at once; with `hold`, warm, each when it is released; or one after the other, in heats.
 
     `note` takes what happens to a lane, for the event log.
@@ -24,8 +24,8 @@ class StartLine:
 
     def __init__(
         self,
-        settings: config.Race,
-        lanes: Mapping[str, Runner],
+        settings: config.RaceConfig,
+        lanes: Mapping[str, LaneRunner],
         note: Callable[[str, str], None],
         *,
         hold: bool,
@@ -65,7 +65,7 @@ class StartLine:
             lane.held = self._held
             lane.measure_from_ns = measure_from_ns
             lane.stop_ns = schedule.stop_ns
-            lane.tell(Go(schedule, self._held))
+            lane.tell(StartRun(schedule, self._held))
         if not self._held:
             self._measured_from_ns = measure_from_ns
         return schedule

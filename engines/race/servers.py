@@ -10,14 +10,14 @@ from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
 from engines.config.errors import ConfigError
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import DOCTOR, NotPreparedError, PreparationError, RaceError
-from engines.model.lanes import Entrant
-from engines.provisioning.cache import ready_cache
-from engines.provisioning.conflicts import settled, shared
+from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError, RaceError
+from engines.model.lanes import LaneInfo
+from engines.provisioning.cache import prepare_cache
+from engines.provisioning.conflicts import resolve_cluster_modes, shared_server_notes
 from engines.provisioning.prepare import check
-from engines.provisioning.seed import prepare
-from engines.race.lane_info import entrants, read_sheets
-from engines.race.machine import machine
+from engines.provisioning.seed import seed_lanes
+from engines.race.lane_info import lane_infos, read_lane_servers
+from engines.race.machine import machine_facts
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
 
@@ -27,7 +27,7 @@ Narrate = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class RaceServers:
     """The servers of all lanes, ready to race on. The mappings go by lane, in the order of the settings."""
 
     endpoints: Mapping[str, LaneEndpoints]
@@ -35,19 +35,21 @@ class Venue:
     """The lanes on servers of telemon's own."""
     sandbox: Sandbox | None
     """Those servers; None where there are none."""
-    entrants: tuple[Entrant, ...]
+    entrants: tuple[LaneInfo, ...]
     facts: Mapping[str, object]
     """What a fair reading of the result must know: file system, processors, and what could mislead."""
     counters: ServerCounters
     """The servers' own, counting since the lanes were ready."""
 
 
-def private_lanes(settings: config.Race) -> tuple[str, ...]:
+def private_lanes(settings: config.RaceConfig) -> tuple[str, ...]:
     """The lanes that race on servers of telemon's own: those for which the settings name no others."""
     return tuple(lane for lane in settings.lanes if lane not in settings.endpoints)
 
 
-def started(settings: config.Race, narrate: Narrate, closing: ExitStack) -> Sandbox | None:
+def start_private_servers(
+    settings: config.RaceConfig, narrate: Narrate, closing: ExitStack
+) -> Sandbox | None:
     """Private servers for the lanes that need them, ended by `closing`; None where no lane does.
 
     Raises RaceError, or config.ConfigError when a setting asks for what this machine does not have.
@@ -73,9 +75,9 @@ def started(settings: config.Race, narrate: Narrate, closing: ExitStack) -> Sand
     return sandbox
 
 
-def readied(
-    settings: config.Race, sandbox: Sandbox | None, narrate: Narrate, closing: ExitStack
-) -> Venue:
+def make_ready(
+    settings: config.RaceConfig, sandbox: Sandbox | None, narrate: Narrate, closing: ExitStack
+) -> RaceServers:
     """Make the tables and the hot cars on the private servers in `sandbox`, and see that the servers which the settings
     name were prepared. There only the cache of lane `cached` is changed: telemon's own keys leave it and, where a
     filled start is asked for, every hot car is put into it. `closing` ends the connections that read the counters.
@@ -88,20 +90,20 @@ def readied(
         if own:
             narrate("looking at the servers that are configured")
             check(own)
-            own = settled(own)
-            notes += shared(own)
+            own = resolve_cluster_modes(own)
+            notes += shared_server_notes(own)
         everywhere = dict(own)
         if private and sandbox is not None:
             narrate("making the tables and the hot cars")
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
-            prepare(theirs, settings.seed)
+            seed_lanes(theirs, settings.seed)
             everywhere |= theirs
         endpoints = {lane: everywhere[lane] for lane in settings.lanes}
         for lane, at in endpoints.items():
-            ready_cache(at, settings, private=lane in private)
+            prepare_cache(at, settings, private=lane in private)
         beside = _notes_on(sandbox) if private else ()
-        entered = entrants(endpoints, beside, private)
-        sheets = read_sheets(endpoints, private)
+        entered = lane_infos(endpoints, beside, private)
+        sheets = read_lane_servers(endpoints, private)
     except (PreparationError, NotPreparedError) as error:
         raise RaceError(str(error)) from error
     counters = ServerCounters(endpoints)
@@ -110,16 +112,18 @@ def readied(
     for lane, why in counters.unreadable.items():
         if lane in private:
             raise RaceError(f"lane {lane}: a server's counters cannot be read: {why}")
-        notes.append(f"lane {lane}: its servers' own counters cannot be read ({why}); {DOCTOR}")
+        notes.append(
+            f"lane {lane}: its servers' own counters cannot be read ({why}); {DOCTOR_HINT}"
+        )
     facts = {
         "servers": _whereabouts(endpoints, private),
-        **machine(),
+        **machine_facts(),
         "lanes": sheets,
         "notes": [*beside, *notes],
     }
     if private and sandbox is not None:
         facts |= {"file_system": sandbox.file_system, "volatile": sandbox.volatile}
-    return Venue(endpoints, private, sandbox, entered, facts, counters)
+    return RaceServers(endpoints, private, sandbox, entered, facts, counters)
 
 
 def _notes_on(sandbox: Sandbox | None) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.model.server_facts import (
     FLUSH,
     LOG_BIN,
     SYNC_BINLOG,
-    Server,
+    ServerFacts,
     servers_of,
     shared_servers,
 )
@@ -19,7 +19,7 @@ FAR_US = 500.0
 """Round trips that differ by more than this, and by half, are worth a sentence."""
 
 
-def misleading(facts: Mapping[str, object], settings: Race) -> Iterator[str]:
+def comparison_caveats(facts: Mapping[str, object], settings: RaceConfig) -> Iterator[str]:
     """What would mislead whoever compares the lanes, a sentence each, as far as it is known before the race."""
     lanes = servers_of(facts)
     told = [str(note) for note in cast("Sequence[object]", facts.get("notes") or ())]
@@ -55,7 +55,7 @@ def _processors(facts: Mapping[str, object]) -> float | None:
     return min((limit for limit in limits if isinstance(limit, int | float)), default=None)
 
 
-def _private_lanes(facts: Mapping[str, object], settings: Race) -> int:
+def _private_lanes(facts: Mapping[str, object], settings: RaceConfig) -> int:
     """How many lanes race on servers that telemon started itself."""
     where = facts.get("servers")
     if isinstance(where, str):
@@ -65,7 +65,7 @@ def _private_lanes(facts: Mapping[str, object], settings: Race) -> int:
     return 0
 
 
-def _uneven(lanes: Mapping[str, Sequence[Server]]) -> Iterator[str]:
+def _uneven(lanes: Mapping[str, Sequence[ServerFacts]]) -> Iterator[str]:
     databases = {
         lane: f"{server['product']} {server['version']}"
         for lane, servers in lanes.items()
@@ -106,7 +106,7 @@ def _not_durable(lane: str, durability: Mapping[str, str | int]) -> Iterator[str
         yield f"{lane}: a SET does not wait for the disk (appendfsync = {policy})"
 
 
-def _place(lane: str, server: Server) -> str:
+def _place(lane: str, server: ServerFacts) -> str:
     return f"the {server['role']} of lane {lane}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.model.lanes import LANES
 from engines.model.server_facts import (
     LOG_BIN,
@@ -17,14 +17,14 @@ from engines.model.server_facts import (
 from engines.results.caveats import _processors
 
 
-def pipeline_depth(lane: str, settings: Race, nodes: int) -> dict[str, float]:
+def pipeline_depth(lane: str, settings: RaceConfig, nodes: int) -> dict[str, float]:
     """By role, the requests that one connection has under way at a time. Only a batch of lane durable in preset fair
     is pipelined: its rows, spread over the connections to the shards."""
     pipelined = lane == "durable" and settings.preset == "fair"
     return {"write": round(settings.batch / nodes, 1) if pipelined else 1, "read": 1}
 
 
-def fairness(facts: Mapping[str, object], settings: Race) -> dict[str, object]:
+def fairness(facts: Mapping[str, object], settings: RaceConfig) -> dict[str, object]:
     """The fairness sheet of a result, without its notes: `facts` and the load, which is the same in every lane."""
     lanes = servers_of(facts)
     nodes = {lane: servers[-1]["nodes"] for lane, servers in lanes.items() if servers}
@@ -42,7 +42,7 @@ def fairness(facts: Mapping[str, object], settings: Race) -> dict[str, object]:
             lane: pipeline_depth(lane, settings, nodes.get(lane, 1))
             for lane in (lanes or settings.lanes)
         },
-        "keys": key_shape(settings),
+        "keys": key_distribution_json(settings),
         "ttl_s": settings.ttl_s,
         "ttl_jitter": settings.ttl_jitter,
         "cache_start": settings.cache,
@@ -50,7 +50,7 @@ def fairness(facts: Mapping[str, object], settings: Race) -> dict[str, object]:
     }
 
 
-def key_shape(settings: Race) -> dict[str, object]:
+def key_distribution_json(settings: RaceConfig) -> dict[str, object]:
     """How operations are spread over keys, with the figures that the shape has and no others."""
     shape: dict[str, object] = {"shape": settings.keys}
     if settings.keys == "zipfian":
@@ -61,7 +61,7 @@ def key_shape(settings: Race) -> dict[str, object]:
     return shape
 
 
-def sheet_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def fairness_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """The sheet as (label, text) lines for people; `sheet` is what `fairness` made."""
     keys = cast("Mapping[str, object]", sheet["keys"])
     shape = ", ".join(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.metrics.stats import Work
+from engines.metrics.stats import RoleStats
 
 HELD_PERCENT = 1.0
 """An offered rate is held when what was done in a race differs from it by no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedLoad:
     """One role of one lane: operations per second that were `offered_per_s` (None: changed while racing, so that no
     single rate is the one to hold) and that were acknowledged; how many were due and had not begun at the end, and at
     the end of the interval in which they were most.
@@ -55,14 +55,14 @@ class Offer:
         return min(done - self._due, 0.0) or max(done - most, 0.0)
 
 
-def offer(
-    work: Work,
+def offered_load(
+    work: RoleStats,
     offered_per_s: float | None,
     backlog: int,
     backlog_max: int,
     offered_s: float | None = None,
-) -> Offer:
+) -> OfferedLoad:
     """What became of an offer, from the `work` of a whole race; `offered_s` (None: no end) is how long it was to be."""
     achieved_per_s = work.operations / work.interval_s if work.interval_s else 0.0
     due_s = work.interval_s if offered_s is None else min(work.interval_s, offered_s)
-    return Offer(offered_per_s, achieved_per_s, work.interval_s, due_s, backlog, backlog_max)
+    return OfferedLoad(offered_per_s, achieved_per_s, work.interval_s, due_s, backlog, backlog_max)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engines.metrics.node_counts import Sides
-from engines.metrics.stats import Cache, Work
+from engines.metrics.node_counts import NodeComparison
+from engines.metrics.stats import CacheStats, RoleStats
 
 DIED = "engine_died"
 """The kind of error by which a frame counts an engine process that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CounterCheck:
     """One thing that both sides counted: telemon's count, and the servers' under their name for it."""
 
     what: str
@@ -35,7 +35,7 @@ class Reconciliation:
     miscount; it is empty when there is none."""
 
     lane: str
-    checks: tuple[Check, ...]
+    checks: tuple[CounterCheck, ...]
     excuse: str = ""
 
     @property
@@ -62,13 +62,13 @@ class Reconciliation:
 def reconcile(
     lane: str,
     preset: str,
-    write: Work,
-    read: Work,
-    cache: Cache,
+    write: RoleStats,
+    read: RoleStats,
+    cache: CacheStats,
     server: Mapping[str, int],
     sharing: Sequence[str] = (),
     doubts: Sequence[str] = (),
-    shards: Sequence[Sides] = (),
+    shards: Sequence[NodeComparison] = (),
 ) -> Reconciliation:
     """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
     the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole;
@@ -79,13 +79,13 @@ def reconcile(
     """
     if not server:
         return Reconciliation(lane, ())
-    checks: list[Check] = []
+    checks: list[CounterCheck] = []
 
-    def check(what: str, counter: str, ours: int, of: Sides | None = None) -> None:
+    def check(what: str, counter: str, ours: int, of: NodeComparison | None = None) -> None:
         theirs = server if of is None else of.server
         if counter in theirs:
             shard = "" if of is None else of.address
-            checks.append(Check(what, counter, ours, theirs[counter], shard))
+            checks.append(CounterCheck(what, counter, ours, theirs[counter], shard))
 
     selects = read.operations if lane == "mysql" else cache.misses
     # In preset deck a reader tries other cars until there is one, or until it is stopped: each try, one for each row
@@ -110,11 +110,15 @@ def reconcile(
         check("gets", "get_calls", node.telemon.gets, node)
         check("hits", "keyspace_hits", node.telemon.hits, node)
         check("misses", "keyspace_misses", node.telemon.misses, node)
-    return Reconciliation(lane, tuple(checks), _excuse(write, read, checks, sharing, doubts))
+    return Reconciliation(lane, tuple(checks), _explanation(write, read, checks, sharing, doubts))
 
 
-def _excuse(
-    write: Work, read: Work, checks: list[Check], sharing: Sequence[str], doubts: Sequence[str]
+def _explanation(
+    write: RoleStats,
+    read: RoleStats,
+    checks: list[CounterCheck],
+    sharing: Sequence[str],
+    doubts: Sequence[str],
 ) -> str:
     if sharing:
         return f"lanes {' and '.join(sharing)} share one server, which counts for both"

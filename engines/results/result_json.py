@@ -6,14 +6,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from engines.metrics.frame import Frame, LaneFrame
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Client, Work
-from engines.results.offered_load import Offer
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import ClientStats, RoleStats
+from engines.results.offered_load import OfferedLoad
 from engines.results.reconciliation import Reconciliation
-from engines.results.rounds import FIGURES, Spread
+from engines.results.rounds import FIGURES, RoundRange
 
 
-def frame_object(frame: Frame) -> dict[str, object]:
+def frame_json(frame: Frame) -> dict[str, object]:
     """A frame as a line of `--format jsonl`, without its buckets."""
     return {
         "seq": frame.seq,
@@ -23,7 +23,7 @@ def frame_object(frame: Frame) -> dict[str, object]:
         "lanes": [
             {
                 "id": lane.lane,
-                **lane_object(lane),
+                **lane_json(lane),
                 "heat": lane.heat,
                 "backlog": dict(lane.backlog),
                 "late": lane.late,
@@ -38,14 +38,14 @@ def frame_object(frame: Frame) -> dict[str, object]:
     }
 
 
-def lane_object(lane: LaneFrame) -> dict[str, object]:
+def lane_json(lane: LaneFrame) -> dict[str, object]:
     """What a lane did in an interval, however long."""
     ratio = lane.cache.hit_ratio
     return {
         "state": lane.state.value,
-        "write": work_object(lane.write),
+        "write": role_json(lane.write),
         "read": {
-            **work_object(lane.read),
+            **role_json(lane.read),
             "hits": lane.cache.hits,
             "misses": lane.cache.misses,
             "hit_ratio": None if ratio is None else round(ratio, 4),
@@ -55,11 +55,11 @@ def lane_object(lane: LaneFrame) -> dict[str, object]:
         },
         "redirects": lane.redirects,
         "reconnects": lane.reconnects,
-        "client": client_object(lane.client),
+        "client": client_json(lane.client),
     }
 
 
-def work_object(work: Work) -> dict[str, object]:
+def role_json(work: RoleStats) -> dict[str, object]:
     """One role's work; rows / measured_s is rows_per_s. `failures_us`, `response_us` and `processor_wait_us` are null
     where there is nothing to tell."""
     return {
@@ -68,14 +68,14 @@ def work_object(work: Work) -> dict[str, object]:
         "operations": work.operations,
         "measured_s": round(work.interval_s, 3),
         "errors": dict(work.errors),
-        "service_us": latencies_object(work.service),
-        "response_us": None if work.response is None else latencies_object(work.response),
-        "failures_us": latencies_object(work.failures) if work.failures.count else None,
+        "service_us": latencies_json(work.service),
+        "response_us": None if work.response is None else latencies_json(work.response),
+        "failures_us": latencies_json(work.failures) if work.failures.count else None,
         "processor_wait_us": _rounded(work.processor_wait.mean_us),
     }
 
 
-def latencies_object(latencies: Latencies) -> dict[str, float]:
+def latencies_json(latencies: LatencyDistribution) -> dict[str, float]:
     """A distribution in us, rounded to 0.1."""
     figures = {
         "min": latencies.min_us,
@@ -89,7 +89,7 @@ def latencies_object(latencies: Latencies) -> dict[str, float]:
     return {name: round(value_us, 1) for name, value_us in figures.items()}
 
 
-def offer_object(offer: Offer) -> dict[str, object]:
+def offered_load_json(offer: OfferedLoad) -> dict[str, object]:
     """An open loop's offer; what cannot be said is null."""
     off_percent = offer.off_percent
     return {
@@ -102,7 +102,7 @@ def offer_object(offer: Offer) -> dict[str, object]:
     }
 
 
-def heat_object(number: int, lane: LaneFrame) -> dict[str, object]:
+def heat_json(number: int, lane: LaneFrame) -> dict[str, object]:
     """A lane's heat in round `number`; what there is nothing to tell of is null."""
     return {
         "round": number,
@@ -122,7 +122,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def spread_object(spread: Spread) -> dict[str, float]:
+def range_json(spread: RoundRange) -> dict[str, float]:
     """A figure of all rounds together, between the lowest and the highest of a single one."""
     return {
         "min": round(spread.low, 1),
@@ -131,7 +131,7 @@ def spread_object(spread: Spread) -> dict[str, float]:
     }
 
 
-def reconciliation_object(found: Reconciliation) -> dict[str, object]:
+def reconciliation_json(found: Reconciliation) -> dict[str, object]:
     """telemon's counts beside the servers', warm-up included, and what that comes to in words. `shard` is the address
     of the cluster's node that a check is about, null for the sum over all servers of the lane."""
     return {
@@ -150,7 +150,7 @@ def reconciliation_object(found: Reconciliation) -> dict[str, object]:
     }
 
 
-def client_object(client: Client) -> dict[str, object]:
+def client_json(client: ClientStats) -> dict[str, object]:
     """What telemon cost; `client_bound_by` is null where the lane is not client-bound."""
     return {
         "cpu_share": round(client.cpu_share, 3),

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Work
-from engines.metrics.totals import UNMEASURED, LaneTotal
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import RoleStats
+from engines.metrics.totals import UNMEASURED, LaneTotals
 
-FIGURES: Mapping[str, Callable[[Work], float | None]] = {
+FIGURES: Mapping[str, Callable[[RoleStats], float | None]] = {
     "rows_per_s": lambda work: work.rows_per_s,
     "p50_us": lambda work: _percentile_us(work.service, 50),
     "p99_us": lambda work: _percentile_us(work.service, 99),
@@ -21,12 +21,12 @@ FIGURES: Mapping[str, Callable[[Work], float | None]] = {
 there is nothing to take it of."""
 
 
-def _percentile_us(latencies: Latencies | None, percent: float) -> float | None:
+def _percentile_us(latencies: LatencyDistribution | None, percent: float) -> float | None:
     return latencies.percentile_us(percent) if latencies is not None and latencies.count else None
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class RoundRange:
     """A figure over the rounds: in the lowest and in the highest of them, and of all rounds together. `merged` is a
     percentile of everything that was measured and a rate over all of the time, and no middle of the rounds' own: a
     median of two percentiles is their mean, and a percentile of nothing."""
@@ -36,11 +36,11 @@ class Spread:
     high: float
 
 
-class Rounds:
+class HeatRounds:
     """Adds up the frames of heats by lane and round. Holds one total for each, however long they last."""
 
     def __init__(self) -> None:
-        self._totals: dict[tuple[int, str], LaneTotal] = {}
+        self._totals: dict[tuple[int, str], LaneTotals] = {}
 
     def add(self, lane: LaneFrame, interval_s: float) -> None:
         """Count a frame of a lane, if it shows a part of a heat: at rest a lane keeps the number of its last one."""
@@ -48,7 +48,7 @@ class Rounds:
         if not lane.heat or lane.state in UNMEASURED:
             return
         if timed or (lane.state is LaneState.DOWN and (lane.write.failed or lane.read.failed)):
-            total = self._totals.setdefault((lane.heat, lane.lane), LaneTotal())
+            total = self._totals.setdefault((lane.heat, lane.lane), LaneTotals())
             total.add(lane, interval_s, measured=True)
 
     @property
@@ -72,18 +72,18 @@ class Rounds:
             if name == lane
         }
 
-    def spread(self, lane: str) -> dict[str, dict[str, Spread]]:
+    def spread(self, lane: str) -> dict[str, dict[str, RoundRange]]:
         """By role and figure ("write", "p50_us"), the spread over the lane's rounds. Rounds in which a role did
         nothing count for its rate, and not for its latencies; a figure that no round has is left out."""
         frames = list(self.of(lane).values())
-        found: dict[str, dict[str, Spread]] = {}
+        found: dict[str, dict[str, RoundRange]] = {}
         for role in ("write", "read"):
-            works: list[Work] = [getattr(frame, role) for frame in frames]
+            works: list[RoleStats] = [getattr(frame, role) for frame in frames]
             found[role] = {}
-            together = Work.merged(works, sum(work.interval_s for work in works))
+            together = RoleStats.merged(works, sum(work.interval_s for work in works))
             for name, figure in FIGURES.items():
                 values = [value for work in works if (value := figure(work)) is not None]
                 merged = figure(together)
                 if values and merged is not None:
-                    found[role][name] = Spread(min(values), merged, max(values))
+                    found[role][name] = RoundRange(min(values), merged, max(values))
         return found

@@ -8,30 +8,30 @@ from types import MappingProxyType
 from typing import Self
 
 from engines import __version__
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, Frame, LaneFrame
-from engines.metrics.node_counts import Sides
-from engines.metrics.stats import Cache, Counted, Work
-from engines.metrics.totals import LaneTotal
-from engines.model.controls import Release, said
-from engines.model.lanes import Entrant
+from engines.metrics.node_counts import NodeComparison
+from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
+from engines.metrics.totals import LaneTotals
+from engines.model.controls import Release, describe
+from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 from engines.model.server_facts import servers_of, shared_servers
-from engines.results.caveats import misleading
+from engines.results.caveats import comparison_caveats
 from engines.results.fairness import fairness
-from engines.results.offered_load import Offer, offer
+from engines.results.offered_load import OfferedLoad, offered_load
 from engines.results.reconciliation import Reconciliation, reconcile
 from engines.results.result_json import (
-    client_object,
-    heat_object,
-    lane_object,
-    offer_object,
-    reconciliation_object,
-    spread_object,
+    client_json,
+    heat_json,
+    lane_json,
+    offered_load_json,
+    range_json,
+    reconciliation_json,
     timestamp,
 )
-from engines.results.rounds import Rounds
-from engines.results.run_counts import Books
+from engines.results.rounds import HeatRounds
+from engines.results.run_counts import RunCounts
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""
@@ -41,7 +41,7 @@ CHANGES_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LoadChange:
     """What was asked of the race while it ran, and when: `elapsed_s` is the measured time then."""
 
     at_utc_s: float
@@ -57,22 +57,22 @@ class Summary:
     """
 
     def __init__(
-        self, settings: Race, entrants: Iterable[Entrant], facts: Mapping[str, object]
+        self, settings: RaceConfig, entrants: Iterable[LaneInfo], facts: Mapping[str, object]
     ) -> None:
         self.settings = settings
         self.entrants = tuple(entrants)
         self.facts = dict(facts)
         self.duration_s = 0.0
         """The measured time so far; of heats, that of the longest."""
-        self.rounds = Rounds()
-        self.changes: list[Change] = []
+        self.rounds = HeatRounds()
+        self.changes: list[LoadChange] = []
         self.changes_left_out = 0
         self._load_altered = False
         """Whether no single rate was offered."""
         self.reconciliations: dict[str, Reconciliation] = {}
         """By lane, once the race is over (`settle`)."""
-        self._totals = {entrant.lane: LaneTotal() for entrant in self.entrants}
-        self._books = {entrant.lane: Books() for entrant in self.entrants}
+        self._totals = {entrant.lane: LaneTotals() for entrant in self.entrants}
+        self._books = {entrant.lane: RunCounts() for entrant in self.entrants}
         self._started_at_s: float | None = None
 
     def anew(self) -> Self:
@@ -103,20 +103,20 @@ class Summary:
     def _note(self, event: Event, elapsed_s: float) -> None:
         self._load_altered = self._load_altered or event.alters_load
         if len(self.changes) < CHANGES_KEPT:
-            self.changes.append(Change(event.at_utc_s, elapsed_s, event.text))
+            self.changes.append(LoadChange(event.at_utc_s, elapsed_s, event.text))
         else:
             self.changes_left_out += 1
 
     def settle(
         self,
-        warm: Mapping[str, Mapping[Role, Counted]],
+        warm: Mapping[str, Mapping[Role, IntervalStats]],
         doubts: Mapping[str, Sequence[str]] = MappingProxyType({}),
-        shards: Mapping[str, Sequence[Sides]] = MappingProxyType({}),
+        shards: Mapping[str, Sequence[NodeComparison]] = MappingProxyType({}),
     ) -> None:
         """Compare the counts of the whole race with the servers' own, when it is over. `warm` holds, by lane and role,
         the operations of the warm-up, `doubts` by lane why the servers' counts need not be whole, `shards` by lane the
         counts of each node of a cluster, as `engines.race.race.Race` has them."""
-        nothing = Counted(Work(), Cache())
+        nothing = IntervalStats(RoleStats(), CacheStats())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self._totals.items():
             roles = warm.get(lane, {})
@@ -141,7 +141,7 @@ class Summary:
         """The whole race as if it were one interval, in the order of the entrants."""
         return tuple(total.frame(lane) for lane, total in self._totals.items())
 
-    def offers(self, lane: str) -> dict[str, Offer]:
+    def offers(self, lane: str) -> dict[str, OfferedLoad]:
         """By role, what an open loop offered to a lane and what became of it; empty for a closed loop."""
         total = self._totals[lane]
         works = {"write": total.write.work(), "read": total.read.work()}
@@ -154,7 +154,7 @@ class Summary:
         offered_s = None if settings.duration_s is None else settings.duration_s * heats
         backlog, longest = total.backlog, total.backlog_max
         return {
-            role: offer(work, rate, backlog.get(role, 0), longest.get(role, 0), offered_s)
+            role: offered_load(work, rate, backlog.get(role, 0), longest.get(role, 0), offered_s)
             for role, work in works.items()
             if connections[role] and (work.response is not None or total.backlog_max)
         }
@@ -167,7 +167,7 @@ class Summary:
     @property
     def apart_s(self) -> dict[str, float]:
         """How long each lane was measured, where lanes left the start line one by one; else empty."""
-        alone = {said(Release(lane)) for lane in self._totals}
+        alone = {describe(Release(lane)) for lane in self._totals}
         if len(alone) < 2 or not any(change.text in alone for change in self.changes):
             return {}
         return {
@@ -182,7 +182,7 @@ class Summary:
         for entrant in self.entrants:
             # What holds for all lanes is among the facts' notes, and said once.
             notes += [f"{entrant.lane}: {note}" for note in entrant.notes if note not in common]
-        notes += misleading(self.facts, self.settings)
+        notes += comparison_caveats(self.facts, self.settings)
         if self.apart_s:
             times = ", ".join(f"{lane} {time_s:.1f} s" for lane, time_s in self.apart_s.items())
             notes.append(
@@ -238,9 +238,9 @@ class Summary:
             ],
         }
 
-    def _lane(self, entrant: Entrant, lane: LaneFrame) -> dict[str, object]:
+    def _lane(self, entrant: LaneInfo, lane: LaneFrame) -> dict[str, object]:
         total = self._totals[lane.lane]
-        shown = lane_object(lane)
+        shown = lane_json(lane)
         for role in ("write", "read"):
             work = shown[role]
             assert isinstance(work, dict)
@@ -255,10 +255,10 @@ class Summary:
             "pace": self._pace(lane),
             "heats": self._rounds_of(lane.lane),
             "client": {
-                **client_object(lane.client),
+                **client_json(lane.client),
                 "client_bound_share": round(total.client_bound_share, 3),
             },
-            "reconciliation": None if found is None else reconciliation_object(found),
+            "reconciliation": None if found is None else reconciliation_json(found),
             "server": {
                 "product": entrant.product,
                 "version": entrant.version,
@@ -274,7 +274,7 @@ class Summary:
             return None
         total = self._totals[lane.lane]
         return {
-            **{role: offer_object(each) for role, each in offers.items()},
+            **{role: offered_load_json(each) for role, each in offers.items()},
             "late": lane.late,
             "overloaded": lane.overloaded,
             "overloaded_s": round(total.overloaded_s, 3),
@@ -292,11 +292,9 @@ class Summary:
         if not self.settings.heats:
             return None
         return {
-            "rounds": [
-                heat_object(number, frame) for number, frame in self.rounds.of(lane).items()
-            ],
+            "rounds": [heat_json(number, frame) for number, frame in self.rounds.of(lane).items()],
             "spread": {
-                role: {name: spread_object(spread) for name, spread in figures.items()}
+                role: {name: range_json(spread) for name, spread in figures.items()}
                 for role, figures in self.rounds.spread(lane).items()
             },
         }

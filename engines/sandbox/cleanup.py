@@ -26,7 +26,7 @@ def reclaim(root: Path, within_s: float = 2.0) -> bool:
     """
     until = time.monotonic() + within_s
     while True:
-        for pid in inhabitants(root):
+        for pid in live_processes(root):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         remove(root)
@@ -52,7 +52,7 @@ def remove(root: Path) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def sweep(directories: Iterable[Path]) -> list[Path]:
+def remove_orphans(directories: Iterable[Path]) -> list[Path]:
     """Remove the sandboxes in `directories` that nobody keeps any more; which those were.
 
     There are such only after telemon and its keeper were both killed, or after a power cut.
@@ -74,7 +74,7 @@ def sweep(directories: Iterable[Path]) -> list[Path]:
     return swept
 
 
-def inhabitants(root: Path) -> Iterator[int]:
+def live_processes(root: Path) -> Iterator[int]:
     """The servers of the sandbox in `root` that are alive: this user's processes that run one of its programs and
     work inside it. Neither says that of a shell that somebody opened there. A command line would not do: the child
     that Redis forks to rewrite its log gives itself another."""

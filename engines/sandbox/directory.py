@@ -38,7 +38,7 @@ REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "lustre"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SandboxDirectory:
     """The directories of one sandbox: `root` holds everything, `sockets` the Unix sockets (`root` itself where its
     path is short enough). The sandbox is somebody's until the descriptor `lock` is closed."""
 
@@ -54,9 +54,9 @@ def base(directory: Path | None) -> Path:
         return _checked(directory, "sandbox.directory")
     if os.environ.get("TMPDIR"):
         return _checked(Path(os.environ["TMPDIR"]), "TMPDIR")
-    usable = [place for place in usual() if _writable(place)]
+    usable = [place for place in default_bases() if _writable(place)]
     if not usable:
-        tried = ", ".join(str(place) for place in usual())
+        tried = ", ".join(str(place) for place in default_bases())
         raise SandboxError(
             f"none of {tried} can be written to; set sandbox.directory to one that can"
         )
@@ -64,7 +64,7 @@ def base(directory: Path | None) -> Path:
     return next(on_disk, usable[0])
 
 
-def usual() -> list[Path]:
+def default_bases() -> list[Path]:
     """Where a sandbox goes when nothing is said, best first."""
     places = []
     cache = os.environ.get("XDG_CACHE_HOME")
@@ -93,7 +93,7 @@ def file_system(path: Path) -> str:
     return kind
 
 
-def make(under: Path) -> Place:
+def make(under: Path) -> SandboxDirectory:
     """A new sandbox directory in `under`: closed to other users, and locked by this process."""
     root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=under))
     lock = -1
@@ -113,7 +113,7 @@ def make(under: Path) -> Place:
         if lock >= 0:
             os.close(lock)
         raise
-    return Place(root, sockets, lock)
+    return SandboxDirectory(root, sockets, lock)
 
 
 def write(path: Path, text: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from engines.model.lanes import LANE_OF
 from engines.sandbox.binaries import MySQLBinary
-from engines.sandbox.directory import PROGRAMS, Place, write
+from engines.sandbox.directory import PROGRAMS, SandboxDirectory, write
 from engines.sandbox.ports import HOST
-from engines.sandbox.spec import Launch
+from engines.sandbox.spec import ServerSpec
 
 DATABASE = "telemon"
 
@@ -20,7 +20,9 @@ USER = "telemon"
 GREETING_WAIT_S = 1.0
 
 
-def launch(binary: MySQLBinary, place: Place, name: str, port: int, password: str) -> Launch:
+def server_spec(
+    binary: MySQLBinary, place: SandboxDirectory, name: str, port: int, password: str
+) -> ServerSpec:
     """The MySQL server `name`; writes its files but its data directory."""
     lane = LANE_OF[name]
     directory = place.root / name
@@ -32,7 +34,7 @@ def launch(binary: MySQLBinary, place: Place, name: str, port: int, password: st
     program = place.root / PROGRAMS / binary.server.name
     if not program.is_symlink():
         program.symlink_to(binary.server)
-    return Launch(
+    return ServerSpec(
         name=name,
         lane=lane,
         title=f"{'MariaDB' if binary.installer else 'MySQL'} for lane {lane}",
@@ -106,7 +108,7 @@ def copy(installed: Path, directory: Path) -> None:
     shutil.copytree(installed, directory)
 
 
-async def version(launched: Launch) -> str | None:
+async def version(launched: ServerSpec) -> str | None:
     """The version in the server's greeting, or None as long as it does not greet.
 
     It greets once it takes connections, and its accounts are made before. Asked on its own socket: a stranger may

@@ -35,7 +35,7 @@ STAMP = re.compile(
 """What Redis and MariaDB write before each line: when, who, and how grave."""
 
 
-class Child:
+class ServerProcess:
     """A process started at once, leader of a session of its own so that its forks can be ended with it.
 
     Neither a Ctrl-C in the terminal nor the user's environment (MYSQL_HOME, passwords) reaches it.

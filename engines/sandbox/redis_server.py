@@ -9,9 +9,9 @@ from pathlib import Path
 
 from engines.model.lanes import LANE_OF
 from engines.sandbox.binaries import RedisBinary
-from engines.sandbox.directory import PROGRAMS, Place, write
+from engines.sandbox.directory import PROGRAMS, SandboxDirectory, write
 from engines.sandbox.ports import BUS_DISTANCE, HOST
-from engines.sandbox.spec import Launch
+from engines.sandbox.spec import ServerSpec
 from engines.wire.resp import SLOTS
 
 ANSWER_WAIT_S = 1.0
@@ -38,7 +38,9 @@ cluster-announce-ip 127.0.0.1
 be lost within two seconds, and the others then go on with their own slots."""
 
 
-def launch(binary: RedisBinary, place: Place, name: str, port: int, password: str) -> Launch:
+def server_spec(
+    binary: RedisBinary, place: SandboxDirectory, name: str, port: int, password: str
+) -> ServerSpec:
     """The server `name`, the cache or a node; writes its files but `nodes.conf`."""
     lane = LANE_OF[name]
     directory = place.root / name
@@ -58,7 +60,7 @@ def launch(binary: RedisBinary, place: Place, name: str, port: int, password: st
         f"{CACHE if name == 'cache' else NODE}",
     )
     role = "cache" if name == "cache" else f"cluster node {name.rpartition('-')[2]}"
-    return Launch(
+    return ServerSpec(
         name=name,
         lane=lane,
         title=f"Redis {role} for lane {lane}",
@@ -71,7 +73,7 @@ def launch(binary: RedisBinary, place: Place, name: str, port: int, password: st
     )
 
 
-def form_cluster(nodes: Iterable[Launch]) -> None:
+def form_cluster(nodes: Iterable[ServerSpec]) -> None:
     """Write to each node what it would know of the others in a cluster formed long ago.
 
     Sparing the nodes the introduction makes the cluster ready after the two seconds for which a node refuses
@@ -90,17 +92,17 @@ def form_cluster(nodes: Iterable[Launch]) -> None:
         write(primaries[myself].directory / "nodes.conf", "\n".join(lines) + "\n")
 
 
-async def server_info(launched: Launch) -> Mapping[str, str] | None:
+async def server_info(launched: ServerSpec) -> Mapping[str, str] | None:
     """INFO's section `server`; None as long as this very server does not answer. One that still loads its data does."""
     return await _asked(launched, "INFO server")
 
 
-async def cluster_info(launched: Launch) -> Mapping[str, str] | None:
+async def cluster_info(launched: ServerSpec) -> Mapping[str, str] | None:
     """CLUSTER INFO; None as long as this very server does not answer it."""
     return await _asked(launched, "CLUSTER INFO")
 
 
-def whole(info: Mapping[str, str] | None) -> bool:
+def cluster_ready(info: Mapping[str, str] | None) -> bool:
     """Whether a node that says `info` takes writes and knows of an owner for every slot."""
     return (
         info is not None
@@ -109,7 +111,7 @@ def whole(info: Mapping[str, str] | None) -> bool:
     )
 
 
-async def _asked(launched: Launch, command: str) -> Mapping[str, str] | None:
+async def _asked(launched: ServerSpec, command: str) -> Mapping[str, str] | None:
     try:
         reader, writer = await asyncio.open_connection(HOST, launched.port)
     except OSError:

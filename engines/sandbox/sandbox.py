@@ -18,14 +18,14 @@ from engines.sandbox import binaries, mariadb, ports
 from engines.sandbox import cleanup as remains
 from engines.sandbox import directory as place
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError
-from engines.sandbox.spec import Order
-from engines.sandbox.supervisor_client import Message, Tether
+from engines.sandbox.spec import SandboxSpec
+from engines.sandbox.supervisor_client import Message, SupervisorClient
 
-__all__ = ["MissingBinary", "PortInUse", "Sandbox", "SandboxError", "Server"]
+__all__ = ["MissingBinary", "PortInUse", "RunningServer", "Sandbox", "SandboxError"]
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class RunningServer:
     """A server of the sandbox as it runs now. `product` is "MariaDB", "MySQL", "Redis" or "Valkey"."""
 
     name: str
@@ -60,7 +60,7 @@ class Sandbox:
         self._asked_directory = directory
         self._asked_port = port
         self._on_progress = on_progress
-        self._tether: Tether | None = None
+        self._tether: SupervisorClient | None = None
         self._directory: Path | None = None
         self._file_system = ""
         # Both are replaced whole, by the tether's thread only.
@@ -84,11 +84,11 @@ class Sandbox:
             raise RuntimeError("a sandbox starts once")
         found = binaries.find(self._lanes)
         under = place.base(self._asked_directory)
-        order = Order(self._lanes, under, self._asked_port, os.getpid(), found)
+        order = SandboxSpec(self._lanes, under, self._asked_port, os.getpid(), found)
         try:
-            self._tether = Tether(order.message(), self._heed, self._take_away)
+            self._tether = SupervisorClient(order.message(), self._heed, self._take_away)
             # While the servers start there is time for this.
-            for swept in remains.sweep([under, *place.usual()]):
+            for swept in remains.remove_orphans([under, *place.default_bases()]):
                 self._on_progress(f"removed {swept}, left by a telemon that was killed")
             self._await_ready(self._tether)
         except BaseException:
@@ -147,11 +147,13 @@ class Sandbox:
         return MappingProxyType({lane: made[lane]() for lane in self._lanes})
 
     @property
-    def servers(self) -> Mapping[str, Server]:
+    def servers(self) -> Mapping[str, RunningServer]:
         """The servers by name: "mysql", "cached-mysql", "cache", "durable-1" to "durable-3", as far as asked for."""
         return MappingProxyType(
             {
-                name: Server(name, told["pid"], told["port"], told["product"], told["version"])
+                name: RunningServer(
+                    name, told["pid"], told["port"], told["product"], told["version"]
+                )
                 for name, told in self._described.items()
             }
         )
@@ -189,7 +191,7 @@ class Sandbox:
         """All servers known to be dead, asked for or not. Returns at once."""
         return frozenset(self._down)
 
-    def _await_ready(self, tether: Tether) -> None:
+    def _await_ready(self, tether: SupervisorClient) -> None:
         while True:
             news = tether.next()
             match news["event"]:

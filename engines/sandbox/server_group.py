@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from engines.model.lanes import LANE_OF
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
-from engines.sandbox.directory import Place
+from engines.sandbox.directory import SandboxDirectory
 from engines.sandbox.errors import NEXT_STEP, SandboxError
-from engines.sandbox.process import Child
-from engines.sandbox.spec import Launch
-from engines.wire.redis_info import product
+from engines.sandbox.process import ServerProcess
+from engines.sandbox.spec import ServerSpec
+from engines.wire.redis_info import product_and_version
 
 CLUSTER_WAIT_S = 30.0
 
@@ -25,12 +25,12 @@ SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 
 
 @dataclass(slots=True)
-class Kept:
+class ManagedServer:
     """A server that the keeper answers for. `expected` says that somebody asked for its death, `told` that its death
     has been told."""
 
-    launch: Launch
-    child: Child | None = None
+    launch: ServerSpec
+    child: ServerProcess | None = None
     product: str = ""
     version: str = ""
     expected: bool = False
@@ -40,9 +40,11 @@ class Kept:
     def alive(self) -> bool:
         return self.child is not None and self.child.alive
 
-    def start(self) -> Child:
+    def start(self) -> ServerProcess:
         command = (str(self.launch.program), *self.launch.arguments)
-        self.child = Child(self.launch.title, command, self.launch.directory, self.launch.log)
+        self.child = ServerProcess(
+            self.launch.title, command, self.launch.directory, self.launch.log
+        )
         self.expected = self.told = False
         return self.child
 
@@ -52,13 +54,13 @@ class Kept:
         return f"{self.launch.title} died: {self.child.epitaph()}"
 
 
-class Servers:
+class ServerGroup:
     """The servers for `numbered` (name to port) in `place`. `progress` hears of each that is ready."""
 
     def __init__(
         self,
         binaries: Binaries,
-        place: Place,
+        place: SandboxDirectory,
         numbered: Mapping[str, int],
         progress: Callable[[str], None],
     ) -> None:
@@ -66,22 +68,22 @@ class Servers:
         self._place = place
         self._progress = progress
         self._began_s = time.monotonic()
-        self._installer: Child | None = None
-        self._kept: dict[str, Kept] = {}
+        self._installer: ServerProcess | None = None
+        self._kept: dict[str, ManagedServer] = {}
         # The nodes of the cluster share one: a client signs in to all of them alike.
         shared = secrets.token_urlsafe(24)
         for name, port in numbered.items():
             password = shared if LANE_OF[name] == "durable" else secrets.token_urlsafe(24)
             if name in ("mysql", "cached-mysql"):
                 assert binaries.mysql is not None
-                launch = mariadb.launch(binaries.mysql, place, name, port, password)
+                launch = mariadb.server_spec(binaries.mysql, place, name, port, password)
             else:
                 assert binaries.redis is not None
-                launch = redis_server.launch(binaries.redis, place, name, port, password)
-            self._kept[name] = Kept(launch)
+                launch = redis_server.server_spec(binaries.redis, place, name, port, password)
+            self._kept[name] = ManagedServer(launch)
 
     @property
-    def kept(self) -> Mapping[str, Kept]:
+    def kept(self) -> Mapping[str, ManagedServer]:
         return self._kept
 
     async def start(self) -> None:
@@ -104,7 +106,7 @@ class Servers:
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
 
-    def start_again(self, name: str) -> Kept:
+    def start_again(self, name: str) -> ManagedServer:
         """Start a dead server again on its data. Raises SandboxError if it is not dead."""
         kept = self._known(name)
         if kept.alive:
@@ -112,7 +114,7 @@ class Servers:
         kept.start()
         return kept
 
-    async def reachable(self, kept: Kept) -> None:
+    async def reachable(self, kept: ManagedServer) -> None:
         """Return when a server that was started takes connections. Raises SandboxError if it does not."""
         assert kept.child is not None
         if kept.launch.socket is not None:
@@ -130,7 +132,7 @@ class Servers:
         if number == signal.SIGKILL:
             await kept.child.ended()
 
-    def newly_dead(self) -> list[Kept]:
+    def newly_dead(self) -> list[ManagedServer]:
         """The servers that have died since the last call, whether or not somebody asked for it."""
         found = [
             kept for kept in self._kept.values() if kept.child and not kept.alive and not kept.told
@@ -155,12 +157,12 @@ class Servers:
         for child in alive:
             child.wait(2.0)
 
-    async def _install(self, mysqls: list[Kept]) -> None:
+    async def _install(self, mysqls: list[ManagedServer]) -> None:
         assert self._binaries.mysql is not None
         first = mysqls[0].launch
         command = mariadb.install(self._binaries.mysql, first.directory)
         log = self._place.root / "install.log"
-        self._installer = Child("the MariaDB installer", command, self._place.root, log)
+        self._installer = ServerProcess("the MariaDB installer", command, self._place.root, log)
         if await self._installer.ended() != 0:
             raise SandboxError(
                 "the data directory of MariaDB could not be made "
@@ -172,25 +174,25 @@ class Servers:
             kept.start()
         await asyncio.gather(*(self._await_mysql(kept) for kept in mysqls))
 
-    async def _await_mysql(self, kept: Kept) -> None:
+    async def _await_mysql(self, kept: ManagedServer) -> None:
         assert kept.child is not None
         kept.version = await kept.child.answers(lambda: mariadb.version(kept.launch))
         assert self._binaries.mysql is not None
         kept.product = "MariaDB" if self._binaries.mysql.installer else "MySQL"
         self._ready(f"{kept.product} {kept.version} for lane {kept.launch.lane} is ready")
 
-    async def _await_redis(self, kept: Kept) -> None:
+    async def _await_redis(self, kept: ManagedServer) -> None:
         assert kept.child is not None
         info = await kept.child.answers(lambda: redis_server.server_info(kept.launch))
-        kept.product, kept.version = product(info)
+        kept.product, kept.version = product_and_version(info)
         if kept.launch.name == "cache":
             self._ready(f"{kept.product} {kept.version}, the cache of lane cached, is ready")
 
-    async def _await_cluster(self, nodes: list[Kept]) -> None:
+    async def _await_cluster(self, nodes: list[ManagedServer]) -> None:
         await asyncio.gather(*(self._await_redis(node) for node in nodes))
         until = time.monotonic() + CLUSTER_WAIT_S
         for node in nodes:
-            while not redis_server.whole(await redis_server.cluster_info(node.launch)):
+            while not redis_server.cluster_ready(await redis_server.cluster_info(node.launch)):
                 assert node.child is not None
                 if not node.child.alive:
                     raise SandboxError(f"{node.epitaph()}; {NEXT_STEP}")
@@ -208,7 +210,7 @@ class Servers:
     def _ready(self, text: str) -> None:
         self._progress(f"{text} ({time.monotonic() - self._began_s:.1f} s)")
 
-    def _known(self, name: str) -> Kept:
+    def _known(self, name: str) -> ManagedServer:
         if name not in self._kept:
             raise SandboxError(f"there is no server {name}; there are {', '.join(self._kept)}")
         return self._kept[name]

@@ -11,7 +11,7 @@ from engines.sandbox.binaries import Binaries, MySQLBinary, RedisBinary
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SandboxSpec:
     """What is to be started, for whom: `parent` is the process whose end is the end of the sandbox."""
 
     lanes: tuple[str, ...]
@@ -32,9 +32,9 @@ class Order:
         }
 
     @staticmethod
-    def of(message: Mapping[str, Any]) -> Order:
+    def of(message: Mapping[str, Any]) -> SandboxSpec:
         mysql, redis = message["mysql"], message["redis"]
-        return Order(
+        return SandboxSpec(
             tuple(message["lanes"]),
             Path(message["under"]),
             message["port"],
@@ -47,7 +47,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class ServerSpec:
     """One server: `program` is its link in the sandbox, `directory` its data and where it works, `log` where its
     output goes. `socket` is where root signs in to a MySQL server; None for Redis."""
 

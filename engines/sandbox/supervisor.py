@@ -22,10 +22,10 @@ from typing import Any
 from engines.sandbox import cleanup as remains
 from engines.sandbox import directory as places
 from engines.sandbox import ports
-from engines.sandbox.directory import Place
+from engines.sandbox.directory import SandboxDirectory
 from engines.sandbox.errors import NEXT_STEP, PortInUse, SandboxError
-from engines.sandbox.server_group import Kept, Servers
-from engines.sandbox.spec import Order
+from engines.sandbox.server_group import ManagedServer, ServerGroup
+from engines.sandbox.spec import SandboxSpec
 
 STARTS = 3
 """How often to begin again when a stranger was quicker to take a port that had just been free."""
@@ -33,15 +33,15 @@ STARTS = 3
 Message = dict[str, Any]
 
 
-class Keeper:
+class Supervisor:
     """Keeps one sandbox for the other end of `channel`."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._unwanted = asyncio.Event()
         self._commands: asyncio.Queue[Message] = asyncio.Queue()
-        self._servers: Servers | None = None
-        self._place: Place | None = None
+        self._servers: ServerGroup | None = None
+        self._place: SandboxDirectory | None = None
 
     async def keep(self) -> None:
         """Return when nobody wants the sandbox any more, or it could not be started, and nothing of it is left."""
@@ -49,7 +49,7 @@ class Keeper:
         line = await reader.readline()
         if not line:
             return
-        order = Order.of(json.loads(line))
+        order = SandboxSpec.of(json.loads(line))
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._look_for_dead)
         self._watch(order.parent)
@@ -65,12 +65,12 @@ class Keeper:
             self._clear()
         if not working.cancelled() and (error := working.exception()) is not None:
             kind = "port" if isinstance(error, PortInUse) else "sandbox"
-            self._tell({"event": "failed", "kind": kind, "text": _in_words(error, order)})
+            self._tell({"event": "failed", "kind": kind, "text": _error_json(error, order)})
         with contextlib.suppress(OSError):
             await self._writer.drain()
         self._writer.close()
 
-    async def _work(self, order: Order) -> None:
+    async def _work(self, order: SandboxSpec) -> None:
         servers = await self._start(order)
         self._tell({"event": "ready", "servers": [_described(k) for k in servers.kept.values()]})
         while True:
@@ -90,12 +90,12 @@ class Keeper:
             else:
                 self._tell({"event": "done"})
 
-    async def _start(self, order: Order) -> Servers:
+    async def _start(self, order: SandboxSpec) -> ServerGroup:
         for start in range(1, STARTS + 1):
             numbered = ports.choose(ports.names(order.lanes), order.port)
             self._place = places.make(order.under)
             self._tell({"event": "directory", "path": str(self._place.root)})
-            servers = Servers(order.binaries, self._place, numbered, self._progress)
+            servers = ServerGroup(order.binaries, self._place, numbered, self._progress)
             self._servers = servers
             try:
                 await servers.start()
@@ -158,7 +158,7 @@ class Keeper:
         self._writer.write(json.dumps(message).encode() + b"\n")
 
 
-def _in_words(error: BaseException, order: Order) -> str:
+def _error_json(error: BaseException, order: SandboxSpec) -> str:
     if isinstance(error, SandboxError):
         return str(error)
     if isinstance(error, OSError):
@@ -169,7 +169,7 @@ def _in_words(error: BaseException, order: Order) -> str:
     return f"the sandbox failed: {error!r}; {NEXT_STEP}"
 
 
-def _described(kept: Kept) -> Message:
+def _described(kept: ManagedServer) -> Message:
     launch = kept.launch
     return {
         "name": launch.name,
@@ -186,18 +186,18 @@ def main() -> None:
     """Keep the sandbox that the other end of the socket named on the command line asks for."""
     # Only the other end's closing ends this process. A handler and not SIG_IGN, which servers would inherit.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, _heed_not)
+        signal.signal(number, _ignore_signals)
     os.umask(0o077)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.setblocking(False)
 
     async def keep() -> None:
-        await Keeper(channel).keep()
+        await Supervisor(channel).keep()
 
     asyncio.run(keep())
 
 
-def _heed_not(*_: object) -> None:
+def _ignore_signals(*_: object) -> None:
     pass
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from engines.paths import search_path
 from engines.sandbox.errors import SandboxError
 
-KEEPER = "engines.sandbox.supervisor"
+SUPERVISOR = "engines.sandbox.supervisor"
 
 ANSWER_WAIT_S = 60.0
 """More than any wait of the keeper's own, so that it is the keeper who says what was too slow."""
@@ -27,7 +27,7 @@ END_WAIT_S = 5.0
 Message = Mapping[str, Any]
 
 
-class Tether:
+class SupervisorClient:
     """A keeper, started at once with `order`. It ends, and its servers with it, when close() is called and when this
     process ends.
 
@@ -53,7 +53,7 @@ class Tether:
             with theirs:
                 self._keeper = subprocess.Popen(
                     # -P: a directory "engines" where the user happens to be is not ours.
-                    [sys.executable, "-P", "-m", KEEPER, str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", SUPERVISOR, str(theirs.fileno())],
                     pass_fds=(theirs.fileno(),),
                     env={**os.environ, "PYTHONPATH": search_path()},
                     stdin=subprocess.DEVNULL,

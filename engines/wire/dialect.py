@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from engines.wire.mysql import MySQLReplies
-from engines.wire.resp import RespReplies
+from engines.wire.mysql import MySQLReplyParser
+from engines.wire.resp import RespReplyParser
 
 
 class Replies(Protocol):
@@ -34,7 +34,7 @@ class Dialect:
 
 
 MYSQL = Dialect(
-    replies=MySQLReplies,
+    replies=MySQLReplyParser,
     refused="mysql_2003_cannot_connect",
     lost="mysql_2013_lost_connection",
     gone="mysql_2006_gone_away",
@@ -43,7 +43,7 @@ MYSQL = Dialect(
 
 
 REDIS = Dialect(
-    replies=RespReplies,
+    replies=RespReplyParser,
     refused="redis_cannot_connect",
     lost="redis_lost_connection",
     gone="redis_gone_away",
@@ -52,7 +52,7 @@ REDIS = Dialect(
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ConnectionLost:
     """The answer to a request whose connection was lost, or never stood: the kind of the error."""
 
     kind: str

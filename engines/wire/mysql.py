@@ -20,8 +20,7 @@ from engines.wire.mysql_packet import (
     HEADER,
     MAX_PAYLOAD_BYTES,
     NULL,
-    Lacking,
-    out_of_step,
+    IncompletePacket,
     read_error,
     read_length,
     read_ok,
@@ -29,10 +28,11 @@ from engines.wire.mysql_packet import (
     read_row,
     read_status,
     refuse_more,
+    sequence_error,
 )
+from engines.wire.mysql_packet import MySQLErrorReply as ServerError
 from engines.wire.mysql_packet import Ok as Ok
 from engines.wire.mysql_packet import Row as Row
-from engines.wire.mysql_packet import ServerError as ServerError
 from engines.wire.reply import INCOMPLETE, Incomplete
 
 _OK, _EOF, _ERR, _LOCAL_INFILE = 0x00, 0xFE, 0xFF, 0xFB
@@ -62,7 +62,7 @@ def query(sql: bytes) -> bytes:
 Reply = Ok | ServerError | list[Row]
 
 
-class MySQLReplies:
+class MySQLReplyParser:
     """Reads the replies of one connection: `Ok`, a `ServerError`, or the rows of a result set.
 
     Both methods raise `ProtocolError` for bytes that are no reply, for bytes after the last reply
@@ -156,15 +156,15 @@ class MySQLReplies:
         try:
             while len(replies) < wanted:
                 replies.append(self._reply(data))
-        except Lacking as lacking:
+        except IncompletePacket as lacking:
             self._quick_head = b""
             self._held = [data[self._at :]]
             self._lacking_bytes = lacking.size_bytes
             return INCOMPLETE
         except (IndexError, struct.error) as error:
-            raise out_of_step("a packet ends before its content does") from error
+            raise sequence_error("a packet ends before its content does") from error
         if self._at != len(data):
-            raise out_of_step(f"there is more than was due (replies: {wanted})")
+            raise sequence_error(f"there is more than was due (replies: {wanted})")
         self._quick_head = self._one_row_head
         self._replies = []
         return replies
@@ -216,17 +216,17 @@ class MySQLReplies:
                     self._oks[data[at:end]] = ok
                 return ok
             if first == _LOCAL_INFILE:
-                raise out_of_step("the server asks for a local file")
+                raise sequence_error("the server asks for a local file")
             columns, after = read_length(payload, 0)
             if after != len(payload):
-                raise out_of_step(f"a reply begins with byte {first}")
+                raise sequence_error(f"a reply begins with byte {first}")
             numeric = columns <= _NUMERIC_COLUMNS
             for _ in range(columns):
                 payload, end, number = read_packet(data, end, number)
                 numeric = numeric and payload[_TYPE_AT] in _NUMERIC_TYPES
             payload, end, number = read_packet(data, end, number)
             if payload[0] != _EOF or len(payload) != _EOF_BYTES:
-                raise out_of_step("the column definitions do not end where they should")
+                raise sequence_error("the column definitions do not end where they should")
             self._head = data[at:end]
             self._columns, self._numeric, self._rows_number = columns, numeric, number
         self._at, self._number = end, number

@@ -41,7 +41,7 @@ class Ok(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ServerError(ErrorReply):
+class MySQLErrorReply(ErrorReply):
     """An error packet. `sqlstate` is empty where the server sends none."""
 
     code: int
@@ -53,7 +53,7 @@ Row = tuple[bytes | None, ...]
 """Values as text, None for NULL."""
 
 
-class Lacking(Exception):  # noqa: N818  (nothing is wrong: the rest is still on its way)
+class IncompletePacket(Exception):  # noqa: N818  (nothing is wrong: the rest is still on its way)
     """A packet is not all there: at least `size_bytes` more are needed."""
 
     def __init__(self, size_bytes: int) -> None:
@@ -70,13 +70,13 @@ def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
         begin = at + 4
         lacking = begin - len(data)
         if lacking > 0:
-            raise Lacking(lacking)
+            raise IncompletePacket(lacking)
         header: int = HEADER.unpack_from(data, at)[0]
         size, came = header & MAX_PAYLOAD_BYTES, header >> 24
         at = begin + size
         lacking = at - len(data)
         if lacking > 0:
-            raise Lacking(lacking)
+            raise IncompletePacket(lacking)
         # A server that shuts down says so, out of turn, in an error with the number 0.
         if (
             came != number
@@ -84,7 +84,7 @@ def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
             and not (came == 0 and data[begin:at].startswith(b"\xff"))
         ):
             due = "1" if number == ANY else str(number)
-            raise out_of_step(f"packet {came} came where {due} was due")
+            raise sequence_error(f"packet {came} came where {due} was due")
         number = came + 1 & 0xFF
         if size < MAX_PAYLOAD_BYTES:
             if not parts:
@@ -107,9 +107,9 @@ def read_length(payload: bytes, at: int) -> tuple[int, int]:
     elif first == _LONG:
         end = at + 8
     else:
-        raise out_of_step(f"a length begins with byte {first}")
+        raise sequence_error(f"a length begins with byte {first}")
     if end > len(payload):
-        raise out_of_step("a packet ends within a length")
+        raise sequence_error("a packet ends within a length")
     return int.from_bytes(payload[at:end], "little"), end
 
 
@@ -130,7 +130,7 @@ def read_row(payload: bytes, columns: int) -> Row:
         values.append(payload[at:end])
         at = end
     if at != len(payload):
-        raise out_of_step(f"a row of {columns} columns is not as long as its packet")
+        raise sequence_error(f"a row of {columns} columns is not as long as its packet")
     return tuple(values)
 
 
@@ -142,20 +142,20 @@ def read_ok(payload: bytes) -> Ok:
     return Ok(affected_rows, insert_id, status, warnings)
 
 
-def read_error(payload: bytes) -> ServerError:
+def read_error(payload: bytes) -> MySQLErrorReply:
     code = int.from_bytes(payload[1:3], "little")
     sqlstate, message = b"", payload[3:]
     if message.startswith(b"#"):
         sqlstate, message = message[1:6], message[6:]
-    return ServerError(
+    return MySQLErrorReply(
         code, sqlstate.decode("ascii", "replace"), message.decode("utf-8", "replace")
     )
 
 
 def refuse_more(status: int) -> None:
     if status & MORE_RESULTS:
-        raise out_of_step("the statement has more than one result")
+        raise sequence_error("the statement has more than one result")
 
 
-def out_of_step(why: str) -> ProtocolError:
+def sequence_error(why: str) -> ProtocolError:
     return ProtocolError(f"MySQL's reply cannot be read: {why}; the connection must be opened anew")

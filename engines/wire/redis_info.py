@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def product(server: Mapping[str, object]) -> tuple[str, str]:
+def product_and_version(server: Mapping[str, object]) -> tuple[str, str]:
     """The product and the version of one whose INFO has this section `server`. Valkey has a `redis_version` too: that
     of the Redis that it is compatible with."""
     if "valkey_version" in server:

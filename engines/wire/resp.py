@@ -22,7 +22,7 @@ from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
-class ServerError(ErrorReply):
+class RedisErrorReply(ErrorReply):
     """An error reply. `code` is its first word ("MOVED", "CLUSTERDOWN", "LOADING", "TRYAGAIN",
     "ERR", ...), `message` all of its text, the code included."""
 
@@ -30,12 +30,12 @@ class ServerError(ErrorReply):
     message: str
 
     @classmethod
-    def of(cls, text: str) -> ServerError:
+    def of(cls, text: str) -> RedisErrorReply:
         """The error that a server words as `text`."""
         return cls(code=text.partition(" ")[0], message=text)
 
 
-Reply = bytes | int | float | bool | None | list["Reply"] | dict["Reply", "Reply"] | ServerError
+Reply = bytes | int | float | bool | None | list["Reply"] | dict["Reply", "Reply"] | RedisErrorReply
 """Bulk and simple strings are bytes, nil is None, an error is a value, also within a list.
 
 The types that RESP3 adds are as hiredis has them: a map is a dict, a set a list, a double a float,
@@ -65,7 +65,7 @@ Told by `is ALL_OK`; any index gives b"OK".
 OK_LINE = b"+OK\r\n"
 
 
-class RespReplies:
+class RespReplyParser:
     """Reads the replies of one connection.
 
     Both methods raise `ProtocolError` for bytes that are no RESP, and for bytes after the last
@@ -77,7 +77,7 @@ class RespReplies:
     def __init__(self) -> None:
         self._reader = Reader(
             protocolError=ProtocolError,
-            replyError=ServerError.of,  # type: ignore[arg-type]  # need not be an exception
+            replyError=RedisErrorReply.of,  # type: ignore[arg-type]  # need not be an exception
             notEnoughData=INCOMPLETE,
         )
         self._oks = OK_LINE * 128
@@ -218,7 +218,7 @@ class Redirect:
     ask: bool
 
 
-def redirect(error: ServerError) -> Redirect | None:
+def redirect(error: RedisErrorReply) -> Redirect | None:
     """The redirect that `error` is, as in "MOVED 3999 10.0.0.1:6381"; None if it is none, or none
     that can be followed ("?" is the host of a node that was not told its host name)."""
     if error.code not in ("MOVED", "ASK"):

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-READINGS = 4096
+POOL_SIZE = 4096
 """How many distinct readings a seed makes; rows take them in turn, so that no row is formatted twice."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cars:
+class KeyRange:
     """The car ids from `first` to `last`, both included."""
 
     first: int
@@ -26,18 +26,18 @@ class Cars:
         return isinstance(car_id, int) and self.first <= car_id <= self.last
 
 
-FLEET = Cars(50_000_000, 50_050_000)
-HOT = Cars(50_000_000, 50_001_000)
-DECK_MYSQL_WRITES = Cars(100_000_000, 999_999_999)
+ALL_KEYS = KeyRange(50_000_000, 50_050_000)
+HOT_KEYS = KeyRange(50_000_000, 50_001_000)
+DECK_MYSQL_WRITES = KeyRange(100_000_000, 999_999_999)
 
 
-class Readings:
+class TelemetryPool:
     """What the cars' sensors say: `READINGS` random readings, formatted once as SQL and as a Redis payload."""
 
     def __init__(self, seed: int) -> None:
         draw = Random(f"{seed}:readings").randint
         rows = [
-            (draw(750, 4000), draw(60, 99), draw(80, 120), draw(30, 150)) for _ in range(READINGS)
+            (draw(750, 4000), draw(60, 99), draw(80, 120), draw(30, 150)) for _ in range(POOL_SIZE)
         ]
         self.sql: tuple[bytes, ...] = tuple(b"%d,%d,%d,%d" % row for row in rows)
         """rpm, water_temp, oil_temp, oil_pressure, as in a VALUES list."""

@@ -10,13 +10,13 @@ from math import floor
 from random import Random
 from typing import Literal
 
-Kind = Literal["uniform", "zipfian", "hot-set"]
+DistributionKind = Literal["uniform", "zipfian", "hot-set"]
 
-KINDS: tuple[Kind, ...] = ("uniform", "zipfian", "hot-set")
+KINDS: tuple[DistributionKind, ...] = ("uniform", "zipfian", "hot-set")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class KeyDistribution:
     """How operations are spread over keys.
 
     `uniform`: every key is as likely. `zipfian`: the key of rank r is drawn in proportion to 1 / r**exponent (0.99 is
@@ -24,7 +24,7 @@ class Shape:
     `hot_keys` of the keys gets the share `hot_operations` of the operations, both parts evenly.
     """
 
-    kind: Kind = "uniform"
+    kind: DistributionKind = "uniform"
     exponent: float = 0.99
     hot_keys: float = 0.2
     hot_operations: float = 0.8
@@ -42,13 +42,13 @@ class Shape:
         return [self.hot_operations / hot] * hot + [(1 - self.hot_operations) / cold] * cold
 
 
-UNIFORM = Shape()
+UNIFORM = KeyDistribution()
 
 TABLE_LIMIT = 100_000
 """Over more keys than these a shape that is not uniform picks every n-th key only: a table of all is too large."""
 
 
-def ranking(count: int, seed: int) -> list[int]:
+def popularity_order(count: int, seed: int) -> list[int]:
     """Which key has which rank: a fixed shuffle, so that popular keys lie all over the fleet and over the shards, the
     same ones in every lane."""
     order = list(range(count))
@@ -56,8 +56,8 @@ def ranking(count: int, seed: int) -> list[int]:
     return order
 
 
-def indices(
-    shape: Shape, count: int, stream: Random, seed: int, first: int = 0, step: int = 1
+def sample_indices(
+    shape: KeyDistribution, count: int, stream: Random, seed: int, first: int = 0, step: int = 1
 ) -> Callable[[], int]:
     """Draws one of the `count` numbers `first`, `first` + `step`, ... by `shape`, with the random numbers of `stream`.
 
@@ -70,7 +70,7 @@ def indices(
             return lambda: first + floor(draw() * count)
         return lambda: first + step * floor(draw() * count)
     ranked = min(count, TABLE_LIMIT)
-    order = ranking(ranked, seed)
+    order = popularity_order(ranked, seed)
     stride = step * (count // ranked)
     bounds = list(accumulate(shape.weights(ranked)))
     last = ranked - 1

@@ -13,11 +13,11 @@ DOCTOR_PREFIX = KEY_PREFIX + b"doctor:"
 _OWN = re.compile(rb"%b[0-9]{1,19}|%b[0-9a-f]+:[0-9]+" % (KEY_PREFIX, DOCTOR_PREFIX))
 
 
-def is_own(name: bytes) -> bool:
+def is_telemon_key(name: bytes) -> bool:
     """Whether a key is named as telemon names its keys: somebody else may use the same prefix."""
     return _OWN.fullmatch(name) is not None
 
 
-def key(car_id: int) -> bytes:
+def redis_key(car_id: int) -> bytes:
     """The key of a car's last telemetry row."""
     return b"%b%d" % (KEY_PREFIX, car_id)

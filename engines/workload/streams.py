@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from engines.workload.dataset import READINGS, Cars
-from engines.workload.key_distribution import UNIFORM, Shape, indices
+from engines.workload.dataset import POOL_SIZE, KeyRange
+from engines.workload.key_distribution import UNIFORM, KeyDistribution, sample_indices
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Partition:
     """The part of the cars that one writer connection owns: no car is in two shares, every car is in one.
 
     The cars are dealt out twice: to the `processes` engine processes first, and inside a process to its
@@ -33,24 +33,24 @@ class Share:
         """Distance from one car of the share to the next."""
         return self.processes * self.connections
 
-    def size(self, cars: Cars) -> int:
+    def size(self, cars: KeyRange) -> int:
         """How many of `cars` the share holds."""
         return max(0, (len(cars) - self.offset + self.stride - 1) // self.stride)
 
 
-def reader_keys(
-    seed: int, process: int, connection: int, cars: Cars, shape: Shape = UNIFORM
+def read_key_stream(
+    seed: int, process: int, connection: int, cars: KeyRange, shape: KeyDistribution = UNIFORM
 ) -> Callable[[], int]:
     """The car that reader `connection` of engine process `process` asks for next, out of `cars` by `shape`."""
     stream = Random(f"{seed}:read:{process}:{connection}")
-    return indices(shape, len(cars), stream, seed, cars.first)
+    return sample_indices(shape, len(cars), stream, seed, cars.first)
 
 
 Row = tuple[int, int, int]
 """(car_id, index of its reading, version)."""
 
 
-class Batches:
+class BatchStream:
     """The batches that one writer connection sends: rows of its own share of the cars, in key order.
 
     `rows` is the size of the next batch and may change while racing. `versions` numbers the rows and is common to all
@@ -62,17 +62,17 @@ class Batches:
     def __init__(
         self,
         seed: int,
-        share: Share,
-        cars: Cars,
+        share: Partition,
+        cars: KeyRange,
         rows: int,
         versions: Iterator[int],
-        shape: Shape = UNIFORM,
+        shape: KeyDistribution = UNIFORM,
     ) -> None:
         stream = Random(f"{seed}:write:{share.process}:{share.connection}")
-        self._draw = indices(
+        self._draw = sample_indices(
             shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
         )
-        self._reading = share.offset * 977 % READINGS
+        self._reading = share.offset * 977 % POOL_SIZE
         self._versions = versions
         self.rows = rows
 
@@ -83,9 +83,9 @@ class Batches:
         cars = [draw() for _ in range(self.rows)]
         cars.sort()
         begin, end = self._reading, self._reading + len(cars)
-        self._reading = end % READINGS
+        self._reading = end % POOL_SIZE
         readings: Iterable[int] = range(begin, end)
-        if end > READINGS:
-            readings = [number % READINGS for number in readings]
+        if end > POOL_SIZE:
+            readings = [number % POOL_SIZE for number in readings]
         # zip asks the cars first, so that no version is lost where they end.
         return list(zip(cars, readings, self._versions, strict=False))

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame
 from engines.results.summary import Summary
 from tests.screens.synthetic import SyntheticSource, usual
-from tui.app.app import Telemon
+from tui.app.app import TelemonApp
 from tui.terminal.capabilities import Terminal
-from tui.view.host_load import Host, HostLoad
+from tui.view.host_load import HostLoad, HostMonitor
 from tui.widgets.base.panel import Panel
 
 
-class StillHost(Host):
+class StillHost(HostMonitor):
     """A machine with a load that stands still."""
 
     def load(self) -> HostLoad:
@@ -29,7 +29,7 @@ class StillHost(Host):
 class Racing:
     """An app under a pilot, and the source that it shows."""
 
-    def __init__(self, app: Telemon, source: SyntheticSource, pilot: Pilot[Summary]) -> None:
+    def __init__(self, app: TelemonApp, source: SyntheticSource, pilot: Pilot[Summary]) -> None:
         self.app = app
         self.source = source
         self.pilot = pilot
@@ -60,14 +60,14 @@ async def _launch(
     given: list[Frame] | None = None,
     *,
     size: tuple[int, int] = (160, 48),
-    settings: Race | None = None,
+    settings: RaceConfig | None = None,
     terminal: Terminal | None = None,
     source: SyntheticSource | None = None,
     **options: Any,
 ) -> AsyncIterator[Racing]:
     shown = source or SyntheticSource(list(usual()) if given is None else given)
-    app = Telemon(
-        settings or Race(),
+    app = TelemonApp(
+        settings or RaceConfig(),
         lambda narrate: shown.told(narrate),
         terminal=terminal or Terminal(fps=60),
         host=StillHost(),

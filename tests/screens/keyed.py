@@ -60,12 +60,12 @@ class Keyed:
 
     def timed(self, asked: control.Control, took_s: float) -> None:
         """It took so long."""
-        self.took_s[control.said(asked)] = took_s
+        self.took_s[control.describe(asked)] = took_s
         assert took_s <= PATIENCE * (REACHED_S + FRAME_INTERVAL_S), (asked, took_s)
 
     async def said(self, asked: control.Control, since_s: float) -> None:
         """It stands in a frame's events, in the log on the screen, and will have to stand in the result."""
-        text = control.said(asked)
+        text = control.describe(asked)
         self.asked.append(text)
         await self.racing.first(since_s, lambda frame: text in [e.text for e in frame.events])
         await self.racing.shows(text)

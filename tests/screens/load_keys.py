@@ -8,8 +8,8 @@ from typing import Literal
 from engines.metrics.frame import Frame, LaneState
 from engines.model import controls as control
 from engines.model.lanes import LANES
-from engines.workload.dataset import HOT
-from engines.workload.redis_keys import key as key_of
+from engines.workload.dataset import HOT_KEYS
+from engines.workload.redis_keys import redis_key as key_of
 from tests.screens.keyed import Check, Keyed, all_in, counted
 from tests.screens.real import BUSY_S
 
@@ -219,7 +219,7 @@ def batch(step: int) -> Check:
 
 def ttl(step: int) -> Check:
     """Keys that are filled from then on live as long as the header says, by the cache's own clock."""
-    names = [key_of(car_id) for car_id in range(HOT.first, HOT.last + 1)]
+    names = [key_of(car_id) for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1)]
 
     async def check(keyed: Keyed, key: str) -> None:
         racing = keyed.racing

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 from engines.metrics.frame import Frame, LaneFrame, LaneState
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Cache, Client, Work
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import CacheStats, ClientStats, RoleStats
 from engines.model.heats import heat_order
 from tests.screens.synthetic import ENTRANTS, frames
 
@@ -20,10 +20,10 @@ OCTAVE = 128
 """Buckets of a histogram from a value to twice that value."""
 
 
-def late(work: Work, doublings: int) -> Work:
+def late(work: RoleStats, doublings: int) -> RoleStats:
     """The same work, each response 2 ** `doublings` times as long as its service."""
     service, times = work.service, 2**doublings
-    response = Latencies(
+    response = LatencyDistribution(
         buckets=tuple((index + OCTAVE * doublings, n) for index, n in service.buckets),
         count=service.count,
         sum_ns=service.sum_ns * times,
@@ -89,7 +89,7 @@ def _heats() -> tuple[Frame, ...]:
                     lanes.append(
                         replace(
                             resting, lane=lane.lane, state=at_rest, heat=rounds_run[lane.lane],
-                            cache=Cache(), client=Client(),
+                            cache=CacheStats(), client=ClientStats(),
                         )
                     )  # fmt: skip
             made.append(

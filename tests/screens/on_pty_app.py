@@ -7,12 +7,12 @@ import json
 import os
 import time
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from tests.screens.conftest import StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource, frames
-from tui.app.app import Telemon
-from tui.terminal.capabilities import Flags, Terminal
+from tui.app.app import TelemonApp
+from tui.terminal.capabilities import Terminal, TerminalOptions
 
 
 def main() -> None:
@@ -37,9 +37,9 @@ def main() -> None:
     source = SyntheticSource(
         made, interval_s=given.interval, linger=given.linger, ahead=given.history
     )
-    flags = Flags(color=given.color, glyphs=given.glyphs, fps=given.fps)
-    app = Telemon(
-        Race(),
+    flags = TerminalOptions(color=given.color, glyphs=given.glyphs, fps=given.fps)
+    app = TelemonApp(
+        RaceConfig(),
         lambda narrate: source.told(narrate),
         terminal=Terminal.detect(os.environ, "utf-8", flags),
         host=StillHost(),

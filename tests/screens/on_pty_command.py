@@ -11,9 +11,9 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event
-from engines.source import Narrate, Source, SourceFactory
+from engines.source import FrameSource, FrameSourceFactory, ProgressCallback
 from tests.screens.conftest import StillHost
 from tests.screens.synthetic import SyntheticSource, frames
 from tui.app import app
@@ -39,7 +39,7 @@ def main() -> None:
     told: dict[str, Any] = {}
     broken = os.environ.get(BROKEN)
 
-    def made_up(_: Race, *, hold: bool = False) -> SourceFactory:
+    def made_up(_: RaceConfig, *, hold: bool = False) -> FrameSourceFactory:
         told["hold"] = hold
         made = list(frames(20, warmup=100 if hold or broken == "start" else 4))
         if broken == "start":
@@ -47,12 +47,12 @@ def main() -> None:
         source = Fragile(made, interval_s=0.05, linger=broken is None)
         source.broken = broken == "race"
 
-        def make(narrate: Narrate) -> Source:
+        def make(narrate: ProgressCallback) -> FrameSource:
             return source.told(narrate)
 
         return make
 
-    class Watched(app.Telemon):
+    class Watched(app.TelemonApp):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, host=StillHost(), **options)
             self.leave_result = broken is not None
@@ -65,7 +65,7 @@ def main() -> None:
                 told["mouse_asked"] = options.get("mouse", self.terminal.mouse)
 
     app.race_source = made_up  # type: ignore[assignment]
-    app.Telemon = Watched  # type: ignore[misc]
+    app.TelemonApp = Watched  # type: ignore[misc]
     result = int(sys.argv[2])
     told["code"] = cli.run(sys.argv[3:])
     os.write(result, json.dumps(told).encode())

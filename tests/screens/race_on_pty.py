@@ -11,21 +11,21 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engines.config.race_config import Race as Settings
+from engines.config.race_config import RaceConfig as Settings
 from engines.metrics.frame import Frame, LaneFrame
-from engines.metrics.stats import Work
+from engines.metrics.stats import RoleStats
 from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.source import Narrate
-from tui.app.app import FRAME_INTERVAL_S, Telemon
+from engines.source import ProgressCallback
+from tui.app.app import FRAME_INTERVAL_S, TelemonApp
 from tui.terminal.capabilities import Terminal
 
 HEADLESS, SCREEN = "headless", "screen"
 
 
-def figures(work: Work, lane: LaneFrame, role: str) -> dict[str, float]:
+def figures(work: RoleStats, lane: LaneFrame, role: str) -> dict[str, float]:
     """What one role of one lane came to; `due` counts what was done, failed, or due and never begun."""
     return {
         "due": work.operations + work.failed + lane.backlog.get(role, 0),
@@ -60,13 +60,13 @@ def on_screen(settings: Settings, sandbox: Sandbox) -> tuple[Summary, int, int]:
     """The same race with the screen."""
     races: list[Counted] = []
 
-    def make(narrate: Narrate) -> Race:
+    def make(narrate: ProgressCallback) -> Race:
         races.append(
             Counted(settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, sandbox=sandbox)
         )
         return races[0]
 
-    app = Telemon(settings, make, terminal=Terminal.detect(os.environ, "utf-8"))
+    app = TelemonApp(settings, make, terminal=Terminal.detect(os.environ, "utf-8"))
     app.leave_result = True
     summary = app.run()
     assert summary is not None, app.fault

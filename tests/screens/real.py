@@ -12,16 +12,16 @@ from redis import Redis
 from textual.pilot import Pilot
 
 from engines.backends.redis.client import client
-from engines.config.race_config import Race as Settings
+from engines.config.race_config import RaceConfig as Settings
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.source import Narrate
+from engines.source import ProgressCallback
 from tests.screens.conftest import Racing, StillHost
 from tests.servers.racing import mysql
-from tui.app.app import FRAME_INTERVAL_S, Telemon
+from tui.app.app import FRAME_INTERVAL_S, TelemonApp
 from tui.terminal.capabilities import Terminal
 from tui.view.view import View
 
@@ -114,13 +114,15 @@ class RealRacing(Racing):
     def __init__(self, sandbox: Sandbox, settings: Settings, *, hold: bool) -> None:
         self.servers = Servers(sandbox)
 
-        def make(narrate: Narrate) -> Watched:
+        def make(narrate: ProgressCallback) -> Watched:
             self.race = Watched(
                 settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, sandbox=sandbox, hold=hold
             )
             return self.race
 
-        self.app = Telemon(settings, make, terminal=Terminal(fps=20), host=StillHost(), hold=hold)
+        self.app = TelemonApp(
+            settings, make, terminal=Terminal(fps=20), host=StillHost(), hold=hold
+        )
 
     @property
     def frames(self) -> list[Frame]:

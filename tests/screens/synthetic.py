@@ -13,27 +13,27 @@ from types import TracebackType
 from typing import Self
 
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
-from engines.metrics.histogram import Histogram, Latencies
-from engines.metrics.node_counts import Sides
-from engines.metrics.stats import Cache, Client, Counted, Work
+from engines.metrics.histogram import Histogram, LatencyDistribution
+from engines.metrics.node_counts import NodeComparison
+from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
 from engines.model.controls import Control
-from engines.model.lanes import Entrant
+from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
-from engines.source import Narrate
+from engines.source import ProgressCallback
 
 STARTED_UTC_S = 1_767_225_600.0
 
 ENTRANTS = (
-    Entrant(
+    LaneInfo(
         "mysql", "MySQL", "write to MySQL, read from MySQL", "MariaDB", "10.11.14",
         "flushed to disk at each commit",
     ),
-    Entrant(
+    LaneInfo(
         "cached", "MySQL + cache", "write to MySQL, read through a lazy Redis cache",
         "MariaDB + Redis as a cache",
         "10.11.14 + 7.0.15", "flushed to disk at each commit",
     ),
-    Entrant(
+    LaneInfo(
         "durable", "Durable Redis", "a durable Redis Cluster is the system of record",
         "Redis Cluster of 3, stand-in for MemoryDB", "7.0.15",
         "append-only file, fsync always",
@@ -59,7 +59,9 @@ PROFILES = {
 }
 
 
-def latencies(random: random.Random, count: int, median_us: float, sample: int = 400) -> Latencies:
+def latencies(
+    random: random.Random, count: int, median_us: float, sample: int = 400
+) -> LatencyDistribution:
     """`count` lognormal latencies around `median_us`, drawn as at most `sample` different ones."""
     histogram = Histogram()
     drawn = min(count, sample)
@@ -69,7 +71,7 @@ def latencies(random: random.Random, count: int, median_us: float, sample: int =
     if not drawn or drawn == count:
         return taken
     factor = count // drawn
-    return Latencies(
+    return LatencyDistribution(
         buckets=tuple((index, n * factor) for index, n in taken.buckets),
         count=taken.count * factor,
         sum_ns=taken.sum_ns * factor,
@@ -86,29 +88,29 @@ def lane_frame(
     swing = 1 + 0.12 * math.sin(at_s / 3 + len(lane)) + random.gauss(0, 0.04)
     batches = max(0, round(profile.batches_per_s * swing * interval_s))
     reads = max(0, round(profile.reads_per_s * swing * interval_s))
-    cache = Cache()
+    cache = CacheStats()
     if profile.hits is not None:
         misses = sum(random.random() > profile.hits for _ in range(min(reads, 2_000)))
         misses = misses * reads // max(1, min(reads, 2_000))
         filled = misses if lane == "cached" else 0
-        cache = Cache(reads - misses, misses, filled, filled // 9)
+        cache = CacheStats(reads - misses, misses, filled, filled // 9)
     return LaneFrame(
         lane=lane,
         state=state,
-        write=Work(
+        write=RoleStats(
             operations=batches,
             rows=batches * 100,
             service=latencies(random, batches, profile.write_us / swing),
             interval_s=interval_s,
         ),
-        read=Work(
+        read=RoleStats(
             operations=reads,
             rows=reads,
             service=latencies(random, reads, profile.read_us / swing),
             interval_s=interval_s,
         ),
         cache=cache,
-        client=Client(
+        client=ClientStats(
             cpu_share={"mysql": 0.31, "cached": 0.52, "durable": 0.88}[lane],
             loop_lag=latencies(random, 50, 90),
         ),
@@ -166,11 +168,11 @@ class SyntheticSource:
         step_s: float = 0.0,
         linger: bool = True,
         ahead: int = 0,
-        entrants: tuple[Entrant, ...] = ENTRANTS,
+        entrants: tuple[LaneInfo, ...] = ENTRANTS,
     ) -> None:
         self._given = given
         self._interval_s = interval_s
-        self._narrate: Narrate = lambda _: None
+        self._narrate: ProgressCallback = lambda _: None
         self._steps = steps
         self._step_s = step_s
         self._linger = linger
@@ -181,13 +183,13 @@ class SyntheticSource:
         self.entered = False
         self.exited = False
 
-    def told(self, narrate: Narrate) -> Self:
+    def told(self, narrate: ProgressCallback) -> Self:
         """The same source, telling `narrate` how its start goes."""
         self._narrate = narrate
         return self
 
     @property
-    def entrants(self) -> tuple[Entrant, ...]:
+    def entrants(self) -> tuple[LaneInfo, ...]:
         return self._entrants
 
     @property
@@ -195,7 +197,7 @@ class SyntheticSource:
         return {"servers": "none, the frames are made up", "notes": []}
 
     @property
-    def warm(self) -> Mapping[str, Mapping[Role, Counted]]:
+    def warm(self) -> Mapping[str, Mapping[Role, IntervalStats]]:
         return {}
 
     @property
@@ -203,7 +205,7 @@ class SyntheticSource:
         return {}
 
     @property
-    def shards(self) -> Mapping[str, Sequence[Sides]]:
+    def shards(self) -> Mapping[str, Sequence[NodeComparison]]:
         return {}
 
     def __enter__(self) -> Self:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.model import controls as control
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
 from tui.actions.catalog import ACTIONS
-from tui.app.app import Telemon
+from tui.app.app import TelemonApp
 from tui.screens.help import help_lines
 from tui.terminal.capabilities import Terminal
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.widgets.race.countdown import Countdown
 from tui.widgets.race.header import Header
 from tui.widgets.race.key_bar import KeyBar
@@ -29,7 +29,7 @@ def test_every_action_has_a_method_and_every_key_one_action() -> None:
     assert len({action.name for action in ACTIONS}) == len(ACTIONS)
     for action in ACTIONS:
         name, _, argument = action.method.partition("(")
-        method = getattr(Telemon, f"action_{name}")
+        method = getattr(TelemonApp, f"action_{name}")
         assert len(inspect.signature(method).parameters) == (2 if argument else 1), action.id
 
 
@@ -70,7 +70,7 @@ async def test_keys_that_ask_the_race(
 
 
 async def test_mode_and_rate_come_from_the_settings(launch: Launch) -> None:
-    async with launch(settings=Race(mode="pace", rate_per_s=300)) as racing:
+    async with launch(settings=RaceConfig(mode="pace", rate_per_s=300)) as racing:
         await racing.shows("racing", "pace 300/s")
         await racing.pilot.press("p", "P", "P", "m")
         await racing.shows("saturate")
@@ -79,7 +79,7 @@ async def test_mode_and_rate_come_from_the_settings(launch: Launch) -> None:
 
 
 async def test_a_rate_without_pace_is_the_one_to_begin_with(launch: Launch) -> None:
-    async with launch(settings=Race(rate_per_s=70)) as racing:
+    async with launch(settings=RaceConfig(rate_per_s=70)) as racing:
         await racing.shows("racing", "saturate")
         await racing.pilot.press("m")
         await racing.shows("pace 70/s")
@@ -97,7 +97,7 @@ async def test_keys_change_nothing_before_there_is_a_race(launch: Launch) -> Non
 
 
 async def test_connections_never_go_below_one(launch: Launch) -> None:
-    async with launch(settings=Race(writers=1, readers=0)) as racing:
+    async with launch(settings=RaceConfig(writers=1, readers=0)) as racing:
         await racing.shows("racing")
         await racing.pilot.press("R", "r", "W")
         await racing.shows("one of the writers in each lane stays")
@@ -107,14 +107,14 @@ async def test_connections_never_go_below_one(launch: Launch) -> None:
 @pytest.mark.parametrize(
     ("settings", "key", "said"),
     [
-        (Race(batch=1), "B", "batch 1 is the least there is"),
-        (Race(batch=10_000), "b", "batch 10000 is the most there is"),
-        (Race(ttl_s=1), "T", "TTL 1 s is the least there is"),
-        (Race(mode="pace", rate_per_s=1), "P", "pace 1/s is the least there is"),
+        (RaceConfig(batch=1), "B", "batch 1 is the least there is"),
+        (RaceConfig(batch=10_000), "b", "batch 10000 is the most there is"),
+        (RaceConfig(ttl_s=1), "T", "TTL 1 s is the least there is"),
+        (RaceConfig(mode="pace", rate_per_s=1), "P", "pace 1/s is the least there is"),
     ],
 )
 async def test_a_step_that_leads_nowhere_says_so(
-    launch: Launch, settings: Race, key: str, said: str
+    launch: Launch, settings: RaceConfig, key: str, said: str
 ) -> None:
     async with launch(settings=settings) as racing:
         await racing.shows("racing")
@@ -158,7 +158,7 @@ async def test_window_is_changed_and_named(launch: Launch) -> None:
 async def test_window_is_named_in_every_header_that_has_room(
     launch: Launch, size: tuple[int, int], hold: bool
 ) -> None:
-    async with launch(settings=Race(duration_s=60), size=size, hold=hold) as racing:
+    async with launch(settings=RaceConfig(duration_s=60), size=size, hold=hold) as racing:
         await racing.shows("0:14 / 1:00")
         (header,) = racing.app.screen.query_one(Header).lines
         assert "window 5 s" in header or (hold and size[0] < 80)
@@ -200,7 +200,7 @@ async def test_where_a_lane_cannot_be_alone_its_key_says_so(launch: Launch) -> N
 
 async def test_keys_without_anything_to_do_are_off_everywhere(launch: Launch) -> None:
     """In the bottom line, the palette and the bindings alike."""
-    settings = Race(writers=0, lanes=("mysql", "durable"), heats=True)
+    settings = RaceConfig(writers=0, lanes=("mysql", "durable"), heats=True)
     made = list(frames(20, lanes=("mysql", "durable")))
     source = SyntheticSource(made, entrants=(ENTRANTS[0], ENTRANTS[2]))
     terminal = Terminal(color="16", fps=60)
@@ -275,7 +275,7 @@ async def test_help_lists_every_action(launch: Launch) -> None:
 
 @pytest.mark.parametrize("width", [80, 40, 20])
 def test_help_cuts_nothing(width: int) -> None:
-    lines = ["".join(text for text, _ in line) for line in help_lines(Scene(), width)]
+    lines = ["".join(text for text, _ in line) for line in help_lines(ScreenState(), width)]
     assert all(len(line) <= max(width, 25) for line in lines)
     shown = " ".join(" ".join(lines).split())
     assert "release all lanes; 1 2 3 release one" in shown
@@ -405,7 +405,7 @@ async def test_countdown_is_seen(launch: Launch) -> None:
 
 async def test_held_heats_are_released_as_a_whole(launch: Launch) -> None:
     given = list(frames(20, warmup=100))
-    async with launch(given, hold=True, settings=Race(heats=True)) as racing:
+    async with launch(given, hold=True, settings=RaceConfig(heats=True)) as racing:
         racing.app.count_s = 0.05
         await racing.shows("AT THE START LINE")
         await racing.pilot.press("1", "enter")
@@ -413,7 +413,7 @@ async def test_held_heats_are_released_as_a_whole(launch: Launch) -> None:
 
 
 async def test_lanes_released_apart_have_no_common_end(launch: Launch) -> None:
-    settings = Race(duration_s=60)
+    settings = RaceConfig(duration_s=60)
     async with launch(hold=True, settings=settings) as racing:
         await racing.shows("AT THE START LINE", "0:14 / 1:00")
         await racing.pilot.press("2")

@@ -9,7 +9,7 @@ from textual.geometry import Size
 
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram
-from engines.metrics.stats import Client
+from engines.metrics.stats import ClientStats
 from engines.model.heats import heat_order
 from engines.model.lanes import LANES
 from tests.screens.conftest import Launch
@@ -18,32 +18,32 @@ from tests.screens.synthetic import frames
 from tests.screens.test_history import INTERVAL_S, frame, only, shown, work
 from tests.screens.test_whole_figures import drawn, scene_of
 from tui.view.client_bound import CALM_S
-from tui.view.history import History
+from tui.view.history import ViewBuilder
 
-BUSY, IDLE = Client(cpu_share=0.91), Client(cpu_share=0.4)
+BUSY, IDLE = ClientStats(cpu_share=0.91), ClientStats(cpu_share=0.4)
 
 CALM = round(CALM_S / INTERVAL_S)
 """Intervals after which a spell is over."""
 
 
-def lagging(us: float) -> Client:
+def lagging(us: float) -> ClientStats:
     """An engine at its limit in both respects."""
     histogram = Histogram()
     for _ in range(10):
         histogram.record(int(us * 1000))
-    return Client(cpu_share=0.91, own_lag=histogram.take())
+    return ClientStats(cpu_share=0.91, own_lag=histogram.take())
 
 
-def after(*clients: Client, warm: int = 0) -> History:
+def after(*clients: ClientStats, warm: int = 0) -> ViewBuilder:
     """What is known after intervals with such clients, the first `warm` of them warm-up."""
-    history = History()
+    history = ViewBuilder()
     for seq, client in enumerate(clients):
         state = LaneState.WARMING if seq < warm else LaneState.RACING
         history.add(frame(seq, LaneFrame("mysql", state, work(2_000), work(100), client=client)))
     return history
 
 
-def told(history: History) -> list[tuple[str | None, str]]:
+def told(history: ViewBuilder) -> list[tuple[str | None, str]]:
     return [(event.lane, event.text) for event in shown(history).events]
 
 
@@ -79,7 +79,7 @@ def test_a_heat_takes_its_spell_with_it() -> None:
         ))
         for one in heats()
     ]  # fmt: skip
-    history = History(heats=True)
+    history = ViewBuilder(heats=True)
     for one in given:
         history.add(one)
         lanes = shown(history).lanes
@@ -89,7 +89,7 @@ def test_a_heat_takes_its_spell_with_it() -> None:
     assert [lane for lane, _ in told(history)] == [heat.lane for heat in heat_order(LANES, 2)]
 
 
-def bound(client: Client) -> list[Frame]:
+def bound(client: ClientStats) -> list[Frame]:
     """A race whose third lane has this client from the third frame on."""
     return [
         replace(
@@ -149,7 +149,7 @@ def test_a_reason_leaves_errors_whole() -> None:
 
 
 def test_events_of_the_race_come_before_those_of_the_screen() -> None:
-    history = History()
+    history = ViewBuilder()
     released = Event(0.0, None, "the race is on")
     racing = LaneFrame("mysql", LaneState.RACING, work(2_000), work(100), client=BUSY)
     history.add(replace(frame(0, racing), events=(released,)))

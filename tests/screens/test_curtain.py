@@ -15,10 +15,10 @@ from tests.screens.conftest import Launch, Racing
 from tests.screens.synthetic import usual
 from tests.screens.test_open_loop import at_the_end
 from tui.terminal.capabilities import Color, Terminal
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import View
 from tui.widgets.base.lane_panel import LanePanel
-from tui.widgets.base.lines import Rows
+from tui.widgets.base.lines import LinesWidget
 from tui.widgets.base.panel import Panel
 
 
@@ -43,8 +43,8 @@ class Witness:
 
     def __init__(self, racing: Racing, monkeypatch: pytest.MonkeyPatch) -> None:
         self.turn = 0
-        self.drawn: list[tuple[int, Panel, Scene | None]] = []
-        self.painted: list[tuple[int, set[Scene | None]]] = []
+        self.drawn: list[tuple[int, Panel, ScreenState | None]] = []
+        self.painted: list[tuple[int, set[ScreenState | None]]] = []
         screen = racing.app.race_screen
         redraw, paint = Panel.redraw, screen._compositor_refresh
 
@@ -169,10 +169,10 @@ async def test_a_frame_under_the_help_is_seen_after_it(launch: Launch) -> None:
 async def test_only_rows_that_changed_are_made_anew(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[tuple[Rows, int]] = []
-    render = Rows.render_line
+    made: list[tuple[LinesWidget, int]] = []
+    render = LinesWidget.render_line
 
-    def rendering(rows: Rows, y: int) -> Any:
+    def rendering(rows: LinesWidget, y: int) -> Any:
         made.append((rows, y))
         return render(rows, y)
 
@@ -180,8 +180,8 @@ async def test_only_rows_that_changed_are_made_anew(
         await at_the_end(racing, list(usual()))
         await racing.pilot.pause(0.1)
         app = racing.app
-        monkeypatch.setattr(Rows, "render_line", rendering)
-        before = {rows: rows.lines for rows in app.screen.query(Rows) if rows.size}
+        monkeypatch.setattr(LinesWidget, "render_line", rendering)
+        before = {rows: rows.lines for rows in app.screen.query(LinesWidget) if rows.size}
         app._show(view=views(racing)[1])
         await racing.shows("4.32 ms")
         changed = {
@@ -208,7 +208,7 @@ async def test_rows_look_as_textual_would_make_them(launch: Launch, color: Color
             if key:
                 await racing.pilot.press(key)
                 await racing.pilot.pause(0.1)
-            for rows in racing.app.screen.query(Rows):
+            for rows in racing.app.screen.query(LinesWidget):
                 width, height = rows.size
                 if not width or not height:
                     continue

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.app.steps import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, stepped
+from tui.app.steps import BATCHES, RATES_PER_S, USUAL_RATE_PER_S, first_rate_per_s, next_step
 from tui.draw import format as figures
-from tui.draw.big_digits import largest, plate, rows_of
-from tui.draw.chart import bar, plot, trend
-from tui.draw.styled import INKS, Line, ascii_line, fitted, spread, width
-from tui.view.axis import PATIENCE, Scale, step_at_least
-from tui.view.ranking import Place, places
+from tui.draw.big_digits import inverse_block, largest, rows_of
+from tui.draw.chart import bar, plot, sparkline
+from tui.draw.styled import STYLES, Line, ascii_line, fit, justify, width
+from tui.view.axis import SHRINK_AFTER, AxisScale, step_at_least
+from tui.view.ranking import Rank, rank_lanes
 from tui.widgets.base.lines import last_difference
 
 parts = st.one_of(st.none(), st.floats(0, 1))
 texts = st.text(st.sampled_from("ab 1█⣿●漢é"), max_size=6)
-lines = st.lists(st.tuples(texts, st.sampled_from(INKS)), max_size=6).map(tuple)
+lines = st.lists(st.tuples(texts, st.sampled_from(STYLES)), max_size=6).map(tuple)
 
 
 @given(st.floats(1, 1e12))
@@ -34,16 +34,16 @@ def test_steps_are_1_2_5(value: float) -> None:
 
 
 def test_axis_grows_at_once_and_shrinks_late() -> None:
-    scale = Scale()
+    scale = AxisScale()
     assert scale.fit(90_000) == 100_000
     assert scale.fit(96_000) == 200_000  # within 5 % of the top
-    for _ in range(PATIENCE - 1):
+    for _ in range(SHRINK_AFTER - 1):
         assert scale.fit(40_000) == 200_000
     assert scale.fit(40_000) == 50_000
 
 
 def test_axis_does_not_jump_between_two_peaks() -> None:
-    scale = Scale()
+    scale = AxisScale()
     tops = {scale.fit(peak) for peak in [95_500, 90_000] * 40}
     assert tops == {200_000}
 
@@ -84,8 +84,8 @@ def test_line_hides_the_area_behind_it() -> None:
 
 
 def test_trend_tells_slow_from_standing() -> None:
-    assert trend([0.0, 0.001, 1.0, None], "block") == " ▁█ "
-    assert trend([0.0, 0.001, 1.0, None], "ascii") == " .@ "
+    assert sparkline([0.0, 0.001, 1.0, None], "block") == " ▁█ "
+    assert sparkline([0.0, 0.001, 1.0, None], "ascii") == " .@ "
 
 
 @given(st.floats(0, 1), st.integers(0, 60), st.sampled_from(["block", "ascii"]))
@@ -116,7 +116,7 @@ def test_largest_digits_fit(text: str, cells: int, rows: int) -> None:
 
 @given(st.integers(0, 60), st.integers(0, 30))
 def test_plates_fit_and_are_filled_around_the_number(cells: int, rows: int) -> None:
-    made = plate("2", cells, rows)
+    made = inverse_block("2", cells, rows)
     assert len(made) <= rows
     assert all(len(row) <= cells for row in made)
     if made:
@@ -125,14 +125,14 @@ def test_plates_fit_and_are_filled_around_the_number(cells: int, rows: int) -> N
 
 @given(lines, st.integers(0, 30))
 def test_fitted_lines_have_their_width(line: Line, cells: int) -> None:
-    assert width(fitted(line, cells)) == cells
-    assert width(ascii_line(fitted(line, cells))) == cells
+    assert width(fit(line, cells)) == cells
+    assert width(ascii_line(fit(line, cells))) == cells
     assert all(text.isascii() for text, _ in ascii_line(line))
 
 
 @given(lines, lines, st.integers(1, 30))
 def test_right_side_is_kept(left: Line, right: Line, cells: int) -> None:
-    made = spread(left, right, cells)
+    made = justify(left, right, cells)
     assert width(made) == cells
     text = "".join(part for part, _ in right)
     if cell_len(text) <= cells and text:
@@ -141,7 +141,7 @@ def test_right_side_is_kept(left: Line, right: Line, cells: int) -> None:
 
 @given(lines, lines)
 def test_last_difference_is_the_last_one(before: Line, after: Line) -> None:
-    old, new = fitted(before, 20), fitted(after, 20)
+    old, new = fit(before, 20), fit(after, 20)
     end = last_difference(old, new, 20)
 
     def cells(line: Line) -> list[tuple[str, str]]:
@@ -177,7 +177,7 @@ def test_latencies(us: float | None, text: str) -> None:
 
 
 def test_gaps_shares_clocks() -> None:
-    assert [figures.gap(g) for g in (None, 1.0, 2.71, 9.96, 1e6)] == [
+    assert [figures.factor(g) for g in (None, 1.0, 2.71, 9.96, 1e6)] == [
         "-",
         "1.0x",
         "2.7x",
@@ -187,28 +187,28 @@ def test_gaps_shares_clocks() -> None:
     assert [figures.share(s) for s in (None, 0.9999, 1.0)] == ["-", "99.9 %", "100.0 %"]
     assert [figures.clock(s) for s in (0.9, 67, 3_725)] == ["0:00", "1:07", "1:02:05"]
     assert [figures.ordinal(n) for n in (1, 2, 3, 4)] == ["1st", "2nd", "3rd", "4th"]
-    assert figures.plain("a\x1b[31mb\nc\x07") == "a [31mb c "
+    assert figures.sanitize("a\x1b[31mb\nc\x07") == "a [31mb c "
 
 
 def test_places() -> None:
-    found = places({"a": 100.0, "b": 270.0, "c": 90.0, "d": 0.0, "e": None}, higher_wins=True)
+    found = rank_lanes({"a": 100.0, "b": 270.0, "c": 90.0, "d": 0.0, "e": None}, higher_wins=True)
     assert (found["b"].rank, found["b"].gap) == (1, 2.7)
     assert (found["a"].rank, found["a"].gap) == (2, 2.7)
     assert (found["c"].rank, found["c"].gap) == (3, 3.0)
     assert found["d"].rank is None
     assert found["e"].rank is None
-    latency = places({"a": 1.0, "b": 4.0}, higher_wins=False)
+    latency = rank_lanes({"a": 1.0, "b": 4.0}, higher_wins=False)
     assert (latency["a"].rank, latency["a"].gap) == (1, 4.0)
-    assert places({"a": 5.0, "b": 5.0}, higher_wins=True)["b"].rank == 1
-    assert places({"a": 5.0, "b": None}, higher_wins=True)["a"] == Place()
+    assert rank_lanes({"a": 5.0, "b": 5.0}, higher_wins=True)["b"].rank == 1
+    assert rank_lanes({"a": 5.0, "b": None}, higher_wins=True)["a"] == Rank()
 
 
 def test_ladders() -> None:
-    assert stepped(BATCHES, 100, 1) == 200
-    assert stepped(BATCHES, 100, -1) == 50
-    assert stepped(BATCHES, 70, 1) == 100
-    assert stepped(BATCHES, 1, -1) == 1
-    assert stepped(BATCHES, 10_000, 1) == 10_000
+    assert next_step(BATCHES, 100, 1) == 200
+    assert next_step(BATCHES, 100, -1) == 50
+    assert next_step(BATCHES, 70, 1) == 100
+    assert next_step(BATCHES, 1, -1) == 1
+    assert next_step(BATCHES, 10_000, 1) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame
 from engines.model.heats import Heat
 from engines.sandbox.sandbox import Sandbox
@@ -14,7 +14,7 @@ from tests.servers.racing import forget
 from tui.draw.format import count
 from tui.draw.lane_style import SHAPES
 
-SETTINGS = Race(
+SETTINGS = RaceConfig(
     lanes=("mysql", "durable"), heats=True, rounds=1, warmup_s=0.4, duration_s=2.0,
     writers=2, readers=2, batch=20, seed=5,
 )  # fmt: skip

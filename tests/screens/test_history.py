@@ -9,28 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.metrics.frame import Frame, LaneFrame, LaneState
-from engines.metrics.histogram import Histogram, Latencies
-from engines.metrics.stats import Cache, Work
+from engines.metrics.histogram import Histogram, LatencyDistribution
+from engines.metrics.stats import CacheStats, RoleStats
 from tests.screens.loops import heats
 from tests.screens.synthetic import usual
-from tui.view.axis import FLAT, HEADROOM, PATIENCE, Axes
-from tui.view.history import History
-from tui.view.view import LaneView, Point, View
+from tui.view.axis import FLAT, HEADROOM, SHRINK_AFTER, Axes
+from tui.view.history import ViewBuilder
+from tui.view.view import ChartPoint, LaneView, View
 
 INTERVAL_S = 0.25
 
 
-def times(us: float, count: int = 10) -> Latencies:
+def times(us: float, count: int = 10) -> LatencyDistribution:
     histogram = Histogram()
     for _ in range(count):
         histogram.record(int(us * 1000))
     return histogram.take()
 
 
-def work(us: float, *, response_us: float | None = None, rows: int = 10) -> Work:
+def work(us: float, *, response_us: float | None = None, rows: int = 10) -> RoleStats:
     """Ten operations, all alike."""
     response = None if response_us is None else times(response_us)
-    return Work(10, rows, times(us), response, interval_s=INTERVAL_S)
+    return RoleStats(10, rows, times(us), response, interval_s=INTERVAL_S)
 
 
 def frame(seq: int, *lanes: LaneFrame) -> Frame:
@@ -38,13 +38,13 @@ def frame(seq: int, *lanes: LaneFrame) -> Frame:
     return Frame(seq, at_s, at_s, INTERVAL_S, 1.0, lanes)
 
 
-def shown(history: History) -> View:
+def shown(history: ViewBuilder) -> View:
     view = history.view()
     assert view is not None
     return view
 
 
-def only(history: History) -> LaneView:
+def only(history: ViewBuilder) -> LaneView:
     (lane,) = shown(history).lanes
     return lane
 
@@ -53,7 +53,7 @@ def only(history: History) -> LaneView:
 
 
 def test_open_loop_has_both_times_and_its_backlog() -> None:
-    history = History()
+    history = ViewBuilder()
     done = work(2_000, response_us=70_000)
     for seq in range(3):
         history.add(
@@ -75,7 +75,7 @@ def test_open_loop_has_both_times_and_its_backlog() -> None:
 
 
 def test_closed_loop_has_none_of_it() -> None:
-    history = History()
+    history = ViewBuilder()
     paced = LaneFrame(
         "mysql", LaneState.RACING, work(50, response_us=900), backlog={"write": 4, "read": 0}
     )
@@ -91,7 +91,7 @@ def test_closed_loop_has_none_of_it() -> None:
 
 def test_lanes_are_ranked_by_what_was_felt() -> None:
     """A lane that is fast once it begins, and begins late, is not the fastest."""
-    history = History()
+    history = ViewBuilder()
     backlog = {"write": 0, "read": 9}
     history.add(
         frame(
@@ -106,14 +106,14 @@ def test_lanes_are_ranked_by_what_was_felt() -> None:
 
 
 def test_what_was_late_in_the_warm_up_is_not_counted() -> None:
-    history = History()
+    history = ViewBuilder()
     for seq, state in enumerate((LaneState.WARMING, LaneState.WARMING, LaneState.RACING)):
         history.add(frame(seq, LaneFrame("mysql", state, backlog={"write": 0, "read": 0}, late=5)))
     assert only(history).late == 5
 
 
 def test_times_of_the_warm_up_are_in_no_percentile_of_the_race() -> None:
-    history = History()
+    history = ViewBuilder()
     for seq in range(3):
         history.add(frame(seq, LaneFrame("mysql", LaneState.WARMING, work(900_000), work(800_000))))
     assert only(history).write.p99_us == 900_000
@@ -126,20 +126,20 @@ def test_times_of_the_warm_up_are_in_no_percentile_of_the_race() -> None:
 
 
 def test_a_reset_is_told_with_its_time() -> None:
-    history = History()
+    history = ViewBuilder()
     history.add(frame(0, LaneFrame("mysql", LaneState.RACING, work(50))))
     assert shown(history).reset_s is None
     history.reset()
     assert shown(history).reset_s == 1.0
     # Before there is anything measured there is nothing to reset.
-    early = History()
+    early = ViewBuilder()
     early.add(replace(frame(0, LaneFrame("mysql", LaneState.WARMING, work(50))), elapsed_s=0.0))
     early.reset()
     assert shown(early).reset_s is None
 
 
 def test_a_gap_in_the_frames_is_a_gap_in_the_chart() -> None:
-    history = History()
+    history = ViewBuilder()
     # Points of half a second, two frames each: those of three points are missing.
     for seq in (1, 2, 9, 10):
         history.add(frame(seq, LaneFrame("mysql", LaneState.RACING, work(700), work(60))))
@@ -152,7 +152,7 @@ def test_a_gap_in_the_frames_is_a_gap_in_the_chart() -> None:
 
 
 def test_warm_up_stretches_no_axis() -> None:
-    history = History()
+    history = ViewBuilder()
     for seq in range(4):
         history.add(frame(seq, LaneFrame("mysql", LaneState.WARMING, work(4_000_000, rows=9_000))))
         # While there is nothing else, it is shown as it is.
@@ -168,7 +168,7 @@ def test_warm_up_stretches_no_axis() -> None:
 
 def test_a_point_is_never_half_warm_up() -> None:
     """Half a second holds two frames, and the race begins between them."""
-    history = History()
+    history = ViewBuilder()
     states = (LaneState.WARMING, LaneState.WARMING, LaneState.RACING)
     for seq, (state, us) in enumerate(zip(states, (900_000, 900_000, 700), strict=True), 1):
         history.add(frame(seq, LaneFrame("mysql", state, work(us))))
@@ -178,8 +178,8 @@ def test_a_point_is_never_half_warm_up() -> None:
     assert shown(history).axis.p99_us == 1_000
 
 
-def points(*p99s_us: float) -> list[Point]:
-    return [Point(100.0, 100.0, us, us) for us in p99s_us]
+def points(*p99s_us: float) -> list[ChartPoint]:
+    return [ChartPoint(100.0, 100.0, us, us) for us in p99s_us]
 
 
 @given(
@@ -198,13 +198,13 @@ def test_a_spike_flattens_nothing_longer_than_it_is_seen(
     trail += points(usual_us * noise)
     needed = max(1.0, usual_us * noise * HEADROOM)
     assert axes.fit([trail], shown).p99_us <= needed * 2.5 * FLAT
-    for _ in range(PATIENCE):
+    for _ in range(SHRINK_AFTER):
         top = axes.fit([trail], shown).p99_us
     assert top <= needed * 2.5
 
 
 def test_axes_look_back_as_far_as_is_on_show() -> None:
-    history = History()
+    history = ViewBuilder()
     history.look_back(4)
     # Points of half a second, of two frames each: the spike is in the first of them.
     for seq in range(3, 15):
@@ -217,8 +217,8 @@ def test_axes_look_back_as_far_as_is_on_show() -> None:
 
 
 def test_a_lane_that_is_done_stands_as_it_was_while_others_race_on() -> None:
-    history = History()
-    idle = Work(interval_s=INTERVAL_S)
+    history = ViewBuilder()
+    idle = RoleStats(interval_s=INTERVAL_S)
     for seq in range(60):
         over = seq >= 30
         first = LaneFrame(
@@ -226,7 +226,7 @@ def test_a_lane_that_is_done_stands_as_it_was_while_others_race_on() -> None:
             LaneState.DONE if over else LaneState.RACING,
             idle if over else work(2_000),
             idle if over else work(100, rows=30),
-            Cache(),
+            CacheStats(),
         )
         second = LaneFrame("cached", LaneState.RACING, work(1_000), work(50))
         history.add(frame(seq, first, second))
@@ -246,8 +246,8 @@ def test_a_lane_that_is_done_stands_as_it_was_while_others_race_on() -> None:
 # ------------------------------------------------------------ heats
 
 
-def at(begun: int | None) -> History:
-    history = History(heats=True)
+def at(begun: int | None) -> ViewBuilder:
+    history = ViewBuilder(heats=True)
     for one in heats(begun=begun):
         history.add(one)
     return history
@@ -325,7 +325,7 @@ def test_in_the_end_they_stand_side_by_side() -> None:
 
 
 def test_together_nothing_waits() -> None:
-    history = History()
+    history = ViewBuilder()
     for one in usual():
         history.add(one)
     view = shown(history)
@@ -337,9 +337,9 @@ def test_together_nothing_waits() -> None:
 
 def test_what_warms_a_lane_up_is_not_shown_while_it_waits() -> None:
     """All lanes warm up before the first heat, together: one that waits then must not look as if it raced."""
-    history = History(heats=True)
+    history = ViewBuilder(heats=True)
     for seq in range(4):
-        warm = LaneFrame("durable", LaneState.WARMING, work(2_000), work(100), Cache(hits=5))
+        warm = LaneFrame("durable", LaneState.WARMING, work(2_000), work(100), CacheStats(hits=5))
         history.add(frame(seq, warm))
     assert only(history).hit_ratio == 1.0
     history.add(frame(4, LaneFrame("durable", LaneState.STARTING)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneState
 from engines.model import controls as control
 from engines.model.lanes import LANES
@@ -17,7 +17,7 @@ from tests.servers.racing import forget
 
 RANK = re.compile(r"\b(1st|2nd|3rd)\b")
 
-SETTINGS = Race(writers=2, readers=2, batch=20, mode="pace", rate_per_s=100.0, warmup_s=0.3)
+SETTINGS = RaceConfig(writers=2, readers=2, batch=20, mode="pace", rate_per_s=100.0, warmup_s=0.3)
 
 
 async def test_lanes_are_released_one_by_one(sandbox: Sandbox, tmp_path: Path) -> None:

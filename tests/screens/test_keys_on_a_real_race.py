@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.sandbox.sandbox import Sandbox
 from tests.screens import display_keys, load_keys
 from tests.screens.keyed import Check, Keyed
@@ -65,7 +65,7 @@ async def test_every_key_on_a_real_race(
     monkeypatch.chdir(tmp_path)
     actions = {action.id: action for action in ACTIONS}
     # At a rate that leaves the processors to the screen, and with a cache in which nothing is missing.
-    settings = Race(
+    settings = RaceConfig(
         writers=3,
         readers=3,
         batch=50,

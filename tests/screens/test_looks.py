@@ -17,15 +17,15 @@ from syrupy.assertion import SnapshotAssertion
 from textual.app import App
 from textual.pilot import Pilot
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame, LaneState
-from engines.model.lanes import Entrant
+from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.picture import TextPicture, picture
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
-from tui.app.app import Telemon
+from tui.app.app import TelemonApp
 from tui.terminal.capabilities import Color, Glyphs, Terminal
 
 MADE_WITH = "8.2.8"
@@ -48,19 +48,19 @@ def made(warmup: int) -> list[Frame]:
 Compare = Callable[..., bool]
 
 
-class Still(Telemon):
+class Still(TelemonApp):
     """Shows the last of all frames, and nothing on the way to it."""
 
     def __init__(
         self, *, color: Color = "truecolor", glyphs: Glyphs = "braille", theme: str | None = None,
         linger: bool = True, hold: bool = False, warmup: int = 4, stage: bool = False,
-        settings: Race | None = None, given: list[Frame] | None = None,
-        entrants: tuple[Entrant, ...] = ENTRANTS,
+        settings: RaceConfig | None = None, given: list[Frame] | None = None,
+        entrants: tuple[LaneInfo, ...] = ENTRANTS,
     ) -> None:  # fmt: skip
         self.given = given or made(warmup)
         self.source = SyntheticSource(self.given, linger=linger, entrants=entrants)
         super().__init__(
-            settings or Race(duration_s=60),
+            settings or RaceConfig(duration_s=60),
             lambda narrate: self.source.told(narrate),
             terminal=Terminal(color=color, glyphs=glyphs, fps=0.001, animation=False),
             host=StillHost(),
@@ -154,7 +154,7 @@ def test_stage_in_ascii(snap_compare: Compare) -> None:
 
 def open_loop(*, stage: bool = False) -> Still:
     """An open loop that lane `mysql` cannot keep up with."""
-    settings = Race(duration_s=60, mode="pace", rate_per_s=300)
+    settings = RaceConfig(duration_s=60, mode="pace", rate_per_s=300)
     return Still(settings=settings, given=list(paced(made(4))), entrants=FLOORED, stage=stage)
 
 
@@ -173,7 +173,7 @@ def test_open_loop_on_stage(snap_compare: Compare) -> None:
 
 @pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_heats(snap_compare: Compare, size: tuple[int, int]) -> None:
-    settings = Race(heats=True, rounds=2, duration_s=2)
+    settings = RaceConfig(heats=True, rounds=2, duration_s=2)
     assert same(snap_compare, Still(settings=settings, given=heats(2), entrants=FLOORED), size)
 
 
@@ -223,7 +223,7 @@ async def test_no_colour_has_no_colour(launch: Launch) -> None:
     assert seen == {"default"}
 
 
-def colours(app: Telemon) -> set[str]:
+def colours(app: TelemonApp) -> set[str]:
     """All colours on the screen, in front and behind."""
     return {
         colour.name

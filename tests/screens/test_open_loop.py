@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame
-from engines.metrics.scheduling_delay import ProcessorWait
+from engines.metrics.scheduling_delay import SchedulingDelay
 from tests.screens.conftest import Launch, Racing
 from tests.screens.loops import FLOORED, heats, paced
 from tests.screens.synthetic import SyntheticSource, usual
-from tui.app.app import Telemon
-from tui.draw.big_digits import plate, rows_of
+from tui.app.app import TelemonApp
+from tui.draw.big_digits import inverse_block, rows_of
 from tui.draw.format import latency, short
 
-PACED = Race(mode="pace", rate_per_s=300)
+PACED = RaceConfig(mode="pace", rate_per_s=300)
 
-HEATS = Race(heats=True, rounds=2, duration_s=2)
+HEATS = RaceConfig(heats=True, rounds=2, duration_s=2)
 
 LAYOUTS = [(200, 50), (160, 48), (120, 30), (100, 24), (80, 24), (60, 20), (40, 12)]
 
@@ -97,7 +97,7 @@ async def test_own_share_stands_beside_p50(launch: Launch) -> None:
         await racing.shows("of p50 telemon w 187 r 25 us")
 
 
-def waiting(given: list[Frame], wait: ProcessorWait) -> list[Frame]:
+def waiting(given: list[Frame], wait: SchedulingDelay) -> list[Frame]:
     """The same with readers that waited so long for a processor."""
     return [
         replace(
@@ -111,13 +111,13 @@ def waiting(given: list[Frame], wait: ProcessorWait) -> list[Frame]:
 
 
 async def test_what_telemon_waits_for_a_processor_stands_beside_its_share(launch: Launch) -> None:
-    given = waiting(list(usual()), ProcessorWait(120_000, 1_000))
+    given = waiting(list(usual()), SchedulingDelay(120_000, 1_000))
     async with launch(source=source(given), size=(200, 50)) as racing:
         await at_the_end(racing, given)
         assert racing.text().count("of which telemon 187 us") == 3
         # A wait of 0.12 us is no figure.
         assert racing.text().count("of which telemon 25 us") == 3
-    longer = waiting(given, ProcessorWait(12_000_000, 100))
+    longer = waiting(given, SchedulingDelay(12_000_000, 100))
     async with launch(source=source(longer), size=(200, 50)) as racing:
         await at_the_end(racing, longer)
         assert racing.text().count("telemon 25 + waits 120 us") == 3
@@ -179,7 +179,7 @@ async def test_a_lane_before_its_first_heat_is_no_zero_on_stage(launch: Launch) 
         await racing.shows("waiting", "heat 1 of 6: mysql, round 1 of 2")
         # No plate without a rank on it: what is there is the figure of the lane that races, alone and large.
         rows = [line[53:] for line in racing.text().splitlines()[1:-5]]
-        assert not any(plate("-", 26, 8)[0] in row for row in rows)
+        assert not any(inverse_block("-", 26, 8)[0] in row for row in rows)
         value = short(view.lanes[0].write.window_rows_per_s)
         assert all(row.rstrip() in racing.text() for row in rows_of(value, 0, 3))
         assert not re.search(r"MySQL \+ cache +0 ", racing.text())
@@ -204,5 +204,5 @@ async def test_axes_look_back_as_far_as_the_charts(launch: Launch, size: tuple[i
             await racing.shows(f"{points_of(racing.app) // 2} s")
 
 
-def points_of(app: Telemon) -> int:
+def points_of(app: TelemonApp) -> int:
     return app.feed._history._points

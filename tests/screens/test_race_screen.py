@@ -7,27 +7,27 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram
-from engines.metrics.stats import Cache, Work
-from engines.model.lanes import Entrant
+from engines.metrics.stats import CacheStats, RoleStats
+from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
-from tui.app.app import Telemon
+from tui.app.app import TelemonApp
 from tui.messages import ViewReady
-from tui.widgets.base.lines import Rows
-from tui.widgets.race.host_load import HostStrip
+from tui.widgets.base.lines import LinesWidget
+from tui.widgets.race.host_load import HostLoadBar
 from tui.widgets.race.key_bar import KeyBar
 
 
-def work(rows: int, us: float) -> Work:
+def work(rows: int, us: float) -> RoleStats:
     """`rows` rows in a second, each in an operation of `us`."""
     histogram = Histogram()
     for _ in range(rows):
         histogram.record(int(us * 1000))
-    return Work(operations=rows, rows=rows, service=histogram.take(), interval_s=1.0)
+    return RoleStats(operations=rows, rows=rows, service=histogram.take(), interval_s=1.0)
 
 
 def one_frame() -> Frame:
@@ -36,8 +36,8 @@ def one_frame() -> Frame:
         seq=0, at_utc_s=0.0, at_monotonic_s=10.0, interval_s=1.0, elapsed_s=1.0,
         lanes=(
             LaneFrame("mysql", LaneState.RACING, work(1234, 5000), work(2345, 250)),
-            LaneFrame("cached", LaneState.RACING, work(1111, 6000), work(4321, 120), Cache(4000, 321, 300, 21)),
-            LaneFrame("durable", LaneState.RECONNECTING, work(5555, 750), work(6543, 80), Cache(6540, 3)),
+            LaneFrame("cached", LaneState.RACING, work(1111, 6000), work(4321, 120), CacheStats(4000, 321, 300, 21)),
+            LaneFrame("durable", LaneState.RECONNECTING, work(5555, 750), work(6543, 80), CacheStats(6540, 3)),
         ),
     )  # fmt: skip
 
@@ -58,7 +58,9 @@ async def test_shows_what_the_frame_holds(launch: Launch, size: tuple[int, int])
 
 @pytest.mark.parametrize(("writers", "readers"), [(1, 1), (2, 0), (0, 16)])
 async def test_connections_are_counted_in_words(launch: Launch, writers: int, readers: int) -> None:
-    async with launch([one_frame()], settings=Race(writers=writers, readers=readers)) as racing:
+    async with launch(
+        [one_frame()], settings=RaceConfig(writers=writers, readers=readers)
+    ) as racing:
         told = [
             f"{n} {role}{'s' * (n != 1)} " for n, role in ((writers, "writer"), (readers, "reader"))
         ]
@@ -72,9 +74,11 @@ async def test_writes_large_digits(launch: Launch) -> None:
         assert " █  ▄ █▀▀ ▀▀█ ▀▀█" in racing.text()
 
 
-def assert_within(app: Telemon) -> None:
+def assert_within(app: TelemonApp) -> None:
     """What is shown is within the terminal, each row as wide as its widget. Of two rows none is for the keys."""
-    shown = [widget for widget in app.screen.query(Rows) if widget.display and widget.region.area]
+    shown = [
+        widget for widget in app.screen.query(LinesWidget) if widget.display and widget.region.area
+    ]
     if app.size.height == 2:
         shown = [widget for widget in shown if not isinstance(widget, KeyBar)]
     for widget in shown:
@@ -124,7 +128,9 @@ async def test_quit_hands_the_summary_back(launch: Launch) -> None:
 
 async def test_text_from_servers_is_never_markup(launch: Launch) -> None:
     nasty = "[bold red]x[/] [@click=app.quit]y[/] \x1b[31m\x07 [/nothing] [link=z]"
-    entrants = tuple(Entrant(e.lane, nasty, nasty, nasty, nasty, nasty, (nasty,)) for e in ENTRANTS)
+    entrants = tuple(
+        LaneInfo(e.lane, nasty, nasty, nasty, nasty, nasty, (nasty,)) for e in ENTRANTS
+    )
     frame = replace(one_frame(), events=(Event(0.0, None, nasty), Event(0.0, "mysql", nasty)))
     for size in ((160, 48), (80, 24), (40, 12)):
         source = SyntheticSource([frame], entrants=entrants)
@@ -167,7 +173,7 @@ async def test_a_picture_that_was_overtaken_is_not_shown(launch: Launch) -> None
 
 async def test_the_strip_names_what_is_at_its_limit_and_what_is_late(launch: Launch) -> None:
     def strip() -> str:
-        return " ".join(racing.app.screen.query_one(HostStrip).lines[0].split())
+        return " ".join(racing.app.screen.query_one(HostLoadBar).lines[0].split())
 
     async with launch(list(usual())) as racing:
         await racing.shows("racing", "screen lag")

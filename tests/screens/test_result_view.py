@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneFrame, LaneState
-from engines.metrics.scheduling_delay import ProcessorWait
-from engines.model.controls import Batch, Release, said
-from engines.results.fairness import fairness, sheet_lines
+from engines.metrics.scheduling_delay import SchedulingDelay
+from engines.model.controls import Batch, Release, describe
+from engines.results.fairness import fairness, fairness_lines
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
 from tests.unit.frames import frame, latencies, work
 from tui.draw.styled import BAD
 from tui.draw.styled import width as cells
-from tui.report.race_report import account, floor_share
+from tui.report.race_report import build_report, overhead_share
 from tui.report.text_table import final_table
 from tui.widgets.result.result_panel import report
 
@@ -29,8 +29,8 @@ GOOD = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 4}
 def summary_of(*lanes: LaneFrame, notes: tuple[str, ...] = (), **settings: object) -> Summary:
     names = {lane.lane for lane in lanes}
     entrants = [replace(each, floor_us={"read": 25.0}) for each in ENTRANTS if each.lane in names]
-    summary = Summary(Race(**settings), entrants, {"notes": list(notes)})  # type: ignore[arg-type]
-    changed = Event(0.0, None, said(Batch(7)))
+    summary = Summary(RaceConfig(**settings), entrants, {"notes": list(notes)})  # type: ignore[arg-type]
+    changed = Event(0.0, None, describe(Batch(7)))
     summary.add(replace(frame(0, 1.0, *lanes), events=(changed,)))
     summary.settle({})
     return summary
@@ -42,7 +42,7 @@ def lane(name: str, **more: object) -> LaneFrame:
 
 
 def text(summary: Summary, width: int = 120) -> str:
-    lines = report(account(summary), width)
+    lines = report(build_report(summary), width)
     return "\n".join("".join(part for part, _ in line) for line in lines)
 
 
@@ -68,7 +68,7 @@ def test_counts_that_differ_are_told_with_the_numbers() -> None:
     # Nothing to compare with is not the same as a difference, and said once.
     unread = summary_of(lane("mysql", server={}), lane("cached", server={}))
     assert "counts of MySQL, MySQL + cache not reconciled: the servers' counters" in text(unread)
-    broken = Summary(Race(lanes=("mysql",)), ENTRANTS[:1], {})
+    broken = Summary(RaceConfig(lanes=("mysql",)), ENTRANTS[:1], {})
     broken.add(frame(0, 1.0, lane("mysql")))
     assert "counts not compared with the servers' own: the race did not come to its end" in text(
         broken
@@ -77,15 +77,15 @@ def test_counts_that_differ_are_told_with_the_numbers() -> None:
 
 def test_a_share_that_is_larger_than_the_whole_is_none() -> None:
     entrant = replace(ENTRANTS[0], floor_us={"read": 80.0})
-    told = floor_share(entrant, "read", work([60.0] * 4))
+    told = overhead_share(entrant, "read", work([60.0] * 4))
     assert told.startswith("60 us (telemon's own share is not known")
-    assert floor_share(entrant, "read", work([90.0] * 4)) == "90 us, of which telemon 80"
-    assert floor_share(entrant, "write", work([90.0])) == ""
-    waited = replace(work([90.0] * 4), processor_wait=ProcessorWait(24_000, 2))
-    assert floor_share(entrant, "read", waited) == (
+    assert overhead_share(entrant, "read", work([90.0] * 4)) == "90 us, of which telemon 80"
+    assert overhead_share(entrant, "write", work([90.0])) == ""
+    waited = replace(work([90.0] * 4), processor_wait=SchedulingDelay(24_000, 2))
+    assert overhead_share(entrant, "read", waited) == (
         "90 us, of which telemon 80 (and 12 waiting for a processor, mean)"
     )
-    assert floor_share(entrant, "read", work()) == ""
+    assert overhead_share(entrant, "read", work()) == ""
 
 
 def test_an_open_loop_shows_offer_backlog_and_both_times() -> None:
@@ -106,7 +106,7 @@ def test_an_open_loop_shows_offer_backlog_and_both_times() -> None:
 
 
 def test_heats_show_from_where_to_where_the_rounds_lie() -> None:
-    summary = Summary(Race(heats=True, rounds=2, duration_s=1.0), ENTRANTS[:1], {})
+    summary = Summary(RaceConfig(heats=True, rounds=2, duration_s=1.0), ENTRANTS[:1], {})
     for number, reads in ((1, 1_000), (2, 3_000)):
         racing = LaneFrame(
             "mysql", LaneState.RACING, read=work([50.0 * number] * reads), heat=number
@@ -125,7 +125,7 @@ def test_lanes_released_one_by_one_are_said_to_have_no_common_time() -> None:
     summary = summary_of(lane("mysql"), lane("cached"))
     assert "one by one" not in text(summary)
     assert not any("each lane from its own release" in line for line in final_table(summary))
-    released = Event(0.0, None, said(Release("cached")))
+    released = Event(0.0, None, describe(Release("cached")))
     summary.add(replace(frame(1, 2.0), events=(released,)))
     assert "result after 0:02, lanes released one by one" in text(summary)
     assert "mysql 1.0 s, cached 1.0 s" in " ".join(text(summary).split())
@@ -136,18 +136,18 @@ def test_lanes_released_one_by_one_are_said_to_have_no_common_time() -> None:
 @pytest.mark.parametrize("width", [200, 78, 38])
 def test_the_fairness_sheet_is_whole_at_any_width(width: int) -> None:
     summary = summary_of(lane("mysql"), writers=3, readers=5, batch=7, seed=11, ttl_jitter=0.1)
-    said = " ".join(text(summary, width).split())
+    describe = " ".join(text(summary, width).split())
     expected = [
         "lanes preset fair, seed 11, at the start 3 writers and 5 readers in 1 engine process each, batch 7",
-        *(" ".join(row) for row in sheet_lines(fairness(summary.facts, summary.settings))),
+        *(" ".join(row) for row in fairness_lines(fairness(summary.facts, summary.settings))),
     ]
     assert len(expected) > 1
-    assert [part for part in expected if part not in said] == []
-    assert said.index("fairness sheet") < said.index(expected[0])
+    assert [part for part in expected if part not in describe] == []
+    assert describe.index("fairness sheet") < describe.index(expected[0])
 
 
 def test_what_broke_the_race_stands_before_all_else() -> None:
-    lines = report(account(summary_of(lane("mysql")), "the engines " + "are gone " * 10), 60)
+    lines = report(build_report(summary_of(lane("mysql")), "the engines " + "are gone " * 10), 60)
     assert lines[0] == ((" broken off: the engines are gone are gone are gone are", BAD),)
     assert all(cells(line) <= 60 for line in lines)
 
@@ -170,7 +170,7 @@ def test_nothing_is_wider_than_the_terminal(width: int, mode: str) -> None:
         mode=mode,
         **({"rate_per_s": 99_999.0} if mode == "pace" else {}),
     )
-    for line in report(account(summary), width):
+    for line in report(build_report(summary), width):
         assert cells(line) <= width, line
     # All of it is there: what was wrapped is whole again without its blanks.
     assert "".join(LONG.split()) in "".join(text(summary, width).split())
@@ -193,7 +193,7 @@ async def test_all_of_it_can_be_reached_by_keys_and_it_says_so(
         assert "the end" in racing.text()
         summary = racing.app.feed.summary
         assert summary is not None
-        wanted = report(account(summary), size[0] - 3)
+        wanted = report(build_report(summary), size[0] - 3)
         for line in wanted:
             assert "".join(part for part, _ in line).strip() in seen
         await racing.pilot.press("home")

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.terminal.sgr import squeezed
+from tui.terminal.sgr import minimize
 
 FOREGROUNDS = ["31", "97", "39", "38;5;208", "38;2;1;2;3", "38;2;200;100;50"]
 BACKGROUNDS = ["41", "107", "49", "48;5;17", "48;2;9;9;9"]
@@ -65,8 +65,8 @@ pieces = st.tuples(styles, texts).map(
 
 @given(st.lists(pieces, max_size=12).map("".join))
 def test_every_cell_looks_the_same_in_no_more_bytes(data: str) -> None:
-    assert cells(squeezed(data)) == cells(data)
-    assert len(squeezed(data)) <= len(data)
+    assert cells(minimize(data)) == cells(data)
+    assert len(minimize(data)) <= len(data)
 
 
 @given(
@@ -75,16 +75,16 @@ def test_every_cell_looks_the_same_in_no_more_bytes(data: str) -> None:
     )
 )
 def test_sequences_that_are_never_reset(data: str) -> None:
-    assert cells(squeezed(data)) == cells(data)
+    assert cells(minimize(data)) == cells(data)
 
 
 @given(st.text(max_size=40))
 def test_leaves_everything_else_alone(data: str) -> None:
     plain = data.replace("\x1b[", "")
-    assert squeezed(plain) == plain
-    assert squeezed(f"\x1b[2J\x1b[5;7H{plain}\x1b[?25l") == f"\x1b[2J\x1b[5;7H{plain}\x1b[?25l"
+    assert minimize(plain) == plain
+    assert minimize(f"\x1b[2J\x1b[5;7H{plain}\x1b[?25l") == f"\x1b[2J\x1b[5;7H{plain}\x1b[?25l"
 
 
 def test_says_a_background_once() -> None:
     data = "\x1b[1;38;2;1;1;1;48;2;9;9;9ma\x1b[0m\x1b[38;2;2;2;2;48;2;9;9;9mb\x1b[0m"
-    assert squeezed(data) == "\x1b[1;38;2;1;1;1;48;2;9;9;9ma\x1b[22;38;2;2;2;2mb\x1b[0m"
+    assert minimize(data) == "\x1b[1;38;2;1;1;1;48;2;9;9;9ma\x1b[22;38;2;2;2;2mb\x1b[0m"

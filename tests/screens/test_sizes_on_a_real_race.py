@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneState
 from engines.sandbox.sandbox import Sandbox
 from tests.screens.real import real_race
@@ -19,7 +19,7 @@ SHAPES = ("●", "▲", "■")
 
 async def test_every_size_shows_every_lane(sandbox: Sandbox) -> None:
     forget(sandbox)
-    settings = Race(
+    settings = RaceConfig(
         writers=2, readers=2, batch=20, mode="pace", rate_per_s=100.0, warmup_s=0.0, seed=5
     )
     async with real_race(sandbox, settings, size=SIZES[0]) as racing:

@@ -9,20 +9,20 @@ from dataclasses import replace
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneState
-from engines.metrics.stats import Work
+from engines.metrics.stats import RoleStats
 from engines.results.summary import Summary
-from engines.source import Narrate, Source
+from engines.source import FrameSource, ProgressCallback
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions.catalog import ACTIONS
-from tui.app.app import Telemon
-from tui.app.feed import Feed
+from tui.app.app import TelemonApp
+from tui.app.feed import FrameFeed
 from tui.draw.styled import Line
 from tui.messages import ViewReady
 from tui.report.clipboard import standings_text
-from tui.report.race_report import finishes
+from tui.report.race_report import lane_reports
 from tui.terminal.capabilities import Terminal
 from tui.widgets.base.panel import Panel
 from tui.widgets.lane.figures import LaneFigures
@@ -117,34 +117,34 @@ async def test_the_copy_of_a_frozen_picture_is_of_that_picture(launch: Launch) -
 
 def test_sentences_say_why() -> None:
     made = list(usual())
-    summary = Summary(Race(), ENTRANTS, {})
+    summary = Summary(RaceConfig(), ENTRANTS, {})
     for frame in made:
         summary.add(frame)
-    mysql, cached, durable = finishes(summary)
+    mysql, cached, durable = lane_reports(summary)
     lanes = summary.lanes()
     # Ranks and gaps from the totals.
     writes = [lane.write.rows_per_s for lane in lanes]
-    assert durable.places["write"].rank == 1
+    assert durable.ranks["write"].rank == 1
     gap = writes[2] / max(writes[:2])
-    assert f"1st, {gap:.1f}x ahead in writes" in durable.sentences[0]
-    assert "a batch of 100 rows" in mysql.sentences[0]
+    assert f"1st, {gap:.1f}x ahead in writes" in durable.findings[0]
+    assert "a batch of 100 rows" in mysql.findings[0]
     p50_ms = lanes[2].write.service.percentile_us(50) / 1000
-    assert f"Durable Redis's {p50_ms:.2f} ms" in mysql.sentences[0]
+    assert f"Durable Redis's {p50_ms:.2f} ms" in mysql.findings[0]
     misses = sum(lane.cache.misses for frame in made[4:] for lane in frame.lanes[1:2])
-    assert f"{misses:,} misses went to MySQL" in cached.sentences[2]
-    assert any("client-bound" in sentence for sentence in durable.sentences)
-    assert not any("client-bound" in sentence for sentence in mysql.sentences)
+    assert f"{misses:,} misses went to MySQL" in cached.findings[2]
+    assert any("client-bound" in sentence for sentence in durable.findings)
+    assert not any("client-bound" in sentence for sentence in mysql.findings)
 
 
 def test_sentences_of_a_lane_that_did_nothing() -> None:
-    summary = Summary(Race(), ENTRANTS, {})
+    summary = Summary(RaceConfig(), ENTRANTS, {})
     for frame in frames(10):
         lanes = (
             *frame.lanes[:2],
-            replace(frame.lanes[2], state=LaneState.DOWN, write=Work(), read=Work()),
+            replace(frame.lanes[2], state=LaneState.DOWN, write=RoleStats(), read=RoleStats()),
         )
         summary.add(replace(frame, lanes=lanes))
-    sentences = finishes(summary)[2].sentences
+    sentences = lane_reports(summary)[2].findings
     assert sentences[:2] == ("It acknowledged nothing.", "It was down at the end.")
 
 
@@ -168,8 +168,11 @@ def test_mistake_that_ends_the_screen_does_not_end_the_result(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = SyntheticSource(frames(400), interval_s=0.01)
-    app = Telemon(
-        Race(), lambda narrate: source.told(narrate), terminal=Terminal(fps=60), host=StillHost()
+    app = TelemonApp(
+        RaceConfig(),
+        lambda narrate: source.told(narrate),
+        terminal=Terminal(fps=60),
+        host=StillHost(),
     )
 
     def broken() -> None:
@@ -208,14 +211,16 @@ class Failing(SyntheticSource):
 
 
 def factory(source: SyntheticSource):  # type: ignore[no-untyped-def]
-    def make(narrate: Narrate) -> Source:
+    def make(narrate: ProgressCallback) -> FrameSource:
         return source.told(narrate)
 
     return make
 
 
 def test_what_kept_the_race_from_starting_is_raised() -> None:
-    app = Telemon(Race(), factory(Failing(at_start=True)), terminal=Terminal(), host=StillHost())
+    app = TelemonApp(
+        RaceConfig(), factory(Failing(at_start=True)), terminal=Terminal(), host=StillHost()
+    )
     with pytest.raises(RuntimeError, match="no servers"):
         app.run(headless=True)
 
@@ -233,8 +238,8 @@ def test_nothing_measured_says_why() -> None:
     frame = replace(
         next(iter(frames(1, warmup=9))), events=(Event(0.0, "mysql", "engine died [1]"),)
     )
-    app = Telemon(
-        Race(),
+    app = TelemonApp(
+        RaceConfig(),
         factory(SyntheticSource([frame], linger=False)),
         terminal=Terminal(),
         host=StillHost(),
@@ -248,7 +253,7 @@ def test_pictures_are_dropped_and_not_queued() -> None:
     """A screen that takes nothing gets one picture, and every frame is counted all the same."""
     posted: list[object] = []
     source = SyntheticSource(list(usual()), linger=False)
-    feed = Feed(Race(), factory(source), posted.append, fps=60, host=None)
+    feed = FrameFeed(RaceConfig(), factory(source), posted.append, fps=60, host=None)
     feed.run()
     views = [message for message in posted if type(message).__name__ == "ViewReady"]
     # The first, and the last one, which is always shown at the end.
@@ -262,7 +267,7 @@ def test_nothing_of_the_environment_is_set(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("COLORTERM", raising=False)
     before = dict(os.environ)
-    app = Telemon(Race(), factory(SyntheticSource([], linger=False)), host=StillHost())
+    app = TelemonApp(RaceConfig(), factory(SyntheticSource([], linger=False)), host=StillHost())
     app.run(headless=True)
     assert dict(os.environ) == before
 
@@ -270,7 +275,7 @@ def test_nothing_of_the_environment_is_set(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_was_dropped_is_shown_when_nothing_follows() -> None:
     posted: list[object] = []
     source = SyntheticSource(list(usual()))
-    feed = Feed(Race(), factory(source), posted.append, fps=60, host=None)
+    feed = FrameFeed(RaceConfig(), factory(source), posted.append, fps=60, host=None)
     feed.start()
 
     def last_seq() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.terminal.capabilities import Flags, Terminal, can_draw
+from tui.terminal.capabilities import Terminal, TerminalOptions, can_draw
 
 LOCAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
@@ -70,15 +70,21 @@ def test_glyphs(encoding: str | None, term: str, glyphs: str) -> None:
 
 
 def test_what_was_said_wins() -> None:
-    flags = Flags(color="16", glyphs="block", fps=10, mouse=True)
+    flags = TerminalOptions(color="16", glyphs="block", fps=10, mouse=True)
     found = Terminal.detect({**LOCAL, "TMUX": "x", "NO_COLOR": "1"}, "ascii", flags)
     assert (found.color, found.glyphs, found.fps, found.mouse) == ("16", "block", 10, True)
     assert found.animation is False
 
 
 @pytest.mark.parametrize(
-    "flags", [Flags(color="pink"), Flags(glyphs="emoji"), Flags(fps=0), Flags(fps=61)]
+    "flags",
+    [
+        TerminalOptions(color="pink"),
+        TerminalOptions(glyphs="emoji"),
+        TerminalOptions(fps=0),
+        TerminalOptions(fps=61),
+    ],
 )
-def test_nonsense_is_refused(flags: Flags) -> None:
+def test_nonsense_is_refused(flags: TerminalOptions) -> None:
     with pytest.raises(ValueError, match="must be"):
         Terminal.detect(LOCAL, "utf-8", flags)

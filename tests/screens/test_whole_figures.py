@@ -11,8 +11,8 @@ from textual.geometry import Size
 
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram
-from engines.metrics.stats import Cache, Client
-from engines.model.lanes import Entrant
+from engines.metrics.stats import CacheStats, ClientStats
+from engines.model.lanes import LaneInfo
 from tests.screens.conftest import Launch, StillHost
 from tests.screens.loops import paced
 from tests.screens.synthetic import SyntheticSource
@@ -23,23 +23,23 @@ from tui.draw.big_digits import rows_of
 from tui.draw.styled import Line
 from tui.draw.styled import width as cells
 from tui.report.clipboard import standings_text
-from tui.view.history import History
-from tui.view.load_settings import Setup
-from tui.view.state import Scene
+from tui.view.history import ViewBuilder
+from tui.view.load_settings import LoadSettings
+from tui.view.state import ScreenState
 from tui.view.view import LaneView
 from tui.widgets.lane.chart import LaneChart
-from tui.widgets.lane.compact import LaneBlock
+from tui.widgets.lane.compact import CompactLane
 from tui.widgets.lane.figures import LaneFigures
-from tui.widgets.lane.header import LaneHead
-from tui.widgets.lane.minimal import Numbers
+from tui.widgets.lane.header import LaneHeader
+from tui.widgets.lane.minimal import MinimalLanes
 from tui.widgets.lane.stage import StageLane
 from tui.widgets.race.event_log import EventLog
 from tui.widgets.race.header import Header
-from tui.widgets.race.host_load import HostStrip
-from tui.widgets.race.standings import StandingsBoard
+from tui.widgets.race.host_load import HostLoadBar
+from tui.widgets.race.standings import Standings
 
 ENTRANTS = tuple(
-    Entrant(lane, title, "approach", "product", "", "durability", floor_us={"write": 187.0, "read": 25.0})
+    LaneInfo(lane, title, "approach", "product", "", "durability", floor_us={"write": 187.0, "read": 25.0})
     for lane, title in (("mysql", "MySQL"), ("cached", "MySQL + cache"), ("durable", "Durable Redis"))
 )  # fmt: skip
 
@@ -59,15 +59,15 @@ def sick() -> Frame:
         LaneState.RECONNECTING,
         work(4_860, 6_000),
         replace(work(14_000, 14_000), errors=errors),
-        Cache(123_456_789, 32_198_765, 3_000_000, 2_100_000),
+        CacheStats(123_456_789, 32_198_765, 3_000_000, 2_100_000),
     )
     durable = LaneFrame(
         "durable",
         LaneState.RACING,
         work(17_000, 750),
         work(20_500, 80),
-        Cache(6_540, 3),
-        client=Client(cpu_share=0.95, loop_lag=busy().take(), own_lag=busy().take()),
+        CacheStats(6_540, 3),
+        client=ClientStats(cpu_share=0.95, loop_lag=busy().take(), own_lag=busy().take()),
     )
     mysql = LaneFrame("mysql", LaneState.RACING, work(2_540, 123_456), work(14_000, 250))
     return Frame(
@@ -76,10 +76,10 @@ def sick() -> Frame:
     )  # fmt: skip
 
 
-def scene_of(frame: Frame, **options: object) -> Scene:
-    history = History()
+def scene_of(frame: Frame, **options: object) -> ScreenState:
+    history = ViewBuilder()
     history.add(frame)
-    return replace(Scene(view=history.view(), entrants=ENTRANTS), **options)  # type: ignore[arg-type]
+    return replace(ScreenState(view=history.view(), entrants=ENTRANTS), **options)  # type: ignore[arg-type]
 
 
 SCENES = {
@@ -89,7 +89,7 @@ SCENES = {
 }
 
 
-def whole(scene: Scene) -> set[str]:
+def whole(scene: ScreenState) -> set[str]:
     """Every figure of a scene in every form in which it may be written."""
     assert scene.view is not None
     found = {"5 s", "0"}
@@ -125,15 +125,15 @@ def text_of(line: Line) -> str:
     return "".join(text for text, _ in line)
 
 
-def drawn(name: str, scene: Scene, size: Size) -> list[str]:
+def drawn(name: str, scene: ScreenState, size: Size) -> list[str]:
     """A widget's rows, as its place on the screen shows them: what is wider is cut there."""
     lines: list[Line] = []
     if name == "numbers":
-        lines = list(Numbers().draw(scene, size))
+        lines = list(MinimalLanes().draw(scene, size))
     elif name == "board":
-        lines = list(StandingsBoard().draw(scene, size))
+        lines = list(Standings().draw(scene, size))
     else:
-        made = {"stage": StageLane, "block": LaneBlock, "figures": LaneFigures}[name]
+        made = {"stage": StageLane, "block": CompactLane, "figures": LaneFigures}[name]
         for index in range(3):
             lines += made(index).draw(scene, size)
     return [text_of(line)[: size.width] for line in lines]
@@ -167,9 +167,9 @@ def test_the_strip_of_the_host_is_cut_nowhere() -> None:
     scene = SCENES["closed"]
     assert scene.view is not None
     scene = replace(scene, view=replace(scene.view, host=StillHost().load()))
-    (longest,) = HostStrip().draw(scene, Size(300, 1))
+    (longest,) = HostLoadBar().draw(scene, Size(300, 1))
     for width in range(20, 300):
-        (line,) = HostStrip().draw(scene, Size(width, 1))
+        (line,) = HostLoadBar().draw(scene, Size(width, 1))
         assert cells(line) <= width
         # In line with what stands above and below.
         assert text_of(line).startswith(" ")
@@ -189,7 +189,7 @@ def test_the_top_line_is_cut_nowhere(holding: bool, paused: bool, frozen: bool) 
     assert scene.view is not None
     for elapsed_s in (0.0, 67.0):
         at = replace(
-            scene, view=replace(scene.view, elapsed_s=elapsed_s), setup=Setup(duration_s=90)
+            scene, view=replace(scene.view, elapsed_s=elapsed_s), setup=LoadSettings(duration_s=90)
         )
         (longest,) = Header().draw(at, Size(250, 1))
         whole = set(text_of(longest).split()) | {"ENTER", "PAUSED", "FROZEN"}
@@ -276,13 +276,13 @@ async def test_kinds_of_errors_are_not_obeyed(launch: Launch) -> None:
             assert "\u202e" not in racing.text()
 
 
-def alone() -> Scene:
+def alone() -> ScreenState:
     """One lane, which has nobody to be measured against."""
     frame = sick()
     return scene_of(replace(frame, lanes=frame.lanes[:1]))
 
 
-def level() -> Scene:
+def level() -> ScreenState:
     """Two lanes that are as good as equal, and one 4 % behind."""
     lanes = [
         LaneFrame(lane, LaneState.RACING, work(rows, 100), work(rows, 100))
@@ -316,14 +316,14 @@ def test_near_equals_are_told_apart_or_level(name: str) -> None:
 def test_places_in_words() -> None:
     scene = level()
     assert scene.view is not None
-    told = [lanelook.stands(lane.places["write"]) for lane in scene.view.lanes]
+    told = [lanelook.rank_text(lane.places["write"]) for lane in scene.view.lanes]
     assert told == ["1st  level", "2nd  level", "3rd  4 %"]
-    assert lanelook.stands(None) == ""
-    told = [lanelook.stands(lane.places["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
+    assert lanelook.rank_text(None) == ""
+    told = [lanelook.rank_text(lane.places["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
     assert told == [""]
 
 
-Draw = Callable[[Scene, Size], Sequence[Line]]
+Draw = Callable[[ScreenState, Size], Sequence[Line]]
 
 LONG = "a text that is longer than any place that there is for it, and then some, " * 4
 
@@ -332,10 +332,10 @@ LONG = "a text that is longer than any place that there is for it, and then some
 def test_words_that_are_cut_say_so(width: int) -> None:
     scene = SCENES["closed"]
     assert scene.view is not None
-    entrants = tuple(Entrant(lane.lane, LONG, LONG, LONG, LONG, LONG) for lane in scene.view.lanes)
+    entrants = tuple(LaneInfo(lane.lane, LONG, LONG, LONG, LONG, LONG) for lane in scene.view.lanes)
     events = tuple(Event(0.0, lane, LONG) for lane in (None, "mysql"))
     scene = replace(scene, entrants=entrants, view=replace(scene.view, events=events))
-    panels: list[Draw] = [LaneHead(1).draw, EventLog().draw, Numbers().draw]
+    panels: list[Draw] = [LaneHeader(1).draw, EventLog().draw, MinimalLanes().draw]
     if width >= 31:
         panels += [LaneFigures(0).draw, LaneFigures(1).draw, StageLane(1).draw]
     for draw in panels:

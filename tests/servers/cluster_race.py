@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
-from engines.config.server_config import RedisBackend
+from engines.config.server_config import RedisConfig
 
 from .racing import SHORT
 from .tls_cluster import PASSWORD, Node, TlsCluster
 
 
-def backend(cluster: TlsCluster) -> RedisBackend:
+def backend(cluster: TlsCluster) -> RedisConfig:
     """The cluster as a configuration names it."""
     at = cluster.endpoint
     assert at.tls is not None
-    return RedisBackend(
+    return RedisConfig(
         host=at.host,
         port=at.port,
         password=PASSWORD,
@@ -26,14 +26,14 @@ def backend(cluster: TlsCluster) -> RedisBackend:
     )
 
 
-def settings(cluster: TlsCluster, duration_s: float = 1.0) -> config.Race:
+def settings(cluster: TlsCluster, duration_s: float = 1.0) -> config.RaceConfig:
     return replace(SHORT, lanes=("durable",), durable=backend(cluster), duration_s=duration_s)
 
 
 def replica_of(cluster: TlsCluster, primary: Node) -> Node:
     until = time.monotonic() + 10
     while True:
-        for part in redis.topology(cluster.endpoint):
+        for part in redis.slot_map(cluster.endpoint):
             if part.address == primary.address and part.replicas:
                 return next(node for node in cluster.nodes if node.address == part.replicas[0])
         assert time.monotonic() < until, "the cluster does not show its replicas"

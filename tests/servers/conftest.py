@@ -16,7 +16,7 @@ from engines.model.lanes import LANE_OF
 from engines.provisioning.seed import SEED_VERSION
 from engines.sandbox.errors import SandboxError
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 from .tls_cluster import TlsCluster, tls_cluster
 
@@ -27,7 +27,7 @@ WHOLE_WAIT_S = 15.0
 def seeded_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
     """A TLS cluster with replicas and the hot cars in it."""
     with tls_cluster(tmp_path_factory.mktemp("cluster")) as made:
-        seed(made.endpoint, HOT, Readings(1), SEED_VERSION)
+        seed(made.endpoint, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
         yield made
 
 

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from engines.doctor import clock
-from engines.doctor.check import Check, Verdict
+from engines.doctor.check import Check, Status
 from engines.doctor.mysql import checks as mysql
 from engines.doctor.redis import checks as redis
-from engines.doctor.target import Subject
+from engines.doctor.target import Target
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 AT_TIMES = frozenset({"far_away"})
@@ -29,12 +29,12 @@ class Diagnosis:
     @property
     def problems(self) -> list[str]:
         """What failed and what is warned of, in this order."""
-        worst = sorted(self.checks, key=lambda check: check.verdict is not Verdict.FAIL)
+        worst = sorted(self.checks, key=lambda check: check.verdict is not Status.FAIL)
         return [c.problem for c in worst if c.problem and c.problem not in AT_TIMES]
 
     @property
     def failed(self) -> Check:
-        (check,) = [check for check in self.checks if check.verdict is Verdict.FAIL]
+        (check,) = [check for check in self.checks if check.verdict is Status.FAIL]
         assert check is self.checks[-1], "something came after the check that failed"
         assert check.next_step
         return check
@@ -53,9 +53,9 @@ def diagnose(
 ) -> Diagnosis:
     """Look at `endpoint`. A Redis is a cache unless it is said not to be."""
     if isinstance(endpoint, MySQLEndpoint):
-        return Diagnosis(tuple(mysql.examine(Subject(endpoint, ("mysql",), connections, batch))))
+        return Diagnosis(tuple(mysql.check_mysql(Target(endpoint, ("mysql",), connections, batch))))
     lane = "cached" if cache else "durable"
-    return Diagnosis(tuple(redis.examine(Subject(endpoint, (lane,), connections, batch, cache))))
+    return Diagnosis(tuple(redis.check_redis(Target(endpoint, (lane,), connections, batch, cache))))
 
 
 CLOCKS = pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pymysql
 from redis import Redis
 
-from engines.backends.redis.client import client, nodes, topology
+from engines.backends.redis.client import client, nodes, slot_map
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot
@@ -143,7 +143,7 @@ def plant(sandbox: Sandbox) -> None:
             "INSERT INTO telemon.garage SELECT seq, CONCAT('P', seq) FROM seq_1_to_500",
         )
     for at in redis_endpoints(sandbox):
-        for part in topology(at):
+        for part in slot_map(at):
             with client(part.address, at) as node:
                 for number in range(40 * len(FOREIGN_KEYS)):
                     name = FOREIGN_KEYS[number % len(FOREIGN_KEYS)]

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from engines.backends.redis.client import forget
+from engines.backends.redis.client import delete_own_keys
 from engines.sandbox.sandbox import Sandbox
 
 from .own_servers import Done, OwnServers, as_root, redis_endpoints, servers
@@ -151,7 +151,7 @@ def _forgotten(sandbox: Sandbox) -> Iterator[None]:
         for server in ("mysql", "cached-mysql"):
             as_root(sandbox, server, "DROP TABLE IF EXISTS telemon.cars")
         for at in redis_endpoints(sandbox):
-            forget(at)
+            delete_own_keys(at)
 
     forget_all()
     yield

@@ -11,18 +11,18 @@ from pymysql.cursors import Cursor
 
 from engines.backends.redis.client import client, nodes, seed
 from engines.config import race_config as config
-from engines.config.server_config import RedisBackend
+from engines.config.server_config import RedisConfig
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.metrics.frame import Frame, LaneState
-from engines.metrics.node_counts import Sides
-from engines.metrics.stats import Cache, Work
+from engines.metrics.node_counts import NodeComparison
+from engines.metrics.stats import CacheStats, RoleStats
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import KEY_PREFIX
 
-SHORT = config.Race(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0, seed=11)
+SHORT = config.RaceConfig(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0, seed=11)
 """Long enough for thousands of operations in each lane."""
 
 
@@ -30,9 +30,9 @@ SHORT = config.Race(writers=3, readers=6, batch=20, warmup_s=0.0, duration_s=1.0
 class LaneSum:
     """All that a lane said it did, warm-up included, and how far its servers' own counters moved."""
 
-    write: Work
-    read: Work
-    cache: Cache
+    write: RoleStats
+    read: RoleStats
+    cache: CacheStats
     redirects: int
     reconnects: int
     server: Mapping[str, int]
@@ -44,7 +44,7 @@ class Ran:
     frames: list[Frame]
     lanes: Mapping[str, LaneSum]
     doubts: Mapping[str, Sequence[str]]
-    shards: Mapping[str, Sequence[Sides]]
+    shards: Mapping[str, Sequence[NodeComparison]]
 
     def states(self, lane: str) -> list[LaneState]:
         return [part.state for frame in self.frames for part in frame.lanes if part.lane == lane]
@@ -52,7 +52,7 @@ class Ran:
 
 def run_race(
     sandbox: Sandbox | None,
-    settings: config.Race = SHORT,
+    settings: config.RaceConfig = SHORT,
     *,
     interval_s: float = 0.25,
     hold: bool = False,
@@ -79,9 +79,9 @@ def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:
     measured = [part for part in parts if part.state is not LaneState.WARMING]
     warm = race.warm[lane]
     return LaneSum(
-        write=Work.merged([*(part.write for part in measured), warm["write"].work], 1.0),
-        read=Work.merged([*(part.read for part in measured), warm["read"].work], 1.0),
-        cache=Cache.merged([*(part.cache for part in measured), warm["read"].cache]),
+        write=RoleStats.merged([*(part.write for part in measured), warm["write"].work], 1.0),
+        read=RoleStats.merged([*(part.read for part in measured), warm["read"].work], 1.0),
+        cache=CacheStats.merged([*(part.cache for part in measured), warm["read"].cache]),
         redirects=sum(part.redirects for part in parts),
         reconnects=sum(part.reconnects for part in parts),
         server=dict(parts[-1].server),
@@ -135,18 +135,18 @@ def forget(sandbox: Sandbox) -> None:
                     node.flushall()
 
 
-def store_in_memory(sandbox: Sandbox, port: int | None = None) -> RedisBackend:
+def store_in_memory(sandbox: Sandbox, port: int | None = None) -> RedisConfig:
     """The sandbox's cache, forgotten and with the hot cars in it, as a store of one's own for lane durable: a single
     Redis that writes nothing to disk. `port` is another way to it."""
     forget(sandbox)
     at = sandbox.endpoints["cached"].redis
     assert at is not None
-    seed(replace(at, cluster=False), HOT, Readings(1), SEED_VERSION)
-    return RedisBackend(
+    seed(replace(at, cluster=False), HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+    return RedisConfig(
         host=at.host, port=port or at.port, password=at.password, tls=False, cluster="off"
     )
 
 
-def with_settings(**changes: object) -> config.Race:
+def with_settings(**changes: object) -> config.RaceConfig:
     """`SHORT` with changes."""
     return replace(SHORT, **changes)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ import redis
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.sandbox import binaries, mariadb, ports
 
 from .authority import Authority, Pair
@@ -45,7 +45,7 @@ class Certificates:
             for name, how in FAULTY.items()
         }
         self.pairs["stranger"] = stranger.pair("from-stranger", of=("localhost", HOST))
-        self.tls = Tls(self.trusted.file)
+        self.tls = TlsOptions(self.trusted.file)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.redis.client import forget
+from engines.backends.redis.client import delete_own_keys
 from engines.sandbox.sandbox import Sandbox
 from tests.bastion import acl_rules, grants
 
@@ -33,7 +33,7 @@ def modest(sandbox: Sandbox, tmp_path: Path) -> Iterator[OwnServers]:
             for name in ("docs_telemon", "docs_telemon_cached"):
                 stack.callback(as_root, sandbox, server, f"DROP DATABASE IF EXISTS {name}")
         for at in redis_endpoints(sandbox):
-            forget(at)
+            delete_own_keys(at)
             make_redis_user(at, acl_rules())
             stack.callback(drop_redis_user, at)
         own = OwnServers.of(sandbox, tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.backends.redis.client import address_of, client
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT
+from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import KEY_PREFIX
 
 from .racing import forget, run_race, table, with_settings
@@ -22,7 +22,7 @@ def test_a_cold_cache_misses_whatever_the_race_before_left_in_it(sandbox: Sandbo
         assert (
             len(keys_of(sandbox.endpoints["cached"].redis)) == cache.fills - cache.duplicate_fills
         )
-        assert cache.misses > len(HOT) / 2
+        assert cache.misses > len(HOT_KEYS) / 2
 
 
 def test_a_filled_cache_misses_nothing_and_holds_what_mysql_holds(sandbox: Sandbox) -> None:
@@ -38,10 +38,10 @@ def test_a_filled_cache_misses_nothing_and_holds_what_mysql_holds(sandbox: Sandb
     )
     total = run_race(sandbox, filled).lanes["cached"]
     assert (total.cache.misses, total.cache.fills) == (0, 0)
-    assert total.cache.hits == total.read.operations > len(HOT)
+    assert total.cache.hits == total.read.operations > len(HOT_KEYS)
     rows = table(sandbox.endpoints["cached"].mysql)
     found = keys_of(sandbox.endpoints["cached"].redis)
-    hot = range(HOT.first, HOT.last + 1)
+    hot = range(HOT_KEYS.first, HOT_KEYS.last + 1)
     assert found == {car_id: ":".join(map(str, (car_id, *rows[car_id]))).encode() for car_id in hot}
     endpoint = sandbox.endpoints["cached"].redis
     assert endpoint is not None

@@ -18,11 +18,11 @@ import pytest
 from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
 from engines.race.race import Race
-from engines.results.result_json import frame_object
+from engines.results.result_json import frame_json
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from tui.report.interval_lines import frame_lines
-from tui.report.race_report import account
+from tui.report.race_report import build_report
 from tui.report.text_table import final_table
 
 from .racing import forget, store_in_memory, with_settings
@@ -37,7 +37,7 @@ say so much, the frame has more than the 85 % that make it client-bound."""
 QUIET_WAIT_S = 40.0
 
 
-def raced(sandbox: Sandbox, settings: config.Race) -> tuple[dict[str, Any], list[Any], str]:
+def raced(sandbox: Sandbox, settings: config.RaceConfig) -> tuple[dict[str, Any], list[Any], str]:
     """Of a race with one lane: what the result has of it, its measured frames, and everything that was said in text."""
     forget(sandbox)
     with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
@@ -106,7 +106,7 @@ def before_all_others(*pids: int) -> Iterator[None]:
                 os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
 
 
-def settings_for_a_busy_engine(sandbox: Sandbox) -> config.Race:
+def settings_for_a_busy_engine(sandbox: Sandbox) -> config.RaceConfig:
     """Rows that cost telemon several times what they cost the server, for one that keeps them in memory only: some
     batch has always been answered, and the engine is never idle."""
     store = store_in_memory(sandbox)
@@ -139,7 +139,7 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
         client = frame.lanes[0].client
         assert client.cpu_share == pytest.approx(share, abs=0.1)
         reason = f"cpu {round(client.cpu_share * 100)} % of a core"
-        told: Any = frame_object(frame)
+        told: Any = frame_json(frame)
         shown = told["lanes"][0]["client"]
         assert (shown["client_bound"], shown["cpu_share"]) == (True, round(client.cpu_share, 3))
         assert shown["client_bound_by"].startswith(reason)
@@ -164,8 +164,8 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
     )
     assert f"note: {sentence}" in lines
     assert sentence in result["fairness"]["notes"]
-    (finish,) = account(whole).finishes
-    assert any(f"client-bound by {reason}" in text for text in finish.sentences)
+    (finish,) = build_report(whole).lane_reports
+    assert any(f"client-bound by {reason}" in text for text in finish.findings)
 
 
 @pytest.mark.parametrize("readers", [0, 8])
@@ -183,7 +183,7 @@ def test_batches_that_take_long_to_make_up_are_client_bound_by_loop_lag(
     assert "loop lag p99 " in client["client_bound_by"]
     bound = [frame for frame in frames if frame.lanes[0].client.client_bound]
     assert bound
-    told: Any = frame_object(bound[0])
+    told: Any = frame_json(bound[0])
     reason = told["lanes"][0]["client"]["client_bound_by"]
     assert "loop lag p99 " in reason
     assert f"client-bound: {reason}" in text

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from engines.backends.redis.client import address_of, client, forget, nodes
+from engines.backends.redis.client import address_of, client, delete_own_keys, nodes
 from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.provisioning.prepare import plan
@@ -34,7 +34,7 @@ def endpoint(sandbox: Sandbox) -> Iterator[RedisEndpoint]:
     for deed in plan({"durable": sandbox.endpoints["durable"]}, seed=1).deeds:
         deed.do()
     yield at
-    forget(at)
+    delete_own_keys(at)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_a_user_who_may_not_ask_for_the_slots(
 
 
 def test_the_hot_cars_are_not_there(endpoint: RedisEndpoint) -> None:
-    forget(endpoint)
+    delete_own_keys(endpoint)
     found = look(endpoint)
     assert found.problems == ["not_seeded"]
     assert "telemon prepare" in found.failed.next_step

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.sandbox.sandbox import Sandbox
 
 from .diagnosis import diagnose
@@ -21,9 +21,9 @@ HOST = "127.0.0.1"
 def endpoints(host: str, port: int) -> dict[str, MySQLEndpoint | RedisEndpoint]:
     return {
         "mysql": MySQLEndpoint(host, port, "u", "p", "d"),
-        "mysql, tls": MySQLEndpoint(host, port, "u", "p", "d", tls=Tls()),
+        "mysql, tls": MySQLEndpoint(host, port, "u", "p", "d", tls=TlsOptions()),
         "redis": RedisEndpoint(host, port, "p"),
-        "redis, tls": RedisEndpoint(host, port, "p", tls=Tls()),
+        "redis, tls": RedisEndpoint(host, port, "p", tls=TlsOptions()),
     }
 
 

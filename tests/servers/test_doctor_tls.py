@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, Tls
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 
@@ -126,7 +126,7 @@ def test_tls_to_a_server_that_speaks_plainly(sandbox: Sandbox, lane: str) -> Non
     assert endpoint is not None
     # Redis may answer garbage, or wait for more of it: what it does depends on the random bytes of the handshake.
     with ThreadPoolExecutor(4) as pool:
-        tries = [pool.submit(diagnose, replace(endpoint, tls=Tls())) for _ in range(4)]
+        tries = [pool.submit(diagnose, replace(endpoint, tls=TlsOptions())) for _ in range(4)]
         for found in (tried.result() for tried in tries):
             assert found.problems == ["not_tls"]
             assert found.failed.name == "TLS"
@@ -135,7 +135,7 @@ def test_tls_to_a_server_that_speaks_plainly(sandbox: Sandbox, lane: str) -> Non
 @pytest.mark.parametrize("how", ["of the system", "of somebody else"])
 def test_an_unknown_authority(sealed: Sealed, how: str) -> None:
     if how == "of the system":
-        found = diagnose(replace(sealed.endpoint, tls=Tls()))
+        found = diagnose(replace(sealed.endpoint, tls=TlsOptions()))
     else:
         with showing(sealed, "stranger"):
             found = diagnose(sealed.endpoint)
@@ -180,7 +180,7 @@ def test_a_certificate_that_ends_soon(sealed: Sealed) -> None:
 
 def test_a_certificate_that_nobody_looks_at(sealed: Sealed) -> None:
     with showing(sealed, "stranger"):
-        found = diagnose(replace(sealed.endpoint, tls=Tls(verify="none")))
+        found = diagnose(replace(sealed.endpoint, tls=TlsOptions(verify="none")))
     assert found.problems == ["unverified"]
     assert "issued by stranger" in found.named("TLS").found
 
@@ -198,6 +198,6 @@ def test_a_wrong_password_over_tls(sealed: Sealed) -> None:
     assert diagnose(replace(sealed.endpoint, password="not it")).problems == ["wrong_password"]
 
 
-def _tls(server: Sealed) -> Tls:
+def _tls(server: Sealed) -> TlsOptions:
     assert server.endpoint.tls is not None
     return server.endpoint.tls

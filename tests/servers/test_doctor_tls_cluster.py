@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from engines.backends.redis.client import topology
+from engines.backends.redis.client import slot_map
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.provisioning.prepare import plan
 
@@ -24,7 +24,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
         until = time.monotonic() + 10
         for node in made.primaries():  # until the news of the replicas has gone round
             here = replace(made.endpoint, host=node.name, port=node.port)
-            while not all(part.replicas for part in topology(here)):
+            while not all(part.replicas for part in slot_map(here)):
                 assert time.monotonic() < until
                 time.sleep(0.05)
         yield made

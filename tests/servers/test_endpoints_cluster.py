@@ -11,11 +11,11 @@ from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError, RaceError
 from engines.metrics.frame import Frame, LaneState
-from engines.provisioning.conflicts import settled
+from engines.provisioning.conflicts import resolve_cluster_modes
 from engines.race.race import Race
 from engines.wire.resp import key_slot
-from engines.workload.dataset import HOT, version_of
-from engines.workload.redis_keys import key
+from engines.workload.dataset import HOT_KEYS, version_of
+from engines.workload.redis_keys import redis_key
 
 from .cluster_race import backend, replica_of, settings
 from .racing import SHORT, LaneSum, keys, run_race
@@ -24,9 +24,9 @@ from .tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
 
 def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:
     """A primary, and slots of it that hold hot cars."""
-    ranges = redis.topology(cluster.endpoint)
+    ranges = redis.slot_map(cluster.endpoint)
     part = ranges[0]
-    slots = {key_slot(key(car)) for car in range(HOT.first, HOT.last + 1)}
+    slots = {key_slot(redis_key(car)) for car in range(HOT_KEYS.first, HOT_KEYS.last + 1)}
     node = next(node for node in cluster.nodes if node.address == part.address)
     return node, sorted(slot for slot in slots if part.first <= slot <= part.last)
 
@@ -124,7 +124,7 @@ def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two
             killed_s.append(time.monotonic())
             copied = cluster.calls(heir, "set")
         elif killed_s and not promoted_s:
-            owners = {part.address for part in redis.topology(cluster.endpoint, alive(cluster))}
+            owners = {part.address for part in redis.slot_map(cluster.endpoint, alive(cluster))}
             if victim.address not in owners:
                 promoted_s.append(time.monotonic())
 
@@ -185,7 +185,7 @@ def test_reads_go_to_replicas_when_that_is_asked_for_and_writes_do_not(cluster: 
     assert total.read.operations > 0
     assert at_replicas == total.read.operations
     # Whether the cars are there is asked of the primaries, before the race.
-    assert at_primaries == len(HOT)
+    assert at_primaries == len(HOT_KEYS)
     assert total.read.errors == total.write.errors == {}
     assert total.redirects == 0
     counted_the_same(total)
@@ -196,12 +196,12 @@ def test_reads_go_to_replicas_when_that_is_asked_for_and_writes_do_not(cluster: 
 
 def test_what_is_configured_against_the_server_s_word_is_refused(cluster: TlsCluster) -> None:
     at = cluster.endpoint
-    assert settled({"durable": LaneEndpoints("durable", redis=at)})["durable"].redis == replace(
-        at, cluster=True
-    )
+    assert resolve_cluster_modes({"durable": LaneEndpoints("durable", redis=at)})[
+        "durable"
+    ].redis == replace(at, cluster=True)
     alone = LaneEndpoints("durable", redis=replace(at, cluster=False))
     with pytest.raises(PreparationError, match='it is part of a cluster: set cluster to "auto"'):
-        settled({"durable": alone})
+        resolve_cluster_modes({"durable": alone})
 
 
 def test_one_cluster_as_cache_and_as_system_of_record_is_refused_by_whatever_names(
@@ -214,7 +214,7 @@ def test_one_cluster_as_cache_and_as_system_of_record_is_refused_by_whatever_nam
         "durable": LaneEndpoints("durable", redis=other),
     }
     with pytest.raises(PreparationError, match="one server cannot be the cache of one lane and"):
-        settled(lanes)
+        resolve_cluster_modes(lanes)
 
 
 def test_a_cluster_that_cannot_be_reached_is_one_line_that_points_to_doctor(

@@ -12,14 +12,14 @@ import pytest
 
 from engines.backends.mysql import client as mysql
 from engines.config import race_config as config
-from engines.config.server_config import MySQLBackend, RedisBackend
+from engines.config.server_config import MySQLConfig, RedisConfig
 from engines.errors import RaceError
 from engines.metrics.frame import Frame, LaneState
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 from .racing import SHORT, run_race
 from .tls_mysql import HOST, PASSWORD, TlsMySQL, tls_mysql
@@ -43,26 +43,26 @@ def server(running: TlsMySQL) -> TlsMySQL:
     return running
 
 
-def prepare(backend: MySQLBackend) -> None:
-    with mysql.session(backend.endpoint()) as cursor:
+def prepare(backend: MySQLConfig) -> None:
+    with mysql.cursor(backend.endpoint()) as cursor:
         mysql.make_table(cursor)
-        mysql.seed(cursor, HOT, Readings(1), SEED_VERSION)
+        mysql.seed(cursor, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
 
 
-def status(backend: MySQLBackend, name: str) -> str:
+def status(backend: MySQLConfig, name: str) -> str:
     """A status variable of the connection that asks, or of the server."""
-    with mysql.session(backend.endpoint()) as cursor:
+    with mysql.cursor(backend.endpoint()) as cursor:
         cursor.execute("SHOW STATUS WHERE Variable_name = %s", (name,))
         row = cursor.fetchone()
     assert row is not None
     return str(row[1])
 
 
-def on_mysql(server: TlsMySQL, **changes: Any) -> config.Race:
+def on_mysql(server: TlsMySQL, **changes: Any) -> config.RaceConfig:
     return replace(SHORT, lanes=("mysql",), mysql=replace(server.backend, **changes))
 
 
-def refusal(settings: config.Race) -> str:
+def refusal(settings: config.RaceConfig) -> str:
     with pytest.raises(RaceError) as raised, Race(settings):
         pass
     message = str(raised.value)
@@ -82,7 +82,7 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
         SHORT,
         mysql=server.backend,
         cached_mysql=replace(server.backend, database=CACHED_DATABASE),
-        cached_redis=RedisBackend(
+        cached_redis=RedisConfig(
             host=cache.host, port=cache.port, password=cache.password, tls=False
         ),
     )
@@ -168,7 +168,7 @@ def test_the_certificate_may_be_for_a_name_that_is_given_or_for_none(server: Tls
             "address_map": ((f"db.nowhere.test:{server.port}", f"127.0.0.1:{server.port}"),),
         },
     ):
-        with mysql.session(replace(server.backend, **changes).endpoint()) as cursor:
+        with mysql.cursor(replace(server.backend, **changes).endpoint()) as cursor:
             cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
             row = cursor.fetchone()
             assert row is not None
@@ -187,7 +187,7 @@ def test_two_lanes_that_would_write_one_table_are_refused_by_whatever_names(
         cached_mysql=replace(
             server.backend, host="127.0.0.1", tls_server_name=HOST, database="telemon"
         ),
-        cached_redis=RedisBackend(
+        cached_redis=RedisConfig(
             host=cache.host, port=cache.port, password=cache.password, tls=False
         ),
     )

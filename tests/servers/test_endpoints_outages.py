@@ -15,7 +15,7 @@ from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Release
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 from .cluster_race import replica_of, settings
 from .keepalive import idle_timers_s
@@ -74,9 +74,9 @@ def test_idle_connections_to_mysql_are_kept_alive() -> None:
         tempfile.TemporaryDirectory(prefix="telemon-", dir="/var/tmp") as directory,
         tls_mysql(Path(directory)) as server,
     ):
-        with mysql.session(server.backend.endpoint()) as cursor:
+        with mysql.cursor(server.backend.endpoint()) as cursor:
             mysql.make_table(cursor)
-            mysql.seed(cursor, HOT, Readings(1), SEED_VERSION)
+            mysql.seed(cursor, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
         asked = replace(SHORT, lanes=("mysql",), mysql=server.backend, duration_s=0.2)
         with Race(asked, interval_s=0.1, hold=True) as race:
             check_timers(held_timers_s(race, server.port), asked.writers + asked.readers)
@@ -141,7 +141,7 @@ def test_reads_from_replicas_go_on_when_a_replica_and_a_primary_are_lost(
     assert cluster.role(heir) == "master"
     # Where there is no replica any more, the primary answers. Before the race each car was asked for once.
     for node in (heir, other):
-        assert cluster.calls(node, "get") - gets[node.name] > len(HOT)
+        assert cluster.calls(node, "get") - gets[node.name] > len(HOT_KEYS)
 
 
 def test_replicas_that_no_tunnel_leads_to_are_not_missed(cluster: TlsCluster) -> None:

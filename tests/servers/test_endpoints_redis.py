@@ -10,15 +10,15 @@ import pymysql
 import pytest
 
 from engines.backends.redis import client as redis
-from engines.config.server_config import MySQLBackend, RedisBackend
+from engines.config.server_config import MySQLConfig, RedisConfig
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError
 from engines.metrics.frame import Frame
-from engines.provisioning.conflicts import settled
-from engines.provisioning.seed import SEED_VERSION, prepare
+from engines.provisioning.conflicts import resolve_cluster_modes
+from engines.provisioning.seed import SEED_VERSION, seed_lanes
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 from .racing import SHORT, run_race
 from .sealed_servers import Certificates, SealedRedis, sealed_redis
@@ -39,10 +39,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealedRedis]:
         yield running
 
 
-def backend(server: SealedRedis) -> RedisBackend:
+def backend(server: SealedRedis) -> RedisConfig:
     at = server.endpoint
     assert at.tls is not None
-    return RedisBackend(
+    return RedisConfig(
         host=at.host, port=at.port, user=USER, password=PASSWORD, tls_ca=at.tls.ca_file
     )
 
@@ -50,7 +50,7 @@ def backend(server: SealedRedis) -> RedisBackend:
 def test_a_user_with_few_rights_races_and_what_the_server_hides_is_said_to_be_hidden(
     server: SealedRedis,
 ) -> None:
-    redis.seed(server.endpoint, HOT, Readings(1), SEED_VERSION)
+    redis.seed(server.endpoint, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
     settings = replace(SHORT, lanes=("durable",), durable=backend(server))
     with Race(settings) as race:
         (entrant,) = race.entrants
@@ -71,10 +71,10 @@ def test_the_server_is_asked_whether_it_is_a_cluster(server: SealedRedis) -> Non
     at = backend(server).endpoint()
     assert at.cluster is None
     lane = {"durable": LaneEndpoints("durable", redis=at)}
-    assert settled(lane)["durable"].redis == replace(at, cluster=False)
+    assert resolve_cluster_modes(lane)["durable"].redis == replace(at, cluster=False)
     told = {"durable": LaneEndpoints("durable", redis=replace(at, cluster=True))}
     with pytest.raises(PreparationError, match="it is no part of a cluster: set cluster to"):
-        settled(told)
+        resolve_cluster_modes(told)
 
 
 def test_a_user_who_may_not_ask_is_believed_what_the_configuration_says(
@@ -85,17 +85,17 @@ def test_a_user_who_may_not_ask_is_believed_what_the_configuration_says(
     )
     at = replace(backend(server).endpoint(), user="mute", password="mute")
     with pytest.raises(PreparationError, match=r"NOPERM|no permissions"):
-        settled({"durable": LaneEndpoints("durable", redis=at)})
+        resolve_cluster_modes({"durable": LaneEndpoints("durable", redis=at)})
     said = replace(at, cluster=False)
     lane = {"durable": LaneEndpoints("durable", redis=said)}
-    assert settled(lane)["durable"].redis == said
+    assert resolve_cluster_modes(lane)["durable"].redis == said
 
 
-def on_sandbox_mysql(sandbox: Sandbox) -> MySQLBackend:
+def on_sandbox_mysql(sandbox: Sandbox) -> MySQLConfig:
     """The MySQL of lane cached, named as one's own."""
     at = sandbox.endpoints["cached"].mysql
     assert at is not None
-    return MySQLBackend(
+    return MySQLConfig(
         host=at.host,
         port=at.port,
         user=at.user,
@@ -122,7 +122,7 @@ def test_a_mysql_that_takes_no_writes_any_more_is_left_for_the_one_behind_its_na
     sandbox: Sandbox,
 ) -> None:
     """As after a failover of Aurora: the old writer is up, and answers 1290."""
-    prepare({"cached": sandbox.endpoints["cached"]}, seed=1)
+    seed_lanes({"cached": sandbox.endpoints["cached"]}, seed=1)
     root = pymysql.connect(
         unix_socket=str(sandbox.admin_mysql("cached-mysql")),
         user="root",
@@ -158,9 +158,9 @@ def test_a_cache_that_became_a_replica_is_left_for_the_one_behind_its_name(
     sandbox: Sandbox, server: SealedRedis
 ) -> None:
     """As after a failover of ElastiCache without cluster mode: the old primary is up, and answers READONLY."""
-    prepare({"cached": sandbox.endpoints["cached"]}, seed=1)
+    seed_lanes({"cached": sandbox.endpoints["cached"]}, seed=1)
     # The cars of the other tests never expire: every read would be a hit.
-    redis.forget(server.endpoint)
+    redis.delete_own_keys(server.endpoint)
 
     def ask(*command: str) -> None:
         server.admin.execute_command(*command)  # type: ignore[no-untyped-call]

@@ -12,25 +12,25 @@ from typing import Any
 
 import pymysql
 import pytest
-from pymysql.connections import Connection
+from pymysql.connections import Connection as MySQLConnection
 from pymysql.cursors import Cursor
 from redis.exceptions import BusyLoadingError, TryAgainError
 
-from engines.backends.redis.client import address_of, client, topology
+from engines.backends.redis.client import address_of, client, slot_map
 from engines.driver.outcome import Failed
-from engines.driver.session import Link, Links, Session
-from engines.endpoints.slot_map import SlotRange, Topology
-from engines.lanes.context import Context
+from engines.driver.session import Connection, Session, SessionConnections
+from engines.endpoints.slot_map import SlotMap, SlotRange
+from engines.lanes.context import LaneContext
 from engines.lanes.durable import read_durable
-from engines.lanes.fill_tracker import Fills
-from engines.lanes.request_cache import Gets, Selects
+from engines.lanes.fill_tracker import FillTracker
+from engines.lanes.request_cache import GetCache, SelectCache
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.dialect import REDIS
-from engines.wire.resp import RespReplies, key_slot
-from engines.workload.dataset import HOT, Readings, version_of
-from engines.workload.redis_keys import key
+from engines.wire.resp import RespReplyParser, key_slot
+from engines.workload.dataset import HOT_KEYS, TelemetryPool, version_of
+from engines.workload.redis_keys import redis_key
 
 from .racing import Ran, forget, keys, mysql, run_race, with_settings
 
@@ -211,7 +211,9 @@ def test_a_lock_held_too_long_is_1205(sandbox: Sandbox) -> None:
 
     def hold(_: Race) -> None:
         with holder.cursor() as cursor:
-            cursor.execute("SELECT car_id FROM cars WHERE car_id <= %s FOR UPDATE", (HOT.last,))
+            cursor.execute(
+                "SELECT car_id FROM cars WHERE car_id <= %s FOR UPDATE", (HOT_KEYS.last,)
+            )
             cursor.fetchall()
 
     try:
@@ -236,18 +238,20 @@ def test_a_deadlock_is_1213(sandbox: Sandbox) -> None:
     """A heavier transaction takes rows in the opposite order: the server rolls a batch of the race back."""
     forget(sandbox)
     rival = mysql(sandbox.endpoints["mysql"].mysql, autocommit=False)
-    middle = (HOT.first + HOT.last) // 2
+    middle = (HOT_KEYS.first + HOT_KEYS.last) // 2
 
     def from_above(_: Race) -> None:
         with rival.cursor() as cursor:
             cursor.execute(
-                "UPDATE cars SET rpm = rpm + 1 WHERE car_id BETWEEN %s AND %s", (middle, HOT.last)
+                "UPDATE cars SET rpm = rpm + 1 WHERE car_id BETWEEN %s AND %s",
+                (middle, HOT_KEYS.last),
             )
 
     def from_below(_: Race) -> None:
         with rival.cursor() as cursor:
             cursor.execute(
-                "UPDATE cars SET rpm = rpm + 1 WHERE car_id BETWEEN %s AND %s", (HOT.first, middle)
+                "UPDATE cars SET rpm = rpm + 1 WHERE car_id BETWEEN %s AND %s",
+                (HOT_KEYS.first, middle),
             )
         rival.rollback()
 
@@ -369,23 +373,25 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
     assert error.startswith("TRYAGAIN")
 
     session = Session()
-    session.links = Links(lambda address: Link(session, address, REDIS, socket.socket))
+    session.links = SessionConnections(
+        lambda address: Connection(session, address, REDIS, socket.socket)
+    )
     asked: list[str] = []
-    topology_ = Topology([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
-    context = Context(
-        readings=Readings(1),
-        gets=Gets(),
-        selects=Selects(),
+    topology_ = SlotMap([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
+    context = LaneContext(
+        readings=TelemetryPool(1),
+        gets=GetCache(),
+        selects=SelectCache(),
         topology=topology_,
-        fills=Fills(),
+        fills=FillTracker(),
         ttl_ms=lambda: 1,
         flowing=lambda: True,
         redirected=lambda: None,
         ledger=None,
     )
-    program = read_durable(session, lambda: HOT.first, context)
+    program = read_durable(session, lambda: HOT_KEYS.first, context)
     next(program)
-    outcome = program.send(RespReplies().one(b"-" + error.encode() + b"\r\n"))
+    outcome = program.send(RespReplyParser().one(b"-" + error.encode() + b"\r\n"))
     assert isinstance(outcome, Failed)
     assert outcome.kind == "redis_tryagain"
     assert asked == ["topology"]
@@ -396,7 +402,7 @@ def restart_cold(sandbox: Sandbox, server: str) -> None:
     sandbox.start_server(server)
 
 
-def sandbox_admin(sandbox: Sandbox, server: str) -> Connection[Cursor]:
+def sandbox_admin(sandbox: Sandbox, server: str) -> MySQLConnection[Cursor]:
     """root's connection to a sandbox's MariaDB, over its socket."""
     return pymysql.connect(
         unix_socket=str(sandbox.admin_mysql(server)),
@@ -413,7 +419,7 @@ class SlotMover:
         endpoint = sandbox.endpoints["durable"].redis
         assert endpoint is not None
         self._endpoint = endpoint
-        self._ranges = topology(endpoint)
+        self._ranges = slot_map(endpoint)
         self._addresses = sorted({part.address for part in self._ranges})
         self._nodes: dict[str, Any] = {
             address: client(address, endpoint) for address in self._addresses
@@ -429,7 +435,7 @@ class SlotMover:
 
     def slots_of_hot_cars(self, count: int) -> list[int]:
         """The slots of the first hot cars on the first node."""
-        slots = {key_slot(key(car_id)) for car_id in range(HOT.first, HOT.last + 1)}
+        slots = {key_slot(redis_key(car_id)) for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1)}
         return sorted(slot for slot in slots if self._owner(slot) == self._addresses[0])[:count]
 
     def move(self, slots: list[int]) -> None:

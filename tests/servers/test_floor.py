@@ -10,20 +10,20 @@ import pytest
 from redis import Redis
 
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.ipc.messages import Spec
+from engines.ipc.messages import EngineSpec
 from engines.model.lanes import LANES
 from engines.model.roles import Role
-from engines.process.overhead import measure_floor_us
+from engines.process.overhead import measure_client_overhead_us
 from engines.race.null_server import GET_REPLY, NullServer
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.wire.mysql import MySQLReplies, query
+from engines.wire.mysql import MySQLReplyParser, query
 
 from .racing import forget, with_settings
 
 
-def spec(lane: str, role: Role, preset: str = "fair") -> Spec:
-    return Spec(lane, role, 0, 1, 1, preset, 1, 20, 120.0, LaneEndpoints(lane))
+def spec(lane: str, role: Role, preset: str = "fair") -> EngineSpec:
+    return EngineSpec(lane, role, 0, 1, 1, preset, 1, 20, 120.0, LaneEndpoints(lane))
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -31,7 +31,9 @@ def spec(lane: str, role: Role, preset: str = "fair") -> Spec:
 @pytest.mark.parametrize("preset", ["fair", "deck"])
 def test_every_program_has_a_floor(lane: str, role: Role, preset: str) -> None:
     with NullServer() as server:
-        floor_us = measure_floor_us(spec(lane, role, preset), server.mysql_port, server.redis_port)
+        floor_us = measure_client_overhead_us(
+            spec(lane, role, preset), server.mysql_port, server.redis_port
+        )
     # A round trip over loopback is never free, and a batch of 20 statements takes no tenth of a second.
     assert 3.0 < floor_us < 100_000.0
 
@@ -54,13 +56,13 @@ def test_the_quietest_moment_counts() -> None:
 
         server = Thread(target=answer)
         server.start()
-        floor_us = measure_floor_us(spec("durable", "read"), 1, listener.getsockname()[1])
+        floor_us = measure_client_overhead_us(spec("durable", "read"), 1, listener.getsockname()[1])
         server.join(10)
     assert 3.0 < floor_us < busy_s * 1e6 / 2
 
 
 def test_without_a_server_there_is_none() -> None:
-    assert measure_floor_us(spec("mysql", "read"), 1, 1) == 0.0
+    assert measure_client_overhead_us(spec("mysql", "read"), 1, 1) == 0.0
 
 
 def test_the_null_server_speaks_as_the_servers_do() -> None:
@@ -72,7 +74,7 @@ def test_the_null_server_speaks_as_the_servers_do() -> None:
 
         with socket.create_connection(("127.0.0.1", server.mysql_port)) as sock:
             sock.sendall(query(b"SELECT 1"))
-            rows = MySQLReplies().one(sock.recv(65_536))
+            rows = MySQLReplyParser().one(sock.recv(65_536))
     assert rows == [(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456")]
 
 

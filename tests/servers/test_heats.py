@@ -10,7 +10,7 @@ from engines.model.controls import Release
 from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT
+from engines.workload.dataset import HOT_KEYS
 
 from .racing import forget, run_race, with_settings
 
@@ -77,7 +77,7 @@ def test_no_lane_does_anything_before_its_first_heat(sandbox: Sandbox) -> None:
     # All that it ever did is in the frames of its heat and in the warm-up.
     shown = [part.cache.misses for part in cached if part.heat and part.state in RACING]
     misses = sum(shown) + race.warm["cached"]["read"].cache.misses
-    assert misses == cached[-1].server["keyspace_misses"] >= len(HOT)
+    assert misses == cached[-1].server["keyspace_misses"] >= len(HOT_KEYS)
 
 
 def test_heats_can_be_stopped(sandbox: Sandbox) -> None:

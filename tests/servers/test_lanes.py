@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engines.metrics.stats import Cache
+from engines.metrics.stats import CacheStats
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import FLEET, HOT, version_of
+from engines.workload.dataset import ALL_KEYS, HOT_KEYS, version_of
 
 from .racing import Ran, forget, keys, run_race, table, with_settings
 
@@ -76,7 +76,7 @@ def test_the_cluster_counted_the_same_sets_and_gets_over_its_shards(ran: Ran) ->
 
 
 def test_mysql_has_neither_hits_nor_misses(ran: Ran) -> None:
-    assert ran.lanes["mysql"].cache == Cache()
+    assert ran.lanes["mysql"].cache == CacheStats()
 
 
 @pytest.mark.parametrize("name", ["mysql", "cached"])
@@ -87,13 +87,13 @@ def test_every_row_holds_the_last_acknowledged_version(
     assert set(ran.lanes[name].versions) <= set(rows)
     for car_id, row in rows.items():
         assert row[4] == ran.lanes[name].versions.get(car_id, 1), car_id
-    assert set(range(HOT.first, HOT.last + 1)) <= set(rows)
+    assert set(range(HOT_KEYS.first, HOT_KEYS.last + 1)) <= set(rows)
 
 
 def test_every_key_holds_the_last_acknowledged_version(ran: Ran, sandbox: Sandbox) -> None:
     found = keys(sandbox.endpoints["durable"].redis)
     versions = ran.lanes["durable"].versions
-    assert set(versions) | set(range(HOT.first, HOT.last + 1)) == set(found)
+    assert set(versions) | set(range(HOT_KEYS.first, HOT_KEYS.last + 1)) == set(found)
     for car_id, value in found.items():
         assert value.startswith(b"%d:" % car_id)
         assert version_of(value) == versions.get(car_id, 1), car_id
@@ -108,7 +108,7 @@ def test_lanes_wrote_the_same_rows_as_far_as_both_got(sandbox: Sandbox) -> None:
     }
     rows = table(sandbox.endpoints["cached"].mysql)
     same = [car for car in durable.keys() & rows.keys() if durable[car][4] == rows[car][4]]
-    assert len(same) >= len(HOT) // 2
+    assert len(same) >= len(HOT_KEYS) // 2
     for car_id in same:
         assert durable[car_id] == rows[car_id]
 
@@ -128,4 +128,4 @@ def test_writers_stay_in_their_range(ran: Ran, request: pytest.FixtureRequest) -
         if deck(request) and name != "durable":
             assert all(100_000_000 <= car_id <= 999_999_999 for car_id in lane.versions)
         else:
-            assert all(car_id in FLEET for car_id in lane.versions)
+            assert all(car_id in ALL_KEYS for car_id in lane.versions)

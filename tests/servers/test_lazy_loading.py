@@ -10,7 +10,7 @@ from engines.metrics.frame import Frame
 from engines.model.controls import FlushCache
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT
+from engines.workload.dataset import HOT_KEYS
 
 from .racing import forget, keys, run_race, table, with_settings
 
@@ -32,7 +32,7 @@ def test_a_hit_has_the_content_of_mysql_s_row(sandbox: Sandbox) -> None:
     run_race(sandbox, READ_ONLY)
     rows = table(sandbox.endpoints["cached"].mysql)
     cached = keys(sandbox.endpoints["cached"].redis)
-    assert len(cached) > len(HOT) // 2
+    assert len(cached) > len(HOT_KEYS) // 2
     for car_id, value in cached.items():
         assert value == b"%d:%d:%d:%d:%d:%d" % (car_id, *rows[car_id])
 
@@ -44,7 +44,7 @@ def test_the_ttl_is_on_every_key(sandbox: Sandbox) -> None:
     assert endpoint is not None
     with client(address_of(endpoint), endpoint) as node:
         ttls_ms = [node.pttl(name) for name in node.scan_iter(count=5000)]
-    assert len(ttls_ms) > len(HOT) // 2
+    assert len(ttls_ms) > len(HOT_KEYS) // 2
     assert all(isinstance(ttl_ms, int) and 100_000 < ttl_ms <= 120_000 for ttl_ms in ttls_ms)
 
 
@@ -67,8 +67,8 @@ def test_a_short_ttl_is_honoured(sandbox: Sandbox) -> None:
     forget(sandbox)
     settings = with_settings(lanes=("cached",), writers=0, ttl_s=1.0, duration_s=3.2)
     lane = run_race(sandbox, settings).lanes["cached"]
-    assert lane.server["expired_keys"] > len(HOT)
-    assert lane.cache.fills > 2 * len(HOT)
+    assert lane.server["expired_keys"] > len(HOT_KEYS)
+    assert lane.cache.fills > 2 * len(HOT_KEYS)
     assert lane.server["keyspace_misses"] == lane.cache.misses
 
 

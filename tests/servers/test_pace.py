@@ -12,8 +12,8 @@ import pytest
 
 from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
-from engines.metrics.histogram import Latencies, bucket_upper_ns
-from engines.metrics.stats import Work
+from engines.metrics.histogram import LatencyDistribution, bucket_upper_ns
+from engines.metrics.stats import RoleStats
 from engines.model.controls import Connections, Control, Rate
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
@@ -23,18 +23,18 @@ from .racing import forget, run_race, with_settings
 RATE_PER_S = 400.0
 
 
-def paced(settings: config.Race, rate_per_s: float) -> config.Race:
+def paced(settings: config.RaceConfig, rate_per_s: float) -> config.RaceConfig:
     return replace(settings, mode="pace", rate_per_s=rate_per_s)
 
 
-def measured(frames: list[Frame], lane: str, role: str) -> Work:
+def measured(frames: list[Frame], lane: str, role: str) -> RoleStats:
     works = [
         getattr(part, role)
         for frame in frames
         for part in frame.lanes
         if part.lane == lane and part.state is not LaneState.WARMING
     ]
-    return Work.merged(works, frames[-1].elapsed_s)
+    return RoleStats.merged(works, frames[-1].elapsed_s)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -91,7 +91,7 @@ class Stall:
         self._thread.join()
 
 
-def stalled(sandbox: Sandbox, order: Control) -> tuple[Work, Stall, float]:
+def stalled(sandbox: Sandbox, order: Control) -> tuple[RoleStats, Stall, float]:
     """What readers of `durable` did in a race at `RATE_PER_S` with a stall, in the midst of which the race was told
     `order`; the stall, and how far into it that was, in s."""
     forget(sandbox)
@@ -220,10 +220,12 @@ def test_the_rate_changes_while_racing(sandbox: Sandbox) -> None:
         "mode: pace, 200 operations per second and role",
     ]
     # Due times begin with the rate: the second without one makes nobody late.
-    last = Work.merged([frame.lanes[0].read for frame in ran.frames if frame.elapsed_s > 3.2], 1.0)
+    last = RoleStats.merged(
+        [frame.lanes[0].read for frame in ran.frames if frame.elapsed_s > 3.2], 1.0
+    )
     assert last.response is not None
     assert last.response.max_us < 900_000
 
 
-def above(latencies: Latencies, value_ns: int) -> int:
+def above(latencies: LatencyDistribution, value_ns: int) -> int:
     return sum(count for index, count in latencies.buckets if bucket_upper_ns(index) > value_ns)

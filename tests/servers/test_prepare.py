@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.redis.client import client, forget, nodes
+from engines.backends.redis.client import client, delete_own_keys, nodes
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.provisioning import clean, prepare
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import HOT
+from engines.workload.dataset import HOT_KEYS
 
 from .own_servers import (
     CODE,
@@ -54,7 +54,7 @@ def _forget(sandbox: Sandbox) -> None:
     for server in ("mysql", "cached-mysql"):
         as_root(sandbox, server, "DROP TABLE IF EXISTS telemon.cars")
     for at in redis_endpoints(sandbox):
-        forget(at)
+        delete_own_keys(at)
 
 
 def mysqls(own: OwnServers) -> list[MySQLEndpoint]:
@@ -103,7 +103,7 @@ def test_before_a_race_there_is_telemon_prepare_and_after_it_telemon_clean(
 
     made = own.telemon("prepare", "--yes")
     assert (made.code, made.err) == (0, "")
-    hot = set(range(HOT.first, HOT.last + 1))
+    hot = set(range(HOT_KEYS.first, HOT_KEYS.last + 1))
     for at in mysqls(own):
         assert set(table(at)) == hot
     assert cars_of(cluster(own)) == hot

@@ -44,7 +44,7 @@ def descriptors_left(number: int) -> Iterator[None]:
 def test_engines_that_cannot_be_started_are_no_race_and_none_is_left(left: int) -> None:
     """The first lacks its sockets or its pipe, or one after it does."""
     before, children = opened(), psutil.Process().children()
-    race = Race(config.Race())
+    race = Race(config.RaceConfig())
     with descriptors_left(left), pytest.raises(RaceError) as refused:
         race.__enter__()
     said = str(refused.value)
@@ -62,6 +62,6 @@ def test_ports_are_a_wrong_setting_only_where_they_were_set(
         raise PortInUse("no six free ports")
 
     monkeypatch.setattr(Sandbox, "start", taken)
-    settings = config.Race(lanes=("mysql",), sandbox=config.Sandbox(port=port))
+    settings = config.RaceConfig(lanes=("mysql",), sandbox=config.SandboxConfig(port=port))
     with pytest.raises(kind, match="six free ports"), Race(settings):
         pass

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engines.backends.redis.client import client, nodes, topology
+from engines.backends.redis.client import client, nodes, slot_map
 from engines.config import race_config as config
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
@@ -19,8 +19,8 @@ from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot
-from engines.workload.dataset import HOT
-from engines.workload.redis_keys import key
+from engines.workload.dataset import HOT_KEYS
+from engines.workload.redis_keys import redis_key
 from tui.report.text_table import final_table
 
 from .racing import forget, mysql, with_settings
@@ -30,7 +30,7 @@ WARM = with_settings(warmup_s=0.4, duration_s=1.0)
 
 def raced(
     sandbox: Sandbox,
-    settings: config.Race = WARM,
+    settings: config.RaceConfig = WARM,
     on_frame: Callable[[Race, Frame], None] = lambda *_: None,
 ) -> Summary:
     """A race to its end, as `telemon run` sums it up."""
@@ -120,7 +120,7 @@ def test_one_foreign_command_on_one_shard_is_found_there(sandbox: Sandbox, prese
             for address, ask in zip(
                 shards,
                 (
-                    lambda node, _: node.get(key(HOT.first + 1)),
+                    lambda node, _: node.get(redis_key(HOT_KEYS.first + 1)),
                     lambda node, name: node.get(name),
                     lambda node, name: node.set(name, "x"),
                 ),
@@ -157,7 +157,7 @@ def test_one_foreign_command_on_one_shard_is_found_there(sandbox: Sandbox, prese
             assert any(f"on shard {address}: {what} " in line for line in final_table(summary))
         return apart
 
-    on = home_of(endpoint, key(HOT.first + 1))
+    on = home_of(endpoint, redis_key(HOT_KEYS.first + 1))
     shards.sort(key=lambda address: address != on)
     assert moved() == {
         (shards[0], "gets"): 1,
@@ -173,7 +173,7 @@ def test_one_foreign_command_on_one_shard_is_found_there(sandbox: Sandbox, prese
 def home_of(endpoint: RedisEndpoint, name: bytes) -> str:
     """The address of the node that has the key."""
     slot = key_slot(name)
-    return next(part.address for part in topology(endpoint) if part.first <= slot <= part.last)
+    return next(part.address for part in slot_map(endpoint) if part.first <= slot <= part.last)
 
 
 def name_on(endpoint: RedisEndpoint, address: str) -> str:

@@ -16,8 +16,8 @@ import pytest
 from engines.model.lanes import LANE_OF
 from engines.sandbox import binaries, mariadb, ports
 from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox
-from engines.sandbox.spec import Order
-from engines.sandbox.supervisor import Keeper
+from engines.sandbox.spec import SandboxSpec
+from engines.sandbox.supervisor import Supervisor
 from tests.servers.traces import assert_gone
 
 
@@ -163,8 +163,8 @@ async def test_a_port_lost_to_a_stranger_meanwhile_is_not_the_end(
     monkeypatch.setattr(ports, "choose", first_a_taken_one)
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    keeping = asyncio.create_task(Keeper(theirs).keep())
-    order = Order(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
+    keeping = asyncio.create_task(Supervisor(theirs).keep())
+    order = SandboxSpec(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     writer.write(json.dumps(order.message()).encode() + b"\n")
     directories: list[str] = []

@@ -41,7 +41,7 @@ def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
         assert not holder.sockets.exists()
         assert any(str(left) in line for line in said)
         # The living are let be.
-        assert remains.sweep([base]) == []
+        assert remains.remove_orphans([base]) == []
         with signed_in(mysql_at(servers, "mysql")) as connection:
             connection.ping()
     assert_gone(base, [])
@@ -63,8 +63,8 @@ def test_a_sweep_kills_servers_that_survived_and_nobody_else(tmp_path: Path) -> 
     visitor = subprocess.Popen([other, "60"], cwd=data)
     try:
         time.sleep(0.1)
-        assert list(remains.inhabitants(made.root)) == [server.pid]
-        assert remains.sweep([tmp_path]) == [made.root]
+        assert list(remains.live_processes(made.root)) == [server.pid]
+        assert remains.remove_orphans([tmp_path]) == [made.root]
         assert server.wait(2) == -signal.SIGKILL
         assert (elsewhere.poll(), visitor.poll()) == (None, None)
     finally:
@@ -84,8 +84,8 @@ def test_a_sweep_leaves_alone_what_may_be_somebodys(tmp_path: Path) -> None:
     linked.symlink_to(target)
     foreign = tmp_path / "others-sandbox"
     foreign.mkdir()
-    assert remains.sweep([tmp_path, tmp_path / "absent"]) == [old]
+    assert remains.remove_orphans([tmp_path, tmp_path / "absent"]) == [old]
     assert set(tmp_path.iterdir()) == {held.root, young, target, linked, foreign}
     os.close(held.lock)
-    assert remains.sweep([tmp_path]) == [held.root]
+    assert remains.remove_orphans([tmp_path]) == [held.root]
     assert inhabitants(tmp_path) == []

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engines.backends.redis.client import client, nodes
-from engines.backends.server_facts import sheet
+from engines.backends.server_facts import read_server_facts
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.race.race import Race
 from engines.results.summary import Summary
@@ -79,8 +79,10 @@ def test_a_long_way_to_a_server_is_measured(sandbox: Sandbox) -> None:
     at = sandbox.endpoints["cached"].redis
     assert at is not None
     with tunnel(at.port, 0.003) as port:
-        (far,) = sheet(LaneEndpoints("durable", redis=replace(at, port=port, cluster=False)))
-    (near,) = sheet(LaneEndpoints("durable", redis=replace(at, cluster=False)))
+        (far,) = read_server_facts(
+            LaneEndpoints("durable", redis=replace(at, port=port, cluster=False))
+        )
+    (near,) = read_server_facts(LaneEndpoints("durable", redis=replace(at, cluster=False)))
     assert far["round_trip_us"] is not None
     assert near["round_trip_us"] is not None
     assert 3_000 < far["round_trip_us"] < 30_000

@@ -19,7 +19,7 @@ from typing import Any
 import redis
 
 from engines.backends.redis.client import client
-from engines.endpoints.endpoint import RedisEndpoint, Tls
+from engines.endpoints.endpoint import RedisEndpoint, TlsOptions
 from engines.sandbox import binaries, ports
 
 from .authority import Authority
@@ -55,7 +55,7 @@ class TlsCluster:
             nodes[0].name,
             nodes[0].port,
             PASSWORD,
-            tls=Tls(authority.file),
+            tls=TlsOptions(authority.file),
             address_map=tuple((n.address, f"{ports.HOST}:{n.port}") for n in nodes),
         )
 

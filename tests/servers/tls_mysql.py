@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engines.backends.dialer import dial
-from engines.config.server_config import MySQLBackend
+from engines.config.server_config import MySQLConfig
 from engines.sandbox import binaries, mariadb, ports
 
 from .authority import Authority
@@ -43,8 +43,8 @@ class TlsMySQL:
         self._pair = self.authority.pair("server", of=(HOST,))
 
     @property
-    def backend(self) -> MySQLBackend:
-        return MySQLBackend(
+    def backend(self) -> MySQLConfig:
+        return MySQLConfig(
             host=HOST,
             port=self.port,
             user=USER,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engines.ipc.messages import Delta
+from engines.ipc.messages import IntervalReport
 from engines.metrics.frame import Frame, LaneFrame
-from engines.metrics.histogram import NONE, Histogram, Latencies
-from engines.metrics.stats import Cache, Counted, Work
-from engines.model.lanes import Entrant
+from engines.metrics.histogram import EMPTY, Histogram, LatencyDistribution
+from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
+from engines.model.lanes import LaneInfo
 
-MYSQL = Entrant(
+MYSQL = LaneInfo(
     lane="mysql",
     title="MySQL",
     approach="write to MySQL, read from MySQL",
@@ -18,7 +18,7 @@ MYSQL = Entrant(
     version="10.11.6",
     durability="log flushed to disk at every commit",
 )
-CACHED = Entrant(
+CACHED = LaneInfo(
     lane="cached",
     title="MySQL + cache",
     approach="read through a lazy Redis cache",
@@ -29,7 +29,7 @@ CACHED = Entrant(
 )
 
 
-def latencies(values_us: Iterable[float]) -> Latencies:
+def latencies(values_us: Iterable[float]) -> LatencyDistribution:
     histogram = Histogram()
     for value_us in values_us:
         histogram.record(round(value_us * 1000))
@@ -42,11 +42,11 @@ def work(
     rows_each: int = 1,
     interval_s: float = 1.0,
     errors: dict[str, int] | None = None,
-    response: Latencies | None = None,
+    response: LatencyDistribution | None = None,
     failures_us: Iterable[float] = (),
-) -> Work:
+) -> RoleStats:
     kept = list(values_us)
-    return Work(
+    return RoleStats(
         operations=len(kept),
         rows=len(kept) * rows_each,
         service=latencies(kept),
@@ -58,22 +58,22 @@ def work(
 
 
 def delta(
-    measured: Counted,
-    warm: Counted | None = None,
+    measured: IntervalStats,
+    warm: IntervalStats | None = None,
     *,
     index: int = 0,
     cpu_share: float = 0.1,
     redirects: int = 0,
     reconnects: int = 0,
-) -> Delta:
+) -> IntervalReport:
     """What one engine reports of an interval in which all went well."""
-    return Delta(
+    return IntervalReport(
         index=index,
         ended_ns=0,
         measured=measured,
-        warm=warm or Counted(Work(), Cache()),
+        warm=warm or IntervalStats(RoleStats(), CacheStats()),
         cpu_share=cpu_share,
-        loop_lag=NONE,
+        loop_lag=EMPTY,
         redirects=redirects,
         reconnects=reconnects,
         closed_links=0,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engines.config.value_types import Host, RejectedError, Ways
-from engines.endpoints.address import mapped, split
+from engines.config.value_types import AddressMapType, HostName, InvalidValueError
+from engines.endpoints.address import map_address, split
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,12 @@ def test_an_address_is_a_host_and_a_port(address: str, host: str, port: int) -> 
 
 def test_only_what_the_map_names_is_reached_by_another_way() -> None:
     ways = (("a:1", "x:9"), ("b:1", "y:9"))
-    assert [mapped(address, ways) for address in ("a:1", "b:1", "a:2")] == ["x:9", "y:9", "a:2"]
-    assert mapped("a:1", ()) == "a:1"
+    assert [map_address(address, ways) for address in ("a:1", "b:1", "a:2")] == [
+        "x:9",
+        "y:9",
+        "a:2",
+    ]
+    assert map_address("a:1", ()) == "a:1"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,7 @@ def test_only_what_the_map_names_is_reached_by_another_way() -> None:
     ],
 )
 def test_hosts(host: str) -> None:
-    assert Host().read(host) == host
+    assert HostName().read(host) == host
 
 
 @pytest.mark.parametrize(
@@ -70,14 +74,14 @@ def test_hosts(host: str) -> None:
     ],
 )
 def test_what_is_no_host(host: str) -> None:
-    with pytest.raises(RejectedError):
-        Host().read(host)
+    with pytest.raises(InvalidValueError):
+        HostName().read(host)
 
 
 def test_a_map_from_a_file_and_from_a_variable() -> None:
     expected = (("a.test:1", "127.0.0.1:7001"), ("::1:2", "b:65535"))
-    assert Ways().read({"a.test:1": "127.0.0.1:7001", "[::1]:2": "b:65535"}) == expected
-    assert Ways().parse("a.test:1=127.0.0.1:7001, ::1:2 = b:65535") == expected
+    assert AddressMapType().read({"a.test:1": "127.0.0.1:7001", "[::1]:2": "b:65535"}) == expected
+    assert AddressMapType().parse("a.test:1=127.0.0.1:7001, ::1:2 = b:65535") == expected
     for wrong in ("", "a", "a:1", "a:1=", "a:1=b", "a:1=b:70000", "a:1=b:1,"):
-        with pytest.raises(RejectedError):
-            Ways().parse(wrong)
+        with pytest.raises(InvalidValueError):
+            AddressMapType().parse(wrong)

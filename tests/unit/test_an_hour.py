@@ -6,11 +6,11 @@ import tracemalloc
 from dataclasses import replace
 from itertools import cycle, islice
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame, LaneFrame, LaneState
-from engines.model.lanes import LANES, Entrant
+from engines.model.lanes import LANES, LaneInfo
 from engines.results.summary import Summary
-from tui.view.history import History
+from tui.view.history import ViewBuilder
 
 from .frames import frame, work
 
@@ -37,8 +37,8 @@ def hour() -> list[Frame]:
 
 def test_an_hour_takes_no_more_memory_than_its_first_minutes() -> None:
     given = hour()
-    entrants = [Entrant(lane, lane, "", "", "", "") for lane in LANES]
-    summary, history = Summary(Race(), entrants, {}), History()
+    entrants = [LaneInfo(lane, lane, "", "", "", "") for lane in LANES]
+    summary, history = Summary(RaceConfig(), entrants, {}), ViewBuilder()
     tracemalloc.start()
     sizes_bytes = []
     for number, kept in enumerate(islice(cycle(given), FRAMES_IN_AN_HOUR)):

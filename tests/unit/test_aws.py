@@ -25,10 +25,10 @@ from engines.endpoints import credentials as secret
 from engines.endpoints.credential_sources import (
     CacheToken,
     Credential,
+    CredentialSource,
     FromSecretsManager,
     RdsToken,
     SecretError,
-    Source,
 )
 
 KEY_ID, KEY, SESSION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/="
@@ -228,7 +228,7 @@ def test_a_token_is_kept_for_ten_minutes_and_no_longer(monkeypatch: pytest.Monke
     ],
 )
 def test_without_botocore_and_without_credentials_one_line_says_what_to_do(
-    source: Source, said: str, monkeypatch: pytest.MonkeyPatch
+    source: CredentialSource, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)

@@ -15,7 +15,7 @@ import pytest
 from botocore import xform_name
 from jmespath import compile as compile_query  # type: ignore[import-untyped]
 
-from engines.config.load import load
+from engines.config.load import load_config
 from engines.endpoints.credential_sources import CacheToken, RdsToken
 from engines.endpoints.endpoint import RedisEndpoint
 from tests.bastion import acl_rules, blocks, commands
@@ -99,7 +99,7 @@ def test_a_configuration_loads_and_means_what_is_said_of_it(text: str, tmp_path:
     path = tmp_path / "config.toml"
     path.write_text(text)
     path.chmod(0o600)
-    race = load({}, {}, str(path))
+    race = load_config({}, {}, str(path))
     assert race.warnings == ()
     tables = tomllib.loads(text)
     assert set(race.endpoints) == set(tables)

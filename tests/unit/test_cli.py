@@ -15,9 +15,9 @@ from threading import Timer
 import pytest
 
 from engines import __version__
-from engines.config.load import load
+from engines.config.load import load_config
 from engines.config.settings import SETTINGS
-from engines.config.value_types import Switch
+from engines.config.value_types import Boolean
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ def test_help_names_every_setting(command: tuple[str, ...]) -> None:
     for setting in SETTINGS:
         if setting.flag:
             value = setting.kind.metavar
-            switch = f"[{value}]" if isinstance(setting.kind, Switch) else value
+            switch = f"[{value}]" if isinstance(setting.kind, Boolean) else value
             assert f"{setting.flag} {switch}" in done.stdout
     assert "Traceback" not in done.stdout
     assert ("--format" in done.stdout) == (command == ("run",))
@@ -270,7 +270,7 @@ def test_config_masks_what_is_secret_and_a_file_that_others_can_read_is_warned_o
     )
     # What is shown is a configuration still, without the secrets.
     file.write_text(done.stdout)
-    assert load({}, {}, str(file)).mysql.host == "h"
+    assert load_config({}, {}, str(file)).mysql.host == "h"
 
 
 def test_what_config_shows_is_a_configuration(tmp_path: Path) -> None:
@@ -280,12 +280,12 @@ def test_what_config_shows_is_a_configuration(tmp_path: Path) -> None:
     )
     file = tmp_path / "shown.toml"
     file.write_text(telemon("config", *argv).stdout)
-    race = load({}, {}, str(file))
+    race = load_config({}, {}, str(file))
     flags = {
         name.removeprefix("--").replace("sandbox-", "sandbox."): text
         for name, text in zip(argv[::2], argv[1::2], strict=True)
     }
-    assert race == load(flags, {})
+    assert race == load_config(flags, {})
     assert race.sandbox.directory == Path('/a "b"\\\tc')
 
 

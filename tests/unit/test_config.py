@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from engines.config.errors import ConfigError
-from engines.config.load import load
-from engines.config.race_config import Race, Sandbox
-from engines.config.settings import SERVERS, SETTINGS
-from engines.config.value_types import Seconds
-from engines.text import one_line, shown, toml
+from engines.config.load import load_config
+from engines.config.race_config import RaceConfig, SandboxConfig
+from engines.config.settings import SERVER_TABLES, SETTINGS
+from engines.config.value_types import Duration
+from engines.text import one_line, quote_value, to_toml
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def refusal(
     file: Path | str | None = None,
 ) -> str:
     with pytest.raises(ConfigError) as raised:
-        load(flags or {}, environ or {}, None if file is None else str(file))
+        load_config(flags or {}, environ or {}, None if file is None else str(file))
     message = str(raised.value)
     assert len(message.splitlines()) == 1
     assert message.isprintable()
@@ -38,7 +38,7 @@ def refusal(
 
 
 def test_defaults_are_those_of_the_design() -> None:
-    assert load({}, {}) == Race(
+    assert load_config({}, {}) == RaceConfig(
         preset="fair",
         lanes=("mysql", "cached", "durable"),
         writers=4,
@@ -49,24 +49,29 @@ def test_defaults_are_those_of_the_design() -> None:
         seed=1,
         warmup_s=2.0,
         duration_s=None,
-        sandbox=Sandbox(directory=None, port=None),
+        sandbox=SandboxConfig(directory=None, port=None),
     )
 
 
 def test_the_table_and_the_race_have_the_same_fields_and_defaults() -> None:
     own = {setting.field: setting.default for setting in SETTINGS if not setting.table}
-    parts = {table.replace(".", "_") for table in (*SERVERS, "sandbox")}
-    assert own.keys() == {field.name for field in fields(Race)} - parts - {"sources", "warnings"}
-    assert own == {name: getattr(Race(), name) for name in own}
-    for table in (*SERVERS, "sandbox"):
-        part = getattr(Race(), table.replace(".", "_"))
+    parts = {table.replace(".", "_") for table in (*SERVER_TABLES, "sandbox")}
+    assert own.keys() == {field.name for field in fields(RaceConfig)} - parts - {
+        "sources",
+        "warnings",
+    }
+    assert own == {name: getattr(RaceConfig(), name) for name in own}
+    for table in (*SERVER_TABLES, "sandbox"):
+        part = getattr(RaceConfig(), table.replace(".", "_"))
         below = {setting.field: setting.default for setting in SETTINGS if setting.table == table}
         assert below == {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def test_flag_before_environment_before_file_before_default(file: Path) -> None:
     file.write_text("writers = 11\nreaders = 12\nbatch = 13\n")
-    race = load({"writers": "31"}, {"TELEMON_WRITERS": "21", "TELEMON_READERS": "22"}, str(file))
+    race = load_config(
+        {"writers": "31"}, {"TELEMON_WRITERS": "21", "TELEMON_READERS": "22"}, str(file)
+    )
     assert (race.writers, race.readers, race.batch, race.seed) == (31, 22, 13, 1)
     sources = {key: source for key, _, source in race.items()}
     assert sources["writers"] == "--writers"
@@ -77,12 +82,12 @@ def test_flag_before_environment_before_file_before_default(file: Path) -> None:
 
 
 def test_a_value_that_equals_the_default_still_knows_its_source() -> None:
-    race = load({}, {"TELEMON_SEED": "1"})
+    race = load_config({}, {"TELEMON_SEED": "1"})
     assert ("seed", 1, "TELEMON_SEED") in list(race.items())
 
 
 def test_an_empty_variable_is_no_value() -> None:
-    assert load({}, {"TELEMON_WRITERS": "", "TELEMON_CONFIG": ""}).writers == 4
+    assert load_config({}, {"TELEMON_WRITERS": "", "TELEMON_CONFIG": ""}).writers == 4
 
 
 def test_every_setting_from_a_file(file: Path) -> None:
@@ -92,7 +97,7 @@ def test_every_setting_from_a_file(file: Path) -> None:
         'heats = true\nrounds = 3\nkeys = "hot-set"\nzipf_exponent = 1.1\nhot_keys = 0.1\nhot_operations = 0.9\n'
         'ttl_jitter = 0.05\ncache = "filled"\n[sandbox]\ndirectory = "data"\nport = 17000\n'
     )
-    assert load({}, {}, str(file)) == Race(
+    assert load_config({}, {}, str(file)) == RaceConfig(
         preset="deck",
         lanes=("mysql", "durable"),
         writers=2,
@@ -113,7 +118,7 @@ def test_every_setting_from_a_file(file: Path) -> None:
         cache="filled",
         warmup_s=0.0,
         duration_s=1.5,
-        sandbox=Sandbox(file.parent / "data", 17000),
+        sandbox=SandboxConfig(file.parent / "data", 17000),
     )
 
 
@@ -142,7 +147,7 @@ def test_every_setting_from_the_environment_and_from_flags() -> None:
         "sandbox.directory": "~/data",
         "sandbox.port": "17000",
     }
-    expected = Race(
+    expected = RaceConfig(
         preset="deck",
         lanes=("mysql", "durable"),
         writers=2,
@@ -163,11 +168,11 @@ def test_every_setting_from_the_environment_and_from_flags() -> None:
         cache="filled",
         warmup_s=0.0,
         duration_s=120.0,
-        sandbox=Sandbox(Path.home() / "data", 17000),
+        sandbox=SandboxConfig(Path.home() / "data", 17000),
     )
     variables = {f"TELEMON_{key.replace('.', '_').upper()}": text for key, text in texts.items()}
-    assert load({}, variables) == expected
-    assert load(texts, {}) == expected
+    assert load_config({}, variables) == expected
+    assert load_config(texts, {}) == expected
 
 
 @pytest.mark.parametrize(
@@ -185,7 +190,7 @@ def test_every_setting_from_the_environment_and_from_flags() -> None:
     ],
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert load({"ttl": text}, {}).ttl_s == seconds
+    assert load_config({"ttl": text}, {}).ttl_s == seconds
 
 
 @pytest.mark.parametrize(
@@ -340,21 +345,21 @@ def test_the_usual_file_is_found_and_the_current_directory_is_not_searched(
 ) -> None:
     (tmp_path / "telemon").mkdir()
     (tmp_path / "telemon" / "config.toml").write_text("writers = 9")
-    assert load({}, {"XDG_CONFIG_HOME": str(tmp_path)}).writers == 9
+    assert load_config({}, {"XDG_CONFIG_HOME": str(tmp_path)}).writers == 9
     for name in ("telemon.toml", "config.toml", ".telemon.toml"):
         (tmp_path / name).write_text("writers = 7")
     monkeypatch.chdir(tmp_path)
     home = {"HOME": str(tmp_path / "home")}
-    assert load({}, home).writers == 4
+    assert load_config({}, home).writers == 4
     # The XDG specification: a relative path is to be ignored.
-    assert load({}, {"XDG_CONFIG_HOME": "."}).writers == 4
-    assert load({}, {"HOME": "."}).writers == 4
+    assert load_config({}, {"XDG_CONFIG_HOME": "."}).writers == 4
+    assert load_config({}, {"HOME": "."}).writers == 4
     (tmp_path / "home" / ".config" / "telemon").mkdir(parents=True)
     (tmp_path / "home" / ".config" / "telemon" / "config.toml").write_text("writers = 8")
-    assert load({}, home).writers == 8
-    assert load({}, {"XDG_CONFIG_HOME": ".", **home}).writers == 8
-    assert load({}, {"TELEMON_CONFIG": "telemon.toml"}).writers == 7
-    assert load({}, {"TELEMON_CONFIG": "telemon.toml"}, "telemon/config.toml").writers == 9
+    assert load_config({}, home).writers == 8
+    assert load_config({}, {"XDG_CONFIG_HOME": ".", **home}).writers == 8
+    assert load_config({}, {"TELEMON_CONFIG": "telemon.toml"}).writers == 7
+    assert load_config({}, {"TELEMON_CONFIG": "telemon.toml"}, "telemon/config.toml").writers == 9
 
 
 def test_settings_that_contradict_each_other(file: Path) -> None:
@@ -367,10 +372,10 @@ def test_settings_that_contradict_each_other(file: Path) -> None:
         "default: writers = 4"
     )
     # Readers alone, as many as the processes.
-    race = load({"writers": "0", "readers": "5"}, {}, str(file))
+    race = load_config({"writers": "0", "readers": "5"}, {}, str(file))
     assert (race.writers, race.readers, race.processes) == (0, 5, 5)
     with pytest.raises(ConfigError):
-        Race(writers=0, readers=0)
+        RaceConfig(writers=0, readers=0)
 
 
 def test_a_variable_that_is_almost_one_is_refused_and_a_stranger_is_not() -> None:
@@ -378,27 +383,27 @@ def test_a_variable_that_is_almost_one_is_refused_and_a_stranger_is_not() -> Non
         "TELEMON_WRITER (environment): unknown; did you mean TELEMON_WRITERS?"
     )
     strangers = {"TELEMON_SERVICE_HOST": "10.0.0.1", "TELEMON_X": "1", "TELEMON_DEBUG": "1"}
-    assert load({}, strangers) == Race()
+    assert load_config({}, strangers) == RaceConfig()
 
 
 def test_a_race_without_a_screen_has_an_end() -> None:
-    race = load({}, {})
+    race = load_config({}, {})
     assert race.duration_s is None
     assert race.headless().duration_s == 30.0
     assert ("duration", 30.0, "default without a screen") in list(race.headless().items())
-    asked = load({"duration": "5"}, {})
+    asked = load_config({"duration": "5"}, {})
     assert asked.headless() is asked
 
 
 def test_a_race_can_be_sent_to_another_process() -> None:
-    race = load({"lanes": "mysql", "sandbox.directory": "/tmp"}, {})
+    race = load_config({"lanes": "mysql", "sandbox.directory": "/tmp"}, {})
     copy = pickle.loads(pickle.dumps(race))
     assert copy == race
     assert list(copy.items()) == list(race.items())
 
 
 def test_settings_in_a_result_have_units_in_their_names_and_plain_values() -> None:
-    race = load({"sandbox.directory": "/data", "lanes": "cached"}, {})
+    race = load_config({"sandbox.directory": "/data", "lanes": "cached"}, {})
     assert race.to_json() == {
         "preset": "fair",
         "lanes": ["cached"],
@@ -435,19 +440,19 @@ def test_importing_settings_imports_nothing_heavy() -> None:
 
 
 def test_values_are_quoted_in_one_short_line() -> None:
-    assert shown("a\nb") == "'a\\nb'"
-    assert len(shown("x" * 1000)) == 60
-    assert shown([1 << 99_999]) == "(list too large to show)"
+    assert quote_value("a\nb") == "'a\\nb'"
+    assert len(quote_value("x" * 1000)) == 60
+    assert quote_value([1 << 99_999]) == "(list too large to show)"
     assert one_line("a\r\n\u2028\x1b[0m\udcffz") == "a\\r\\n\\u2028\\x1b[0m\\udcffz"
 
 
 def test_toml_of_a_value() -> None:
-    assert toml(("a", "b")) == '["a", "b"]'
-    assert toml(Path('/a "b"\\\n')) == '"/a \\"b\\"\\\\\\U0000000A"'
+    assert to_toml(("a", "b")) == '["a", "b"]'
+    assert to_toml(Path('/a "b"\\\n')) == '"/a \\"b\\"\\\\\\U0000000A"'
     with pytest.raises(TypeError):
-        toml(None)
+        to_toml(None)
 
 
 def test_bounds_of_a_duration_are_said_in_its_largest_unit() -> None:
-    assert Seconds(0.0, 90.0).allowed.endswith("from 0s to 90s")
-    assert Seconds(0.001, 7200.0).allowed.endswith("from 1ms to 2h")
+    assert Duration(0.0, 90.0).allowed.endswith("from 0s to 90s")
+    assert Duration(0.001, 7200.0).allowed.endswith("from 1ms to 2h")

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines.config.errors import ConfigError
-from engines.config.load import load
-from engines.config.race_config import Race
+from engines.config.load import load_config
+from engines.config.race_config import RaceConfig
 from engines.config.settings import BY_KEY, SETTINGS
-from tui.cli.parser import understood
+from tui.cli.parser import parse
 
 KEYS = [*BY_KEY, "sandbox", "directory", "port", "mode", "config"]
 
@@ -76,7 +76,7 @@ def has_surrogate(value: Any) -> bool:
     return False
 
 
-def check_race(race: Race) -> None:
+def check_race(race: RaceConfig) -> None:
     """Every value within what its setting takes, said by hand."""
     assert race.preset in ("fair", "deck")
     order = ["mysql", "cached", "durable"]
@@ -114,7 +114,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def loaded(flags: dict[str, str], environ: dict[str, str], file: Path | None) -> None:
     try:
-        race = load(flags, environ, None if file is None else str(file))
+        race = load_config(flags, environ, None if file is None else str(file))
     except ConfigError as error:
         check_refusal(error)
     else:
@@ -179,7 +179,7 @@ def test_any_arguments(argv: list[str]) -> None:
     asked, code = None, None
     try:
         with contextlib.redirect_stdout(output):
-            asked = understood(argv, {})
+            asked = parse(argv, {})
     except ConfigError as error:
         check_refusal(error)
     except SystemExit as end:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.config.load import load
-from engines.config.race_config import Race
-from engines.config.settings import BY_KEY, SERVERS, SETTINGS, Setting
+from engines.config.load import load_config
+from engines.config.race_config import RaceConfig
+from engines.config.settings import BY_KEY, SERVER_TABLES, SETTINGS, Setting
 from engines.endpoints.credential_sources import (
     CacheToken,
     FromEnvironment,
@@ -18,14 +18,14 @@ from engines.endpoints.credential_sources import (
     FromSecretsManager,
     RdsToken,
 )
-from engines.endpoints.endpoint import Tls
+from engines.endpoints.endpoint import TlsOptions
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
 PARTS = re.split(r"^# -{4,}.*\n", EXAMPLE.read_text(), flags=re.MULTILINE)
 """The settings of a race; words on servers; the keys of a server; those of Redis; a set-up on AWS; a local one."""
 
-RACE = [setting for setting in SETTINGS if setting.table not in SERVERS]
+RACE = [setting for setting in SETTINGS if setting.table not in SERVER_TABLES]
 
 
 def commented() -> set[str]:
@@ -44,7 +44,7 @@ def flat(document: dict[str, object]) -> dict[str, object]:
 
 
 def test_it_loads_and_changes_nothing() -> None:
-    assert load({}, {}, str(EXAMPLE)) == Race()
+    assert load_config({}, {}, str(EXAMPLE)) == RaceConfig()
 
 
 def test_every_key_is_in_it_once_and_those_with_a_default_hold_it() -> None:
@@ -60,7 +60,7 @@ def test_every_key_is_in_it_once_and_those_with_a_default_hold_it() -> None:
 def test_its_examples_of_values_are_taken(tmp_path: Path) -> None:
     file = tmp_path / "all.toml"
     file.write_text(uncommented(PARTS[0]))
-    race = load({}, {}, str(file))
+    race = load_config({}, {}, str(file))
     assert {source for key, _, source in race.items() if BY_KEY[key] in RACE} == {str(file)}
 
 
@@ -80,7 +80,7 @@ def test_every_key_of_a_server_is_explained_once_with_a_value_that_is_taken() ->
 def test_the_words_above_a_key_say_what_is_allowed(setting: Setting) -> None:
     name = setting.key.rpartition(".")[2]
     part = PARTS[0]
-    if setting.table in SERVERS:
+    if setting.table in SERVER_TABLES:
         redis = setting.table in ("durable", "cached.redis") and f"#{name} = " in PARTS[3]
         part = PARTS[3 if redis else 2]
     above = re.search(rf"((?:^# .*\n)+)#?{name} = ", part, re.MULTILINE)
@@ -89,13 +89,13 @@ def test_the_words_above_a_key_say_what_is_allowed(setting: Setting) -> None:
     assert setting.kind.allowed in words
 
 
-def setup(part: str, directory: Path) -> Race:
+def setup(part: str, directory: Path) -> RaceConfig:
     for name in ("global-bundle.pem", "mysql-password"):
         (directory / name).write_text("x")
         (directory / name).chmod(0o600)
     file = directory / "setup.toml"
     file.write_text(uncommented(part))
-    return load({}, {}, str(file))
+    return load_config({}, {}, str(file))
 
 
 def test_the_set_up_on_aws_is_whole(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_set_up_on_aws_is_whole(tmp_path: Path) -> None:
     mysql = endpoints["mysql"].mysql
     assert mysql is not None
     assert mysql.secret == RdsToken(aurora, 3306, "telemon")
-    assert mysql.tls == Tls(tmp_path / "global-bundle.pem")
+    assert mysql.tls == TlsOptions(tmp_path / "global-bundle.pem")
     other = endpoints["cached"].mysql
     assert other is not None
     assert isinstance(other.secret, FromSecretsManager)
@@ -116,7 +116,7 @@ def test_the_set_up_on_aws_is_whole(tmp_path: Path) -> None:
     assert durable is not None
     assert cache.secret == CacheToken("elasticache", "telemon-cache", "telemon", "eu-west-1")
     assert durable.secret == CacheToken("memorydb", "telemon", "telemon", "eu-west-1")
-    assert cache.tls == durable.tls == Tls()
+    assert cache.tls == durable.tls == TlsOptions()
     assert cache.cluster is durable.cluster is None
     assert race.warnings == ()
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines.config.errors import ConfigError
-from engines.config.load import load
-from engines.config.race_config import Race
-from engines.config.settings import BY_KEY, MASK, SERVERS, SETTINGS
+from engines.config.load import load_config
+from engines.config.race_config import RaceConfig
+from engines.config.settings import BY_KEY, MASK, SERVER_TABLES, SETTINGS
 from engines.endpoints.credential_sources import (
     CacheToken,
     FromCommand,
@@ -21,8 +21,8 @@ from engines.endpoints.credential_sources import (
     FromFile,
     RdsToken,
 )
-from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, Tls
-from engines.text import toml
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, TlsOptions
+from engines.text import to_toml
 
 PLANTED = "hunter2-planted"
 
@@ -34,9 +34,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def loaded(file: Path, text: str, environ: dict[str, str] | None = None) -> Race:
+def loaded(file: Path, text: str, environ: dict[str, str] | None = None) -> RaceConfig:
     file.write_text(text)
-    return load({}, environ or {}, str(file))
+    return load_config({}, environ or {}, str(file))
 
 
 def refusal(file: Path, text: str, environ: dict[str, str] | None = None) -> str:
@@ -50,7 +50,7 @@ def refusal(file: Path, text: str, environ: dict[str, str] | None = None) -> str
 
 
 def test_without_servers_there_are_no_endpoints() -> None:
-    assert load({}, {}).endpoints == {}
+    assert load_config({}, {}).endpoints == {}
 
 
 def test_a_mysql_server_with_everything(file: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_mysql_server_with_everything(file: Path) -> None:
         "bob",
         "p w",
         "race-1",
-        tls=Tls(file.parent / "ca.pem", "chain", "other.example"),
+        tls=TlsOptions(file.parent / "ca.pem", "chain", "other.example"),
         address_map=(("db.example:3307", "127.0.0.1:13307"),),
     )
 
@@ -85,7 +85,7 @@ def test_a_redis_cluster_with_everything(file: Path) -> None:
         "",
         cluster=True,
         user="bob",
-        tls=Tls(),
+        tls=TlsOptions(),
         secret=CacheToken("memorydb", "x", "bob", "eu-west-1"),
         read_replicas=True,
     )
@@ -96,7 +96,7 @@ def test_certificates_are_verified_and_clusters_are_asked_unless_somebody_says_o
 ) -> None:
     at = loaded(file, '[durable]\nhost = "h"').endpoints["durable"].redis
     assert at is not None
-    assert (at.tls, at.cluster, at.read_replicas) == (Tls(None, "full", None), None, False)
+    assert (at.tls, at.cluster, at.read_replicas) == (TlsOptions(None, "full", None), None, False)
     at = loaded(file, '[durable]\nhost = "h"\ntls = false').endpoints["durable"].redis
     assert at is not None
     assert at.tls is None
@@ -117,7 +117,7 @@ def test_where_passwords_come_from(file: Path) -> None:
 
 
 def test_every_key_has_a_variable_and_no_flag() -> None:
-    race = load(
+    race = load_config(
         {},
         {
             "TELEMON_MYSQL_HOST": "h",
@@ -143,7 +143,7 @@ def test_every_key_has_a_variable_and_no_flag() -> None:
     # Only a file can be read by others.
     assert race.warnings == ()
     for setting in SETTINGS:
-        assert (setting.flag is None) == (setting.table in SERVERS)
+        assert (setting.flag is None) == (setting.table in SERVER_TABLES)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_no_secret_shows_in_what_a_race_says_of_itself(file: Path) -> None:
 
 def test_what_is_shown_of_a_map_and_a_switch_can_be_read_back(file: Path) -> None:
     ways = (("a:1", "b:2"), ("c:3", "d:4"))
-    text = f'[durable]\nhost = "h"\ntls = {toml(False)}\naddress_map = {toml(ways)}'
+    text = f'[durable]\nhost = "h"\ntls = {to_toml(False)}\naddress_map = {to_toml(ways)}'
     at = loaded(file, text).endpoints["durable"].redis
     assert at is not None
     assert (at.tls, at.address_map) == (None, ways)
@@ -366,7 +366,7 @@ values = (
     | st.lists(st.just(PLANTED), max_size=2)
     | st.dictionaries(st.sampled_from(["a:1", "b"]), st.sampled_from(["c:2", PLANTED]), max_size=2)
 )
-names = st.sampled_from([setting.field for setting in SETTINGS if setting.table in SERVERS])
+names = st.sampled_from([setting.field for setting in SETTINGS if setting.table in SERVER_TABLES])
 
 
 def written(value: object) -> str:
@@ -390,7 +390,7 @@ def written(value: object) -> str:
 )
 @given(
     tables=st.dictionaries(
-        st.sampled_from(SERVERS), st.dictionaries(names, values, max_size=5), max_size=3
+        st.sampled_from(SERVER_TABLES), st.dictionaries(names, values, max_size=5), max_size=3
     ),
     secret=st.sampled_from(["password", "password_command"]),
 )
@@ -404,7 +404,7 @@ def test_whatever_is_in_the_tables_a_race_or_one_line_without_a_secret_comes_out
         lines += [f"{key} = {written(value)}" for key, value in shown.items() if key != secret]
     file.write_text("\n".join(lines))
     try:
-        race = load({}, {}, str(file))
+        race = load_config({}, {}, str(file))
     except ConfigError as error:
         message = str(error)
         assert message.isprintable()

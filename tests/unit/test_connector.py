@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic, sleep
 
-from engines.driver.blocking_jobs import AT_A_TIME, Connector
+from engines.driver.blocking_jobs import AT_A_TIME, BlockingJobRunner
 
 
 def own_threads() -> set[threading.Thread]:
@@ -14,7 +14,7 @@ def own_threads() -> set[threading.Thread]:
 
 def test_its_threads_end_with_it() -> None:
     before = own_threads()
-    connector = Connector()
+    connector = BlockingJobRunner()
     gate = threading.Event()
     for _ in range(AT_A_TIME + 1):
         connector.submit("a:1", gate.wait, lambda _: None, lambda _: None)
@@ -29,7 +29,7 @@ def test_its_threads_end_with_it() -> None:
 
 def test_threads_that_have_nothing_to_do_end_too() -> None:
     before = own_threads()
-    connector = Connector()
+    connector = BlockingJobRunner()
     done: list[int] = []
     connector.submit("a:1", lambda: 1, done.append, lambda _: None)
     deadline_s = monotonic() + 10
@@ -46,7 +46,7 @@ def test_threads_that_have_nothing_to_do_end_too() -> None:
 def test_who_is_kept_waiting_by_one_host_keeps_nobody_waiting_for_another() -> None:
     """64 connections to a host that swallows packets are no reason for the others, or the question for the topology,
     to wait for their time-outs."""
-    connector = Connector()
+    connector = BlockingJobRunner()
     gate = threading.Event()
     done: list[str] = []
     under_way = threading.Semaphore(0)

@@ -16,7 +16,7 @@ from engines.race.null_server import NullServer
 from engines.sandbox import cleanup as remains
 from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError
-from engines.sandbox.supervisor_client import Tether
+from engines.sandbox.supervisor_client import SupervisorClient
 
 
 def no_more_processes(*_: object, **__: object) -> NoReturn:
@@ -33,7 +33,7 @@ def open_null_server() -> None:
 
 
 def open_tether() -> None:
-    Tether({}, lambda _: None, lambda: None)
+    SupervisorClient({}, lambda _: None, lambda: None)
 
 
 @pytest.mark.parametrize("begin", [open_null_server, open_tether])
@@ -74,10 +74,10 @@ def test_a_sweep_leaves_alone_what_it_cannot_look_into(
     os.close(held.lock)
     monkeypatch.setattr(remains, "inhabitants", remains._listed)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert remains.sweep([tmp_path]) == []
+    assert remains.remove_orphans([tmp_path]) == []
     assert held.root.exists()
     monkeypatch.undo()
-    assert remains.sweep([tmp_path]) == [held.root]
+    assert remains.remove_orphans([tmp_path]) == [held.root]
 
 
 def test_a_keeper_looks_for_modules_where_this_process_does_but_not_where_the_user_is(

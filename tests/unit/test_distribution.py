@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.metrics.histogram import MAX_NS, NONE, Distribution, Histogram
+from engines.metrics.histogram import EMPTY, MAX_NS, DistributionSum, Histogram
 
 values_ns = st.integers(0, 2 * MAX_NS) | st.integers(0, 2000)
 
@@ -13,7 +13,7 @@ values_ns = st.integers(0, 2 * MAX_NS) | st.integers(0, 2000)
 @given(parts=st.lists(st.lists(values_ns, max_size=8), max_size=6))
 def test_adding_up_is_recording_all_in_one(parts: list[list[int]]) -> None:
     together = Histogram()
-    distribution = Distribution()
+    distribution = DistributionSum()
     for part in parts:
         histogram = Histogram()
         for value_ns in part:
@@ -24,9 +24,9 @@ def test_adding_up_is_recording_all_in_one(parts: list[list[int]]) -> None:
 
 
 def test_nothing_added_is_nothing() -> None:
-    distribution = Distribution()
-    distribution.add(NONE)
-    assert distribution.latencies() == NONE
+    distribution = DistributionSum()
+    distribution.add(EMPTY)
+    assert distribution.latencies() == EMPTY
 
 
 def test_adding_goes_on_after_reading() -> None:
@@ -34,7 +34,7 @@ def test_adding_goes_on_after_reading() -> None:
     histogram.record(0)
     histogram.record(1_000)
     one = histogram.take()
-    distribution = Distribution()
+    distribution = DistributionSum()
     distribution.add(one)
     first = distribution.latencies()
     distribution.add(one)

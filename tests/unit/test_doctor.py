@@ -23,10 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.doctor import machine
-from engines.doctor.check import FOUND_LENGTH, Check, Verdict, Watch
+from engines.doctor.check import FOUND_LENGTH, Check, CheckRunner, Status
 from engines.doctor.network import resolve, tcp
-from engines.doctor.round_trip import judge, percentile_ms
-from engines.doctor.target import Load, subjects
+from engines.doctor.round_trip import check_round_trip, percentile_ms
+from engines.doctor.target import PlannedLoad, targets
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox import binaries
 from tui.cli.doctor import lines, verdict
@@ -35,11 +35,11 @@ ROOT = Path(__file__).parents[2]
 
 CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 
-LOAD = Load(writers=4, readers=8, batch=100)
+LOAD = PlannedLoad(writers=4, readers=8, batch=100)
 
 
 def found_on_machine(**how: Path | None) -> dict[str, Check]:
-    checks = machine.examine(("mysql", "cached", "durable"), LOAD, how.get("directory"))
+    checks = machine.check_machine(("mysql", "cached", "durable"), LOAD, how.get("directory"))
     return {check.name: check for check in checks}
 
 
@@ -47,7 +47,7 @@ def found_on_machine(**how: Path | None) -> dict[str, Check]:
 
 
 def test_each_check_has_the_time_since_the_one_before() -> None:
-    watch = Watch("e")
+    watch = CheckRunner("e")
     time.sleep(0.05)
     first = watch.ok("one", "")
     time.sleep(0.1)
@@ -59,7 +59,7 @@ def test_each_check_has_the_time_since_the_one_before() -> None:
 
 @given(st.text())
 def test_whatever_a_server_says_is_one_printable_line(text: str) -> None:
-    check = Watch("e").fail("name", "problem", text, "next")
+    check = CheckRunner("e").fail("name", "problem", text, "next")
     assert len(check.found) <= FOUND_LENGTH
     for line in lines(check):
         assert line.isprintable()
@@ -67,8 +67,8 @@ def test_whatever_a_server_says_is_one_printable_line(text: str) -> None:
 
 
 def test_lines_and_the_last_word() -> None:
-    good = Check("", "TCP", Verdict.OK, "10.0.0.1 port 3306 takes connections", 1.26)
-    bad = Check("", "TLS", Verdict.FAIL, "expired", 12.0, "certificate_expired", "renew it")
+    good = Check("", "TCP", Status.OK, "10.0.0.1 port 3306 takes connections", 1.26)
+    bad = Check("", "TLS", Status.FAIL, "expired", 12.0, "certificate_expired", "renew it")
     assert list(lines(good)) == [
         "  OK        1.3 ms  TCP:               10.0.0.1 port 3306 takes connections"
     ]
@@ -84,7 +84,7 @@ def test_lines_and_the_last_word() -> None:
 
 def test_lines_are_folded_to_the_terminal_under_what_they_say() -> None:
     found = "the certificate is not for db.example: it is for telemon.cluster-abcdefgh1234.eu-west-1.rds.amazonaws.com"
-    check = Check("", "TLS", Verdict.FAIL, found, 12.0, "wrong_host_name", "set host to the name")
+    check = Check("", "TLS", Status.FAIL, found, 12.0, "wrong_host_name", "set host to the name")
     assert list(lines(check, 80)) == [
         "  FAIL     12.0 ms  TLS:               the certificate is not for db.example: it",
         "                                       is for",
@@ -97,7 +97,7 @@ def test_lines_are_folded_to_the_terminal_under_what_they_say() -> None:
 
 @given(st.text(), st.text(), st.integers(10, 300))
 def test_folding_loses_and_breaks_no_word(found: str, step: str, columns: int) -> None:
-    check = Watch("e").fail("cluster coverage", "problem", found, step)
+    check = CheckRunner("e").fail("cluster coverage", "problem", found, step)
     folded, whole = list(lines(check, columns)), list(lines(check))
     assert " ".join(folded).split() == " ".join(whole).split()
     for line in folded:
@@ -120,9 +120,9 @@ def test_percentiles_are_values_that_so_many_do_not_exceed(took_ms: list[float])
 @pytest.mark.parametrize(("ms", "problem"), [(1.99, ""), (2.01, "far_away")])
 def test_more_than_two_milliseconds_is_far_away(ms: float, problem: str) -> None:
     # Half of the pings are quick: the middle one decides, not the slowest.
-    (check,) = judge(Watch("e"), [0.1] * 24 + [ms] * 26)
+    (check,) = check_round_trip(CheckRunner("e"), [0.1] * 24 + [ms] * 26)
     assert check.problem == problem
-    (check,) = judge(Watch("e"), [0.1] * 26 + [90.0] * 24)
+    (check,) = check_round_trip(CheckRunner("e"), [0.1] * 26 + [90.0] * 24)
     assert check.problem == ""
 
 
@@ -135,7 +135,7 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     began_s = time.monotonic()
-    (check,) = resolve.resolve(Watch("e"), "db.example.com")
+    (check,) = resolve.resolve(CheckRunner("e"), "db.example.com")
     assert time.monotonic() - began_s < 0.9
     assert check.problem == "unresolved"
     assert "no name server answered" in check.found
@@ -147,13 +147,13 @@ def test_a_name_with_two_addresses_of_which_one_is_dead() -> None:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         port = listening.getsockname()[1]
-        connecting = tcp.connect(Watch("e"), ["127.0.0.2", "127.0.0.1"], port)
+        connecting = tcp.connect(CheckRunner("e"), ["127.0.0.2", "127.0.0.1"], port)
         check = next(connecting)
         with pytest.raises(StopIteration) as ended:
             next(connecting)
         with ended.value.value as sock:
             assert sock.getpeername() == ("127.0.0.1", port)
-    assert (check.verdict, check.problem) == (Verdict.WARN, "partly_refused")
+    assert (check.verdict, check.problem) == (Status.WARN, "partly_refused")
     assert "127.0.0.2" in check.found
 
 
@@ -161,7 +161,7 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
     one = MySQLEndpoint("db", 3306, "u", "p", "first")
     two = MySQLEndpoint("db", 3306, "u", "p", "second")
     cache, cluster = RedisEndpoint("cache", 6379, ""), RedisEndpoint("durable", 6379, "")
-    found = subjects(
+    found = targets(
         {
             "mysql": LaneEndpoints("mysql", mysql=one),
             "cached": LaneEndpoints("cached", mysql=two, redis=cache),
@@ -185,7 +185,7 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
 
 def test_a_machine_in_order(tmp_path: Path) -> None:
     found = found_on_machine(directory=tmp_path)
-    assert {check.verdict for check in found.values()} <= {Verdict.OK, Verdict.WARN}
+    assert {check.verdict for check in found.values()} <= {Status.OK, Status.WARN}
     assert set(found) == {
         "libraries",
         "open files",
@@ -244,8 +244,8 @@ def test_too_few_open_files_for_the_connections_of_the_race() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
-        few = {c.name: c for c in machine.examine((), Load(4, 8, 100), None)}
-        many = {c.name: c for c in machine.examine((), Load(4, 64, 100), None)}
+        few = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 8, 100), None)}
+        many = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 64, 100), None)}
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert few["open files"].problem == ""

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.workload.key_distribution import Shape, indices, ranking
+from engines.workload.key_distribution import KeyDistribution, popularity_order, sample_indices
 
 DRAWS = 200_000
 KEYS = 1001
 
 SHAPES = [
-    Shape("uniform"),
-    Shape("zipfian", exponent=0.99),
-    Shape("zipfian", exponent=0.5),
-    Shape("zipfian", exponent=1.5),
-    Shape("hot-set", hot_keys=0.1, hot_operations=0.9),
-    Shape("hot-set", hot_keys=0.2, hot_operations=0.8),
+    KeyDistribution("uniform"),
+    KeyDistribution("zipfian", exponent=0.99),
+    KeyDistribution("zipfian", exponent=0.5),
+    KeyDistribution("zipfian", exponent=1.5),
+    KeyDistribution("hot-set", hot_keys=0.1, hot_operations=0.9),
+    KeyDistribution("hot-set", hot_keys=0.2, hot_operations=0.8),
 ]
 
 
@@ -30,7 +30,7 @@ def limit(degrees: int) -> float:
     return degrees * (1 - 2 / (9 * degrees) + 3.09 * sqrt(2 / (9 * degrees))) ** 3
 
 
-def expected(shape: Shape) -> list[float]:
+def expected(shape: KeyDistribution) -> list[float]:
     """The probability of each rank, from the definition of the shape and not from its code."""
     if shape.kind == "zipfian":
         harmonic = sum(1 / rank**shape.exponent for rank in range(1, KEYS + 1))
@@ -44,10 +44,10 @@ def expected(shape: Shape) -> list[float]:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_draws_follow_the_theory(shape: Shape) -> None:
-    draw = indices(shape, KEYS, Random(20_260), seed=5)
+def test_draws_follow_the_theory(shape: KeyDistribution) -> None:
+    draw = sample_indices(shape, KEYS, Random(20_260), seed=5)
     seen = Counter(draw() for _ in range(DRAWS))
-    order = range(KEYS) if shape.kind == "uniform" else ranking(KEYS, 5)
+    order = range(KEYS) if shape.kind == "uniform" else popularity_order(KEYS, 5)
     squared, bins, pooled_seen, pooled_expected = 0.0, 0, 0, 0.0
     for index, share in zip(order, expected(shape), strict=True):
         pooled_seen += seen[index]
@@ -76,26 +76,26 @@ def test_the_limit_is_that_of_the_tables() -> None:
 def test_every_index_is_in_range_and_the_weights_add_up(
     count: int, kind: str, exponent: float, hot_keys: float, hot_operations: float
 ) -> None:
-    shape = Shape(kind, exponent, hot_keys, hot_operations)  # type: ignore[arg-type]
+    shape = KeyDistribution(kind, exponent, hot_keys, hot_operations)  # type: ignore[arg-type]
     weights = shape.weights(count)
     assert len(weights) == count
     assert isclose(sum(weights), 1.0, rel_tol=1e-9)
-    draw = indices(shape, count, Random(1), seed=1)
+    draw = sample_indices(shape, count, Random(1), seed=1)
     assert all(0 <= draw() < count for _ in range(50))
 
 
 def test_the_same_seed_draws_the_same_and_popular_keys_are_the_same_for_every_stream() -> None:
-    shape = Shape("zipfian")
-    first = indices(shape, KEYS, Random("a"), seed=7)
-    again = indices(shape, KEYS, Random("a"), seed=7)
+    shape = KeyDistribution("zipfian")
+    first = sample_indices(shape, KEYS, Random("a"), seed=7)
+    again = sample_indices(shape, KEYS, Random("a"), seed=7)
     assert [first() for _ in range(100)] == [again() for _ in range(100)]
-    other = indices(shape, KEYS, Random("b"), seed=7)
+    other = sample_indices(shape, KEYS, Random("b"), seed=7)
     popular = Counter(other() for _ in range(5000)).most_common(1)[0][0]
-    assert popular == ranking(KEYS, 7)[0]
+    assert popular == popularity_order(KEYS, 7)[0]
 
 
 def test_a_fleet_of_hundreds_of_millions_needs_no_table_of_them() -> None:
-    draw = indices(Shape("zipfian"), 900_000_000, Random(1), seed=1)
+    draw = sample_indices(KeyDistribution("zipfian"), 900_000_000, Random(1), seed=1)
     drawn = [draw() for _ in range(1000)]
     assert max(drawn) < 900_000_000
     assert max(drawn) > 100_000_000

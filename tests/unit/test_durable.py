@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from engines.endpoints.slot_map import SlotRange, Topology
-from engines.lanes.context import Context
+from engines.endpoints.slot_map import SlotMap, SlotRange
+from engines.lanes.context import LaneContext
 from engines.lanes.durable import write_durable
-from engines.lanes.fill_tracker import Fills
-from engines.lanes.request_cache import Gets, Selects
-from engines.workload.dataset import FLEET, Readings
-from engines.workload.streams import Batches, Share
+from engines.lanes.fill_tracker import FillTracker
+from engines.lanes.request_cache import GetCache, SelectCache
+from engines.workload.dataset import ALL_KEYS, TelemetryPool
+from engines.workload.streams import BatchStream, Partition
 
 SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}
 
@@ -31,24 +31,22 @@ class Linked:
 def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
     rows: int, first_version: int, seed: int
 ) -> None:
-    topology = Topology(
-        [SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None
-    )
-    readings = Readings(seed)
-    context = Context(
+    topology = SlotMap([SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None)
+    readings = TelemetryPool(seed)
+    context = LaneContext(
         readings=readings,
-        gets=Gets(),
-        selects=Selects(),
+        gets=GetCache(),
+        selects=SelectCache(),
         topology=topology,
-        fills=Fills(),
+        fills=FillTracker(),
         ttl_ms=lambda: 1,
         flowing=lambda: True,
         redirected=lambda: None,
         ledger=None,
     )
 
-    def batches() -> Batches:
-        return Batches(seed, Share(), FLEET, rows, count(first_version))
+    def batches() -> BatchStream:
+        return BatchStream(seed, Partition(), ALL_KEYS, rows, count(first_version))
 
     pack: Any = hiredis.pack_command  # its stub takes tuples of one
     expected: dict[str, list[bytes]] = {}

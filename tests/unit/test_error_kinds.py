@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.wire.error_kinds import KIND_CHARACTERS, kind_of
-from engines.wire.resp import ServerError
+from engines.wire.error_kinds import KIND_CHARACTERS, error_kind
+from engines.wire.resp import RedisErrorReply
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ from engines.wire.resp import ServerError
     ],
 )
 def test_kinds_of_redis(reply: str, kind: str) -> None:
-    assert kind_of(ServerError.of(reply)) == kind
+    assert error_kind(RedisErrorReply.of(reply)) == kind
 
 
 @given(st.text())
 def test_kinds_are_short_words(reply: str) -> None:
-    kind = kind_of(ServerError.of(reply))
+    kind = error_kind(RedisErrorReply.of(reply))
     assert re.fullmatch(r"redis_[a-z0-9_]+", kind)
     assert len(kind) <= KIND_CHARACTERS == 40

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from threading import Thread
 
-from engines.race.event_log import EventLog
+from engines.race.event_log import EventBuffer
 
 EACH = 20_000
 
 
 def test_what_is_noted_while_events_are_taken_is_in_the_next_piece() -> None:
-    log = EventLog()
+    log = EventBuffer()
     taken: list[str] = []
 
     def note(who: str) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneState
 from engines.metrics.histogram import Histogram
-from engines.metrics.stats import Cache, Counted, Work
+from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.race.aggregate import lane_frame
 from engines.results.summary import Summary
 from tests.unit.frames import MYSQL, delta, frame
@@ -41,7 +41,7 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
     service, response = [Histogram() for _ in range(ENGINES)], [Histogram() for _ in range(ENGINES)]
     served: list[int] = []
     responded: list[int] = []
-    summary = Summary(Race(lanes=("mysql",), writers=0), (MYSQL,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",), writers=0), (MYSQL,), {})
     for index in range(INTERVALS):
         deltas = []
         for engine in range(ENGINES):
@@ -51,14 +51,14 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
                 response[engine].record(value_ns + waited_ns)
                 served.append(value_ns)
                 responded.append(value_ns + waited_ns)
-            work = Work(
+            work = RoleStats(
                 operations=EACH,
                 rows=EACH,
                 service=service[engine].take(),
                 response=response[engine].take(),
                 interval_s=1.0,
             )
-            deltas.append([delta(Counted(work, Cache()), index=index)])
+            deltas.append([delta(IntervalStats(work, CacheStats()), index=index)])
         lane = lane_frame("mysql", LaneState.RACING, {"read": deltas}, {}, {})
         summary.add(frame(index, index + 1.0, lane))
     result: Any = summary.result()

@@ -11,15 +11,15 @@ import pytest
 
 from engines.config import race_config as config
 from engines.doctor import doctor as examination
-from engines.doctor.check import Check, Verdict, Watch
+from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.mysql import checks as mysql
-from engines.doctor.target import Subject
+from engines.doctor.target import Target
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> config.Race:
+def settings(monkeypatch: pytest.MonkeyPatch) -> config.RaceConfig:
     """A race on a MySQL and a Redis where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
@@ -27,8 +27,8 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> config.Race:
         "mysql": LaneEndpoints("mysql", MySQLEndpoint("127.0.0.1", port, "u", "p", "d")),
         "durable": LaneEndpoints("durable", redis=RedisEndpoint("127.0.0.1", port, "p")),
     }
-    monkeypatch.setattr(config.Race, "endpoints", property(lambda _: own))
-    return replace(config.Race(), lanes=("mysql", "durable"))
+    monkeypatch.setattr(config.RaceConfig, "endpoints", property(lambda _: own))
+    return replace(config.RaceConfig(), lanes=("mysql", "durable"))
 
 
 @pytest.mark.parametrize(
@@ -40,21 +40,21 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> config.Race:
     ],
 )
 def test_an_examination_that_breaks_off_is_a_failed_check(
-    settings: config.Race,
+    settings: config.RaceConfig,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
     problem: str,
     said: str,
 ) -> None:
-    def breaks(subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
-        yield Watch(subject.title).ok("name", "found")
+    def breaks(subject: Target[MySQLEndpoint]) -> Iterator[Check]:
+        yield CheckRunner(subject.title).ok("name", "found")
         raise error
 
     monkeypatch.setattr(mysql, "examine", breaks)
-    checks = [check for check in examination.examine(settings) if check.endpoint]
+    checks = [check for check in examination.run_checks(settings) if check.endpoint]
     broken = [check for check in checks if check.problem == problem]
     assert len(broken) == 1
-    assert broken[0].verdict is Verdict.FAIL
+    assert broken[0].verdict is Status.FAIL
     assert broken[0].endpoint.startswith("MySQL 127.0.0.1:")
     assert said in broken[0].found
     assert broken[0].next_step

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from engines.config.race_config import Race
-from engines.model.server_facts import Server, shared_servers
-from engines.results.caveats import misleading
-from engines.results.fairness import fairness, pipeline_depth, sheet_lines
+from engines.config.race_config import RaceConfig
+from engines.model.server_facts import ServerFacts, shared_servers
+from engines.results.caveats import comparison_caveats
+from engines.results.fairness import fairness, fairness_lines, pipeline_depth
 
 SAFE: dict[str, str | int] = {
     "innodb_flush_log_at_trx_commit": 1,
@@ -29,9 +29,9 @@ def server(
     trip_us: float | None = 100.0,
     durability: dict[str, str | int] | None = None,
     nodes: int = 1,
-) -> Server:
+) -> ServerFacts:
     kept = {"database": SAFE, "store": ALWAYS}.get(role, {}) if durability is None else durability
-    return Server(
+    return ServerFacts(
         role=role,
         product="MariaDB" if role == "database" else "Redis",
         version="1.2",
@@ -44,7 +44,7 @@ def server(
 
 
 def facts(
-    *, mysql: Server | None = None, durable: Server | None = None, **more: object
+    *, mysql: ServerFacts | None = None, durable: ServerFacts | None = None, **more: object
 ) -> dict[str, object]:
     return {
         "servers": {"mysql": "db:3306", "cached": "db2:3306", "durable": "r:6379"},
@@ -57,8 +57,8 @@ def facts(
     }
 
 
-def said(given: dict[str, object], settings: Race | None = None) -> list[str]:
-    return list(misleading(given, settings or Race()))
+def said(given: dict[str, object], settings: RaceConfig | None = None) -> list[str]:
+    return list(comparison_caveats(given, settings or RaceConfig()))
 
 
 def test_an_even_race_has_nothing_that_misleads() -> None:
@@ -141,10 +141,10 @@ def test_uneven_ways_to_the_servers_are_said() -> None:
 
 
 def test_what_the_settings_make_misleading_is_said() -> None:
-    (sentence,) = said(facts(), Race(processes=4))
+    (sentence,) = said(facts(), RaceConfig(processes=4))
     assert "within each of the 4 engine processes" in sentence
-    assert said(facts(), Race(processes=4, lanes=("mysql",))) == []
-    (sentence,) = said(facts(), Race(heats=True, rounds=3, cache="filled"))
+    assert said(facts(), RaceConfig(processes=4, lanes=("mysql",))) == []
+    (sentence,) = said(facts(), RaceConfig(heats=True, rounds=3, cache="filled"))
     assert "the cache is filled before the first round only" in sentence
 
 
@@ -154,24 +154,24 @@ def test_what_the_machine_makes_misleading_is_said() -> None:
     # A group that may use two, on a processor set of one.
     given = facts(cpus=8, cpu_limit=2.0, cpus_allowed=1)
     assert said(given) == ["telemon may use 1 of the machine's 8 processors"]
-    lines = dict(sheet_lines(fairness(given, Race())))
+    lines = dict(fairness_lines(fairness(given, RaceConfig())))
     assert lines["machine"] == "8 processors, 1 of them for telemon"
     assert said(facts(cpus=8, cpu_limit=None, cpus_allowed=8)) == []
     private = {**facts(cpus=2), "servers": "private, on this machine"}
     (sentence,) = said(private)
     assert "share this machine's 2 processors" in sentence
-    assert said(private, Race(heats=True, rounds=1)) == []
+    assert said(private, RaceConfig(heats=True, rounds=1)) == []
 
 
 def test_only_a_fair_batch_of_lane_durable_is_pipelined() -> None:
-    fair, deck = Race(batch=100), Race(batch=100, preset="deck")
+    fair, deck = RaceConfig(batch=100), RaceConfig(batch=100, preset="deck")
     assert pipeline_depth("durable", fair, 3) == {"write": 33.3, "read": 1}
     assert pipeline_depth("durable", deck, 3) == {"write": 1, "read": 1}
     assert pipeline_depth("mysql", fair, 1) == {"write": 1, "read": 1}
 
 
 def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
-    settings = Race(
+    settings = RaceConfig(
         mode="pace",
         rate_per_s=500.0,
         keys="zipfian",
@@ -189,7 +189,7 @@ def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
     assert sheet["keys"] == {"shape": "zipfian", "exponent": 1.2}
     assert (sheet["mode"], sheet["rate_per_s"], sheet["rounds"]) == ("pace", 500.0, None)
     assert (sheet["cache_start"], sheet["ttl_jitter"]) == ("filled", 0.1)
-    lines = dict(reversed([*sheet_lines(sheet)]))
+    lines = dict(reversed([*fairness_lines(sheet)]))
     assert lines["load"] == (
         "pace, 500 operations per second and role; zipfian keys, exponent 1.2; "
         "cache filled at the start, TTL 60 s +- 10%"
@@ -203,13 +203,16 @@ def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
 
 
 def test_a_cache_is_spoken_of_where_one_races_only() -> None:
-    with_cache, without = (Race(lanes=("mysql", "cached")), Race(lanes=("mysql", "durable")))
-    assert dict(sheet_lines(fairness({}, with_cache)))["load"] == (
+    with_cache, without = (
+        RaceConfig(lanes=("mysql", "cached")),
+        RaceConfig(lanes=("mysql", "durable")),
+    )
+    assert dict(fairness_lines(fairness({}, with_cache)))["load"] == (
         "saturate; uniform keys; cache cold at the start, TTL 120 s"
     )
-    assert dict(sheet_lines(fairness({}, without)))["load"] == "saturate; uniform keys"
+    assert dict(fairness_lines(fairness({}, without)))["load"] == "saturate; uniform keys"
 
 
 def test_a_hot_set_is_described_by_its_shares() -> None:
-    sheet = fairness({}, Race(keys="hot-set", hot_keys=0.1, hot_operations=0.9))
+    sheet = fairness({}, RaceConfig(keys="hot-set", hot_keys=0.1, hot_operations=0.9))
     assert sheet["keys"] == {"shape": "hot-set", "hot_keys": 0.1, "hot_operations": 0.9}

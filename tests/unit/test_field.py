@@ -7,14 +7,14 @@ from threading import Timer
 
 from engines.config import race_config as config
 from engines.model.controls import Pause
-from engines.race.control_queue import Inbox
-from engines.race.engine_group import AWAY_NS, Field
+from engines.race.control_queue import ControlQueue
+from engines.race.engine_group import AWAY_NS, EngineGroup
 
 
 def test_whoever_was_away_has_listened_since_he_came_back_and_others_since_they_began() -> None:
-    inbox = Inbox()
+    inbox = ControlQueue()
     inbox.open()
-    field = Field(config.Race(), lambda *_: None, inbox)
+    field = EngineGroup(config.RaceConfig(), lambda *_: None, inbox)
     field.listen(0.0)
     first_ns = field.listening_since_ns
     for _ in range(3):
@@ -28,10 +28,10 @@ def test_whoever_was_away_has_listened_since_he_came_back_and_others_since_they_
 
 
 def test_what_is_asked_for_interrupts_listening_and_comes_in_order() -> None:
-    inbox = Inbox()
+    inbox = ControlQueue()
     inbox.send(Pause())  # before anybody can be woken
     inbox.open()
-    field = Field(config.Race(), lambda *_: None, inbox)
+    field = EngineGroup(config.RaceConfig(), lambda *_: None, inbox)
     began_s = time.monotonic()
     Timer(0.1, inbox.stop).start()
     field.listen(30.0)

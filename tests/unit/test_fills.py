@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import socket
 
-from engines.driver.session import Link, Links, Session
-from engines.endpoints.slot_map import SlotRange, Topology
+from engines.driver.session import Connection, Session, SessionConnections
+from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.lanes.cached import read_cached
-from engines.lanes.context import Context
-from engines.lanes.fill_tracker import Fills
-from engines.lanes.request_cache import Gets, Selects
+from engines.lanes.context import LaneContext
+from engines.lanes.fill_tracker import FillTracker
+from engines.lanes.request_cache import GetCache, SelectCache
 from engines.wire.dialect import MYSQL, REDIS
 from engines.wire.resp import SLOTS
-from engines.workload.dataset import HOT, Readings
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 
 def test_one_miss_after_another_is_no_duplicate() -> None:
-    fills = Fills()
+    fills = FillTracker()
     assert not fills.begin(1, missed_from_ns=10)
     fills.end(1, now_ns=20)
     assert not fills.begin(1, missed_from_ns=30)
 
 
 def test_a_fill_beside_another_is_a_duplicate() -> None:
-    fills = Fills()
+    fills = FillTracker()
     assert not fills.begin(1, missed_from_ns=10)
     assert fills.begin(1, missed_from_ns=11)
     assert not fills.begin(2, missed_from_ns=11)
@@ -32,39 +32,39 @@ def test_a_fill_beside_another_is_a_duplicate() -> None:
 
 
 def test_a_miss_from_before_the_other_fill_ended_is_a_duplicate() -> None:
-    fills = Fills()
+    fills = FillTracker()
     fills.begin(1, missed_from_ns=10)
     fills.end(1, now_ns=20)
     assert fills.begin(1, missed_from_ns=15)
 
 
 def test_a_fill_that_came_to_nothing_leaves_no_trace() -> None:
-    fills = Fills()
+    fills = FillTracker()
     fills.begin(1, missed_from_ns=10)
     fills.end(1, now_ns=None)
     assert not fills.begin(1, missed_from_ns=5)
 
 
 def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
-    fills = Fills()
+    fills = FillTracker()
     session = Session()
-    session.links = Links(
-        lambda address: Link(
+    session.links = SessionConnections(
+        lambda address: Connection(
             session, address, MYSQL if address == "mysql" else REDIS, socket.socket
         )
     )
-    context = Context(
-        readings=Readings(1),
-        gets=Gets(),
-        selects=Selects(),
-        topology=Topology([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
+    context = LaneContext(
+        readings=TelemetryPool(1),
+        gets=GetCache(),
+        selects=SelectCache(),
+        topology=SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
         fills=fills,
         ttl_ms=lambda: 1,
         flowing=lambda: True,
         redirected=lambda: None,
         ledger=None,
     )
-    car_id = HOT.first
+    car_id = HOT_KEYS.first
     program = read_cached(session, lambda: car_id, context)
     next(program)
     program.send(None)  # A miss.

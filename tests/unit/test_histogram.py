@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from engines.metrics.histogram import (
     BUCKETS,
+    EMPTY,
     MAX_NS,
-    NONE,
     Histogram,
-    Latencies,
+    LatencyDistribution,
     bucket_index,
     bucket_upper_ns,
 )
@@ -31,7 +31,7 @@ values_ns = (
 any_values_ns = st.one_of(values_ns, st.integers(MAX_NS - 1, 4 * MAX_NS))
 
 
-def recorded(values: Iterable[int]) -> Latencies:
+def recorded(values: Iterable[int]) -> LatencyDistribution:
     histogram = Histogram()
     for value_ns in values:
         histogram.record(value_ns)
@@ -138,14 +138,18 @@ def test_percentiles_are_within_one_percent_above_the_exact_ones(
 @given(st.integers(1, 200_000), st.sampled_from(PERCENTS))
 def test_ranks_of_many_values_are_exact(count: int, percent: str) -> None:
     rank = max(1, ceil(Fraction(percent) * count / 100))
-    below = recorded([]) if rank == 1 else Latencies(((100, rank - 1),), rank - 1, 0, 100, 100)
-    at = Latencies(((200, 1),), 1, 0, 200, 200)
+    below = (
+        recorded([])
+        if rank == 1
+        else LatencyDistribution(((100, rank - 1),), rank - 1, 0, 100, 100)
+    )
+    at = LatencyDistribution(((200, 1),), 1, 0, 200, 200)
     above = (
         recorded([])
         if rank == count
-        else Latencies(((250, count - rank),), count - rank, 0, 250, 250)
+        else LatencyDistribution(((250, count - rank),), count - rank, 0, 250, 250)
     )
-    assert Latencies.merged([below, at, above]).percentile_us(float(percent)) == 0.2
+    assert LatencyDistribution.merged([below, at, above]).percentile_us(float(percent)) == 0.2
 
 
 # ---------------------------------------------------------------- what is kept of the values
@@ -184,8 +188,13 @@ def test_recording_several_at_once_is_recording_each(parts: list[list[int]]) -> 
 
 
 def test_nothing_recorded_is_nothing() -> None:
-    assert recorded([]) == NONE == Latencies.merged([]) == Latencies.merged([NONE, NONE])
-    assert NONE.percentile_us(99) == NONE.mean_us == NONE.max_us == 0.0
+    assert (
+        recorded([])
+        == EMPTY
+        == LatencyDistribution.merged([])
+        == LatencyDistribution.merged([EMPTY, EMPTY])
+    )
+    assert EMPTY.percentile_us(99) == EMPTY.mean_us == EMPTY.max_us == 0.0
 
 
 @given(st.lists(st.lists(any_values_ns, max_size=20), max_size=5))
@@ -195,12 +204,12 @@ def test_each_take_holds_what_came_since_the_last(intervals: list[list[int]]) ->
         for value_ns in values:
             histogram.record(value_ns)
         assert histogram.take() == recorded(values)
-        assert histogram.take() == NONE
+        assert histogram.take() == EMPTY
 
 
 @given(st.lists(st.lists(any_values_ns, max_size=20), max_size=5))
 def test_merging_is_recording_together(parts: list[list[int]]) -> None:
-    merged = Latencies.merged(recorded(values) for values in parts)
+    merged = LatencyDistribution.merged(recorded(values) for values in parts)
     assert merged == recorded(value_ns for values in parts for value_ns in values)
 
 

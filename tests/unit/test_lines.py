@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.stats import Cache, Client
+from engines.metrics.stats import CacheStats, ClientStats
 from tests.unit.frames import frame, latencies, work
 from tui.report.interval_lines import frame_lines, header
 
-BOUND = Client(cpu_share=0.91, loop_lag=latencies([20.0]))
+BOUND = ClientStats(cpu_share=0.91, loop_lag=latencies([20.0]))
 
 FRAME = frame(
     0,
@@ -20,7 +20,7 @@ FRAME = frame(
         LaneState.RECONNECTING,
         write=work([1.0], errors={"mysql_2013": 1_000}),
         read=work([7.0] * 4, errors={"redis_lost": 234}),
-        cache=Cache(hits=3, misses=1),
+        cache=CacheStats(hits=3, misses=1),
         client=BOUND,
     ),
 )
@@ -66,7 +66,7 @@ def test_columns_hold_what_a_fast_race_fills_them_with() -> None:
         LaneState.RECONNECTING,
         write=work([68_000_000.0], rows_each=99_999_999, errors={"x": 99_999}),
         read=work([68_000_000.0], rows_each=99_999_999),
-        cache=Cache(hits=9_999_999, misses=999_999),
+        cache=CacheStats(hits=9_999_999, misses=999_999),
     )
     (line,) = frame_lines(frame(0, 86_400.0, fast))
     assert len(line) == len(header())

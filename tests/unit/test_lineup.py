@@ -8,13 +8,13 @@ from contextlib import closing
 
 import pytest
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.errors import DOCTOR, NotPreparedError, PreparationError
-from engines.provisioning.cache import ready_cache
-from engines.provisioning.conflicts import settled, shared
+from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError
+from engines.provisioning.cache import prepare_cache
+from engines.provisioning.conflicts import resolve_cluster_modes, shared_server_notes
 from engines.provisioning.prepare import check
-from engines.race.lane_info import entrants, read_sheets
+from engines.race.lane_info import lane_infos, read_lane_servers
 
 PASSWORD = "planted-in-an-endpoint"
 
@@ -33,11 +33,11 @@ def port() -> Iterator[int]:
     "step",
     [
         check,
-        settled,
-        shared,
-        lambda lanes: ready_cache(lanes["cached"], Race(), private=False),
-        lambda lanes: read_sheets(lanes, ()),
-        lambda lanes: entrants(lanes, (), ()),
+        resolve_cluster_modes,
+        shared_server_notes,
+        lambda lanes: prepare_cache(lanes["cached"], RaceConfig(), private=False),
+        lambda lanes: read_lane_servers(lanes, ()),
+        lambda lanes: lane_infos(lanes, (), ()),
     ],
     ids=["check", "settled", "shared", "ready_cache", "read_sheets", "entrants"],
 )
@@ -50,7 +50,7 @@ def test_every_step_that_fails_names_the_lane_and_points_to_the_doctor(
         step({"cached": LaneEndpoints("cached", server, cache)})
     said = str(raised.value)
     assert said.startswith("lane cached: ")
-    assert said.endswith(DOCTOR)
+    assert said.endswith(DOCTOR_HINT)
     assert len(said.splitlines()) == 1
     assert PASSWORD not in said
 
@@ -58,14 +58,17 @@ def test_every_step_that_fails_names_the_lane_and_points_to_the_doctor(
 def test_of_telemon_s_own_servers_the_doctor_knows_no_more(port: int) -> None:
     server = MySQLEndpoint("127.0.0.1", port, "telemon", PASSWORD, "telemon")
     lanes = {"mysql": LaneEndpoints("mysql", server)}
-    for step in (lambda: read_sheets(lanes, ("mysql",)), lambda: entrants(lanes, (), ("mysql",))):
+    for step in (
+        lambda: read_lane_servers(lanes, ("mysql",)),
+        lambda: lane_infos(lanes, (), ("mysql",)),
+    ):
         with pytest.raises(PreparationError) as raised:
             step()
-        assert DOCTOR not in str(raised.value)
+        assert DOCTOR_HINT not in str(raised.value)
 
 
 def test_the_cache_s_own_failure_is_said_of_the_cache(port: int) -> None:
     cache = RedisEndpoint("127.0.0.1", port, PASSWORD, cluster=False)
     lane = LaneEndpoints("cached", MySQLEndpoint("127.0.0.1", port, "u", PASSWORD, "d"), cache)
     with pytest.raises(PreparationError, match=rf"Redis at 127\.0\.0\.1:{port}: the cache could"):
-        ready_cache(lane, Race(), private=False)
+        prepare_cache(lane, RaceConfig(), private=False)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from engines.driver.outcome import Done, done
+from engines.driver.outcome import Completed, completed
 from engines.driver.poller import READ
 from engines.driver.reactor import Reactor
-from engines.driver.session import Link, Links, Program, Session
-from engines.metrics.histogram import Latencies
+from engines.driver.session import Connection, Program, Session, SessionConnections
+from engines.metrics.histogram import LatencyDistribution
 from engines.wire.dialect import REDIS
 
 WORK_NS = 4_000_000
@@ -88,9 +88,9 @@ def race(
     polls = Polls(reactor, turns, wait)
     reactor.wiring.poller = polls  # type: ignore[assignment]
 
-    def program(link: Link) -> Program:
-        ok = done(rows=1)
-        ended: Done | None = None
+    def program(link: Connection) -> Program:
+        ok = completed(rows=1)
+        ended: Completed | None = None
         while True:
             polls.log.append("made up")
             make_up()
@@ -102,8 +102,8 @@ def race(
 
     for number in range(1000, 1000 + sessions):
         session = Session()
-        session.links = Links(lambda _: link)  # noqa: B023 - never asked
-        link = Link(session, "null:1", REDIS, lambda: None)  # type: ignore[arg-type,return-value]
+        session.links = SessionConnections(lambda _: link)  # noqa: B023 - never asked
+        link = Connection(session, "null:1", REDIS, lambda: None)  # type: ignore[arg-type,return-value]
         link.attach(Answering(number))  # type: ignore[arg-type]
         link.send, link.receive = len, lambda _: b"+OK\r\n"
         link.outbox = reactor.wiring.outboxes.setdefault("null:1", [])
@@ -118,7 +118,7 @@ def race(
     return reactor, polls
 
 
-def taken(reactor: Reactor) -> tuple[Latencies, Latencies]:
+def taken(reactor: Reactor) -> tuple[LatencyDistribution, LatencyDistribution]:
     return reactor.loop_lag.take(), reactor.own_lag.take()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.race.machine import cpu_limit, machine
+from engines.race.machine import cpu_limit, machine_facts
 
 
 def laid_out(root: Path, groups: str, **files: str) -> Path:
@@ -56,11 +56,11 @@ def test_without_a_limit_there_is_none(tmp_path: Path, groups: str) -> None:
 
 def test_the_limit_is_among_what_is_said_of_a_machine(tmp_path: Path) -> None:
     root = laid_out(tmp_path, "0::/\n", cpu_dot_max="150000 100000\n")
-    assert machine(root)["cpu_limit"] == 1.5
+    assert machine_facts(root)["cpu_limit"] == 1.5
 
 
 def test_what_is_said_of_this_machine() -> None:
-    said = machine()
+    said = machine_facts()
     assert said["cpus"]
     versions = said["versions"]
     assert isinstance(versions, dict)

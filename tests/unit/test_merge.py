@@ -4,33 +4,37 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engines.ipc.messages import Delta
+from engines.ipc.messages import IntervalReport
 from engines.metrics.frame import LaneState
-from engines.metrics.histogram import Histogram, Latencies
-from engines.metrics.stats import Cache, Counted, Work
+from engines.metrics.histogram import Histogram, LatencyDistribution
+from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.race.aggregate import lane_frame
 from tests.unit import frames
 
 
-def latencies(*values_ns: int) -> Latencies:
+def latencies(*values_ns: int) -> LatencyDistribution:
     histogram = Histogram()
     for value_ns in values_ns:
         histogram.record(value_ns)
     return histogram.take()
 
 
-def counted(rows: int, interval_s: float = 1.0, errors: dict[str, int] | None = None) -> Counted:
-    work = Work(
+def counted(
+    rows: int, interval_s: float = 1.0, errors: dict[str, int] | None = None
+) -> IntervalStats:
+    work = RoleStats(
         operations=rows,
         rows=rows,
         service=latencies(*[1_000 * (n + 1) for n in range(rows)]),
         errors=errors or {},
         interval_s=interval_s,
     )
-    return Counted(work, Cache(hits=rows))
+    return IntervalStats(work, CacheStats(hits=rows))
 
 
-def delta(measured: Counted, warm: Counted | None = None, cpu_share: float = 0.1) -> Delta:
+def delta(
+    measured: IntervalStats, warm: IntervalStats | None = None, cpu_share: float = 0.1
+) -> IntervalReport:
     return frames.delta(
         measured, warm or counted(0), cpu_share=cpu_share, redirects=1, reconnects=2
     )
@@ -71,7 +75,7 @@ def test_a_late_engine_s_deltas_come_together_over_their_whole_time() -> None:
     )
     assert frame.write.interval_s == 3.0
     assert frame.write.rows_per_s == 2.0
-    assert frame.read == Work()
+    assert frame.read == RoleStats()
 
 
 def test_while_warming_only_the_warm_up_shows_and_afterwards_only_what_is_measured() -> None:

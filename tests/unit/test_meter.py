@@ -10,10 +10,10 @@ import pytest
 
 from engines.driver.reactor import Reactor
 from engines.driver.timers import NEVER_NS
-from engines.ipc.messages import Delta
+from engines.ipc.messages import IntervalReport
 from engines.metrics import scheduling_delay as processor_wait
-from engines.metrics.scheduling_delay import UNKNOWN, ProcessorWait, RunQueue
-from engines.process.reporter import Meter
+from engines.metrics.scheduling_delay import UNKNOWN, SchedstatReader, SchedulingDelay
+from engines.process.reporter import IntervalReporter
 from engines.wire.dialect import REDIS
 
 
@@ -24,7 +24,7 @@ def reactor() -> Iterator[Reactor]:
     made.close()
 
 
-def cut(meter: Meter, now_ns: int) -> Delta:
+def cut(meter: IntervalReporter, now_ns: int) -> IntervalReport:
     return meter.delta(0, now_ns, trouble="", paused=False, held=False, last=False)
 
 
@@ -33,22 +33,22 @@ def test_a_wait_for_a_processor_belongs_to_the_work_of_its_interval(
 ) -> None:
     stat = tmp_path / "schedstat"
     stat.write_text("0 1000 1\n")
-    meter = Meter(reactor)
-    meter._run_queue = RunQueue(stat)
+    meter = IntervalReporter(reactor)
+    meter._run_queue = SchedstatReader(stat)
     stat.write_text("0 3000 2\n")
     meter.begin_race(0)  # What it waited before is no part of the race.
     reactor.measure_from_ns = NEVER_NS
 
     stat.write_text("0 8000 4\n")
     warm = cut(meter, 1_000)
-    assert warm.warm.work.processor_wait == ProcessorWait(5_000, 2)
+    assert warm.warm.work.processor_wait == SchedulingDelay(5_000, 2)
     assert warm.measured.work.processor_wait == UNKNOWN
 
     # Measuring begins within an interval: nobody knows on which side of it the loop waited.
     reactor.measure_from_ns = 1_500
     stat.write_text("0 9000 5\n")
     both = cut(meter, 2_000)
-    assert both.warm.work.processor_wait == ProcessorWait(1_000, 1)
+    assert both.warm.work.processor_wait == SchedulingDelay(1_000, 1)
     assert both.measured.work.processor_wait == UNKNOWN
 
     for _ in range(6):
@@ -56,8 +56,8 @@ def test_a_wait_for_a_processor_belongs_to_the_work_of_its_interval(
     stat.write_text("0 9600 8\n")
     measured = cut(meter, 3_000)
     assert measured.warm.work.processor_wait == UNKNOWN
-    assert measured.measured.work.processor_wait == ProcessorWait(600, 6)
+    assert measured.measured.work.processor_wait == SchedulingDelay(600, 6)
 
 
 def test_it_is_read_from_the_kernel(reactor: Reactor) -> None:
-    assert Meter(reactor)._run_queue._schedstat == processor_wait.SCHEDSTAT
+    assert IntervalReporter(reactor)._run_queue._schedstat == processor_wait.SCHEDSTAT

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engines.metrics.frame import Event, Frame
 from tests.unit.frames import frame
-from tui.cli.progress_log import MOST, Narration, event_line
+from tui.cli.progress_log import MOST, EventThrottle, event_line
 
 
 def eventful(seq: int, *texts: str, lane: str | None = "mysql") -> Frame:
@@ -22,12 +22,12 @@ def test_what_servers_say_cannot_break_a_line_or_steer_a_terminal() -> None:
 
 def test_states_are_told_only_where_no_line_shows_them() -> None:
     events = eventful(0, "warming", "reconnecting: refused", "racing", "done")
-    assert list(Narration(states=False).lines(events)) == ["mysql: reconnecting: refused"]
-    assert len(list(Narration(states=True).lines(events))) == 4
+    assert list(EventThrottle(states=False).lines(events)) == ["mysql: reconnecting: refused"]
+    assert len(list(EventThrottle(states=True).lines(events))) == 4
 
 
 def test_a_lane_in_trouble_does_not_drown_the_others_and_what_was_not_told_is_counted() -> None:
-    narration = Narration(states=False)
+    narration = EventThrottle(states=False)
     told = [
         line
         for second in range(9)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.driver.open_loop import Pace, Stretch
+from engines.driver.open_loop import ArrivalSchedule, RateSegment
 
 
 def test_operations_are_due_at_the_rate() -> None:
-    pace = Pace(per_s=4.0, start_ns=1_000)
+    pace = ArrivalSchedule(per_s=4.0, start_ns=1_000)
     assert [pace.take() for _ in range(4)] == [
         1_000,
         250_001_000,
@@ -20,8 +20,8 @@ def test_operations_are_due_at_the_rate() -> None:
 
 @given(per_s=st.floats(0.5, 50_000), processes=st.integers(1, 5), count=st.integers(1, 300))
 def test_processes_share_one_sequence(per_s: float, processes: int, count: int) -> None:
-    alone = Pace(per_s, 0)
-    shared = [Pace(per_s, 0, process, processes) for process in range(processes)]
+    alone = ArrivalSchedule(per_s, 0)
+    shared = [ArrivalSchedule(per_s, 0, process, processes) for process in range(processes)]
     assert [alone.take() for _ in range(count)] == [
         shared[number % processes].take() for number in range(count)
     ]
@@ -29,7 +29,7 @@ def test_processes_share_one_sequence(per_s: float, processes: int, count: int) 
 
 @given(per_s=st.floats(0.5, 50_000), number=st.integers(0, 10**7))
 def test_there_is_no_drift(per_s: float, number: int) -> None:
-    stretch = Stretch(per_s, 0, 0, 1)
+    stretch = RateSegment(per_s, 0, 0, 1)
     assert abs(stretch.due_ns(number) - number * 1e9 / per_s) <= 1 + number * 1e9 / per_s * 1e-12
 
 
@@ -42,11 +42,11 @@ def test_there_is_no_drift(per_s: float, number: int) -> None:
 def test_the_backlog_is_what_is_due_and_not_taken(
     per_s: float, processes: int, taken: int, now_ns: int
 ) -> None:
-    pace = Pace(per_s, 0, processes - 1, processes)
+    pace = ArrivalSchedule(per_s, 0, processes - 1, processes)
     for _ in range(taken):
         pace.take()
     counted = 0
-    probe = Pace(per_s, 0, processes - 1, processes)
+    probe = ArrivalSchedule(per_s, 0, processes - 1, processes)
     number = 0
     while number < 60_000 and probe.take() <= now_ns:
         number += 1
@@ -57,7 +57,7 @@ def test_the_backlog_is_what_is_due_and_not_taken(
 
 
 def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
-    pace = Pace(per_s=10.0, start_ns=0)
+    pace = ArrivalSchedule(per_s=10.0, start_ns=0)
     assert [pace.take() for _ in range(2)] == [0, 100_000_000]
     # At 450 ms those of 200, 300 and 400 ms are due; 2 s are left out from then on.
     assert pace.backlog(450_000_000) == 3
@@ -65,7 +65,7 @@ def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
     assert pace.backlog(2_450_000_000) == 3
     assert pace.take() == 2_200_000_000
     # What lies before the first operation was never part of it.
-    later = Pace(per_s=10.0, start_ns=1_000)
+    later = ArrivalSchedule(per_s=10.0, start_ns=1_000)
     later.postpone(0, 900)
     assert later.next_ns == 1_000
     later.postpone(0, 1_100)
@@ -73,7 +73,7 @@ def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
 
 
 def test_a_change_of_rate_forgets_nothing_that_was_due() -> None:
-    pace = Pace(per_s=10.0, start_ns=0)
+    pace = ArrivalSchedule(per_s=10.0, start_ns=0)
     assert pace.take() == 0
     # At 350 ms those of 100, 200 and 300 ms are due. From then on there are four a second.
     pace.change(4.0, 350_000_000)
@@ -94,7 +94,7 @@ def test_a_change_of_rate_forgets_nothing_that_was_due() -> None:
 
 
 def test_time_left_out_moves_what_was_due_at_any_rate() -> None:
-    pace = Pace(per_s=10.0, start_ns=0)
+    pace = ArrivalSchedule(per_s=10.0, start_ns=0)
     pace.change(100.0, 150_000_000)
     pace.postpone(155_000_000, 1_155_000_000)
     assert pace.backlog(1_155_000_000) == 3
@@ -115,13 +115,13 @@ def test_time_left_out_moves_what_was_due_at_any_rate() -> None:
 def test_whatever_the_rates_were_the_backlog_is_what_can_be_taken(
     rates: list[float], every_ns: int, taken: int, process: int
 ) -> None:
-    pace = Pace(rates[0], 0, process, 3)
+    pace = ArrivalSchedule(rates[0], 0, process, 3)
     due = []
     for number, per_s in enumerate(rates):
         start_ns, end_ns = number * every_ns, (number + 1) * every_ns
         if number:
             pace.change(per_s, start_ns)
-        alone = Pace(per_s, start_ns, process, 3)
+        alone = ArrivalSchedule(per_s, start_ns, process, 3)
         while alone.next_ns < end_ns:
             due.append(alone.take())
         while due and taken and pace.next_ns < end_ns:
@@ -133,7 +133,7 @@ def test_whatever_the_rates_were_the_backlog_is_what_can_be_taken(
 
 
 def test_an_overloaded_lane_bears_any_number_of_changes() -> None:
-    pace = Pace(per_s=1_000.0, start_ns=0)
+    pace = ArrivalSchedule(per_s=1_000.0, start_ns=0)
     for number in range(1, 5_000):
         pace.change(1_000.0 + number % 2, number * 10_000_000)
     assert pace.backlog(50_000_000_000) >= 50_000

@@ -8,21 +8,21 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.driver.outcome import Done
-from engines.driver.session import Link, Links, Program, Session, Step
+from engines.driver.outcome import Completed
+from engines.driver.session import Connection, Program, Session, SessionConnections, Step
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.endpoints.slot_map import SlotRange, Topology
-from engines.ipc.messages import Spec
-from engines.metrics.stats import Cache, Work
+from engines.endpoints.slot_map import SlotMap, SlotRange
+from engines.ipc.messages import EngineSpec
+from engines.metrics.stats import CacheStats, RoleStats
 from engines.model.roles import Role
-from engines.process.programs import Programs
+from engines.process.programs import ProgramFactory
 from engines.results.reconciliation import reconcile
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.dialect import REDIS
 from engines.wire.mysql import Ok
 from engines.wire.resp import ALL_OK, SLOTS
-from engines.workload.dataset import HOT
-from engines.workload.key_distribution import UNIFORM, Shape
+from engines.workload.dataset import HOT_KEYS
+from engines.workload.key_distribution import UNIFORM, KeyDistribution
 
 NODE = "node:6379"
 
@@ -33,10 +33,10 @@ def made(
     connections: int,
     flowing: Callable[[], bool] = lambda: True,
     role: Role = "read",
-    shape: Shape = UNIFORM,
-) -> Programs:
+    shape: KeyDistribution = UNIFORM,
+) -> ProgramFactory:
     """The programs of one engine process."""
-    spec = Spec(
+    spec = EngineSpec(
         lane=lane,
         role=role,
         process=0,
@@ -49,15 +49,15 @@ def made(
         endpoints=LaneEndpoints(lane),
         shape=shape,
     )
-    programs = Programs(spec, flowing=flowing, redirected=lambda: None)
-    programs.topologies = [Topology([SlotRange(0, SLOTS - 1, NODE)], refresh=lambda: None)]
+    programs = ProgramFactory(spec, flowing=flowing, redirected=lambda: None)
+    programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, NODE)], refresh=lambda: None)]
     return programs
 
 
 def session_of() -> Session:
     session = Session()
-    session.links = Links(
-        lambda address: Link(
+    session.links = SessionConnections(
+        lambda address: Connection(
             session, address, MYSQL_DIALECT if address == "mysql" else REDIS, socket.socket
         )
     )
@@ -67,7 +67,7 @@ def session_of() -> Session:
 def next_of(program: Program, reply: object) -> Step:
     """The first step of the operation after the one that `reply` ends."""
     step = program.send(reply)
-    return program.send(None) if isinstance(step, Done) else step
+    return program.send(None) if isinstance(step, Completed) else step
 
 
 def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
@@ -78,7 +78,7 @@ def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
         reply = [(b"1.0000",) * 5] if lane == "mysql" else b"1"
         step = next(program)
         requests = []
-        for _ in range(5 * len(HOT)):
+        for _ in range(5 * len(HOT_KEYS)):
             assert isinstance(step, tuple)
             requests.append(step[1])
             step = next_of(program, reply)
@@ -86,7 +86,11 @@ def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
     return asked
 
 
-SHAPES = [UNIFORM, Shape("zipfian"), Shape("hot-set", hot_keys=0.1, hot_operations=0.9)]
+SHAPES = [
+    UNIFORM,
+    KeyDistribution("zipfian"),
+    KeyDistribution("hot-set", hot_keys=0.1, hot_operations=0.9),
+]
 
 
 VALUES: dict[tuple[bool, Role], bytes] = {
@@ -98,7 +102,7 @@ VALUES: dict[tuple[bool, Role], bytes] = {
 """Where requests to MySQL, and to a Redis, hold the row that they write or the car that they ask for."""
 
 
-def streams(lane: str, role: Role, shape: Shape) -> list[list[bytes]]:
+def streams(lane: str, role: Role, shape: KeyDistribution) -> list[list[bytes]]:
     """What the first operations of three connections write or ask for. Within a batch the order is that of shards."""
     in_mysql = lane == "mysql" or (lane == "cached" and role == "write")
     reply: object = Ok(1, 0, 0, 0) if in_mysql and role == "write" else b"1"
@@ -123,7 +127,9 @@ def streams(lane: str, role: Role, shape: Shape) -> list[list[bytes]]:
 
 @pytest.mark.parametrize("role", ["write", "read"])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.kind)
-def test_every_lane_is_asked_for_the_same_in_the_same_order(role: Role, shape: Shape) -> None:
+def test_every_lane_is_asked_for_the_same_in_the_same_order(
+    role: Role, shape: KeyDistribution
+) -> None:
     mysql = streams("mysql", role, shape)
     assert all(len(set(seen)) > 50 for seen in mysql)
     assert len(mysql[0]) == (200 * 20 if role == "write" else 200)
@@ -141,7 +147,7 @@ def test_a_request_is_built_once_for_all_readers(lane: str, preset: str) -> None
     for requests in readers(lane, preset, 3):
         for request in requests:
             built.setdefault(request, set()).add(id(request))
-    assert len(built) > len(HOT) * 0.9
+    assert len(built) > len(HOT_KEYS) * 0.9
     assert all(len(objects) == 1 for objects in built.values())
 
 
@@ -173,7 +179,7 @@ def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> 
         if isinstance(step, tuple) and len(step) == 4:
             ended = step[3]
             break
-    read = Work(operations=1, rows=ended.rows)
-    cache = Cache(ended.hits, ended.misses, ended.fills, ended.duplicate_fills, ended.skipped)
+    read = RoleStats(operations=1, rows=ended.rows)
+    cache = CacheStats(ended.hits, ended.misses, ended.fills, ended.duplicate_fills, ended.skipped)
     server = {**calls, "keyspace_hits": 0, "keyspace_misses": calls["get_calls"]}
-    assert reconcile(lane, "deck", Work(), read, cache, server).verdict == "reconciled"
+    assert reconcile(lane, "deck", RoleStats(), read, cache, server).verdict == "reconciled"

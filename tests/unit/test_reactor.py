@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from engines.driver.open_loop import Pace
-from engines.driver.outcome import Done, Failed, done
+from engines.driver.open_loop import ArrivalSchedule
+from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.reactor import Reactor
-from engines.driver.session import ROOM_BYTES, ROOMY_BYTES, Program, Session
+from engines.driver.session import LARGE_RECEIVE_BYTES, RECEIVE_BYTES, Program, Session
 from engines.wire import resp
 from engines.wire.dialect import REDIS
 
@@ -24,8 +24,8 @@ def reads(address: str) -> Callable[[Session], Program]:
     """A program that gets a key, again and again."""
 
     def program(session: Session) -> Program:
-        link, hit = session.links[address], done(rows=1, hits=1)
-        ended: Done | None = None
+        link, hit = session.links[address], completed(rows=1, hits=1)
+        ended: Completed | None = None
         while True:
             get = resp.get(b"k")
             reply = yield (link, get, 1) if ended is None else (link, get, 1, ended)
@@ -255,7 +255,7 @@ def test_a_reply_that_is_longer_than_most_is_taken_in_whole(bench: Bench) -> Non
         far.sendall(b"$5000\r\n" + b"y" * 5000 + b"\r\n")
         bench.turn_until(lambda: bench.reactor.measured.failures.take().count == 1)
     # It is no hit, as this program sees it; what counts is that it came in one piece, the second in one go.
-    assert sizes == [ROOM_BYTES, ROOMY_BYTES, ROOMY_BYTES]
+    assert sizes == [RECEIVE_BYTES, LARGE_RECEIVE_BYTES, LARGE_RECEIVE_BYTES]
 
 
 def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply(
@@ -287,14 +287,14 @@ def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply
 def test_no_response_time_reaches_back_to_a_pace_that_is_over(bench: Bench) -> None:
     reactor = bench.reactor
     session = bench.standing()
-    reactor.set_pace(Pace(1000.0, perf_counter_ns()))
+    reactor.set_pace(ArrivalSchedule(1000.0, perf_counter_ns()))
     reactor.begin_all()
     bench.turn_until(lambda: session.in_operation)
     reactor.set_pace(None)
     bench.reply()
     bench.turn(300)  # A closed loop for a while; its operation ends when there is a pace again.
     reactor.measured.take(1.0)
-    reactor.set_pace(Pace(1000.0, perf_counter_ns()))
+    reactor.set_pace(ArrivalSchedule(1000.0, perf_counter_ns()))
     bench.reply()
     bench.turn_until(lambda: bool(reactor.measured.outcomes))
     work = reactor.measured.take(1.0, paced=True).work
@@ -342,7 +342,7 @@ def test_an_operation_that_began_in_the_warm_up_is_not_measured(bench: Bench, pa
     session = bench.standing()
     reactor.measure_from_ns = perf_counter_ns() + 60_000_000_000
     if paced:
-        reactor.set_pace(Pace(1000.0, perf_counter_ns()))
+        reactor.set_pace(ArrivalSchedule(1000.0, perf_counter_ns()))
     reactor.begin_all()
     bench.turn_until(lambda: session.in_operation)
     reactor.measure_from_ns = perf_counter_ns()

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from engines.backends.counter_reading import Reading, step
+from engines.backends.counter_reading import CounterReading, counter_delta
 
-BEFORE = Reading("one", 500.0, {"set_calls": 100, "get_calls": 7})
+BEFORE = CounterReading("one", 500.0, {"set_calls": 100, "get_calls": 7})
 
 
 def test_the_same_server_s_counters_move_by_the_difference() -> None:
-    now = Reading("one", 501.0, {"set_calls": 130, "get_calls": 7})
-    assert step(BEFORE, now, 1.0) == {"set_calls": 30, "get_calls": 0}
+    now = CounterReading("one", 501.0, {"set_calls": 130, "get_calls": 7})
+    assert counter_delta(BEFORE, now, 1.0) == {"set_calls": 30, "get_calls": 0}
 
 
 def test_a_server_that_started_since_counts_from_zero() -> None:
-    assert step(BEFORE, Reading("one", 0.0, {"set_calls": 250}), 1.0) == {"set_calls": 250}
+    assert counter_delta(BEFORE, CounterReading("one", 0.0, {"set_calls": 250}), 1.0) == {
+        "set_calls": 250
+    }
     # Redis calls itself anew at every start.
-    assert step(BEFORE, Reading("two", 3.0, {"set_calls": 250}), 2.5) == {"set_calls": 250}
+    assert counter_delta(BEFORE, CounterReading("two", 3.0, {"set_calls": 250}), 2.5) == {
+        "set_calls": 250
+    }
 
 
 def test_counters_that_were_reset_count_from_zero() -> None:
-    now = Reading("one", 501.0, {"set_calls": 4, "get_calls": 9})
-    assert step(BEFORE, now, 1.0) == {"set_calls": 4, "get_calls": 2}
+    now = CounterReading("one", 501.0, {"set_calls": 4, "get_calls": 9})
+    assert counter_delta(BEFORE, now, 1.0) == {"set_calls": 4, "get_calls": 2}
 
 
 def test_of_another_server_that_was_up_before_nobody_knows_how_far_it_had_counted() -> None:
-    assert step(BEFORE, Reading("two", 501.0, {"set_calls": 130}), 1.0) is None
-    assert step(BEFORE, Reading("two", 20.0, {"set_calls": 1}), 1.0) is None
+    assert counter_delta(BEFORE, CounterReading("two", 501.0, {"set_calls": 130}), 1.0) is None
+    assert counter_delta(BEFORE, CounterReading("two", 20.0, {"set_calls": 1}), 1.0) is None
 
 
 def test_what_a_replica_copied_is_not_counted_when_it_is_a_primary() -> None:
-    copying = Reading("one", 500.0, {"get_calls": 7}, {"set_calls": 100})
-    still = Reading("one", 501.0, {"get_calls": 9}, {"set_calls": 180})
-    assert step(copying, still, 1.0) == {"get_calls": 2}
-    promoted = Reading("one", 502.0, {"get_calls": 9, "set_calls": 195})
-    assert step(still, promoted, 1.0) == {"get_calls": 0, "set_calls": 15}
+    copying = CounterReading("one", 500.0, {"get_calls": 7}, {"set_calls": 100})
+    still = CounterReading("one", 501.0, {"get_calls": 9}, {"set_calls": 180})
+    assert counter_delta(copying, still, 1.0) == {"get_calls": 2}
+    promoted = CounterReading("one", 502.0, {"get_calls": 9, "set_calls": 195})
+    assert counter_delta(still, promoted, 1.0) == {"get_calls": 0, "set_calls": 15}

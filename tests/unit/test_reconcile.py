@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engines.metrics.node_counts import Shard, Sides, merged
-from engines.metrics.stats import Cache, Work
+from engines.metrics.node_counts import NodeComparison, NodeCounts, merged
+from engines.metrics.stats import CacheStats, RoleStats
 from engines.results.reconciliation import reconcile
 
-WRITE = Work(operations=10, rows=1_000)
-READ = Work(operations=50, rows=50)
-CACHE = Cache(hits=45, misses=5, fills=5)
+WRITE = RoleStats(operations=10, rows=1_000)
+READ = RoleStats(operations=50, rows=50)
+CACHE = CacheStats(hits=45, misses=5, fills=5)
 
 
 def test_equal_counts_are_reconciled() -> None:
@@ -31,7 +31,7 @@ def test_equal_counts_are_reconciled() -> None:
 
 def test_in_deck_a_row_is_a_statement_and_a_batch_a_commit() -> None:
     server = {"Com_insert": 1_000, "Handler_write": 1_000, "Com_commit": 10, "Com_select": 53}
-    read = Cache(skipped=3)
+    read = CacheStats(skipped=3)
     assert reconcile("mysql", "deck", WRITE, READ, read, server).reconciled
     assert not reconcile("mysql", "fair", WRITE, READ, read, server).reconciled
 
@@ -46,7 +46,7 @@ def test_a_difference_is_named_with_both_counts() -> None:
 
 
 def test_failed_operations_are_named_as_a_reason() -> None:
-    write = Work(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
+    write = RoleStats(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
     server = {"set_calls": 1_100, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
     result = reconcile("durable", "fair", write, READ, CACHE, server)
     assert "2 operations failed" in result.verdict
@@ -67,20 +67,20 @@ def test_without_counters_nothing_is_claimed() -> None:
 
 def test_lanes_that_share_a_server_cannot_tell_whose_counts_are_whose() -> None:
     server = {"Com_insert": 20, "Handler_write": 2_000, "Com_commit": 0, "Com_select": 50}
-    result = reconcile("mysql", "fair", WRITE, READ, Cache(), server, ("mysql", "cached"))
+    result = reconcile("mysql", "fair", WRITE, READ, CacheStats(), server, ("mysql", "cached"))
     assert not result.reconciled
     assert "lanes mysql and cached share one server" in result.verdict
 
 
 def test_what_a_dead_engine_did_last_is_not_known() -> None:
-    write = Work(operations=10, rows=1_000, errors={"engine_died": 1})
+    write = RoleStats(operations=10, rows=1_000, errors={"engine_died": 1})
     server = {"Com_insert": 12, "Handler_write": 1_200, "Com_commit": 0, "Com_select": 50}
-    result = reconcile("mysql", "fair", write, READ, Cache(), server)
+    result = reconcile("mysql", "fair", write, READ, CacheStats(), server)
     assert "an engine process died" in result.verdict
 
 
 def test_what_the_counters_may_lack_is_the_reason_and_no_restart_is_guessed() -> None:
-    write = Work(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
+    write = RoleStats(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
     server = {"set_calls": 900, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
     doubts = ("node-1:7001 went down, and what it counted last with it",)
     result = reconcile("durable", "fair", write, READ, CACHE, server, doubts=doubts)
@@ -96,11 +96,17 @@ def test_each_shard_is_compared_even_where_the_sums_agree() -> None:
     server = {"set_calls": 1_000, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
     one = {"set_calls": 600, "get_calls": 30, "keyspace_hits": 27, "keyspace_misses": 3}
     two = {"set_calls": 400, "get_calls": 20, "keyspace_hits": 18, "keyspace_misses": 2}
-    equal = [Sides("a:1", Shard(600, 30, 3), one), Sides("b:1", Shard(400, 20, 2), two)]
+    equal = [
+        NodeComparison("a:1", NodeCounts(600, 30, 3), one),
+        NodeComparison("b:1", NodeCounts(400, 20, 2), two),
+    ]
     result = reconcile("durable", "fair", WRITE, READ, CACHE, server, shards=equal)
     assert result.reconciled
     assert len(result.checks) == 4 + 2 * 4
-    apart = [Sides("a:1", Shard(601, 30, 3), one), Sides("b:1", Shard(399, 20, 2), two)]
+    apart = [
+        NodeComparison("a:1", NodeCounts(601, 30, 3), one),
+        NodeComparison("b:1", NodeCounts(399, 20, 2), two),
+    ]
     result = reconcile("durable", "fair", WRITE, READ, CACHE, server, shards=apart)
     assert [(check.shard, check.difference) for check in result.checks if check.difference] == [
         ("a:1", -1),
@@ -111,14 +117,14 @@ def test_each_shard_is_compared_even_where_the_sums_agree() -> None:
 
 
 def test_what_engines_had_of_a_node_adds_up() -> None:
-    first = {"a:1": Shard(5, 10, 2), "b:1": Shard(1, 0, 0)}
-    both = merged([first, {"a:1": Shard(0, 4, 1)}, {}])
-    assert both == {"a:1": Shard(5, 14, 3), "b:1": Shard(1, 0, 0)}
+    first = {"a:1": NodeCounts(5, 10, 2), "b:1": NodeCounts(1, 0, 0)}
+    both = merged([first, {"a:1": NodeCounts(0, 4, 1)}, {}])
+    assert both == {"a:1": NodeCounts(5, 14, 3), "b:1": NodeCounts(1, 0, 0)}
     assert both["a:1"].hits == 11
 
 
 def test_a_car_that_nobody_knows_is_asked_of_the_cache_too() -> None:
-    cache = Cache(hits=45, misses=5, fills=5, skipped=3)
+    cache = CacheStats(hits=45, misses=5, fills=5, skipped=3)
     server = {
         "Com_insert": 1_000,
         "Handler_write": 1_000,

@@ -7,22 +7,22 @@ from dataclasses import replace
 import pytest
 
 from engines.config import race_config as config
-from engines.ipc.messages import Delta
+from engines.ipc.messages import IntervalReport
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.stats import Cache, Counted, Work
+from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.model.roles import Role
-from engines.race.engine_process import Engine
-from engines.race.lane_runner import HANG_NS, Runner
-from engines.results.run_counts import Books
+from engines.race.engine_process import EngineProcess
+from engines.race.lane_runner import HANG_NS, LaneRunner
+from engines.results.run_counts import RunCounts
 from tests.unit import frames
 
 MEASURE_FROM_NS = 1_000
 
 
-class Reporter(Engine):
+class Reporter(EngineProcess):
     """An engine that has no process."""
 
-    def __init__(self, role: Role, *deltas: Delta) -> None:
+    def __init__(self, role: Role, *deltas: IntervalReport) -> None:
         self.lane, self.role, self.name = "mysql", role, f"mysql/{role}"
         self.deltas = list(deltas)
         self.rested = self.over = False
@@ -33,22 +33,24 @@ class Reporter(Engine):
         self.over, self.died = True, reason
 
 
-def counted(operations: int) -> Counted:
-    return Counted(Work(operations, operations, interval_s=0.25 if operations else 0.0), Cache())
+def counted(operations: int) -> IntervalStats:
+    return IntervalStats(
+        RoleStats(operations, operations, interval_s=0.25 if operations else 0.0), CacheStats()
+    )
 
 
-def delta(index: int, measured: int = 0, warm: int = 0) -> Delta:
+def delta(index: int, measured: int = 0, warm: int = 0) -> IntervalReport:
     return frames.delta(counted(measured), counted(warm), index=index)
 
 
-def runner_of(*engines: Reporter) -> Runner:
-    runner = Runner("mysql", config.Race(lanes=("mysql",)), lambda _: None)
+def runner_of(*engines: Reporter) -> LaneRunner:
+    runner = LaneRunner("mysql", config.RaceConfig(lanes=("mysql",)), lambda _: None)
     runner.engines = list(engines)
     runner.measure_from_ns = MEASURE_FROM_NS
     return runner
 
 
-def frame(runner: Runner, index: int, ended_ns: int) -> LaneFrame:
+def frame(runner: LaneRunner, index: int, ended_ns: int) -> LaneFrame:
     return runner.frame(index, ended_ns, {}, None)
 
 
@@ -68,11 +70,11 @@ def test_what_was_measured_before_the_warm_up_s_last_frame_was_made_is_in_the_ne
     assert (racing.state, racing.read.operations) == (LaneState.RACING, 800)
     # Both parts were measured for a quarter of a second.
     assert racing.read.interval_s == 0.5
-    books = Books()
+    books = RunCounts()
     for each in (warming, racing):
         books.add(each)
     warm = runner.warm["read"]
-    _, read, _ = books.total(Work(), warm.work, warm.cache)
+    _, read, _ = books.total(RoleStats(), warm.work, warm.cache)
     assert read.operations == 100 + 777 + 23 + 1
 
 

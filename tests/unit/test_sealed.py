@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines.driver.tls_socket import Sealed
+from engines.driver.tls_socket import TlsSocket
 from tests.servers.authority import Authority
 
 
@@ -48,7 +48,7 @@ class Ends:
         thread.join(5)
         (self.theirs,) = made
         self.ours.setblocking(False)
-        self.sealed = Sealed(self.ours)
+        self.sealed = TlsSocket(self.ours)
 
 
 @pytest.fixture(params=["TLSv1_2", "TLSv1_3"])
@@ -61,7 +61,7 @@ def ends(
     both.theirs.close()
 
 
-def received(sealed: Sealed, size: int, at_a_time: int = 65_536) -> bytes:
+def received(sealed: TlsSocket, size: int, at_a_time: int = 65_536) -> bytes:
     """What comes until there are `size` bytes or nothing more is there."""
     parts, came = [], 0
     while came < size:
@@ -113,7 +113,7 @@ def test_part_of_a_record_is_waited_for(
             incoming.write(wire.recv(65_536))
     thread.join(5)
     shaken[0].setblocking(False)
-    sealed = Sealed(shaken[0])
+    sealed = TlsSocket(shaken[0])
     theirs.write(b"+OK\r\n")
     record = outgoing.read()
     wire.sendall(record[:-1])

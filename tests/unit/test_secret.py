@@ -12,13 +12,13 @@ import pytest
 from engines.endpoints import credentials as secret
 from engines.endpoints.credential_sources import (
     Credential,
+    CredentialSource,
     FromCommand,
     FromEnvironment,
     FromFile,
     SecretError,
-    Source,
 )
-from engines.endpoints.credentials import credential, sign_in
+from engines.endpoints.credentials import credential, with_credential
 
 
 class Clock:
@@ -41,9 +41,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     """No test knows what another fetched."""
-    secret._kept.clear()
+    secret._cache.clear()
     yield
-    secret._kept.clear()
+    secret._cache.clear()
 
 
 def counting(path: Path, says: str) -> FromCommand:
@@ -88,7 +88,9 @@ def test_the_environment_a_file_and_a_command(
         (FromCommand(("sh", "-c", "echo sup3r >&2; exit 3")), "ended with exit code 3"),
     ],
 )
-def test_what_cannot_be_had_is_one_line_without_a_secret(source: Source, said: str) -> None:
+def test_what_cannot_be_had_is_one_line_without_a_secret(
+    source: CredentialSource, said: str
+) -> None:
     with pytest.raises(SecretError) as raised:
         source.fetch()
     message = str(raised.value)
@@ -180,9 +182,9 @@ def test_signing_in_tries_a_new_credential_once(tmp_path: Path, clock: Clock) ->
             raise RefusedError
         return "in"
 
-    def in_(source: Source | None) -> str:
+    def in_(source: CredentialSource | None) -> str:
         own = Credential("own")
-        return sign_in(source, own, attempt, lambda error: isinstance(error, RefusedError))
+        return with_credential(source, own, attempt, lambda error: isinstance(error, RefusedError))
 
     credential(source)
     clock.now_s += 10
@@ -192,7 +194,7 @@ def test_signing_in_tries_a_new_credential_once(tmp_path: Path, clock: Clock) ->
     # What is refused again, and the same, is tried no second time.
     tried.clear()
     (tmp_path / "says").write_text("other")
-    secret._kept.clear()
+    secret._cache.clear()
     with pytest.raises(RefusedError):
         in_(source)
     assert tried == ["other"]
@@ -212,5 +214,7 @@ def test_another_failure_than_a_refusal_asks_nobody(tmp_path: Path, clock: Clock
         raise OSError("no route")
 
     with pytest.raises(OSError, match="no route"):
-        sign_in(source, Credential(""), attempt, lambda error: isinstance(error, RefusedError))
+        with_credential(
+            source, Credential(""), attempt, lambda error: isinstance(error, RefusedError)
+        )
     assert runs(tmp_path) == 1

@@ -9,7 +9,7 @@ from threading import Event, Timer
 import pytest
 
 from engines.backends import server_counters as counters
-from engines.backends.counter_reading import Reading
+from engines.backends.counter_reading import CounterReading
 from engines.backends.server_counters import ServerCounters
 from engines.endpoints.endpoint import LaneEndpoints
 
@@ -28,12 +28,12 @@ class Server:
         self.answers.set()
         self.closed = Event()
 
-    def read(self) -> dict[str, Reading]:
+    def read(self) -> dict[str, CounterReading]:
         counted = self.counted
         self.asked.set()
         self.answers.wait()
         self._readings += 1
-        return {self._address: Reading(self._address, float(self._readings), {"n": counted})}
+        return {self._address: CounterReading(self._address, float(self._readings), {"n": counted})}
 
     def close(self) -> None:
         self.closed.set()

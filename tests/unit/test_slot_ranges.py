@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from engines.backends.redis.client import slot_ranges
-from engines.endpoints.slot_map import SlotRange, Topology
+from engines.endpoints.slot_map import SlotMap, SlotRange
 
 SERVERLESS = "cache-abc.serverless.euw1.cache.amazonaws.com"
 
@@ -51,7 +51,7 @@ def test_a_serverless_cache_is_one_name_with_a_port_for_writes_and_one_for_reads
     name = SERVERLESS.encode()
     found = ranges_of([[0, 16383, [name, 6379, b"a" * 40, []], [name, 6380, b"b" * 40, []]]])
     assert found == [SlotRange(0, 16383, f"{SERVERLESS}:6379", (f"{SERVERLESS}:6380",))]
-    reading = Topology(found, lambda: None, replica=0)
+    reading = SlotMap(found, lambda: None, replica=0)
     assert set(reading.owner) == {f"{SERVERLESS}:6379"}
     assert set(reading.reader) == {f"{SERVERLESS}:6380"}
 

@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines import __version__
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
-from engines.metrics.scheduling_delay import ProcessorWait
-from engines.metrics.stats import Cache, Client, Counted, Work
-from engines.model.controls import Batch, Pause, Rate, Release, alters_load, said
-from engines.results.result_json import frame_object
+from engines.metrics.scheduling_delay import SchedulingDelay
+from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
+from engines.model.controls import Batch, Pause, Rate, Release, changes_load, describe
+from engines.results.result_json import frame_json
 from engines.results.summary import CHANGES_KEPT, Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 
 RACING, WARMING = LaneState.RACING, LaneState.WARMING
 
 
-def summed(*frames: Frame, settings: Race | None = None) -> Summary:
-    summary = Summary(settings or Race(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
+def summed(*frames: Frame, settings: RaceConfig | None = None) -> Summary:
+    summary = Summary(settings or RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
     for each in frames:
         summary.add(each)
     return summary
@@ -107,28 +107,28 @@ def test_cache_counts_and_the_servers_last_word() -> None:
                 0,
                 1.0,
                 LaneFrame(
-                    "cached", RACING, cache=Cache(5, 3, 2, 1, 4), redirects=1, server={"a": 1}
+                    "cached", RACING, cache=CacheStats(5, 3, 2, 1, 4), redirects=1, server={"a": 1}
                 ),
             ),
             frame(
                 1,
                 2.0,
                 LaneFrame(
-                    "cached", RACING, cache=Cache(7, 1, 1, 0, 2), redirects=2, server={"a": 9}
+                    "cached", RACING, cache=CacheStats(7, 1, 1, 0, 2), redirects=2, server={"a": 9}
                 ),
             ),
             frame(2, 3.0, LaneFrame("cached", LaneState.DOWN)),
         ),
         "cached",
     )
-    assert lane.cache == Cache(hits=12, misses=4, fills=3, duplicate_fills=1, skipped=6)
+    assert lane.cache == CacheStats(hits=12, misses=4, fills=3, duplicate_fills=1, skipped=6)
     assert lane.redirects == 3
     assert lane.server == {"a": 9}
 
 
 def test_the_client_is_judged_over_the_whole_race() -> None:
-    calm = Client(cpu_share=0.5, loop_lag=latencies([100.0] * 99))
-    busy = Client(cpu_share=0.95, loop_lag=latencies([100.0]))
+    calm = ClientStats(cpu_share=0.5, loop_lag=latencies([100.0] * 99))
+    busy = ClientStats(cpu_share=0.95, loop_lag=latencies([100.0]))
     summary = summed(
         frame(0, 3.0, LaneFrame("mysql", RACING, client=calm), interval_s=3.0),
         frame(1, 4.0, LaneFrame("mysql", RACING, client=busy)),
@@ -146,7 +146,7 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
     }
     assert summary.notes() == ("cached: a cold cache",)
     lag = latencies([2100.0] * 100)
-    slow = Client(cpu_share=0.1, loop_lag=lag, own_lag=lag)
+    slow = ClientStats(cpu_share=0.1, loop_lag=lag, own_lag=lag)
     summary.add(frame(2, 5.0, LaneFrame("mysql", RACING, client=slow)))
     assert lane_of(summary).client.client_bound
     assert any(
@@ -157,7 +157,7 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
 
 
 def test_an_engine_that_waits_for_a_processor_is_not_what_limits_its_lane() -> None:
-    waiting = Client(loop_lag=latencies([2100.0] * 100), own_lag=latencies([40.0] * 100))
+    waiting = ClientStats(loop_lag=latencies([2100.0] * 100), own_lag=latencies([40.0] * 100))
     summary = summed(frame(0, 1.0, LaneFrame("mysql", RACING, client=waiting)))
     assert not lane_of(summary).client.client_bound
     (note,) = (note for note in summary.notes() if note.startswith("mysql: "))
@@ -166,8 +166,8 @@ def test_an_engine_that_waits_for_a_processor_is_not_what_limits_its_lane() -> N
 
 
 def test_what_telemon_waited_for_a_processor_is_said_where_it_is_a_good_part_of_a_latency() -> None:
-    reads = replace(work([100.0, 300.0]), processor_wait=ProcessorWait(50_000_000, 1_000))
-    writes = replace(work([1_000.0]), processor_wait=ProcessorWait(190_000, 1))
+    reads = replace(work([100.0, 300.0]), processor_wait=SchedulingDelay(50_000_000, 1_000))
+    writes = replace(work([1_000.0]), processor_wait=SchedulingDelay(190_000, 1))
     summary = summed(
         frame(0, 1.0, LaneFrame("mysql", RACING, write=writes, read=reads)),
         frame(1, 2.0, LaneFrame("mysql", RACING, write=writes, read=reads)),
@@ -181,22 +181,22 @@ def test_what_telemon_waited_for_a_processor_is_said_where_it_is_a_good_part_of_
     lane = shown["lanes"][0]
     assert (lane["read"]["processor_wait_us"], lane["write"]["processor_wait_us"]) == (50.0, 190.0)
     # A fifth is the limit, and without values there is none.
-    assert not replace(work([100.0]), processor_wait=ProcessorWait(20_000, 1)).crowded
-    assert replace(work([100.0]), processor_wait=ProcessorWait(20_001, 1)).crowded
-    assert not replace(Work(), processor_wait=ProcessorWait(20_001, 1)).crowded
+    assert not replace(work([100.0]), processor_wait=SchedulingDelay(20_000, 1)).crowded
+    assert replace(work([100.0]), processor_wait=SchedulingDelay(20_001, 1)).crowded
+    assert not replace(RoleStats(), processor_wait=SchedulingDelay(20_001, 1)).crowded
     assert not work([100.0]).crowded
 
 
 def test_what_makes_a_lane_client_bound_is_named_with_its_value() -> None:
     lag = latencies([1_600.0] * 100)
-    assert Client(cpu_share=0.85, loop_lag=lag, own_lag=latencies([1_000.0])).bound_by == ""
+    assert ClientStats(cpu_share=0.85, loop_lag=lag, own_lag=latencies([1_000.0])).bound_by == ""
     # Two replies that waited are chance, three are not.
     rare = latencies([40.0] * 60 + [1_600.0] * 2)
-    assert Client(loop_lag=rare, own_lag=rare).bound_by == ""
+    assert ClientStats(loop_lag=rare, own_lag=rare).bound_by == ""
     often = latencies([40.0] * 60 + [1_600.0] * 3)
-    assert Client(loop_lag=often, own_lag=often).bound_by == "loop lag p99 1.6 ms"
-    assert Client(cpu_share=0.914).bound_by == "cpu 91 % of a core"
-    both = Client(cpu_share=0.9, loop_lag=lag, own_lag=lag)
+    assert ClientStats(loop_lag=often, own_lag=often).bound_by == "loop lag p99 1.6 ms"
+    assert ClientStats(cpu_share=0.914).bound_by == "cpu 91 % of a core"
+    both = ClientStats(cpu_share=0.9, loop_lag=lag, own_lag=lag)
     assert both.bound_by == "cpu 90 % of a core and loop lag p99 1.6 ms"
     assert not both.crowded
 
@@ -204,7 +204,7 @@ def test_what_makes_a_lane_client_bound_is_named_with_its_value() -> None:
 def test_a_note_for_all_lanes_is_said_once() -> None:
     tmpfs = "data on tmpfs: memory, not a disk"
     entrants = [replace(entrant, notes=(tmpfs, *entrant.notes)) for entrant in (MYSQL, CACHED)]
-    summary = Summary(Race(), entrants, {"file_system": "tmpfs", "notes": [tmpfs]})
+    summary = Summary(RaceConfig(), entrants, {"file_system": "tmpfs", "notes": [tmpfs]})
     assert summary.notes() == (tmpfs, "cached: a cold cache")
 
 
@@ -220,7 +220,7 @@ def test_unanswered_lanes() -> None:
 
 def test_the_result_object() -> None:
     values_us = [float(value) for value in range(1, 101)]
-    settings = Race(lanes=("mysql", "cached"), writers=2, readers=3, seed=7, duration_s=2.0)
+    settings = RaceConfig(lanes=("mysql", "cached"), writers=2, readers=3, seed=7, duration_s=2.0)
     summary = Summary(settings, (MYSQL, CACHED), {"file_system": "ext4", "notes": ["one disk"]})
     summary.add(frame(0, 0.0, LaneFrame("mysql", WARMING), LaneFrame("cached", WARMING)))
     summary.add(
@@ -228,7 +228,7 @@ def test_the_result_object() -> None:
             1,
             1.0,
             LaneFrame("mysql", RACING, write=work(values_us, rows_each=10)),
-            LaneFrame("cached", RACING, read=work([40.0]), cache=Cache(hits=2, misses=1)),
+            LaneFrame("cached", RACING, read=work([40.0]), cache=CacheStats(hits=2, misses=1)),
         )
     )
     result = json.loads(json.dumps(summary.result(), allow_nan=False))
@@ -315,7 +315,7 @@ def test_response_times_are_kept_where_there_are_any() -> None:
 
 
 def test_a_frame_as_an_object() -> None:
-    shown = frame_object(
+    shown = frame_json(
         replace(
             frame(4, 2.0, LaneFrame("mysql", RACING, read=work([3.0], interval_s=0.5))),
             events=(Event(1_661_245_203.25, "mysql", "racing again\x1b[0m"),),
@@ -342,7 +342,7 @@ def test_a_race_without_a_measured_frame_has_a_result() -> None:
 
 
 def test_an_open_loop_s_offer_is_held_within_one_percent_or_not() -> None:
-    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=1_000.0, readers=0)
+    settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=1_000.0, readers=0)
     for done, held in ((991, True), (1_009, True), (985, False)):
         part = work([5.0] * done, response=latencies([9.0] * done))
         summary = Summary(settings, (MYSQL,), {})
@@ -364,7 +364,7 @@ def test_an_open_loop_s_offer_is_held_within_one_percent_or_not() -> None:
 
 
 def test_an_offer_is_held_to_the_time_in_which_operations_were_due() -> None:
-    settings = Race(
+    settings = RaceConfig(
         lanes=("mysql",), mode="pace", rate_per_s=1_000.0, readers=0, duration_s=1.0, warmup_s=0.0
     )
     # In 1.03 s, of which 1 s was asked for, between 1,000 and 1,030 operations were due.
@@ -382,11 +382,11 @@ def test_an_offer_is_held_to_the_time_in_which_operations_were_due() -> None:
 
 
 def test_after_a_change_of_the_rate_no_single_rate_was_offered() -> None:
-    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
+    settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
     part = work([5.0] * 50, response=latencies([9.0] * 50))
     for control, rate in ((Rate(50.0), None), (Pause(), None), (Batch(7), 100.0)):
         summary = Summary(settings, (MYSQL,), {})
-        changed = Event(1_661_245_203.25, None, said(control), alters_load(control))
+        changed = Event(1_661_245_203.25, None, describe(control), changes_load(control))
         lane = LaneFrame("mysql", RACING, write=part, backlog={"write": 0})
         summary.add(replace(frame(0, 1.0, lane), events=(changed,)))
         result = summary.result()
@@ -394,7 +394,7 @@ def test_after_a_change_of_the_rate_no_single_rate_was_offered() -> None:
         assert pace["write"]["offered_per_s"] == rate
         assert (pace["write"]["held"] is None) == (rate is None)
         assert result["changes"] == [
-            {"at": "2022-08-23T09:00:03.250Z", "elapsed_s": 1.0, "text": said(control)}
+            {"at": "2022-08-23T09:00:03.250Z", "elapsed_s": 1.0, "text": describe(control)}
         ]
 
 
@@ -414,10 +414,10 @@ def test_changes_are_kept_up_to_a_number() -> None:
 
 
 def test_a_change_of_the_rate_counts_though_too_many_changes_came_before_it() -> None:
-    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
+    settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
     batch, pace = Batch(7), Rate(50.0)
-    events = [Event(1.0, None, said(batch)) for _ in range(CHANGES_KEPT)]
-    events.append(Event(1.0, None, said(pace), alters_load(pace)))
+    events = [Event(1.0, None, describe(batch)) for _ in range(CHANGES_KEPT)]
+    events.append(Event(1.0, None, describe(pace), changes_load(pace)))
     lane = LaneFrame("mysql", RACING, write=work([5.0], response=latencies([9.0])))
     summary = Summary(settings, (MYSQL,), {})
     summary.add(replace(frame(0, 1.0, lane), events=tuple(events)))
@@ -433,7 +433,7 @@ def heat(number: int, lane: str, *values_us: float, state: LaneState = RACING) -
 
 
 def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() -> None:
-    settings = Race(lanes=("mysql", "cached"), heats=True, rounds=2)
+    settings = RaceConfig(lanes=("mysql", "cached"), heats=True, rounds=2)
     rest = LaneFrame("cached", LaneState.STARTING)
     over = LaneFrame("cached", LaneState.DONE, heat=1)
     summary = summed(
@@ -478,7 +478,7 @@ def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() 
 def test_a_percentile_over_rounds_is_one_of_all_that_was_measured() -> None:
     """Of a quiet round with 99 operations of 1 ms and a bad one with 9 of 100 ms the median is 1 ms, the p99 100 ms:
     between the rounds' own medians there is no number that any operation took."""
-    settings = Race(lanes=("mysql",), heats=True, rounds=2)
+    settings = RaceConfig(lanes=("mysql",), heats=True, rounds=2)
     rounds = ([1_000.0] * 99, [100_000.0] * 9)
     frames = [
         frame(
@@ -510,7 +510,7 @@ def test_a_percentile_over_rounds_is_one_of_all_that_was_measured() -> None:
 
 
 def test_a_lane_that_is_down_loses_the_time_of_its_own_heats_only() -> None:
-    settings = Race(lanes=("mysql", "cached"), heats=True, rounds=1)
+    settings = RaceConfig(lanes=("mysql", "cached"), heats=True, rounds=1)
     half = LaneFrame("mysql", LaneState.DOWN, read=work([5.0]), heat=1)
     gone = LaneFrame("mysql", LaneState.DOWN, heat=1)
     summary = summed(
@@ -537,7 +537,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
     )
     assert lane_of(summary).write.rows == 30
     # Nine operations began in the warm-up: two of them ended after it.
-    warm = {"write": Counted(Work(operations=9, rows=90), Cache())}
+    warm = {"write": IntervalStats(RoleStats(operations=9, rows=90), CacheStats())}
     summary.settle({"mysql": warm})  # type: ignore[dict-item]
     assert summary.reconciliations["mysql"].verdict == "reconciled"
     result = summary.result()["lanes"][0]["reconciliation"]  # type: ignore[index]
@@ -556,7 +556,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
 
 def test_the_floor_stands_in_the_result() -> None:
     entrant = replace(MYSQL, floor_us={"read": 24.96})
-    summary = Summary(Race(lanes=("mysql",)), (entrant,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",)), (entrant,), {})
     lane = summary.result()["lanes"][0]  # type: ignore[index]
     assert (lane["read"]["floor_us"], lane["write"]["floor_us"]) == (25.0, None)
 
@@ -584,7 +584,7 @@ def test_the_sum_of_frames_is_the_merge_of_their_work(
         *(frame(n, n + 1.0, LaneFrame("mysql", RACING, read=w)) for n, w in enumerate(works))
     )
     total = lane_of(summary).read
-    expected = Work.merged(works, total.interval_s)
+    expected = RoleStats.merged(works, total.interval_s)
     assert replace(total, errors={}) == replace(expected, errors={})
     assert total.errors == expected.errors
     assert total.interval_s == pytest.approx(sum(interval_s for _, interval_s, _ in parts))
@@ -616,8 +616,8 @@ def test_a_summary_of_many_frames_is_as_large_as_one_of_few() -> None:
         "mysql",
         RACING,
         write=work(range(1, 500), errors={"x": 1}),
-        cache=Cache(1, 1, 1, 1, 1),
-        client=Client(0.5, latencies([5, 6, 7])),
+        cache=CacheStats(1, 1, 1, 1, 1),
+        client=ClientStats(0.5, latencies([5, 6, 7])),
     )
     # From 257 on every count is an object of its own: the few are so many that theirs are too.
     few = summed(*(frame(n, n + 1.0, lane) for n in range(300)))
@@ -634,7 +634,7 @@ def released(*asked: Release) -> Summary:
             for lane, there in (("mysql", seq < 3), ("cached", seq >= 3))
         ]  # fmt: skip
         frames.append(frame(seq, seq + 1.0, *lanes))
-    events = tuple(Event(0.0, None, said(each)) for each in asked)
+    events = tuple(Event(0.0, None, describe(each)) for each in asked)
     return summed(replace(frames[0], events=events), *frames[1:])
 
 

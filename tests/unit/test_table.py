@@ -10,19 +10,19 @@ import termios
 from dataclasses import replace
 from pathlib import Path
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneFrame, LaneState
-from engines.metrics.stats import Cache
-from engines.model.controls import Batch, said
-from engines.model.lanes import Entrant
+from engines.metrics.stats import CacheStats
+from engines.model.controls import Batch, describe
+from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.test_lines import FRAME
 from tui.report.text_table import final_table, terminal_width
 
 
-def table(*, settings: Race | None = None, notes: tuple[str, ...] = ()) -> list[str]:
-    summary = Summary(settings or Race(), (MYSQL, CACHED), {"notes": list(notes)})
+def table(*, settings: RaceConfig | None = None, notes: tuple[str, ...] = ()) -> list[str]:
+    summary = Summary(settings or RaceConfig(), (MYSQL, CACHED), {"notes": list(notes)})
     summary.add(FRAME)
     return list(final_table(summary))
 
@@ -69,7 +69,7 @@ def test_the_final_table_says_who_raced_what_failed_and_what_to_keep_in_mind() -
 
 
 def test_a_table_of_lane_mysql_alone_has_no_cache_in_it() -> None:
-    summary = Summary(Race(lanes=("mysql",), processes=2), (MYSQL,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",), processes=2), (MYSQL,), {})
     summary.add(frame(0, 1.0, FRAME.lanes[0]))
     lines = list(final_table(summary))
     assert not cells(lines, "  hits")
@@ -78,20 +78,20 @@ def test_a_table_of_lane_mysql_alone_has_no_cache_in_it() -> None:
 
 def test_ids_that_nobody_knows_are_shown_when_there_are_any() -> None:
     assert not cells(table(), "  skipped ids")
-    summary = Summary(Race(lanes=("mysql",)), (MYSQL,), {})
-    summary.add(frame(0, 1.0, replace(FRAME.lanes[0], cache=Cache(skipped=1_234))))
+    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), {})
+    summary.add(frame(0, 1.0, replace(FRAME.lanes[0], cache=CacheStats(skipped=1_234))))
     assert cells(list(final_table(summary)), "  skipped ids") == [["1,234"]]
 
 
 def test_what_servers_say_cannot_break_a_line_or_steer_a_terminal() -> None:
     nasty = replace(MYSQL, version="10\n\x1b]0;owned\x07", notes=("a\nb",))
-    summary = Summary(Race(lanes=("mysql",)), (nasty,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",)), (nasty,), {})
     broken = replace(FRAME.lanes[0], read=work(errors={"kind\r": 1}))
     summary.add(frame(0, 1.0, broken))
     assert all(line.isprintable() for line in final_table(summary))
 
 
-def paced_table(settings: Race, lane: LaneFrame, entrant: Entrant = MYSQL) -> list[str]:
+def paced_table(settings: RaceConfig, lane: LaneFrame, entrant: LaneInfo = MYSQL) -> list[str]:
     summary = Summary(settings, (entrant,), {})
     summary.add(frame(0, 1.0, lane))
     return list(final_table(summary))
@@ -106,7 +106,7 @@ def test_what_an_open_loop_offered_stands_beside_what_was_done() -> None:
         backlog={"write": 10, "read": 0},
         late=12,
     )
-    settings = Race(lanes=("mysql",), mode="pace", rate_per_s=100.0)
+    settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=100.0)
     lines = paced_table(settings, lane)
     assert cells(lines, "writes, operations/s") == [["90.0"]]
     assert cells(lines, "reads, operations/s") == [["100.0"]]
@@ -119,7 +119,7 @@ def test_what_an_open_loop_offered_stands_beside_what_was_done() -> None:
     overloaded = "\n".join(paced_table(settings, replace(lane, overloaded=True)))
     assert "note: mysql: overloaded" in overloaded
     closed = paced_table(
-        Race(lanes=("mysql",)), LaneFrame("mysql", LaneState.RACING, read=work([1.0]))
+        RaceConfig(lanes=("mysql",)), LaneFrame("mysql", LaneState.RACING, read=work([1.0]))
     )
     assert not cells(closed, "began late")
 
@@ -128,12 +128,12 @@ def test_telemon_s_own_share_stands_beside_the_median() -> None:
     entrant = replace(MYSQL, floor_us={"read": 25.0})
     lane = LaneFrame("mysql", LaneState.RACING, read=work([60.0] * 9))
     assert "  p50 of a read 60 us, of which telemon 25" in paced_table(
-        Race(lanes=("mysql",)), lane, entrant
+        RaceConfig(lanes=("mysql",)), lane, entrant
     )
 
 
 def test_heats_stand_side_by_side_with_their_spread() -> None:
-    summary = Summary(Race(heats=True, rounds=3, duration_s=1.0), (MYSQL, CACHED), {})
+    summary = Summary(RaceConfig(heats=True, rounds=3, duration_s=1.0), (MYSQL, CACHED), {})
     for seq, (number, lane, rows) in enumerate(
         [
             (1, "mysql", 10),
@@ -167,7 +167,9 @@ def test_heats_stand_side_by_side_with_their_spread() -> None:
 
 
 def test_heats_of_an_open_loop_have_both_times_by_name() -> None:
-    settings = Race(lanes=("mysql",), writers=0, mode="pace", rate_per_s=4.0, heats=True, rounds=2)
+    settings = RaceConfig(
+        lanes=("mysql",), writers=0, mode="pace", rate_per_s=4.0, heats=True, rounds=2
+    )
     summary = Summary(settings, (MYSQL,), {})
     for number in (1, 2):
         read = work([1_000.0 * number] * 4, response=latencies([7_000.0 * number] * 4))
@@ -183,7 +185,7 @@ def test_heats_of_an_open_loop_have_both_times_by_name() -> None:
 
 
 def test_one_round_lies_nowhere_apart() -> None:
-    summary = Summary(Race(lanes=("mysql",), heats=True, rounds=1), (MYSQL,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",), heats=True, rounds=1), (MYSQL,), {})
     summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RACING, read=work([5.0]), heat=1)))
     lines = list(final_table(summary))
     assert "heats, each lane alone: 1 round; in order mysql" in lines
@@ -191,8 +193,8 @@ def test_one_round_lies_nowhere_apart() -> None:
 
 
 def test_what_was_asked_of_the_race_is_told_with_the_time() -> None:
-    summary = Summary(Race(lanes=("mysql",)), (MYSQL,), {})
-    changed = Event(1_661_245_212.0, None, said(Batch(7)))
+    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), {})
+    changed = Event(1_661_245_212.0, None, describe(Batch(7)))
     lost = Event(1_661_245_212.0, "mysql", "reconnecting")
     summary.add(replace(frame(0, 12.0, FRAME.lanes[0]), events=(changed, lost)))
     lines = list(final_table(summary))
@@ -201,7 +203,7 @@ def test_what_was_asked_of_the_race_is_told_with_the_time() -> None:
 
 
 def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
-    summary = Summary(Race(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
+    summary = Summary(RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
     write = work([5.0] * 3, rows_each=10)
     good = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 0}
     summary.add(
@@ -224,11 +226,11 @@ def huge_table(width: int | None = None) -> list[str]:
     most = work([999_999_999.0] * 99, rows_each=10_000_000_000, errors={"e" * 90: 999_999_999_999})
     lanes = [
         LaneFrame(lane, LaneState.RECONNECTING, write=most, read=most, heat=1,
-                  cache=Cache(999_999_999_999, 999_999_999_999, 1, 1))
+                  cache=CacheStats(999_999_999_999, 999_999_999_999, 1, 1))
         for lane in ("mysql", "cached")
     ]  # fmt: skip
     named = replace(MYSQL, title="MySQL at [2001:db8:85a3:8d3:1319:8a2e:370:7348]:3306")
-    summary = Summary(Race(heats=True, rounds=2), (named, CACHED), {})
+    summary = Summary(RaceConfig(heats=True, rounds=2), (named, CACHED), {})
     summary.add(frame(0, 1.0, *lanes))
     summary.add(frame(1, 1.0, *(replace(lane, heat=2) for lane in lanes)))
     return list(final_table(summary, width))
@@ -285,8 +287,8 @@ def test_nothing_but_plain_text_is_in_the_table() -> None:
 
 
 def test_a_hit_ratio_is_all_only_when_it_is_all() -> None:
-    lane = replace(FRAME.lanes[1], cache=Cache(hits=99_999, misses=1))
-    assert cells(paced_table(Race(lanes=("cached",)), lane, CACHED), "  hit ratio") == [
+    lane = replace(FRAME.lanes[1], cache=CacheStats(hits=99_999, misses=1))
+    assert cells(paced_table(RaceConfig(lanes=("cached",)), lane, CACHED), "  hit ratio") == [
         ["99.9", "%"]
     ]
 
@@ -294,7 +296,7 @@ def test_a_hit_ratio_is_all_only_when_it_is_all() -> None:
 def test_a_share_larger_than_the_median_is_not_called_a_share() -> None:
     entrant = replace(MYSQL, floor_us={"read": 80.0})
     lane = LaneFrame("mysql", LaneState.RACING, read=work([60.0] * 9))
-    lines = paced_table(Race(lanes=("mysql",)), lane, entrant)
+    lines = paced_table(RaceConfig(lanes=("mysql",)), lane, entrant)
     (told,) = [line for line in lines if line.startswith("  p50 of a read")]
     assert "60 us (telemon's own share is not known" in told
     assert "of which" not in told

@@ -5,10 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.driver.collector import Tally
-from engines.driver.outcome import done
+from engines.driver.collector import StatsCollector
+from engines.driver.outcome import completed
 
-HIT, MISS, NOTHING = done(rows=1, hits=1), done(rows=1, misses=1, fills=1), done(skipped=3)
+HIT, MISS, NOTHING = (
+    completed(rows=1, hits=1),
+    completed(rows=1, misses=1, fills=1),
+    completed(skipped=3),
+)
 
 turns = st.lists(
     st.lists(st.tuples(st.integers(0, 10**10), st.sampled_from((HIT, MISS, NOTHING))), min_size=1),
@@ -20,7 +24,7 @@ turns = st.lists(
 def test_every_operation_of_a_turn_is_counted_as_what_it_was(
     turns: list[list[tuple[int, object]]],
 ) -> None:
-    tally = Tally()
+    tally = StatsCollector()
     for turn in turns:
         tally.add([took_ns for took_ns, _ in turn], [outcome for _, outcome in turn])  # type: ignore[misc]
     counted = tally.take(1.0)

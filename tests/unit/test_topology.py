@@ -2,12 +2,12 @@
 
 import pytest
 
-from engines.endpoints.slot_map import SlotRange, Topology
+from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.wire.resp import SLOTS
 
 
-def topology(*ranges: SlotRange) -> Topology:
-    return Topology(ranges, refresh=lambda: None)
+def topology(*ranges: SlotRange) -> SlotMap:
+    return SlotMap(ranges, refresh=lambda: None)
 
 
 def test_every_slot_of_a_range_has_its_owner_ends_included() -> None:
@@ -36,7 +36,7 @@ def test_writes_go_to_the_primary_and_reads_to_the_replica_that_was_asked_for() 
     two = SlotRange(0, 5460, "a:1", ("b:1", "c:1"))
     none = SlotRange(5461, SLOTS - 1, "d:1")
     for replica, reader in ((0, "b:1"), (1, "c:1"), (2, "b:1")):
-        nodes = Topology([two, none], lambda: None, replica)
+        nodes = SlotMap([two, none], lambda: None, replica)
         assert (nodes.owner[0], nodes.reader[0]) == ("a:1", reader)
         # Where there is no replica the primary answers.
         assert (nodes.owner[5461], nodes.reader[5461]) == ("d:1", "d:1")
@@ -48,7 +48,7 @@ def test_writes_go_to_the_primary_and_reads_to_the_replica_that_was_asked_for() 
 
 def test_a_slot_that_moved_is_written_and_read_where_it_went_until_the_cluster_says_more() -> None:
     ranges = [SlotRange(0, SLOTS - 1, "a:1", ("b:1",))]
-    nodes = Topology(ranges, lambda: None, 0)
+    nodes = SlotMap(ranges, lambda: None, 0)
     reader = nodes.reader
     nodes.move(7, "z:1")
     assert (nodes.owner[7], nodes.reader[7]) == ("z:1", "z:1")

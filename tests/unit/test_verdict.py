@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneFrame, LaneState
-from engines.metrics.stats import Cache, Client, Work
-from engines.model.controls import FlushCache, Pause, Rate, said
-from engines.model.lanes import Entrant
+from engines.metrics.stats import CacheStats, ClientStats, RoleStats
+from engines.model.controls import FlushCache, Pause, Rate, describe
+from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, latencies, work
 from tui.draw.format import margin
-from tui.report.race_report import finishes
+from tui.report.race_report import lane_reports
 
-DURABLE = Entrant("durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always")
+DURABLE = LaneInfo(
+    "durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always"
+)
 ENTRANTS = {"mysql": MYSQL, "cached": CACHED, "durable": DURABLE}
 
 RACING = LaneState.RACING
@@ -30,7 +32,7 @@ def ended(*lanes: LaneFrame, events: tuple[Event, ...] = (), **settings: Any) ->
     """A race of one second in which the lanes did this."""
     names = tuple(lane.lane for lane in lanes)
     summary = Summary(
-        Race(lanes=names, **settings),
+        RaceConfig(lanes=names, **settings),
         [ENTRANTS[name] for name in names],
         {},
     )
@@ -40,8 +42,8 @@ def ended(*lanes: LaneFrame, events: tuple[Event, ...] = (), **settings: Any) ->
 
 def of(summary: Summary, lane: str) -> str:
     """All that is said of a lane."""
-    (found,) = [each for each in finishes(summary) if each.frame.lane == lane]
-    return " ".join(found.sentences)
+    (found,) = [each for each in lane_reports(summary) if each.frame.lane == lane]
+    return " ".join(found.findings)
 
 
 def reading(lane: str, reads: int, us: float = 1_000.0, **more: Any) -> LaneFrame:
@@ -169,50 +171,53 @@ def test_a_lane_without_a_connection_at_the_end_says_so() -> None:
 @pytest.mark.parametrize(
     ("cache", "sentence"),
     [
-        (Cache(hits=100), "The cache answered every one of its 100 reads."),
-        (Cache(hits=99, misses=1, fills=1), "The cache answered 99.0 % of its reads; 1 miss went"),
+        (CacheStats(hits=100), "The cache answered every one of its 100 reads."),
         (
-            Cache(hits=0, misses=100, fills=100, duplicate_fills=7),
+            CacheStats(hits=99, misses=1, fills=1),
+            "The cache answered 99.0 % of its reads; 1 miss went",
+        ),
+        (
+            CacheStats(hits=0, misses=100, fills=100, duplicate_fills=7),
             "The cache answered 0.0 % of its reads; 100 misses went to MySQL, 7 of them for a car",
         ),
         # Only all of it is 100 %.
-        (Cache(hits=99_999, misses=1), "The cache answered 99.9 % of its reads"),
+        (CacheStats(hits=99_999, misses=1), "The cache answered 99.9 % of its reads"),
     ],
 )
-def test_what_the_cache_did(cache: Cache, sentence: str) -> None:
+def test_what_the_cache_did(cache: CacheStats, sentence: str) -> None:
     assert sentence in of(ended(reading("cached", 100, cache=cache)), "cached")
 
 
 def test_keys_that_were_filled_again_are_told_only_where_that_is_certain() -> None:
-    def told(cache: Cache, events: tuple[Event, ...] = (), **settings: Any) -> str:
+    def told(cache: CacheStats, events: tuple[Event, ...] = (), **settings: Any) -> str:
         return of(ended(reading("cached", 100, cache=cache), events=events, **settings), "cached")
 
     # There are 1,001 cars to read: that many fills are one each.
-    assert "filled again" not in told(Cache(misses=1_001, fills=1_001))
+    assert "filled again" not in told(CacheStats(misses=1_001, fills=1_001))
     assert "filled again: 1,002 fills for 1,001 cars, their time to live is 2 s" in told(
-        Cache(misses=1_002, fills=1_002), ttl_s=2.0
+        CacheStats(misses=1_002, fills=1_002), ttl_s=2.0
     )
     # Two readers at once are not once more.
-    assert "filled again" not in told(Cache(misses=1_010, fills=1_010, duplicate_fills=9))
-    assert "filled again" not in told(Cache(misses=5_000, fills=5_000), processes=2)
-    flush = Event(1.0, None, said(FlushCache()))
-    flushed = told(Cache(misses=5_000, fills=5_000), (flush,))
+    assert "filled again" not in told(CacheStats(misses=1_010, fills=1_010, duplicate_fills=9))
+    assert "filled again" not in told(CacheStats(misses=5_000, fills=5_000), processes=2)
+    flush = Event(1.0, None, describe(FlushCache()))
+    flushed = told(CacheStats(misses=5_000, fills=5_000), (flush,))
     assert "The cache was flushed at 1.0 s." in flushed
     assert "filled again" not in flushed
 
 
 def test_reads_of_a_store_that_find_no_key() -> None:
-    found = reading("durable", 100, cache=Cache(hits=100))
+    found = reading("durable", 100, cache=CacheStats(hits=100))
     assert "Every read found its key." in of(ended(found), "durable")
-    missed = reading("durable", 100, cache=Cache(hits=98, misses=2))
+    missed = reading("durable", 100, cache=CacheStats(hits=98, misses=2))
     assert "2 of 100 reads found no key." in of(ended(missed), "durable")
 
 
 def test_client_bound_says_by_what() -> None:
-    busy = reading("mysql", 100, client=Client(cpu_share=0.91))
+    busy = reading("mysql", 100, client=ClientStats(cpu_share=0.91))
     told = of(ended(busy, reading("durable", 100)), "mysql")
     assert "may have held it back: client-bound by cpu 91 % of a core." in told
-    calm = reading("mysql", 100, client=Client(cpu_share=0.5))
+    calm = reading("mysql", 100, client=ClientStats(cpu_share=0.5))
     assert "client-bound" not in of(ended(calm), "mysql")
 
 
@@ -259,7 +264,7 @@ def test_more_than_was_offered_is_a_backlog_worked_off() -> None:
 
 
 def test_a_rate_that_was_changed_is_none_to_hold() -> None:
-    changed = Event(1.0, None, said(Rate(50.0)), alters_load=True)
+    changed = Event(1.0, None, describe(Rate(50.0)), alters_load=True)
     summary = ended(
         paced("mysql", 70, response_us=9.0), events=(changed,), mode="pace", rate_per_s=100.0
     )
@@ -270,7 +275,9 @@ def test_a_rate_that_was_changed_is_none_to_hold() -> None:
 
 def test_a_pause_costs_nobody_his_place() -> None:
     summary = ended(
-        reading("mysql", 200), reading("durable", 100), events=(Event(1.0, None, said(Pause())),)
+        reading("mysql", 200),
+        reading("durable", 100),
+        events=(Event(1.0, None, describe(Pause())),),
     )
     resting = [
         LaneFrame(lane, LaneState.PAUSED, write=work(), read=work())
@@ -283,7 +290,7 @@ def test_a_pause_costs_nobody_his_place() -> None:
 def heats(*rounds: tuple[int, int]) -> Summary:
     """Reads per second of mysql and durable, round by round."""
     summary = Summary(
-        Race(lanes=("mysql", "durable"), heats=True, rounds=len(rounds), duration_s=1.0),
+        RaceConfig(lanes=("mysql", "durable"), heats=True, rounds=len(rounds), duration_s=1.0),
         (MYSQL, DURABLE),
         {},
     )
@@ -305,12 +312,12 @@ def test_rounds_that_overlap_decide_nothing() -> None:
     assert "overlap" in of(summary, "durable")
     assert "overlap" not in of(heats((100, 201), (200, 250)), "mysql")
     # One round says nothing of how far rounds lie apart.
-    alone = finishes(heats((100, 150)))
+    alone = lane_reports(heats((100, 150)))
     assert all(not finish.spreads for finish in alone)
 
 
 def test_spreads_are_those_of_the_rounds() -> None:
-    mysql, _ = finishes(heats((100, 150), (200, 250)))
+    mysql, _ = lane_reports(heats((100, 150), (200, 250)))
     assert (mysql.spreads["read"].low, mysql.spreads["read"].high) == (100.0, 200.0)
     assert (mysql.spreads["p99"].low, mysql.spreads["p99"].high) == pytest.approx(
         (5e3, 1e4), rel=0.01
@@ -332,7 +339,7 @@ LANES = st.builds(
     write=WORKS,
     read=WORKS,
     cache=st.builds(
-        Cache, hits=st.integers(0, 5), misses=st.integers(0, 5), fills=st.integers(0, 5)
+        CacheStats, hits=st.integers(0, 5), misses=st.integers(0, 5), fills=st.integers(0, 5)
     ),
     backlog=st.fixed_dictionaries({"write": st.integers(0, 999), "read": st.integers(0, 999)}),
 )
@@ -346,7 +353,7 @@ LANES = st.builds(
 def test_whatever_was_measured_it_is_said_in_whole_sentences(
     given_lanes: list[LaneFrame], mode: str, answered: bool
 ) -> None:
-    def responding(part: Work) -> Work:
+    def responding(part: RoleStats) -> RoleStats:
         return replace(part, response=part.service) if mode == "pace" and answered else part
 
     lanes = [
@@ -354,8 +361,8 @@ def test_whatever_was_measured_it_is_said_in_whole_sentences(
         for name, lane in zip(ENTRANTS, given_lanes, strict=False)
     ]
     rate: dict[str, Any] = {"rate_per_s": 10.0} if mode == "pace" else {}
-    for finish in finishes(ended(*lanes, mode=mode, **rate)):
-        assert finish.sentences
-        for sentence in finish.sentences:
+    for finish in lane_reports(ended(*lanes, mode=mode, **rate)):
+        assert finish.findings
+        for sentence in finish.findings:
             assert re.fullmatch(r"[A-Zt1-9].*[.]", sentence)
             assert not re.search(r"\b(nan|inf|None|1\.0x|unplaced)\b|  |-\d", sentence), sentence

@@ -16,7 +16,8 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.protocol import MysqlPacket
 
 from engines.wire import mysql_packet
-from engines.wire.mysql import MySQLReplies, Ok, Row, ServerError, query
+from engines.wire.mysql import MySQLReplyParser, Ok, Row, query
+from engines.wire.mysql_packet import MySQLErrorReply
 from engines.wire.reply import INCOMPLETE, ProtocolError
 
 MAX = 0xFF_FF_FF
@@ -103,13 +104,13 @@ def ok(affected: int, insert_id: int, status: int, warnings: int, info: bytes = 
 
 def error(code: int, sqlstate: str, message: str) -> Sent:
     return Sent(
-        packets([error_payload(code, sqlstate, message)]), ServerError(code, sqlstate, message)
+        packets([error_payload(code, sqlstate, message)]), MySQLErrorReply(code, sqlstate, message)
     )
 
 
 def error_after(kinds: list[int], rows: list[Row], code: int, message: str) -> Sent:
     payloads = [*head(kinds), *map(row_payload, rows), error_payload(code, "22003", message)]
-    return Sent(packets(payloads), ServerError(code, "22003", message))
+    return Sent(packets(payloads), MySQLErrorReply(code, "22003", message))
 
 
 # ---------------------------------------------------------------- what is sent in these tests
@@ -224,7 +225,7 @@ def chunks(wire: bytes, at: list[int]) -> Iterator[bytes]:
         yield wire[begin:end]
 
 
-def read_one(parser: MySQLReplies, parts: Iterator[bytes]) -> Any:
+def read_one(parser: MySQLReplyParser, parts: Iterator[bytes]) -> Any:
     """Feed all parts; every one but the last must be told to be not enough."""
     *early, last = parts
     for part in early:
@@ -243,7 +244,7 @@ def pymysql_reads(wire: bytes) -> Any:
     try:
         result.read()
     except pymysql.MySQLError as error:
-        return ServerError(error.args[0], getattr(error, "sqlstate", None) or "", error.args[1])
+        return MySQLErrorReply(error.args[0], getattr(error, "sqlstate", None) or "", error.args[1])
     finally:
         assert not stream.read()
     if result.rows is None:
@@ -259,7 +260,7 @@ def pymysql_reads(wire: bytes) -> Any:
 @pytest.mark.parametrize("sent", SAMPLES, ids=range(len(SAMPLES)))
 def test_a_reply_cut_at_any_byte_is_the_whole_reply(sent: Sent) -> None:
     assert pymysql_reads(sent.wire) == sent.meaning
-    for parser in (MySQLReplies(), practised(), practised(sent)):
+    for parser in (MySQLReplyParser(), practised(), practised(sent)):
         assert parser.one(sent.wire) == sent.meaning
         for cut in range(1, len(sent.wire)):
             assert read_one(parser, chunks(sent.wire, [cut])) == sent.meaning
@@ -267,9 +268,9 @@ def test_a_reply_cut_at_any_byte_is_the_whole_reply(sent: Sent) -> None:
         assert read_one(parser, chunks(sent.wire, list(range(len(sent.wire))))) == sent.meaning
 
 
-def practised(*sent: Sent) -> MySQLReplies:
+def practised(*sent: Sent) -> MySQLReplyParser:
     """A parser that has read this already, and a telemetry row before it."""
-    parser = MySQLReplies()
+    parser = MySQLReplyParser()
     for reply in (FROM_MARIADB, *sent):
         assert parser.one(reply.wire) == reply.meaning
     return parser
@@ -280,7 +281,7 @@ def practised(*sent: Sent) -> MySQLReplies:
 def test_one_reply_after_another_reads_as_pymysql_reads_it(
     data: st.DataObject, sequence: list[Sent]
 ) -> None:
-    parser = MySQLReplies()
+    parser = MySQLReplyParser()
     for sent in sequence:
         got = read_one(parser, chunks(sent.wire, data.draw(cuts)))
         assert got == sent.meaning
@@ -365,7 +366,7 @@ def test_as_many_values_as_columns_are_not_always_one_row() -> None:
 
 
 def test_two_statements_by_turns() -> None:
-    parser = MySQLReplies()
+    parser = MySQLReplyParser()
     four: Row = (b"1", b"2", b"3", b"4")
     for kinds in ([BIGINT] * 4, [VARCHAR] * 4):
         for _ in range(2):
@@ -375,7 +376,7 @@ def test_two_statements_by_turns() -> None:
                 assert parser.one(result_set(kinds, [four]).wire) == [four]
 
 
-class Watched(MySQLReplies):
+class Watched(MySQLReplyParser):
     """Counts the replies that are not read the quick way."""
 
     slow = 0
@@ -403,7 +404,7 @@ def test_what_comes_all_the_time_is_read_the_quick_way() -> None:
 
 
 def test_a_changed_status_is_no_other_statement() -> None:
-    parser = MySQLReplies()
+    parser = MySQLReplyParser()
     for status in (2, 34, 34, 2, 3):
         assert parser.one(result_set([BIGINT], [(b"5",)], status).wire) == [(b"5",)]
 
@@ -428,7 +429,7 @@ def test_large_values() -> None:
         row = (b"a" * size, None, b"b" * 251)
         sent = result_set([BLOB] * 3, [row, row])
         pieces = chunks(sent.wire, list(range(0, len(sent.wire), 65_536)))
-        assert read_one(MySQLReplies(), pieces) == [row, row] == pymysql_reads(sent.wire)
+        assert read_one(MySQLReplyParser(), pieces) == [row, row] == pymysql_reads(sent.wire)
 
 
 @pytest.mark.parametrize(
@@ -442,7 +443,7 @@ def test_large_values() -> None:
 def test_rows_of_16_mib_and_more_come_in_several_packets(size: int) -> None:
     row = (b"a" * size,)
     sent = result_set([BLOB], [row, (b"b",)])
-    for parser in (MySQLReplies(), practised()):
+    for parser in (MySQLReplyParser(), practised()):
         pieces = list(chunks(sent.wire, list(range(0, len(sent.wire), 1 << 18))))
         got = read_one(parser, iter(pieces))
         assert [len(value) for (value,) in got] == [size, 1]
@@ -457,11 +458,11 @@ def test_rows_of_16_mib_and_more_come_in_several_packets(size: int) -> None:
 @pytest.mark.parametrize("sent", SAMPLES, ids=range(len(SAMPLES)))
 def test_more_than_was_due_is_an_error(sent: Sent, surplus: bytes | None) -> None:
     more = sent.wire if surplus is None else surplus
-    for parser in (MySQLReplies(), practised(sent)):
+    for parser in (MySQLReplyParser(), practised(sent)):
         with pytest.raises(ProtocolError, match="more than was due"):
             parser.one(sent.wire + more)
     with pytest.raises(ProtocolError, match="more than was due"):
-        MySQLReplies().many(sent.wire * 2 + more, 2)
+        MySQLReplyParser().many(sent.wire * 2 + more, 2)
 
 
 def renumbered(wire: bytes, index: int, number: int) -> bytes:
@@ -476,9 +477,9 @@ def renumbered(wire: bytes, index: int, number: int) -> bytes:
 def test_a_packet_out_of_turn_is_an_error(index: int) -> None:
     for number in (0, index, index + 2, 255):
         with pytest.raises(ProtocolError, match=f"packet {number} came where {index + 1} was due"):
-            MySQLReplies().one(renumbered(FROM_MARIADB.wire, index, number))
+            MySQLReplyParser().one(renumbered(FROM_MARIADB.wire, index, number))
     with pytest.raises(ProtocolError, match="packet 0 came where 1 was due"):
-        MySQLReplies().one(renumbered(FROM_MARIADB.wire, 0, 0))
+        MySQLReplyParser().one(renumbered(FROM_MARIADB.wire, 0, 0))
 
 
 def test_the_reply_to_a_statement_in_several_packets_counts_on() -> None:
@@ -492,8 +493,8 @@ def test_the_reply_to_a_statement_in_several_packets_counts_on() -> None:
 def test_a_server_that_shuts_down_says_so_out_of_turn(rows: list[Row] | None) -> None:
     message = packet(error_payload(1053, "08S01", "Server shutdown in progress"), 0)
     before = b"" if rows is None else packets([*head([BIGINT]), *map(row_payload, rows)])
-    got = MySQLReplies().one(before + message)
-    assert got == ServerError(1053, "08S01", "Server shutdown in progress")
+    got = MySQLReplyParser().one(before + message)
+    assert got == MySQLErrorReply(1053, "08S01", "Server shutdown in progress")
 
 
 @pytest.mark.parametrize(
@@ -522,7 +523,7 @@ def test_a_server_that_shuts_down_says_so_out_of_turn(rows: list[Row] | None) ->
     ],
 )
 def test_what_is_no_reply_is_an_error(payloads: list[bytes], why: str) -> None:
-    for parser in (MySQLReplies(), practised(result_set([BIGINT], [(b"2",)]))):
+    for parser in (MySQLReplyParser(), practised(result_set([BIGINT], [(b"2",)]))):
         with pytest.raises(ProtocolError, match=why):
             parser.one(packets(payloads))
 

@@ -15,7 +15,7 @@ from redis.crc import key_slot as key_slot_of_redis_py
 
 from engines.wire import resp
 from engines.wire.reply import INCOMPLETE, ProtocolError
-from engines.wire.resp import ALL_OK, Redirect, RespReplies, ServerError, redirect
+from engines.wire.resp import ALL_OK, Redirect, RedisErrorReply, RespReplyParser, redirect
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def simple(value: bytes) -> Sent:
 
 
 def error(text: str) -> Sent:
-    return Sent(b"-%b\r\n" % text.encode(), ServerError(text.split(" ")[0], text))
+    return Sent(b"-%b\r\n" % text.encode(), RedisErrorReply(text.split(" ")[0], text))
 
 
 def integer(value: int) -> Sent:
@@ -101,7 +101,7 @@ def chunks(wire: bytes, cuts: list[int]) -> Iterator[bytes]:
 def as_ours(reply: Any) -> Any:
     """What hiredis made of a reply, with its errors as ours."""
     if isinstance(reply, hiredis.ReplyError):
-        return ServerError(str(reply).split(" ")[0], str(reply))
+        return RedisErrorReply(str(reply).split(" ")[0], str(reply))
     if isinstance(reply, list):
         return [as_ours(item) for item in reply]
     return reply
@@ -113,7 +113,7 @@ def hiredis_reads(wire: bytes, wanted: int) -> list[Any]:
     return [as_ours(reader.gets()) for _ in range(wanted)]
 
 
-def read_one(parser: RespReplies, parts: Iterator[bytes]) -> Any:
+def read_one(parser: RespReplyParser, parts: Iterator[bytes]) -> Any:
     """Feed all parts; every one but the last must be told to be not enough."""
     *early, last = parts
     for part in early:
@@ -121,7 +121,7 @@ def read_one(parser: RespReplies, parts: Iterator[bytes]) -> Any:
     return parser.one(last)
 
 
-def read_many(parser: RespReplies, parts: Iterator[bytes], wanted: int) -> Any:
+def read_many(parser: RespReplyParser, parts: Iterator[bytes], wanted: int) -> Any:
     *early, last = parts
     for part in early:
         assert parser.many(part, wanted) is INCOMPLETE
@@ -138,7 +138,7 @@ def same(left: Any, right: Any) -> bool:
 
 @pytest.mark.parametrize("sent", SAMPLES + RESP3, ids=lambda sent: repr(sent.wire[:20]))
 def test_a_reply_cut_at_any_byte_is_the_whole_reply(sent: Sent) -> None:
-    parser = RespReplies()
+    parser = RespReplyParser()
     assert same(parser.one(sent.wire), sent.meaning)
     for cut in range(1, len(sent.wire)):
         assert same(read_one(parser, chunks(sent.wire, [cut])), sent.meaning)
@@ -150,7 +150,7 @@ def test_a_reply_cut_at_any_byte_is_the_whole_reply(sent: Sent) -> None:
 def test_one_reply_after_another_reads_as_hiredis_reads_it(
     sequence: list[tuple[Sent, list[int]]],
 ) -> None:
-    parser = RespReplies()
+    parser = RespReplyParser()
     for sent, cuts in sequence:
         got = read_one(parser, chunks(sent.wire, cuts))
         assert same(got, sent.meaning)
@@ -165,7 +165,7 @@ def test_one_reply_after_another_reads_as_hiredis_reads_it(
 @example([error("TRYAGAIN later"), OK], [])
 def test_a_batch_cut_anywhere_reads_as_hiredis_reads_it(batch: list[Sent], cuts: list[int]) -> None:
     wire = b"".join(sent.wire for sent in batch)
-    parser = RespReplies()
+    parser = RespReplyParser()
     for _ in range(2):  # the second time finds the parser as it left it
         got = read_many(parser, chunks(wire, cuts), len(batch))
         if all(sent.wire == OK.wire for sent in batch):
@@ -178,23 +178,23 @@ def test_a_batch_cut_anywhere_reads_as_hiredis_reads_it(batch: list[Sent], cuts:
 @pytest.mark.parametrize("wanted", [2, 3, 100, 128, 129, 1_000])
 def test_a_batch_of_ok_is_told_as_such_wherever_it_is_cut(wanted: int) -> None:
     wire = b"+OK\r\n" * wanted
-    parser = RespReplies()
+    parser = RespReplyParser()
     for cut in range(0, len(wire), max(1, len(wire) // 60)):
         assert read_many(parser, chunks(wire, [cut, cut + 3]), wanted) is ALL_OK
 
 
 def test_an_error_in_a_batch_is_at_its_own_place() -> None:
-    parser = RespReplies()
+    parser = RespReplyParser()
     for at in range(100):
         lines = [b"+OK\r\n"] * 100
         lines[at] = b"-MOVED 1 a:1\r\n"
         got = read_many(parser, chunks(b"".join(lines), [250, 251, 252]), 100)
         assert [index for index, reply in enumerate(got) if reply != b"OK"] == [at]
-        assert got[at] == ServerError("MOVED", "MOVED 1 a:1")
+        assert got[at] == RedisErrorReply("MOVED", "MOVED 1 a:1")
 
 
 def test_one_and_many_take_turns() -> None:
-    parser = RespReplies()
+    parser = RespReplyParser()
     assert parser.many(b"+OK\r\n+O", 2) is INCOMPLETE
     assert parser.many(b"K\r\n", 2) is ALL_OK
     assert parser.one(b"$1\r\nx") is INCOMPLETE
@@ -214,24 +214,24 @@ def test_all_ok_answers_for_any_index_and_is_no_endless_loop() -> None:
 @pytest.mark.parametrize("sent", SAMPLES, ids=lambda sent: repr(sent.wire[:20]))
 def test_more_than_was_due_is_an_error(sent: Sent, surplus: bytes) -> None:
     with pytest.raises(ProtocolError):
-        RespReplies().one(sent.wire + surplus)
+        RespReplyParser().one(sent.wire + surplus)
     with pytest.raises(ProtocolError):
-        RespReplies().many(sent.wire * 2 + surplus, 2)
+        RespReplyParser().many(sent.wire * 2 + surplus, 2)
     with pytest.raises(ProtocolError):
-        RespReplies().many(sent.wire * 200, 199)
+        RespReplyParser().many(sent.wire * 200, 199)
 
 
 @pytest.mark.parametrize("wire", [b"hello\r\n", b"\r\n", b"$x\r\n", b":1.5\r\n", b"\0\0\0\1"])
 def test_what_is_no_resp_is_an_error(wire: bytes) -> None:
     with pytest.raises(ProtocolError):
-        RespReplies().one(wire)
+        RespReplyParser().one(wire)
     with pytest.raises(ProtocolError):
-        RespReplies().many(b"+OK\r\n" + wire, 2)
+        RespReplyParser().many(b"+OK\r\n" + wire, 2)
 
 
 def test_bytes_in_an_error_that_are_no_utf8_do_not_get_in_the_way() -> None:
-    got = RespReplies().one(b"-ERR unknown command '\xff'\r\n")
-    assert isinstance(got, ServerError)
+    got = RespReplyParser().one(b"-ERR unknown command '\xff'\r\n")
+    assert isinstance(got, RedisErrorReply)
     assert got.code == "ERR"
     assert got.message.startswith("ERR unknown command '")
 
@@ -299,6 +299,6 @@ def test_slots_are_those_of_redis_py(key: bytes) -> None:
     ],
 )
 def test_redirects(text: str, meaning: Redirect | None) -> None:
-    reply = RespReplies().one(b"-%b\r\n" % text.encode())
-    assert isinstance(reply, ServerError)
+    reply = RespReplyParser().one(b"-%b\r\n" % text.encode())
+    assert isinstance(reply, RedisErrorReply)
     assert redirect(reply) == meaning

@@ -12,33 +12,42 @@ from typing import Any
 import pytest
 from pymysql.err import OperationalError
 
-from engines.driver.session import Link, Session
+from engines.driver.session import Connection, Session
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.endpoints.slot_map import SlotRange, Topology
+from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.channel import Channel
-from engines.ipc.messages import Begin, Delta, Go, NotReady, Rested, Served, Spec, Stop
+from engines.ipc.messages import (
+    EngineSpec,
+    HeatDone,
+    IntervalReport,
+    NodeCountsReport,
+    NotReady,
+    StartMeasuring,
+    StartRun,
+    Stop,
+)
 from engines.ipc.schedule import Schedule
 from engines.model import controls as control
 from engines.process import connect as routes
 from engines.process import topology as topologies
 from engines.process.__main__ import _first_messages
-from engines.process.engine import Worker
+from engines.process.engine import Engine
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.resp import SLOTS
 
 MYSQL = MySQLEndpoint("db.example", 3307, "u", "p", "d")
-SPEC = Spec("mysql", "read", 0, 1, 1, "fair", 1, 1, 1.0, LaneEndpoints("mysql", mysql=MYSQL))
+SPEC = EngineSpec("mysql", "read", 0, 1, 1, "fair", 1, 1, 1.0, LaneEndpoints("mysql", mysql=MYSQL))
 FAR_NS = 3_600_000_000_000
 
 
 class Harness:
     """A worker whose far end is the test."""
 
-    def __init__(self, spec: Spec = SPEC, *early: object) -> None:
+    def __init__(self, spec: EngineSpec = SPEC, *early: object) -> None:
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
         self.theirs = Channel(theirs)
-        self.worker = Worker(self.theirs, spec, early)
+        self.worker = Engine(self.theirs, spec, early)
         self.reactor: Any = self.worker._reactor
         self.said: list[Any] = []
 
@@ -63,14 +72,14 @@ class Harness:
     def go(self, *, held: bool = False) -> None:
         """Start the race now, for as long as it takes."""
         now_ns = perf_counter_ns()
-        self.worker._course.go(Go(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
+        self.worker._course.go(StartRun(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
         self.turn(lambda: self.worker._course._started)
 
 
 class Stuck(Harness):
     """One whose sessions are in an operation for as long as `busy` says so; nothing is ever sent."""
 
-    def __init__(self, spec: Spec = SPEC) -> None:
+    def __init__(self, spec: EngineSpec = SPEC) -> None:
         super().__init__(spec)
         self.busy = False
         self.begun = 0
@@ -100,21 +109,21 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
     made.append(stuck)
     stuck.go(held=True)
     now_ns = perf_counter_ns()
-    stuck.worker._course.begin(Begin(now_ns, now_ns, None, final=False))
+    stuck.worker._course.begin(StartMeasuring(now_ns, now_ns, None, final=False))
     assert stuck.begun > 0
     begun, stuck.busy = stuck.begun, True
     stuck.worker._course._rest()
     stuck.worker._obey(asked)  # An operation is still under way.
     stuck.turn(lambda: False, 5)
     stuck.busy = False
-    stuck.turn(lambda: bool(stuck.heard(Rested)))
+    stuck.turn(lambda: bool(stuck.heard(HeatDone)))
     stuck.turn(lambda: False, 5)
-    assert stuck.heard(Rested)
+    assert stuck.heard(HeatDone)
     assert (stuck.reactor.flowing, stuck.begun) == (False, begun)
 
     # It goes when it is told to.
     now_ns = perf_counter_ns()
-    stuck.worker._course.begin(Begin(now_ns, now_ns, None))
+    stuck.worker._course.begin(StartMeasuring(now_ns, now_ns, None))
     assert stuck.reactor.flowing
 
 
@@ -127,7 +136,7 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     while pace.backlog(perf_counter_ns()):
         pace.take()
     opening = [True]
-    unopened = Link(Session(), "mysql", MYSQL_DIALECT, socket.socket)
+    unopened = Connection(Session(), "mysql", MYSQL_DIALECT, socket.socket)
     stuck.reactor.wiring.unopened = lambda: [unopened] if opening else []
     stuck.busy = True
     stuck.worker._obey(control.Connections("read", 0))
@@ -171,7 +180,7 @@ def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> N
     made.append(stuck)
     course, backlog = stuck.worker._course, stuck.reactor.open_loop.backlog
     now_ns = perf_counter_ns()
-    course.go(Go(Schedule(now_ns, now_ns + 100_000_000, None, FAR_NS), held=True))
+    course.go(StartRun(Schedule(now_ns, now_ns + 100_000_000, None, FAR_NS), held=True))
     stuck.turn(lambda: course._started)
     stuck.turn(lambda: backlog() > 20)
     stuck.turn(lambda: course._held)
@@ -181,14 +190,14 @@ def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> N
     stuck.turn(lambda: False, 50)
     assert backlog() == 0
     now_ns = perf_counter_ns()
-    course.begin(Begin(now_ns, now_ns, None, final=False))
+    course.begin(StartMeasuring(now_ns, now_ns, None, final=False))
     stuck.turn(lambda: False, 100)
     assert 200 <= backlog() < 2000
     # What a heat could not do is said at its end, and not carried into the next.
     left = backlog()
     course._rest()
-    stuck.turn(lambda: bool(stuck.heard(Rested)))
-    assert left <= stuck.heard(Delta)[-1].backlog < left + 100
+    stuck.turn(lambda: bool(stuck.heard(HeatDone)))
+    assert left <= stuck.heard(IntervalReport)[-1].backlog < left + 100
     stuck.turn(lambda: False, 20)
     assert backlog() == 0
 
@@ -203,8 +212,8 @@ def test_what_was_due_at_the_end_and_not_begun_is_said(made: list[Harness]) -> N
     left = stuck.reactor.open_loop.backlog()
     stuck.turn(lambda: False, 50)  # Nothing is due after the end.
     stuck.busy = False
-    stuck.turn(lambda: any(delta.last for delta in stuck.heard(Delta)))
-    assert stuck.heard(Delta)[-1].backlog == left >= 100
+    stuck.turn(lambda: any(delta.last for delta in stuck.heard(IntervalReport)))
+    assert stuck.heard(IntervalReport)[-1].backlog == left >= 100
 
 
 def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,16 +229,16 @@ def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> Non
     spec, *early = _first_messages(theirs)
     assert spec == SPEC
 
-    engine = Worker(theirs, SPEC, early)
+    engine = Engine(theirs, SPEC, early)
     reactor = engine._reactor
     reactor.after_ns(5_000_000_000, lambda: setattr(reactor, "running", False))
     engine.run()  # Ends, since it was told to.
     said = ours.receive()
     ours.close()
     theirs.close()
-    deltas = [message for message in said if isinstance(message, Delta)]
+    deltas = [message for message in said if isinstance(message, IntervalReport)]
     assert [delta.last for delta in deltas] == [True]
-    assert any(isinstance(message, Served) for message in said)
+    assert any(isinstance(message, NodeCountsReport) for message in said)
     # It never began, and has done nothing for no time.
     assert deltas[0].warm.work.interval_s < 1e-6
     assert deltas[0].measured.work.interval_s == 0.0
@@ -250,7 +259,7 @@ def test_a_trouble_is_told_with_its_server_and_in_words(
     harness.turn(lambda: bool(harness.heard(NotReady)))
     assert harness.heard(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
     harness.worker._course.report(perf_counter_ns())
-    (delta,) = harness.heard(Delta)
+    (delta,) = harness.heard(IntervalReport)
     assert (delta.closed_links, delta.trouble) == (1, "db.example:3307: Too many connections")
 
 
@@ -258,7 +267,7 @@ def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None
     harness = Harness()
     made.append(harness)
     session = Session()
-    link = Link(session, "mysql", MYSQL_DIALECT, socket.socket)
+    link = Connection(session, "mysql", MYSQL_DIALECT, socket.socket)
     link.refusal = "refused, at first"
     near, far = socket.socketpair()
     link.attach(near)
@@ -267,7 +276,7 @@ def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None
     harness.reactor.wiring._links.append(link)
     assert [closed.refusal for closed in harness.reactor.wiring.closed()] == [""]
     harness.worker._course.report(perf_counter_ns())
-    assert harness.heard(Delta)[0].trouble == "db.example:3307: the connection was lost"
+    assert harness.heard(IntervalReport)[0].trouble == "db.example:3307: the connection was lost"
 
 
 def test_the_question_for_the_topology_waits_for_no_connection(
@@ -288,7 +297,7 @@ def test_the_question_for_the_topology_waits_for_no_connection(
     ranges = [SlotRange(0, SLOTS - 1, "b:1")]
     monkeypatch.setattr(routes, "_open_redis", silent)
     monkeypatch.setattr(topologies, "_ask", lambda *_: ranges)
-    topology = Topology([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
+    topology = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
     harness.worker._topologies.known = harness.worker._programs.topologies = [topology]
     for program in harness.worker._programs.deal(8):
         harness.worker._add_session(program)

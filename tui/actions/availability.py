@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 
 ALWAYS = ("quit", "screenshot", "help")
 
@@ -16,7 +16,7 @@ WINDOW = ("shorter_window", "longer_window")
 LANE = "maximise_"
 
 
-def available(action: str, scene: Scene) -> bool:
+def is_available(action: str, scene: ScreenState) -> bool:
     """Whether the action with this id has anything to do; if not, its key does nothing."""
     setup, view = scene.setup, scene.view
     if action in ALWAYS:
@@ -44,7 +44,7 @@ def available(action: str, scene: Scene) -> bool:
     )
 
 
-def _lane(index: int, scene: Scene) -> bool:
+def _lane(index: int, scene: ScreenState) -> bool:
     """Whether a lane can be let go, at the start line, or shown alone."""
     lanes = scene.view.lanes if scene.view is not None else ()
     if index >= len(lanes):

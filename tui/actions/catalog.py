@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from tui.actions.availability import available
-from tui.view.state import Scene
+from tui.actions.availability import is_available
+from tui.view.state import ScreenState
 
 KEY_NAMES = {
     "space": "space", "enter": "enter", "minus": "-", "plus": "+", "equals_sign": "=",
@@ -272,10 +272,10 @@ def bindings() -> list[Binding]:
     ]  # fmt: skip
 
 
-def footer(scene: Scene) -> list[Action]:
+def footer(scene: ScreenState) -> list[Action]:
     """The actions for the bottom line, the most important first: those that can be done now."""
-    shown = [action for action in ACTIONS if action.rank and available(action.id, scene)]
+    shown = [action for action in ACTIONS if action.rank and is_available(action.id, scene)]
     shown.sort(key=lambda action: action.rank)
-    if available("release", scene):
+    if is_available("release", scene):
         shown.insert(0, METHODS["release"])
     return shown

@@ -16,26 +16,26 @@ from rich.segment import Segments
 from textual import on
 from textual.binding import BindingType
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
-from engines.source import Narrate, Source, SourceFactory
+from engines.source import FrameSource, FrameSourceFactory, ProgressCallback
 from tui.actions.catalog import bindings
-from tui.app.feed import Feed
-from tui.app.load_actions import Load
-from tui.app.view_actions import Display
-from tui.draw.format import plain
-from tui.messages import Lineup, LookBack, Progress, SourceEnded, ViewReady
-from tui.report.race_report import account
+from tui.app.feed import FrameFeed
+from tui.app.load_actions import LoadActions
+from tui.app.view_actions import ViewActions
+from tui.draw.format import sanitize
+from tui.messages import LanesKnown, Progress, SourceEnded, ViewReady, VisiblePointsChanged
+from tui.report.race_report import build_report
 from tui.screens.result import ResultScreen
 from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
-from tui.view.host_load import Host
-from tui.view.load_settings import Setup
-from tui.view.state import Scene
+from tui.view.host_load import HostMonitor
+from tui.view.load_settings import LoadSettings
+from tui.view.state import ScreenState
 
-STYLES = PACKAGE_ROOT / "tui" / "styles"
+STYLESHEETS = PACKAGE_ROOT / "tui" / "styles"
 
 TICK_S = 0.05
 """How often the screen looks how late its own event loop is."""
@@ -51,10 +51,10 @@ SETTLED = 3
 """The first pictures are laid out anew; from here on only cells change."""
 
 
-def race_source(settings: Race, *, hold: bool = False) -> SourceFactory:
+def race_source(settings: RaceConfig, *, hold: bool = False) -> FrameSourceFactory:
     """The usual source: a race with these settings, on real servers."""
 
-    def make(narrate: Narrate) -> Source:
+    def make(narrate: ProgressCallback) -> FrameSource:
         # Not before it is needed: the screen is there before the engines are loaded.
         from engines.race import race
 
@@ -63,7 +63,7 @@ def race_source(settings: Race, *, hold: bool = False) -> SourceFactory:
     return make
 
 
-class Telemon(Display, Load):
+class TelemonApp(ViewActions, LoadActions):
     """Shows a race. `run` returns what was measured, or None when nothing was; it raises what kept the race from
     starting. `return_code` is 1 when the screen or the race broke, and 128 plus its number after a signal; `fault`
     says in one line what broke.
@@ -72,20 +72,20 @@ class Telemon(Display, Load):
     """
 
     TITLE = "telemon"
-    CSS_PATH: ClassVar[Any] = [STYLES / "telemon.tcss", STYLES / "race.tcss"]
+    CSS_PATH: ClassVar[Any] = [STYLESHEETS / "telemon.tcss", STYLESHEETS / "race.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = list(bindings())
 
     def __init__(
         self,
-        settings: Race,
-        source_factory: SourceFactory | None = None,
+        settings: RaceConfig,
+        source_factory: FrameSourceFactory | None = None,
         *,
         terminal: Terminal | None = None,
-        host: Host | None = None,
+        host: HostMonitor | None = None,
         stage: bool = False,
         hold: bool = False,
     ) -> None:
-        super().__init__(Scene(setup=Setup.of(settings), holding=hold), terminal)
+        super().__init__(ScreenState(setup=LoadSettings.of(settings), holding=hold), terminal)
         self.settings = settings
         self.shown = 0
         """How many pictures were drawn."""
@@ -96,12 +96,12 @@ class Telemon(Display, Load):
         self._lag_s = 0.0
         self._tick_due_s = 0.0
         self._started_s = time.monotonic()
-        self.feed = Feed(
+        self.feed = FrameFeed(
             settings,
             source_factory or race_source(settings, hold=hold),
             self.post_message,
             fps=self.terminal.fps,
-            host=host or Host(),
+            host=host or HostMonitor(),
         )
         if stage:
             self._set_stage(True)
@@ -138,8 +138,8 @@ class Telemon(Display, Load):
         steps = (*self._scene.progress, (message.text, message.elapsed_s))
         self._show(progress=steps, starting_s=message.elapsed_s)
 
-    @on(Lineup)
-    def _lineup(self, message: Lineup) -> None:
+    @on(LanesKnown)
+    def _lineup(self, message: LanesKnown) -> None:
         for entrant in message.entrants:
             for note in entrant.notes:
                 self.feed.note(f"{entrant.title}: {note}")
@@ -169,15 +169,15 @@ class Telemon(Display, Load):
         driver = self._driver
         return driver.backlog if isinstance(driver, TerminalDriver) else 0
 
-    @on(LookBack)
-    def _look_back(self, message: LookBack) -> None:
+    @on(VisiblePointsChanged)
+    def _look_back(self, message: VisiblePointsChanged) -> None:
         self.feed.look_back(message.points)
 
     @on(SourceEnded)
     def _source_ended(self, message: SourceEnded) -> None:
         summary = self.feed.summary
         if message.error is not None:
-            self.fault = plain(str(message.error) or type(message.error).__name__)
+            self.fault = sanitize(str(message.error) or type(message.error).__name__)
         if summary is None or not summary.duration_s:
             self._end_unmeasured(message.error)
         elif not self._exit:
@@ -185,7 +185,7 @@ class Telemon(Display, Load):
                 self.exit(summary, return_code=1 if message.error is not None else 0)
             else:
                 self._show(frozen=False, view=self._view, over=True, holding=False, countdown=None)
-                self.push_screen(ResultScreen(account(summary, self.fault), self._scene))
+                self.push_screen(ResultScreen(build_report(summary, self.fault), self._scene))
 
     def _end_unmeasured(self, error: BaseException | None) -> None:
         """End without a result, and say why when it was not asked for."""
@@ -194,7 +194,7 @@ class Telemon(Display, Load):
             return
         if error is None and self._view is not None and self._view.events:
             last = self._view.events[-1]
-            self.fault = plain(f"nothing was measured: {last.lane or 'race'}: {last.text}")
+            self.fault = sanitize(f"nothing was measured: {last.lane or 'race'}: {last.text}")
         # What kept a race from starting is raised by `run`.
         self.exit(summary, return_code=0 if self.fault is None else 1)
 

@@ -16,27 +16,27 @@ from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
 from engines.results.summary import Summary
-from tui.actions.availability import available
+from tui.actions.availability import is_available
 from tui.actions.catalog import ACTIONS, METHODS
-from tui.app.feed import Feed
-from tui.app.painter import Curtain
+from tui.app.feed import FrameFeed
+from tui.app.painter import FramePainter
 from tui.screens.race import RaceScreen
 from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import View
 
 GREYING = (Monochrome, NoColor)
 """The filters that take colours away."""
 
 
-class Scenery(App[Summary]):
+class RaceApp(App[Summary]):
     """The scene and how it looks; what can be done with it is added by those that are made from this."""
 
-    feed: Feed
+    feed: FrameFeed
 
-    def __init__(self, scene: Scene, terminal: Terminal | None = None) -> None:
+    def __init__(self, scene: ScreenState, terminal: Terminal | None = None) -> None:
         super().__init__()
         self.terminal = terminal or Terminal.detect(
             os.environ, getattr(sys.__stderr__, "encoding", None)
@@ -46,7 +46,7 @@ class Scenery(App[Summary]):
         self._filters = [part for part in self._filters if not isinstance(part, GREYING)]
         self.no_color = self.terminal.color == "none"
         self.race_screen = RaceScreen()
-        self._curtain = Curtain(self, self.race_screen)
+        self._curtain = FramePainter(self, self.race_screen)
         self._view: View | None = None
         """The newest picture; that of the scene may be frozen."""
         for theme in THEMES:
@@ -81,7 +81,7 @@ class Scenery(App[Summary]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         for action in ACTIONS:
-            if available(action.id, self._scene):
+            if is_available(action.id, self._scene):
                 yield SystemCommand(
                     action.name, f"{action.text} ({action.shown_key})", self._command(action.method)
                 )
@@ -95,7 +95,7 @@ class Scenery(App[Summary]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         called = f"{action}({parameters[0]})" if parameters else action
         known = METHODS.get(called)
-        return known is None or available(known.id, self._scene)
+        return known is None or is_available(known.id, self._scene)
 
     def _show(self, **changes: Any) -> None:
         self._scene = replace(self._scene, **changes)

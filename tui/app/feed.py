@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from textual.message import Message
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, Frame
 from engines.model.controls import Control
 from engines.results.summary import Summary
-from engines.source import Source, SourceFactory
-from tui.messages import Lineup, Progress, SourceEnded, ViewReady
-from tui.view.history import History
-from tui.view.host_load import Host
+from engines.source import FrameSource, FrameSourceFactory
+from tui.messages import LanesKnown, Progress, SourceEnded, ViewReady
+from tui.view.history import ViewBuilder
+from tui.view.host_load import HostMonitor
 
 EARLY = 0.8
 """A frame that comes this near to its turn is shown: two clocks never agree to the millisecond."""
@@ -26,7 +26,7 @@ class AbandonedError(Exception):
     """The start was given up because the user quit."""
 
 
-class Feed:
+class FrameFeed:
     """Owns the source and everything that is computed from frames. Only `run` is executed in its thread; the other
     methods may be called from any.
 
@@ -36,12 +36,12 @@ class Feed:
 
     def __init__(
         self,
-        settings: Race,
-        factory: SourceFactory,
+        settings: RaceConfig,
+        factory: FrameSourceFactory,
         post: Callable[[Message], object],
         *,
         fps: float,
-        host: Host | None = None,
+        host: HostMonitor | None = None,
     ) -> None:
         self._settings = settings
         self._factory = factory
@@ -49,8 +49,8 @@ class Feed:
         self._interval_s = 1 / fps
         self._host = host
         self._lock = threading.Lock()
-        self._history = History(heats=settings.heats)
-        self._source: Source | None = None
+        self._history = ViewBuilder(heats=settings.heats)
+        self._source: FrameSource | None = None
         self._elapsed_s = 0.0
         self._reset_s = 0.0
         self._stopped = threading.Event()
@@ -105,7 +105,7 @@ class Feed:
                 with self._lock:
                     self._source = source
                     self.summary = Summary(self._settings, source.entrants, source.facts)
-                self._post(Lineup(source.entrants))
+                self._post(LanesKnown(source.entrants))
                 if not self._stopped.is_set():
                     for frame in source.frames():
                         self._take(frame)

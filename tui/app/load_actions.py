@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from engines.model import controls as control
-from tui.app.base import Scenery
-from tui.app.steps import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, stepped
+from tui.app.base import RaceApp
+from tui.app.steps import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, next_step
 
 
-class Load(Scenery):
+class LoadActions(RaceApp):
     """Changes how much is asked of the servers, and how; the scene shows at once what was asked for."""
 
     def action_pause(self) -> None:
@@ -54,7 +54,7 @@ class Load(Scenery):
 
     def _batch(self, step: int) -> None:
         setup = self._scene.setup
-        wanted = stepped(BATCHES, setup.batch, step)
+        wanted = next_step(BATCHES, setup.batch, step)
         if self._moves(f"batch {setup.batch}", setup.batch, wanted, step):
             self._ask(control.Batch(wanted), batch=wanted)
 
@@ -66,7 +66,7 @@ class Load(Scenery):
 
     def _ttl(self, step: int) -> None:
         setup = self._scene.setup
-        wanted = stepped(TTLS_S, setup.ttl_s, step)
+        wanted = next_step(TTLS_S, setup.ttl_s, step)
         if self._moves(f"TTL {setup.ttl_s:g} s", setup.ttl_s, wanted, step):
             self._ask(control.Ttl(wanted), ttl_s=wanted)
 
@@ -95,7 +95,7 @@ class Load(Scenery):
         if not setup.paced or setup.rate_per_s is None:
             self._tell("no rate in mode saturate; m switches to pace")
             return
-        wanted = stepped(RATES_PER_S, setup.rate_per_s, step)
+        wanted = next_step(RATES_PER_S, setup.rate_per_s, step)
         if self._moves(f"pace {setup.rate_per_s:g}/s", setup.rate_per_s, wanted, step):
             self._ask(control.Rate(wanted), rate_per_s=wanted)
 

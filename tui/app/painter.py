@@ -10,10 +10,10 @@ from typing import Any
 from textual.app import App
 
 from tui.screens.race import RaceScreen
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 
 
-class Curtain:
+class FramePainter:
     """What is drawn is painted in one go, whether it is drawn at once, as after a key, or part by part.
 
     A frame is drawn part by part, each in a turn of the event loop of its own: on a machine whose processors are all
@@ -28,14 +28,14 @@ class Curtain:
         self._turn: asyncio.Handle | None = None
         self._drawn: Callable[[], object] = lambda: None
 
-    def draw(self, scene: Scene) -> None:
+    def draw(self, scene: ScreenState) -> None:
         """Draw a scene at once; it takes the place of one that is being drawn."""
         with self._app.batch_update():
             for _ in self._screen.drawing(scene):
                 pass
             self._lift()
 
-    def draw_in_turns(self, scene: Scene, drawn: Callable[[], object]) -> None:
+    def draw_in_turns(self, scene: ScreenState, drawn: Callable[[], object]) -> None:
         """Draw a scene part by part from now on; `drawn` is called once it, or a newer one in its place, is."""
         self._lift()
         self._drawn = drawn

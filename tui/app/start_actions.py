@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.model import controls as control
-from tui.app.base import Scenery
+from tui.app.base import RaceApp
 
 COUNT_S = 1.0
 """How long each number of the countdown stands."""
 
 
-class StartLine(Scenery):
+class StartActions(RaceApp):
     """Releases lanes, all of them after a countdown."""
 
-    settings: Race
+    settings: RaceConfig
     count_s = COUNT_S
 
     async def action_release(self) -> None:

@@ -15,7 +15,7 @@ RATES_PER_S = (
 TTLS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0)
 
 
-def stepped(rungs: Sequence[Number], value: Number, step: int) -> Number:
+def next_step(rungs: Sequence[Number], value: Number, step: int) -> Number:
     """The next rung above (`step` 1) or below (-1) `value`, which need not be one; at an end, `value` itself."""
     if step > 0:
         return next((rung for rung in rungs if rung > value), value)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tui.app.start_actions import StartLine
-from tui.app.steps import stepped
+from tui.app.start_actions import StartActions
+from tui.app.steps import next_step
 from tui.report.clipboard import result_text, standings_text
-from tui.report.race_report import account
+from tui.report.race_report import build_report
 from tui.screens.help import HelpScreen
 from tui.screens.palette import Palette
 from tui.styles.themes import CYCLE
 from tui.view.history import WINDOWS_S
 
 
-class Display(StartLine):
+class ViewActions(StartActions):
     """Freezes, enlarges, colours, saves and copies what is on show."""
 
     fault: str | None = None
@@ -38,7 +38,7 @@ class Display(StartLine):
         if self._view is None:
             return
         now_s = self._view.window_s
-        wanted_s = stepped(WINDOWS_S, now_s, step)
+        wanted_s = next_step(WINDOWS_S, now_s, step)
         if self._moves(f"window {now_s:g} s", now_s, wanted_s, step):
             self.feed.resize(wanted_s)
 
@@ -87,7 +87,7 @@ class Display(StartLine):
         """Copy the numbers that are on show, and no others."""
         view, summary = self._scene.view, self.feed.summary
         if self._scene.over and summary is not None:
-            text, what = result_text(account(summary, self.fault)), "result copied"
+            text, what = result_text(build_report(summary, self.fault)), "result copied"
         elif view is not None:
             text, what = standings_text(view, self._scene.entrants), "standings copied"
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.config.settings import BY_KEY
-from engines.text import toml
+from engines.text import to_toml
 
 
-def _show_settings(settings: Race) -> None:
+def show_settings(settings: RaceConfig) -> None:
     """Print the settings, with where each came from, as a configuration file that would set all but the secrets."""
     table = ""
     for key, value, source in settings.items():
@@ -20,4 +20,4 @@ def _show_settings(settings: Race) -> None:
             print(f"# {name}: {setting.unset}")
         else:
             mark = "# " if setting.secret else ""
-            print(f"{f'{mark}{name} = {toml(value)}':<46} # {source}")
+            print(f"{f'{mark}{name} = {to_toml(value)}':<46} # {source}")

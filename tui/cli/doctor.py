@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from engines import __version__
 from engines.config import race_config as config
-from engines.doctor.check import Check, Verdict, Watch
-from engines.doctor.doctor import examine
+from engines.doctor.check import Check, CheckRunner, Status
+from engines.doctor.doctor import run_checks
 from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
@@ -26,7 +26,7 @@ LEAST_TEXT, HANGING = 32, 8
 UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
 
 
-def run(settings: config.Race, *, as_json: bool) -> int:
+def run(settings: config.RaceConfig, *, as_json: bool) -> int:
     """Look at everything and print it; the exit code, 1 if anything failed."""
     checks: list[Check] = []
     endpoint: str | None = None
@@ -39,7 +39,7 @@ def run(settings: config.Race, *, as_json: bool) -> int:
             print(f"\n{endpoint}" if endpoint else "this machine", flush=True)
         for line in lines(check, _columns()):
             print(line, flush=True)
-    failed = [check for check in checks if check.verdict is Verdict.FAIL]
+    failed = [check for check in checks if check.verdict is Status.FAIL]
     if as_json:
         document = {
             "schema": 1,
@@ -89,21 +89,21 @@ def _columns() -> int | None:
 
 def verdict(checks: list[Check]) -> str:
     """All checks in one line."""
-    failed = sum(check.verdict is Verdict.FAIL for check in checks)
-    warned = sum(check.verdict is Verdict.WARN for check in checks)
+    failed = sum(check.verdict is Status.FAIL for check in checks)
+    warned = sum(check.verdict is Status.WARN for check in checks)
     passed = len(checks) - failed - warned
     after = "; what comes after a FAIL was not looked at" if failed else ""
     return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"
 
 
-def _all(settings: config.Race) -> Iterator[Check]:
+def _all(settings: config.RaceConfig) -> Iterator[Check]:
     yield from terminal(os.environ)
-    yield from examine(settings)
+    yield from run_checks(settings)
 
 
 def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     """The checks of the terminal, if there is one."""
-    watch = Watch()
+    watch = CheckRunner()
     name = "terminal"
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")

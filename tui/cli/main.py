@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from engines.config.errors import ConfigError
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
 from engines.text import one_line
-from tui.cli.config import _show_settings
-from tui.cli.parser import Asked, understood
+from tui.cli.config import show_settings
+from tui.cli.parser import Invocation, parse
 from tui.terminal.capabilities import Terminal, can_draw
 
 DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -46,7 +46,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(argv)
     except ConfigError as error:
-        _complain(str(error))
+        report_error(str(error))
         code = USAGE
     except SystemExit as error:  # --help and --version
         code = error.code if isinstance(error.code, int) else FAILED
@@ -55,21 +55,21 @@ def run(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         code = BROKEN_PIPE
     except UnwritableError as error:
-        _complain(str(error))
+        report_error(str(error))
     except Exception as error:
         if os.environ.get(DEBUG_ENV) == "1":
             raise
-        _complain(_explained(error))
+        report_error(_explained(error))
     return _flushed(code)
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    asked = understood(argv, os.environ)
+    asked = parse(argv, os.environ)
     for warning in asked.settings.warnings:
-        _complain(f"warning: {warning}")
+        report_error(f"warning: {warning}")
     if asked.command == "config":
         with _printing():
-            _show_settings(asked.settings)
+            show_settings(asked.settings)
         return DONE
     if asked.command == "doctor":
         from tui.cli.doctor import run as examine
@@ -86,21 +86,21 @@ def _run(argv: Sequence[str] | None) -> int:
             if can_draw(os.environ):
                 return _on_screen(asked)
             why = f"TERM is {os.environ.get('TERM', '')!r}, which cannot draw"
-            _complain(f"no screen: {why}; this is what `telemon run` does")
+            report_error(f"no screen: {why}; this is what `telemon run` does")
         if asked.screen:
-            _complain(
+            report_error(
                 f"warning: {' and '.join(asked.screen)}: without a screen of no effect: {why}"
             )
     _check_rate(asked.settings)
-    from tui.cli.run import Format, run
+    from tui.cli.run import OutputFormat, run
 
-    return run(asked.settings.headless(), Format(asked.format))
+    return run(asked.settings.headless(), OutputFormat(asked.format))
 
 
-def _check_rate(settings: Race) -> None:
+def _check_rate(settings: RaceConfig) -> None:
     """Say that a rate does nothing in a closed loop: without a screen no key opens it."""
     if settings.mode == "saturate" and settings.rate_per_s is not None:
-        _complain(
+        report_error(
             f"warning: {settings.given('rate')}: of no effect in mode saturate; set mode to pace"
         )
 
@@ -112,23 +112,23 @@ def _on_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def _on_screen(asked: Asked) -> int:
-    from tui.app.app import Telemon
-    from tui.cli.run import verdict
+def _on_screen(asked: Invocation) -> int:
+    from tui.app.app import TelemonApp
+    from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
     terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)
-    app = Telemon(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)
+    app = TelemonApp(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)
     summary = app.run()
     if app.fault:
-        _complain(app.fault)
+        report_error(app.fault)
     code = app.return_code or DONE
     if summary is None or not summary.duration_s:
         return code
     with _printing():
         for line in final_table(summary, terminal_width(sys.stdout)):
             print(line)
-    return code or verdict(summary)
+    return code or exit_code_for(summary)
 
 
 def _explained(error: Exception) -> str:
@@ -139,7 +139,7 @@ def _explained(error: Exception) -> str:
     return f"internal error: {type(error).__name__}: {error} ({DEBUG_ENV}=1 shows where)"
 
 
-def _complain(message: str) -> None:
+def report_error(message: str) -> None:
     with suppress(OSError, ValueError):
         print(f"telemon: {one_line(message)}", file=sys.stderr, flush=True)
 
@@ -153,7 +153,7 @@ def _flushed(code: int) -> int:
         code = code or BROKEN_PIPE
     except OSError as error:
         if code != FAILED:  # else it has been said
-            _complain(f"stdout cannot be written: {error.strerror}")
+            report_error(f"stdout cannot be written: {error.strerror}")
         code = FAILED
     else:
         return code

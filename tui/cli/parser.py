@@ -9,12 +9,12 @@ from typing import NoReturn
 
 from engines import __version__
 from engines.config.errors import ConfigError
-from engines.config.load import load
-from engines.config.race_config import Race
+from engines.config.load import load_config
+from engines.config.race_config import RaceConfig
 from engines.config.settings import BY_KEY, SETTINGS, Setting
-from engines.config.value_types import Number, RejectedError, Seconds, Switch
-from engines.text import in_words, one_line
-from tui.terminal.capabilities import COLORS, GLYPHS, Flags
+from engines.config.value_types import Boolean, Duration, Float, InvalidValueError
+from engines.text import duration_text, one_line
+from tui.terminal.capabilities import COLORS, GLYPHS, TerminalOptions
 
 DESCRIPTION = """\
 Three ways of storing the same data race side by side: MySQL, MySQL behind a lazy Redis cache, and a durable Redis
@@ -117,8 +117,8 @@ UNASKED = (False, None, "auto")
 
 def _fps(text: str) -> float:
     try:
-        fps = Number(0.1, 30).parse(text)
-    except RejectedError:
+        fps = Float(0.1, 30).parse(text)
+    except InvalidValueError:
         raise argparse.ArgumentTypeError("must be a number from 0.1 to 30") from None
     return fps
 
@@ -139,7 +139,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
             default=argparse.SUPPRESS,
             help=f"{setting.about} (default: {_default(setting)})".replace("%", "%%"),
         )
-        if isinstance(setting.kind, Switch):
+        if isinstance(setting.kind, Boolean):
             argument.nargs, argument.const = "?", "true"  # A switch that is only named is on.
 
 
@@ -147,30 +147,30 @@ def _default(setting: Setting) -> str:
     default = setting.default
     if default is None:
         return setting.unset or ""
-    if isinstance(setting.kind, Switch):
+    if isinstance(setting.kind, Boolean):
         return str(default).lower()
-    if isinstance(setting.kind, Seconds):
-        return in_words(float(str(default)))
+    if isinstance(setting.kind, Duration):
+        return duration_text(float(str(default)))
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Invocation:
     """What somebody asked telemon for; `command` is None for plain `telemon`; `screen` names what was asked of the
     screen."""
 
     command: str | None
-    settings: Race
+    settings: RaceConfig
     format: str = "text"
     json: bool = False
     yes: bool = False
     stage: bool = False
     hold: bool = False
-    flags: Flags = field(default_factory=Flags)
+    flags: TerminalOptions = field(default_factory=TerminalOptions)
     screen: tuple[str, ...] = ()
 
 
-def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
+def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
     """What the arguments (None: the process's) and the environment ask for. Raises ConfigError, and SystemExit once
     --help or --version has been answered."""
     given = vars(parser().parse_args(argv))
@@ -180,9 +180,9 @@ def understood(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Asked:
             f"{' and '.join(asked)}: for the race on the screen, and telemon {given['command']} has none"
         )
     flags = {key: value for key, value in given.items() if key in BY_KEY}
-    settings = load(flags, environ, given.get("config"))
+    settings = load_config(flags, environ, given.get("config"))
     names = ("format", "json", "yes", "stage", "hold")
     options = {name: given[name] for name in names if name in given}
     mouse = False if given["no_mouse"] else None
-    screen = Flags(given["color"], given["glyphs"], given["fps"], mouse)
-    return Asked(given["command"], settings, flags=screen, screen=asked, **options)
+    screen = TerminalOptions(given["color"], given["glyphs"], given["fps"], mouse)
+    return Invocation(given["command"], settings, flags=screen, screen=asked, **options)

@@ -8,36 +8,36 @@ from collections.abc import Callable
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
-from engines.errors import DOCTOR, DeedError
+from engines.errors import DOCTOR_HINT, PlanError
 from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import Plan
 from engines.text import one_line
-from tui.cli.run import narrate
+from tui.cli.run import log_line
 
 DONE, FAILED, USAGE = 0, 1, 2
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
 
 
-def prepare(settings: config.Race, *, yes: bool) -> int:
+def prepare(settings: config.RaceConfig, *, yes: bool) -> int:
     """Make what a race needs on the servers that the settings name; the exit code."""
     return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
 
 
-def clean(settings: config.Race, *, yes: bool) -> int:
+def clean(settings: config.RaceConfig, *, yes: bool) -> int:
     """Remove what telemon made on the servers that the settings name; the exit code."""
     return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
 
 
-def _run(planned: Callable[[], Plan], settings: config.Race, *, yes: bool) -> int:
+def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
         return DONE
     try:
         plan = planned()
-    except DeedError as error:
-        narrate(str(error))
+    except PlanError as error:
+        log_line(str(error))
         return FAILED
     for where, what in plan.left:
         print(one_line(f"{where}: as it is: {what}"))
@@ -50,10 +50,10 @@ def _run(planned: Callable[[], Plan], settings: config.Race, *, yes: bool) -> in
     if not yes:
         asked = _agreed()
         if asked is None:
-            narrate("nothing was done: there is no terminal to ask on; say --yes")
+            log_line("nothing was done: there is no terminal to ask on; say --yes")
             return USAGE
         if not asked:
-            narrate("nothing was done")
+            log_line("nothing was done")
             return FAILED
     return _done(plan)
 
@@ -71,7 +71,7 @@ def _done(plan: Plan) -> int:
         try:
             came_of_it = deed.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
-            narrate(f"{deed.where}: {mysql.said(error)}; {DOCTOR}")
+            log_line(f"{deed.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED
         print(one_line(f"{deed.where}: {came_of_it}"), flush=True)
     return DONE

@@ -16,7 +16,7 @@ another says once."""
 STATES = frozenset(state.value for state in LaneState)
 
 
-class Narration:
+class EventThrottle:
     """Picks the events to tell. Those above `MOST` are counted, and the count is told when the window is over.
 
     Without `states` a plain change of state is not told: the line of the lane says it.

@@ -11,18 +11,18 @@ from engines.config import race_config as config
 from engines.errors import RaceError
 from engines.metrics.frame import Frame
 from engines.race.race import Race
-from engines.results.result_json import frame_object
+from engines.results.result_json import frame_json
 from engines.results.summary import Summary
 from engines.text import one_line
-from tui.cli.progress_log import Narration
-from tui.cli.signals import Ending, Interrupted
+from tui.cli.progress_log import EventThrottle
+from tui.cli.signals import Interrupted, StopSignals
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
 
 INTERVAL_S = 1.0
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """What stdout gets: lines and a table, one object at the end, or an object per frame and the result."""
 
     TEXT = "text"
@@ -30,12 +30,12 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-def run(settings: config.Race, form: Format) -> int:
+def run(settings: config.RaceConfig, form: OutputFormat) -> int:
     """Race to the end of `settings.duration_s`, or to a signal; the exit code.
 
     Raises RaceError or config.ConfigError when the race cannot be run, BrokenPipeError when nobody reads on.
     """
-    ending = Ending()
+    ending = StopSignals()
     try:
         with ending.listening():
             summary = _race(settings, form, ending)
@@ -43,56 +43,56 @@ def run(settings: config.Race, form: Format) -> int:
         return ending.exit_code or 130
     if ending.exit_code is not None:
         return ending.exit_code
-    return verdict(summary)
+    return exit_code_for(summary)
 
 
-def verdict(summary: Summary) -> int:
+def exit_code_for(summary: Summary) -> int:
     """0, or 1 when a lane never answered, which is said on stderr."""
     for lane in summary.unanswered:
         advice = "; `telemon doctor` says why" if lane in summary.settings.endpoints else ""
-        narrate(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
+        log_line(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
     return 1 if summary.unanswered else 0
 
 
-def _race(settings: config.Race, form: Format, ending: Ending) -> Summary:
-    with Race(settings, interval_s=INTERVAL_S, narrate=narrate) as race:
+def _race(settings: config.RaceConfig, form: OutputFormat, ending: StopSignals) -> Summary:
+    with Race(settings, interval_s=INTERVAL_S, narrate=log_line) as race:
         ending.stop = race.stop
         summary = Summary(settings, race.entrants, race.facts)
-        narration = Narration(states=form is not Format.TEXT)
-        if form is Format.TEXT:
+        narration = EventThrottle(states=form is not OutputFormat.TEXT)
+        if form is OutputFormat.TEXT:
             _print(header(paced=settings.mode == "pace"))
         try:
             for frame in race.frames():
                 summary.add(frame)
                 for line in narration.lines(frame):
-                    narrate(line)
+                    log_line(line)
                 _show(frame, form, settings)
         except RaceError:
             # What was measured until then is not thrown away.
             _conclude(summary, race, form)
             raise
         for line in narration.rest():
-            narrate(line)
+            log_line(line)
         # Before the servers are gone: whoever waits for it need not wait for them.
         _conclude(summary, race, form)
     return summary
 
 
-def _show(frame: Frame, form: Format, settings: config.Race) -> None:
-    if form is Format.TEXT:
+def _show(frame: Frame, form: OutputFormat, settings: config.RaceConfig) -> None:
+    if form is OutputFormat.TEXT:
         for line in frame_lines(frame, paced=settings.mode == "pace", heats=settings.heats):
             _print(line)
-    elif form is Format.JSONL:
-        _print(_dumped({"type": "frame", **frame_object(frame)}))
+    elif form is OutputFormat.JSONL:
+        _print(_dumped({"type": "frame", **frame_json(frame)}))
 
 
-def _conclude(summary: Summary, race: Race, form: Format) -> None:
+def _conclude(summary: Summary, race: Race, form: OutputFormat) -> None:
     summary.settle(race.warm, race.doubts, race.shards)
-    if form is Format.TEXT:
+    if form is OutputFormat.TEXT:
         _print("")
         for line in final_table(summary, terminal_width(sys.stdout)):
             _print(line)
-    elif form is Format.JSON:
+    elif form is OutputFormat.JSON:
         _print(_dumped(summary.result()))
     else:
         _print(_dumped({"type": "result", **summary.result()}))
@@ -111,7 +111,7 @@ def _print(line: str) -> None:
         raise RaceError(f"stdout cannot be written: {error.strerror}") from error
 
 
-def narrate(text: str) -> None:
+def log_line(text: str) -> None:
     """A line on stderr. That nobody may be there to read it does not end a race."""
     with suppress(OSError, ValueError):
         print(f"telemon: {one_line(text)}", file=sys.stderr, flush=True)

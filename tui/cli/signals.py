@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 REPEAT_S = 0.5
@@ -19,7 +19,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal asked for an end where there is nothing to wind down yet, or asked again."""
 
 
-class Ending:
+class StopSignals:
     """Turns signals into the end of a race: the first asks it to stop, a second SIGINT does not wait for that."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Ending:
         """Take the signals, and give them back afterwards. One that is ignored (nohup) stays ignored, but not
         SIGINT: a shell ignores it for every background job, and who sends it by kill means it."""
         before = {}
-        for number in ENDING:
+        for number in STOP_SIGNALS:
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, self._received)
         try:

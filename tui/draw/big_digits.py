@@ -87,7 +87,7 @@ def largest(
 
 
 @lru_cache(64)
-def plate(text: str, width: int, height: int) -> tuple[str, ...]:
+def inverse_block(text: str, width: int, height: int) -> tuple[str, ...]:
     """`text` cut out of a filled plate, like a start number, as large as fits; empty when nothing does."""
     best: tuple[str, ...] = ()
     for font in range(len(FONTS)):

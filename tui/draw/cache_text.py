@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tui.draw.chart import thin_bar
-from tui.draw.format import clipped, count, plain, share, short
-from tui.draw.open_loop_text import late
-from tui.draw.styled import BAD, QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.draw.format import clip, count, sanitize, share, short
+from tui.draw.open_loop_text import late_text
+from tui.draw.styled import BAD, QUIET, STRONG, TEXT, Line, Span, first_fitting, justify
 from tui.draw.styled import width as cells
 from tui.view.view import LaneView
 
@@ -17,7 +17,7 @@ NO_CACHE = (
 """The longest that fits is said."""
 
 
-def counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]:
+def hit_counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]:
     """Hits and misses in at most `width` cells, and for the lazy cache what the misses led to, where it is `brief`
     enough to have no line for that. What has no room is left out: half a number would be a wrong one."""
     if lane.lane == "mysql":
@@ -70,22 +70,22 @@ def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
     return (*label, (full, lane.lane), (empty, QUIET))
 
 
-def errors(lane: LaneView, width: int) -> Line:
+def error_line(lane: LaneView, width: int) -> Line:
     """What failed since the start, by kind; "no errors" is worth saying too. Beside it, what went less well."""
     kinds: dict[str, int] = {}
     for role in (lane.write, lane.read):
         for kind, number in role.errors.items():
             kinds[kind] = kinds.get(kind, 0) + number
-    more: list[Span] = late(lane)
+    more: list[Span] = late_text(lane)
     if lane.reconnects:
         more.append((f"  reconnects {count(lane.reconnects)}", QUIET))
     if lane.redirects:
         more.append((f"  redirects {count(lane.redirects)}", QUIET))
     if not kinds:
         none = ("no errors", QUIET)
-        return tuple(first_fitting(([none, *more], [none, *late(lane)], [none]), width))
+        return tuple(first_fitting(([none, *more], [none, *late_text(lane)], [none]), width))
     worst = sorted(kinds.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{plain(kind)} {count(number)}" for kind, number in worst)
+    told = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst)
     total = f"✗ {count(sum(kinds.values()))} errors"
-    more = first_fitting((more, late(lane)), width - len(total))
-    return spread([(clipped(f"{total}: {told}", width - cells(more)), BAD)], more, width)
+    more = first_fitting((more, late_text(lane)), width - len(total))
+    return justify([(clip(f"{total}: {told}", width - cells(more)), BAD)], more, width)

@@ -107,7 +107,7 @@ def _blocks(area: Values, line: Values, rows: int, *, ascii_only: bool) -> list[
     return grid
 
 
-def trend(values: Values, glyphs: str) -> str:
+def sparkline(values: Values, glyphs: str) -> str:
     """One row of bars, a cell for each value."""
     bars = " .:-=+*#@" if glyphs == "ascii" else EIGHTHS
     found = []

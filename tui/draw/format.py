@@ -43,22 +43,22 @@ def latency(us: float | None) -> str:
     return f"{ms:.{decimals}f} ms"
 
 
-def gap(factor: float | None) -> str:
+def factor(ratio: float | None) -> str:
     """How many times one value is another: 2.7x."""
-    if factor is None:
+    if ratio is None:
         return NOTHING
-    if factor >= 999.5:
+    if ratio >= 999.5:
         return ">999x"
-    return f"{factor:.1f}x" if factor < 9.95 else f"{factor:.0f}x"
+    return f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x"
 
 
-def margin(factor: float | None) -> str:
+def margin(ratio: float | None) -> str:
     """How far two values lie apart: "level", "3 %" or "2.7x"; nothing where there is nothing to compare with."""
-    if factor is None:
+    if ratio is None:
         return ""
-    if factor < LEVEL:
+    if ratio < LEVEL:
         return "level"
-    return f"{(factor - 1) * 100:.0f} %" if factor < NEAR else gap(factor)
+    return f"{(ratio - 1) * 100:.0f} %" if ratio < NEAR else factor(ratio)
 
 
 def ordinal(rank: int) -> str:
@@ -87,13 +87,13 @@ def bytes_per_s(number: float) -> str:
     return f"{text} B/s"
 
 
-def clipped(text: str, cells: int) -> str:
+def clip(text: str, cells: int) -> str:
     """`text` in at most `cells` cells; what is cut off is marked."""
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
 
 
-def plain(text: str) -> str:
+def sanitize(text: str) -> str:
     """Text from elsewhere without anything that a terminal would obey: control characters become spaces."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engines.metrics.frame import LaneState
-from engines.model.lanes import Entrant
-from tui.draw.format import NOTHING, count, margin, ordinal, plain, short
+from engines.model.lanes import LaneInfo
+from tui.draw.format import NOTHING, count, margin, ordinal, sanitize, short
 from tui.draw.styled import BAD, GOOD, QUIET, STRONG, WARN, Span
-from tui.view.ranking import Place
+from tui.view.ranking import Rank
 from tui.view.view import LaneView
 
 SHAPES = {"mysql": "●", "cached": "▲", "durable": "■"}
 
-STATE_INKS = {
+STATE_STYLES = {
     LaneState.STARTING: QUIET,
     LaneState.WARMING: WARN,
     LaneState.RACING: GOOD,
@@ -29,24 +29,24 @@ def shape(lane: str) -> str:
     return SHAPES.get(lane, "◆")
 
 
-def name(entrant: Entrant) -> str:
+def name(entrant: LaneInfo) -> str:
     """The lane's title, safe to show."""
-    return plain(entrant.title)
+    return sanitize(entrant.title)
 
 
-def servers(entrant: Entrant) -> str:
+def servers(entrant: LaneInfo) -> str:
     """Products and their versions, safe to show: "MariaDB 10.11.14 + Redis 7.0.15"."""
     products, versions = entrant.product.split(" + "), entrant.version.split(" + ")
     if len(products) != len(versions):
-        return plain(f"{entrant.product} {entrant.version}".strip())
-    return plain(" + ".join(f"{p} {v}".strip() for p, v in zip(products, versions, strict=True)))
+        return sanitize(f"{entrant.product} {entrant.version}".strip())
+    return sanitize(" + ".join(f"{p} {v}".strip() for p, v in zip(products, versions, strict=True)))
 
 
 def state(lane: LaneView) -> Span:
     """The lane's state as a word. Between its heats, or at the start line, it waits: nothing is wrong with it."""
     if lane.waiting:
         return "waiting", QUIET
-    return lane.state.value, STATE_INKS[lane.state]
+    return lane.state.value, STATE_STYLES[lane.state]
 
 
 def done(lane: LaneView, number: float, write: Callable[[float], str]) -> str:
@@ -55,12 +55,12 @@ def done(lane: LaneView, number: float, write: Callable[[float], str]) -> str:
     return NOTHING if lane.waiting and not lane.comparable else write(number)
 
 
-def words(lane: str) -> str:
+def text_style(lane: str) -> str:
     """The ink for what must be read of a lane: its own colour, but on terminals whose colours nobody knows."""
     return f"{lane}-text" if lane in SHAPES else lane
 
 
-def apart(place: Place | None) -> str:
+def gap_text(place: Rank | None) -> str:
     """How far from its rival: "+2.7x" for the leader, "2.7x", "3 %", "level"; nothing without a rival."""
     if place is None or place.rank is None:
         return ""
@@ -68,15 +68,15 @@ def apart(place: Place | None) -> str:
     return f"+{told}" if place.rank == 1 and told not in ("", "level") else told
 
 
-def stands(place: Place | None) -> str:
+def rank_text(place: Rank | None) -> str:
     """Rank and gap in ten cells or fewer, the gaps in one column: "1st +2.7x", "2nd  2.7x"."""
     if place is None or place.rank is None:
         return ""
-    told = apart(place)
+    told = gap_text(place)
     return f"{ordinal(place.rank)} {'' if told[:1] == '+' else ' '}{told}".rstrip()
 
 
-def place(place: Place | None, ink: str, *, worse: str = "behind") -> list[Span]:
+def rank_of(place: Rank | None, ink: str, *, worse: str = "behind") -> list[Span]:
     """A rank and a gap in words: "1st 2.7x ahead". `ink` is for the leader."""
     if place is None or place.rank is None:
         return []

@@ -42,7 +42,7 @@ def backlog(numbers: RoleView, *, brief: bool = False) -> list[Span]:
     return [("  backlog ", QUIET), (write(numbers.backlog), STRONG if numbers.backlog else TEXT)]
 
 
-def late(lane: LaneView, *, brief: bool = False) -> list[Span]:
+def late_text(lane: LaneView, *, brief: bool = False) -> list[Span]:
     """How many operations began late; nothing for a closed loop, which has no due times."""
     if not lane.paced:
         return []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from engines.model.lanes import Entrant
+from engines.model.lanes import LaneInfo
 from tui.draw.styled import QUIET, TEXT, Span, first_fitting, width
 
 WAIT_SHOWN_US = 5.0
 """A wait for a processor below this is left out beside the other figures."""
 
 
-def floor(entrant: Entrant, role: str, room: int, wait_us: float | None = None) -> list[Span]:
+def overhead(entrant: LaneInfo, role: str, room: int, wait_us: float | None = None) -> list[Span]:
     """telemon's own share of a role's p50, where it was measured: what it takes itself, and what it waits for a
     processor where there is room for that."""
     floor_us = entrant.floor_us.get(role)
@@ -30,7 +30,7 @@ def floor(entrant: Entrant, role: str, room: int, wait_us: float | None = None) 
     return first_fitting(variants, room) or words
 
 
-def floors(entrant: Entrant, room: int) -> list[Span]:
+def overheads(entrant: LaneInfo, room: int) -> list[Span]:
     """The same of both roles, in one line; nothing where it has no room."""
     found: list[Span] = []
     for role, word in (("write", " w "), ("read", " r ")):

@@ -23,7 +23,7 @@ BADGE = "badge"
 
 LANES = ("mysql", "cached", "durable")
 
-INKS = (TEXT, QUIET, STRONG, GOOD, WARN, BAD, BADGE, *LANES, *(f"{lane}-text" for lane in LANES))
+STYLES = (TEXT, QUIET, STRONG, GOOD, WARN, BAD, BADGE, *LANES, *(f"{lane}-text" for lane in LANES))
 """Every ink. A lane's own ink has the lane's id as its name; with `-text` it is the one for what must be read."""
 
 BLANK: Line = ()
@@ -34,7 +34,7 @@ def width(line: Iterable[Span]) -> int:
     return sum(cell_len(text) for text, _ in line)
 
 
-def fitted(spans: Iterable[Span], cells: int) -> Line:
+def fit(spans: Iterable[Span], cells: int) -> Line:
     """The line cut or padded to exactly `cells` cells, empty spans dropped and neighbours of one ink joined.
 
     Joined spans matter: each costs a colour sequence in every frame that repaints the row.
@@ -68,13 +68,13 @@ def first_fitting(variants: Iterable[Sequence[Span]], cells: int) -> list[Span]:
     return next((list(spans) for spans in variants if width(spans) <= cells), [])
 
 
-def spread(left: Iterable[Span], right: Iterable[Span], cells: int) -> Line:
+def justify(left: Iterable[Span], right: Iterable[Span], cells: int) -> Line:
     """`left` at the left edge and `right` at the right one. Where both do not fit, `left` is cut."""
     end = tuple(right)
     room = cells - width(end)
     if room <= 0:
-        return fitted(end, cells)
-    return fitted((*fitted(left, room), *end), cells)
+        return fit(end, cells)
+    return fit((*fit(left, room), *end), cells)
 
 
 def ascii_line(line: Line) -> Line:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from engines.model.lanes import Entrant
-from tui.draw.format import clock, count, latency, margin, ordinal, plain
-from tui.report.race_report import METRICS, Account
+from engines.model.lanes import LaneInfo
+from tui.draw.format import clock, count, latency, margin, ordinal, sanitize
+from tui.report.race_report import METRICS, RaceReport
 from tui.view.view import View
 from tui.widgets.result.result_panel import standing, titles, value
 
 
-def standings_text(view: View, entrants: tuple[Entrant, ...]) -> str:
+def standings_text(view: View, entrants: tuple[LaneInfo, ...]) -> str:
     """A line per lane under a heading, in columns that keep their places in any fixed-width font."""
-    titles = {entrant.lane: plain(entrant.title) for entrant in entrants}
+    titles = {entrant.lane: sanitize(entrant.title) for entrant in entrants}
     paced = any(lane.paced for lane in view.lanes)
     over = f"over {view.window_s:g} s"
     if view.turn is not None:
@@ -36,15 +36,15 @@ def standings_text(view: View, entrants: tuple[Entrant, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def result_text(account: Account) -> str:
+def result_text(account: RaceReport) -> str:
     """A race that is over: what its screen heads the table with, and the table, its figures in full."""
     names = titles(account.paced)
     lines = [f"broken off: {account.fault}"] if account.fault is not None else []
     lines.append(f"telemon: {account.heading}")
     head = (f"{names[metric]:>12} {'':<12}" for metric in METRICS)
     lines.append(f"{'':<16} {' '.join(head)}".rstrip())
-    for finish in account.finishes:
-        cells = [f"{plain(finish.entrant.title):<16}"]
+    for finish in account.lane_reports:
+        cells = [f"{sanitize(finish.entrant.title):<16}"]
         for metric in METRICS:
             rank, apart, _ = standing(finish, metric)
             cells.append(f"{value(finish, metric, 12):>12} {f'{rank} {apart}':<12}")

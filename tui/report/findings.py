@@ -5,47 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Work
-from engines.model.controls import FlushCache, said
-from engines.results.offered_load import Offer
-from engines.results.rounds import Spread
-from engines.results.summary import Change
-from engines.workload.dataset import HOT
-from tui.draw.format import LEVEL, NEAR, count, latency, margin, ordinal, plain, share
-from tui.view.ranking import Place
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import RoleStats
+from engines.model.controls import FlushCache, describe
+from engines.results.offered_load import OfferedLoad
+from engines.results.rounds import RoundRange
+from engines.results.summary import LoadChange
+from engines.workload.dataset import HOT_KEYS
+from tui.draw.format import LEVEL, NEAR, count, latency, margin, ordinal, sanitize, share
+from tui.view.ranking import Rank
 
 MANY = 100
 """Fewer operations than this have no p99 that is not simply the slowest of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
+class LaneOutcome:
     """A lane at the end. `places` are by metric ("write", "read", "p99"), `offers` by role, `spreads` (of the rounds
     of heats) by metric; `p99_us` is what it is ranked by as "p99"."""
 
     frame: LaneFrame
     title: str
-    places: Mapping[str, Place]
+    places: Mapping[str, Rank]
     p99_us: float | None
-    offers: Mapping[str, Offer]
-    spreads: Mapping[str, Spread]
+    offers: Mapping[str, OfferedLoad]
+    spreads: Mapping[str, RoundRange]
 
-    def work(self, role: str) -> Work:
+    def work(self, role: str) -> RoleStats:
         return self.frame.write if role == "write" else self.frame.read
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class Comparison:
     """All lanes of a race, what it was set to at the start, and what was asked of it on the way."""
 
-    runners: tuple[Runner, ...]
-    settings: Race
-    changes: tuple[Change, ...]
+    runners: tuple[LaneOutcome, ...]
+    settings: RaceConfig
+    changes: tuple[LoadChange, ...]
 
-    def rival(self, runner: Runner, metric: str) -> Runner | None:
+    def rival(self, runner: LaneOutcome, metric: str) -> LaneOutcome | None:
         """Whom a lane is measured against: the leader, and for the leader itself the best of the others."""
         others = [
             other
@@ -55,7 +55,7 @@ class Field:
         return min(others, key=lambda other: other.places[metric].rank or 0, default=None)
 
 
-def sentences(runner: Runner, race: Field) -> Iterator[str]:
+def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
     """Everything that is worth saying of a lane, the standing first."""
     connections = {"write": race.settings.writers, "read": race.settings.readers}
     asked = [
@@ -76,7 +76,7 @@ def sentences(runner: Runner, race: Field) -> Iterator[str]:
         yield f"telemon, not its servers, may have held it back: client-bound by {reason}."
 
 
-def _role(runner: Runner, race: Field, role: str) -> str:
+def _role(runner: LaneOutcome, race: Comparison, role: str) -> str:
     work = runner.work(role)
     if not work.operations:
         return f"it acknowledged no {role}"
@@ -97,7 +97,7 @@ def _did(role: str) -> str:
     return "wrote" if role == "write" else "read"
 
 
-def _standing(runner: Runner, race: Field, metric: str) -> str:
+def _standing(runner: LaneOutcome, race: Comparison, metric: str) -> str:
     """ "1st, 2.6x ahead in writes"; nothing where no other lane is in the race."""
     if len(race.runners) == 1:
         return ""
@@ -118,11 +118,11 @@ def _standing(runner: Runner, race: Field, metric: str) -> str:
     return text
 
 
-def _range(spread: Spread) -> str:
+def _range(spread: RoundRange) -> str:
     return f"{count(spread.low)} to {count(spread.high)}"
 
 
-def _why(runner: Runner, rival: Runner | None, role: str) -> str:
+def _why(runner: LaneOutcome, rival: LaneOutcome | None, role: str) -> str:
     """The latencies behind a rate, beside those of the lane that it is measured against. In a closed loop the mean
     latency decides the rate; where it does not differ as the rates do, the latencies are not called the reason."""
     work = runner.work(role)
@@ -150,20 +150,20 @@ def _why(runner: Runner, rival: Runner | None, role: str) -> str:
     return text
 
 
-def _unit(work: Work, role: str) -> str:
+def _unit(work: RoleStats, role: str) -> str:
     size = work.rows / work.operations
     if role == "read":
         return "a read"
     return f"a batch of {size:.0f} rows" if size >= 1.5 else "a row"
 
 
-def _tail(work: Work) -> str:
+def _tail(work: RoleStats) -> str:
     if work.service.count < MANY:
         return f"the slowest {latency(work.service.max_us)}"
     return f"p99 {latency(work.service.percentile_us(99))}"
 
 
-def _offered(offer: Offer, work: Work, role: str) -> str:
+def _offered(offer: OfferedLoad, work: RoleStats, role: str) -> str:
     """What became of an open loop's offer."""
     noun = f"{role} operations"
     done = f"{offer.achieved_per_s:,.1f}"
@@ -189,11 +189,11 @@ def _offered(offer: Offer, work: Work, role: str) -> str:
     return text + (f": service time {_both(work.service)}, response time {_both(work.response)}")
 
 
-def _both(latencies: Latencies) -> str:
+def _both(latencies: LatencyDistribution) -> str:
     return f"{latency(latencies.percentile_us(50))} (p99 {latency(latencies.percentile_us(99))})"
 
 
-def _response_standing(runner: Runner, race: Field) -> Iterator[str]:
+def _response_standing(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
     place, rival = runner.places["p99"], race.rival(runner, "p99")
     if place.rank is None or place.gap is None or rival is None:
         return
@@ -209,7 +209,7 @@ def _response_standing(runner: Runner, race: Field) -> Iterator[str]:
     yield f"The p99 of its reads' response time is {where}."
 
 
-def _answers(frame: LaneFrame, race: Field) -> Iterator[str]:
+def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
     """How reads were answered by what is in front of them."""
     cache = frame.cache
     answered = cache.hits + cache.misses
@@ -230,7 +230,7 @@ def _answers(frame: LaneFrame, race: Field) -> Iterator[str]:
                 f", {count(cache.duplicate_fills)} of them for a car that was being filled already"
             )
         yield f"The cache answered {share(cache.hit_ratio)} of its reads; {misses}."
-    flushed = [change for change in race.changes if change.text == said(FlushCache())]
+    flushed = [change for change in race.changes if change.text == describe(FlushCache())]
     if flushed:
         times = ", ".join(f"{change.elapsed_s:.1f} s" for change in flushed[:3])
         more = f" and {count(len(flushed) - 3)} times more" if len(flushed) > 3 else ""
@@ -238,20 +238,20 @@ def _answers(frame: LaneFrame, race: Field) -> Iterator[str]:
     elif _refilled(frame, race):
         yield (
             f"Keys were gone from the cache and filled again: {count(frame.cache.fills)} fills for "
-            f"{count(len(HOT))} cars{_lifetime(race)}."
+            f"{count(len(HOT_KEYS))} cars{_lifetime(race)}."
         )
 
 
-def _refilled(frame: LaneFrame, race: Field) -> bool:
+def _refilled(frame: LaneFrame, race: Comparison) -> bool:
     """Whether it is certain that cars were filled again: there were more fills than cars, not counting those that
     two readers made at once (which several processes do not see of each other)."""
     settings = race.settings
     if settings.preset != "fair" or settings.processes > 1:
         return False
-    return frame.cache.fills - frame.cache.duplicate_fills > len(HOT)
+    return frame.cache.fills - frame.cache.duplicate_fills > len(HOT_KEYS)
 
 
-def _lifetime(race: Field) -> str:
+def _lifetime(race: Comparison) -> str:
     if any(change.text.startswith("TTL:") for change in race.changes):
         return ""
     return f", their time to live is {race.settings.ttl_s:g} s"
@@ -265,7 +265,7 @@ def _troubles(frame: LaneFrame) -> Iterator[str]:
             for kind, number in work.errors.items():
                 kinds[kind] = kinds.get(kind, 0) + number
         worst = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-        told = ", ".join(f"{plain(kind)} {count(number)}" for kind, number in worst[:3])
+        told = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst[:3])
         more = f" and {len(worst) - 3} other kinds" if len(worst) > 3 else ""
         yield f"{count(failed)} {'operation' if failed == 1 else 'operations'} failed: {told}{more}."
     if frame.reconnects:

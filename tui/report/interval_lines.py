@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import floor
 
 from engines.metrics.frame import Frame, LaneFrame, LaneState
-from engines.metrics.stats import Work
+from engines.metrics.stats import RoleStats
 
 Columns = tuple[tuple[str, int], ...]
 """Title and width of each column; a negative width is a column of words, aligned to the left."""
@@ -92,15 +92,15 @@ def _row(cells: list[str], under: Columns) -> str:
     )
 
 
-def _percentiles(work: Work) -> list[str]:
+def _percentiles(work: RoleStats) -> list[str]:
     return [ms(work.service.percentile_us(percent), work) for percent in (50, 99)]
 
 
-def _response(lane: LaneFrame, role: str, work: Work) -> list[str]:
+def _response(lane: LaneFrame, role: str, work: RoleStats) -> list[str]:
     return [response_ms(work, 99.0), count(lane.backlog.get(role, 0))]
 
 
-def response_ms(work: Work, percent: float) -> str:
+def response_ms(work: RoleStats, percent: float) -> str:
     if work.response is None or not work.response.count:
         return "-"
     return ms(work.response.percentile_us(percent))
@@ -110,7 +110,7 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def ms(us: float, work: Work | None = None) -> str:
+def ms(us: float, work: RoleStats | None = None) -> str:
     """A latency in ms to the us; "-" where there was no operation to take it of."""
     return "-" if work is not None and not work.service.count else f"{us / 1000:.3f}"
 

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from engines.metrics.frame import LaneFrame
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Work
-from engines.model.lanes import Entrant
-from engines.results.fairness import fairness, sheet_lines
-from engines.results.offered_load import Offer
-from engines.results.rounds import Spread
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import RoleStats
+from engines.model.lanes import LaneInfo
+from engines.results.fairness import fairness, fairness_lines
+from engines.results.offered_load import OfferedLoad
+from engines.results.rounds import RoundRange
 from engines.results.summary import Summary
 from engines.text import one_line
-from tui.draw.format import clock, count, latency, plain
-from tui.report.findings import Field, Runner, sentences
-from tui.view.ranking import Place, places
+from tui.draw.format import clock, count, latency, sanitize
+from tui.report.findings import Comparison, LaneOutcome, findings
+from tui.view.ranking import Rank, rank_lanes
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class RaceReport:
     """A race that is over. `trust` are the lines that say how far the numbers can be trusted; `notes` what else must be
     said beside them, a sentence each; `changes` what was asked of the race while it ran; `figures` by lane the
     latencies, as (label, text); `sheet` the fairness sheet, in the same form; `fault` what broke the race off, in a
@@ -28,7 +28,7 @@ class Account:
 
     heading: str
     paced: bool
-    finishes: tuple[Finish, ...]
+    lane_reports: tuple[LaneReport, ...]
     trust: tuple[str, ...]
     notes: tuple[str, ...]
     changes: tuple[str, ...]
@@ -37,14 +37,14 @@ class Account:
     fault: str | None = None
 
 
-def account(summary: Summary, fault: str | None = None) -> Account:
+def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
     """Everything that the result view shows."""
-    found = finishes(summary)
-    return Account(
+    found = lane_reports(summary)
+    return RaceReport(
         heading=_heading(summary),
         paced=any(finish.offers for finish in found),
-        finishes=found,
-        trust=tuple(_trust(summary, found)),
+        lane_reports=found,
+        trust=tuple(_reliability(summary, found)),
         notes=tuple(note for note in summary.notes() if not _said(note, summary)),
         changes=tuple(_changes(summary)),
         figures={finish.frame.lane: tuple(_figures(finish)) for finish in found},
@@ -74,8 +74,8 @@ def _said(note: str, summary: Summary) -> bool:
     )
 
 
-def _trust(summary: Summary, found: tuple[Finish, ...]) -> Iterator[str]:
-    titles = {finish.frame.lane: plain(finish.entrant.title) for finish in found}
+def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[str]:
+    titles = {finish.frame.lane: sanitize(finish.entrant.title) for finish in found}
     checked = summary.reconciliations
     agreed = [titles[lane] for lane, each in checked.items() if each.reconciled]
     if not checked:
@@ -105,13 +105,13 @@ def _changes(summary: Summary) -> Iterator[str]:
         yield f"{count(summary.changes_left_out)} times more"
 
 
-def _figures(finish: Finish) -> Iterator[tuple[str, str]]:
+def _figures(finish: LaneReport) -> Iterator[tuple[str, str]]:
     for role in ("write", "read"):
         work = finish.frame.write if role == "write" else finish.frame.read
         if not work.operations:
             continue
         name = "service " if work.response is not None else ""
-        share = floor_share(finish.entrant, role, work)
+        share = overhead_share(finish.entrant, role, work)
         yield (
             f"{role}s",
             f"{name}p50 {share or latency(work.service.percentile_us(50))}, {_tails(work.service)}",
@@ -133,18 +133,18 @@ def _sheet(summary: Summary) -> Iterator[tuple[str, str]]:
         f"preset {race.preset}, seed {race.seed}, at the start {race.writers} writers and {race.readers} readers "
         f"in {race.processes} engine process{'es' if race.processes != 1 else ''} each, batch {race.batch}",
     )
-    for label, text in sheet_lines(fairness(summary.facts, race)):
+    for label, text in fairness_lines(fairness(summary.facts, race)):
         yield label, one_line(text)
 
 
-def _tails(latencies: Latencies) -> str:
+def _tails(latencies: LatencyDistribution) -> str:
     return (
         f"p99 {latency(latencies.percentile_us(99))}, p99.9 {latency(latencies.percentile_us(99.9))}, "
         f"max {latency(latencies.max_us)}"
     )
 
 
-def _pace(offer: Offer) -> str:
+def _pace(offer: OfferedLoad) -> str:
     offered = (
         "changed on the way" if offer.offered_per_s is None else f"{offer.offered_per_s:,.6g}/s"
     )
@@ -154,7 +154,7 @@ def _pace(offer: Offer) -> str:
     )
 
 
-def floor_share(entrant: Entrant, role: str, work: Work) -> str:
+def overhead_share(entrant: LaneInfo, role: str, work: RoleStats) -> str:
     """A median beside telemon's own share of it, "60 us, of which telemon 25"; "" where that is not known. The share is
     measured before the race: where it is not below the median, the machine was busier then, and it is no share. What
     telemon waited for a processor in the race is another one, known as a mean."""
@@ -177,19 +177,19 @@ METRICS = ("write", "read", "p99")
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class LaneReport:
     """A lane at the end: its whole race as one interval, its places (by `METRICS`), and why.
 
     `offers` holds, by role, what an open loop offered (empty for a closed one); `spreads`, by metric, from where to
     where the rounds of heats lie apart (empty without at least two rounds).
     """
 
-    entrant: Entrant
+    entrant: LaneInfo
     frame: LaneFrame
-    places: Mapping[str, Place]
-    sentences: tuple[str, ...]
-    offers: Mapping[str, Offer] = field(default_factory=dict)
-    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    ranks: Mapping[str, Rank]
+    findings: tuple[str, ...]
+    offers: Mapping[str, OfferedLoad] = field(default_factory=dict)
+    spreads: Mapping[str, RoundRange] = field(default_factory=dict)
 
     @property
     def read_p99_us(self) -> float | None:
@@ -202,23 +202,23 @@ def read_p99_us(frame: LaneFrame) -> float | None:
     return _p99_us(frame.read)
 
 
-def _p99_us(work: Work) -> float | None:
+def _p99_us(work: RoleStats) -> float | None:
     latencies = work.service if work.response is None else work.response
     return latencies.percentile_us(99) or None
 
 
-def finishes(summary: Summary) -> tuple[Finish, ...]:
+def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
     """Every lane of a race that is over, from left to right."""
     frames = summary.lanes()
     ranked = {
-        "write": places({f.lane: f.write.rows_per_s for f in frames}, higher_wins=True),
-        "read": places({f.lane: f.read.rows_per_s for f in frames}, higher_wins=True),
-        "p99": places({f.lane: read_p99_us(f) for f in frames}, higher_wins=False),
+        "write": rank_lanes({f.lane: f.write.rows_per_s for f in frames}, higher_wins=True),
+        "read": rank_lanes({f.lane: f.read.rows_per_s for f in frames}, higher_wins=True),
+        "p99": rank_lanes({f.lane: read_p99_us(f) for f in frames}, higher_wins=False),
     }
     runners = tuple(
-        Runner(
+        LaneOutcome(
             frame=frame,
-            title=plain(entrant.title),
+            title=sanitize(entrant.title),
             places={metric: by[frame.lane] for metric, by in ranked.items()},
             p99_us=read_p99_us(frame),
             offers=summary.offers(frame.lane),
@@ -226,13 +226,13 @@ def finishes(summary: Summary) -> tuple[Finish, ...]:
         )
         for entrant, frame in zip(summary.entrants, frames, strict=True)
     )
-    race = Field(runners, summary.settings, tuple(summary.changes))
+    race = Comparison(runners, summary.settings, tuple(summary.changes))
     return tuple(
-        Finish(
+        LaneReport(
             entrant,
             runner.frame,
             runner.places,
-            tuple(sentences(runner, race)),
+            tuple(findings(runner, race)),
             runner.offers,
             runner.spreads,
         )
@@ -240,7 +240,7 @@ def finishes(summary: Summary) -> tuple[Finish, ...]:
     )
 
 
-def _spreads(summary: Summary, lane: str) -> dict[str, Spread]:
+def _spreads(summary: Summary, lane: str) -> dict[str, RoundRange]:
     """By metric; one round alone has no spread."""
     if len(summary.rounds.of(lane)) < 2:
         return {}

@@ -7,17 +7,17 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneFrame
-from engines.metrics.stats import Work
-from engines.model.lanes import Entrant
-from engines.results.fairness import fairness, sheet_lines
-from engines.results.offered_load import Offer
-from engines.results.rounds import FIGURES, Spread
+from engines.metrics.stats import RoleStats
+from engines.model.lanes import LaneInfo
+from engines.results.fairness import fairness, fairness_lines
+from engines.results.offered_load import OfferedLoad
+from engines.results.rounds import FIGURES, RoundRange
 from engines.results.summary import Summary
 from engines.text import one_line
 from tui.report.interval_lines import CACHELESS, count, ms, response_ms, share
-from tui.report.race_report import floor_share
+from tui.report.race_report import overhead_share
 
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
 
@@ -66,7 +66,7 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
     for entrant, lane in zip(summary.entrants, lanes, strict=True):
         yield from _entrant(entrant, lane)
     yield ""
-    for label, text in sheet_lines(fairness(summary.facts, summary.settings)):
+    for label, text in fairness_lines(fairness(summary.facts, summary.settings)):
         yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
     yield from _reconciled(summary)
     yield from _changes(summary)
@@ -138,7 +138,7 @@ CACHE_FIGURES: Mapping[str, Callable[[LaneFrame], str]] = {
 }
 
 
-def _settings(race: Race, duration_s: float, *, apart: bool) -> Iterator[str]:
+def _settings(race: RaceConfig, duration_s: float, *, apart: bool) -> Iterator[str]:
     measured = f"measured {duration_s:.1f} s"
     if apart:
         measured += " in all, each lane from its own release,"
@@ -157,7 +157,7 @@ def _settings(race: Race, duration_s: float, *, apart: bool) -> Iterator[str]:
 def _role(
     name: str,
     lanes: tuple[LaneFrame, ...],
-    work: Callable[[LaneFrame], Work],
+    work: Callable[[LaneFrame], RoleStats],
     *,
     paced: bool,
 ) -> Iterator[Row]:
@@ -184,7 +184,7 @@ def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
         yield f"{name}, operations/s", [_offered(each, _achieved) for each in made]
         yield "  offered", [_offered(each, _offer) for each in made]
         yield "  off by", [_offered(each, _off) for each in made]
-        works: list[Work] = [getattr(lane, role) for lane in lanes]
+        works: list[RoleStats] = [getattr(lane, role) for lane in lanes]
         for label, percent in PERCENTILES:
             yield f"  response {label} ms", [response_ms(work, percent) for work in works]
         yield "  response max ms", [response_ms(work, 100.0) for work in works]
@@ -195,27 +195,27 @@ def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
         yield "overloaded", ["YES" if lane.overloaded else "no" for lane in lanes]
 
 
-def _offered(offer: Offer | None, shown: Callable[[Offer], str]) -> str:
+def _offered(offer: OfferedLoad | None, shown: Callable[[OfferedLoad], str]) -> str:
     return "-" if offer is None else shown(offer)
 
 
-def _achieved(offer: Offer) -> str:
+def _achieved(offer: OfferedLoad) -> str:
     return f"{offer.achieved_per_s:,.1f}"
 
 
-def _offer(offer: Offer) -> str:
+def _offer(offer: OfferedLoad) -> str:
     return "changed" if offer.offered_per_s is None else f"{offer.offered_per_s:,.1f}"
 
 
-def _off(offer: Offer) -> str:
+def _off(offer: OfferedLoad) -> str:
     return "-" if offer.off_percent is None else f"{offer.off_percent:+.2f} %"
 
 
-def _left(offer: Offer) -> str:
+def _left(offer: OfferedLoad) -> str:
     return count(offer.backlog)
 
 
-def _most(offer: Offer) -> str:
+def _most(offer: OfferedLoad) -> str:
     return count(offer.backlog_max)
 
 
@@ -265,11 +265,11 @@ def _service(paced: bool) -> str:
     return "service " if paced else ""
 
 
-def _merged(spread: Spread | None, figure: str) -> str:
+def _merged(spread: RoundRange | None, figure: str) -> str:
     return "-" if spread is None else _heat_figure(spread.merged, figure)
 
 
-def _apart(spread: Spread | None, figure: str) -> str:
+def _apart(spread: RoundRange | None, figure: str) -> str:
     if spread is None:
         return "-"
     return f"{_heat_figure(spread.low, figure)}-{_heat_figure(spread.high, figure)}"
@@ -298,13 +298,13 @@ def _changes(summary: Summary) -> Iterator[str]:
         yield f"{'changed'.ljust(SHEET_WIDTH)}{count(summary.changes_left_out)} times more"
 
 
-def _entrant(entrant: Entrant, lane: LaneFrame) -> Iterator[str]:
+def _entrant(entrant: LaneInfo, lane: LaneFrame) -> Iterator[str]:
     yield one_line(f"{entrant.lane}: {entrant.title}, {entrant.approach}")
     yield one_line(f"  {entrant.product}, version {entrant.version}; {entrant.durability}")
     shares = [
         f"{role} {told}"
         for role, work in (("write", lane.write), ("read", lane.read))
-        if (told := floor_share(entrant, role, work))
+        if (told := overhead_share(entrant, role, work))
     ]
     if shares:
         yield f"  p50 of a {'; of a '.join(shares)}"

@@ -10,15 +10,15 @@ from typing import ClassVar, TypeVar
 from textual.geometry import Size
 from textual.screen import Screen
 
-from tui.draw.styled import INKS
+from tui.draw.styled import STYLES
 
 Result = TypeVar("Result")
 
 
-class InkedScreen(Screen[Result]):
+class StyledScreen(Screen[Result]):
     """The colour of the ink NAME is that of the component class `ink--NAME`, which the app's stylesheet gives."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in STYLES}
 
     def _screen_resized(self, size: Size) -> None:
         """Pass over a size that the terminal no longer has.

@@ -11,12 +11,12 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from tui.actions.availability import available
+from tui.actions.availability import is_available
 from tui.actions.catalog import ACTIONS
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
-from tui.screens.base import InkedScreen
-from tui.view.state import Scene
-from tui.widgets.base.lines import Rows
+from tui.screens.base import StyledScreen
+from tui.view.state import ScreenState
+from tui.widgets.base.lines import LinesWidget
 
 NOT_NOW = "not now: "
 """Stands before what an action would do, while it has nothing to do."""
@@ -25,7 +25,7 @@ KEYS_CELLS = 13
 """Of the margin and the keys before an action's text."""
 
 
-def help_lines(scene: Scene, width: int) -> list[Line]:
+def help_lines(scene: ScreenState, width: int) -> list[Line]:
     """A heading per group, a line per action; what does not fit into `width` goes on below."""
     about = wrapped("esc closes, ^p finds any of them by name", width, 8)
     lines: list[Line] = [
@@ -36,7 +36,7 @@ def help_lines(scene: Scene, width: int) -> list[Line]:
         if action.group != group:
             group = action.group
             lines += [BLANK, ((f" {group}", STRONG),)]
-        now = available(action.id, scene)
+        now = is_available(action.id, scene)
         keys = " ".join(action.shown_keys)
         text = action.text if now else NOT_NOW + action.text
         for at, part in enumerate(wrapped(text, width, KEYS_CELLS)):
@@ -51,12 +51,12 @@ def wrapped(text: str, width: int, left: int) -> list[str]:
     return textwrap.wrap(text, max(12, width - left))
 
 
-class HelpPanel(Rows):
+class HelpPanel(LinesWidget):
     """The list, as high as it is."""
 
     DEFAULT_CSS = "HelpPanel { height: auto; }"
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ScreenState) -> None:
         super().__init__()
         self._scene = scene
 
@@ -68,14 +68,14 @@ class HelpPanel(Rows):
         self.show_lines(help_lines(self._scene, self.size.width))
 
 
-class HelpScreen(InkedScreen[None], ModalScreen[None]):
+class HelpScreen(StyledScreen[None], ModalScreen[None]):
     """Closes with any of the keys that open or leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,q,enter", "dismiss", "close", show=False)
     ]
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ScreenState) -> None:
         super().__init__()
         self._scene = scene
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.command import CommandPalette
 
-from tui.screens.base import InkedScreen
+from tui.screens.base import StyledScreen
 
 
-class Palette(CommandPalette, InkedScreen[None]):
+class Palette(CommandPalette, StyledScreen[None]):
     """Every action by its name."""
 
     ID = "--command-palette"

@@ -10,22 +10,22 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.reactive import var
 
-from tui.messages import LookBack
-from tui.screens.base import InkedScreen
-from tui.view.state import Scene
+from tui.messages import VisiblePointsChanged
+from tui.screens.base import StyledScreen
+from tui.view.state import ScreenState
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.base.panel import Panel
 from tui.widgets.lane.chart import AXIS_CELLS
 from tui.widgets.lane.compact import trend_cells
-from tui.widgets.lane.minimal import Numbers
+from tui.widgets.lane.minimal import MinimalLanes
 from tui.widgets.lane.pane import LanePane
 from tui.widgets.race.countdown import Countdown
 from tui.widgets.race.event_log import EventLog
 from tui.widgets.race.header import Header
-from tui.widgets.race.host_load import HostStrip
+from tui.widgets.race.host_load import HostLoadBar
 from tui.widgets.race.key_bar import KeyBar
-from tui.widgets.race.standings import StandingsBoard
-from tui.widgets.race.start_progress import StartPanel
+from tui.widgets.race.standings import Standings
+from tui.widgets.race.start_progress import StartProgress
 
 LANES = 3
 
@@ -59,13 +59,13 @@ def points_shown(pane: int, *, stacked: bool) -> int:
     return 2 * max(0, trend_cells(pane - 1) if stacked else pane - 2 - AXIS_CELLS)
 
 
-class Ground(Container):
+class Group(Container):
     """Holds widgets, and shows nothing of its own."""
 
     BLANK = True
 
 
-class RaceScreen(InkedScreen[None]):
+class RaceScreen(StyledScreen[None]):
     """Shows scenes; measures and decides nothing."""
 
     BLANK = True
@@ -74,7 +74,7 @@ class RaceScreen(InkedScreen[None]):
 
     LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low", "-no-stage")
 
-    scene: var[Scene] = var(Scene, always_update=True)
+    scene: var[ScreenState] = var(ScreenState, always_update=True)
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,19 +85,19 @@ class RaceScreen(InkedScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Header()
-        with Ground(id="lanes"):
+        with Group(id="lanes"):
             for index in range(LANES):
                 yield LanePane(index)
-        yield Numbers()
-        yield StartPanel()
+        yield MinimalLanes()
+        yield StartProgress()
         yield Countdown()
-        with Ground(id="below"):
-            yield StandingsBoard()
+        with Group(id="below"):
+            yield Standings()
             yield EventLog()
-        yield HostStrip()
+        yield HostLoadBar()
         yield KeyBar()
 
-    def drawing(self, scene: Scene) -> Iterator[None]:
+    def drawing(self, scene: ScreenState) -> Iterator[None]:
         """Draw a scene, a part of the screen in each step: a lane, or all that is not one."""
         self.scene = scene
         for part in self._parts:
@@ -106,7 +106,7 @@ class RaceScreen(InkedScreen[None]):
                 yield
         yield
 
-    def watch_scene(self, scene: Scene) -> None:
+    def watch_scene(self, scene: ScreenState) -> None:
         lanes = len(scene.view.lanes) if scene.view else len(scene.entrants) or LANES
         if lanes != self._lanes:
             self._lanes = lanes
@@ -132,7 +132,7 @@ class RaceScreen(InkedScreen[None]):
         self.set_class(self._staged(self.scene), "-stage")
         self._arrange()
 
-    def _staged(self, scene: Scene) -> bool:
+    def _staged(self, scene: ScreenState) -> bool:
         """Whether the stage is wanted and has room: where it has none, a cut figure would be a wrong one."""
         return scene.stage and not self.has_class("-no-stage")
 
@@ -160,4 +160,4 @@ class RaceScreen(InkedScreen[None]):
             self._points = points
             # Never into this screen's own queue: between two resizes it would keep the newer one from replacing the
             # older, and Textual would then lay out both sizes in turn for ever.
-            self.app.post_message(LookBack(points))
+            self.app.post_message(VisiblePointsChanged(points))

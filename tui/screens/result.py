@@ -5,15 +5,15 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from tui.report.race_report import Account
-from tui.screens.base import InkedScreen
-from tui.view.state import Scene
+from tui.report.race_report import RaceReport
+from tui.screens.base import StyledScreen
+from tui.view.state import ScreenState
 from tui.widgets.race.key_bar import KeyBar
 from tui.widgets.result.result_panel import ResultPanel
-from tui.widgets.result.scroll_hint import ScrollLine
+from tui.widgets.result.scroll_hint import ScrollHint
 
 
-class Scroll(VerticalScroll):
+class ResultScroll(VerticalScroll):
     """Takes the focus, and with it the keys; tells its screen when it moves or changes its size."""
 
     def watch_scroll_y(self, old: float, new: float) -> None:
@@ -29,18 +29,18 @@ class Scroll(VerticalScroll):
             screen.call_after_refresh(screen.follow)
 
 
-class ResultScreen(InkedScreen[None]):
+class ResultScreen(StyledScreen[None]):
     """Standings, reasons, and what must be said beside the numbers."""
 
-    def __init__(self, account: Account, scene: Scene) -> None:
+    def __init__(self, account: RaceReport, scene: ScreenState) -> None:
         super().__init__()
         self._account = account
         self._scene = scene
 
     def compose(self) -> ComposeResult:
-        with Scroll():
+        with ResultScroll():
             yield ResultPanel(self._account, glyphs=self._scene.glyphs)
-        yield ScrollLine(glyphs=self._scene.glyphs)
+        yield ScrollHint(glyphs=self._scene.glyphs)
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -49,7 +49,7 @@ class ResultScreen(InkedScreen[None]):
 
     def follow(self) -> None:
         """Say how much there is above and below."""
-        scroll = self.query_one(Scroll)
-        self.query_one(ScrollLine).follow(
+        scroll = self.query_one(ResultScroll)
+        self.query_one(ScrollHint).follow(
             round(scroll.scroll_y), scroll.size.height, scroll.virtual_size.height
         )

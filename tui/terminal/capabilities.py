@@ -25,7 +25,7 @@ POOR_TERMS = ("dumb", "unknown", "vt100", "vt102", "vt220")
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class TerminalOptions:
     """What the user said of the terminal; None and "auto" leave it to `Terminal.detect`."""
 
     color: str = "auto"
@@ -51,12 +51,14 @@ class Terminal:
 
     @staticmethod
     def detect(
-        environ: Mapping[str, str], encoding: str | None = "utf-8", flags: Flags | None = None
+        environ: Mapping[str, str],
+        encoding: str | None = "utf-8",
+        flags: TerminalOptions | None = None,
     ) -> Terminal:
         """The terminal that `environ` describes; `encoding` is that of the stream drawn on. What was said wins, and
         NO_COLOR (any value but the empty one) wins over the terminal. Raises ValueError for an unknown colour or
         glyph name or a rate that is not above 0."""
-        flags = flags or Flags()
+        flags = flags or TerminalOptions()
         remote = any(environ.get(sign) for sign in REMOTE_SIGNS)
         term = environ.get("TERM", "").lower()
         multiplexed = term.startswith(("screen", "tmux")) or any(

@@ -11,8 +11,8 @@ from contextlib import suppress
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.terminal.sgr import squeezed
-from tui.terminal.writer import Outlet
+from tui.terminal.sgr import minimize
+from tui.terminal.writer import TerminalWriter
 
 WATCH_S = 0.5
 """How often it is looked whether the terminal is still there."""
@@ -38,7 +38,7 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         if sys.__stderr__ is not None:
-            self._file = Outlet(sys.__stderr__)  # type: ignore[assignment]
+            self._file = TerminalWriter(sys.__stderr__)  # type: ignore[assignment]
         self._gone = threading.Event()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -51,7 +51,7 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         if not self._gone.is_set():
-            super().write(squeezed(data))
+            super().write(minimize(data))
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]

@@ -73,7 +73,7 @@ def change(before: str, after: str) -> str:
     return min(short, full, key=len)
 
 
-def squeezed(data: str) -> str:
+def minimize(data: str) -> str:
     """The same output with the fewest colour sequences. It begins and ends in the reset state, as Rich's does."""
     if "\x1b[" not in data:
         return data

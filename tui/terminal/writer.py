@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TextIO
 
 
-class Outlet:
+class TerminalWriter:
     """Writes to the terminal that `stream` is, past `stream` itself.
 
     Python's own streams have a lock. A thread that writes to a terminal which has stopped reading would hold that of

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor, log10
 
-from tui.view.view import Axis, Point
+from tui.view.view import Axis, ChartPoint
 
 HEADROOM = 1.05
 """The peak stays this far below the top."""
 
-PATIENCE = 20
+SHRINK_AFTER = 20
 """How many frames in a row must fit a lower top before the axis goes down: 5 s at 4 frames per second."""
 
 
@@ -29,7 +29,7 @@ def step_at_least(value: float) -> float:
     return 10.0 * power
 
 
-class Scale:
+class AxisScale:
     """An axis that grows at once, since a clipped value would be a wrong one, and shrinks only after a while, unless
     nothing could be told apart on it any more: once a spike has left the chart, so has its axis."""
 
@@ -44,7 +44,7 @@ class Scale:
             self.top, self._lower = wanted, 0
         elif wanted < self.top:
             self._lower += 1
-            if self._lower >= PATIENCE or wanted * FLAT < self.top:
+            if self._lower >= SHRINK_AFTER or wanted * FLAT < self.top:
                 self.top, self._lower = wanted, 0
         else:
             self._lower = 0
@@ -59,10 +59,10 @@ class Axes:
     """
 
     def __init__(self) -> None:
-        self._measured = (Scale(), Scale())
-        self._warm = (Scale(), Scale())
+        self._measured = (AxisScale(), AxisScale())
+        self._warm = (AxisScale(), AxisScale())
 
-    def fit(self, trails: Sequence[Sequence[Point]], points: int) -> Axis:
+    def fit(self, trails: Sequence[Sequence[ChartPoint]], points: int) -> Axis:
         """Take in the last `points` of each trail."""
         shown = [point for trail in trails for point in trail[-points:]]
         tops = []
@@ -77,9 +77,9 @@ class Axes:
         return Axis(*tops)
 
 
-def _rows_per_s(point: Point) -> float:
+def _rows_per_s(point: ChartPoint) -> float:
     return max(point.write_rows_per_s, point.read_rows_per_s)
 
 
-def _p99_us(point: Point) -> float:
+def _p99_us(point: ChartPoint) -> float:
     return max(point.write_p99_us or 0.0, point.read_p99_us or 0.0)

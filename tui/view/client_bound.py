@@ -7,7 +7,7 @@ CALM_S = 2.0
 below it in the next, and a badge that comes and goes four times a second is read by nobody."""
 
 
-class Spell:
+class ClientBoundPeriod:
     """Says what limits a lane, from the interval in which it began until there was calm. One for each lane."""
 
     def __init__(self) -> None:

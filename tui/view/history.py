@@ -10,8 +10,8 @@ from engines.metrics.frame import Event, Frame
 from tui.view.axis import Axes
 from tui.view.host_load import HostLoad
 from tui.view.lane_history import LaneHistory
-from tui.view.ranking import Place, places
-from tui.view.view import LaneView, Turn, View
+from tui.view.ranking import Rank, rank_lanes
+from tui.view.view import CurrentHeat, LaneView, View
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The windows to choose from."""
@@ -25,7 +25,7 @@ AXIS_POINTS = 96
 """How many points the axes take in until somebody says how many are on show: those of a chart of 48 cells."""
 
 
-class History:
+class ViewBuilder:
     """Everything that was measured so far, as far as the screen needs it. Not for several threads at once.
 
     In `heats` each lane is known by its own last heat, and its standing is that among the others' last ones.
@@ -39,7 +39,7 @@ class History:
         self._points = AXIS_POINTS
         self._window_s = window_s
         self._heats = heats
-        self._turn: Turn | None = None
+        self._turn: CurrentHeat | None = None
         self._reset_s: float | None = None
 
     @property
@@ -57,7 +57,7 @@ class History:
                 text = f"client-bound: {lane.client.bound_by}"
                 bound.append(Event(frame.at_utc_s, lane.lane, text))
             if lane.heat and (lane.write.interval_s > 0 or lane.read.interval_s > 0):
-                self._turn = Turn(lane.heat, lane.lane)
+                self._turn = CurrentHeat(lane.heat, lane.lane)
         self._events.extend((*frame.events, *bound))
 
     def note(self, event: Event) -> None:
@@ -102,16 +102,16 @@ class History:
         )
 
 
-def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Place]]:
+def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
     writes = {v.lane: v.write.window_rows_per_s if v.comparable else None for v in lanes}
     reads = {v.lane: v.read.window_rows_per_s if v.comparable else None for v in lanes}
     p99s_us = {v.lane: v.read.felt_p99_us if v.comparable else None for v in lanes}
     return {
-        "write": places(writes, higher_wins=True),
-        "read": places(reads, higher_wins=True),
-        "p99": places(p99s_us, higher_wins=False),
+        "write": rank_lanes(writes, higher_wins=True),
+        "read": rank_lanes(reads, higher_wins=True),
+        "p99": rank_lanes(p99s_us, higher_wins=False),
     }
 
 
-def _placed(lane: LaneView, ranked: Mapping[str, Mapping[str, Place]]) -> LaneView:
+def _placed(lane: LaneView, ranked: Mapping[str, Mapping[str, Rank]]) -> LaneView:
     return replace(lane, places={metric: by[lane.lane] for metric, by in ranked.items()})

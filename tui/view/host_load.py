@@ -22,7 +22,7 @@ class HostLoad:
     sent_bytes_per_s: float | None = None
 
 
-class Host:
+class HostMonitor:
     """Reads the load at most once per `interval_s`: a reading costs up to a millisecond, so it is not made
     per frame."""
 

@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.histogram import Latencies
-from engines.metrics.stats import Cache, Work
-from engines.metrics.totals import UNMEASURED, WorkTotal
-from engines.metrics.window import SlidingWork
+from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.stats import CacheStats, RoleStats
+from engines.metrics.totals import UNMEASURED, RoleTotals
+from engines.metrics.window import SlidingWindow
 from tui.view.axis import Axes
-from tui.view.chart_series import Trail
-from tui.view.client_bound import Spell
+from tui.view.chart_series import ChartSeries
+from tui.view.client_bound import ClientBoundPeriod
 from tui.view.view import LaneView, RoleView
 
 
@@ -22,7 +22,7 @@ class _RoleTotals:
     operations: int = 0
     errors: dict[str, int] = field(default_factory=dict)
 
-    def add(self, work: Work) -> None:
+    def add(self, work: RoleStats) -> None:
         self.rows += work.rows
         self.operations += work.operations
         for kind, count in work.errors.items():
@@ -35,15 +35,15 @@ class LaneHistory:
 
     def __init__(self, lane: str, window_s: float, *, heats: bool = False) -> None:
         self.frame = LaneFrame(lane, LaneState.STARTING)
-        self.windows = {"write": SlidingWork(window_s), "read": SlidingWork(window_s)}
-        self.trail = Trail()
+        self.windows = {"write": SlidingWindow(window_s), "read": SlidingWindow(window_s)}
+        self.trail = ChartSeries()
         self.axes = Axes()
-        self._spell = Spell()
+        self._spell = ClientBoundPeriod()
         self._heats = heats
         self._resting = False
         self._warm = False
-        self._recent: deque[tuple[float, Cache]] = deque()
-        self._cache = Cache()
+        self._recent: deque[tuple[float, CacheStats]] = deque()
+        self._cache = CacheStats()
         self._late = self._redirects = self._reconnects = 0
         self.forget()
 
@@ -92,7 +92,7 @@ class LaneHistory:
             self._totals[role].add(work)
             if self._heats:
                 self._heat_totals[role].add(work, work.interval_s)
-        self._cache = Cache.merged((self._cache, frame.cache))
+        self._cache = CacheStats.merged((self._cache, frame.cache))
         self._late += frame.late
         self._redirects += frame.redirects
         self._reconnects += frame.reconnects
@@ -103,8 +103,8 @@ class LaneHistory:
         for window in self.windows.values():
             window.clear()
         self._totals = {"write": _RoleTotals(), "read": _RoleTotals()}
-        self._heat_totals = {"write": WorkTotal(), "read": WorkTotal()}
-        self._cache = Cache()
+        self._heat_totals = {"write": RoleTotals(), "read": RoleTotals()}
+        self._cache = CacheStats()
         self._recent.clear()
         self._late = self._redirects = self._reconnects = 0
 
@@ -117,7 +117,7 @@ class LaneHistory:
             write=self._role("write"),
             read=self._role("read"),
             cache=self._cache,
-            hit_ratio=Cache.merged(cache for _, cache in self._recent).hit_ratio,
+            hit_ratio=CacheStats.merged(cache for _, cache in self._recent).hit_ratio,
             paced=bool(frame.backlog),
             late=self._late,
             overloaded=frame.overloaded,
@@ -174,7 +174,7 @@ class LaneHistory:
         )
 
 
-def _percentiles_us(latencies: Latencies | None) -> tuple[float | None, float | None]:
+def _percentiles_us(latencies: LatencyDistribution | None) -> tuple[float | None, float | None]:
     if latencies is None or not latencies.count:
         return None, None
     return latencies.percentile_us(50), latencies.percentile_us(99)

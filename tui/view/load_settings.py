@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.config.race_config import Race
+from engines.config.race_config import RaceConfig
 from engines.model.heats import Heat, heat_order
 
 SANDBOX = "sandbox"
@@ -12,7 +12,7 @@ SANDBOX = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class LoadSettings:
     """The settings of a race that stand in the header, as last asked for.
 
     `paced` says that operations are due at a rate, `rate_per_s` (per role and lane) is that rate, or the one to go
@@ -34,10 +34,10 @@ class Setup:
     heats: tuple[Heat, ...] = ()
 
     @staticmethod
-    def of(settings: Race) -> Setup:
+    def of(settings: RaceConfig) -> LoadSettings:
         """The header's part of a race's settings."""
         servers = _servers(settings)
-        return Setup(
+        return LoadSettings(
             preset=settings.preset,
             writers=settings.writers,
             readers=settings.readers,
@@ -52,7 +52,7 @@ class Setup:
         )
 
 
-def _servers(settings: Race) -> tuple[str, ...]:
+def _servers(settings: RaceConfig) -> tuple[str, ...]:
     """The servers of the racing lanes that have some of their own, each once, from left to right."""
     found = (
         f"{server.host}:{server.port}"

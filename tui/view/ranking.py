@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Rank:
     """A lane's rank (1 leads; equal values share a rank) and its gap: for the leader how many times better it is than
     the next, for the others how many times worse than the leader. Both None where there is nothing to compare with."""
 
@@ -15,12 +15,12 @@ class Place:
     gap: float | None = None
 
 
-def places(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Place]:
+def rank_lanes(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Rank]:
     """The place of each lane by its value. None and 0 are no value: such a lane has no rank, nor has one
     that nobody else has a value beside."""
     running = {lane: value for lane, value in values.items() if value}
     order = sorted(running.items(), key=lambda item: item[1], reverse=higher_wins)
-    found = {lane: Place() for lane in values}
+    found = {lane: Rank() for lane in values}
     for lane, value in order:
         rank = 1 + sum(
             (other > value) if higher_wins else (other < value) for other in running.values()
@@ -31,5 +31,5 @@ def places(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str
             continue
         # The leader is measured against the best of the others, everyone else against the leader.
         rival = rest[0]
-        found[lane] = Place(rank, max(value / rival, rival / value))
+        found[lane] = Rank(rank, max(value / rival, rival / value))
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engines.model.lanes import Entrant
-from tui.view.load_settings import Setup
+from engines.model.lanes import LaneInfo
+from tui.view.load_settings import LoadSettings
 from tui.view.view import View
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ScreenState:
     """Everything that a widget draws from: the numbers, and how they are to be shown.
 
     `stage` is the layout for a hall, `over` says that no more frames will come, `themes` that there is one to choose.
@@ -21,8 +21,8 @@ class Scene:
     """
 
     view: View | None = None
-    entrants: tuple[Entrant, ...] = ()
-    setup: Setup = field(default_factory=Setup)
+    entrants: tuple[LaneInfo, ...] = ()
+    setup: LoadSettings = field(default_factory=LoadSettings)
     glyphs: str = "braille"
     shared_axis: bool = True
     frozen: bool = False
@@ -37,9 +37,9 @@ class Scene:
     starting_s: float = 0.0
     screen_lag_s: float = 0.0
 
-    def entrant(self, lane: str) -> Entrant:
+    def entrant(self, lane: str) -> LaneInfo:
         """What is known of a lane; its id alone where nothing is."""
         for entrant in self.entrants:
             if entrant.lane == lane:
                 return entrant
-        return Entrant(lane, lane, "", "", "", "")
+        return LaneInfo(lane, lane, "", "", "", "")

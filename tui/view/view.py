@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engines.metrics.frame import Event, LaneState
-from engines.metrics.stats import Cache
+from engines.metrics.stats import CacheStats
 from tui.view.host_load import HostLoad
-from tui.view.ranking import Place
+from tui.view.ranking import Rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class RoleView:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ChartPoint:
     """One step of the charts (`POINT_S` seconds): rows per second, and the worst p99 of its intervals in us (None
     where nothing was measured), in an open loop of the response times. `warm` says that it is from the warm-up: shown,
     and no measure for anything."""
@@ -81,7 +81,7 @@ class LaneView:
     state: LaneState
     write: RoleView = field(default_factory=RoleView)
     read: RoleView = field(default_factory=RoleView)
-    cache: Cache = field(default_factory=Cache)
+    cache: CacheStats = field(default_factory=CacheStats)
     hit_ratio: float | None = None
     paced: bool = False
     late: int = 0
@@ -93,9 +93,9 @@ class LaneView:
     cpu_share: float = 0.0
     loop_lag_p99_us: float = 0.0
     client_bound_by: tuple[str, ...] = ()
-    points: tuple[Point, ...] = ()
+    points: tuple[ChartPoint, ...] = ()
     axis: Axis = field(default_factory=Axis)
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, Rank] = field(default_factory=dict)
 
     @property
     def client_bound(self) -> bool:
@@ -109,7 +109,7 @@ class LaneView:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class CurrentHeat:
     """The heat that is on, or was the last: the lane's, in this round (from 1)."""
 
     round: int
@@ -127,7 +127,7 @@ class View:
     window_s: float
     lanes: tuple[LaneView, ...]
     axis: Axis = field(default_factory=Axis)
-    turn: Turn | None = None
+    turn: CurrentHeat | None = None
     reset_s: float | None = None
     events: tuple[Event, ...] = ()
     host: HostLoad | None = None

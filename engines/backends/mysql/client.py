@@ -13,14 +13,14 @@ from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
 from engines.endpoints.credential_sources import Credential, SecretError
-from engines.endpoints.credentials import sign_in
+from engines.endpoints.credentials import with_credential
 from engines.endpoints.endpoint import MySQLEndpoint
-from engines.endpoints.tls import context
-from engines.workload.dataset import Cars, Readings
+from engines.endpoints.tls import ssl_context
+from engines.workload.dataset import KeyRange, TelemetryPool
 from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 
 TABLE = "cars"
-MARK = "made by telemon"
+TABLE_COMMENT = "made by telemon"
 """The comment on telemon's own table. A table without it is somebody else's and is left alone."""
 
 REFUSED = ((1045,), (1698,))
@@ -36,7 +36,7 @@ SEED_ROWS = 500
 """Rows in one statement while seeding: some 30 kB, far below any max_allowed_packet."""
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What a client library says of an error, in one line."""
     text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
     return " ".join(str(text).split())
@@ -57,7 +57,7 @@ class MySQLFacts:
 
 def connect(endpoint: MySQLEndpoint, *, autocommit: bool) -> Connection[Cursor]:
     """A connection of PyMySQL's, signed in. Raises one of FAILURES."""
-    return sign_in(
+    return with_credential(
         endpoint.secret,
         Credential(endpoint.password),
         lambda credential: _connect(endpoint, credential, autocommit),
@@ -83,7 +83,7 @@ def _connect(
         read_timeout=IO_TIMEOUT_S,
         write_timeout=IO_TIMEOUT_S,
         # A context of one's own makes TLS a must; PyMySQL would else go on without when the server has none.
-        ssl=context(tls) if tls else None,
+        ssl=ssl_context(tls) if tls else None,
         ssl_disabled=tls is None,
         defer_connect=True,
     )
@@ -111,7 +111,7 @@ def open_socket(endpoint: MySQLEndpoint, *, autocommit: bool) -> socket:
 
 
 @contextmanager
-def session(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
+def cursor(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
     """A cursor for a few statements, each its own transaction. Raises one of FAILURES."""
     connection = connect(endpoint, autocommit=True)
     try:
@@ -134,14 +134,14 @@ def comment(cursor: Cursor) -> str | None:
 
 def not_ours(mark: str | None) -> str:
     """What is said of a table with the comment `mark`, which somebody else made."""
-    return f"was not made by telemon (its comment is {mark!r}, not {MARK!r})"
+    return f"was not made by telemon (its comment is {mark!r}, not {TABLE_COMMENT!r})"
 
 
 def make_table(cursor: Cursor) -> None:
     """Make telemon's table where there is none. Raises ForeignTableError when there is one that it did not make."""
     mark = comment(cursor)
     if mark is not None:
-        if mark != MARK:
+        if mark != TABLE_COMMENT:
             raise ForeignTableError(
                 f"table {TABLE!r} exists and {not_ours(mark)}; name another database"
             )
@@ -150,11 +150,11 @@ def make_table(cursor: Cursor) -> None:
         f"CREATE TABLE {TABLE} ("
         "car_id INT UNSIGNED NOT NULL PRIMARY KEY, rpm INT NOT NULL, water_temp INT NOT NULL, "
         "oil_temp INT NOT NULL, oil_pressure INT NOT NULL, version BIGINT NOT NULL"
-        f") ENGINE=InnoDB COMMENT='{MARK}'"
+        f") ENGINE=InnoDB COMMENT='{TABLE_COMMENT}'"
     )
 
 
-def seed(cursor: Cursor, cars: Cars, readings: Readings, version: int) -> None:
+def seed(cursor: Cursor, cars: KeyRange, readings: TelemetryPool, version: int) -> None:
     """Give each of `cars` a row with that version."""
     rows = [
         b"(%d,%b,%d)" % (car_id, readings.sql[row % len(readings.sql)], version)
@@ -165,7 +165,7 @@ def seed(cursor: Cursor, cars: Cars, readings: Readings, version: int) -> None:
         cursor.execute(statement.decode())
 
 
-def facts(cursor: Cursor) -> MySQLFacts:
+def read_facts(cursor: Cursor) -> MySQLFacts:
     """The server's product, version and durability, as it states them."""
     cursor.execute(
         "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog, @@basedir"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from engines.backends.counter_reading import Reading
+from engines.backends.counter_reading import CounterReading
 from engines.backends.mysql.client import connect
 from engines.endpoints.endpoint import MySQLEndpoint
 
@@ -38,7 +38,7 @@ class MySQLCounters:
         self._connection: Connection[Cursor] | None = None
         self._server = ""
 
-    def read(self) -> dict[str, Reading]:
+    def read(self) -> dict[str, CounterReading]:
         """The values of `COUNTERS` now, by the endpoint's address. Raises one of FAILURES."""
         opened = self._connection is None
         connection = self._connection or connect(self._endpoint, autocommit=True)
@@ -56,7 +56,7 @@ class MySQLCounters:
             raise
         up_s = counts.pop(UPTIME, 0)
         address = f"{self._endpoint.host}:{self._endpoint.port}"
-        return {address: Reading(self._server, up_s, counts)}
+        return {address: CounterReading(self._server, up_s, counts)}
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -15,10 +15,10 @@ from engines.backends.redis.connection import open_socket as open_socket
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
-from engines.wire.redis_info import product
+from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS, key_slot
-from engines.workload.dataset import Cars, Readings, payload
-from engines.workload.redis_keys import KEY_PREFIX, is_own, key
+from engines.workload.dataset import KeyRange, TelemetryPool, payload
+from engines.workload.redis_keys import KEY_PREFIX, is_telemon_key, redis_key
 
 FAILURES = (RedisError, OSError, SecretError)
 """What a server that cannot be used raises."""
@@ -46,7 +46,7 @@ NO_CLUSTER = "cluster support disabled"
 """What a server on its own answers to questions on its cluster."""
 
 
-def settled(endpoint: RedisEndpoint) -> RedisEndpoint:
+def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
     """`endpoint` with `cluster` as the server has it, where that was left to the server. Raises one of FAILURES.
 
     A configuration that says otherwise than the server is a ClusterModeError. Of a server that does not let its user
@@ -64,7 +64,7 @@ def settled(endpoint: RedisEndpoint) -> RedisEndpoint:
     return replace(endpoint, cluster=ranges is not None)
 
 
-def topology(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
+def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
     """Who owns which slots, from the first node that answers: those at `addresses`, then the endpoint itself.
 
     A server that is no cluster owns them all. Raises one of FAILURES when no node answers.
@@ -132,10 +132,10 @@ def _text(value: Any) -> str:
 
 def nodes(endpoint: RedisEndpoint) -> list[str]:
     """The addresses of the primaries that own slots. Raises one of FAILURES."""
-    return sorted({part.address for part in topology(endpoint)})
+    return sorted({part.address for part in slot_map(endpoint)})
 
 
-def seed(endpoint: RedisEndpoint, cars: Cars, readings: Readings, version: int) -> None:
+def seed(endpoint: RedisEndpoint, cars: KeyRange, readings: TelemetryPool, version: int) -> None:
     """Give each of `cars` a key with that version. Raises one of FAILURES."""
     every = readings.payload
     rows = (
@@ -154,10 +154,10 @@ def fill(
 
     Raises one of FAILURES.
     """
-    ranges = topology(endpoint)
+    ranges = slot_map(endpoint)
     by_address: dict[str, list[tuple[bytes, bytes]]] = {}
     for car_id, value in rows:
-        name = key(car_id)
+        name = redis_key(car_id)
         slot = key_slot(name)
         owner = next((part for part in ranges if part.first <= slot <= part.last), None)
         if owner is None:
@@ -176,11 +176,11 @@ def own_keys(node: Redis) -> Iterator[bytes]:
     SCAN goes over all keys bit by bit, and never holds the server up as KEYS would.
     """
     for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
-        if is_own(name):
+        if is_telemon_key(name):
             yield name
 
 
-def forget(endpoint: RedisEndpoint) -> int:
+def delete_own_keys(endpoint: RedisEndpoint) -> int:
     """Remove telemon's own keys, and no others; how many there were. Raises one of FAILURES."""
     removed = 0
     for address in nodes(endpoint):
@@ -199,12 +199,12 @@ NOT_READABLE = "not readable"
 """What is said for what a server does not say."""
 
 
-def facts(endpoint: RedisEndpoint) -> RedisFacts:
+def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
     """A server's product, version and durability, as it states them. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
         try:
             server: Mapping[str, Any] = node.info("server")
-            return RedisFacts(*product(server), durability=_durability(node))
+            return RedisFacts(*product_and_version(server), durability=_durability(node))
         except NoPermissionError:
             return RedisFacts("Redis", NOT_READABLE, NOT_READABLE)
 

@@ -12,10 +12,10 @@ from redis.credentials import UsernamePasswordCredentialProvider
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
-from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, encrypted
+from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, wrap_tls
 from engines.endpoints.address import split
 from engines.endpoints.credential_sources import Credential
-from engines.endpoints.credentials import sign_in
+from engines.endpoints.credentials import with_credential
 from engines.endpoints.endpoint import RedisEndpoint
 
 
@@ -29,7 +29,7 @@ class NodeConnection(Connection):
     def connect(self) -> None:
         """Connect and sign in. Raises redis.RedisError or SecretError."""
         if self._sock is None:
-            sign_in(
+            with_credential(
                 self._endpoint.secret,
                 Credential(self._endpoint.password),
                 self._attempt,
@@ -45,7 +45,7 @@ class NodeConnection(Connection):
     def _connect(self) -> socket:
         endpoint = self._endpoint
         sock = dial(f"{self.host}:{self.port}", endpoint.address_map)
-        return encrypted(sock, endpoint.tls, self.host) if endpoint.tls else sock
+        return wrap_tls(sock, endpoint.tls, self.host) if endpoint.tls else sock
 
 
 def _at(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:

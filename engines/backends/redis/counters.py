@@ -9,8 +9,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from engines.backends.counter_reading import Reading
-from engines.backends.redis.client import FAILURES, address_of, client, slot_ranges, topology
+from engines.backends.counter_reading import CounterReading
+from engines.backends.redis.client import FAILURES, address_of, client, slot_map, slot_ranges
 from engines.endpoints.endpoint import RedisEndpoint
 
 SECTIONS = ("server", "replication", "stats", "commandstats")
@@ -45,7 +45,7 @@ class RedisCounters:
         self.doubt = ""
         """Why a count need not be that of clients alone; empty when there is no reason."""
 
-    def read(self) -> dict[str, Reading]:
+    def read(self) -> dict[str, CounterReading]:
         """The counters of every node that answers, by its address.
 
         Raises one of FAILURES when no node knows the cluster, and at the first reading when a primary does not answer.
@@ -57,7 +57,7 @@ class RedisCounters:
             tried = dict(zip(wanted, pool.map(self._tried, wanted), strict=True))
         found = {}
         for address, answer in tried.items():
-            if isinstance(answer, Reading):
+            if isinstance(answer, CounterReading):
                 found[address] = answer
             elif not self._begun and address in primaries:
                 raise answer
@@ -66,7 +66,7 @@ class RedisCounters:
         self._begun = True
         return found
 
-    def _tried(self, address: str) -> Reading | Exception:
+    def _tried(self, address: str) -> CounterReading | Exception:
         try:
             return self._reading(address)
         except FAILURES as error:
@@ -86,7 +86,7 @@ class RedisCounters:
                 continue
             break
         if ranges is None:
-            ranges = topology(endpoint)
+            ranges = slot_map(endpoint)
         slots: dict[str, set[tuple[int, int]]] = {}
         for part in ranges:
             slots.setdefault(part.address, set()).add((part.first, part.last))
@@ -96,7 +96,7 @@ class RedisCounters:
         replicas = {address for part in ranges for address in part.replicas}
         return sorted(slots), sorted(replicas - slots.keys())
 
-    def _reading(self, address: str) -> Reading:
+    def _reading(self, address: str) -> CounterReading:
         node = self._clients.get(address)
         if node is None:
             node = self._clients[address] = client(address, self._endpoint)
@@ -116,7 +116,7 @@ class RedisCounters:
         if replica and not self._endpoint.cluster:
             # The endpoint's name may lead to another server by now, as after a failover.
             self._drop(address)
-        return Reading(
+        return CounterReading(
             server=str(server.get("run_id", address)),
             up_s=float(server.get("uptime_in_seconds", 0)),
             counts={name: value for name, value in every.items() if name not in foreign},

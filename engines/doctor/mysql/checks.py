@@ -12,11 +12,11 @@ from pymysql.cursors import Cursor
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema as place
 from engines.doctor import clock, round_trip
-from engines.doctor.check import Check, Checks, Watch
-from engines.doctor.mysql.sign_in import REFUSALS, enter
-from engines.doctor.target import Subject
+from engines.doctor.check import Check, CheckRunner, Checks
+from engines.doctor.mysql.sign_in import REFUSALS, sign_in
+from engines.doctor.target import Target
 from engines.endpoints.endpoint import MySQLEndpoint
-from engines.workload.dataset import HOT
+from engines.workload.dataset import HOT_KEYS
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
 READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
@@ -32,27 +32,27 @@ NOBODY = 0
 """A car that is in no race: the row to try with, which is rolled back."""
 
 
-def examine(subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
+def check_mysql(subject: Target[MySQLEndpoint]) -> Iterator[Check]:
     """Every check of one MySQL server, up to the first that fails."""
-    watch = Watch(subject.title)
+    watch = CheckRunner(subject.title)
     with ExitStack() as stack:
         try:
-            cursor = yield from enter(watch, subject.endpoint, stack)
+            cursor = yield from sign_in(watch, subject.endpoint, stack)
             if cursor is not None:
                 yield from _inside(watch, subject, cursor)
         except (MySQLError, OSError) as error:
             yield _broken(watch, error)
 
 
-def _inside(watch: Watch, subject: Subject[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
-    facts = mysql.facts(cursor)
+def _inside(watch: CheckRunner, subject: Target[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
+    facts = mysql.read_facts(cursor)
     yield watch.ok("product", f"{facts.product} {facts.version}")
     ahead_s = clock.offset_s(lambda: _utc_s(cursor))
     if ahead_s is not None:
-        yield clock.judge(watch, ahead_s)
+        yield clock.check_clock(watch, ahead_s)
     if (yield from _writable(watch, cursor)) is None:
         return
-    yield from round_trip.judge(watch, round_trip.round_trips_ms(cursor.connection.ping))
+    yield from round_trip.check_round_trip(watch, round_trip.round_trips_ms(cursor.connection.ping))
     if (yield from _table(watch, cursor)) is None:
         return
     if (yield from _rights(watch, cursor)) is None:
@@ -67,7 +67,7 @@ def _utc_s(cursor: Cursor) -> float | None:
     return row[0].replace(tzinfo=UTC).timestamp() if row else None
 
 
-def _writable(watch: Watch, cursor: Cursor) -> Checks[bool]:
+def _writable(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
     settings = _variables(cursor, READ_ONLY)
     closed = [name for name, value in settings.items() if value.upper() in ("ON", "1")]
     if closed:
@@ -82,7 +82,7 @@ def _writable(watch: Watch, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _table(watch: Watch, cursor: Cursor) -> Checks[bool]:
+def _table(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
     name = "table"
     try:
         mark = mysql.comment(cursor)
@@ -96,7 +96,7 @@ def _table(watch: Watch, cursor: Cursor) -> Checks[bool]:
             yield watch.fail(
                 name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
             )
-        elif code == NO_COLUMN and mark == mysql.MARK:
+        elif code == NO_COLUMN and mark == mysql.TABLE_COMMENT:
             yield watch.fail(
                 name,
                 "wrong_columns",
@@ -108,23 +108,23 @@ def _table(watch: Watch, cursor: Cursor) -> Checks[bool]:
         else:
             raise
         return None
-    if mark != mysql.MARK:
+    if mark != mysql.TABLE_COMMENT:
         yield _foreign(watch, mark)
         return None
-    rows = place.hot_rows(cursor)
-    if rows < len(HOT):
+    rows = place.count_hot_rows(cursor)
+    if rows < len(HOT_KEYS):
         yield watch.fail(
             name,
             "not_seeded",
-            f"table {mysql.TABLE} holds {rows:,} of the {len(HOT):,} cars that readers ask for",
+            f"table {mysql.TABLE} holds {rows:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             "run `telemon prepare`",
         )
         return None
-    yield watch.ok(name, f"{mysql.TABLE}, {mysql.MARK}, holds all {rows:,} hot cars")
+    yield watch.ok(name, f"{mysql.TABLE}, {mysql.TABLE_COMMENT}, holds all {rows:,} hot cars")
     return True
 
 
-def _foreign(watch: Watch, mark: str | None) -> Check:
+def _foreign(watch: CheckRunner, mark: str | None) -> Check:
     return watch.fail(
         "table",
         "foreign_table",
@@ -133,7 +133,7 @@ def _foreign(watch: Watch, mark: str | None) -> Check:
     )
 
 
-def _rights(watch: Watch, cursor: Cursor) -> Checks[bool]:
+def _rights(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
     """Do what a writer and a reader do, and take it back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
@@ -159,7 +159,7 @@ def _rights(watch: Watch, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _denied(watch: Watch, name: str, error: MySQLError) -> Check:
+def _denied(watch: CheckRunner, name: str, error: MySQLError) -> Check:
     return watch.fail(
         name,
         "denied_table",
@@ -169,7 +169,7 @@ def _denied(watch: Watch, name: str, error: MySQLError) -> Check:
     )
 
 
-def _durability(watch: Watch, cursor: Cursor, words: str) -> Iterator[Check]:
+def _durability(watch: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
     names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
     settings = _variables(cursor, names)
     weak = settings.get(names[0], "1") != "1"
@@ -187,7 +187,7 @@ def _durability(watch: Watch, cursor: Cursor, words: str) -> Iterator[Check]:
         yield watch.ok("durability", words)
 
 
-def _room(watch: Watch, cursor: Cursor, subject: Subject[MySQLEndpoint]) -> Iterator[Check]:
+def _room(watch: CheckRunner, cursor: Cursor, subject: Target[MySQLEndpoint]) -> Iterator[Check]:
     names = ("max_connections", "max_allowed_packet")
     limits = {name: int(value) for name, value in _variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
@@ -225,7 +225,7 @@ def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
     return {str(name): str(value) for name, value in cursor.fetchall()}
 
 
-def _broken(watch: Watch, error: Exception) -> Check:
+def _broken(watch: CheckRunner, error: Exception) -> Check:
     said = error.args[1] if len(error.args) > 1 else error
     return watch.fail(
         "connection",

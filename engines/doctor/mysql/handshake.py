@@ -18,7 +18,7 @@ LARGEST_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class Handshake:
     """`offers_tls` says whether the server can encrypt."""
 
     version: str
@@ -26,7 +26,7 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class HandshakeError:
     """The error that a server says in place of a greeting."""
 
     code: int
@@ -37,7 +37,7 @@ class NotMySQLError(Exception):
     """What answers speaks another protocol."""
 
 
-def greeting(sock: socket.socket) -> Greeting | Refusal:
+def read_handshake(sock: socket.socket) -> Handshake | HandshakeError:
     """Read it. Raises TimeoutError for a silent server, ConnectionError for one that hangs up, NotMySQLError."""
     header = read_exactly(sock, 4)
     size, number = int.from_bytes(header[:3], "little"), header[3]
@@ -49,14 +49,14 @@ def greeting(sock: socket.socket) -> Greeting | Refusal:
         said = packet[3:]
         if said[:1] == b"#":
             said = said[6:]
-        return Refusal(code, said.decode("utf-8", "replace"))
+        return HandshakeError(code, said.decode("utf-8", "replace"))
     version, end, rest = packet[1:].partition(b"\0")
     if packet[0] != VERSION_10 or not end or len(rest) < 15:
         raise NotMySQLError
     # Connection id, 8 bytes of salt, a filler; then the lower half of the capabilities.
     (capabilities,) = struct.unpack_from("<H", rest, 13)
     told = version.decode("ascii", "replace").removeprefix("5.5.5-")
-    return Greeting(told, bool(capabilities & CLIENT_SSL))
+    return Handshake(told, bool(capabilities & CLIENT_SSL))
 
 
 def ask_for_tls(sock: socket.socket) -> None:

@@ -11,17 +11,23 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
-from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
-from engines.doctor.mysql.handshake import Greeting, NotMySQLError, Refusal, ask_for_tls, greeting
+from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Checks
+from engines.doctor.mysql.handshake import (
+    Handshake,
+    HandshakeError,
+    NotMySQLError,
+    ask_for_tls,
+    read_handshake,
+)
 from engines.doctor.network.resolve import resolve
 from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.network.tls import NAME as TLS
-from engines.doctor.network.tls import secure, unencrypted
-from engines.endpoints.address import mapped, split
+from engines.doctor.network.tls import check_tls, unencrypted
+from engines.endpoints.address import map_address, split
 from engines.endpoints.credential_sources import RdsToken, SecretError, origin
-from engines.endpoints.endpoint import MySQLEndpoint, Tls
+from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 
-GREETING = "greeting"
+HANDSHAKE = "greeting"
 SIGN_IN = "authentication"
 
 FULL = (
@@ -80,11 +86,11 @@ IAM = (
 )
 
 
-def enter(
-    watch: Watch, endpoint: MySQLEndpoint, stack: ExitStack
+def sign_in(
+    watch: CheckRunner, endpoint: MySQLEndpoint, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
     """A cursor in telemon's database, closed with `stack`."""
-    host, port = split(mapped(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
+    host, port = split(map_address(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
     addresses = yield from resolve(watch, host)
     if addresses is None:
         return None
@@ -107,7 +113,7 @@ def enter(
                 return None
             ask_for_tls(sock)
             try:
-                secured = yield from secure(
+                secured = yield from check_tls(
                     watch, sock, endpoint.tls, endpoint.host, lambda: _to_tls(reached[:2])
                 )
             except OSError as error:
@@ -130,7 +136,7 @@ def _to_tls(reached: tuple[str, int]) -> socket.socket:
     """Another connection to the same server, up to where TLS begins."""
     sock = socket.create_connection(reached, CONNECT_WAIT_S)
     try:
-        greeting(sock)
+        read_handshake(sock)
         ask_for_tls(sock)
     except (OSError, NotMySQLError):
         sock.close()
@@ -138,40 +144,40 @@ def _to_tls(reached: tuple[str, int]) -> socket.socket:
     return sock
 
 
-def _greeted(watch: Watch, sock: socket.socket) -> Checks[Greeting]:
+def _greeted(watch: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
     try:
-        told = greeting(sock)
+        told = read_handshake(sock)
     except TimeoutError:
         yield watch.fail(
-            GREETING,
+            HANDSHAKE,
             "silent",
             f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
             "something else listens there, or the server hangs: check the port, then the server itself",
         )
     except NotMySQLError:
         yield watch.fail(
-            GREETING, "not_mysql", "what answers is not a MySQL server", "check host and port"
+            HANDSHAKE, "not_mysql", "what answers is not a MySQL server", "check host and port"
         )
     except OSError:
         yield watch.fail(
-            GREETING,
+            HANDSHAKE,
             "hung_up",
             "takes the connection and hangs up",
             "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log",
         )
     else:
-        if isinstance(told, Refusal):
-            yield _refused(watch, told.code, told.message, GREETING)
+        if isinstance(told, HandshakeError):
+            yield _refused(watch, told.code, told.message, HANDSHAKE)
             return None
         return told
     return None
 
 
 def _signed_in(
-    watch: Watch, endpoint: MySQLEndpoint, greeted: Greeting, stack: ExitStack
+    watch: CheckRunner, endpoint: MySQLEndpoint, greeted: Handshake, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
     try:
-        cursor = stack.enter_context(mysql.session(endpoint))
+        cursor = stack.enter_context(mysql.cursor(endpoint))
         cursor.execute("SELECT CURRENT_USER()")
         row = cursor.fetchone()
     except SecretError as error:
@@ -197,7 +203,7 @@ def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
     if endpoint.tls is not None:
         return False
     try:
-        with mysql.session(replace(endpoint, tls=Tls(verify="none"))):
+        with mysql.cursor(replace(endpoint, tls=TlsOptions(verify="none"))):
             return True
     except MySQLError as error:
         return error.args[:1] in ((1044,), (1049,))
@@ -206,12 +212,12 @@ def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
 
 
 def _refused(
-    watch: Watch,
+    watch: CheckRunner,
     code: int,
     said: str,
     name: str,
     endpoint: MySQLEndpoint | None = None,
-    greeted: Greeting | None = None,
+    greeted: Handshake | None = None,
 ) -> Check:
     problem, step = REFUSALS.get(
         code, ("refused_by_server", "look the error up in the manual of the server")

@@ -54,7 +54,7 @@ def _name(parts: Any) -> str:
     return ""
 
 
-def shown_by(connect: Callable[[], socket.socket], name: str) -> Certificate | None:
+def fetch_certificate(connect: Callable[[], socket.socket], name: str) -> Certificate | None:
     """The certificate of a server that could not be verified, or was not; None if it cannot be read.
 
     The ssl module takes apart only a certificate that it has verified. So the server's own is fetched first, and then

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from engines.doctor.check import Checks, Watch
+from engines.doctor.check import CheckRunner, Checks
 
 NAME = "name resolution"
 
@@ -15,7 +15,7 @@ RESOLVE_WAIT_S = 5.0
 """The system's resolver may take half a minute over a name server that does not answer, and cannot be interrupted."""
 
 
-def resolve(watch: Watch, host: str) -> Checks[list[str]]:
+def resolve(watch: CheckRunner, host: str) -> Checks[list[str]]:
     """The addresses of `host`, in the order in which they are tried."""
     try:
         ip_address(host)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.doctor.check import Checks, Watch
+from engines.doctor.check import CheckRunner, Checks
 
 NAME = "TCP"
 
@@ -27,7 +27,7 @@ NEXT_STEPS = {
 """By problem."""
 
 
-def connect(watch: Watch, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
+def connect(watch: CheckRunner, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
     """A connection to the first of `addresses` that takes one; the others are tried too."""
     first: socket.socket | None = None
     reached, failed = [], []
@@ -37,7 +37,7 @@ def connect(watch: Watch, addresses: Sequence[str], port: int) -> Checks[socket.
         tried = list(pool.map(lambda address: _tried(address, port), addresses))
     for address, result in zip(addresses, tried, strict=True):
         if isinstance(result, OSError):
-            problem, why = explained(result)
+            problem, why = explain(result)
             failed.append(f"{address} port {port}: {why}")
             continue
         reached.append(address)
@@ -66,7 +66,7 @@ def _tried(address: str, port: int) -> socket.socket | OSError:
         return error
 
 
-def explained(error: OSError) -> tuple[str, str]:
+def explain(error: OSError) -> tuple[str, str]:
     """The problem behind a failed connect, and the words for it."""
     if isinstance(error, ConnectionRefusedError):
         return "refused", "refused"

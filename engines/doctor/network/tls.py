@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from engines.doctor.check import Check, Checks, Watch
-from engines.doctor.network.certificate import Certificate, shown_by
-from engines.endpoints.endpoint import Tls
-from engines.endpoints.tls import context
+from engines.doctor.check import Check, CheckRunner, Checks
+from engines.doctor.network.certificate import Certificate, fetch_certificate
+from engines.endpoints.endpoint import TlsOptions
+from engines.endpoints.tls import ssl_context
 
 NAME = "TLS"
 
@@ -32,8 +32,12 @@ HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """What a connection that the other end closes in the handshake raises; the second one in early versions of 3.11."""
 
 
-def secure(
-    watch: Watch, sock: socket.socket, tls: Tls, host: str, connect: Callable[[], socket.socket]
+def check_tls(
+    watch: CheckRunner,
+    sock: socket.socket,
+    tls: TlsOptions,
+    host: str,
+    connect: Callable[[], socket.socket],
 ) -> Checks[ssl.SSLSocket]:
     """The connection `sock`, encrypted. `connect` opens another one to the same point, to look at the certificate.
 
@@ -41,9 +45,9 @@ def secure(
     """
     name = tls.server_name or host
     try:
-        secured = context(tls).wrap_socket(sock, server_hostname=name)
+        secured = ssl_context(tls).wrap_socket(sock, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
-        yield _untrusted(watch, error, shown_by(connect, name), tls, name)
+        yield _untrusted(watch, error, fetch_certificate(connect, name), tls, name)
         return None
     except ssl.SSLError as error:
         if isinstance(error, HUNG_UP) or error.reason in PLAIN:
@@ -65,7 +69,7 @@ def secure(
             unnamed = "" if tls.verify == "full" else "; its host name is not checked"
             yield watch.ok(NAME, f"{version}, {certificate}{unnamed}")
     else:
-        seen = shown_by(connect, name)
+        seen = fetch_certificate(connect, name)
         yield watch.warn(
             NAME,
             "unverified",
@@ -75,7 +79,7 @@ def secure(
     return secured
 
 
-def unencrypted(watch: Watch, address: str) -> Check:
+def unencrypted(watch: CheckRunner, address: str) -> Check:
     """The check of a connection without TLS, to the IP address `address`."""
     if ip_address(address.partition("%")[0]).is_loopback:
         return watch.ok(NAME, "none, on a connection that begins on this machine")
@@ -88,7 +92,11 @@ def unencrypted(watch: Watch, address: str) -> Check:
 
 
 def _untrusted(
-    watch: Watch, error: ssl.SSLCertVerificationError, seen: Certificate | None, tls: Tls, name: str
+    watch: CheckRunner,
+    error: ssl.SSLCertVerificationError,
+    seen: Certificate | None,
+    tls: TlsOptions,
+    name: str,
 ) -> Check:
     shown = f" ({seen})" if seen else ""
     code = error.verify_code
@@ -132,7 +140,7 @@ def _untrusted(
     )
 
 
-def _no_handshake(watch: Watch, error: ssl.SSLError) -> Check:
+def _no_handshake(watch: CheckRunner, error: ssl.SSLError) -> Check:
     reason = error.reason or str(error)
     return watch.fail(
         NAME,
@@ -142,7 +150,7 @@ def _no_handshake(watch: Watch, error: ssl.SSLError) -> Check:
     )
 
 
-def not_tls(watch: Watch) -> Check:
+def not_tls(watch: CheckRunner) -> Check:
     """The check of a server that speaks plainly where TLS is asked for."""
     return watch.fail(
         NAME,

@@ -10,19 +10,19 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, facts, topology
+from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, read_facts, slot_map
 from engines.doctor import clock, round_trip
-from engines.doctor.check import Check, Checks, Watch
+from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.redis import permissions as redis_rights
-from engines.doctor.redis.cluster import Node, Shape, covered, reached
-from engines.doctor.redis.sign_in import FULL_STEP, enter, refused
-from engines.doctor.target import Subject
+from engines.doctor.redis.cluster import ClusterLayout, Node, check_coverage, check_nodes
+from engines.doctor.redis.sign_in import FULL_STEP, refused, sign_in
+from engines.doctor.target import Target
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
 from engines.provisioning.prepare import hot_keys
-from engines.wire.redis_info import product
+from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS
-from engines.workload.dataset import HOT
+from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import DOCTOR_PREFIX
 
 SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
@@ -31,12 +31,12 @@ SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"
 
 
-def examine(subject: Subject[RedisEndpoint]) -> Iterator[Check]:
+def check_redis(subject: Target[RedisEndpoint]) -> Iterator[Check]:
     """Every check of one Redis server or cluster, up to the first that fails."""
-    watch = Watch(subject.title)
+    watch = CheckRunner(subject.title)
     with ExitStack() as stack:
         try:
-            node = yield from enter(watch, subject.endpoint, address_of(subject.endpoint))
+            node = yield from sign_in(watch, subject.endpoint, address_of(subject.endpoint))
             if node is not None:
                 stack.callback(node.close)
                 yield from _inside(watch, subject, node, stack)
@@ -45,7 +45,7 @@ def examine(subject: Subject[RedisEndpoint]) -> Iterator[Check]:
 
 
 def _inside(
-    watch: Watch, subject: Subject[RedisEndpoint], node: Redis, stack: ExitStack
+    watch: CheckRunner, subject: Target[RedisEndpoint], node: Redis, stack: ExitStack
 ) -> Iterator[Check]:
     endpoint = subject.endpoint
     try:
@@ -54,12 +54,12 @@ def _inside(
             return
         ahead_s = clock.offset_s(lambda: _utc_s(node))
         if ahead_s is not None:
-            yield clock.judge(watch, ahead_s)
+            yield clock.check_clock(watch, ahead_s)
         nodes_and_shape = yield from _nodes(watch, endpoint, node, clustered, stack)
     except NoPermissionError:
         # One right is missing; which others are is found out before anything is said.
-        found = redis_rights.rights(node, _calls(endpoint, cluster=True))
-        yield from redis_rights.judge(watch, found)
+        found = redis_rights.read_permissions(node, _calls(endpoint, cluster=True))
+        yield from redis_rights.check_permissions(watch, found)
         return
     if nodes_and_shape is None:
         return
@@ -81,13 +81,14 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
         return {}
 
 
-def _mode(watch: Watch, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
+def _mode(watch: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
     """What it is, and whether it is a node of a cluster: INFO says so, else CLUSTER SLOTS answers or does not."""
     server = _info(node, "server")
     if server:
         clustered = bool(_info(node, "cluster").get("cluster_enabled"))
         yield watch.ok(
-            "product", f"{' '.join(product(server))}{', a cluster' if clustered else ''}"
+            "product",
+            f"{' '.join(product_and_version(server))}{', a cluster' if clustered else ''}",
         )
     else:
         try:
@@ -136,8 +137,8 @@ def _utc_s(node: Redis) -> float | None:
 
 
 def _nodes(
-    watch: Watch, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
-) -> Generator[Check, None, tuple[Sequence[Node], Shape] | None]:
+    watch: CheckRunner, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
+) -> Generator[Check, None, tuple[Sequence[Node], ClusterLayout] | None]:
     """The nodes that take part, and their slots."""
     here = address_of(endpoint)
     role = _info(node, "replication").get("role")
@@ -147,18 +148,18 @@ def _nodes(
             return None
         if role:
             yield watch.ok("role", "primary")
-        return [Node(here, False, node)], Shape((SlotRange(0, SLOTS - 1, here),))
+        return [Node(here, False, node)], ClusterLayout((SlotRange(0, SLOTS - 1, here),))
     if role:
         kind = "replica" if role == "slave" else "primary"
         yield watch.ok("role", f"{kind} in a cluster, which knows the others")
-    shape = Shape(tuple(topology(replace(endpoint, cluster=True))))
-    if (yield from covered(watch, shape)) is None:
+    shape = ClusterLayout(tuple(slot_map(replace(endpoint, cluster=True))))
+    if (yield from check_coverage(watch, shape)) is None:
         return None
-    nodes = yield from reached(watch, endpoint, shape, stack)
+    nodes = yield from check_nodes(watch, endpoint, shape, stack)
     return None if nodes is None else (nodes, shape)
 
 
-def _round_trip(watch: Watch, nodes: Sequence[Node]) -> Iterator[Check]:
+def _round_trip(watch: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
     """The check over the node that is farthest away; none where nothing that would do as a ping is allowed."""
     times = {}
     for node in nodes:
@@ -171,7 +172,7 @@ def _round_trip(watch: Watch, nodes: Sequence[Node]) -> Iterator[Check]:
     if times:
         farthest = max(times, key=lambda address: times[address][len(times[address]) // 2])
         where = f" (the farthest of {len(times)} nodes, {farthest})" if len(times) > 1 else ""
-        yield from round_trip.judge(watch, times[farthest], where)
+        yield from round_trip.check_round_trip(watch, times[farthest], where)
 
 
 def _calls(
@@ -183,25 +184,30 @@ def _calls(
 
 
 def _rights(
-    watch: Watch, endpoint: RedisEndpoint, nodes: Sequence[Node], shape: Shape, *, clustered: bool
+    watch: CheckRunner,
+    endpoint: RedisEndpoint,
+    nodes: Sequence[Node],
+    shape: ClusterLayout,
+    *,
+    clustered: bool,
 ) -> Checks[bool]:
     found = []
     for node in nodes:
         if not node.replica:
             name = redis_rights.own_key(lambda slot, at=node.address: shape.owns(at, slot))  # type: ignore[misc]
             calls = _calls(endpoint, cluster=clustered, name=name)
-            found.append(redis_rights.rights(node.client, calls))
+            found.append(redis_rights.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
-    return (yield from redis_rights.judge(watch, worst))
+    return (yield from redis_rights.check_permissions(watch, worst))
 
 
-def _seeded(watch: Watch, endpoint: RedisEndpoint) -> Checks[bool]:
+def _seeded(watch: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
     held = hot_keys(endpoint)
-    if held < len(HOT):
+    if held < len(HOT_KEYS):
         yield watch.fail(
             "keys",
             "not_seeded",
-            f"holds {held:,} of the {len(HOT):,} cars that readers ask for",
+            f"holds {held:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             "run `telemon prepare`",
         )
         return None
@@ -210,7 +216,7 @@ def _seeded(watch: Watch, endpoint: RedisEndpoint) -> Checks[bool]:
 
 
 def _durability(
-    watch: Watch, subject: Subject[RedisEndpoint], nodes: Sequence[Node]
+    watch: CheckRunner, subject: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
     memory = _info(nodes[0].client, "memory")
     if not memory:
@@ -231,7 +237,7 @@ def _durability(
             )
         return
     persistence = _info(nodes[0].client, "persistence")
-    words = facts(subject.endpoint).durability
+    words = read_facts(subject.endpoint).durability
     if _is_memorydb(subject.endpoint):
         yield watch.ok("durability", "MemoryDB: a log over several availability zones")
     elif evicts:
@@ -265,7 +271,9 @@ def _is_memorydb(endpoint: RedisEndpoint) -> bool:
     return ".memorydb." in endpoint.host and endpoint.host.endswith((".amazonaws.com", ".com.cn"))
 
 
-def _room(watch: Watch, subject: Subject[RedisEndpoint], nodes: Sequence[Node]) -> Iterator[Check]:
+def _room(
+    watch: CheckRunner, subject: Target[RedisEndpoint], nodes: Sequence[Node]
+) -> Iterator[Check]:
     """The check over the node with the least room."""
     free: dict[str, tuple[int, int, int]] = {}
     for node in nodes:

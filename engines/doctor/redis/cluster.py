@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from engines.doctor.check import Check, Checks, Verdict, Watch
-from engines.doctor.redis.sign_in import enter
-from engines.endpoints.address import mapped
+from engines.doctor.check import Check, CheckRunner, Checks, Status
+from engines.doctor.redis.sign_in import sign_in
+from engines.endpoints.address import map_address
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
 from engines.wire.resp import SLOTS
@@ -47,7 +47,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ClusterLayout:
     """Who serves which slots."""
 
     ranges: tuple[SlotRange, ...]
@@ -67,7 +67,7 @@ class Shape:
         )
 
 
-def covered(watch: Watch, shape: Shape) -> Checks[bool]:
+def check_coverage(watch: CheckRunner, shape: ClusterLayout) -> Checks[bool]:
     """The check over the slots."""
     served = {slot for part in shape.ranges for slot in range(part.first, part.last + 1)}
     missing = sorted(set(range(SLOTS)) - served)
@@ -86,8 +86,8 @@ def covered(watch: Watch, shape: Shape) -> Checks[bool]:
     return True
 
 
-def reached(
-    watch: Watch, endpoint: RedisEndpoint, shape: Shape, stack: ExitStack
+def check_nodes(
+    watch: CheckRunner, endpoint: RedisEndpoint, shape: ClusterLayout, stack: ExitStack
 ) -> Generator[Check, None, Sequence[Node] | None]:
     """The nodes, signed in to one by one."""
     wanted = [*shape.primaries, *(shape.replicas if endpoint.read_replicas else ())]
@@ -104,7 +104,7 @@ def reached(
     if failed:
         yield _failed(watch, endpoint, failed, len(wanted))
         return None
-    ways = [mapped(address, endpoint.address_map) for address in wanted]
+    ways = [map_address(address, endpoint.address_map) for address in wanted]
     twice = next((way for way in ways if ways.count(way) > 1), None)
     if twice is not None:
         yield watch.fail(
@@ -121,19 +121,19 @@ def reached(
 
 def _tried(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
     """A client of the node, or the check that failed."""
-    entering = enter(Watch(), endpoint, address)
+    entering = sign_in(CheckRunner(), endpoint, address)
     failed: Check | None = None
     while True:
         try:
             check = next(entering)
         except StopIteration as ended:
             return ended.value, failed
-        if check.verdict is Verdict.FAIL:
+        if check.verdict is Status.FAIL:
             failed = check
 
 
 def _failed(
-    watch: Watch, endpoint: RedisEndpoint, failed: list[tuple[str, Check]], count: int
+    watch: CheckRunner, endpoint: RedisEndpoint, failed: list[tuple[str, Check]], count: int
 ) -> Check:
     known = {real for real, _ in endpoint.address_map}
     unmapped = [

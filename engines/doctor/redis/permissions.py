@@ -11,7 +11,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseError
 
-from engines.doctor.check import Checks, Watch
+from engines.doctor.check import CheckRunner, Checks
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.redis_keys import DOCTOR_PREFIX, KEY_PREFIX
 
@@ -25,7 +25,7 @@ LIFE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class Permissions:
     """What a user lacks: commands by name, and whether it may use telemon's keys."""
 
     commands: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def command(node: Redis, *words: bytes | str | int) -> Any:
     return node.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
-def rights(node: Redis, calls: list[tuple[bytes | str | int, ...]]) -> Rights:
+def read_permissions(node: Redis, calls: list[tuple[bytes | str | int, ...]]) -> Permissions:
     """Ask the server what it would allow, else try. Raises redis.RedisError for what is no question of rights."""
     user = _whoami(node)
     dry = user is not None
@@ -76,7 +76,7 @@ def rights(node: Redis, calls: list[tuple[bytes | str | int, ...]]) -> Rights:
             commands.append(" ".join(str(word) for word in words))
         elif said:
             keys = False
-    return Rights(tuple(commands), keys)
+    return Permissions(tuple(commands), keys)
 
 
 def _whoami(node: Redis) -> str | None:
@@ -110,7 +110,7 @@ def _tried(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
     return ""
 
 
-def judge(watch: Watch, found: Rights) -> Checks[bool]:
+def check_permissions(watch: CheckRunner, found: Permissions) -> Checks[bool]:
     """The check over a user's rights."""
     if found.commands:
         listed = ", ".join(found.commands)

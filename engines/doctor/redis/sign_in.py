@@ -17,13 +17,19 @@ from redis.exceptions import (
 )
 
 from engines.backends.redis.client import client
-from engines.doctor.check import NO_SECRET_STEP, Check, Checks, Watch
+from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Checks
 from engines.doctor.network.read import read_line
 from engines.doctor.network.resolve import resolve
 from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
 from engines.doctor.network.tls import NAME as TLS
-from engines.doctor.network.tls import not_tls, secure, speaks_tls, unencrypted, wants_certificate
-from engines.endpoints.address import mapped, split
+from engines.doctor.network.tls import (
+    check_tls,
+    not_tls,
+    speaks_tls,
+    unencrypted,
+    wants_certificate,
+)
+from engines.endpoints.address import map_address, split
 from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
 
@@ -47,11 +53,11 @@ IAM = (
 )
 
 
-def enter(
-    watch: Watch, endpoint: RedisEndpoint, address: str
+def sign_in(
+    watch: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
     """A client of the node at `address` ("host:port" as the servers say it), signed in."""
-    host, port = split(mapped(address, endpoint.address_map))
+    host, port = split(map_address(address, endpoint.address_map))
     addresses = yield from resolve(watch, host)
     if addresses is None:
         return None
@@ -67,7 +73,7 @@ def enter(
                 yield unencrypted(watch, str(reached[0]))
         else:
             try:
-                secured = yield from secure(
+                secured = yield from check_tls(
                     watch, sock, endpoint.tls, split(address)[0], open_again
                 )
             except OSError:
@@ -82,7 +88,7 @@ def enter(
     return (yield from _signed_in(watch, endpoint, address))
 
 
-def _no_tls(watch: Watch, connect: Callable[[], socket.socket]) -> Check:
+def _no_tls(watch: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
     """The check of a server that answers a TLS handshake with silence, or hangs up."""
     try:
         with connect() as sock:
@@ -102,7 +108,7 @@ def _no_tls(watch: Watch, connect: Callable[[], socket.socket]) -> Check:
 
 
 def _speaks_plainly(
-    watch: Watch, sock: socket.socket, connect: Callable[[], socket.socket]
+    watch: CheckRunner, sock: socket.socket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
     """Whether a server answers that is spoken to without TLS."""
     try:
@@ -130,7 +136,7 @@ TLS_ALERT = b"\x15"
 """The type of a TLS record that says what was wrong with the bytes before (RFC 8446, 5.1)."""
 
 
-def _tls_needed(watch: Watch) -> Check:
+def _tls_needed(watch: CheckRunner) -> Check:
     return watch.fail(
         ANSWER,
         "tls_needed",
@@ -140,7 +146,7 @@ def _tls_needed(watch: Watch) -> Check:
 
 
 def _speaks(
-    watch: Watch, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
+    watch: CheckRunner, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
     """Whether a server answers over TLS."""
     try:
@@ -177,7 +183,7 @@ def _is_redis(said: bytes) -> bool:
     return said.startswith((b"+PONG", b"-NOAUTH", b"-ERR", b"-LOADING", b"-DENIED", b"-NOPERM"))
 
 
-def _judged(watch: Watch, said: bytes) -> Checks[bool]:
+def _judged(watch: CheckRunner, said: bytes) -> Checks[bool]:
     text = said.decode("utf-8", "replace")
     if not _is_redis(said):
         yield _not_redis(watch, ANSWER)
@@ -195,13 +201,13 @@ def _judged(watch: Watch, said: bytes) -> Checks[bool]:
     return None
 
 
-def _not_redis(watch: Watch, name: str) -> Check:
+def _not_redis(watch: CheckRunner, name: str) -> Check:
     return watch.fail(
         name, "not_redis", "what answers is not a Redis server", "check host and port"
     )
 
 
-def _hung_up(watch: Watch, name: str) -> Check:
+def _hung_up(watch: CheckRunner, name: str) -> Check:
     return watch.fail(
         name,
         "hung_up",
@@ -211,7 +217,7 @@ def _hung_up(watch: Watch, name: str) -> Check:
 
 
 def _signed_in(
-    watch: Watch, endpoint: RedisEndpoint, address: str
+    watch: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
     try:
         node = client(address, endpoint)
@@ -229,7 +235,7 @@ def _signed_in(
 
 
 def refused(
-    watch: Watch, name: str, error: Exception, endpoint: RedisEndpoint | None = None
+    watch: CheckRunner, name: str, error: Exception, endpoint: RedisEndpoint | None = None
 ) -> Check:
     """The check of what a server refuses for a reason that is not the command."""
     said = str(error)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui.draw.styled import Line
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import LaneView
 from tui.widgets.base.panel import Panel
 
@@ -24,11 +24,11 @@ class LanePanel(Panel):
         """The lane's number as people count, and its key."""
         return self.index + 1
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         if scene.view is None or self.index >= len(scene.view.lanes):
             return []
         return self.draw_lane(scene, scene.view.lanes[self.index], size)
 
-    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         """The lines for the lane in so many cells. Pure."""
         raise NotImplementedError

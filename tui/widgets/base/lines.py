@@ -11,10 +11,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.draw.styled import TEXT, Line, ascii_line, fitted
+from tui.draw.styled import TEXT, Line, ascii_line, fit
 
 
-class Rows(Widget):
+class LinesWidget(Widget):
     """Shows lines of spans. Textual has no cell diff of its own, so this one compares: a row that has not changed is
     not sent again, and one that has is sent up to its last changed cell (Textual sends a row from its left edge).
 
@@ -40,8 +40,8 @@ class Rows(Widget):
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines, each fitted to the width of the widget; missing ones are blank."""
         width, height = self.size
-        new = [fitted(line, width) for line in lines[:height]]
-        new.extend([fitted((), width)] * (height - len(new)))
+        new = [fit(line, width) for line in lines[:height]]
+        new.extend([fit((), width)] * (height - len(new)))
         if self.ascii_only:
             new = [ascii_line(line) for line in new]
         old = self._lines

@@ -9,18 +9,18 @@ from textual.geometry import Size
 from textual.reactive import var
 
 from tui.draw.styled import BAD, Line
-from tui.view.state import Scene
-from tui.widgets.base.lines import Rows
+from tui.view.state import ScreenState
+from tui.widgets.base.lines import LinesWidget
 
 
-class Panel(Rows):
+class Panel(LinesWidget):
     """Rows that are made from a scene by `draw`, whenever the scene or the size changes."""
 
     MISTAKE: ClassVar[str] = "cannot be drawn"
 
-    scene: var[Scene | None] = var(None, always_update=True)
+    scene: var[ScreenState | None] = var(None, always_update=True)
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         """The lines for a scene in so many cells. Pure: the same for the same arguments."""
         raise NotImplementedError
 

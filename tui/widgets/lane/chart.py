@@ -8,18 +8,18 @@ from typing import Literal
 from textual.geometry import Size
 
 from tui.draw.chart import DOTS_PER_CELL, Cell, plot
-from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, justify
 from tui.draw.styled import width as widths
 from tui.view.chart_series import POINT_S
-from tui.view.state import Scene
-from tui.view.view import LaneView, Point
+from tui.view.state import ScreenState
+from tui.view.view import ChartPoint, LaneView
 from tui.widgets.base.lane_panel import LanePanel
 
 AXIS_CELLS = 7
 """Room for the axis, at the right: there it costs nothing when the chart moves."""
 
 
-def newest(points: Sequence[Point], wanted: int) -> list[Point | None]:
+def newest(points: Sequence[ChartPoint], wanted: int) -> list[ChartPoint | None]:
     """The last `wanted` points, with None in front where there are not that many."""
     taken = list(points[-wanted:]) if wanted else []
     return [None] * (wanted - len(taken)) + taken
@@ -40,7 +40,7 @@ def paired(values: list[float | None], per_value: int, *, highest: bool) -> list
 
 
 def series(
-    points: Sequence[Point], kind: str, wanted: int, per_value: int, top: float
+    points: Sequence[ChartPoint], kind: str, wanted: int, per_value: int, top: float
 ) -> tuple[list[float | None], list[float | None]]:
     """Writes and reads as parts of the axis, `wanted` values each."""
     shown = newest(points, wanted * per_value)
@@ -84,7 +84,7 @@ class LaneChart(LanePanel):
         super().__init__(index, classes=classes)
         self.kind = kind
 
-    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         view, (width, height) = scene.view, size
         if view is None or height < 2 or width < AXIS_CELLS + 8:
             return []
@@ -107,7 +107,7 @@ class LaneChart(LanePanel):
         ]
         return [self._heading(scene, lane, cells, width), *lines]
 
-    def _heading(self, scene: Scene, lane: LaneView, cells: int, width: int) -> Line:
+    def _heading(self, scene: ScreenState, lane: LaneView, cells: int, width: int) -> Line:
         p99 = "response p99" if lane.paced else "p99"
         what = "rows/s" if self.kind == "rate" else p99
         area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[scene.glyphs]
@@ -117,7 +117,7 @@ class LaneChart(LanePanel):
         # Over the newest values where there is room, else in the corner; the words go first.
         room = width - widths(legend) - 1
         ends = (scope + " " * AXIS_CELLS, scope, "" if scene.shared_axis else "own axis")
-        return spread(legend, first_fitting(([(end, QUIET)] for end in ends), room), width)
+        return justify(legend, first_fitting(([(end, QUIET)] for end in ends), room), width)
 
 
 def _label(kind: str, value: float) -> str:

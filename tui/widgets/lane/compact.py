@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui.draw import lane_style as lanelook
-from tui.draw.cache_text import counts
-from tui.draw.chart import trend
-from tui.draw.format import count, latency, plain, short
-from tui.draw.open_loop_text import late
-from tui.draw.overhead_text import floors
-from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, spread
+from tui.draw.cache_text import hit_counts
+from tui.draw.chart import sparkline
+from tui.draw.format import count, latency, sanitize, short
+from tui.draw.open_loop_text import late_text
+from tui.draw.overhead_text import overheads
+from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, justify
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import LaneView, RoleView
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.chart import newest, paired
@@ -31,13 +31,13 @@ def trend_cells(width: int) -> int:
     return max(0, width - FIGURES)
 
 
-def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
+def role_line(scene: ScreenState, lane: LaneView, role: str, width: int) -> Line:
     """Rate, percentiles, rank and gap, and as much of the past as there is room for."""
     numbers: RoleView = getattr(lane, role)
     title = {"write": "writes", "read": "reads "}[role]
     rate: list[Span] = [
         (title, TEXT),
-        (f"{lanelook.done(lane, numbers.rows_per_s, count):>9}/s", lanelook.words(lane.lane)),
+        (f"{lanelook.done(lane, numbers.rows_per_s, count):>9}/s", lanelook.text_style(lane.lane)),
     ]
     if lane.paced:
         return _open_loop(lane, role, rate, width)
@@ -45,7 +45,7 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
         *rate,
         (f"  p50 {latency(numbers.p50_us):>8}  p99 ", QUIET),
         (f"{latency(numbers.p99_us):>8}", STRONG),
-        (f"  {lanelook.stands(lane.places.get(role)):<10}", TEXT),
+        (f"  {lanelook.rank_text(lane.places.get(role)):<10}", TEXT),
     ]
     room = width - cells(spans)
     view = scene.view
@@ -63,7 +63,7 @@ def role_line(scene: Scene, lane: LaneView, role: str, width: int) -> Line:
             2,
             highest=False,
         )
-        spans.append((trend(values, scene.glyphs), lane.lane))
+        spans.append((sparkline(values, scene.glyphs), lane.lane))
     return tuple(spans)
 
 
@@ -79,34 +79,34 @@ def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
     spans = [*rate, *service, ("  response ", QUIET), felt, *behind]
     if cells(spans) > width:
         spans = [*rate, ("  response p99 ", QUIET), felt, *behind]
-    told = lanelook.stands(lane.places.get(role))
+    told = lanelook.rank_text(lane.places.get(role))
     for rank in (told, told.partition(" ")[0]):
         if rank and cells(spans) + 2 + len(rank) <= width:
             return (*spans, (f"  {rank}", TEXT))
     return tuple(spans)
 
 
-def _beside(scene: Scene, lane: LaneView) -> str:
+def _beside(scene: ScreenState, lane: LaneView) -> str:
     """The servers and their durability: there is no other row for them."""
     entrant = scene.entrant(lane.lane)
-    return f"{lanelook.servers(entrant)}, {plain(entrant.durability)}"
+    return f"{lanelook.servers(entrant)}, {sanitize(entrant.durability)}"
 
 
-def cache_line(scene: Scene, lane: LaneView, width: int) -> Line:
+def cache_line(scene: ScreenState, lane: LaneView, width: int) -> Line:
     """How reads were answered, and at the right what failed: errors first, then lateness, telemon's share last."""
     cache: list[Span] = [("cache  ", TEXT)]
     end = first_fitting(([(f"  {text}", ink)] for [(text, ink)] in lanelook.errors(lane)), width)
-    cache += counts(lane, width - cells(cache) - cells(end), brief=True)
+    cache += hit_counts(lane, width - cells(cache) - cells(end), brief=True)
     room = width - cells(cache) - cells(end)
     bound = badges(scene, lane, width, _beside(scene, lane)).client_bound
-    for said in ([late(lane, brief=True)], [[("  ", TEXT), *words] for words in bound]):
+    for said in ([late_text(lane, brief=True)], [[("  ", TEXT), *words] for words in bound]):
         if more := first_fitting(said, room):
             end = [*more, *end]
             room -= cells(more)
-    return spread(cache, [*floors(scene.entrant(lane.lane), room), *end], width)
+    return justify(cache, [*overheads(scene.entrant(lane.lane), room), *end], width)
 
 
-def block_lines(scene: Scene, lane: LaneView, number: int, size: Size) -> list[Line]:
+def compact_lines(scene: ScreenState, lane: LaneView, number: int, size: Size) -> list[Line]:
     """Title, writes, reads, cache and errors. In three rows the title tells of errors."""
     width, height = size
     low = height < BLOCK_ROWS
@@ -122,10 +122,10 @@ def block_lines(scene: Scene, lane: LaneView, number: int, size: Size) -> list[L
     return [title, *roles] if low else [title, *roles, cache_line(scene, lane, width)]
 
 
-class LaneBlock(LanePanel):
+class CompactLane(LanePanel):
     """A lane's block, at its full height."""
 
     DEFAULT_CSS = "LaneBlock { height: 4; }"
 
-    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
-        return block_lines(scene, lane, self.number, size)
+    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        return compact_lines(scene, lane, self.number, size)

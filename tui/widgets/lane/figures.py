@@ -9,14 +9,14 @@ from textual.geometry import Size
 
 from tui.draw import lane_style as lanelook
 from tui.draw.big_digits import rows_of
-from tui.draw.cache_text import counts, errors, fills_line, ratio_line
+from tui.draw.cache_text import error_line, fills_line, hit_counts, ratio_line
 from tui.draw.client_bound_text import CLIENT_BOUND, badge
 from tui.draw.format import count, latency, short
 from tui.draw.open_loop_text import backlog, both_times, response_times
-from tui.draw.overhead_text import floor, floors
-from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
+from tui.draw.overhead_text import overhead, overheads
+from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fit, justify
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import LaneView, RoleView
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.header import ROOMY, badges
@@ -37,7 +37,7 @@ SHORTEST = "00.0k"
 """The narrowest form of a figure, at its widest."""
 
 
-def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]:
+def role_rows(scene: ScreenState, lane: LaneView, role: str, width: int) -> list[Line]:
     """Four rows for the writers or the readers: a heading with the rank, and three of digits with percentiles."""
     numbers: RoleView = getattr(lane, role)
     title: list[Span] = [({"write": "writes", "read": "reads"}[role], TEXT)]
@@ -45,11 +45,11 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
         title.append((" rows/s", QUIET))
     if lane.paced:
         title += backlog(numbers, brief=width < ROOMY)
-    ink = lanelook.words(lane.lane)
-    place = lanelook.place(lane.places.get(role), ink)
+    ink = lanelook.text_style(lane.lane)
+    place = lanelook.rank_of(lane.places.get(role), ink)
     if cells(title) + cells(place) + 1 > width:
         place = place[:1]
-    heading = spread(title, place, width)
+    heading = justify(title, place, width)
     beside = _open_loop(numbers, width) if lane.paced else _service(scene, lane, role, width)
     taken = max(BESIDE, *(cells(side) + 1 for side in beside))
     room = min(len(rows_of(ROOM, 0, 1)[0]), width - taken)
@@ -62,19 +62,19 @@ def role_rows(scene: Scene, lane: LaneView, role: str, width: int) -> list[Line]
     # Padded to a fixed width, or the digits would wander with every power of ten.
     big = [row.rjust(room) for row in rows_of(figure, 0, 1)]
     lines = [
-        spread(fitted([(row, ink)], max(0, width - taken)), side, width)
+        justify(fit([(row, ink)], max(0, width - taken)), side, width)
         for row, side in zip(big, beside, strict=True)
     ]
     return [heading, *lines]
 
 
-def _service(scene: Scene, lane: LaneView, role: str, width: int) -> list[list[Span]]:
+def _service(scene: ScreenState, lane: LaneView, role: str, width: int) -> list[list[Span]]:
     """The percentiles of a closed loop, and what of the median is telemon's own."""
     numbers: RoleView = getattr(lane, role)
     p50: list[Span] = [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)]
     p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
     room = width - len(rows_of(ROOM, 0, 1)[0]) - 1
-    own = floor(scene.entrant(lane.lane), role, room, numbers.processor_wait_us)
+    own = overhead(scene.entrant(lane.lane), role, room, numbers.processor_wait_us)
     return [p50, own, p99] if own and _fits(own, width) else [[], p50, p99]
 
 
@@ -91,27 +91,27 @@ def _fits(beside: list[Span], width: int) -> bool:
 
 def _plain_figure(figure: str, beside: list[list[Span]], ink: str, width: int) -> list[Line]:
     rows: list[list[Span]] = [[], [(f"  {figure:>9}", ink)], []]
-    return [spread(row, side, width) for row, side in zip(rows, beside, strict=True)]
+    return [justify(row, side, width) for row, side in zip(rows, beside, strict=True)]
 
 
-def _fills(scene: Scene, lane: LaneView, width: int) -> Line:
+def _fills(scene: ScreenState, lane: LaneView, width: int) -> Line:
     """What misses led to, and telemon's own share where it has no room beside the percentiles."""
     fills = fills_line(lane, width)
     entrant = scene.entrant(lane.lane)
     beside = not lane.paced and all(
-        _fits(floor(entrant, role, 0), width) for role in ("write", "read")
+        _fits(overhead(entrant, role, 0), width) for role in ("write", "read")
     )
-    own = [] if beside else floors(entrant, width - cells(fills))
-    return spread(fills, own, width)
+    own = [] if beside else overheads(entrant, width - cells(fills))
+    return justify(fills, own, width)
 
 
 def _last(lane: LaneView, bound: Sequence[list[Span]], width: int) -> Line:
     """Errors, and what limits the lane where the title has no room for it: of that as much as leaves errors whole."""
-    text = "".join(text for text, _ in errors(lane, width)).rstrip()
+    text = "".join(text for text, _ in error_line(lane, width)).rstrip()
     said = first_fitting(bound, width - cell_len(text) - 1)
     if not said and bound and bound[-1] == badge(CLIENT_BOUND):
         said = bound[-1]
-    return spread(errors(lane, width - cells(said)), said, width)
+    return justify(error_line(lane, width - cells(said)), said, width)
 
 
 class LaneFigures(LanePanel):
@@ -119,7 +119,7 @@ class LaneFigures(LanePanel):
 
     DEFAULT_CSS = "LaneFigures { height: 15; }"
 
-    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         # A lane alone on a wide screen keeps its figures together.
         width = min(size.width, TOGETHER)
         # Air goes first where rows are few.
@@ -132,8 +132,8 @@ class LaneFigures(LanePanel):
             *air,
             *role_rows(scene, lane, "read", width),
             *air,
-            tuple(counts(lane, width)),
-            spread(ratio_line(lane, width - cells(overloaded), scene.glyphs), overloaded, width),
+            tuple(hit_counts(lane, width)),
+            justify(ratio_line(lane, width - cells(overloaded), scene.glyphs), overloaded, width),
             _fills(scene, lane, width),
             _last(lane, below.client_bound, width),
         ]

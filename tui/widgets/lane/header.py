@@ -10,11 +10,11 @@ from textual.geometry import Size
 
 from tui.draw import lane_style as lanelook
 from tui.draw.client_bound_text import CLIENT_BOUND, badge, bound_by, client_bound
-from tui.draw.format import clipped, plain
+from tui.draw.format import clip, sanitize
 from tui.draw.open_loop_text import OVERLOADED
-from tui.draw.styled import QUIET, TEXT, Line, Span, first_fitting, spread
+from tui.draw.styled import QUIET, TEXT, Line, Span, first_fitting, justify
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import LaneView
 from tui.widgets.base.lane_panel import LanePanel
 
@@ -38,7 +38,7 @@ class Badges:
     client_bound: list[list[Span]]
 
 
-def badges(scene: Scene, lane: LaneView, width: int, beside: str = "") -> Badges:
+def badges(scene: ScreenState, lane: LaneView, width: int, beside: str = "") -> Badges:
     """As much as fits into a title of this width, where reasons leave room for what stands `beside` the name; what does
     not fit stands below."""
     name = f"0 {lanelook.shape(lane.lane)} {lanelook.name(scene.entrant(lane.lane))}"
@@ -66,7 +66,7 @@ def badges(scene: Scene, lane: LaneView, width: int, beside: str = "") -> Badges
 
 
 def title_line(
-    scene: Scene,
+    scene: ScreenState,
     lane: LaneView,
     number: int,
     width: int,
@@ -76,7 +76,7 @@ def title_line(
 ) -> Line:
     """A rule in the lane's colour with its name (and what stands `beside` it, where there is room) at the left, and at
     the right its state, after the longest variant of `errors` that leaves the name room."""
-    ink, read = lane.lane, lanelook.words(lane.lane)
+    ink, read = lane.lane, lanelook.text_style(lane.lane)
     mark, name = f"{number} {lanelook.shape(ink)} ", lanelook.name(scene.entrant(ink))
     right: list[Span] = [*badges(scene, lane, width, beside).title, lanelook.state(lane)]
     room = width - cells(right) - cell_len(mark) - min(cell_len(name), SHORT_NAME) - 3
@@ -87,27 +87,27 @@ def title_line(
         left.insert(0, ("━━ ", ink))
         right.append((" ━", ink))
     room = width - cells(right) - 1
-    left[-1] = (clipped(name, room - cells(left[:-1])), read)
+    left[-1] = (clip(name, room - cells(left[:-1])), read)
     if cells(left) < room:
         left.append((" ", read))
-    more = clipped(beside, room - cells(left) - 4) if beside else ""
+    more = clip(beside, room - cells(left) - 4) if beside else ""
     if cell_len(more) > 12:
         left.append((f" {more} ", QUIET))
     rule = "━" * (room - cells(left))
-    return spread([*left, (rule, ink), (" ", ink)], right, width)
+    return justify([*left, (rule, ink), (" ", ink)], right, width)
 
 
-class LaneHead(LanePanel):
+class LaneHeader(LanePanel):
     """Four rows: title, approach, servers, durability."""
 
     DEFAULT_CSS = "LaneHead { height: 4; }"
 
-    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         width = size.width
         entrant = scene.entrant(lane.lane)
         return [
             title_line(scene, lane, self.number, width),
-            ((clipped(plain(entrant.approach), width), TEXT),),
-            ((clipped(lanelook.servers(entrant), width), QUIET),),
-            ((clipped(plain(entrant.durability), width), QUIET),),
+            ((clip(sanitize(entrant.approach), width), TEXT),),
+            ((clip(lanelook.servers(entrant), width), QUIET),),
+            ((clip(sanitize(entrant.durability), width), QUIET),),
         ]

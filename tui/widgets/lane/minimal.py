@@ -9,25 +9,14 @@ from textual.geometry import Size
 from engines.metrics.frame import LaneState
 from tui.draw import lane_style as lanelook
 from tui.draw.client_bound_text import CLIENT_BOUND, client_bound
-from tui.draw.format import clipped, latency, ordinal, short
+from tui.draw.format import clip, latency, ordinal, short
 from tui.draw.open_loop_text import OVERLOADED
-from tui.draw.styled import (
-    BAD,
-    BLANK,
-    QUIET,
-    STRONG,
-    TEXT,
-    Line,
-    Span,
-    first_fitting,
-    fitted,
-    spread,
-)
+from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, Line, Span, first_fitting, fit, justify
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import LaneView, RoleView
 from tui.widgets.base.panel import Panel
-from tui.widgets.lane.compact import BLOCK_ROWS, FIGURES, block_lines
+from tui.widgets.lane.compact import BLOCK_ROWS, FIGURES, compact_lines
 
 TITLED_ROWS = 3
 """A row with the lane's name and one for each role."""
@@ -54,12 +43,12 @@ def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
     rate: list[Span] = [
         *mark,
         (" w " if role == "write" else " r ", QUIET),
-        (f"{per_s:>5}", lanelook.words(lane.lane)),
+        (f"{per_s:>5}", lanelook.text_style(lane.lane)),
     ]
-    unit: list[Span] = [("/s", lanelook.words(lane.lane))]
+    unit: list[Span] = [("/s", lanelook.text_style(lane.lane))]
     if lane.paced:
         return (*rate, *unit, *_open_loop(numbers, width - cells(rate) - cells(unit)))
-    told = lanelook.stands(lane.places.get(role))
+    told = lanelook.rank_text(lane.places.get(role))
     right: list[Span] = [(f" {told}", STRONG)] if told else []
     if alone and role == "read" and lane.state in NOT_WELL:
         right = [(f" {lane.state.value}", BAD)]
@@ -69,7 +58,7 @@ def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
     if alone and role == "write":
         said = first_fitting(lanelook.errors(lane), room - cells(left) - 1)
         right = [(" ", TEXT), *said, *right]
-    return spread(left, right if cells(left) + cells(right) <= width else (), width)
+    return justify(left, right if cells(left) + cells(right) <= width else (), width)
 
 
 def _open_loop(numbers: RoleView, width: int) -> list[Span]:
@@ -90,7 +79,7 @@ def _open_loop(numbers: RoleView, width: int) -> list[Span]:
     return first_fitting(variants, width)
 
 
-def title(scene: Scene, lane: LaneView, width: int) -> Line:
+def title(scene: ScreenState, lane: LaneView, width: int) -> Line:
     """Name and state, and between them what must be said of the lane, the first of it first."""
     mark: list[Span] = [(f"{lanelook.shape(lane.lane)} ", lane.lane)]
     name = lanelook.name(scene.entrant(lane.lane))
@@ -112,13 +101,13 @@ def title(scene: Scene, lane: LaneView, width: int) -> Line:
         if found:
             said += [*found, (" ", TEXT)]
     room = width - cells([*mark, *said, state]) - 1
-    left = [*mark, (clipped(name, room), lanelook.words(lane.lane))]
-    return spread(left, [*said, state], width)
+    left = [*mark, (clip(name, room), lanelook.text_style(lane.lane))]
+    return justify(left, [*said, state], width)
 
 
 def rates(lane: LaneView, width: int) -> Line:
     """Both roles' rates in seventeen cells: where there is one row for each lane, every lane is seen."""
-    read = lanelook.words(lane.lane)
+    read = lanelook.text_style(lane.lane)
     line: list[Span] = [
         (lanelook.shape(lane.lane), lane.lane),
         (" w ", QUIET),
@@ -129,16 +118,16 @@ def rates(lane: LaneView, width: int) -> Line:
     wrong: list[list[Span]] = lanelook.errors(lane)
     if lane.state in NOT_WELL:
         wrong = [[(lane.state.value, BAD)], *wrong, [("✗", BAD)]]
-    return spread(line, first_fitting(wrong, width - cells(line) - 1), width)
+    return justify(line, first_fitting(wrong, width - cells(line) - 1), width)
 
 
-def flat(scene: Scene, lane: LaneView, width: int) -> Line:
+def flat(scene: ScreenState, lane: LaneView, width: int) -> Line:
     """A lane in one row: name, state, and for both roles rate and rank; gaps and p99 where there is room."""
-    read = lanelook.words(lane.lane)
+    read = lanelook.text_style(lane.lane)
     mark: Span = (f"{lanelook.shape(lane.lane)} ", lane.lane)
-    name = clipped(lanelook.name(scene.entrant(lane.lane)), NAME - 3)
-    line: list[Span] = list(fitted([mark, (name, read)], NAME))
-    line += fitted([lanelook.state(lane)], STATE)
+    name = clip(lanelook.name(scene.entrant(lane.lane)), NAME - 3)
+    line: list[Span] = list(fit([mark, (name, read)], NAME))
+    line += fit([lanelook.state(lane)], STATE)
     # The columns hang on the width alone: they are the same for every lane.
     with_gaps, with_p99 = width >= 74, width >= 104
     for role, letter in (("write", " w "), ("read", " r ")):
@@ -149,7 +138,7 @@ def flat(scene: Scene, lane: LaneView, width: int) -> Line:
         ]
         place = lane.places.get(role)
         rank = "" if place is None or place.rank is None else ordinal(place.rank)
-        line.append((f" {lanelook.stands(place):<10}" if with_gaps else f" {rank:<3}", TEXT))
+        line.append((f" {lanelook.rank_text(place):<10}" if with_gaps else f" {rank:<3}", TEXT))
         if with_p99:
             line += [(" p99 ", QUIET), (f"{latency(numbers.felt_p99_us):>8}", TEXT)]
     end: list[Span] = []
@@ -161,15 +150,15 @@ def flat(scene: Scene, lane: LaneView, width: int) -> Line:
     for variants in words:
         if found := first_fitting(variants, width - cells(line) - cells(end) - 1):
             end += [(" ", TEXT), *found]
-    return spread(line, end, width)
+    return justify(line, end, width)
 
 
-class Numbers(Panel):
+class MinimalLanes(Panel):
     """As much of each lane as there are rows for: its block, name and roles, the roles, or its rates."""
 
     DEFAULT_CSS = "Numbers { height: 1fr; display: none; }"
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         if scene.view is None:
             return []
         lanes, (width, height) = scene.view.lanes, size
@@ -182,7 +171,7 @@ class Numbers(Panel):
                 if air and lines:
                     lines.append(BLANK)
                 if width > FIGURES:
-                    made = block_lines(scene, lane, number, Size(width - 1, each))
+                    made = compact_lines(scene, lane, number, Size(width - 1, each))
                     lines += [((" ", TEXT), *line) for line in made]
                     continue
                 inner = width - 2 if width >= AIRY else width

@@ -6,11 +6,11 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.reactive import var
 
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.widgets.lane.chart import LaneChart
-from tui.widgets.lane.compact import LaneBlock
+from tui.widgets.lane.compact import CompactLane
 from tui.widgets.lane.figures import LaneFigures
-from tui.widgets.lane.header import LaneHead
+from tui.widgets.lane.header import LaneHeader
 from tui.widgets.lane.stage import StageLane
 
 
@@ -19,7 +19,7 @@ class LanePane(Container):
 
     BLANK = True
 
-    scene: var[Scene | None] = var(None, always_update=True)
+    scene: var[ScreenState | None] = var(None, always_update=True)
 
     def __init__(self, index: int) -> None:
         super().__init__(id=f"lane-{index + 1}")
@@ -27,9 +27,9 @@ class LanePane(Container):
 
     def compose(self) -> ComposeResult:
         index = self.index
-        yield LaneHead(index).data_bind(LanePane.scene)
+        yield LaneHeader(index).data_bind(LanePane.scene)
         yield LaneFigures(index).data_bind(LanePane.scene)
         yield LaneChart(index, "rate", classes="rate").data_bind(LanePane.scene)
         yield LaneChart(index, "p99", classes="p99").data_bind(LanePane.scene)
         yield StageLane(index).data_bind(LanePane.scene)
-        yield LaneBlock(index).data_bind(LanePane.scene)
+        yield CompactLane(index).data_bind(LanePane.scene)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from tui.draw import lane_style as lanelook
-from tui.draw.big_digits import largest, plate, rows_of
-from tui.draw.format import clipped, latency, short
-from tui.draw.styled import BLANK, STRONG, TEXT, Line, Span, first_fitting, fitted, spread
+from tui.draw.big_digits import inverse_block, largest, rows_of
+from tui.draw.format import clip, latency, short
+from tui.draw.styled import BLANK, STRONG, TEXT, Line, Span, first_fitting, fit, justify
 from tui.draw.styled import width as cells
-from tui.view.ranking import Place
-from tui.view.state import Scene
+from tui.view.ranking import Rank
+from tui.view.state import ScreenState
 from tui.view.view import LaneView
 from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.header import badges, title_line
@@ -40,9 +40,9 @@ def figure(lane: LaneView, metric: str) -> str:
     return lanelook.done(lane, role.window_rows_per_s, short)
 
 
-def words(place: Place | None, metric: str) -> str:
+def words(place: Rank | None, metric: str) -> str:
     """What the gap means."""
-    told = lanelook.apart(place)
+    told = lanelook.gap_text(place)
     if place is None or told in ("", "level"):
         return told
     if place.rank == 1:
@@ -55,7 +55,7 @@ def heading(title: str, unit: str, right: list[Span], width: int) -> Line:
     name: list[Span] = [(title.upper(), STRONG)]
     variants = ([*name, (f" {unit}" if unit else "", TEXT)], name)
     left = first_fitting(variants, width - cells(right) - 1)
-    return spread(left, right if left else [], width) if left else fitted(name, width)
+    return justify(left, right if left else [], width) if left else fit(name, width)
 
 
 def block(
@@ -76,9 +76,11 @@ def block(
     gap = _large_gap(place)
     figures = _figure_rows(value, width, height)
     room = height - 1 - len(figures)
-    number = plate(rank, width // 2, room)
+    number = inverse_block(rank, width // 2, room)
     if not number:
-        beside = fitted([(f"{rank}  {lanelook.apart(place)}", lanelook.words(lane.lane))], width)
+        beside = fit(
+            [(f"{rank}  {lanelook.gap_text(place)}", lanelook.text_style(lane.lane))], width
+        )
         return [top, beside, *(((row, STRONG),) for row in figures)][:height]
     air = [BLANK] if height > 1 + len(number) + len(figures) else []
     free = width - len(number[0]) - 2
@@ -90,7 +92,7 @@ def block(
         inner = large[y - above] if 0 <= y - above < len(large) else ""
         if not large and y == len(number) // 2:
             inner = gap
-        lines.append(fitted([(row + "  " + inner, lane.lane)], width))
+        lines.append(fit([(row + "  " + inner, lane.lane)], width))
     return [*lines, *air, *(((row, STRONG),) for row in figures)][:height]
 
 
@@ -98,23 +100,23 @@ def _unranked(lane: LaneView, value: str, width: int, height: int) -> list[Line]
     """The figure alone, as large as it fits: a plate with nothing on it would look like a verdict."""
     size = largest(FIGURE if " " in value else "88.8k", width, height)
     rows = rows_of(value, *size) if size else ()
-    ink = lanelook.words(lane.lane)
+    ink = lanelook.text_style(lane.lane)
     return [((row, ink),) for row in rows] or [((value, STRONG),)]
 
 
-def _large_gap(place: Place | None) -> str:
+def _large_gap(place: Rank | None) -> str:
     """The gap in what the large letters have: "6.8x", "3%", "=" for level; nothing without a rival."""
-    told = lanelook.apart(place).lstrip("+").replace(" ", "")
+    told = lanelook.gap_text(place).lstrip("+").replace(" ", "")
     return "=" if told == "level" else told
 
 
 def _in_ascii(
-    lane: LaneView, place: Place | None, metric: tuple[str, str, str], value: str, size: Size
+    lane: LaneView, place: Rank | None, metric: tuple[str, str, str], value: str, size: Size
 ) -> list[Line]:
     """Letters made of letters cannot be cut out of a plate: the figure is large, its rank and gap are words."""
     key, title, unit = metric
-    stands = lanelook.place(place, STRONG, worse="slower" if key == "p99" else "behind")
-    briefly: list[Span] = [(lanelook.stands(place), STRONG)]
+    stands = lanelook.rank_of(place, STRONG, worse="slower" if key == "p99" else "behind")
+    briefly: list[Span] = [(lanelook.rank_text(place), STRONG)]
     told = first_fitting((stands, briefly, briefly[:0]), size.width - len(title) - 1)
     top = heading(title, unit, told, size.width)
     widest = FIGURE if " " in value else "88.8k"
@@ -122,7 +124,7 @@ def _in_ascii(
     if fits is None:
         return [top, ((value, STRONG),)]
     rows = rows_of(value, *fits, ascii_only=True)
-    return [top, *(((row, lanelook.words(lane.lane)),) for row in rows)]
+    return [top, *(((row, lanelook.text_style(lane.lane)),) for row in rows)]
 
 
 def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
@@ -134,7 +136,7 @@ def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
     return (value,)
 
 
-def _beside(scene: Scene, lane: LaneView, width: int) -> Line:
+def _beside(scene: ScreenState, lane: LaneView, width: int) -> Line:
     """What must be said of the lane besides its figures: errors, badges, the open loop's service time and backlog."""
     said: list[Span] = []
     found = badges(scene, lane, width)
@@ -156,19 +158,19 @@ def _beside(scene: Scene, lane: LaneView, width: int) -> Line:
     in_all = f"backlog {short(lane.write.backlog + lane.read.backlog)}"
     texts = (service + behind, behind, in_all)
     room = width - (cells(said) + 1 if said else 0)
-    return spread(first_fitting(([(text, TEXT)] for text in texts), room), said, width)
+    return justify(first_fitting(([(text, TEXT)] for text in texts), room), said, width)
 
 
 def _p99_line(lane: LaneView, width: int) -> Line:
     """The p99 of reads in one row, where it has no block of its own."""
     place = lane.places.get("p99")
-    figures: list[Span] = [(latency(lane.read.felt_p99_us), lanelook.words(lane.lane))]
+    figures: list[Span] = [(latency(lane.read.felt_p99_us), lanelook.text_style(lane.lane))]
     names = ("RESPONSE P99 ", "RESP P99 ", "RESP ") if lane.paced else ("READ P99 ", "P99 ")
-    told = lanelook.stands(place)
+    told = lanelook.rank_text(place)
     for stands in (told, told.partition(" ")[0], ""):
         room = width - (len(stands) + 1 if stands else 0)
         if left := first_fitting(([(name, STRONG), *figures] for name in names), room):
-            return spread(left, [(stands, STRONG)], width)
+            return justify(left, [(stands, STRONG)], width)
     return tuple(first_fitting((figures,), width))
 
 
@@ -177,13 +179,13 @@ class StageLane(LanePanel):
 
     DEFAULT_CSS = "StageLane { height: 1fr; display: none; }"
 
-    def draw_lane(self, scene: Scene, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         width, height = size
         ascii_only = scene.glyphs == "ascii"
         entrant = scene.entrant(lane.lane)
         lines: list[Line] = [
             title_line(scene, lane, self.number, width),
-            ((clipped(lanelook.servers(entrant), width), TEXT),),
+            ((clip(lanelook.servers(entrant), width), TEXT),),
             _beside(scene, lane, width),
         ]
         left = height - len(lines)

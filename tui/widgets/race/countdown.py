@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from tui.draw.big_digits import largest, rows_of
 from tui.draw.styled import BLANK, STRONG, Line
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
@@ -17,7 +17,7 @@ class Countdown(Panel):
 
     DEFAULT_CSS = "Countdown { height: 1fr; display: none; }"
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         if scene.countdown is None:
             return []
         text, ascii_only = str(scene.countdown), scene.glyphs == "ascii"

@@ -9,10 +9,10 @@ from textual.geometry import Size
 
 from engines.metrics.frame import Event
 from tui.draw import lane_style as lanelook
-from tui.draw.format import clipped, plain
+from tui.draw.format import clip, sanitize
 from tui.draw.styled import QUIET, TEXT, Line, Span
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
@@ -22,9 +22,12 @@ def event_line(event: Event, width: int) -> Line:
     spans: list[Span] = [(f" {at} ", QUIET)]
     if event.lane is not None:
         spans.append(
-            (f"{lanelook.shape(event.lane)} {plain(event.lane)} ", lanelook.words(event.lane))
+            (
+                f"{lanelook.shape(event.lane)} {sanitize(event.lane)} ",
+                lanelook.text_style(event.lane),
+            )
         )
-    return (*spans, (clipped(plain(event.text), width - cells(spans)), TEXT))
+    return (*spans, (clip(sanitize(event.text), width - cells(spans)), TEXT))
 
 
 class EventLog(Panel):
@@ -32,7 +35,7 @@ class EventLog(Panel):
 
     DEFAULT_CSS = "EventLog { height: 4; }"
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         if scene.view is None:
             return []
         heading: list[Line] = [((" events (UTC)", TEXT),)] if size.height > 1 else []

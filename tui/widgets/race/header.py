@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from textual.geometry import Size
 
 from tui.draw import lane_style as lanelook
-from tui.draw.format import clock, plain
+from tui.draw.format import clock, sanitize
 from tui.draw.styled import (
     BADGE,
     GOOD,
@@ -18,15 +18,15 @@ from tui.draw.styled import (
     Line,
     Span,
     first_fitting,
-    spread,
+    justify,
 )
 from tui.draw.styled import width as cells
-from tui.view.load_settings import Setup
-from tui.view.state import Scene
+from tui.view.load_settings import LoadSettings
+from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def badges(scene: Scene, room: int, beside: int) -> list[Span]:
+def badges(scene: ScreenState, room: int, beside: int) -> list[Span]:
     """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
     so many cells `beside` it for the clock."""
     variants: list[list[Span]] = [[], []]
@@ -42,7 +42,7 @@ def badges(scene: Scene, room: int, beside: int) -> list[Span]:
     return first_fitting(variants[:1], room - beside) or first_fitting(variants[1:], room)
 
 
-def race_clock(scene: Scene) -> list[Span]:
+def race_clock(scene: ScreenState) -> list[Span]:
     """The race clock, and its end when it has one."""
     view = scene.view
     if view is None:
@@ -60,7 +60,7 @@ def race_clock(scene: Scene) -> list[Span]:
     return spans
 
 
-def mode(setup: Setup) -> list[Span]:
+def mode(setup: LoadSettings) -> list[Span]:
     """How operations become due, in the words of the settings."""
     if not setup.paced or setup.rate_per_s is None:
         return [("saturate", TEXT)]
@@ -72,7 +72,7 @@ def connections(number: int, role: str) -> list[Span]:
     return [(f"{number}", TEXT), (f" {role}{'' if number == 1 else 's'}", QUIET)]
 
 
-def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
+def heat(scene: ScreenState, *, brief: bool = False) -> list[Span]:
     """Which heat is on: its number of all, whose it is, and in which round."""
     turn = scene.view.turn if scene.view else None
     heats = scene.setup.heats
@@ -85,11 +85,11 @@ def heat(scene: Scene, *, brief: bool = False) -> list[Span]:
     if brief:
         return [
             (f"heat {number}/{len(heats)} ", TEXT),
-            (plain(turn.lane), lanelook.words(turn.lane)),
+            (sanitize(turn.lane), lanelook.text_style(turn.lane)),
         ]
     return [
         (f"heat {number} of {len(heats)}: ", TEXT),
-        (plain(turn.lane), lanelook.words(turn.lane)),
+        (sanitize(turn.lane), lanelook.text_style(turn.lane)),
         (f", round {turn.round} of {rounds}", TEXT),
     ]
 
@@ -102,7 +102,7 @@ class Header(Panel):
     """Where there is no room parts are dropped, from the right; but first of all there is room for the window, which
     every percentile and rank is over."""
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         setup = scene.setup
         window = f"{scene.view.window_s:g} s" if scene.view else "-"
         if setup.heats:
@@ -113,7 +113,7 @@ class Header(Panel):
         parts: list[list[Span]] = [
             [(f"{setup.preset}", TEXT)],
             mode(setup),
-            [(plain(setup.where), GOOD)],
+            [(sanitize(setup.where), GOOD)],
             [*connections(setup.writers, "writer"), (" ", QUIET), *connections(setup.readers, "reader")],
             [("batch ", QUIET), (f"{setup.batch}", TEXT)],
             [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
@@ -127,7 +127,7 @@ class Header(Panel):
         if reset_s is not None:
             parts.insert(2, [("totals since ", QUIET), (clock(reset_s), TEXT)])
         if setup.servers:
-            parts.append([(plain(" ".join(setup.servers)), QUIET)])
+            parts.append([(sanitize(" ".join(setup.servers)), QUIET)])
         line = first_fitting(
             (
                 [(" telemon ", STRONG), (" ", TEXT), *now],
@@ -142,7 +142,7 @@ class Header(Panel):
             line += [(gap, QUIET), *(turn if cells(turn) <= room else heat(scene, brief=True))]
         room = size.width - cells(line) - cells(end) - 1
         line += _fitting(parts, over, gap, room)
-        return [spread(line, [*end, (" ", TEXT)], size.width)]
+        return [justify(line, [*end, (" ", TEXT)], size.width)]
 
 
 def _fitting(parts: Sequence[list[Span]], first: list[Span], gap: str, room: int) -> Iterator[Span]:

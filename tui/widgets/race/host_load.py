@@ -11,7 +11,7 @@ from tui.draw.client_bound_text import CLIENT_BOUND
 from tui.draw.format import bytes_per_s
 from tui.draw.styled import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 SCREEN_LATE_S = 0.1
@@ -22,10 +22,10 @@ def _gib(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.1f}"
 
 
-class HostStrip(Panel):
+class HostLoadBar(Panel):
     """Host, engines, screen, in this order of width. The lanes with an engine above its limit are named."""
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         view = scene.view
         if view is None:
             return []

@@ -9,11 +9,11 @@ from textual.geometry import Size
 from tui.actions.catalog import Action, footer
 from tui.draw.styled import QUIET, STRONG, Line, Span
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def label(action: Action, scene: Scene) -> str:
+def label(action: Action, scene: ScreenState) -> str:
     """What the key would do now."""
     if action.id == "pause" and scene.paused:
         return "resume"
@@ -25,7 +25,7 @@ def label(action: Action, scene: Scene) -> str:
 class KeyBar(Panel):
     """Keys and labels in the order of their importance; the help screen lists them all."""
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         line: list[Span] = []
         for action in footer(scene):
             more: list[Span] = [

@@ -8,10 +8,10 @@ from textual.geometry import Size
 
 from tui.draw import lane_style as lanelook
 from tui.draw.chart import bar
-from tui.draw.format import NOTHING, clipped, clock, count, latency, ordinal, short
-from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, fitted
+from tui.draw.format import NOTHING, clip, clock, count, latency, ordinal, short
+from tui.draw.styled import QUIET, STRONG, TEXT, Line, Span, first_fitting, fit
 from tui.draw.styled import width as cells
-from tui.view.state import Scene
+from tui.view.state import ScreenState
 from tui.view.view import LaneView
 from tui.widgets.base.panel import Panel
 
@@ -29,34 +29,34 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
     }[key]
     value = write(number) if number else NOTHING
     if place is None or place.rank is None:
-        return fitted([(f"{value:>8}", TEXT if number else QUIET)], COLUMN)
+        return fit([(f"{value:>8}", TEXT if number else QUIET)], COLUMN)
     leads = place.rank == 1
-    ink = lanelook.words(lane.lane) if leads else TEXT
-    return fitted(
+    ink = lanelook.text_style(lane.lane) if leads else TEXT
+    return fit(
         [
             (f"{value:>8}", TEXT),
             (f"  {ordinal(place.rank)}", ink),
-            (f"{lanelook.apart(place):>7}", ink if leads else QUIET),
+            (f"{lanelook.gap_text(place):>7}", ink if leads else QUIET),
         ],
         COLUMN,
     )
 
 
-def track_line(scene: Scene, lane: LaneView, furthest: int, width: int) -> Line:
+def track_line(scene: ScreenState, lane: LaneView, furthest: int, width: int) -> Line:
     """How far a lane has come: rows written and read, the leader at the far end."""
     total = lanelook.done(lane, lane.rows, count)
     room = max(0, width - 16)
     full, empty = bar(lane.rows / furthest if furthest else 0.0, room, scene.glyphs)
     # The number goes first: what stands to the right of a number that moves would be sent again with it.
-    return fitted([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
+    return fit([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
 
 
-class StandingsBoard(Panel):
+class Standings(Panel):
     """A heading and a row per lane. Where it is narrow only the track remains: the rest stands beside each lane."""
 
     DEFAULT_CSS = "StandingsBoard { height: 4; }"
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         if scene.view is None:
             return []
         lanes = scene.view.lanes
@@ -75,11 +75,11 @@ class StandingsBoard(Panel):
         left = size.width - cells(heading)
         told = (f"rows written and read, {since}", f"rows, {since}", "rows")
         heading += first_fitting(([(text, QUIET)] for text in told), left)
-        lines: list[Line] = [fitted(heading, size.width)]
+        lines: list[Line] = [fit(heading, size.width)]
         for lane in lanes:
-            name = clipped(lanelook.name(scene.entrant(lane.lane)), NAME - 4)
+            name = clip(lanelook.name(scene.entrant(lane.lane)), NAME - 4)
             mark: Span = (f" {lanelook.shape(lane.lane)} ", lane.lane)
-            spans: list[Span] = [*fitted([mark, (name, lanelook.words(lane.lane))], NAME)]
+            spans: list[Span] = [*fit([mark, (name, lanelook.text_style(lane.lane))], NAME)]
             if columns:
                 for key in ("write", "read", "p99"):
                     spans += metric(lane, key)

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.draw.format import clipped, plain
-from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, spread
-from tui.view.state import Scene
+from tui.draw.format import clip, sanitize
+from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, justify
+from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 COLUMN = 78
 
 
-class StartPanel(Panel):
+class StartProgress(Panel):
     """A line for each step with the time since the start, the present one last, its time running."""
 
     DEFAULT_CSS = "StartPanel { height: 1fr; display: none; }"
 
-    def draw(self, scene: Scene, size: Size) -> Sequence[Line]:
+    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
         width = min(COLUMN, size.width - 2)
         steps = scene.progress
         lines: list[Line] = []
@@ -27,7 +27,7 @@ class StartPanel(Panel):
             done = position + 1 < len(steps)
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
             took = f"{at_s if done else max(at_s, scene.starting_s):.1f} s"
-            words = clipped(plain(text), width - 12)
-            lines.append(spread([mark, (words, QUIET if done else TEXT)], [(took, QUIET)], width))
+            words = clip(sanitize(text), width - 12)
+            lines.append(justify([mark, (words, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]
         return [BLANK, (("  getting ready", STRONG),), BLANK, *shown][-size.height :]

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from textual.geometry import Size
 from textual.reactive import var
 
-from engines.results.rounds import Spread
+from engines.results.rounds import RoundRange
 from tui.draw import lane_style as lanelook
-from tui.draw.format import clipped, count, latency, margin, ordinal, short
-from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fitted
+from tui.draw.format import clip, count, latency, margin, ordinal, short
+from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fit
 from tui.draw.styled import width as cells_of
-from tui.report.race_report import METRICS, Account, Finish
-from tui.widgets.base.lines import Rows
+from tui.report.race_report import METRICS, LaneReport, RaceReport
+from tui.widgets.base.lines import LinesWidget
 
 TABLE_CELLS = 57
 """From this width on the standings are a table; below it each lane has two lines."""
@@ -31,7 +31,7 @@ def titles(paced: bool) -> dict[str, str]:
     return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
 
 
-def value(finish: Finish, metric: str, room: int) -> str:
+def value(finish: LaneReport, metric: str, room: int) -> str:
     """The lane's figure over the whole race, shortened where it does not fit."""
     if metric == "p99":
         return latency(finish.read_p99_us)
@@ -48,10 +48,10 @@ def _fitting(number: float, room: int) -> str:
     return text if len(text) <= room else short(number)
 
 
-def standing(finish: Finish, metric: str) -> tuple[str, str, str]:
+def standing(finish: LaneReport, metric: str) -> tuple[str, str, str]:
     """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
     "held" or "short"."""
-    place = finish.places[metric]
+    place = finish.ranks[metric]
     offer = finish.offers.get(metric)
     if offer is not None:
         if offer.held is None:
@@ -65,14 +65,14 @@ def standing(finish: Finish, metric: str) -> tuple[str, str, str]:
     return ordinal(place.rank), sign + apart, finish.frame.lane if place.rank == 1 else TEXT
 
 
-def cell(finish: Finish, metric: str, room: int) -> list[Span]:
+def cell(finish: LaneReport, metric: str, room: int) -> list[Span]:
     """Figure, rank and gap."""
     figure = value(finish, metric, _figure_cells(room)).rjust(_figure_cells(room))
     rank, apart, ink = standing(finish, metric)
     short_of = [(figure, STRONG), (f" {rank}", ink)]
     if apart and room >= _figure_cells(room) + 12:
         short_of.append((f" {apart:>7}", ink))
-    return list(fitted(short_of, room))
+    return list(fit(short_of, room))
 
 
 def _figure_cells(room: int) -> int:
@@ -80,7 +80,7 @@ def _figure_cells(room: int) -> int:
     return min(11, room - 6)
 
 
-def apart(spread: Spread, metric: str, room: int) -> str:
+def apart(spread: RoundRange, metric: str, room: int) -> str:
     """From where to where the rounds lie: "54,363-55,523", "2.85-3.65 ms"."""
     if metric != "p99":
         text = f"{count(spread.low)}-{count(spread.high)}"
@@ -91,34 +91,34 @@ def apart(spread: Spread, metric: str, room: int) -> str:
     return f"{low}-{high}"
 
 
-def _table(account: Account, width: int) -> Iterator[Line]:
+def _table(account: RaceReport, width: int) -> Iterator[Line]:
     """The lanes below one another, a column for each thing that they are ranked by."""
     name_room = min(24, max(18, width // 4))
     room = min(26, max(13, (width - name_room) // 3))
     heading: list[Span] = [(" " * name_room, QUIET)]
     for title in titles(account.paced).values():
-        heading += fitted([(title.rjust(_figure_cells(room)), QUIET)], room)
+        heading += fit([(title.rjust(_figure_cells(room)), QUIET)], room)
     yield tuple(heading)
-    for finish in account.finishes:
+    for finish in account.lane_reports:
         lane = finish.frame.lane
         title = f" {lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
-        row: list[Span] = list(fitted([(clipped(title, name_room - 1), lane)], name_room))
+        row: list[Span] = list(fit([(clip(title, name_room - 1), lane)], name_room))
         for metric in METRICS:
             row += cell(finish, metric, room)
         yield tuple(row)
         if finish.spreads:
-            row = list(fitted([("   min-max", QUIET)], name_room))
+            row = list(fit([("   min-max", QUIET)], name_room))
             for metric in METRICS:
                 spread = finish.spreads.get(metric)
                 text = "" if spread is None else apart(spread, metric, room)
-                row += fitted([(text.rjust(_figure_cells(room)), QUIET)], room)
+                row += fit([(text.rjust(_figure_cells(room)), QUIET)], room)
             yield tuple(row)
 
 
-def _stacked(account: Account, width: int) -> Iterator[Line]:
+def _stacked(account: RaceReport, width: int) -> Iterator[Line]:
     """Two lines for each lane, for a terminal that has no room for a table."""
     names = titles(account.paced)
-    for finish in account.finishes:
+    for finish in account.lane_reports:
         lane = finish.frame.lane
         parts = {}
         for metric in METRICS:
@@ -132,7 +132,7 @@ def _stacked(account: Account, width: int) -> Iterator[Line]:
         title = f"{lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
         p99 = parts["p99"]
         room = max(8, width - cells_of(p99) - 1)
-        yield (*fitted([(clipped(title, room), lane)], room), (" ", TEXT), *p99)
+        yield (*fit([(clip(title, room), lane)], room), (" ", TEXT), *p99)
         beside = (("  ", TEXT), *parts["write"], ("  ", TEXT), *parts["read"])
         if cells_of(beside) <= width:
             yield beside
@@ -157,7 +157,7 @@ def _wrapped(
         yield ((part, ink),)
 
 
-def report(account: Account, width: int) -> list[Line]:
+def report(account: RaceReport, width: int) -> list[Line]:
     """The whole result, however many rows it takes: what matters most first."""
     narrow = width < TABLE_CELLS
     margin_left = "" if narrow else " "
@@ -170,10 +170,10 @@ def report(account: Account, width: int) -> list[Line]:
     for text in account.trust:
         good = text.startswith("counts reconciled")
         lines += _wrapped(text, TEXT if good else WARN, width - 1, margin_left + "  ", margin_left)
-    for finish in account.finishes:
+    for finish in account.lane_reports:
         lines += [BLANK, _name(finish, margin_left)]
         ink = BAD if not finish.frame.write.operations + finish.frame.read.operations else TEXT
-        lines += _wrapped(" ".join(finish.sentences), ink, width - 1, margin_left + "  ")
+        lines += _wrapped(" ".join(finish.findings), ink, width - 1, margin_left + "  ")
     if account.notes:
         lines += [BLANK, ((f"{margin_left}keep in mind", QUIET),)]
     for note in account.notes:
@@ -187,12 +187,12 @@ def report(account: Account, width: int) -> list[Line]:
     return lines
 
 
-def _name(finish: Finish, margin_left: str) -> Line:
+def _name(finish: LaneReport, margin_left: str) -> Line:
     lane = finish.frame.lane
     return ((f"{margin_left}{lanelook.shape(lane)} {lanelook.name(finish.entrant)}", lane),)
 
 
-def _latencies(account: Account, width: int, margin_left: str) -> Iterator[Line]:
+def _latencies(account: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
     """Percentiles of both roles of each lane."""
     if not any(account.figures.values()):
         return
@@ -201,7 +201,7 @@ def _latencies(account: Account, width: int, margin_left: str) -> Iterator[Line]
     yield from _wrapped(
         said if account.paced else "latencies", QUIET, width - 1, margin_left, margin_left
     )
-    for finish in account.finishes:
+    for finish in account.lane_reports:
         figures = account.figures.get(finish.frame.lane, ())
         if not figures:
             continue
@@ -211,7 +211,7 @@ def _latencies(account: Account, width: int, margin_left: str) -> Iterator[Line]
             yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
 
 
-def _sheet(account: Account, width: int, margin_left: str) -> Iterator[Line]:
+def _sheet(account: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
     """What is equal between the lanes, and what is not."""
     if not account.sheet:
         return
@@ -222,14 +222,14 @@ def _sheet(account: Account, width: int, margin_left: str) -> Iterator[Line]:
         yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
 
 
-class ResultPanel(Rows):
+class ResultPanel(LinesWidget):
     """As high as the result: the screen scrolls where that is higher than the terminal."""
 
     DEFAULT_CSS = "ResultPanel { height: auto; }"
 
-    account: var[Account | None] = var(None)
+    account: var[RaceReport | None] = var(None)
 
-    def __init__(self, account: Account, *, glyphs: str) -> None:
+    def __init__(self, account: RaceReport, *, glyphs: str) -> None:
         super().__init__()
         self.ascii_only = glyphs == "ascii"
         self.set_reactive(ResultPanel.account, account)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.draw.format import count
 from tui.draw.styled import QUIET, WARN, Line
-from tui.widgets.base.lines import Rows
+from tui.widgets.base.lines import LinesWidget
 
 
 def scroll_line(top: int, height: int, total: int, *, ascii_only: bool) -> Line:
@@ -16,7 +16,7 @@ def scroll_line(top: int, height: int, total: int, *, ascii_only: bool) -> Line:
     return ((f" {more}", WARN if below else QUIET), (f"  {arrows} pgup pgdn home end", QUIET))
 
 
-class ScrollLine(Rows):
+class ScrollHint(LinesWidget):
     """Not there while everything fits."""
 
     DEFAULT_CSS = "ScrollLine { height: 1; display: none; }"
