@@ -82,7 +82,7 @@ def race(load: Load, seconds: float) -> Reached:
         for engine in engines:
             _wait(engine, lambda engine=engine: engine.over, seconds + 10)
         total = RoleStats.merged(
-            [delta.measured.work for engine in engines for delta in engine.deltas], seconds
+            [report.measured.work for engine in engines for report in engine.reports], seconds
         )
         if not total.rows or total.errors:
             raise SystemExit(f"{lane}/{load.role} did not race: {dict(total.errors)}")

@@ -25,7 +25,7 @@ class FrameSource(Protocol):
     """
 
     @property
-    def entrants(self) -> tuple[LaneInfo, ...]:
+    def lane_infos(self) -> tuple[LaneInfo, ...]:
         """The lanes, from left to right. Known once the source has been entered."""
 
     @property
@@ -37,7 +37,7 @@ class FrameSource(Protocol):
         """By lane and role, what counts as warm-up and no frame's measured part shows. Known after the last frame."""
 
     @property
-    def doubts(self) -> Mapping[str, Sequence[str]]:
+    def counter_caveats(self) -> Mapping[str, Sequence[str]]:
         """By lane, why its servers' own counts need not be whole. Known after the last frame."""
 
     @property

@@ -20,9 +20,9 @@ class Progress(Message):
 class LanesKnown(Message):
     """The source has started, and these are its lanes."""
 
-    def __init__(self, entrants: tuple[LaneInfo, ...]) -> None:
+    def __init__(self, lane_infos: tuple[LaneInfo, ...]) -> None:
         super().__init__()
-        self.entrants = entrants
+        self.lane_infos = lane_infos
 
 
 class VisiblePointsChanged(Message):

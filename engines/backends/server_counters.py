@@ -34,7 +34,7 @@ class CounterSource(Protocol):
     """A server, or the nodes of a cluster."""
 
     @property
-    def doubt(self) -> str:
+    def caveat(self) -> str:
         """Why a count need not be that of clients alone; empty when there is no reason."""
         ...
 
@@ -100,13 +100,13 @@ class _CounterDeltas:
                 moved[name] = moved.get(name, 0) + value
         return moved
 
-    def doubts(self, *, late: bool) -> list[str]:
+    def counter_caveats(self, *, late: bool) -> list[str]:
         """Why what has moved need not be all that was done, a sentence each; `late` when the last answer is not in."""
         silent = dict.fromkeys(self._last.keys() - self._answered, WENT_DOWN)
         if late:
             silent = {**dict.fromkeys(self._last, TOO_LATE), **silent}
         told = [f"{address} {why}" for address, why in sorted({**self._told, **silent}.items())]
-        return [*told, *filter(None, [self._source.doubt])]
+        return [*told, *filter(None, [self._source.caveat])]
 
     def close(self) -> None:
         self._source.close()
@@ -219,10 +219,12 @@ class ServerCounters:
             for address, moved in watch.tally.nodes.items()
         }
 
-    def doubts(self, lane: str) -> tuple[str, ...]:
+    def counter_caveats(self, lane: str) -> tuple[str, ...]:
         """Why that need not be all that they did for the lane, a sentence each."""
         watches = self._watches.get(lane, ())
-        return tuple(doubt for watch in watches for doubt in watch.tally.doubts(late=watch.late))
+        return tuple(
+            caveat for watch in watches for caveat in watch.tally.counter_caveats(late=watch.late)
+        )
 
     def close(self) -> None:
         """Read no more, and wait a moment for it."""

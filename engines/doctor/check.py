@@ -38,7 +38,7 @@ class Check:
 
     endpoint: str
     name: str
-    verdict: Status
+    status: Status
     found: str
     ms: float | None = None
     problem: str = ""
@@ -48,7 +48,7 @@ class Check:
         return {
             "endpoint": self.endpoint,
             "check": self.name,
-            "verdict": self.verdict.value,
+            "verdict": self.status.value,
             "ms": None if self.ms is None else round(self.ms, 3),
             "found": self.found,
             "problem": self.problem,
@@ -76,8 +76,8 @@ class CheckRunner:
     def fail(self, name: str, problem: str, found: str, next_step: str) -> Check:
         return self._check(name, Status.FAIL, found, problem, next_step)
 
-    def _check(self, name: str, verdict: Status, found: str, problem: str, next_step: str) -> Check:
+    def _check(self, name: str, status: Status, found: str, problem: str, next_step: str) -> Check:
         now_s = perf_counter()
         ms, self._since_s = (now_s - self._since_s) * 1000, now_s
         said = one_line(" ".join(found.split()))[:FOUND_LENGTH]
-        return Check(self.endpoint, name, verdict, said, ms, problem, one_line(next_step))
+        return Check(self.endpoint, name, status, said, ms, problem, one_line(next_step))

@@ -22,12 +22,12 @@ def offset_s(server_utc_s: Callable[[], float | None]) -> float | None:
     return None if told_s is None else (asked_s + time.time()) / 2 - told_s
 
 
-def check_clock(watch: CheckRunner, ahead_s: float) -> Check:
+def check_clock(runner: CheckRunner, ahead_s: float) -> Check:
     """The check of a clock that is so far ahead of the server's."""
     found = f"{abs(ahead_s):,.1f} s {'ahead of' if ahead_s >= 0 else 'behind'} the server's"
     if abs(ahead_s) <= OFF_S:
-        return watch.ok(NAME, found)
-    return watch.warn(
+        return runner.ok(NAME, found)
+    return runner.warn(
         NAME,
         "clock_off",
         f"this machine's clock is {found}",

@@ -36,23 +36,23 @@ def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
                 yield from checks
 
 
-def _check_server(subject: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list[Check]:
+def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list[Check]:
     """All checks of one server. What nobody thought of ends its examination, not that of the others."""
-    watch = CheckRunner(subject.title)
+    runner = CheckRunner(target.title)
     checks: list[Check] = []
     try:
-        if isinstance(subject.endpoint, MySQLEndpoint):
-            checks.extend(mysql.check_mysql(subject))
+        if isinstance(target.endpoint, MySQLEndpoint):
+            checks.extend(mysql.check_mysql(target))
         else:
-            checks.extend(redis.check_redis(subject))
+            checks.extend(redis.check_redis(target))
     except SecretError as error:
-        checks.append(watch.fail("authentication", "no_secret", str(error), NO_SECRET_STEP))
+        checks.append(runner.fail("authentication", "no_secret", str(error), NO_SECRET_STEP))
     except Exception as error:
         # Its own words may hold anything that was sent.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         found = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
         checks.append(
-            watch.fail("examination", "unexpected", f"it broke off: {found}", UNEXPECTED_STEP)
+            runner.fail("examination", "unexpected", f"it broke off: {found}", UNEXPECTED_STEP)
         )
     return checks
 

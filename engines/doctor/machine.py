@@ -41,18 +41,18 @@ def check_machine(
     private: Sequence[str], load: PlannedLoad, directory: Path | None
 ) -> Iterator[Check]:
     """The checks of this machine, for a race with private servers for the lanes `private`."""
-    watch = CheckRunner()
-    yield _libraries(watch)
-    yield _files(watch, load)
+    runner = CheckRunner()
+    yield _libraries(runner)
+    yield _files(runner, load)
     if not private:
-        yield watch.ok("private servers", "not needed: every lane has servers of its own")
+        yield runner.ok("private servers", "not needed: every lane has servers of its own")
         return
-    yield from _programs(watch, private)
-    yield from _directory(watch, directory)
-    yield _memory(watch)
+    yield from _programs(runner, private)
+    yield from _directory(runner, directory)
+    yield _memory(runner)
 
 
-def _libraries(watch: CheckRunner) -> Check:
+def _libraries(runner: CheckRunner) -> Check:
     found, missing = [f"Python {sys.version.split()[0]}"], []
     for name in LIBRARIES:
         try:
@@ -60,20 +60,20 @@ def _libraries(watch: CheckRunner) -> Check:
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        return watch.fail(
+        return runner.fail(
             "libraries",
             "library_missing",
             f"{', '.join(missing)} is not installed",
             "install telemon again: pip install --force-reinstall telemon",
         )
-    return watch.ok("libraries", ", ".join(found))
+    return runner.ok("libraries", ", ".join(found))
 
 
-def _files(watch: CheckRunner, load: PlannedLoad) -> Check:
+def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = SPARE_FILES + max(load.writers, load.readers) * LINKS
     if soft != resource.RLIM_INFINITY and soft < needed:
-        return watch.fail(
+        return runner.fail(
             "open files",
             "too_few_files",
             f"a process may have {soft:,} files open; this race needs up to {needed:,}",
@@ -81,24 +81,24 @@ def _files(watch: CheckRunner, load: PlannedLoad) -> Check:
             + ("" if hard == resource.RLIM_INFINITY or hard >= needed else ", as root"),
         )
     allowed = "any number of" if soft == resource.RLIM_INFINITY else f"{soft:,}"
-    return watch.ok("open files", f"a process may have {allowed} files open")
+    return runner.ok("open files", f"a process may have {allowed} files open")
 
 
-def _programs(watch: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
+def _programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
     if set(private) & {"mysql", "cached"}:
         mysql = binaries.find_mysql()
-        yield _program(watch, "MariaDB", "mysql", mysql.server if mysql else None, None)
+        yield _program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
     if set(private) & {"cached", "durable"}:
         redis = binaries.find_redis()
         name = redis.run_as if redis else None
-        yield _program(watch, "Redis", "redis", redis.server if redis else None, name)
+        yield _program(runner, "Redis", "redis", redis.server if redis else None, name)
 
 
 def _program(
-    watch: CheckRunner, name: str, kind: str, server: Path | None, run_as: str | None
+    runner: CheckRunner, name: str, kind: str, server: Path | None, run_as: str | None
 ) -> Check:
     if server is None:
-        return watch.fail(
+        return runner.fail(
             f"{name} program",
             "program_missing",
             "found neither in PATH nor in the usual places; private servers need it",
@@ -115,22 +115,22 @@ def _program(
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return watch.fail(
+        return runner.fail(
             f"{name} program",
             "program_broken",
             f"{server} does not even say its version: {error}",
             f"install it again: {binaries.install_command([kind])}",
         )
     said = told.stdout.decode("utf-8", "replace").partition("\n")[0].removeprefix(str(server))
-    return watch.ok(f"{name} program", f"{server}: {said.strip()}")
+    return runner.ok(f"{name} program", f"{server}: {said.strip()}")
 
 
-def _directory(watch: CheckRunner, asked: Path | None) -> Iterator[Check]:
+def _directory(runner: CheckRunner, asked: Path | None) -> Iterator[Check]:
     name = "sandbox directory"
     try:
         under = place.base(asked)
     except SandboxError as error:
-        yield watch.fail(
+        yield runner.fail(
             name, "directory_unusable", str(error), "set sandbox.directory to one that can be used"
         )
         return
@@ -138,14 +138,14 @@ def _directory(watch: CheckRunner, asked: Path | None) -> Iterator[Check]:
     free_bytes = shutil.disk_usage(under).free
     found = f"{under}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
     if free_bytes < SANDBOX_BYTES:
-        yield watch.fail(
+        yield runner.fail(
             name,
             "disk_full",
             found,
             f"make room: private servers need {SANDBOX_BYTES / 1e9:.1f} GB; or set sandbox.directory to another disk",
         )
     elif kind in place.VOLATILE | place.REMOTE:
-        yield watch.warn(
+        yield runner.warn(
             name,
             "not_a_disk",
             f"{found}: {'memory' if kind in place.VOLATILE else 'a file system over the network'}, not a disk, so "
@@ -153,17 +153,17 @@ def _directory(watch: CheckRunner, asked: Path | None) -> Iterator[Check]:
             "set sandbox.directory to a directory on a local disk",
         )
     else:
-        yield watch.ok(name, found)
+        yield runner.ok(name, found)
 
 
-def _memory(watch: CheckRunner) -> Check:
+def _memory(runner: CheckRunner) -> Check:
     free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
     found = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
     if free_bytes < SANDBOX_MEMORY_BYTES:
-        return watch.warn(
+        return runner.warn(
             "memory",
             "little_memory",
             found,
             f"private servers may take {SANDBOX_MEMORY_BYTES / 1e9:.1f} GB: race fewer lanes at once (--lanes)",
         )
-    return watch.ok("memory", found)
+    return runner.ok("memory", found)

@@ -31,16 +31,16 @@ def percentile_ms(took_ms: list[float], percent: int) -> float:
     return took_ms[max(0, ceil(len(took_ms) * percent / 100) - 1)]
 
 
-def check_round_trip(watch: CheckRunner, took_ms: list[float], where: str = "") -> Iterator[Check]:
+def check_round_trip(runner: CheckRunner, took_ms: list[float], where: str = "") -> Iterator[Check]:
     """The check over the times that pings took."""
     p50, p99 = percentile_ms(took_ms, 50), percentile_ms(took_ms, 99)
     found = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms over {len(took_ms)} pings{where}"
     if p50 > FAR_MS:
-        yield watch.warn(
+        yield runner.warn(
             NAME,
             "far_away",
             found,
             "run telemon in the server's own availability zone; every operation of the race waits this long",
         )
     else:
-        yield watch.ok(NAME, found)
+        yield runner.ok(NAME, found)

@@ -76,6 +76,6 @@ def _add(known: dict[Endpoint, Target[Endpoint]], new: Target[Endpoint]) -> None
 def _sharing(known: dict[Endpoint, Target[Endpoint]]) -> list[Target[Endpoint]]:
     """The same, each with all that its server must bear: two lanes may have a database each on one server."""
     total: Counter[tuple[str, int]] = Counter()
-    for at, subject in known.items():
-        total[at.host, at.port] += subject.connections
-    return [replace(subject, connections=total[at.host, at.port]) for at, subject in known.items()]
+    for at, target in known.items():
+        total[at.host, at.port] += target.connections
+    return [replace(target, connections=total[at.host, at.port]) for at, target in known.items()]

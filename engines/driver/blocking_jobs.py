@@ -34,7 +34,7 @@ class BlockingJobRunner:
 
     def submit(
         self,
-        subject: str,
+        queue: str,
         job: Callable[[], T],
         succeeded: Callable[[T], None],
         failed: Callable[[Exception], None],
@@ -51,15 +51,15 @@ class BlockingJobRunner:
             return lambda: succeeded(result)
 
         with self._lock:
-            self._jobs.setdefault(subject, deque()).append(work)
-            running = self._running.get(subject, 0)
+            self._jobs.setdefault(queue, deque()).append(work)
+            running = self._running.get(queue, 0)
             if running == AT_A_TIME:
                 return
-            self._running[subject] = running + 1
-        Thread(target=self._serve, args=(subject,), name="connector", daemon=True).start()
+            self._running[queue] = running + 1
+        Thread(target=self._serve, args=(queue,), name="connector", daemon=True).start()
 
-    def _serve(self, subject: str) -> None:
-        while (work := self._next(subject)) is not None:
+    def _serve(self, queue: str) -> None:
+        while (work := self._next(queue)) is not None:
             self._results.append(work())
             try:
                 self._waker.send(b"\0")
@@ -68,16 +68,16 @@ class BlockingJobRunner:
             except OSError:
                 return
 
-    def _next(self, subject: str) -> Callable[[], Callable[[], None]] | None:
+    def _next(self, queue: str) -> Callable[[], Callable[[], None]] | None:
         """The next job for a thread of `subject`; None when it has to end."""
         with self._lock:
-            waiting = self._jobs.get(subject)
+            waiting = self._jobs.get(queue)
             if waiting:
                 return waiting.popleft()
-            self._running[subject] -= 1
-            if not self._running[subject]:
-                self._jobs.pop(subject, None)
-                del self._running[subject]
+            self._running[queue] -= 1
+            if not self._running[queue]:
+                self._jobs.pop(queue, None)
+                del self._running[queue]
             return None
 
     def deliver(self) -> None:

@@ -40,198 +40,202 @@ class ConnectionManager:
         self._on_trouble = on_trouble
         self.poller = Poller()
         self.connector = BlockingJobRunner()
-        self.standing: dict[int, Connection] = {}
+        self.open_by_descriptor: dict[int, Connection] = {}
         self.outboxes: dict[str, list[CompletedThenNext]] = {}
         """By address, what the reactor is about to send there."""
         self.reconnects = 0
-        self._links: list[Connection] = []
+        self._connections: list[Connection] = []
         self._dropped: list[Connection] = []
 
     # ---------------------------------------------------------------- which there are
 
-    def link(self, session: Session, address: str) -> Connection:
+    def connection(self, session: Session, address: str) -> Connection:
         """A new link of `session`; its connection is being opened."""
         dialect, open_socket = self._plan(address)
-        link = Connection(session, address, dialect, open_socket)
-        link.outbox = self.outboxes.setdefault(address, [])
-        self._links.append(link)
-        self._open(link)
-        return link
+        connection = Connection(session, address, dialect, open_socket)
+        connection.outbox = self.outboxes.setdefault(address, [])
+        self._connections.append(connection)
+        self._open(connection)
+        return connection
 
     def closed(self) -> list[Connection]:
         """The links that are down: they stood once, or could not be opened."""
         return [
-            link for link in self._links if link.socket is None and (link.opened or link.failures)
+            connection
+            for connection in self._connections
+            if connection.socket is None and (connection.opened or connection.failures)
         ]
 
     def unopened(self) -> list[Connection]:
         """The links that never stood."""
-        return [link for link in self._links if not link.opened]
+        return [connection for connection in self._connections if not connection.opened]
 
     def all(self) -> Iterator[Connection]:
         """Every link that there is, and that there was."""
         yield from self._dropped
-        yield from self._links
+        yield from self._connections
 
     # ---------------------------------------------------------------- opening
 
-    def _open(self, link: Connection) -> None:
-        if link.opening or link.retired or link.socket is not None:
+    def _open(self, connection: Connection) -> None:
+        if connection.opening or connection.retired or connection.socket is not None:
             return
-        link.opening = True
+        connection.opening = True
 
         def opened(sock: Any) -> None:
-            link.opening = False
-            if link.retired:
+            connection.opening = False
+            if connection.retired:
                 sock.close()
                 return
-            link.attach(sock)
-            self.standing[sock.fileno()] = link
+            connection.attach(sock)
+            self.open_by_descriptor[sock.fileno()] = connection
             self.poller.register(sock.fileno(), READ)
-            if link.opened > 1:
+            if connection.opened > 1:
                 self.reconnects += 1
-            if link.request is not None:
-                (request, wanted), link.request = link.request, None
-                self.send(link, request, wanted)
+            if connection.request is not None:
+                (request, wanted), connection.request = connection.request, None
+                self.send(connection, request, wanted)
 
         def refused(error: Exception) -> None:
-            link.opening = False
-            if link.retired:
+            connection.opening = False
+            if connection.retired:
                 return
-            link.down = True
-            self._open_after_pause(link, str(error))
-            self._tell_trouble()
+            connection.down = True
+            self._open_after_pause(connection, str(error))
+            self._report_problem()
 
         def open_socket() -> Any:
-            if link.retired:
+            if connection.retired:
                 raise ConnectionAbortedError("nobody needs it any more")
-            return link.open_socket()
+            return connection.open_socket()
 
-        self.connector.submit(link.address, open_socket, opened, refused)
+        self.connector.submit(connection.address, open_socket, opened, refused)
 
-    def _open_after_pause(self, link: Connection, refusal: str) -> None:
-        link.failures += 1
-        link.refusal = refusal
-        due_ns = perf_counter_ns() + int(delay_s(link.failures) * 1e9)
-        self._timers.at(due_ns, lambda: self._open(link))
+    def _open_after_pause(self, connection: Connection, last_error: str) -> None:
+        connection.failures += 1
+        connection.last_error = last_error
+        due_ns = perf_counter_ns() + int(delay_s(connection.failures) * 1e9)
+        self._timers.at(due_ns, lambda: self._open(connection))
 
-    def _tell_trouble(self) -> None:
+    def _report_problem(self) -> None:
         if self._on_trouble is not None:
             self._on_trouble()
 
     # ---------------------------------------------------------------- sending
 
-    def send(self, link: Connection, request: bytes, wanted: int) -> None:
+    def send(self, connection: Connection, request: bytes, wanted: int) -> None:
         """Send `request`, to which `wanted` replies are due; where the connection does not stand, once it does."""
-        if link.socket is None:
-            self._await(link, request, wanted)
+        if connection.socket is None:
+            self._await(connection, request, wanted)
             return
-        link.wanted = wanted
+        connection.wanted = wanted
         try:
-            sent = link.send(request)
+            sent = connection.send(request)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            self.broken(link)
+            self.broken(connection)
             return
         if sent != len(request):
-            self.keep(link, request, sent)
+            self.keep(connection, request, sent)
 
-    def keep(self, link: Connection, request: bytes, sent: int) -> None:
+    def keep(self, connection: Connection, request: bytes, sent: int) -> None:
         """Send what the kernel did not take of `request` when it can take more."""
-        link.unsent = memoryview(request)[sent:]
-        assert link.socket is not None
-        self.poller.modify(link.socket.fileno(), READ | WRITE)
+        connection.unsent = memoryview(request)[sent:]
+        assert connection.socket is not None
+        self.poller.modify(connection.socket.fileno(), READ | WRITE)
 
-    def flush(self, link: Connection) -> None:
+    def flush(self, connection: Connection) -> None:
         """Go on sending what the kernel did not take before."""
-        unsent = link.unsent
-        assert link.socket is not None
+        unsent = connection.unsent
+        assert connection.socket is not None
         if unsent is not None:
             try:
-                sent = link.send(unsent)
+                sent = connection.send(unsent)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
                 return  # The same failure makes the socket readable, and the loop reads it there.
             if sent != len(unsent):
-                link.unsent = unsent[sent:]
+                connection.unsent = unsent[sent:]
                 return
-        link.unsent = None
-        self.poller.modify(link.socket.fileno(), READ)
+        connection.unsent = None
+        self.poller.modify(connection.socket.fileno(), READ)
 
-    def broken(self, link: Connection) -> None:
+    def broken(self, connection: Connection) -> None:
         """A send failed: the connection had broken while it was idle. The answer comes from a timer, since a step of
         several requests may have others still to send."""
-        self.close(link)
-        resume = link.session.resume
+        self.close(connection)
+        resume = connection.session.resume
 
         def answer() -> None:
             # A program that has begun anew meanwhile has asked for nothing.
-            if link.session.resume is resume:
-                self._answer(link, ConnectionLost(link.dialect.gone), perf_counter_ns())
+            if connection.session.resume is resume:
+                self._answer(connection, ConnectionLost(connection.dialect.gone), perf_counter_ns())
 
         self._timers.at(0, answer)
 
-    def _await(self, link: Connection, request: bytes, wanted: int) -> None:
+    def _await(self, connection: Connection, request: bytes, wanted: int) -> None:
         waiting = (request, wanted)
-        link.request = waiting
-        if not link.opening and not link.failures:
-            self._open(link)
+        connection.request = waiting
+        if not connection.opening and not connection.failures:
+            self._open(connection)
 
-        def give_up() -> None:
-            if link.request is waiting:
-                link.request = None
-                link.down = True
-                self._answer(link, ConnectionLost(link.dialect.refused), perf_counter_ns())
+        def fail_in_flight() -> None:
+            if connection.request is waiting:
+                connection.request = None
+                connection.down = True
+                self._answer(
+                    connection, ConnectionLost(connection.dialect.refused), perf_counter_ns()
+                )
 
-        self._timers.at(perf_counter_ns() + (0 if link.down else DOWN_FOR_NS), give_up)
+        self._timers.at(perf_counter_ns() + (0 if connection.down else DOWN_FOR_NS), fail_in_flight)
 
     # ---------------------------------------------------------------- closing
 
-    def close(self, link: Connection) -> None:
+    def close(self, connection: Connection) -> None:
         """Close a link's connection, if it stands, and begin to open it again, unless it is retired."""
-        if link.socket is None:
+        if connection.socket is None:
             return
-        descriptor = link.socket.fileno()
-        self.standing.pop(descriptor, None)
+        descriptor = connection.socket.fileno()
+        self.open_by_descriptor.pop(descriptor, None)
         if descriptor >= 0:
             self.poller.unregister(descriptor)
-        proved = link.proved(perf_counter_ns())
-        link.detach()
-        if link.retired:
+        was_useful = connection.was_useful(perf_counter_ns())
+        connection.detach()
+        if connection.retired:
             return
-        if proved:
-            link.failures = 0
-            self._open(link)
+        if was_useful:
+            connection.failures = 0
+            self._open(connection)
         else:
             # Who takes connections and hangs up, as a proxy does whose far end is down, is not asked without end.
-            self._open_after_pause(link, "the connection was closed as soon as it stood")
-        self._tell_trouble()
+            self._open_after_pause(connection, "the connection was closed as soon as it stood")
+        self._report_problem()
 
-    def lose(self, link: Connection, now_ns: int, kind: str | None = None) -> None:
+    def on_broken(self, connection: Connection, now_ns: int, kind: str | None = None) -> None:
         """A connection broke: close it, answer what was due on it, and begin to open it again. Where nothing was due no
         operation failed: it counts as a reconnect, once it stands again."""
-        due = link.wanted
-        self.close(link)
+        due = connection.wanted
+        self.close(connection)
         if due:
-            self._answer(link, ConnectionLost(kind or link.dialect.lost), now_ns)
+            self._answer(connection, ConnectionLost(kind or connection.dialect.lost), now_ns)
 
-    def drop(self, link: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         """Give up a link for good: nobody needs its address any more."""
-        link.retired = True
-        waiting, link.request = link.request is not None or link.wanted > 0, None
-        self.close(link)
-        link.session.links.pop(link.address, None)
-        self._links.remove(link)
-        self._dropped.append(link)
+        connection.retired = True
+        waiting, connection.request = connection.request is not None or connection.wanted > 0, None
+        self.close(connection)
+        connection.session.connections.pop(connection.address, None)
+        self._connections.remove(connection)
+        self._dropped.append(connection)
         if waiting:
-            self._answer(link, ConnectionLost(link.dialect.lost), perf_counter_ns())
+            self._answer(connection, ConnectionLost(connection.dialect.lost), perf_counter_ns())
 
     def close_all(self) -> None:
         """Close every connection for good."""
-        for link in self._links:
-            link.retired = True
-            link.detach()
+        for connection in self._connections:
+            connection.retired = True
+            connection.detach()
         self.connector.close()
         self.poller.close()

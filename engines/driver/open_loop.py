@@ -21,7 +21,7 @@ class OpenLoopDispatcher:
         self._timers = timers
         self._ready = ready
         self._begin = begin
-        self.pace: ArrivalSchedule | None = None
+        self.arrivals: ArrivalSchedule | None = None
         """When operations are due; None in a closed loop."""
         self.late = 0
         """Operations that began late."""
@@ -32,13 +32,15 @@ class OpenLoopDispatcher:
         self._still_ns: int | None = None
         """Since when nothing becomes due."""
 
-    def set_pace(self, pace: ArrivalSchedule | None, sessions: Iterable[Session]) -> list[Session]:
+    def set_arrivals(
+        self, arrivals: ArrivalSchedule | None, sessions: Iterable[Session]
+    ) -> list[Session]:
         """Follow `pace` from now on, or nothing (None). What was due before is forgotten, and who waited for it is
         returned: these wait no more."""
-        if pace is None or self.pace is None:
+        if arrivals is None or self.arrivals is None:
             for session in sessions:
                 session.due_ns = 0  # What began in a closed loop was never due.
-        self.pace = pace
+        self.arrivals = arrivals
         self._timer_ns = 0
         waiting, self._idle = list(self._idle), deque()
         for session in waiting:
@@ -47,11 +49,11 @@ class OpenLoopDispatcher:
 
     def change_rate(self, per_s: float) -> None:
         """Let `per_s` operations per second be due from now on. What was due before is still to be done."""
-        assert self.pace is not None
-        self.pace.change(per_s, perf_counter_ns() if self._still_ns is None else self._still_ns)
+        assert self.arrivals is not None
+        self.arrivals.change(per_s, perf_counter_ns() if self._still_ns is None else self._still_ns)
         self._begin_due()
 
-    def stand_still(self, from_ns: int) -> None:
+    def suspend(self, from_ns: int) -> None:
         """Let nothing become due from `from_ns` on, until `go_on`; what is due already stays so."""
         if self._still_ns is None:
             self._still_ns = from_ns
@@ -60,8 +62,8 @@ class OpenLoopDispatcher:
         """Leave the time since `stand_still` out of the pace: nobody is late for it, nor less late than before. Who
         waited is to `wait` again."""
         self._idle.clear()
-        if self._still_ns is not None and self.pace is not None:
-            self.pace.postpone(self._still_ns, perf_counter_ns())
+        if self._still_ns is not None and self.arrivals is not None:
+            self.arrivals.postpone(self._still_ns, perf_counter_ns())
         self._still_ns = None
 
     def wait(self, session: Session) -> None:
@@ -71,26 +73,26 @@ class OpenLoopDispatcher:
 
     def _begin_due(self) -> None:
         """Begin what is due, as far as there are sessions to do it; come back when the next one is."""
-        pace, idle = self.pace, self._idle
-        if pace is None:
+        arrivals, idle = self.arrivals, self._idle
+        if arrivals is None:
             return
         now_ns = perf_counter_ns()
-        while idle and pace.next_ns <= now_ns:
+        while idle and arrivals.next_ns <= now_ns:
             session = idle.popleft()
             if self._ready(session):
-                session.due_ns = pace.take()
+                session.due_ns = arrivals.take()
                 self.late += now_ns - session.due_ns > LATE_NS
                 self._begin(session)
-        if idle and self._timer_ns != pace.next_ns:
-            self._timer_ns = pace.next_ns
-            self._timers.at(pace.next_ns, self._begin_due)
+        if idle and self._timer_ns != arrivals.next_ns:
+            self._timer_ns = arrivals.next_ns
+            self._timers.at(arrivals.next_ns, self._begin_due)
 
     def backlog(self) -> int:
         """How many operations are due and have not begun."""
-        if self.pace is None:
+        if self.arrivals is None:
             return 0
         # What is due just where it stands still is not due before it goes on.
-        return self.pace.backlog(
+        return self.arrivals.backlog(
             perf_counter_ns() if self._still_ns is None else self._still_ns - 1
         )
 
@@ -148,8 +150,8 @@ class ArrivalSchedule:
         self._look()
 
     def _look(self) -> None:
-        stretch = self._stretches[0]
-        self.next_ns = stretch.due_ns(stretch.taken)
+        segment = self._stretches[0]
+        self.next_ns = segment.due_ns(segment.taken)
 
     @property
     def per_s(self) -> float:
@@ -159,9 +161,9 @@ class ArrivalSchedule:
     def take(self) -> int:
         """Take the next operation; when it is, or was, due."""
         due_ns = self.next_ns
-        stretch = self._stretches[0]
-        stretch.taken += 1
-        if stretch.taken == stretch.end:
+        segment = self._stretches[0]
+        segment.taken += 1
+        if segment.taken == segment.end:
             self._stretches.popleft()
         self._look()
         return due_ns
@@ -178,10 +180,10 @@ class ArrivalSchedule:
 
     def postpone(self, from_ns: int, to_ns: int) -> None:
         """Leave the time from `from_ns` to `to_ns` out: what was due before stays as late as it was."""
-        for stretch in self._stretches:
-            stretch.start_ns += max(0, to_ns - max(from_ns, stretch.start_ns))
+        for segment in self._stretches:
+            segment.start_ns += max(0, to_ns - max(from_ns, segment.start_ns))
         self._look()
 
     def backlog(self, now_ns: int) -> int:
         """How many operations are due at `now_ns` and not taken."""
-        return sum(stretch.left(now_ns) for stretch in self._stretches)
+        return sum(segment.left(now_ns) for segment in self._stretches)

@@ -59,10 +59,10 @@ class Reactor:
     """
 
     def __init__(
-        self, plan: ConnectionPlan, on_link_trouble: Callable[[], None] | None = None
+        self, plan: ConnectionPlan, on_connection_problem: Callable[[], None] | None = None
     ) -> None:
         self.timers = Timers()
-        self.wiring = ConnectionManager(plan, self.timers, self._answer, on_link_trouble)
+        self.connections = ConnectionManager(plan, self.timers, self._answer, on_connection_problem)
         self.open_loop = OpenLoopDispatcher(self.timers, self._may_begin, self._begin)
         self.measured = StatsCollector()
         self.warm = StatsCollector()
@@ -70,28 +70,33 @@ class Reactor:
         self.loop_lag = Histogram()
         """By wake-up: how long its replies may have been ready before the loop noticed them, which is the turn that
         it was away for, and nothing where it was waiting for them."""
-        self.own_lag = Histogram()
+        self.cpu_loop_lag = Histogram()
         """The same in processor time, of a sample of the wake-ups: what the loop's own work kept replies waiting,
         without the time for which it had no processor."""
         self._ended: list[Session] = []
         """The sessions that have ended an operation and whose next one is still to be made up: one a turn, so that the
         sockets are looked at in between."""
         self.redirects = 0
-        self.flowing = False
+        self.issuing = False
         self.running = True
         self.sessions: list[Session] = []
         self._watched: dict[int, Callable[[], None]] = {}
-        connector = self.wiring.connector
+        connector = self.connections.connector
         self.watch(connector.wake.fileno(), connector.deliver)
 
     # ---------------------------------------------------------------- the loop
 
     def run(self) -> None:
         """Turn until `running` is cleared."""
-        wiring, timers, ended, open_loop = self.wiring, self.timers, self._ended, self.open_loop
-        links, lose = wiring.standing, wiring.lose
-        saturated, precisely = wiring.poller.poll, wiring.poller.poll_precisely
-        lag, own_lag = self.loop_lag.record, self.own_lag.record
+        connections, timers, ended, open_loop = (
+            self.connections,
+            self.timers,
+            self._ended,
+            self.open_loop,
+        )
+        open_by_descriptor, on_broken = connections.open_by_descriptor, connections.on_broken
+        saturated, precisely = connections.poller.poll, connections.poller.poll_precisely
+        lag, cpu_loop_lag = self.loop_lag.record, self.cpu_loop_lag.record
         clock, processor = perf_counter_ns, thread_time_ns
         now_ns = woke_ns = sampled_ns = clock()
         began_ns, own_ns = 0, -1
@@ -100,7 +105,7 @@ class Reactor:
         outcomes: list[Completed] = []
         while self.running:
             wait_s = 0.0 if ended else (timers.next_ns - now_ns) / 1e9
-            poll = saturated if open_loop.pace is None else precisely
+            poll = saturated if open_loop.arrivals is None else precisely
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
             before_ns, woke_ns = woke_ns, clock()
             away_ns = now_ns - before_ns
@@ -108,50 +113,50 @@ class Reactor:
                 at_once = woke_ns - now_ns < NO_WAIT_NS
                 lag(away_ns if at_once else 0)
                 if own_ns >= 0:
-                    own_lag(own_ns if at_once else 0)
+                    cpu_loop_lag(own_ns if at_once else 0)
             sampling = woke_ns - sampled_ns > CPU_LAG_SAMPLE_NS
             if sampling:
                 began_ns, sampled_ns = processor(), woke_ns
-            closed = self.flowing and open_loop.pace is None
+            closed = self.issuing and open_loop.arrivals is None
             measure_from_ns = self.measure_from_ns
             for descriptor, event in events:
-                link = links.get(descriptor)
-                if link is None:
+                connection = open_by_descriptor.get(descriptor)
+                if connection is None:
                     noticed.append(descriptor)
                     continue
                 if event != READ and event & WRITE:
-                    wiring.flush(link)
+                    connections.flush(connection)
                     if event == WRITE:
                         continue
                 # What a slot holds is taken out before it is called: as a method it would be looked up in the class
                 # first, each time (CPython 3.11 specializes LOAD_ATTR for slots, LOAD_METHOD not).
-                receive, room_bytes = link.receive, link.room_bytes
+                receive, room_bytes = connection.receive, connection.room_bytes
                 try:
                     data = receive(room_bytes)
                 except (BlockingIOError, InterruptedError):
                     continue
                 except OSError:
                     data = b""
-                wanted = link.wanted
+                wanted = connection.wanted
                 if not wanted or not data:
-                    lose(link, woke_ns)
+                    on_broken(connection, woke_ns)
                     continue
                 try:
                     if wanted == 1:
-                        one_reply = link.one_reply
+                        one_reply = connection.one_reply
                         answer = one_reply(data)
                     else:
-                        answer = link.parser.many(data, wanted)
+                        answer = connection.parser.many(data, wanted)
                 except ProtocolError:
-                    lose(link, woke_ns)
+                    on_broken(connection, woke_ns)
                     continue
                 if answer is INCOMPLETE:
                     if len(data) == room_bytes:
-                        link.room_bytes = LARGE_RECEIVE_BYTES
+                        connection.room_bytes = LARGE_RECEIVE_BYTES
                     continue
-                link.wanted = 0
-                link.answered += wanted
-                session = link.session
+                connection.wanted = 0
+                connection.answered += wanted
+                session = connection.session
                 if session.answers is None:
                     resume = session.resume
                     step = resume(answer)
@@ -167,7 +172,7 @@ class Reactor:
                     else:
                         self._step(session, step, woke_ns)
                 else:
-                    self._gather(session, link, answer, woke_ns)
+                    self._gather(session, connection, answer, woke_ns)
             if closed:
                 self._send_next()
             # While the servers are at work already.
@@ -176,7 +181,7 @@ class Reactor:
                 took_ns.clear()
                 outcomes.clear()
             if ended:
-                self._make_up(ended.pop(0))
+                self._next_operation(ended.pop(0))
             if noticed:
                 for descriptor in noticed:
                     self._notice(descriptor)
@@ -193,27 +198,27 @@ class Reactor:
         After all replies at hand, and server by server: one that has gone to sleep is then woken once for several
         requests, not once for each.
         """
-        wiring, clock = self.wiring, perf_counter_ns
-        for outbox in wiring.outboxes.values():
-            for link, request, wanted, _ in outbox:
-                session = link.session
+        connections, clock = self.connections, perf_counter_ns
+        for outbox in connections.outboxes.values():
+            for connection, request, wanted, _ in outbox:
+                session = connection.session
                 # `Wiring.send`, written out: a call more for every operation would be felt.
-                if link.socket is None:
+                if connection.socket is None:
                     session.began_ns = clock()
-                    wiring.send(link, request, wanted)
+                    connections.send(connection, request, wanted)
                     continue
-                link.wanted = wanted
-                send = link.send
+                connection.wanted = wanted
+                send = connection.send
                 session.began_ns = clock()
                 try:
                     sent = send(request)
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
-                    wiring.broken(link)
+                    connections.broken(connection)
                     continue
                 if sent != len(request):
-                    wiring.keep(link, request, sent)
+                    connections.keep(connection, request, sent)
             outbox.clear()
 
     def _notice(self, descriptor: int) -> None:
@@ -222,10 +227,10 @@ class Reactor:
         if watcher is not None:
             watcher()
 
-    def _make_up(self, session: Session) -> None:
+    def _next_operation(self, session: Session) -> None:
         """The next operation of a session that has ended one."""
         self._hold(session, session.resume(None))
-        if self.flowing:
+        if self.issuing:
             self.begin(session)
 
     def _step(self, session: Session, step: Step, now_ns: int) -> None:
@@ -234,9 +239,9 @@ class Reactor:
         if kind is tuple and len(cast("Request | CompletedThenNext", step)) == 4:
             self._go_on(session, cast("CompletedThenNext", step), now_ns)
         elif kind is tuple:
-            link, request, wanted = cast("Request", step)
+            connection, request, wanted = cast("Request", step)
             session.answers = None
-            self.wiring.send(link, request, wanted)
+            self.connections.send(connection, request, wanted)
         elif kind is list:
             self._fan_out(session, cast("list[Request]", step))
         elif kind is Completed:
@@ -247,36 +252,36 @@ class Reactor:
 
     def _fan_out(self, session: Session, requests: list[Request]) -> None:
         session.waiting = len(requests)
-        session.answers = [link for link, _, _ in requests]
-        for link, request, wanted in requests:
-            self.wiring.send(link, request, wanted)
+        session.answers = [connection for connection, _, _ in requests]
+        for connection, request, wanted in requests:
+            self.connections.send(connection, request, wanted)
 
-    def _gather(self, session: Session, link: Connection, answer: Any, now_ns: int) -> None:
+    def _gather(self, session: Session, connection: Connection, answer: Any, now_ns: int) -> None:
         answers = session.answers
         assert answers is not None
-        answers[answers.index(link)] = answer
+        answers[answers.index(connection)] = answer
         session.waiting -= 1
         if not session.waiting:
             self._step(session, session.resume(answers), now_ns)
 
-    def _answer(self, link: Connection, answer: Any, now_ns: int) -> None:
-        session = link.session
+    def _answer(self, connection: Connection, answer: Any, now_ns: int) -> None:
+        session = connection.session
         if session.answers is None:
             self._step(session, session.resume(answer), now_ns)
         else:
-            self._gather(session, link, answer, now_ns)
+            self._gather(session, connection, answer, now_ns)
 
     # ---------------------------------------------------------------- operations
 
     def begin(self, session: Session) -> None:
         """Let a session that holds between two operations begin the next, or, in an open loop, wait for it."""
-        if self.open_loop.pace is None:
+        if self.open_loop.arrivals is None:
             self._begin(session)
         else:
             self.open_loop.wait(session)
 
     def _may_begin(self, session: Session) -> bool:
-        return self.flowing and session.first is not None
+        return self.issuing and session.first is not None
 
     def _begin(self, session: Session) -> None:
         step, session.first = session.first, None
@@ -288,14 +293,14 @@ class Reactor:
 
     def begin_all(self) -> None:
         """Let operations flow in every session."""
-        self.flowing = True
+        self.issuing = True
         for session in tuple(self.sessions):
             if session.first is not None:
                 self.begin(session)
 
-    def set_pace(self, pace: ArrivalSchedule | None) -> None:
+    def set_arrivals(self, arrivals: ArrivalSchedule | None) -> None:
         """Race in an open loop from now on, or (None) in a closed one. What was due before is forgotten."""
-        for session in self.open_loop.set_pace(pace, self.sessions):
+        for session in self.open_loop.set_arrivals(arrivals, self.sessions):
             if self._may_begin(session):
                 self.begin(session)
 
@@ -303,38 +308,38 @@ class Reactor:
         session.first = first
         session.in_operation = False
 
-    def _tally(self, session: Session) -> StatsCollector:
+    def _collector_of(self, session: Session) -> StatsCollector:
         return self.measured if session.began_ns >= self.measure_from_ns else self.warm
 
-    def _go_on(self, session: Session, onward: CompletedThenNext, now_ns: int) -> None:
+    def _go_on(self, session: Session, step: CompletedThenNext, now_ns: int) -> None:
         """An operation is acknowledged, and the next one is made up already."""
-        link, request, wanted, outcome = onward
+        connection, request, wanted, outcome = step
         self._end(session, outcome, now_ns)
-        self._hold(session, (link, request, wanted))
-        if self.flowing:
+        self._hold(session, (connection, request, wanted))
+        if self.issuing:
             self.begin(session)
 
     def _end(self, session: Session, outcome: Completed, now_ns: int) -> None:
         """An operation is acknowledged: count it."""
         session.failures = 0
-        tally = self._tally(session)
-        tally.service.record(now_ns - session.began_ns)
-        tally.outcomes[outcome] = tally.outcomes.get(outcome, 0) + 1
+        collector = self._collector_of(session)
+        collector.service.record(now_ns - session.began_ns)
+        collector.outcomes[outcome] = collector.outcomes.get(outcome, 0) + 1
         if session.due_ns:
-            tally.response.record(now_ns - session.due_ns)
+            collector.response.record(now_ns - session.due_ns)
 
     def _fail(self, session: Session, kind: str, now_ns: int) -> None:
-        tally = self._tally(session)
-        tally.failures.record(now_ns - session.began_ns)
-        tally.fail(kind)
+        collector = self._collector_of(session)
+        collector.failures.record(now_ns - session.began_ns)
+        collector.fail(kind)
         session.failures += 1
         self._hold(session, session.resume(None))
         if kind in READ_ONLY_KINDS:
-            for link in tuple(session.links.values()):
-                self.wiring.close(link)
+            for connection in tuple(session.connections.values()):
+                self.connections.close(connection)
         # Who meets a node that is down goes on with the others, unless it meets nothing else.
-        spared = TOLERATED_FAILURES if kind in UNREACHABLE else 0
-        in_a_row = session.failures - spared
+        tolerated = TOLERATED_FAILURES if kind in UNREACHABLE else 0
+        in_a_row = session.failures - tolerated
         pause_ns = int(delay_s(in_a_row) * 1e9) if in_a_row > 0 else 0
 
         def again() -> None:
@@ -347,46 +352,48 @@ class Reactor:
         """How many sessions are in an operation."""
         return sum(session.in_operation for session in self.sessions)
 
-    def give_up(self, kind: str, *, for_good: bool = False) -> None:
+    def fail_in_flight(self, kind: str, *, for_good: bool = False) -> None:
         """Count every operation that is still under way as failed with `kind`, without waiting for it.
 
         Its session holds afterwards, ready for another; the connections on which it waits for a reply are closed, or
         that would be taken for the reply to the next request. Neither where all ends `for_good`.
         """
         while self._ended:
-            self._make_up(self._ended.pop(0))
+            self._next_operation(self._ended.pop(0))
         now_ns = perf_counter_ns()
         for session in self.sessions:
             if session.in_operation:
-                tally = self._tally(session)
-                tally.failures.record(now_ns - session.began_ns)
-                tally.fail(kind)
+                collector = self._collector_of(session)
+                collector.failures.record(now_ns - session.began_ns)
+                collector.fail(kind)
                 session.in_operation = False
                 if not for_good:
-                    self._begin_anew(session)
+                    self._restart(session)
 
-    def _begin_anew(self, session: Session) -> None:
+    def _restart(self, session: Session) -> None:
         """Forget the operation that a session is in."""
-        for link in tuple(session.links.values()):
-            link.request = None
-            if link.wanted:
-                self.wiring.close(link)
+        for connection in tuple(session.connections.values()):
+            connection.request = None
+            if connection.wanted:
+                self.connections.close(connection)
         self.restart(session, session.program)
 
     def time_out(self, now_ns: int) -> None:
         """Close the connections of the operations that have waited too long for a reply."""
         for session in tuple(self.sessions):
             if session.in_operation and now_ns - session.began_ns > REPLY_TIMEOUT_NS:
-                for link in tuple(session.links.values()):
-                    if link.wanted:
-                        self.wiring.lose(link, now_ns, link.dialect.timed_out)
+                for connection in tuple(session.connections.values()):
+                    if connection.wanted:
+                        self.connections.on_broken(connection, now_ns, connection.dialect.timed_out)
 
     # ---------------------------------------------------------------- sessions
 
     def add(self, program: Callable[[Session], Program]) -> Session:
         """A new session that runs `program`; it begins when `begin` says so."""
         session = Session()
-        session.links = SessionConnections(lambda address: self.wiring.link(session, address))
+        session.connections = SessionConnections(
+            lambda address: self.connections.connection(session, address)
+        )
         self.restart(session, program)
         self.sessions.append(session)
         return session
@@ -398,12 +405,12 @@ class Reactor:
         session.resume = generator.send
         session.first = next(generator)
 
-    def dismiss(self, session: Session) -> None:
+    def remove(self, session: Session) -> None:
         """End a session that holds between two operations, and close its connections."""
         session.first = None
         self.sessions.remove(session)
-        for link in tuple(session.links.values()):
-            self.wiring.drop(link)
+        for connection in tuple(session.connections.values()):
+            self.connections.remove(connection)
 
     # ---------------------------------------------------------------- what else the loop does
 
@@ -414,8 +421,8 @@ class Reactor:
     def watch(self, descriptor: int, readable: Callable[[], None]) -> None:
         """Call `readable` whenever `descriptor` has something to read."""
         self._watched[descriptor] = readable
-        self.wiring.poller.register(descriptor, READ)
+        self.connections.poller.register(descriptor, READ)
 
     def close(self) -> None:
         """Close every connection."""
-        self.wiring.close_all()
+        self.connections.close_all()

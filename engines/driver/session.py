@@ -43,6 +43,7 @@ class Connection:
         "down",
         "failures",
         "fills",
+        "last_error",
         "misses",
         "one_reply",
         "open_socket",
@@ -51,7 +52,6 @@ class Connection:
         "outbox",
         "parser",
         "receive",
-        "refusal",
         "request",
         "retired",
         "room_bytes",
@@ -98,7 +98,7 @@ class Connection:
         """Those among them that asked for a key that was not there."""
         self.fills = 0
         """Those among them that a reader wrote with."""
-        self.refusal = ""
+        self.last_error = ""
         """Why the last attempt to open it failed; empty while it stands."""
         self.retired = False
         """Whether nobody needs it any more."""
@@ -118,9 +118,9 @@ class Connection:
         self.attached_ns = perf_counter_ns()
         self.answered_before = self.answered
         self.down = False
-        self.refusal = ""
+        self.last_error = ""
 
-    def proved(self, now_ns: int) -> bool:
+    def was_useful(self, now_ns: int) -> bool:
         """Whether the connection that stands has been good for something: it brought a reply, or lasted."""
         return self.answered != self.answered_before or now_ns - self.attached_ns >= STABLE_NS
 
@@ -160,8 +160,8 @@ class SessionConnections(dict[str, Connection]):
         self._make = make
 
     def __missing__(self, address: str) -> Connection:
-        link = self[address] = self._make(address)
-        return link
+        connection = self[address] = self._make(address)
+        return connection
 
 
 class Session:
@@ -170,18 +170,18 @@ class Session:
     __slots__ = (
         "answers",
         "began_ns",
+        "connections",
         "due_ns",
         "failures",
         "first",
         "in_operation",
-        "links",
         "program",
         "resume",
         "waiting",
     )
 
     def __init__(self) -> None:
-        self.links: SessionConnections
+        self.connections: SessionConnections
         self.program: Callable[[Session], Program]
         """Makes what `resume` resumes."""
         self.resume: Callable[[Any], Step]

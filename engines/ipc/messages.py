@@ -63,7 +63,7 @@ class MeasureOverhead:
 class OverheadMeasured:
     """The median service time of an operation against the null server; 0.0 where it did not answer."""
 
-    floor_us: float
+    overhead_us: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class IntervalReport:
     loop_lag: LatencyDistribution
     redirects: int
     reconnects: int
-    closed_links: int
-    trouble: str
+    closed_connections: int
+    problem: str
     paused: bool
     held: bool = False
     """Whether the engine waits at the start line."""
@@ -121,7 +121,7 @@ class IntervalReport:
     """Operations that were due at the end of the interval and had not begun."""
     late: int = 0
     """Operations that began late."""
-    own_lag: LatencyDistribution = EMPTY
+    cpu_loop_lag: LatencyDistribution = EMPTY
     """The share of the engine's own work in its loop lag, sampled."""
     last: bool = False
 

@@ -30,23 +30,23 @@ def read_cached_deck(
 def _cache_aside_read(
     session: Session, next_key: Callable[[], int], context: LaneContext, *, skip: bool
 ) -> Program:
-    links, fills, topology = session.links, context.fills, context.topology
+    connections, fills, topology = session.connections, context.fills, context.topology
     assert topology is not None
     gets, selects, hit = context.gets, context.selects, completed(rows=1, hits=1)
     owner, reader = topology.owner, topology.reader
-    links[MYSQL]
-    built, linked = gets.get, links.get
+    connections[MYSQL]
+    built, linked = gets.get, connections.get
     skipped = 0
     ended: Completed | None = None
     while True:
         car_id = next_key()
         slot, get = built(car_id) or gets[car_id]
         address = reader[slot]
-        link = linked(address) or links[address]
-        cached = yield (link, get, 1) if ended is None else (link, get, 1, ended)
+        connection = linked(address) or connections[address]
+        cached = yield (connection, get, 1) if ended is None else (connection, get, 1, ended)
         ended = None
         if cached.__class__ is not bytes and cached is not None:
-            link, cached = yield from follow_redirects(link, context, slot, get, cached)
+            connection, cached = yield from follow_redirects(connection, context, slot, get, cached)
         if cached.__class__ is bytes:
             ended = hit if not skipped else completed(rows=1, hits=1, skipped=skipped)
             skipped = 0
@@ -55,27 +55,29 @@ def _cache_aside_read(
             skipped = 0
             yield Failed(error_kind(cached))
             continue
-        link.misses += 1
+        connection.misses += 1
 
-        reply = yield links[MYSQL], selects[car_id], 1
+        reply = yield connections[MYSQL], selects[car_id], 1
         if reply.__class__ is not list:
             skipped = 0
             yield Failed(error_kind(reply))
             continue
         if not row_exists(reply):
             skipped += 1
-            if not (skip and context.flowing()):
+            if not (skip and context.issuing()):
                 ended = completed(misses=1, skipped=skipped)
                 skipped = 0
             continue
 
         duplicate = fills.begin(car_id, session.began_ns)
         fill = resp.set_px(redis_key(car_id), row_payload(car_id, reply[0]), context.ttl_ms())
-        link = links[owner[slot]]
+        connection = connections[owner[slot]]
         try:
-            filled = yield link, fill, 1
+            filled = yield connection, fill, 1
             if filled.__class__ is resp.RedisErrorReply:
-                link, filled = yield from follow_redirects(link, context, slot, fill, filled)
+                connection, filled = yield from follow_redirects(
+                    connection, context, slot, fill, filled
+                )
         except GeneratorExit:
             fills.end(car_id, None)  # Its operation was given up.
             raise
@@ -84,7 +86,7 @@ def _cache_aside_read(
             skipped = 0
             yield Failed(error_kind(filled))
             continue
-        link.fills += 1
+        connection.fills += 1
         fills.end(car_id, perf_counter_ns())
         ended = completed(
             rows=1, misses=1, fills=1, duplicate_fills=int(duplicate), skipped=skipped

@@ -28,7 +28,7 @@ class LaneContext:
     topology: SlotMap | None
     fills: FillTracker
     ttl_ms: Callable[[], int]
-    flowing: Callable[[], bool]
+    issuing: Callable[[], bool]
     """Whether operations may still begin: a reader that skips missing ids ends its search when they may not."""
     redirected: Callable[[], None]
     """Called for every MOVED or ASK."""

@@ -21,24 +21,24 @@ from engines.workload.streams import BatchStream, Row
 
 def read_durable(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """One GET. A key that is not there is a miss: nothing is made up for it."""
-    links, topology, gets = session.links, context.topology, context.gets
+    connections, topology, gets = session.connections, context.topology, context.gets
     assert topology is not None
     reader = topology.reader
-    built, linked = gets.get, links.get
+    built, linked = gets.get, connections.get
     hit, miss = completed(rows=1, hits=1), completed(misses=1)
     ended: Completed | None = None
     while True:
         car_id = next_key()
         slot, get = built(car_id) or gets[car_id]
         address = reader[slot]
-        link = linked(address) or links[address]
-        reply = yield (link, get, 1) if ended is None else (link, get, 1, ended)
+        connection = linked(address) or connections[address]
+        reply = yield (connection, get, 1) if ended is None else (connection, get, 1, ended)
         if reply.__class__ is not bytes and reply is not None:
-            link, reply = yield from follow_redirects(link, context, slot, get, reply)
+            connection, reply = yield from follow_redirects(connection, context, slot, get, reply)
         if reply.__class__ is bytes:
             ended = hit
         elif reply is None:
-            link.misses += 1
+            connection.misses += 1
             ended = miss
         else:
             ended = None
@@ -74,12 +74,14 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             parts += (heads[len(name)], name, value_heads[len(value)], value, b"\r\n")
             sent.append(row)
         requests: list[Request] = [
-            (session.links[address], b"".join(parts), len(sent))
+            (session.connections[address], b"".join(parts), len(sent))
             for address, (parts, sent) in shards.items()
         ]
         answers = yield requests
         fault: str | None = None
-        for (link, _, _), (_, sent), answer in zip(requests, shards.values(), answers, strict=True):
+        for (connection, _, _), (_, sent), answer in zip(
+            requests, shards.values(), answers, strict=True
+        ):
             if answer is resp.ALL_OK or answer == b"OK":
                 continue
             if answer.__class__ is ConnectionLost:
@@ -91,7 +93,9 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
                 settled = reply
                 if reply != b"OK" and fault is None:
                     slot, request = set_request(row, context.readings)
-                    _, settled = yield from follow_redirects(link, context, slot, request, reply)
+                    _, settled = yield from follow_redirects(
+                        connection, context, slot, request, reply
+                    )
                 if settled != b"OK":
                     fault = fault or error_kind(settled)
         if fault is None:
@@ -111,10 +115,10 @@ def write_durable_deck(session: Session, batches: BatchStream, context: LaneCont
         reply: Any = None
         for row in rows:
             slot, request = set_request(row, context.readings)
-            link = session.links[owner[slot]]
-            reply = yield link, request, 1
+            connection = session.connections[owner[slot]]
+            reply = yield connection, request, 1
             if reply != b"OK":
-                _, reply = yield from follow_redirects(link, context, slot, request, reply)
+                _, reply = yield from follow_redirects(connection, context, slot, request, reply)
             if reply != b"OK":
                 break
         if reply == b"OK":

@@ -32,10 +32,10 @@ def upsert(rows: list[Row], readings: TelemetryPool) -> bytes:
 
 def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """A batch is one multi-row upsert, which is its own transaction: acknowledged is committed."""
-    link = session.links[MYSQL]
+    connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
-        reply = yield link, upsert(rows, context.readings), 1
+        reply = yield connection, upsert(rows, context.readings), 1
         if reply.__class__ is mysql.Ok:
             acknowledge(context.ledger, rows)
             yield completed(rows=len(rows))
@@ -49,36 +49,36 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """As on the slide: a statement per row, and a commit per batch."""
-    link = session.links[MYSQL]
+    connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
         reply: Any = None
         for row in rows:
             values = _values(row, context.readings)
-            reply = yield link, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
+            reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
             if reply.__class__ is not mysql.Ok:
                 break
         else:
-            reply = yield link, COMMIT, 1
+            reply = yield connection, COMMIT, 1
         if reply.__class__ is mysql.Ok:
             acknowledge(context.ledger, rows)
             yield completed(rows=len(rows))
             continue
         if reply.__class__ is not ConnectionLost:
-            yield link, ROLLBACK, 1
+            yield connection, ROLLBACK, 1
         yield Failed(error_kind(reply))
 
 
 def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """One SELECT."""
-    link, selects = session.links[MYSQL], context.selects
+    connection, selects = session.connections[MYSQL], context.selects
     built = selects.get
     row, absent = completed(rows=1), completed(skipped=1)
     ended: Completed | None = None
     while True:
         car_id = next_key()
         select = built(car_id) or selects[car_id]
-        reply = yield (link, select, 1) if ended is None else (link, select, 1, ended)
+        reply = yield (connection, select, 1) if ended is None else (connection, select, 1, ended)
         if reply.__class__ is not list:
             ended = None
             yield Failed(error_kind(reply))
@@ -88,12 +88,12 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """As on the slide: other cars are tried until there is one."""
-    link, selects = session.links[MYSQL], context.selects
+    connection, selects = session.connections[MYSQL], context.selects
     skipped = 0
     ended: Completed | None = None
     while True:
         select = selects[next_key()]
-        reply = yield (link, select, 1) if ended is None else (link, select, 1, ended)
+        reply = yield (connection, select, 1) if ended is None else (connection, select, 1, ended)
         ended = None
         if reply.__class__ is not list:
             yield Failed(error_kind(reply))
@@ -101,7 +101,7 @@ def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Lane
             ended = completed(rows=1, skipped=skipped)
         else:
             skipped += 1
-            if context.flowing():
+            if context.issuing():
                 continue
             ended = completed(skipped=skipped)
         skipped = 0

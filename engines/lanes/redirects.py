@@ -15,19 +15,19 @@ REDIRECTS = 5
 
 
 def follow_redirects(
-    link: Connection, context: LaneContext, slot: int, request: bytes, reply: Any
+    connection: Connection, context: LaneContext, slot: int, request: bytes, reply: Any
 ) -> Generator[Step, Any, tuple[Connection, Any]]:
     """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end, with the link that
     it came by. `reply` is what came by `link`.
 
     Anything else that is no answer is returned as it is, after asking for the topology where it may be stale.
     """
-    topology, session = context.topology, link.session
+    topology, session = context.topology, connection.session
     assert topology is not None
     for _ in range(REDIRECTS):
         if reply.__class__ is not resp.RedisErrorReply:
             break
-        link.answered -= 1
+        connection.answered -= 1
         redirect = resp.redirect(reply)
         if redirect is None:
             break
@@ -36,16 +36,16 @@ def follow_redirects(
         if not redirect.host:
             address = f"{topology.owner[slot].rpartition(':')[0]}:{redirect.port}"
         if redirect.ask:
-            link = session.links[address]
-            reply = yield link, resp.asking() + request, 2
+            connection = session.connections[address]
+            reply = yield connection, resp.asking() + request, 2
             if reply.__class__ is not ConnectionLost:
-                link.answered -= 1  # Permission to ask is no answer.
+                connection.answered -= 1  # Permission to ask is no answer.
                 reply = reply[1]
         else:
             topology.move(slot, address)
             topology.refresh()
-            link = session.links[address]
-            reply = yield link, request, 1
+            connection = session.connections[address]
+            reply = yield connection, request, 1
     if reply.__class__ is ConnectionLost or reply.__class__ is resp.RedisErrorReply:
         topology.refresh()
-    return link, reply
+    return connection, reply

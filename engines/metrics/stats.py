@@ -42,12 +42,12 @@ class RoleStats:
     failures: LatencyDistribution = EMPTY
     errors: Mapping[str, int] = field(default_factory=dict)
     interval_s: float = 0.0
-    processor_wait: SchedulingDelay = UNKNOWN
+    scheduling_delay: SchedulingDelay = UNKNOWN
 
     @property
-    def crowded(self) -> bool:
+    def cpu_contention(self) -> bool:
         """Whether a good part of the service times is telemon's own wait for a processor."""
-        wait_us = self.processor_wait.mean_us
+        wait_us = self.scheduling_delay.mean_us
         return wait_us is not None and wait_us > CONTENTION_DELAY_SHARE * self.service.mean_us > 0
 
     @property
@@ -76,7 +76,7 @@ class RoleStats:
             failures=LatencyDistribution.merged(part.failures for part in kept),
             errors=errors,
             interval_s=interval_s,
-            processor_wait=SchedulingDelay.merged(part.processor_wait for part in kept),
+            scheduling_delay=SchedulingDelay.merged(part.scheduling_delay for part in kept),
         )
 
 
@@ -121,7 +121,7 @@ class ClientStats:
 
     cpu_share: float = 0.0
     loop_lag: LatencyDistribution = EMPTY
-    own_lag: LatencyDistribution = EMPTY
+    cpu_loop_lag: LatencyDistribution = EMPTY
 
     @property
     def client_bound(self) -> bool:
@@ -139,14 +139,14 @@ class ClientStats:
         reasons = []
         if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
             reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
-        if is_lagging(self.own_lag):
-            reasons.append(f"loop lag p99 {self.own_lag.percentile_us(99) / 1000:.1f} ms")
+        if is_lagging(self.cpu_loop_lag):
+            reasons.append(f"loop lag p99 {self.cpu_loop_lag.percentile_us(99) / 1000:.1f} ms")
         return tuple(reasons)
 
     @property
-    def crowded(self) -> bool:
+    def cpu_contention(self) -> bool:
         """Whether replies waited for an engine that itself waited for a processor: other processes had them."""
-        return is_lagging(self.loop_lag) and not is_lagging(self.own_lag)
+        return is_lagging(self.loop_lag) and not is_lagging(self.cpu_loop_lag)
 
 
 def is_lagging(lag: LatencyDistribution) -> bool:

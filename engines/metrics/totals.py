@@ -23,7 +23,7 @@ class RoleTotals:
         self.service = DistributionSum()
         self.failures = DistributionSum()
         self.response: DistributionSum | None = None
-        self.processor_wait = UNKNOWN
+        self.scheduling_delay = UNKNOWN
 
     def add(self, work: RoleStats, interval_s: float) -> None:
         """Count `work`, done in `interval_s`."""
@@ -37,7 +37,9 @@ class RoleTotals:
         if work.response is not None:
             self.response = self.response or DistributionSum()
             self.response.add(work.response)
-        self.processor_wait = SchedulingDelay.merged((self.processor_wait, work.processor_wait))
+        self.scheduling_delay = SchedulingDelay.merged(
+            (self.scheduling_delay, work.scheduling_delay)
+        )
 
     def work(self) -> RoleStats:
         return RoleStats(
@@ -48,7 +50,7 @@ class RoleTotals:
             failures=self.failures.latencies(),
             errors=dict(self.errors),
             interval_s=self.interval_s,
-            processor_wait=self.processor_wait,
+            scheduling_delay=self.scheduling_delay,
         )
 
 
@@ -74,7 +76,7 @@ class LaneTotals:
         self._cpu_s = 0.0
         self._bound_s = 0.0
         self._loop_lag = DistributionSum()
-        self._own_lag = DistributionSum()
+        self._cpu_loop_lag = DistributionSum()
 
     def add(self, lane: LaneFrame, interval_s: float, measured: bool) -> None:
         """Count what the lane did in an interval, or only note how it is when that is not `measured`."""
@@ -106,7 +108,7 @@ class LaneTotals:
             self._cpu_s += lane.client.cpu_share * interval_s
             self._bound_s += interval_s if lane.client.client_bound else 0.0
             self._loop_lag.add(lane.client.loop_lag)
-            self._own_lag.add(lane.client.own_lag)
+            self._cpu_loop_lag.add(lane.client.cpu_loop_lag)
 
     @property
     def client(self) -> ClientStats:
@@ -115,7 +117,7 @@ class LaneTotals:
         return ClientStats(
             cpu_share=share,
             loop_lag=self._loop_lag.latencies(),
-            own_lag=self._own_lag.latencies(),
+            cpu_loop_lag=self._cpu_loop_lag.latencies(),
         )
 
     @property

@@ -125,8 +125,8 @@ class SlidingWindow:
         self.operations += sign * work.operations
         self.failed += sign * work.failed
         self.interval_s += sign * work.interval_s
-        self._waited_ns += sign * work.processor_wait.waited_ns
-        self._turns += sign * work.processor_wait.turns
+        self._waited_ns += sign * work.scheduling_delay.waited_ns
+        self._turns += sign * work.scheduling_delay.turns
 
     def _in_window(self) -> Iterator[tuple[float, RoleStats]]:
         return islice(self._kept, len(self._kept) - self._inside, None)
@@ -146,7 +146,7 @@ class SlidingWindow:
         return number / self.interval_s if self.interval_s > 1e-6 else 0.0
 
     @property
-    def processor_wait(self) -> SchedulingDelay:
+    def scheduling_delay(self) -> SchedulingDelay:
         """What telemon waited for a processor in the window."""
         return SchedulingDelay(self._waited_ns, self._turns)
 

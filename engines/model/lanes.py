@@ -21,7 +21,7 @@ class LaneInfo:
     version: str
     durability: str
     notes: tuple[str, ...] = ()
-    floor_us: Mapping[str, float] = field(default_factory=dict)
+    overhead_us: Mapping[str, float] = field(default_factory=dict)
     """By role ("write", "read"), the median service time in us of an operation against a server that answers at
     once: telemon's own share of what the lane shows."""
 

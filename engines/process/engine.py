@@ -47,11 +47,11 @@ class Engine:
         self._early = early
         self._channel = channel
         self._spec = spec
-        self._routes = ServerConnector(spec)
-        self._reactor = Reactor(self._routes, self._on_link_trouble)
-        self._programs = ProgramFactory(spec, lambda: self._reactor.flowing, self._on_redirect)
+        self._connector = ServerConnector(spec)
+        self._reactor = Reactor(self._connector, self._on_connection_problem)
+        self._programs = ProgramFactory(spec, lambda: self._reactor.issuing, self._on_redirect)
         self._topologies = ClusterTopology(spec, self._reactor)
-        self._course = RunPhases(spec, self._reactor, channel, self._trouble, self._finish)
+        self._phases = RunPhases(spec, self._reactor, channel, self._problem, self._finish)
         self._complained_ns = 0
         """When it was last said why the engine is not ready."""
         self._connections = spec.connections
@@ -79,27 +79,27 @@ class Engine:
         self._programs.topologies = self._topologies.known
         for program in self._programs.deal(self._spec.connections):
             self._add_session(program)
-        self._await_links()
+        self._await_connections()
 
     def _add_session(self, program: Callable[[Session], Program]) -> None:
         topology = self._programs.topology(len(self._reactor.sessions))
         session = self._reactor.add(program)
         if topology is not None:
             for address in sorted(topology.addresses()):
-                session.links[address]  # opened ahead of the first request
+                session.connections[address]  # opened ahead of the first request
 
-    def _await_links(self) -> None:
+    def _await_connections(self) -> None:
         """Say Ready once every connection has stood; until then say now and then which does not."""
-        unopened = self._reactor.wiring.unopened()
+        unopened = self._reactor.connections.unopened()
         if not unopened:
             self._channel.send(Ready())
             return
         now_ns = perf_counter_ns()
-        refused = next((link for link in unopened if link.failures), None)
+        refused = next((connection for connection in unopened if connection.failures), None)
         if refused is not None and now_ns - self._complained_ns > NOT_READY_EVERY_NS:
             self._complained_ns = now_ns
-            self._channel.send(NotReady(self._routes.name(refused.address), refused.refusal))
-        self._reactor.after_ns(2_000_000, self._await_links)
+            self._channel.send(NotReady(self._connector.name(refused.address), refused.last_error))
+        self._reactor.after_ns(2_000_000, self._await_connections)
 
     # ---------------------------------------------------------------- the race
 
@@ -112,18 +112,18 @@ class Engine:
     def _take(self, messages: Iterable[object]) -> None:
         for message in messages:
             if isinstance(message, StartRun):
-                self._course.go(message)
+                self._phases.go(message)
             elif isinstance(message, MeasureOverhead):
-                floor_us = measure_client_overhead_us(
+                overhead_us = measure_client_overhead_us(
                     self._spec, message.mysql_port, message.redis_port
                 )
-                self._channel.send(OverheadMeasured(floor_us))
+                self._channel.send(OverheadMeasured(overhead_us))
             elif isinstance(message, StartMeasuring):
-                self._reactor.timers.at(message.at_ns, partial(self._course.begin, message))
+                self._reactor.timers.at(message.at_ns, partial(self._phases.begin, message))
             elif isinstance(message, Stop):
-                self._course.stop()
+                self._phases.stop()
             else:
-                self._obey(message)
+                self._apply_control(message)
 
     # ---------------------------------------------------------------- the end
 
@@ -131,90 +131,93 @@ class Engine:
         if self._programs.ledger is not None:
             self._channel.send(AcknowledgedVersions(self._programs.ledger))
         self._channel.send(NodeCountsReport(self._served()))
-        self._course.report(perf_counter_ns(), last=True)
-        self._leave()
+        self._phases.report(perf_counter_ns(), last=True)
+        self._exit_when_flushed()
 
     def _served(self) -> dict[str, NodeCounts]:
         """What each Redis node answered. Writers send it nothing but SETs, readers GETs and what they fill."""
         writes = self._spec.role == "write"
         return merged(
             {
-                link.address: NodeCounts(
-                    sets=link.answered if writes else link.fills,
-                    gets=0 if writes else link.answered - link.fills,
-                    misses=link.misses,
+                connection.address: NodeCounts(
+                    sets=connection.answered if writes else connection.fills,
+                    gets=0 if writes else connection.answered - connection.fills,
+                    misses=connection.misses,
                 )
             }
-            for link in self._reactor.wiring.all()
-            if link.dialect is REDIS
+            for connection in self._reactor.connections.all()
+            if connection.dialect is REDIS
         )
 
-    def _leave(self) -> None:
+    def _exit_when_flushed(self) -> None:
         """End once the last message has left."""
         self._channel.flush()
         if self._channel.clear or self._channel.closed:
             self._reactor.running = False
             return
-        self._reactor.after_ns(5_000_000, self._leave)
+        self._reactor.after_ns(5_000_000, self._exit_when_flushed)
 
     # ---------------------------------------------------------------- controls
 
-    def _obey(self, message: object) -> None:
+    def _apply_control(self, message: object) -> None:
         if isinstance(message, control.Pause):
-            self._course.pause()
+            self._phases.pause()
         elif isinstance(message, control.Resume):
-            self._course.resume()
+            self._phases.resume()
         elif isinstance(message, control.Batch):
             self._programs.set_batch(message.rows)
         elif isinstance(message, control.Ttl):
             self._programs.ttl_ms = round(message.ttl_s * 1000)
         elif isinstance(message, control.Rate):
-            self._course.set_rate(message.per_s)
+            self._phases.set_rate(message.per_s)
         elif isinstance(message, control.Connections) and message.role == self._spec.role:
             share, rest = divmod(message.count, self._spec.processes)
             self._connections = share + (self._spec.process < rest)
-            self._deal()
+            self._repartition()
 
-    def _deal(self) -> None:
+    def _repartition(self) -> None:
         """Deal the cars out anew over the number of connections that is wanted now.
 
         Every operation ends first, and what was built for the next is dropped: no car has two writers at a time.
         """
         reactor = self._reactor
-        self._course.halt()
+        self._phases.suspend()
         if reactor.busy():
-            self._reactor.after_ns(500_000, self._deal)
+            self._reactor.after_ns(500_000, self._repartition)
             return
-        self._course.halted()
+        self._phases.suspended()
         programs = self._programs.deal(self._connections)
         for session in reactor.sessions[len(programs) :]:
-            reactor.dismiss(session)
+            reactor.remove(session)
         kept = len(reactor.sessions)
         for session, program in zip(reactor.sessions, programs, strict=False):
             reactor.restart(session, program)
         for program in programs[kept:]:
             self._add_session(program)
-        self._flow_when_linked()
+        self._resume_when_connected()
 
-    def _flow_when_linked(self) -> None:
+    def _resume_when_connected(self) -> None:
         """Go on once the new connections stand, or cannot be opened."""
-        if any(not link.failures for link in self._reactor.wiring.unopened()):
-            self._reactor.after_ns(1_000_000, self._flow_when_linked)
+        if any(not connection.failures for connection in self._reactor.connections.unopened()):
+            self._reactor.after_ns(1_000_000, self._resume_when_connected)
             return
-        self._course.go_on()
+        self._phases.go_on()
 
     # ---------------------------------------------------------------- trouble
 
     def _on_redirect(self) -> None:
         self._reactor.redirects += 1
 
-    def _trouble(self) -> str:
+    def _problem(self) -> str:
         """Why one of the connections that are down does not stand; empty where all do."""
-        closed = self._reactor.wiring.closed()
-        link = next((link for link in closed if link.refusal), closed[0] if closed else None)
-        if link is None:
+        closed = self._reactor.connections.closed()
+        connection = next(
+            (connection for connection in closed if connection.last_error),
+            closed[0] if closed else None,
+        )
+        if connection is None:
             return ""
-        return f"{self._routes.name(link.address)}: {link.refusal or 'the connection was lost'}"
+        return f"{self._connector.name(connection.address)}: {connection.last_error or 'the connection was lost'}"
 
-    def _on_link_trouble(self) -> None:
+    def _on_connection_problem(self) -> None:
         self._topologies.refresh()

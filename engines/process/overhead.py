@@ -45,7 +45,7 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
     reactor.measure_from_ns = 0
     programs = ProgramFactory(
         replace(spec, process=0, processes=1, ledger=False),
-        flowing=lambda: reactor.flowing,
+        issuing=lambda: reactor.issuing,
         redirected=lambda: None,
     )
     programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, "null:0")], refresh=lambda: None)]
@@ -54,7 +54,7 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
     medians_us: list[float] = []
 
     def begin() -> None:
-        if reactor.wiring.unopened():
+        if reactor.connections.unopened():
             reactor.after_ns(1_000_000, begin)
         else:
             reactor.begin_all()
@@ -75,7 +75,7 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
         reactor.running = False
 
     reactor.after_ns(1_000_000_000, end)
-    session.links["null:0" if spec.lane == "durable" else MYSQL]
+    session.connections["null:0" if spec.lane == "durable" else MYSQL]
     reactor.after_ns(0, begin)
     reactor.run()
     end_slice()

@@ -26,19 +26,19 @@ class RunPhases:
         spec: EngineSpec,
         reactor: Reactor,
         channel: Channel,
-        trouble: Callable[[], str],
+        problem: Callable[[], str],
         finish: Callable[[], None],
     ) -> None:
         self._spec = spec
         self._reactor = reactor
         self._channel = channel
-        self._trouble = trouble
+        self._problem = problem
         self._finish = finish
-        self._meter = IntervalReporter(reactor)
+        self._reporter = IntervalReporter(reactor)
         self._rate_per_s = spec.rate_per_s
         self._schedule: Schedule | None = None
         self._index = 0
-        self._halted = False
+        self._suspended = False
         """Whether operations that would flow wait for `go_on`."""
         self._started = False
         self._held = False
@@ -65,44 +65,44 @@ class RunPhases:
         if self._begun:
             return
         self._held = True
-        self._end_flow()
-        self._pace(perf_counter_ns())  # What the warm-up could not do in time is forgotten.
+        self._suspend_issuing()
+        self._set_arrivals(perf_counter_ns())  # What the warm-up could not do in time is forgotten.
 
     def begin(self, begin: StartMeasuring) -> None:
         """Leave the start line."""
         self._held, self._begun = False, True
         self._reactor.measure_from_ns = begin.measure_from_ns
         # The time at the start line is no part of the interval.
-        self._meter.begin(begin.at_ns)
+        self._reporter.begin(begin.at_ns)
         if not self._paused:
             self._reactor.open_loop.go_on()
         if self._rate_per_s is not None:
-            self._pace_from(begin.at_ns, begin.measure_from_ns)
+            self._set_arrivals_from(begin.at_ns, begin.measure_from_ns)
         if begin.stop_ns is not None:
             self._reactor.timers.at(begin.stop_ns, self.stop if begin.final else self._rest)
-        self._flow()
+        self._resume_issuing()
 
     def _rest(self) -> None:
         """Go back to the start line, once the operations under way are over."""
         self._resting = True
-        self._end_flow()
+        self._suspend_issuing()
 
-        def rested() -> None:
+        def heat_finished() -> None:
             self.report(perf_counter_ns())
             self._held, self._resting = True, False
-            self._pace(perf_counter_ns())
+            self._set_arrivals(perf_counter_ns())
             self._channel.send(HeatDone())
 
-        self._drain(rested)
+        self._drain(heat_finished)
 
     def _start(self) -> None:
         assert self._schedule is not None
-        self._meter.begin_race(self._schedule.start_ns)
+        self._reporter.begin_race(self._schedule.start_ns)
         if self._rate_per_s is not None:
-            self._pace_from(self._schedule.start_ns, self._schedule.measure_from_ns)
+            self._set_arrivals_from(self._schedule.start_ns, self._schedule.measure_from_ns)
         self._next_interval()
         self._started = True
-        self._flow()
+        self._resume_issuing()
 
     def _next_interval(self) -> None:
         assert self._schedule is not None
@@ -128,10 +128,10 @@ class RunPhases:
     def report(self, now_ns: int, *, last: bool = False) -> None:
         """Say what was done since the last report."""
         self._channel.send(
-            self._meter.delta(
+            self._reporter.report(
                 self._index,
                 now_ns,
-                trouble=self._trouble(),
+                problem=self._problem(),
                 paused=self._paused,
                 held=self._held,
                 last=last,
@@ -143,69 +143,71 @@ class RunPhases:
     def pause(self) -> None:
         """Begin no operation until `resume`."""
         self._paused = True
-        self._end_flow()
+        self._suspend_issuing()
 
     def resume(self) -> None:
         """End a pause. It was the user's, and no stall of the servers: nothing became due in it. What was overdue
         before still is."""
         self._paused = False
-        self._flow()
+        self._resume_issuing()
 
     def set_rate(self, per_s: float | None) -> None:
         """Race at that rate from now on; None: as fast as it goes."""
         self._rate_per_s = per_s
         if not self._started or self._resting or self._stopping:
             return  # The pace begins where racing does.
-        if per_s is None or self._held or self._reactor.open_loop.pace is None:
-            self._pace(perf_counter_ns())
+        if per_s is None or self._held or self._reactor.open_loop.arrivals is None:
+            self._set_arrivals(perf_counter_ns())
         else:
             self._reactor.open_loop.change_rate(per_s)
 
-    def halt(self) -> None:
+    def suspend(self) -> None:
         """Begin no operation until `go_on`."""
-        self._halted = self._halted or self._reactor.flowing
-        self._reactor.flowing = False
+        self._suspended = self._suspended or self._reactor.issuing
+        self._reactor.issuing = False
 
-    def halted(self) -> None:
+    def suspended(self) -> None:
         """The operations that were under way at a halt are over, and from now on it is telemon alone that keeps the
         others waiting, which is left out of the pace. The wait before was for the servers, and is not."""
-        if self._halted:
-            self._reactor.open_loop.stand_still(perf_counter_ns())
+        if self._suspended:
+            self._reactor.open_loop.suspend(perf_counter_ns())
 
     def go_on(self) -> None:
         """End a halt."""
-        self._halted = False
-        self._flow()
+        self._suspended = False
+        self._resume_issuing()
 
-    def _pace_from(self, start_ns: int, measure_from_ns: int) -> None:
+    def _set_arrivals_from(self, start_ns: int, measure_from_ns: int) -> None:
         """Follow the rate through a warm-up and begin anew where measuring does: what the warm-up could not do in
         time must not be counted as late in what is measured."""
-        self._pace(start_ns)
+        self._set_arrivals(start_ns)
         if measure_from_ns > start_ns:
-            self._reactor.timers.at(measure_from_ns, lambda: self._pace_anew(measure_from_ns))
+            self._reactor.timers.at(
+                measure_from_ns, lambda: self._restart_arrivals(measure_from_ns)
+            )
 
-    def _pace_anew(self, from_ns: int) -> None:
+    def _restart_arrivals(self, from_ns: int) -> None:
         if not self._held:  # Else the pace begins where the start line is left.
-            self._pace(from_ns)
+            self._set_arrivals(from_ns)
 
-    def _pace(self, from_ns: int) -> None:
+    def _set_arrivals(self, from_ns: int) -> None:
         """Follow the rate that is wanted now, with the first operation due at `from_ns`."""
         rate = self._rate_per_s
         spec = self._spec
-        self._reactor.set_pace(
+        self._reactor.set_arrivals(
             None if rate is None else ArrivalSchedule(rate, from_ns, spec.process, spec.processes)
         )
 
-    def _flow(self) -> None:
+    def _resume_issuing(self) -> None:
         """Let operations begin, if the race is on."""
         if self._started and not (self._stopping or self._paused or self._held or self._resting):
             self._reactor.open_loop.go_on()
             self._reactor.begin_all()
 
-    def _end_flow(self) -> None:
+    def _suspend_issuing(self) -> None:
         """Let no operation begin, and none become due."""
-        self._reactor.flowing = False
-        self._reactor.open_loop.stand_still(perf_counter_ns())
+        self._reactor.issuing = False
+        self._reactor.open_loop.suspend(perf_counter_ns())
 
     # ---------------------------------------------------------------- the end
 
@@ -214,7 +216,7 @@ class RunPhases:
         if self._stopping:
             return
         self._stopping = True
-        self._end_flow()
+        self._suspend_issuing()
         self._drain(self._finish)
 
     def _drain(self, drained: Callable[[], None]) -> None:
@@ -225,7 +227,7 @@ class RunPhases:
             if self._reactor.busy() and perf_counter_ns() < deadline_ns:
                 self._reactor.after_ns(1_000_000, drain)
                 return
-            self._reactor.give_up("unfinished", for_good=self._stopping)
+            self._reactor.fail_in_flight("unfinished", for_good=self._stopping)
             drained()
 
         drain()

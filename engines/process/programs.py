@@ -35,10 +35,10 @@ class ProgramFactory:
     """
 
     def __init__(
-        self, spec: EngineSpec, flowing: Callable[[], bool], redirected: Callable[[], None]
+        self, spec: EngineSpec, issuing: Callable[[], bool], redirected: Callable[[], None]
     ) -> None:
         self._spec = spec
-        self._flowing = flowing
+        self._issuing = issuing
         self._redirected = redirected
         self._readings = TelemetryPool(spec.seed)
         self._fills = FillTracker()
@@ -84,7 +84,7 @@ class ProgramFactory:
             topology=self.topology(connection),
             fills=self._fills,
             ttl_ms=self._jittered_ttl_ms if spec.ttl_jitter else lambda: self.ttl_ms,
-            flowing=self._flowing,
+            issuing=self._issuing,
             redirected=self._redirected,
             ledger=self.ledger,
         )

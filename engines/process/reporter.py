@@ -33,14 +33,14 @@ class IntervalReporter:
         self.begin(at_ns)
         self._run_queue.take(0)
         self._reactor.loop_lag.take()
-        self._reactor.own_lag.take()
+        self._reactor.cpu_loop_lag.take()
 
-    def delta(
+    def report(
         self,
         index: int,
         now_ns: int,
         *,
-        trouble: str,
+        problem: str,
         paused: bool,
         held: bool,
         last: bool,
@@ -55,7 +55,7 @@ class IntervalReporter:
         # An interval in which measuring began is in part warm-up; time at the start line is neither.
         measured_ns = 0 if held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
         warm_ns = 0 if held else taken_ns - measured_ns
-        paced = reactor.open_loop.pace is not None
+        paced = reactor.open_loop.arrivals is not None
         loop_lag = reactor.loop_lag.take()
         measured = reactor.measured.take(measured_ns / 1e9, paced=paced)
         warm = reactor.warm.take(warm_ns / 1e9, paced=paced)
@@ -64,18 +64,18 @@ class IntervalReporter:
             warm = _waited(warm, wait)
         else:
             measured = _waited(measured, wait)
-        delta = IntervalReport(
+        report = IntervalReport(
             index=index,
             ended_ns=now_ns,
             measured=measured,
             warm=warm,
             cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
             loop_lag=loop_lag,
-            own_lag=reactor.own_lag.take(),
+            cpu_loop_lag=reactor.cpu_loop_lag.take(),
             redirects=reactor.redirects - self._redirects,
-            reconnects=reactor.wiring.reconnects - self._reconnects,
-            closed_links=len(reactor.wiring.closed()),
-            trouble=trouble,
+            reconnects=reactor.connections.reconnects - self._reconnects,
+            closed_connections=len(reactor.connections.closed()),
+            problem=problem,
             paused=paused,
             held=held,
             backlog=reactor.open_loop.backlog(),
@@ -83,10 +83,10 @@ class IntervalReporter:
             last=last,
         )
         self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
-        self._redirects, self._reconnects = reactor.redirects, reactor.wiring.reconnects
+        self._redirects, self._reconnects = reactor.redirects, reactor.connections.reconnects
         self._late = reactor.open_loop.late
-        return delta
+        return report
 
 
 def _waited(counted: IntervalStats, wait: SchedulingDelay) -> IntervalStats:
-    return replace(counted, work=replace(counted.work, processor_wait=wait))
+    return replace(counted, work=replace(counted.work, scheduling_delay=wait))

@@ -46,7 +46,7 @@ class ClusterTopology:
             ]
             found()
 
-        self._reactor.wiring.connector.submit(
+        self._reactor.connections.connector.submit(
             QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
@@ -79,7 +79,7 @@ class ClusterTopology:
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()
             nodes = self._nodes_to_ask()
-            self._reactor.wiring.connector.submit(
+            self._reactor.connections.connector.submit(
                 QUEUE, lambda: _ask(endpoint, nodes), answered, failed
             )
 
@@ -93,15 +93,23 @@ class ClusterTopology:
         """Close the connections to nodes that own nothing any more."""
         needed = self._addresses()
         for session in tuple(self._reactor.sessions):
-            for link in tuple(session.links.values()):
-                if link.dialect is REDIS and link.address not in needed:
-                    self._reactor.wiring.drop(link)
+            for connection in tuple(session.connections.values()):
+                if connection.dialect is REDIS and connection.address not in needed:
+                    self._reactor.connections.remove(connection)
 
     def _nodes_to_ask(self) -> list[str]:
         """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""
-        links = [link for session in self._reactor.sessions for link in session.links.values()]
-        standing = {link.address for link in links if link.socket is not None}
-        return sorted(self._addresses(), key=lambda address: (address not in standing, address))
+        connections = [
+            connection
+            for session in self._reactor.sessions
+            for connection in session.connections.values()
+        ]
+        open_by_descriptor = {
+            connection.address for connection in connections if connection.socket is not None
+        }
+        return sorted(
+            self._addresses(), key=lambda address: (address not in open_by_descriptor, address)
+        )
 
     def _addresses(self) -> set[str]:
         return {address for slot_map in self.known for address in slot_map.addresses()}

@@ -28,7 +28,7 @@ def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:
 
 def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
     name = mysql_name(endpoint)
-    deeds, left = [], []
+    changes, left = [], []
 
     def drop_table() -> str:
         with mysql.cursor(endpoint) as cursor:
@@ -45,7 +45,7 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
             return Plan(left=((name, f"there is no database {endpoint.database}"),))
         raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
     if mark == mysql.TABLE_COMMENT:
-        deeds.append(
+        changes.append(
             PlannedChange(name, f"drop table {mysql.TABLE} (its comment: {mark})", drop_table)
         )
     elif mark is not None:
@@ -55,7 +55,7 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
     # A user with just enough rights does not see the routines and events that others keep in a database.
     drop = f"DROP DATABASE {place.quoted(endpoint.database)}"
     left.append((name, f"database {endpoint.database} stays; if nobody else uses it: {drop}"))
-    return Plan(tuple(deeds), tuple(left))
+    return Plan(tuple(changes), tuple(left))
 
 
 def _redis_plan(endpoint: RedisEndpoint) -> Plan:

@@ -19,8 +19,8 @@ class PlannedChange:
 class Plan:
     """Deeds in their order, and (where, what) of all that is left as it is."""
 
-    deeds: tuple[PlannedChange, ...] = ()
+    changes: tuple[PlannedChange, ...] = ()
     left: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
-        return Plan(self.deeds + other.deeds, self.left + other.left)
+        return Plan(self.changes + other.changes, self.left + other.left)

@@ -83,7 +83,7 @@ def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
 
 
 def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
-    name, deeds = mysql_name(endpoint), []
+    name, changes = mysql_name(endpoint), []
 
     def make_database() -> str:
         place.make_database(endpoint)
@@ -110,9 +110,9 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
     except MySQLError as error:
         if not place.missing_database(error):
             raise
-        deeds.append(PlannedChange(name, f"make database {endpoint.database}", make_database))
+        changes.append(PlannedChange(name, f"make database {endpoint.database}", make_database))
     if held is None:
-        deeds.append(
+        changes.append(
             PlannedChange(
                 name,
                 f"make table {mysql.TABLE}, with the comment {mysql.TABLE_COMMENT!r}",
@@ -124,7 +124,7 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
     what = (
         f"write {len(HOT_KEYS):,} rows into {mysql.TABLE}: cars {HOT_KEYS.first} to {HOT_KEYS.last}"
     )
-    return Plan((*deeds, PlannedChange(name, what, fill)))
+    return Plan((*changes, PlannedChange(name, what, fill)))
 
 
 def _redis_plan(endpoint: RedisEndpoint, readings: TelemetryPool, *, cache: bool) -> Plan:

@@ -33,7 +33,7 @@ def mean_interval_s(engines: Sequence[Sequence[IntervalStats]]) -> float:
 def lane_frame(
     lane: str,
     state: LaneState,
-    deltas: Mapping[Role, Sequence[Sequence[IntervalReport]]],
+    reports: Mapping[Role, Sequence[Sequence[IntervalReport]]],
     server: Mapping[str, int],
     deaths: Mapping[Role, int],
     rate_per_s: float | None = None,
@@ -43,13 +43,13 @@ def lane_frame(
 
     `deltas` holds, by role, what each engine reported (none when it was late); `deaths`
     how many engines of a role have died in it."""
-    counted = {role: _counted(engines, state) for role, engines in deltas.items()}
-    each_engine = [engine for engines in deltas.values() for engine in engines]
-    every = [delta for engine in each_engine for delta in engine]
+    counted = {role: _counted(engines, state) for role, engines in reports.items()}
+    each_engine = [engine for engines in reports.values() for engine in engines]
+    every = [report for engine in each_engine for report in engine]
     nothing = IntervalStats(RoleStats(), CacheStats())
     backlog = {
         str(role): sum(engine[-1].backlog for engine in engines if engine)
-        for role, engines in deltas.items()
+        for role, engines in reports.items()
     }
     write, read = counted.get("write", nothing), counted.get("read", nothing)
     return LaneFrame(
@@ -59,19 +59,21 @@ def lane_frame(
         read=_with_deaths(read.work, deaths.get("read", 0)),
         cache=read.cache,
         backlog=backlog if rate_per_s is not None else {},
-        late=sum(delta.late for delta in every),
+        late=sum(report.late for report in every),
         overloaded=rate_per_s is not None
         and max(backlog.values(), default=0) > rate_per_s * OVERLOADED_S,
-        redirects=sum(delta.redirects for delta in every),
-        reconnects=sum(delta.reconnects for delta in every),
+        redirects=sum(report.redirects for report in every),
+        reconnects=sum(report.reconnects for report in every),
         heat=heat,
         client=ClientStats(
-            cpu_share=max((delta.cpu_share for delta in every), default=0.0),
+            cpu_share=max((report.cpu_share for report in every), default=0.0),
             loop_lag=_worst(
-                LatencyDistribution.merged(delta.loop_lag for delta in each) for each in each_engine
+                LatencyDistribution.merged(report.loop_lag for report in each)
+                for each in each_engine
             ),
-            own_lag=_worst(
-                LatencyDistribution.merged(delta.own_lag for delta in each) for each in each_engine
+            cpu_loop_lag=_worst(
+                LatencyDistribution.merged(report.cpu_loop_lag for report in each)
+                for each in each_engine
             ),
         ),
         server=server,
@@ -84,29 +86,29 @@ def _worst(lags: Iterable[LatencyDistribution]) -> LatencyDistribution:
     return max(lags, key=lambda lag: (is_lagging(lag), lag.percentile_us(99)), default=EMPTY)
 
 
-def early_part(delta: IntervalReport) -> IntervalReport | None:
+def early_part(report: IntervalReport) -> IntervalReport | None:
     """What a frame that shows the warm-up leaves to the next one: what `delta` measured, as its interval ended after
     measuring had begun. None where it measured nothing."""
-    if delta.measured.work.interval_s <= 0:
+    if report.measured.work.interval_s <= 0:
         return None
     return replace(
-        delta,
+        report,
         warm=IntervalStats(RoleStats(), CacheStats()),
         cpu_share=0.0,
         loop_lag=EMPTY,
-        own_lag=EMPTY,
+        cpu_loop_lag=EMPTY,
         redirects=0,
         reconnects=0,
         late=0,
-        closed_links=0,
-        trouble="",
+        closed_connections=0,
+        problem="",
         paused=False,
     )
 
 
 def _counted(engines: Sequence[Sequence[IntervalReport]], state: LaneState) -> IntervalStats:
     parts = [
-        [delta.warm if state is LaneState.WARMING else delta.measured for delta in engine]
+        [report.warm if state is LaneState.WARMING else report.measured for report in engine]
         for engine in engines
     ]
     return merge_stats([part for engine in parts for part in engine], mean_interval_s(parts))

@@ -45,7 +45,7 @@ class ControlQueue:
             with suppress(OSError):
                 mouth.send(b"\0")
 
-    def hush(self) -> None:
+    def clear_wakeup(self) -> None:
         """Be no longer readable, until something else comes."""
         assert self._ears is not None
         with suppress(BlockingIOError):

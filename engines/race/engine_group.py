@@ -64,16 +64,16 @@ class EngineGroup:
         for lane in self.lanes.values():
             lane.close()
 
-    def assign(self, venue: RaceServers, rate_per_s: float | None, *, ledger: bool) -> None:
+    def assign(self, servers: RaceServers, rate_per_s: float | None, *, ledger: bool) -> None:
         """Tell every engine its share of the work."""
         first_version = SEED_VERSION + 1
-        if len(venue.private) < len(self.lanes):
+        if len(servers.private) < len(self.lanes):
             # Rows of former races are still there, with versions that this race's must be above: microseconds since
             # the epoch grow faster than any race numbers rows. All lanes alike, so that they write the same.
             first_version = int(time.time() * 1e6)
         for name, lane in self.lanes.items():
-            lane.private = name in venue.private
-            lane.assign(venue.endpoints[name], rate_per_s, first_version, ledger=ledger)
+            lane.private = name in servers.private
+            lane.assign(servers.endpoints[name], rate_per_s, first_version, ledger=ledger)
 
     def await_ready(self) -> None:
         """Wait until every connection stands, or the race is asked to end. Raises RaceError when one does not."""
@@ -94,21 +94,23 @@ class EngineGroup:
                 step = doctor_hint(self.lanes[engine.lane].private)
                 raise RaceError(f"lane {engine.lane} cannot connect: {why}{step}")
 
-    def floors_us(self) -> dict[str, dict[str, float]]:
+    def overheads_us(self) -> dict[str, dict[str, float]]:
         """By lane and role, what telemon itself costs an operation: measured by one engine after the other, so that
         none disturbs another. Raises OSError when there is no null server to measure against."""
-        floors_us: dict[str, dict[str, float]] = {lane: {} for lane in self.lanes}
+        overheads_us: dict[str, dict[str, float]] = {lane: {} for lane in self.lanes}
         with NullServer() as server:
             for engine in self.engines:
-                if engine.role in floors_us[engine.lane]:
+                if engine.role in overheads_us[engine.lane]:
                     continue  # Its twin in another process has told.
                 engine.channel.send(MeasureOverhead(server.mysql_port, server.redis_port))
                 deadline_s = time.monotonic() + OVERHEAD_TIMEOUT_S
-                while engine.floor_us is None and not engine.over and time.monotonic() < deadline_s:
+                while (
+                    engine.overhead_us is None and not engine.over and time.monotonic() < deadline_s
+                ):
                     self.listen(0.1)
-                if engine.floor_us:
-                    floors_us[engine.lane][engine.role] = engine.floor_us
-        return floors_us
+                if engine.overhead_us:
+                    overheads_us[engine.lane][engine.role] = engine.overhead_us
+        return overheads_us
 
     def tell(self, message: object) -> None:
         """Send a message to every engine that still runs."""
@@ -123,7 +125,7 @@ class EngineGroup:
         ears = self._inbox.fileno()
         readable, _, _ = select.select([ears, *talking], [], [], max(0.0, timeout_s))
         if ears in readable:
-            self._inbox.hush()
+            self._inbox.clear_wakeup()
         for descriptor, engine in talking.items():
             if descriptor in readable:
                 engine.receive()

@@ -46,9 +46,9 @@ class EngineProcess:
         self.channel = Channel(ours)
         self.ready = False
         self.not_ready: NotReady | None = None
-        self.floor_us: float | None = None
+        self.overhead_us: float | None = None
         """What telemon itself costs an operation, once it has been measured."""
-        self.rested = False
+        self.heat_finished = False
         """Whether it is back at the start line after a heat."""
         self.over = False
         """Whether its last delta is in, or it died."""
@@ -56,7 +56,7 @@ class EngineProcess:
         """How it died, when it did not end in order: by itself, or because it did not answer."""
         self.ended_ns: int | None = None
         """When it ended, in order."""
-        self.deltas: list[IntervalReport] = []
+        self.reports: list[IntervalReport] = []
         """What it reported and no frame has shown yet."""
         self.shards: CountsByNode = {}
         """What it had of each Redis node, once it is over."""
@@ -96,7 +96,7 @@ class EngineProcess:
         """Take in what has arrived; notice the process's death."""
         for message in self.channel.receive():
             if isinstance(message, IntervalReport):
-                self.deltas.append(message)
+                self.reports.append(message)
                 if message.last:
                     self.over, self.ended_ns = True, message.ended_ns
             elif isinstance(message, Ready):
@@ -104,9 +104,9 @@ class EngineProcess:
             elif isinstance(message, NotReady):
                 self.not_ready = message
             elif isinstance(message, HeatDone):
-                self.rested = True
+                self.heat_finished = True
             elif isinstance(message, OverheadMeasured):
-                self.floor_us = message.floor_us
+                self.overhead_us = message.overhead_us
             elif isinstance(message, NodeCountsReport):
                 self.shards = message.shards
             elif isinstance(message, AcknowledgedVersions):
@@ -117,8 +117,8 @@ class EngineProcess:
 
     def take(self, index: int) -> list[IntervalReport]:
         """What it reported of the intervals up to `index`. What it reported of later ones waits for its own frame."""
-        taken = [delta for delta in self.deltas if delta.index <= index]
-        self.deltas = [delta for delta in self.deltas if delta.index > index]
+        taken = [report for report in self.reports if report.index <= index]
+        self.reports = [report for report in self.reports if report.index > index]
         return taken
 
     def _cause_of_death(self) -> str:

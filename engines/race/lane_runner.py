@@ -51,7 +51,7 @@ class LaneRunner:
         """The operations that count as warm-up, since the start."""
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, when the race keeps a ledger."""
-        self._buried: set[str] = set()
+        self._counted_deaths: set[str] = set()
 
     def start(self) -> None:
         """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
@@ -115,7 +115,7 @@ class LaneRunner:
             if not engine.over:
                 engine.channel.send(message)
 
-    def let_go(self, at_ns: int, measure_from_ns: int, *, final: bool = True) -> None:
+    def release(self, at_ns: int, measure_from_ns: int, *, final: bool = True) -> None:
         """Leave the start line at `at_ns` and race for the duration; come back to it afterwards unless `final`."""
         duration_s = self._settings.duration_s
         stop_ns = None if duration_s is None else measure_from_ns + int(duration_s * 1e9)
@@ -124,7 +124,7 @@ class LaneRunner:
         self.stop_ns = stop_ns
         self._comes_back = not final
         for engine in self.engines:
-            engine.rested = False
+            engine.heat_finished = False
         self.tell(StartMeasuring(at_ns, measure_from_ns, stop_ns, final))
 
     def stop(self) -> None:
@@ -134,10 +134,10 @@ class LaneRunner:
         self.tell(Stop())
 
     @property
-    def rested(self) -> bool:
+    def heat_finished(self) -> bool:
         """Whether every engine is back at the start line, or over, and every frame of its heat has been made."""
         return all(
-            engine.over or (engine.rested and all(delta.held for delta in engine.deltas))
+            engine.over or (engine.heat_finished and all(report.held for report in engine.reports))
             for engine in self.engines
         )
 
@@ -148,13 +148,13 @@ class LaneRunner:
     def reported(self, index: int) -> bool:
         """Whether every engine that still runs has reported interval `index`."""
         return all(
-            engine.over or (engine.deltas and engine.deltas[-1].index >= index)
+            engine.over or (engine.reports and engine.reports[-1].index >= index)
             for engine in self.engines
         )
 
     def reported_after(self, index: int) -> bool:
         """Whether there is something for a later frame than that of interval `index`."""
-        return any(engine.deltas and engine.deltas[-1].index > index for engine in self.engines)
+        return any(engine.reports and engine.reports[-1].index > index for engine in self.engines)
 
     @property
     def ended_ns(self) -> int | None:
@@ -162,7 +162,7 @@ class LaneRunner:
         ends_ns = [engine.ended_ns for engine in self.engines if engine.ended_ns is not None]
         return max(ends_ns, default=None)
 
-    def abandon_hung(self, now_ns: int, listening_since_ns: int) -> None:
+    def give_up_on_hung(self, now_ns: int, listening_since_ns: int) -> None:
         """Give up on engines that keep silent long after their end, if somebody has listened all the time: what they
         have said may still be unread, or may not have found room in their sockets."""
         if self.stop_ns is None:
@@ -170,72 +170,72 @@ class LaneRunner:
         if now_ns < max(self.stop_ns + DRAIN_NS, listening_since_ns) + HANG_NS:
             return
         for engine in self.engines:
-            if not engine.over and not (self._comes_back and engine.rested):
+            if not engine.over and not (self._comes_back and engine.heat_finished):
                 engine.abandon("did not end when told to")
 
     def frame(
         self, index: int, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
     ) -> LaneFrame:
         """What the engines reported since the last frame up to interval `index`, as a frame that ends at `ended_ns`."""
-        deltas: dict[Role, list[list[IntervalReport]]] = {role: [] for role in ROLES}
+        reports: dict[Role, list[list[IntervalReport]]] = {role: [] for role in ROLES}
         for engine in self.engines:
-            deltas[engine.role].append(engine.take(index))
+            reports[engine.role].append(engine.take(index))
             self.versions.update(engine.versions)
-        for role, engines in deltas.items():
-            late = [delta.warm for engine in engines for delta in engine]
+        for role, engines in reports.items():
+            late = [report.warm for engine in engines for report in engine]
             self.warm[role] = merge_stats([self.warm[role], *late], 0.0)
-        deaths = self._bury()
-        state = self._state_after(deltas, warming=ended_ns <= self.measure_from_ns)
+        deaths = self._count_deaths()
+        state = self._state_after(reports, warming=ended_ns <= self.measure_from_ns)
         if state is not self.state:
-            self._note(self._in_words(state, deltas))
+            self._note(self._in_words(state, reports))
             self.state = state
         if state is LaneState.WARMING:
-            self._put_off(deltas)
-        return lane_frame(self.lane, state, deltas, server, deaths, rate_per_s, self.heat)
+            self._carry_over(reports)
+        return lane_frame(self.lane, state, reports, server, deaths, rate_per_s, self.heat)
 
-    def _put_off(self, deltas: Reports) -> None:
+    def _carry_over(self, reports: Reports) -> None:
         """Keep for the next frame what was measured already, in one that shows the warm-up."""
-        for role, engines in deltas.items():
+        for role, engines in reports.items():
             for engine, taken in zip(self.of(role), engines, strict=True):
-                early = [part for delta in taken if (part := early_part(delta)) is not None]
-                engine.deltas = [*early, *engine.deltas]
+                early = [part for report in taken if (part := early_part(report)) is not None]
+                engine.reports = [*early, *engine.reports]
 
-    def _bury(self) -> dict[Role, int]:
+    def _count_deaths(self) -> dict[Role, int]:
         """Count, once each and by role, the engines that have died."""
         deaths: dict[Role, int] = {}
         for engine in self.engines:
-            if engine.died and not engine.deltas and engine.name not in self._buried:
-                self._buried.add(engine.name)
+            if engine.died and not engine.reports and engine.name not in self._counted_deaths:
+                self._counted_deaths.add(engine.name)
                 deaths[engine.role] = deaths.get(engine.role, 0) + 1
                 self._note(f"engine {engine.name} died ({engine.died})")
         return deaths
 
-    def _state_after(self, deltas: Reports, *, warming: bool) -> LaneState:
-        every = [delta for engines in deltas.values() for engine in engines for delta in engine]
-        if self._buried:
+    def _state_after(self, reports: Reports, *, warming: bool) -> LaneState:
+        every = [report for engines in reports.values() for engine in engines for report in engine]
+        if self._counted_deaths:
             return LaneState.DOWN
-        if self.over and not any(engine.deltas for engine in self.engines):
+        if self.over and not any(engine.reports for engine in self.engines):
             return LaneState.DONE
         # Before all that may be wrong: time in which it was not to race must not count as time in which it could not.
-        if every and all(delta.held for delta in every):
+        if every and all(report.held for report in every):
             return LaneState.STARTING
-        if any(delta.paused for delta in every):
+        if any(report.paused for report in every):
             return LaneState.PAUSED
-        if any(delta.closed_links for delta in every):
+        if any(report.closed_connections for report in every):
             return LaneState.RECONNECTING
         if warming:
             return LaneState.WARMING
         return LaneState.RACING if every else self.state
 
-    def _in_words(self, state: LaneState, deltas: Reports) -> str:
+    def _in_words(self, state: LaneState, reports: Reports) -> str:
         """A change of state, for the event log."""
         if state is LaneState.RECONNECTING:
             troubles = (
-                delta.trouble
-                for engines in deltas.values()
+                report.problem
+                for engines in reports.values()
                 for engine in engines
-                for delta in engine
-                if delta.trouble
+                for report in engine
+                if report.problem
             )
             text = f"reconnecting: {next(troubles, 'a connection was lost')}"
             return text if self.private else f"{text}; {DOCTOR_HINT}"

@@ -27,7 +27,7 @@ from engines.model.controls import (
 from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 from engines.provisioning import cache
-from engines.race import servers as venue
+from engines.race import servers as servers
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import EngineGroup
 from engines.race.event_log import EventBuffer
@@ -60,7 +60,7 @@ class Race:
         settings: config.RaceConfig,
         *,
         interval_s: float = 1.0,
-        narrate: Callable[[str], None] = lambda _: None,
+        on_progress: Callable[[str], None] = lambda _: None,
         sandbox: Sandbox | None = None,
         ledger: bool = False,
         hold: bool = False,
@@ -72,19 +72,19 @@ class Race:
         """
         self._settings = settings
         self._interval_s = interval_s
-        self._narrate = narrate
+        self._narrate = on_progress
         self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
         self._ledger = ledger
         self._exit = ExitStack()
         self._log = EventBuffer()
         self._inbox = ControlQueue()
-        self._field = EngineGroup(settings, self._log.note, self._inbox)
-        self._lanes = self._field.lanes
+        self._engine_group = EngineGroup(settings, self._log.note, self._inbox)
+        self._lanes = self._engine_group.lanes
         self._line = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
-        self._venue: RaceServers | None = None
-        self._stop_told = False
+        self._servers: RaceServers | None = None
+        self._stop_sent = False
         self.sandbox = sandbox
-        self.entrants: tuple[LaneInfo, ...] = ()
+        self.lane_infos: tuple[LaneInfo, ...] = ()
         self.facts: dict[str, object] = {}
         """What a fair reading of the result must know: file system, processors, and what could mislead."""
 
@@ -108,28 +108,29 @@ class Race:
 
     def _start(self) -> None:
         self._exit.callback(self._inbox.close)
-        self._exit.callback(self._field.close)
+        self._exit.callback(self._engine_group.close)
         try:
             self._inbox.open()
             # The engines' interpreters start while the servers do.
-            self._field.start()
+            self._engine_group.start()
         except OSError as error:
             raise RaceError(
                 f"the engine processes cannot be started: {error.strerror or error}; ask for fewer (processes), or "
                 "raise what this user may have (ulimit -n, ulimit -u)"
             ) from error
         if self.sandbox is None:
-            self.sandbox = venue.start_private_servers(self._settings, self._narrate, self._exit)
-        place = venue.make_ready(self._settings, self.sandbox, self._narrate, self._exit)
-        self._venue = place
+            self.sandbox = servers.start_private_servers(self._settings, self._narrate, self._exit)
+        place = servers.make_ready(self._settings, self.sandbox, self._narrate, self._exit)
+        self._servers = place
         self.facts = dict(place.facts)
-        self._field.assign(place, self._rate_per_s, ledger=self._ledger)
+        self._engine_group.assign(place, self._rate_per_s, ledger=self._ledger)
         self._narrate("connecting the lanes")
-        self._field.await_ready()
+        self._engine_group.await_ready()
         self._narrate("measuring telemon's own share")
-        floors_us = self._field.floors_us()
-        self.entrants = tuple(
-            replace(entrant, floor_us=floors_us[entrant.lane]) for entrant in place.entrants
+        overheads_us = self._engine_group.overheads_us()
+        self.lane_infos = tuple(
+            replace(lane_info, overhead_us=overheads_us[lane_info.lane])
+            for lane_info in place.lane_infos
         )
 
     # ---------------------------------------------------------------- controls
@@ -150,17 +151,17 @@ class Race:
             match control:
                 case Release():
                     self._line.release(control)
-                case FlushCache() if self._venue is not None:
-                    at = self._venue
+                case FlushCache() if self._servers is not None:
+                    at = self._servers
                     cache.flush_caches(at.endpoints.values(), at.private, self._log.note)
                 case Rate(per_s):
                     self._rate_per_s = per_s
-                    self._field.tell(control)
+                    self._engine_group.tell(control)
                 case _:
-                    self._field.tell(control)
+                    self._engine_group.tell(control)
             self._log.note(None, describe(control), alters_load=changes_load(control))
-        if self._inbox.stop_requested and not self._stop_told:
-            self._stop_told = True
+        if self._inbox.stop_requested and not self._stop_sent:
+            self._stop_sent = True
             self._line.stop()
 
     def _feasible(self, control: Control) -> Control | None:
@@ -168,7 +169,7 @@ class Race:
         and none by those that the race began without."""
         if not isinstance(control, Connections):
             return control
-        processes = self._field.processes(control.role)
+        processes = self._engine_group.processes(control.role)
         if processes:
             return replace(control, count=max(control.count, processes))
         name = "writers" if control.role == "write" else "readers"
@@ -187,8 +188,8 @@ class Race:
             final = self._gather(seq, schedule)
             ended_ns = end_ns
             if final:
-                if self._venue is not None:
-                    self._venue.counters.read()
+                if self._servers is not None:
+                    self._servers.counters.read()
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # Afterwards, so that the last of a heat is shown as what it is and not as the next one's warm-up.
@@ -204,15 +205,15 @@ class Race:
         runners = self._lanes.values()
         timeout_ns = 0
         while True:
-            self._field.listen(timeout_ns / 1e9)
+            self._engine_group.listen(timeout_ns / 1e9)
             self._pass_down()
             now_ns = time.perf_counter_ns()
             for runner in runners:
-                runner.abandon_hung(now_ns, self._field.listening_since_ns)
+                runner.give_up_on_hung(now_ns, self._engine_group.listening_since_ns)
             if all(runner.over for runner in runners):
                 return not any(runner.reported_after(index) for runner in runners)
             timeout_ns = LATE_NS
-            if not (ending or self._stop_told):
+            if not (ending or self._stop_sent):
                 timeout_ns += end_ns - now_ns
                 if timeout_ns <= 0 or all(runner.reported(index) for runner in runners):
                     return False
@@ -224,7 +225,7 @@ class Race:
         return ended_ns if ended_ns > began_ns else time.perf_counter_ns()
 
     def _frame(self, seq: int, began_ns: int, ended_ns: int) -> Frame:
-        counters = self._venue.counters if self._venue is not None else None
+        counters = self._servers.counters if self._servers is not None else None
         lanes = tuple(
             runner.frame(seq, ended_ns, counters.moved(lane) if counters else {}, self._rate_per_s)
             for lane, runner in self._lanes.items()
@@ -252,7 +253,7 @@ class Race:
         """By lane, what telemon and each node of its cluster counted, once the race is over."""
         found = {}
         for lane, runner in self._lanes.items():
-            nodes = self._venue.counters.nodes(lane) if self._venue else {}
+            nodes = self._servers.counters.nodes(lane) if self._servers else {}
             ours = runner.shards
             found[lane] = [
                 NodeComparison(address, ours.get(address, NodeCounts()), nodes[address])
@@ -261,10 +262,11 @@ class Race:
         return found
 
     @property
-    def doubts(self) -> dict[str, tuple[str, ...]]:
+    def counter_caveats(self) -> dict[str, tuple[str, ...]]:
         """By lane, why what its servers counted need not be all that they did: one went down, another took over."""
         return {
-            lane: self._venue.counters.doubts(lane) if self._venue else () for lane in self._lanes
+            lane: self._servers.counters.counter_caveats(lane) if self._servers else ()
+            for lane in self._lanes
         }
 
     @property
@@ -274,4 +276,4 @@ class Race:
 
     def engine_pids(self) -> dict[str, int]:
         """The engine processes by name."""
-        return {engine.name: engine.pid for engine in self._field.engines}
+        return {engine.name: engine.pid for engine in self._engine_group.engines}

@@ -82,7 +82,7 @@ class LaneScheduler:
         at_ns = ns_from_now(START_DELAY_S)
         for name, lane in self._lanes.items():
             if lane.held and not self._stopped and control.lane in (None, name):
-                lane.let_go(at_ns, at_ns)
+                lane.release(at_ns, at_ns)
                 if self._measured_from_ns is None:
                     self._measured_from_ns = at_ns
 
@@ -98,7 +98,7 @@ class LaneScheduler:
             return
         if self._heat is not None:
             lane = self._lanes[self._heat.lane]
-            if not lane.rested:
+            if not lane.heat_finished:
                 return
             lane.held = not self._heat.final
             self._heat = None
@@ -110,7 +110,7 @@ class LaneScheduler:
             self._measured_from_ns = at_ns + int(self._settings.warmup_s * 1e9)
             number = len(self._order) - len(self._heats)
             self._note(heat.lane, f"heat {number} of {len(self._order)}: on its own")
-            lane.let_go(at_ns, self._measured_from_ns, final=heat.final)
+            lane.release(at_ns, self._measured_from_ns, final=heat.final)
 
     def stop(self) -> None:
         """End every lane, wherever it is, and let none go any more."""

@@ -35,7 +35,7 @@ class RaceServers:
     """The lanes on servers of telemon's own."""
     sandbox: Sandbox | None
     """Those servers; None where there are none."""
-    entrants: tuple[LaneInfo, ...]
+    lane_infos: tuple[LaneInfo, ...]
     facts: Mapping[str, object]
     """What a fair reading of the result must know: file system, processors, and what could mislead."""
     counters: ServerCounters
@@ -48,7 +48,7 @@ def private_lanes(settings: config.RaceConfig) -> tuple[str, ...]:
 
 
 def start_private_servers(
-    settings: config.RaceConfig, narrate: Narrate, closing: ExitStack
+    settings: config.RaceConfig, on_progress: Narrate, closing: ExitStack
 ) -> Sandbox | None:
     """Private servers for the lanes that need them, ended by `closing`; None where no lane does.
 
@@ -61,7 +61,7 @@ def start_private_servers(
         private,
         directory=settings.sandbox.directory,
         port=settings.sandbox.port,
-        on_progress=narrate,
+        on_progress=on_progress,
     )
     closing.callback(sandbox.close)
     try:
@@ -76,7 +76,7 @@ def start_private_servers(
 
 
 def make_ready(
-    settings: config.RaceConfig, sandbox: Sandbox | None, narrate: Narrate, closing: ExitStack
+    settings: config.RaceConfig, sandbox: Sandbox | None, on_progress: Narrate, closing: ExitStack
 ) -> RaceServers:
     """Make the tables and the hot cars on the private servers in `sandbox`, and see that the servers which the settings
     name were prepared. There only the cache of lane `cached` is changed: telemon's own keys leave it and, where a
@@ -88,13 +88,13 @@ def make_ready(
     notes: list[str] = []
     try:
         if own:
-            narrate("looking at the servers that are configured")
+            on_progress("looking at the servers that are configured")
             check(own)
             own = resolve_cluster_modes(own)
             notes += shared_server_notes(own)
         everywhere = dict(own)
         if private and sandbox is not None:
-            narrate("making the tables and the hot cars")
+            on_progress("making the tables and the hot cars")
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
             seed_lanes(theirs, settings.seed)
             everywhere |= theirs

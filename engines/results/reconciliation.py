@@ -36,7 +36,7 @@ class Reconciliation:
 
     lane: str
     checks: tuple[CounterCheck, ...]
-    excuse: str = ""
+    explanation: str = ""
 
     @property
     def reconciled(self) -> bool:
@@ -56,7 +56,7 @@ class Reconciliation:
             for check in self.checks
             if check.difference
         )
-        return f"not reconciled: {apart}" + (f" ({self.excuse})" if self.excuse else "")
+        return f"not reconciled: {apart}" + (f" ({self.explanation})" if self.explanation else "")
 
 
 def reconcile(
@@ -67,7 +67,7 @@ def reconcile(
     cache: CacheStats,
     server: Mapping[str, int],
     sharing: Sequence[str] = (),
-    doubts: Sequence[str] = (),
+    counter_caveats: Sequence[str] = (),
     shards: Sequence[NodeComparison] = (),
 ) -> Reconciliation:
     """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
@@ -110,7 +110,9 @@ def reconcile(
         check("gets", "get_calls", node.telemon.gets, node)
         check("hits", "keyspace_hits", node.telemon.hits, node)
         check("misses", "keyspace_misses", node.telemon.misses, node)
-    return Reconciliation(lane, tuple(checks), _explanation(write, read, checks, sharing, doubts))
+    return Reconciliation(
+        lane, tuple(checks), _explanation(write, read, checks, sharing, counter_caveats)
+    )
 
 
 def _explanation(
@@ -118,7 +120,7 @@ def _explanation(
     read: RoleStats,
     checks: list[CounterCheck],
     sharing: Sequence[str],
-    doubts: Sequence[str],
+    counter_caveats: Sequence[str],
 ) -> str:
     if sharing:
         return f"lanes {' and '.join(sharing)} share one server, which counts for both"
@@ -126,8 +128,8 @@ def _explanation(
         return "an engine process died, and what it did last is not known"
     failed = write.failed + read.failed
     reasons = [f"{failed:,} operations failed, and what a server did of them is not known"]
-    reasons = [*(reasons if failed else ()), *doubts]
-    if failed and not doubts:
+    reasons = [*(reasons if failed else ()), *counter_caveats]
+    if failed and not counter_caveats:
         reasons.append("a server that restarts forgets what it counted last")
     if reasons:
         return "; ".join(reasons)

@@ -71,7 +71,7 @@ def role_json(work: RoleStats) -> dict[str, object]:
         "service_us": latencies_json(work.service),
         "response_us": None if work.response is None else latencies_json(work.response),
         "failures_us": latencies_json(work.failures) if work.failures.count else None,
-        "processor_wait_us": _rounded(work.processor_wait.mean_us),
+        "processor_wait_us": _rounded(work.scheduling_delay.mean_us),
     }
 
 
@@ -155,7 +155,7 @@ def client_json(client: ClientStats) -> dict[str, object]:
     return {
         "cpu_share": round(client.cpu_share, 3),
         "loop_lag_p99_us": round(client.loop_lag.percentile_us(99), 1),
-        "own_lag_p99_us": round(client.own_lag.percentile_us(99), 1),
+        "own_lag_p99_us": round(client.cpu_loop_lag.percentile_us(99), 1),
         "client_bound": client.client_bound,
         "client_bound_by": client.bound_by or None,
     }

@@ -57,10 +57,10 @@ class Summary:
     """
 
     def __init__(
-        self, settings: RaceConfig, entrants: Iterable[LaneInfo], facts: Mapping[str, object]
+        self, settings: RaceConfig, lane_infos: Iterable[LaneInfo], facts: Mapping[str, object]
     ) -> None:
         self.settings = settings
-        self.entrants = tuple(entrants)
+        self.lane_infos = tuple(lane_infos)
         self.facts = dict(facts)
         self.duration_s = 0.0
         """The measured time so far; of heats, that of the longest."""
@@ -71,17 +71,17 @@ class Summary:
         """Whether no single rate was offered."""
         self.reconciliations: dict[str, Reconciliation] = {}
         """By lane, once the race is over (`settle`)."""
-        self._totals = {entrant.lane: LaneTotals() for entrant in self.entrants}
-        self._books = {entrant.lane: RunCounts() for entrant in self.entrants}
+        self._totals = {lane_info.lane: LaneTotals() for lane_info in self.lane_infos}
+        self._run_counts = {lane_info.lane: RunCounts() for lane_info in self.lane_infos}
         self._started_at_s: float | None = None
 
-    def anew(self) -> Self:
+    def restarted(self) -> Self:
         """A summary of what comes from now on. What was asked of the race, and what must be reconciled with the
         servers in the end, is that of the whole race all the same."""
-        fresh = type(self)(self.settings, self.entrants, self.facts)
+        fresh = type(self)(self.settings, self.lane_infos, self.facts)
         fresh.changes, fresh.changes_left_out = self.changes, self.changes_left_out
         fresh._load_altered = self._load_altered
-        fresh._books = self._books
+        fresh._run_counts = self._run_counts
         return fresh
 
     def add(self, frame: Frame) -> None:
@@ -90,7 +90,7 @@ class Summary:
             self._started_at_s = frame.at_utc_s - frame.interval_s
         for lane in frame.lanes:
             self._totals[lane.lane].add(lane, frame.interval_s, measured=frame.elapsed_s > 0)
-            self._books[lane.lane].add(lane)
+            self._run_counts[lane.lane].add(lane)
             if frame.elapsed_s > 0:
                 self.rounds.add(lane, frame.interval_s)
         # Between heats the clock of the race goes back to the start of the next.
@@ -107,10 +107,10 @@ class Summary:
         else:
             self.changes_left_out += 1
 
-    def settle(
+    def reconcile_with_servers(
         self,
         warm: Mapping[str, Mapping[Role, IntervalStats]],
-        doubts: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        counter_caveats: Mapping[str, Sequence[str]] = MappingProxyType({}),
         shards: Mapping[str, Sequence[NodeComparison]] = MappingProxyType({}),
     ) -> None:
         """Compare the counts of the whole race with the servers' own, when it is over. `warm` holds, by lane and role,
@@ -121,14 +121,14 @@ class Summary:
         for lane, total in self._totals.items():
             roles = warm.get(lane, {})
             write, read = roles.get("write", nothing), roles.get("read", nothing)
-            every = self._books[lane].total(write.work, read.work, read.cache)
+            every = self._run_counts[lane].total(write.work, read.work, read.cache)
             self.reconciliations[lane] = reconcile(
                 lane,
                 self.settings.preset,
                 *every,
                 total.server,
                 sharing.get(lane, ()),
-                doubts.get(lane, ()),
+                counter_caveats.get(lane, ()),
                 shards.get(lane, ()),
             )
 
@@ -141,7 +141,7 @@ class Summary:
         """The whole race as if it were one interval, in the order of the entrants."""
         return tuple(total.frame(lane) for lane, total in self._totals.items())
 
-    def offers(self, lane: str) -> dict[str, OfferedLoad]:
+    def offered_loads(self, lane: str) -> dict[str, OfferedLoad]:
         """By role, what an open loop offered to a lane and what became of it; empty for a closed loop."""
         total = self._totals[lane]
         works = {"write": total.write.work(), "read": total.read.work()}
@@ -165,7 +165,7 @@ class Summary:
         return tuple(lane for lane, total in self._totals.items() if not total.answered)
 
     @property
-    def apart_s(self) -> dict[str, float]:
+    def separate_durations_s(self) -> dict[str, float]:
         """How long each lane was measured, where lanes left the start line one by one; else empty."""
         alone = {describe(Release(lane)) for lane in self._totals}
         if len(alone) < 2 or not any(change.text in alone for change in self.changes):
@@ -179,12 +179,14 @@ class Summary:
         """What must be said beside the numbers, a sentence each."""
         common = [str(note) for note in _listed(self.facts.get("notes"))]
         notes = list(common)
-        for entrant in self.entrants:
+        for lane_info in self.lane_infos:
             # What holds for all lanes is among the facts' notes, and said once.
-            notes += [f"{entrant.lane}: {note}" for note in entrant.notes if note not in common]
+            notes += [f"{lane_info.lane}: {note}" for note in lane_info.notes if note not in common]
         notes += comparison_caveats(self.facts, self.settings)
-        if self.apart_s:
-            times = ", ".join(f"{lane} {time_s:.1f} s" for lane, time_s in self.apart_s.items())
+        if self.separate_durations_s:
+            times = ", ".join(
+                f"{lane} {time_s:.1f} s" for lane, time_s in self.separate_durations_s.items()
+            )
             notes.append(
                 f"the lanes were released one by one and measured at times of their own: {times}; their rates compare, "
                 "their totals only as far as these times are equal"
@@ -233,24 +235,24 @@ class Summary:
             },
             "heats": self._heats(),
             "lanes": [
-                self._lane(entrant, lane)
-                for entrant, lane in zip(self.entrants, self.lanes(), strict=True)
+                self._lane(lane_info, lane)
+                for lane_info, lane in zip(self.lane_infos, self.lanes(), strict=True)
             ],
         }
 
-    def _lane(self, entrant: LaneInfo, lane: LaneFrame) -> dict[str, object]:
+    def _lane(self, lane_info: LaneInfo, lane: LaneFrame) -> dict[str, object]:
         total = self._totals[lane.lane]
         shown = lane_json(lane)
         for role in ("write", "read"):
             work = shown[role]
             assert isinstance(work, dict)
-            floor_us = entrant.floor_us.get(role)
-            work["floor_us"] = None if floor_us is None else round(floor_us, 1)
+            overhead_us = lane_info.overhead_us.get(role)
+            work["floor_us"] = None if overhead_us is None else round(overhead_us, 1)
         found = self.reconciliations.get(lane.lane)
         return {
             "id": lane.lane,
-            "title": entrant.title,
-            "approach": entrant.approach,
+            "title": lane_info.title,
+            "approach": lane_info.approach,
             **shown,
             "pace": self._pace(lane),
             "heats": self._rounds_of(lane.lane),
@@ -260,21 +262,21 @@ class Summary:
             },
             "reconciliation": None if found is None else reconciliation_json(found),
             "server": {
-                "product": entrant.product,
-                "version": entrant.version,
-                "durability": entrant.durability,
-                "notes": list(entrant.notes),
+                "product": lane_info.product,
+                "version": lane_info.version,
+                "durability": lane_info.durability,
+                "notes": list(lane_info.notes),
                 "counters": dict(lane.server),
             },
         }
 
     def _pace(self, lane: LaneFrame) -> dict[str, object] | None:
-        offers = self.offers(lane.lane)
-        if not offers:
+        offered_loads = self.offered_loads(lane.lane)
+        if not offered_loads:
             return None
         total = self._totals[lane.lane]
         return {
-            **{role: offered_load_json(each) for role, each in offers.items()},
+            **{role: offered_load_json(each) for role, each in offered_loads.items()},
             "late": lane.late,
             "overloaded": lane.overloaded,
             "overloaded_s": round(total.overloaded_s, 3),
@@ -304,12 +306,12 @@ def _waits(lane: LaneFrame) -> list[str]:
     """How long telemon itself waited for a processor, as far as that is a good part of what was measured."""
     waits = []
     for role, work in (("write", lane.write), ("read", lane.read)):
-        wait_us = work.processor_wait.mean_us
-        if work.crowded and wait_us is not None:
+        wait_us = work.scheduling_delay.mean_us
+        if work.cpu_contention and wait_us is not None:
             waits.append(
                 f"on average {wait_us:,.0f} us in a {role} of {work.service.mean_us:,.0f} us"
             )
-    if lane.client.crowded:
+    if lane.client.cpu_contention:
         p99_us = lane.client.loop_lag.percentile_us(99)
         waits.append(f"so that replies waited up to {p99_us / 1000:.1f} ms (p99) for it")
     return waits

@@ -100,9 +100,9 @@ class ServerProcess:
                     f"{self.title} was not ready after {START_WAIT_S:.0f} s: {self.words()}; {NEXT_STEP}"
                 )
             await asyncio.sleep(ASK_EVERY_S)
-        raise SandboxError(f"{self.title} did not start: {self.epitaph()}; {NEXT_STEP}")
+        raise SandboxError(f"{self.title} did not start: {self.exit_summary()}; {NEXT_STEP}")
 
-    def epitaph(self) -> str:
+    def exit_summary(self) -> str:
         """How the process ended, and its last words, in one line."""
         status = self._process.poll()
         if status is None:

@@ -60,7 +60,7 @@ class Sandbox:
         self._asked_directory = directory
         self._asked_port = port
         self._on_progress = on_progress
-        self._tether: SupervisorClient | None = None
+        self._supervisor: SupervisorClient | None = None
         self._directory: Path | None = None
         self._file_system = ""
         # Both are replaced whole, by the tether's thread only.
@@ -80,27 +80,27 @@ class Sandbox:
         Raises SandboxError (MissingBinary, PortInUse, UnusableDirectory) when that is not possible; nothing is left
         behind then, nor after a KeyboardInterrupt.
         """
-        if self._tether is not None:
+        if self._supervisor is not None:
             raise RuntimeError("a sandbox starts once")
         found = binaries.find(self._lanes)
         under = place.base(self._asked_directory)
         order = SandboxSpec(self._lanes, under, self._asked_port, os.getpid(), found)
         try:
-            self._tether = SupervisorClient(order.message(), self._heed, self._take_away)
+            self._supervisor = SupervisorClient(order.message(), self._on_event, self._clean_up)
             # While the servers start there is time for this.
             for swept in remains.remove_orphans([under, *place.default_bases()]):
                 self._on_progress(f"removed {swept}, left by a telemon that was killed")
-            self._await_ready(self._tether)
+            self._await_ready(self._supervisor)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """End the servers and remove their directory; return when that is done. Again, it does nothing."""
-        if self._tether is not None:
-            self._tether.close()
+        if self._supervisor is not None:
+            self._supervisor.close()
         if self._directory is not None and self._directory.exists():
-            self._take_away()
+            self._clean_up()
 
     @property
     def directory(self) -> Path:
@@ -206,11 +206,11 @@ class Sandbox:
                     return
 
     def _call(self, command: Message) -> None:
-        if self._tether is None:
+        if self._supervisor is None:
             raise SandboxError("the sandbox has not been started")
-        self._tether.call(command)
+        self._supervisor.call(command)
 
-    def _heed(self, news: Message) -> None:
+    def _on_event(self, news: Message) -> None:
         """Take what the keeper says of its servers. Called in the order in which it happened."""
         match news["event"]:
             case "directory":
@@ -228,7 +228,7 @@ class Sandbox:
                 others = {name: how for name, how in self._down.items() if name != alive["name"]}
                 self._down = MappingProxyType(others)
 
-    def _take_away(self) -> None:
+    def _clean_up(self) -> None:
         """Do what the keeper no longer can."""
         how = "the process that keeps the sandbox was killed, and its servers with it"
         self._down = MappingProxyType({**dict.fromkeys(self._described, how), **self._down})

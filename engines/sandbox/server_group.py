@@ -48,10 +48,10 @@ class ManagedServer:
         self.expected = self.told = False
         return self.child
 
-    def epitaph(self) -> str:
+    def exit_summary(self) -> str:
         """Which server died and how, in one line."""
         assert self.child is not None
-        return f"{self.launch.title} died: {self.child.epitaph()}"
+        return f"{self.launch.title} died: {self.child.exit_summary()}"
 
 
 class ServerGroup:
@@ -141,7 +141,7 @@ class ServerGroup:
             kept.told = True
         return found
 
-    def stranger_at(self) -> int | None:
+    def foreign_port(self) -> int | None:
         """Once all are dead, a port of theirs on which somebody else listens."""
         taken = (
             kept.launch.port for kept in self._kept.values() if not ports.free(kept.launch.port)
@@ -166,7 +166,7 @@ class ServerGroup:
         if await self._installer.ended() != 0:
             raise SandboxError(
                 "the data directory of MariaDB could not be made "
-                f"({self._installer.epitaph()}); {NEXT_STEP}"
+                f"({self._installer.exit_summary()}); {NEXT_STEP}"
             )
         for other in mysqls[1:]:
             mariadb.copy(first.directory, other.launch.directory)
@@ -195,7 +195,7 @@ class ServerGroup:
             while not redis_server.cluster_ready(await redis_server.cluster_info(node.launch)):
                 assert node.child is not None
                 if not node.child.alive:
-                    raise SandboxError(f"{node.epitaph()}; {NEXT_STEP}")
+                    raise SandboxError(f"{node.exit_summary()}; {NEXT_STEP}")
                 if time.monotonic() > until:
                     raise SandboxError(
                         f"the cluster of lane durable did not form within {CLUSTER_WAIT_S:.0f} s: "

@@ -101,12 +101,12 @@ class Supervisor:
                 await servers.start()
             except SandboxError:
                 servers.kill()
-                stranger = servers.stranger_at()
-                if stranger is None:
+                foreign = servers.foreign_port()
+                if foreign is None:
                     raise
                 if order.port is not None or start == STARTS:
                     raise PortInUse(
-                        f"port {stranger} was taken while the sandbox started; set another sandbox.port"
+                        f"port {foreign} was taken while the sandbox started; set another sandbox.port"
                     ) from None
                 self._clear()
             else:
@@ -136,7 +136,7 @@ class Supervisor:
                         "event": "died",
                         "server": kept.launch.name,
                         "expected": kept.expected,
-                        "text": kept.epitaph(),
+                        "text": kept.exit_summary(),
                     }
                 )
 

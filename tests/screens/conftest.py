@@ -68,7 +68,7 @@ async def _launch(
     shown = source or SyntheticSource(list(usual()) if given is None else given)
     app = TelemonApp(
         settings or RaceConfig(),
-        lambda narrate: shown.told(narrate),
+        lambda on_progress: shown.told(on_progress),
         terminal=terminal or Terminal(fps=60),
         host=StillHost(),
         **options,

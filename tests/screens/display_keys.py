@@ -34,7 +34,7 @@ async def freeze(keyed: Keyed, key: str) -> None:
 async def stage(keyed: Keyed, key: str) -> None:
     """Each of its keys turns it on or, when it is, off."""
     racing = keyed.racing
-    on = not racing.app.race_screen.scene.stage
+    on = not racing.app.race_screen.screen_state.stage
     await keyed.press(key)
     await racing.shows("WRITES rows/s" if on else "standings", "racing")
     assert ("WRITES rows/s" in racing.text()) is on
@@ -138,7 +138,7 @@ async def copy(keyed: Keyed, key: str) -> None:
     sent = re.findall("\x1b]52;c;([^\x07]+)\x07", "".join(keyed.written))
     assert len(sent) == 1
     assert base64.b64decode(sent[0]).decode() in [
-        standings_text(view, app.race_screen.scene.entrants) for view in keyed.shown
+        standings_text(view, app.race_screen.screen_state.lane_infos) for view in keyed.shown
     ]
     await keyed.undisturbed()
 

@@ -43,7 +43,12 @@ class Keyed:
         app = self.racing.app
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", self.written.append)
-        app.watch(app.race_screen, "scene", lambda scene: self.shown.append(scene.view), init=False)
+        app.watch(
+            app.race_screen,
+            "scene",
+            lambda screen_state: self.shown.append(screen_state.view),
+            init=False,
+        )
 
     async def press(self, key: str) -> float:
         """Press a key; when that was."""

@@ -24,7 +24,7 @@ async def release(keyed: Keyed, key: str) -> None:
     before = racing.servers.operations()
     racing.app.count_s = 0.2
     gone_s = 3 * racing.app.count_s + await keyed.press(key)
-    await racing.until(lambda: racing.app.race_screen.scene.countdown == 1)
+    await racing.until(lambda: racing.app.race_screen.screen_state.countdown == 1)
     assert racing.servers.operations() == before
     assert all(lane.write.rows == lane.read.rows == 0 for lane in racing.view.lanes)
     keyed.pids = racing.race.engine_pids()
@@ -102,7 +102,7 @@ async def reset(keyed: Keyed, key: str) -> None:
 async def mode(keyed: Keyed, key: str) -> None:
     """From the rate to as fast as it goes, and back to the same rate. Only an open loop has response times."""
     racing = keyed.racing
-    rate_per_s = racing.app.race_screen.scene.setup.rate_per_s
+    rate_per_s = racing.app.race_screen.screen_state.load_settings.rate_per_s
     assert rate_per_s is not None
     for asked in (control.Rate(None), control.Rate(rate_per_s)):
         pressed_s = await keyed.press(key)
@@ -129,9 +129,9 @@ def rate(step: int) -> Check:
 
     async def check(keyed: Keyed, key: str) -> None:
         racing = keyed.racing
-        old = racing.app.race_screen.scene.setup.rate_per_s
+        old = racing.app.race_screen.screen_state.load_settings.rate_per_s
         pressed_s = await keyed.press(key)
-        new = racing.app.race_screen.scene.setup.rate_per_s
+        new = racing.app.race_screen.screen_state.load_settings.rate_per_s
         assert old is not None
         assert new is not None
         assert (new - old) * step > 0
@@ -152,7 +152,7 @@ def rate(step: int) -> Check:
 async def _due(keyed: Keyed, rate_per_s: float) -> None:
     """Over some frames, what was done and what is behind add up to the rate, in every lane and role."""
     before, *during = await keyed.racing.whole(3)
-    connections = keyed.racing.app.race_screen.scene.setup.writers
+    connections = keyed.racing.app.race_screen.screen_state.load_settings.writers
     for index, lane in enumerate(LANES):
         for role in ("write", "read"):
             works = [getattr(frame.lanes[index], role) for frame in during]
@@ -174,8 +174,8 @@ def connections(role: Literal["write", "read"], step: int) -> Check:
 
     async def check(keyed: Keyed, key: str) -> None:
         racing = keyed.racing
-        setup = racing.app.race_screen.scene.setup
-        wanted = step + (setup.writers if role == "write" else setup.readers)
+        load_settings = racing.app.race_screen.screen_state.load_settings
+        wanted = step + (load_settings.writers if role == "write" else load_settings.readers)
         before = racing.servers.connections()
 
         def moved() -> bool:
@@ -198,9 +198,9 @@ def batch(step: int) -> Check:
 
     async def check(keyed: Keyed, key: str) -> None:
         racing = keyed.racing
-        old = racing.app.race_screen.scene.setup.batch
+        old = racing.app.race_screen.screen_state.load_settings.batch
         pressed_s = await keyed.press(key)
-        new = racing.app.race_screen.scene.setup.batch
+        new = racing.app.race_screen.screen_state.load_settings.batch
         assert (new - old) * step > 0
 
         def shows(frame: Frame) -> bool:
@@ -224,9 +224,9 @@ def ttl(step: int) -> Check:
     async def check(keyed: Keyed, key: str) -> None:
         racing = keyed.racing
         cache = racing.servers.cache
-        old = racing.app.race_screen.scene.setup.ttl_s
+        old = racing.app.race_screen.screen_state.load_settings.ttl_s
         pressed_s = await keyed.press(key)
-        new = racing.app.race_screen.scene.setup.ttl_s
+        new = racing.app.race_screen.screen_state.load_settings.ttl_s
         assert (new - old) * step > 0
 
         async def fresh() -> bool:

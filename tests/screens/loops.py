@@ -12,7 +12,9 @@ from engines.metrics.stats import CacheStats, ClientStats, RoleStats
 from engines.model.heats import heat_order
 from tests.screens.synthetic import ENTRANTS, frames
 
-FLOORED = tuple(replace(entrant, floor_us={"write": 187.2, "read": 25.4}) for entrant in ENTRANTS)
+FLOORED = tuple(
+    replace(lane_info, overhead_us={"write": 187.2, "read": 25.4}) for lane_info in ENTRANTS
+)
 """The lanes, with telemon's own share known."""
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     flags = TerminalOptions(color=given.color, glyphs=given.glyphs, fps=given.fps)
     app = TelemonApp(
         RaceConfig(),
-        lambda narrate: source.told(narrate),
+        lambda on_progress: source.told(on_progress),
         terminal=Terminal.detect(os.environ, "utf-8", flags),
         host=StillHost(),
     )

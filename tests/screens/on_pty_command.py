@@ -47,8 +47,8 @@ def main() -> None:
         source = Fragile(made, interval_s=0.05, linger=broken is None)
         source.broken = broken == "race"
 
-        def make(narrate: ProgressCallback) -> FrameSource:
-            return source.told(narrate)
+        def make(on_progress: ProgressCallback) -> FrameSource:
+            return source.told(on_progress)
 
         return make
 
@@ -56,7 +56,11 @@ def main() -> None:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, host=StillHost(), **options)
             self.leave_result = broken is not None
-            told.update(asdict(self.terminal), stage=self._scene.stage, held=self._scene.holding)
+            told.update(
+                asdict(self.terminal),
+                stage=self._screen_state.stage,
+                held=self._screen_state.holding,
+            )
 
         def run(self, **options: Any) -> Any:
             try:

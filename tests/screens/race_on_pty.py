@@ -50,7 +50,7 @@ class Counted(Race):
 def headless(settings: Settings, sandbox: Sandbox) -> tuple[Summary, int, int]:
     """A race without a screen: its summary, how many frames it had, how many were shown."""
     with Counted(settings, interval_s=FRAME_INTERVAL_S, sandbox=sandbox) as race:
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         for frame in race.frames():
             summary.add(frame)
         return summary, race.count, 0
@@ -60,9 +60,9 @@ def on_screen(settings: Settings, sandbox: Sandbox) -> tuple[Summary, int, int]:
     """The same race with the screen."""
     races: list[Counted] = []
 
-    def make(narrate: ProgressCallback) -> Race:
+    def make(on_progress: ProgressCallback) -> Race:
         races.append(
-            Counted(settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, sandbox=sandbox)
+            Counted(settings, interval_s=FRAME_INTERVAL_S, on_progress=on_progress, sandbox=sandbox)
         )
         return races[0]
 

@@ -114,9 +114,13 @@ class RealRacing(Racing):
     def __init__(self, sandbox: Sandbox, settings: Settings, *, hold: bool) -> None:
         self.servers = Servers(sandbox)
 
-        def make(narrate: ProgressCallback) -> Watched:
+        def make(on_progress: ProgressCallback) -> Watched:
             self.race = Watched(
-                settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, sandbox=sandbox, hold=hold
+                settings,
+                interval_s=FRAME_INTERVAL_S,
+                on_progress=on_progress,
+                sandbox=sandbox,
+                hold=hold,
             )
             return self.race
 
@@ -139,7 +143,7 @@ class RealRacing(Racing):
     @property
     def view(self) -> View:
         """What is on the screen."""
-        view = self.app.race_screen.scene.view
+        view = self.app.race_screen.screen_state.view
         assert view is not None
         return view
 

@@ -168,7 +168,7 @@ class SyntheticSource:
         step_s: float = 0.0,
         linger: bool = True,
         ahead: int = 0,
-        entrants: tuple[LaneInfo, ...] = ENTRANTS,
+        lane_infos: tuple[LaneInfo, ...] = ENTRANTS,
     ) -> None:
         self._given = given
         self._interval_s = interval_s
@@ -178,18 +178,18 @@ class SyntheticSource:
         self._linger = linger
         self._ahead = ahead
         self._stopped = threading.Event()
-        self._entrants = entrants
+        self._entrants = lane_infos
         self.sent: list[Control] = []
         self.entered = False
         self.exited = False
 
-    def told(self, narrate: ProgressCallback) -> Self:
+    def told(self, on_progress: ProgressCallback) -> Self:
         """The same source, telling `narrate` how its start goes."""
-        self._narrate = narrate
+        self._narrate = on_progress
         return self
 
     @property
-    def entrants(self) -> tuple[LaneInfo, ...]:
+    def lane_infos(self) -> tuple[LaneInfo, ...]:
         return self._entrants
 
     @property
@@ -201,7 +201,7 @@ class SyntheticSource:
         return {}
 
     @property
-    def doubts(self) -> Mapping[str, Sequence[str]]:
+    def counter_caveats(self) -> Mapping[str, Sequence[str]]:
         return {}
 
     @property

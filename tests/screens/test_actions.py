@@ -202,7 +202,7 @@ async def test_keys_without_anything_to_do_are_off_everywhere(launch: Launch) ->
     """In the bottom line, the palette and the bindings alike."""
     settings = RaceConfig(writers=0, lanes=("mysql", "durable"), heats=True)
     made = list(frames(20, lanes=("mysql", "durable")))
-    source = SyntheticSource(made, entrants=(ENTRANTS[0], ENTRANTS[2]))
+    source = SyntheticSource(made, lane_infos=(ENTRANTS[0], ENTRANTS[2]))
     terminal = Terminal(color="16", fps=60)
     async with launch(
         source=source, settings=settings, terminal=terminal, size=(200, 50)
@@ -357,7 +357,7 @@ async def test_enter_while_servers_start_releases_nothing_and_loses_nothing(laun
         await racing.shows("starting the servers", "starting, then hold")
         assert "AT THE START LINE" not in racing.text()
         await racing.pilot.press("enter", "1")
-        assert racing.app._scene.countdown is None
+        assert racing.app._screen_state.countdown is None
         await racing.shows("AT THE START LINE", "enter go")
         assert source.sent == []
         racing.app.count_s = 0.05
@@ -374,8 +374,8 @@ async def test_a_release_that_nobody_takes_keeps_the_start_line(
         await racing.shows("AT THE START LINE")
         monkeypatch.setattr(racing.app.feed, "send", lambda _: False)
         await racing.pilot.press("1", "enter")
-        await racing.until(lambda: racing.app._scene.countdown is not None)
-        await racing.until(lambda: racing.app._scene.countdown is None)
+        await racing.until(lambda: racing.app._screen_state.countdown is not None)
+        await racing.until(lambda: racing.app._screen_state.countdown is None)
         await racing.shows("AT THE START LINE")
         monkeypatch.undo()
         await racing.pilot.press("enter")
@@ -390,7 +390,7 @@ async def test_countdown_is_seen(launch: Launch) -> None:
         seen: dict[int, tuple[str, ...]] = {}
 
         def over() -> bool:
-            number = racing.app._scene.countdown
+            number = racing.app._screen_state.countdown
             if number is not None:
                 seen[number] = racing.app.screen.query_one(Countdown).lines
             return racing.source.sent == [control.Release()]

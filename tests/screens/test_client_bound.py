@@ -31,7 +31,7 @@ def lagging(us: float) -> ClientStats:
     histogram = Histogram()
     for _ in range(10):
         histogram.record(int(us * 1000))
-    return ClientStats(cpu_share=0.91, own_lag=histogram.take())
+    return ClientStats(cpu_share=0.91, cpu_loop_lag=histogram.take())
 
 
 def after(*clients: ClientStats, warm: int = 0) -> ViewBuilder:

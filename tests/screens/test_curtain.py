@@ -24,7 +24,7 @@ from tui.widgets.base.panel import Panel
 
 def views(racing: Racing) -> tuple[View, View]:
     """What is on show, and a later moment in which everything has moved."""
-    view = racing.app._scene.view
+    view = racing.app._screen_state.view
     assert view is not None
     lanes = tuple(
         replace(
@@ -49,13 +49,14 @@ class Witness:
         redraw, paint = Panel.redraw, screen._compositor_refresh
 
         def drawing(panel: Panel) -> None:
-            if panel.size and panel.scene is not None:
-                self.drawn.append((self.turn, panel, panel.scene))
+            if panel.size and panel.screen_state is not None:
+                self.drawn.append((self.turn, panel, panel.screen_state))
             redraw(panel)
 
         def painting() -> None:
             shown = [panel for panel in screen.query(Panel) if panel.size]
-            self.painted.append((self.turn, {id(panel.scene): panel.scene for panel in shown}))  # type: ignore[arg-type]
+            states = {id(panel.screen_state): panel.screen_state for panel in shown}
+            self.painted.append((self.turn, states))  # type: ignore[arg-type]
             paint()
 
         monkeypatch.setattr(Panel, "redraw", drawing)
@@ -81,8 +82,8 @@ async def test_a_frame_is_drawn_in_turns_and_painted_once(
         _, later = views(racing)
         drawn: list[int] = []
         witness = Witness(racing, monkeypatch)
-        app._scene = replace(app._scene, view=later)
-        app._curtain.draw_in_turns(app._scene, lambda: drawn.append(witness.turn))
+        app._screen_state = replace(app._screen_state, view=later)
+        app._painter.draw_in_turns(app._screen_state, lambda: drawn.append(witness.turn))
         await racing.until(lambda: bool(drawn) and bool(witness.painted))
         witness.close()
         assert drawn == [witness.drawn[-1][0] + 1] or drawn == [witness.drawn[-1][0]]
@@ -96,7 +97,7 @@ async def test_a_frame_is_drawn_in_turns_and_painted_once(
         # Nothing was painted before all of it was drawn, and then all of it was of one moment.
         turn, scenes = witness.painted[0]
         assert turn >= drawn[0]
-        assert list(scenes.values()) == [app._scene]  # type: ignore[attr-defined]
+        assert list(scenes.values()) == [app._screen_state]  # type: ignore[attr-defined]
         assert len(witness.painted) == 1
 
 
@@ -110,14 +111,16 @@ async def test_a_key_in_the_middle_of_a_frame_is_seen_at_once(
         _, later = views(racing)
         drawn: list[str] = []
         witness = Witness(racing, monkeypatch)
-        app._scene = replace(app._scene, view=later)
-        app._curtain.draw_in_turns(app._scene, lambda: drawn.append("frame"))
+        app._screen_state = replace(app._screen_state, view=later)
+        app._painter.draw_in_turns(app._screen_state, lambda: drawn.append("frame"))
         app._show(paused=True)
         assert drawn == ["frame"]
-        assert {id(panel.scene) for panel in app.race_screen.query(Panel)} == {id(app._scene)}
+        assert {id(panel.screen_state) for panel in app.race_screen.query(Panel)} == {
+            id(app._screen_state)
+        }
         await racing.shows("LOAD PAUSED")
         witness.close()
-        assert all(list(scenes.values()) == [app._scene] for _, scenes in witness.painted)  # type: ignore[attr-defined]
+        assert all(list(scenes.values()) == [app._screen_state] for _, scenes in witness.painted)  # type: ignore[attr-defined]
         # The turns that were left are not taken any more.
         assert (
             len([panel for _, panel, _ in witness.drawn if isinstance(panel, LanePanel)]) == 4 + 12
@@ -132,12 +135,16 @@ async def test_a_frame_that_comes_in_the_middle_of_another_takes_its_place(launc
         app = racing.app
         first, later = views(racing)
         drawn: list[str] = []
-        app._curtain.draw_in_turns(replace(app._scene, view=first), lambda: drawn.append("first"))
-        app._scene = replace(app._scene, view=later)
-        app._curtain.draw_in_turns(app._scene, lambda: drawn.append("later"))
+        app._painter.draw_in_turns(
+            replace(app._screen_state, view=first), lambda: drawn.append("first")
+        )
+        app._screen_state = replace(app._screen_state, view=later)
+        app._painter.draw_in_turns(app._screen_state, lambda: drawn.append("later"))
         await racing.until(lambda: drawn == ["first", "later"])
         await racing.shows("4.32 ms")
-        assert {id(panel.scene) for panel in app.race_screen.query(Panel)} == {id(app._scene)}
+        assert {id(panel.screen_state) for panel in app.race_screen.query(Panel)} == {
+            id(app._screen_state)
+        }
         assert not app._batch_count
 
 
@@ -148,7 +155,7 @@ async def test_a_frame_that_is_being_drawn_at_the_end_does_no_harm(launch: Launc
     drawn: list[str] = []
     # As in the middle of its end: there is no screen any more.
     app._screen_stack.clear()
-    app._curtain.draw_in_turns(app._scene, lambda: drawn.append("frame"))
+    app._painter.draw_in_turns(app._screen_state, lambda: drawn.append("frame"))
     await asyncio.sleep(0.05)
     assert drawn == ["frame"]
     assert app.fault is None
@@ -160,8 +167,8 @@ async def test_a_frame_under_the_help_is_seen_after_it(launch: Launch) -> None:
         await racing.pilot.press("question_mark")
         await racing.shows("esc closes")
         _, later = views(racing)
-        racing.app._scene = replace(racing.app._scene, view=later)
-        racing.app._curtain.draw_in_turns(racing.app._scene, lambda: None)
+        racing.app._screen_state = replace(racing.app._screen_state, view=later)
+        racing.app._painter.draw_in_turns(racing.app._screen_state, lambda: None)
         await racing.pilot.press("escape")
         await racing.until(lambda: "0:16" in racing.text().splitlines()[0])
 

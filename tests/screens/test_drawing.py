@@ -145,7 +145,7 @@ def test_last_difference_is_the_last_one(before: Line, after: Line) -> None:
     end = last_difference(old, new, 20)
 
     def cells(line: Line) -> list[tuple[str, str]]:
-        return [(char, ink) for text, ink in line for char in text]
+        return [(char, style) for text, style in line for char in text]
 
     one, other = cells(old), cells(new)
     if len(one) != 20 or len(other) != 20:

@@ -85,7 +85,7 @@ def test_closed_loop_has_none_of_it() -> None:
     lane = only(history)
     assert not lane.paced
     assert lane.write.response_p99_us is None
-    assert lane.write.felt_p99_us == 50
+    assert lane.write.ranking_p99_us == 50
     assert lane.write.backlog == 0
 
 
@@ -190,22 +190,22 @@ def test_a_spike_flattens_nothing_longer_than_it_is_seen(
     spike: float, usual_us: float, shown: int, noise: float
 ) -> None:
     axes = Axes()
-    trail = points(usual_us, usual_us * spike)
+    series = points(usual_us, usual_us * spike)
     for _ in range(shown - 1):
-        trail += points(usual_us * noise)
+        series += points(usual_us * noise)
         # As long as it is on show its top is.
-        assert axes.fit([trail], shown).p99_us >= usual_us * spike
-    trail += points(usual_us * noise)
+        assert axes.fit([series], shown).p99_us >= usual_us * spike
+    series += points(usual_us * noise)
     needed = max(1.0, usual_us * noise * HEADROOM)
-    assert axes.fit([trail], shown).p99_us <= needed * 2.5 * FLAT
+    assert axes.fit([series], shown).p99_us <= needed * 2.5 * FLAT
     for _ in range(SHRINK_AFTER):
-        top = axes.fit([trail], shown).p99_us
+        top = axes.fit([series], shown).p99_us
     assert top <= needed * 2.5
 
 
 def test_axes_look_back_as_far_as_is_on_show() -> None:
     history = ViewBuilder()
-    history.look_back(4)
+    history.set_visible_points(4)
     # Points of half a second, of two frames each: the spike is in the first of them.
     for seq in range(3, 15):
         us = 2_000_000 if seq == 3 else 400

@@ -55,13 +55,13 @@ class Still(TelemonApp):
         self, *, color: Color = "truecolor", glyphs: Glyphs = "braille", theme: str | None = None,
         linger: bool = True, hold: bool = False, warmup: int = 4, stage: bool = False,
         settings: RaceConfig | None = None, given: list[Frame] | None = None,
-        entrants: tuple[LaneInfo, ...] = ENTRANTS,
+        lane_infos: tuple[LaneInfo, ...] = ENTRANTS,
     ) -> None:  # fmt: skip
         self.given = given or made(warmup)
-        self.source = SyntheticSource(self.given, linger=linger, entrants=entrants)
+        self.source = SyntheticSource(self.given, linger=linger, lane_infos=lane_infos)
         super().__init__(
             settings or RaceConfig(duration_s=60),
-            lambda narrate: self.source.told(narrate),
+            lambda on_progress: self.source.told(on_progress),
             terminal=Terminal(color=color, glyphs=glyphs, fps=0.001, animation=False),
             host=StillHost(),
             stage=stage,
@@ -96,7 +96,7 @@ async def settled(pilot: Pilot[Summary]) -> None:
         await pilot.pause(0.02)
     app.feed._show_last()
     for _ in range(500):
-        if app._scene.view is not None and app._scene.view.seq == app.given[-1].seq:
+        if app._screen_state.view is not None and app._screen_state.view.seq == app.given[-1].seq:
             break
         await pilot.pause(0.02)
     await pilot.pause(0.1)
@@ -155,7 +155,7 @@ def test_stage_in_ascii(snap_compare: Compare) -> None:
 def open_loop(*, stage: bool = False) -> Still:
     """An open loop that lane `mysql` cannot keep up with."""
     settings = RaceConfig(duration_s=60, mode="pace", rate_per_s=300)
-    return Still(settings=settings, given=list(paced(made(4))), entrants=FLOORED, stage=stage)
+    return Still(settings=settings, given=list(paced(made(4))), lane_infos=FLOORED, stage=stage)
 
 
 @pytest.mark.parametrize(
@@ -174,11 +174,11 @@ def test_open_loop_on_stage(snap_compare: Compare) -> None:
 @pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_heats(snap_compare: Compare, size: tuple[int, int]) -> None:
     settings = RaceConfig(heats=True, rounds=2, duration_s=2)
-    assert same(snap_compare, Still(settings=settings, given=heats(2), entrants=FLOORED), size)
+    assert same(snap_compare, Still(settings=settings, given=heats(2), lane_infos=FLOORED), size)
 
 
 def test_own_share(snap_compare: Compare) -> None:
-    assert same(snap_compare, Still(entrants=FLOORED), (160, 48))
+    assert same(snap_compare, Still(lane_infos=FLOORED), (160, 48))
 
 
 def test_lane_alone(snap_compare: Compare) -> None:

@@ -25,7 +25,7 @@ LAYOUTS = [(200, 50), (160, 48), (120, 30), (100, 24), (80, 24), (60, 20), (40, 
 
 
 def source(given: list[Frame]) -> SyntheticSource:
-    return SyntheticSource(given, entrants=FLOORED)
+    return SyntheticSource(given, lane_infos=FLOORED)
 
 
 async def at_the_end(racing: Racing, given: list[Frame]) -> None:
@@ -34,7 +34,7 @@ async def at_the_end(racing: Racing, given: list[Frame]) -> None:
 
     def shown() -> bool:
         app.feed.catch_up()
-        view = app._scene.view
+        view = app._screen_state.view
         return view is not None and view.seq == given[-1].seq
 
     await racing.until(shown)
@@ -46,7 +46,7 @@ async def test_open_loop_shows_backlog_and_response(launch: Launch, size: tuple[
     given = list(paced(usual()))
     async with launch(source=source(given), size=size, settings=PACED) as racing:
         await at_the_end(racing, given)
-        view = racing.app._scene.view
+        view = racing.app._screen_state.view
         assert view is not None
         text = racing.text()
         assert "pace 300/s" in text
@@ -103,7 +103,8 @@ def waiting(given: list[Frame], wait: SchedulingDelay) -> list[Frame]:
         replace(
             frame,
             lanes=tuple(
-                replace(lane, read=replace(lane.read, processor_wait=wait)) for lane in frame.lanes
+                replace(lane, read=replace(lane.read, scheduling_delay=wait))
+                for lane in frame.lanes
             ),
         )
         for frame in given
@@ -173,7 +174,7 @@ async def test_a_lane_before_its_first_heat_is_no_zero_on_stage(launch: Launch) 
     given = heats(1)
     async with launch(source=source(given), settings=HEATS, stage=True) as racing:
         await at_the_end(racing, given)
-        view = racing.app._scene.view
+        view = racing.app._screen_state.view
         assert view is not None
         assert view.lanes[1].places["write"].rank is None
         await racing.shows("waiting", "heat 1 of 6: mysql, round 1 of 2")

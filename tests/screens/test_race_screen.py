@@ -128,12 +128,12 @@ async def test_quit_hands_the_summary_back(launch: Launch) -> None:
 
 async def test_text_from_servers_is_never_markup(launch: Launch) -> None:
     nasty = "[bold red]x[/] [@click=app.quit]y[/] \x1b[31m\x07 [/nothing] [link=z]"
-    entrants = tuple(
+    lane_infos = tuple(
         LaneInfo(e.lane, nasty, nasty, nasty, nasty, nasty, (nasty,)) for e in ENTRANTS
     )
     frame = replace(one_frame(), events=(Event(0.0, None, nasty), Event(0.0, "mysql", nasty)))
     for size in ((160, 48), (80, 24), (40, 12)):
-        source = SyntheticSource([frame], entrants=entrants)
+        source = SyntheticSource([frame], lane_infos=lane_infos)
         async with launch(source=source, size=size) as racing:
             await racing.shows("[bold red]x[/]")
             assert "\x1b" not in racing.text()
@@ -158,14 +158,14 @@ async def test_a_picture_that_was_overtaken_is_not_shown(launch: Launch) -> None
     async with launch([one_frame()]) as racing:
         await racing.shows("racing")
         app = racing.app
-        shown = app._scene.view
+        shown = app._screen_state.view
         assert shown is not None
         newer = replace(shown, seq=7, window_s=30.0)
         app.post_message(ViewReady(newer))
         await racing.shows("window 30 s")
         app.post_message(ViewReady(replace(shown, seq=6, window_s=2.0)))
         await racing.pilot.pause(0.1)
-        assert app._scene.view is newer
+        assert app._screen_state.view is newer
         # One that is as new is: the window was changed by key.
         app.post_message(ViewReady(replace(shown, seq=7, window_s=60.0)))
         await racing.shows("window 60 s")

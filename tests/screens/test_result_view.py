@@ -28,11 +28,13 @@ GOOD = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 4}
 
 def summary_of(*lanes: LaneFrame, notes: tuple[str, ...] = (), **settings: object) -> Summary:
     names = {lane.lane for lane in lanes}
-    entrants = [replace(each, floor_us={"read": 25.0}) for each in ENTRANTS if each.lane in names]
-    summary = Summary(RaceConfig(**settings), entrants, {"notes": list(notes)})  # type: ignore[arg-type]
+    lane_infos = [
+        replace(each, overhead_us={"read": 25.0}) for each in ENTRANTS if each.lane in names
+    ]
+    summary = Summary(RaceConfig(**settings), lane_infos, {"notes": list(notes)})  # type: ignore[arg-type]
     changed = Event(0.0, None, describe(Batch(7)))
     summary.add(replace(frame(0, 1.0, *lanes), events=(changed,)))
-    summary.settle({})
+    summary.reconcile_with_servers({})
     return summary
 
 
@@ -76,16 +78,16 @@ def test_counts_that_differ_are_told_with_the_numbers() -> None:
 
 
 def test_a_share_that_is_larger_than_the_whole_is_none() -> None:
-    entrant = replace(ENTRANTS[0], floor_us={"read": 80.0})
-    told = overhead_share(entrant, "read", work([60.0] * 4))
+    lane_info = replace(ENTRANTS[0], overhead_us={"read": 80.0})
+    told = overhead_share(lane_info, "read", work([60.0] * 4))
     assert told.startswith("60 us (telemon's own share is not known")
-    assert overhead_share(entrant, "read", work([90.0] * 4)) == "90 us, of which telemon 80"
-    assert overhead_share(entrant, "write", work([90.0])) == ""
-    waited = replace(work([90.0] * 4), processor_wait=SchedulingDelay(24_000, 2))
-    assert overhead_share(entrant, "read", waited) == (
+    assert overhead_share(lane_info, "read", work([90.0] * 4)) == "90 us, of which telemon 80"
+    assert overhead_share(lane_info, "write", work([90.0])) == ""
+    waited = replace(work([90.0] * 4), scheduling_delay=SchedulingDelay(24_000, 2))
+    assert overhead_share(lane_info, "read", waited) == (
         "90 us, of which telemon 80 (and 12 waiting for a processor, mean)"
     )
-    assert overhead_share(entrant, "read", work()) == ""
+    assert overhead_share(lane_info, "read", work()) == ""
 
 
 def test_an_open_loop_shows_offer_backlog_and_both_times() -> None:

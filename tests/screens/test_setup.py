@@ -41,9 +41,9 @@ CACHE = RedisConfig(host="cache.example")
     ],
 )
 def test_where_it_races(settings: RaceConfig, where: str, servers: tuple[str, ...]) -> None:
-    setup = LoadSettings.of(settings)
-    assert setup.where == where
-    assert setup.servers == servers
+    load_settings = LoadSettings.of(settings)
+    assert load_settings.where == where
+    assert load_settings.servers == servers
 
 
 async def test_header_names_endpoints_and_no_secrets(launch: Launch) -> None:

@@ -21,7 +21,9 @@ def work(values_us: list[int], rows: int) -> RoleStats:
     # Now and then the loop is closed, and nothing is due.
     response = histogram.take() if rows % 3 else None
     wait = SchedulingDelay(waited_ns=1_000 * rows, turns=len(values_us))
-    return RoleStats(len(values_us), rows, service, response, interval_s=0.25, processor_wait=wait)
+    return RoleStats(
+        len(values_us), rows, service, response, interval_s=0.25, scheduling_delay=wait
+    )
 
 
 intervals = st.lists(
@@ -58,7 +60,7 @@ def compare(sliding: SlidingWindow, inside: list[RoleStats]) -> None:
     expected = tuple(felt.percentile_us(p) if felt.count else None for p in (50, 99, 100))
     assert sliding.response_us(50, 99, 100) == expected
     assert sliding.operations == sum(w.operations for w in inside)
-    assert sliding.processor_wait == SchedulingDelay.merged(w.processor_wait for w in inside)
+    assert sliding.scheduling_delay == SchedulingDelay.merged(w.scheduling_delay for w in inside)
 
 
 def test_rate_is_over_true_lengths() -> None:
@@ -74,7 +76,7 @@ def test_forgets() -> None:
     sliding.add(1.0, work([5, 6], 2))
     sliding.clear()
     assert sliding.percentiles_us(50, 99) == (None, None)
-    assert sliding.processor_wait == UNKNOWN
+    assert sliding.scheduling_delay == UNKNOWN
     assert sliding.rows_per_s == 0.0
     sliding.add(2.0, work([7], 1))
     assert sliding.percentiles_us(50) == (7.0,)

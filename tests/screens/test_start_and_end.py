@@ -81,7 +81,7 @@ async def test_keys_leave_a_result_as_it_is(launch: Launch) -> None:
         assert summary is not None
         assert summary.duration_s == 14.0
         assert app.theme == theme
-        assert not app._scene.paused
+        assert not app._screen_state.paused
         assert racing.source.sent == []
 
 
@@ -106,7 +106,7 @@ async def test_the_copy_of_a_frozen_picture_is_of_that_picture(launch: Launch) -
         await racing.shows("racing", "0:02")
         await racing.pilot.press("f")
         await racing.shows("DISPLAY FROZEN")
-        shown = racing.app._scene.view
+        shown = racing.app._screen_state.view
         assert shown is not None
         await racing.until(
             lambda: racing.app._view is not None and racing.app._view.seq > shown.seq + 20
@@ -170,7 +170,7 @@ def test_mistake_that_ends_the_screen_does_not_end_the_result(
     source = SyntheticSource(frames(400), interval_s=0.01)
     app = TelemonApp(
         RaceConfig(),
-        lambda narrate: source.told(narrate),
+        lambda on_progress: source.told(on_progress),
         terminal=Terminal(fps=60),
         host=StillHost(),
     )
@@ -211,8 +211,8 @@ class Failing(SyntheticSource):
 
 
 def factory(source: SyntheticSource):  # type: ignore[no-untyped-def]
-    def make(narrate: ProgressCallback) -> FrameSource:
-        return source.told(narrate)
+    def make(on_progress: ProgressCallback) -> FrameSource:
+        return source.told(on_progress)
 
     return make
 

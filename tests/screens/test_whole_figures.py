@@ -39,7 +39,7 @@ from tui.widgets.race.host_load import HostLoadBar
 from tui.widgets.race.standings import Standings
 
 ENTRANTS = tuple(
-    LaneInfo(lane, title, "approach", "product", "", "durability", floor_us={"write": 187.0, "read": 25.0})
+    LaneInfo(lane, title, "approach", "product", "", "durability", overhead_us={"write": 187.0, "read": 25.0})
     for lane, title in (("mysql", "MySQL"), ("cached", "MySQL + cache"), ("durable", "Durable Redis"))
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ def sick() -> Frame:
         work(17_000, 750),
         work(20_500, 80),
         CacheStats(6_540, 3),
-        client=ClientStats(cpu_share=0.95, loop_lag=busy().take(), own_lag=busy().take()),
+        client=ClientStats(cpu_share=0.95, loop_lag=busy().take(), cpu_loop_lag=busy().take()),
     )
     mysql = LaneFrame("mysql", LaneState.RACING, work(2_540, 123_456), work(14_000, 250))
     return Frame(
@@ -79,7 +79,7 @@ def sick() -> Frame:
 def scene_of(frame: Frame, **options: object) -> ScreenState:
     history = ViewBuilder()
     history.add(frame)
-    return replace(ScreenState(view=history.view(), entrants=ENTRANTS), **options)  # type: ignore[arg-type]
+    return replace(ScreenState(view=history.view(), lane_infos=ENTRANTS), **options)  # type: ignore[arg-type]
 
 
 SCENES = {
@@ -89,11 +89,11 @@ SCENES = {
 }
 
 
-def whole(scene: ScreenState) -> set[str]:
+def whole(screen_state: ScreenState) -> set[str]:
     """Every figure of a scene in every form in which it may be written."""
-    assert scene.view is not None
+    assert screen_state.view is not None
     found = {"5 s", "0"}
-    for lane in scene.view.lanes:
+    for lane in screen_state.view.lanes:
         numbers: list[float] = [lane.rows, lane.late, *_totals(lane)]
         for role in (lane.write, lane.read):
             numbers += [role.rows_per_s, role.window_rows_per_s, role.backlog, role.failed]
@@ -105,9 +105,9 @@ def whole(scene: ScreenState) -> set[str]:
         found |= {figure for limit in lane.client_bound_by for figure in FIGURE.findall(limit)}
         for place in lane.places.values():
             found |= {figures.ordinal(place.rank or 0), figures.margin(place.gap), str(place.rank)}
-    for entrant in ENTRANTS:
-        found |= {f"{us:.0f} us" for us in entrant.floor_us.values()}
-        found |= {f"{us:.0f}" for us in entrant.floor_us.values()}
+    for lane_info in ENTRANTS:
+        found |= {f"{us:.0f} us" for us in lane_info.overhead_us.values()}
+        found |= {f"{us:.0f}" for us in lane_info.overhead_us.values()}
     return found | {"p50", "p99", "P99", "1", "2", "3"}
 
 
@@ -125,17 +125,17 @@ def text_of(line: Line) -> str:
     return "".join(text for text, _ in line)
 
 
-def drawn(name: str, scene: ScreenState, size: Size) -> list[str]:
+def drawn(name: str, screen_state: ScreenState, size: Size) -> list[str]:
     """A widget's rows, as its place on the screen shows them: what is wider is cut there."""
     lines: list[Line] = []
     if name == "numbers":
-        lines = list(MinimalLanes().draw(scene, size))
+        lines = list(MinimalLanes().draw(screen_state, size))
     elif name == "board":
-        lines = list(Standings().draw(scene, size))
+        lines = list(Standings().draw(screen_state, size))
     else:
         made = {"stage": StageLane, "block": CompactLane, "figures": LaneFigures}[name]
         for index in range(3):
-            lines += made(index).draw(scene, size)
+            lines += made(index).draw(screen_state, size)
     return [text_of(line)[: size.width] for line in lines]
 
 
@@ -150,8 +150,8 @@ SIZES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
 
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("name", SIZES)
-def test_every_figure_is_whole(name: str, scene: str) -> None:
-    shown, wanted = SCENES[scene], whole(SCENES[scene])
+def test_every_figure_is_whole(name: str, screen_state: str) -> None:
+    shown, wanted = SCENES[screen_state], whole(SCENES[screen_state])
     widths, heights = SIZES[name]
     for width in widths:
         for height in heights:
@@ -164,12 +164,12 @@ def test_every_figure_is_whole(name: str, scene: str) -> None:
 
 
 def test_the_strip_of_the_host_is_cut_nowhere() -> None:
-    scene = SCENES["closed"]
-    assert scene.view is not None
-    scene = replace(scene, view=replace(scene.view, host=StillHost().load()))
-    (longest,) = HostLoadBar().draw(scene, Size(300, 1))
+    screen_state = SCENES["closed"]
+    assert screen_state.view is not None
+    screen_state = replace(screen_state, view=replace(screen_state.view, host=StillHost().load()))
+    (longest,) = HostLoadBar().draw(screen_state, Size(300, 1))
     for width in range(20, 300):
-        (line,) = HostLoadBar().draw(scene, Size(width, 1))
+        (line,) = HostLoadBar().draw(screen_state, Size(width, 1))
         assert cells(line) <= width
         # In line with what stands above and below.
         assert text_of(line).startswith(" ")
@@ -185,11 +185,13 @@ def test_the_strip_of_the_host_is_cut_nowhere() -> None:
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_top_line_is_cut_nowhere(holding: bool, paused: bool, frozen: bool) -> None:
     """Half a clock is another time, and half a badge is not seen."""
-    scene = replace(SCENES["closed"], holding=holding, paused=paused, frozen=frozen)
-    assert scene.view is not None
+    screen_state = replace(SCENES["closed"], holding=holding, paused=paused, frozen=frozen)
+    assert screen_state.view is not None
     for elapsed_s in (0.0, 67.0):
         at = replace(
-            scene, view=replace(scene.view, elapsed_s=elapsed_s), setup=LoadSettings(duration_s=90)
+            screen_state,
+            view=replace(screen_state.view, elapsed_s=elapsed_s),
+            load_settings=LoadSettings(duration_s=90),
         )
         (longest,) = Header().draw(at, Size(250, 1))
         whole = set(text_of(longest).split()) | {"ENTER", "PAUSED", "FROZEN"}
@@ -206,10 +208,10 @@ def test_the_top_line_is_cut_nowhere(holding: bool, paused: bool, frozen: bool) 
 
 @pytest.mark.parametrize("width", range(22, 80))
 def test_large_figures_of_the_stage_are_whole(width: int) -> None:
-    scene = SCENES["closed"]
-    assert scene.view is not None
-    lines = "\n".join(drawn("stage", scene, Size(width, 41)))
-    for lane in scene.view.lanes:
+    screen_state = SCENES["closed"]
+    assert screen_state.view is not None
+    lines = "\n".join(drawn("stage", screen_state, Size(width, 41)))
+    for lane in screen_state.view.lanes:
         value = figures.short(lane.write.window_rows_per_s)
         assert value in lines or all(row.rstrip() in lines for row in rows_of(value, 0, 1))
 
@@ -218,7 +220,7 @@ def test_large_figures_of_the_stage_are_whole(width: int) -> None:
 async def test_a_low_terminal_has_names_states_and_errors(
     launch: Launch, size: tuple[int, int]
 ) -> None:
-    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    source = SyntheticSource([sick()], lane_infos=ENTRANTS)
     async with launch(source=source, size=size) as racing:
         await racing.shows("● MySQL", "▲ MySQL + cache", "■ Durable Redis", "reconnecting")
         text = racing.text()
@@ -235,7 +237,7 @@ async def test_a_low_terminal_has_names_states_and_errors(
 async def test_a_small_terminal_has_every_lane_and_its_errors(
     launch: Launch, size: tuple[int, int]
 ) -> None:
-    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    source = SyntheticSource([sick()], lane_infos=ENTRANTS)
     async with launch(source=source, size=size) as racing:
         await racing.shows("2.54k", "4.86k", "17.0k", "14.0k", "20.5k", "✗")
         assert racing.text().count("14.0k") == 2
@@ -243,7 +245,7 @@ async def test_a_small_terminal_has_every_lane_and_its_errors(
 
 @pytest.mark.parametrize("size", [(60, 20), (40, 12), (71, 40), (160, 17), (20, 5)])
 async def test_a_stage_without_room_shows_what_fits(launch: Launch, size: tuple[int, int]) -> None:
-    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    source = SyntheticSource([sick()], lane_infos=ENTRANTS)
     async with launch(source=source, size=size, stage=True) as racing:
         await racing.shows("✗")
         text = racing.text()
@@ -257,12 +259,12 @@ async def test_a_stage_without_room_shows_what_fits(launch: Launch, size: tuple[
 
 
 async def test_errors_are_shown_on_stage(launch: Launch) -> None:
-    source = SyntheticSource([sick()], entrants=ENTRANTS)
+    source = SyntheticSource([sick()], lane_infos=ENTRANTS)
     for size in ((80, 24), (160, 48)):
         async with launch(source=source, size=size, stage=True) as racing:
             await racing.shows("WRITES")
             assert "✗ 1,234,321 errors" in racing.text() or "✗ 1.23M" in racing.text()
-        source = SyntheticSource([sick()], entrants=ENTRANTS)
+        source = SyntheticSource([sick()], lane_infos=ENTRANTS)
 
 
 async def test_kinds_of_errors_are_not_obeyed(launch: Launch) -> None:
@@ -270,7 +272,9 @@ async def test_kinds_of_errors_are_not_obeyed(launch: Launch) -> None:
     failing = replace(work(10, 10), errors={nasty: 3})
     frame = replace(sick(), lanes=tuple(replace(lane, read=failing) for lane in sick().lanes))
     for size in ((160, 48), (100, 30), (80, 24), (40, 12)):
-        async with launch(source=SyntheticSource([frame], entrants=ENTRANTS), size=size) as racing:
+        async with launch(
+            source=SyntheticSource([frame], lane_infos=ENTRANTS), size=size
+        ) as racing:
             await racing.shows("✗ 3")
             assert "\x1b" not in racing.text()
             assert "\u202e" not in racing.text()
@@ -297,9 +301,9 @@ ALL = ("numbers", "board", "stage", "block", "figures")
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_without_a_rival_there_is_no_gap(name: str, ascii_only: bool) -> None:
-    scene = replace(alone(), glyphs="ascii" if ascii_only else "braille")
+    screen_state = replace(alone(), glyphs="ascii" if ascii_only else "braille")
     for width in (59, 75, 120, 160) if name != "stage" else (22, 50):
-        text = "\n".join(drawn(name, scene, Size(width, 15)))
+        text = "\n".join(drawn(name, screen_state, Size(width, 15)))
         for sign in ("+-", "1st  -", "ahead", "behind", " -"):
             assert sign not in text, (width, sign)
 
@@ -314,9 +318,9 @@ def test_near_equals_are_told_apart_or_level(name: str) -> None:
 
 
 def test_places_in_words() -> None:
-    scene = level()
-    assert scene.view is not None
-    told = [lanelook.rank_text(lane.places["write"]) for lane in scene.view.lanes]
+    screen_state = level()
+    assert screen_state.view is not None
+    told = [lanelook.rank_text(lane.places["write"]) for lane in screen_state.view.lanes]
     assert told == ["1st  level", "2nd  level", "3rd  4 %"]
     assert lanelook.rank_text(None) == ""
     told = [lanelook.rank_text(lane.places["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
@@ -330,21 +334,25 @@ LONG = "a text that is longer than any place that there is for it, and then some
 
 @pytest.mark.parametrize("width", [20, 31, 38, 58])
 def test_words_that_are_cut_say_so(width: int) -> None:
-    scene = SCENES["closed"]
-    assert scene.view is not None
-    entrants = tuple(LaneInfo(lane.lane, LONG, LONG, LONG, LONG, LONG) for lane in scene.view.lanes)
+    screen_state = SCENES["closed"]
+    assert screen_state.view is not None
+    lane_infos = tuple(
+        LaneInfo(lane.lane, LONG, LONG, LONG, LONG, LONG) for lane in screen_state.view.lanes
+    )
     events = tuple(Event(0.0, lane, LONG) for lane in (None, "mysql"))
-    scene = replace(scene, entrants=entrants, view=replace(scene.view, events=events))
+    screen_state = replace(
+        screen_state, lane_infos=lane_infos, view=replace(screen_state.view, events=events)
+    )
     panels: list[Draw] = [LaneHeader(1).draw, EventLog().draw, MinimalLanes().draw]
     if width >= 31:
         panels += [LaneFigures(0).draw, LaneFigures(1).draw, StageLane(1).draw]
     for draw in panels:
-        for line in draw(scene, Size(width, 15)):
+        for line in draw(screen_state, Size(width, 15)):
             text = text_of(line)
             assert cells(line) <= width
             assert "…" in text or "a text" not in text
     # What has shorter forms uses them.
-    text = "\n".join(text_of(line) for line in LaneFigures(0).draw(scene, Size(width, 15)))
+    text = "\n".join(text_of(line) for line in LaneFigures(0).draw(screen_state, Size(width, 15)))
     assert "no cache" in text
     assert not re.search(r"SELEC\b", text)
 
@@ -353,16 +361,16 @@ def test_words_that_are_cut_say_so(width: int) -> None:
 @pytest.mark.parametrize("kind", ["rate", "p99"])
 def test_legends_of_charts_lose_the_seconds_first(width: int, kind: str) -> None:
     for shared in (True, False):
-        scene = replace(SCENES["closed"], shared_axis=shared)
-        heading = text_of(LaneChart(1, kind).draw(scene, Size(width, 8))[0])  # type: ignore[arg-type]
+        screen_state = replace(SCENES["closed"], shared_axis=shared)
+        heading = text_of(LaneChart(1, kind).draw(screen_state, Size(width, 8))[0])  # type: ignore[arg-type]
         assert "⠒ reads" in heading
         assert not re.search(r"\d+\b(?! s)", heading.replace("p99", ""))
 
 
 def test_copied_standings_have_no_gap_without_a_rival_and_percents_of_near_ones() -> None:
-    for scene, wanted in ((alone(), "0.25 ms\n"), (level(), "4 %")):
-        assert scene.view is not None
-        text = standings_text(scene.view, ENTRANTS)
+    for screen_state, wanted in ((alone(), "0.25 ms\n"), (level(), "4 %")):
+        assert screen_state.view is not None
+        text = standings_text(screen_state.view, ENTRANTS)
         assert "1st -" not in text
         assert "1.0x" not in text
         assert wanted in text

@@ -29,12 +29,12 @@ class Diagnosis:
     @property
     def problems(self) -> list[str]:
         """What failed and what is warned of, in this order."""
-        worst = sorted(self.checks, key=lambda check: check.verdict is not Status.FAIL)
+        worst = sorted(self.checks, key=lambda check: check.status is not Status.FAIL)
         return [c.problem for c in worst if c.problem and c.problem not in AT_TIMES]
 
     @property
     def failed(self) -> Check:
-        (check,) = [check for check in self.checks if check.verdict is Status.FAIL]
+        (check,) = [check for check in self.checks if check.status is Status.FAIL]
         assert check is self.checks[-1], "something came after the check that failed"
         assert check.next_step
         return check

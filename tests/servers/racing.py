@@ -43,7 +43,7 @@ class LaneSum:
 class Ran:
     frames: list[Frame]
     lanes: Mapping[str, LaneSum]
-    doubts: Mapping[str, Sequence[str]]
+    counter_caveats: Mapping[str, Sequence[str]]
     shards: Mapping[str, Sequence[NodeComparison]]
 
     def states(self, lane: str) -> list[LaneState]:
@@ -71,7 +71,7 @@ def run_race(
             frames.append(frame)
             on_frame(race, frame)
         lanes = {lane: _sum(race, frames, lane) for lane in settings.lanes}
-        return Ran(frames, lanes, race.doubts, race.shards)
+        return Ran(frames, lanes, race.counter_caveats, race.shards)
 
 
 def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:

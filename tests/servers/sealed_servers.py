@@ -39,12 +39,12 @@ class Certificates:
 
     def __init__(self, directory: Path) -> None:
         self.trusted = Authority(directory, "trusted")
-        stranger = Authority(directory, "stranger")
+        foreign = Authority(directory, "stranger")
         self.pairs = {
             name: self.trusted.pair(name, **{"of": ("localhost", HOST), **how})
             for name, how in FAULTY.items()
         }
-        self.pairs["stranger"] = stranger.pair("from-stranger", of=("localhost", HOST))
+        self.pairs["stranger"] = foreign.pair("from-stranger", of=("localhost", HOST))
         self.tls = TlsOptions(self.trusted.file)
 
 

@@ -41,7 +41,7 @@ def raced(sandbox: Sandbox, settings: config.RaceConfig) -> tuple[dict[str, Any]
     """Of a race with one lane: what the result has of it, its measured frames, and everything that was said in text."""
     forget(sandbox)
     with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         frames = []
         for frame in race.frames():
             summary.add(frame)
@@ -121,7 +121,7 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
     shares: list[float] = []
     with Race(settings, interval_s=1.0, sandbox=sandbox) as race:
         (engine,) = race.engine_pids().values()
-        whole = Summary(settings, race.entrants, race.facts)
+        whole = Summary(settings, race.lane_infos, race.facts)
         with before_all_others(engine, sandbox.servers["cache"].pid):
             usage = Usage(engine)
             for frame in race.frames():
@@ -130,7 +130,7 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
                     seen.append((frame, shares[-1]))
                     whole.add(frame)
                 else:
-                    seen, whole = [], whole.anew()
+                    seen, whole = [], whole.restarted()
                 if len(seen) == UNDISTURBED_FRAMES:
                     break
                 assert frame.elapsed_s < QUIET_WAIT_S, f"the engine never had a core: {shares}"
@@ -240,7 +240,7 @@ def test_the_wait_for_a_processor_is_what_the_system_says(sandbox: Sandbox) -> N
     waited_ns: list[int] = []
     with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
         (engine,) = race.engine_pids().values()
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         with crowd_beside(engine):
             for frame in race.frames():
                 summary.add(frame)
@@ -249,10 +249,10 @@ def test_the_wait_for_a_processor_is_what_the_system_says(sandbox: Sandbox) -> N
                 frames.append(frame)
                 waited_ns.append(_waited_ns(engine))
     assert len(frames) > 4
-    told_ns = sum(frame.lanes[0].read.processor_wait.waited_ns for frame in frames[1:])
+    told_ns = sum(frame.lanes[0].read.scheduling_delay.waited_ns for frame in frames[1:])
     assert told_ns == pytest.approx(waited_ns[-1] - waited_ns[0], rel=0.2)
     # It goes first: the engine had less than half of the processor.
     assert told_ns > 0.3e9 * (len(frames) - 1) * 0.5
     lane = summary.lanes()[0]
-    assert lane.read.crowded
+    assert lane.read.cpu_contention
     assert any(note.startswith("cached: short of processors") for note in summary.notes())

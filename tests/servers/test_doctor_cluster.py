@@ -31,8 +31,8 @@ def endpoint(sandbox: Sandbox) -> Iterator[RedisEndpoint]:
     """A cluster that is prepared."""
     at = sandbox.endpoints["durable"].redis
     assert at is not None
-    for deed in plan({"durable": sandbox.endpoints["durable"]}, seed=1).deeds:
-        deed.do()
+    for change in plan({"durable": sandbox.endpoints["durable"]}, seed=1).changes:
+        change.do()
     yield at
     delete_own_keys(at)
 

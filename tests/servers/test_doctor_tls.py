@@ -46,8 +46,8 @@ def mysql(certificates: Certificates) -> Iterator[SealedMySQL]:
         TemporaryDirectory(prefix="tm-") as directory,
         sealed_mysql(certificates, Path(directory)) as server,
     ):
-        for deed in plan({"mysql": LaneEndpoints("mysql", mysql=server.endpoint)}, 1).deeds:
-            deed.do()
+        for change in plan({"mysql": LaneEndpoints("mysql", mysql=server.endpoint)}, 1).changes:
+            change.do()
         yield server
 
 

@@ -19,8 +19,8 @@ from .tls_cluster import TlsCluster, tls_cluster
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
     with tls_cluster(tmp_path_factory.mktemp("cluster")) as made:
-        for deed in plan({"durable": LaneEndpoints("durable", redis=made.endpoint)}, 1).deeds:
-            deed.do()
+        for change in plan({"durable": LaneEndpoints("durable", redis=made.endpoint)}, 1).changes:
+            change.do()
         until = time.monotonic() + 10
         for node in made.primaries():  # until the news of the replicas has gone round
             here = replace(made.endpoint, host=node.name, port=node.port)

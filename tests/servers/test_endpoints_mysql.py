@@ -62,7 +62,7 @@ def on_mysql(server: TlsMySQL, **changes: Any) -> config.RaceConfig:
     return replace(SHORT, lanes=("mysql",), mysql=replace(server.backend, **changes))
 
 
-def refusal(settings: config.RaceConfig) -> str:
+def last_error(settings: config.RaceConfig) -> str:
     with pytest.raises(RaceError) as raised, Race(settings):
         pass
     message = str(raised.value)
@@ -88,19 +88,19 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
     )
     assert status(server.backend, "Ssl_cipher") != ""
     with Race(settings, sandbox=sandbox) as race:
-        entrants = {entrant.lane: entrant for entrant in race.entrants}
+        lane_infos = {lane_info.lane: lane_info for lane_info in race.lane_infos}
         facts = race.facts
-        summary = Summary(settings, race.entrants, facts)
+        summary = Summary(settings, race.lane_infos, facts)
         frames = []
         for frame in race.frames():
             summary.add(frame)
             frames.append(frame)
-        summary.settle(race.warm, race.doubts, race.shards)
-    assert entrants["mysql"].product == "MariaDB"
-    assert entrants["cached"].product == "MariaDB + Redis as a cache"
-    assert entrants["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"
-    assert f"MySQL at {HOST}:{server.port} over TLS" in entrants["mysql"].notes
-    assert f"Redis at {cache.host}:{cache.port} without TLS" in entrants["cached"].notes
+        summary.reconcile_with_servers(race.warm, race.counter_caveats, race.shards)
+    assert lane_infos["mysql"].product == "MariaDB"
+    assert lane_infos["cached"].product == "MariaDB + Redis as a cache"
+    assert lane_infos["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"
+    assert f"MySQL at {HOST}:{server.port} over TLS" in lane_infos["mysql"].notes
+    assert f"Redis at {cache.host}:{cache.port} without TLS" in lane_infos["cached"].notes
     assert (
         "lanes mysql and cached share one MySQL server: each slows the other down" in facts["notes"]  # type: ignore[operator]
     )
@@ -149,11 +149,11 @@ def test_the_server_counted_what_the_lane_says_it_did(server: TlsMySQL) -> None:
 def test_a_server_that_is_not_as_it_should_be_is_refused(
     server: TlsMySQL, changes: dict[str, Any], said: str
 ) -> None:
-    assert said in refusal(on_mysql(server, **changes))
+    assert said in last_error(on_mysql(server, **changes))
 
 
 def test_an_authority_that_nobody_trusts_is_refused(server: TlsMySQL) -> None:
-    assert "CERTIFICATE_VERIFY_FAILED" in refusal(on_mysql(server, tls_ca=server.stranger.file))
+    assert "CERTIFICATE_VERIFY_FAILED" in last_error(on_mysql(server, tls_ca=server.foreign.file))
 
 
 def test_the_certificate_may_be_for_a_name_that_is_given_or_for_none(server: TlsMySQL) -> None:

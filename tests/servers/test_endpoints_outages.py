@@ -158,4 +158,4 @@ def test_replicas_that_no_tunnel_leads_to_are_not_missed(cluster: TlsCluster) ->
     total = ran.lanes["durable"]
     assert total.read.errors == total.write.errors == {}
     assert total.server["set_calls"] == total.write.rows > 0
-    assert ran.doubts["durable"] == ()
+    assert ran.counter_caveats["durable"] == ()

@@ -53,11 +53,11 @@ def test_a_user_with_few_rights_races_and_what_the_server_hides_is_said_to_be_hi
     redis.seed(server.endpoint, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
     settings = replace(SHORT, lanes=("durable",), durable=backend(server))
     with Race(settings) as race:
-        (entrant,) = race.entrants
+        (lane_info,) = race.lane_infos
         notes = race.facts["notes"]
         frames = list(race.frames())
-    assert entrant.product == "Redis"
-    assert (entrant.version, entrant.durability) == ("not readable", "not readable")
+    assert lane_info.product == "Redis"
+    assert (lane_info.version, lane_info.durability) == ("not readable", "not readable")
     assert isinstance(notes, list)
     hidden = next(note for note in notes if "own counters cannot be read" in note)
     assert "`telemon doctor`" in hidden

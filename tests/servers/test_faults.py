@@ -373,7 +373,7 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
     assert error.startswith("TRYAGAIN")
 
     session = Session()
-    session.links = SessionConnections(
+    session.connections = SessionConnections(
         lambda address: Connection(session, address, REDIS, socket.socket)
     )
     asked: list[str] = []
@@ -385,7 +385,7 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
         topology=topology_,
         fills=FillTracker(),
         ttl_ms=lambda: 1,
-        flowing=lambda: True,
+        issuing=lambda: True,
         redirected=lambda: None,
         ledger=None,
     )

@@ -31,11 +31,11 @@ def spec(lane: str, role: Role, preset: str = "fair") -> EngineSpec:
 @pytest.mark.parametrize("preset", ["fair", "deck"])
 def test_every_program_has_a_floor(lane: str, role: Role, preset: str) -> None:
     with NullServer() as server:
-        floor_us = measure_client_overhead_us(
+        overhead_us = measure_client_overhead_us(
             spec(lane, role, preset), server.mysql_port, server.redis_port
         )
     # A round trip over loopback is never free, and a batch of 20 statements takes no tenth of a second.
-    assert 3.0 < floor_us < 100_000.0
+    assert 3.0 < overhead_us < 100_000.0
 
 
 def test_the_quietest_moment_counts() -> None:
@@ -56,9 +56,11 @@ def test_the_quietest_moment_counts() -> None:
 
         server = Thread(target=answer)
         server.start()
-        floor_us = measure_client_overhead_us(spec("durable", "read"), 1, listener.getsockname()[1])
+        overhead_us = measure_client_overhead_us(
+            spec("durable", "read"), 1, listener.getsockname()[1]
+        )
         server.join(10)
-    assert 3.0 < floor_us < busy_s * 1e6 / 2
+    assert 3.0 < overhead_us < busy_s * 1e6 / 2
 
 
 def test_without_a_server_there_is_none() -> None:
@@ -81,8 +83,8 @@ def test_the_null_server_speaks_as_the_servers_do() -> None:
 def test_a_race_says_its_floor_which_is_below_what_it_measures(sandbox: Sandbox) -> None:
     forget(sandbox)
     with Race(with_settings(writers=1, readers=1), sandbox=sandbox) as race:
-        entrants = race.entrants
+        lane_infos = race.lane_infos
         frames = list(race.frames())
-    for entrant, lane in zip(entrants, frames[-1].lanes, strict=True):
-        assert set(entrant.floor_us) == {"write", "read"}
-        assert 0 < entrant.floor_us["write"] < lane.write.service.percentile_us(50)
+    for lane_info, lane in zip(lane_infos, frames[-1].lanes, strict=True):
+        assert set(lane_info.overhead_us) == {"write", "read"}
+        assert 0 < lane_info.overhead_us["write"] < lane.write.service.percentile_us(50)

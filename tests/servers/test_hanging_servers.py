@@ -26,9 +26,9 @@ def test_a_race_ends_soon_though_every_server_hangs(breakable: Sandbox) -> None:
                 stopped_s = time.monotonic()
                 race.stop()
         ended_s = time.monotonic()
-        doubts = race.doubts
+        counter_caveats = race.counter_caveats
     closed_s = time.monotonic()
     assert ended_s - stopped_s < LIMIT_S
     assert closed_s - ended_s < LIMIT_S
     for lane in ("mysql", "cached", "durable"):
-        assert any("in time" in doubt for doubt in doubts[lane]), lane
+        assert any("in time" in caveat for caveat in counter_caveats[lane]), lane

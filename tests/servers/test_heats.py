@@ -144,7 +144,7 @@ def test_what_a_heat_left_unfinished_counts_once_and_keeps_nobody_from_the_next(
     )
     standing = going = False
 
-    def stand_still(_: Race, frame: Frame) -> None:
+    def suspend(_: Race, frame: Frame) -> None:
         nonlocal standing, going
         (lane,) = frame.lanes
         if frame.elapsed_s > 1.2 and not standing:
@@ -155,7 +155,7 @@ def test_what_a_heat_left_unfinished_counts_once_and_keeps_nobody_from_the_next(
             going = True
 
     try:
-        ran = run_race(breakable, settings, on_frame=stand_still)
+        ran = run_race(breakable, settings, on_frame=suspend)
     finally:
         breakable.kill("mysql", signal.SIGCONT)
     total = ran.lanes["mysql"]

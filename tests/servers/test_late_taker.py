@@ -24,13 +24,13 @@ def test_a_taker_who_stands_still_over_the_end_gets_the_whole_race(sandbox: Sand
     settings = with_settings(lanes=("mysql",), duration_s=DURATION_S)
     frames: list[Frame] = []
     with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         for frame in race.frames():
             frames.append(frame)
             summary.add(frame)
             if len(frames) == 2:
                 time.sleep(DURATION_S + (DRAIN_NS + HANG_NS) / 1e9 + 0.5)
-        summary.settle(race.warm, race.doubts)
+        summary.reconcile_with_servers(race.warm, race.counter_caveats)
 
     last = frames[-1]
     assert last.lanes[0].state is LaneState.DONE

@@ -207,9 +207,9 @@ def test_what_changes_hands_between_the_question_and_the_answer_is_left_alone(
     at = creator.sandbox.endpoints["mysql"].mysql
     assert at is not None
     lanes = {"mysql": LaneEndpoints("mysql", mysql=replace(at, database="fresh-1"))}
-    for deed in prepare.plan(lanes, seed=1).deeds:
-        deed.do()
-    (table,) = clean.plan(lanes).deeds
+    for change in prepare.plan(lanes, seed=1).changes:
+        change.do()
+    (table,) = clean.plan(lanes).changes
     as_root(
         creator.sandbox,
         "mysql",

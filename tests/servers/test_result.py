@@ -36,11 +36,11 @@ def raced(
     """A race to its end, as `telemon run` sums it up."""
     forget(sandbox)
     with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         for frame in race.frames():
             summary.add(frame)
             on_frame(race, frame)
-        summary.settle(race.warm, race.doubts, race.shards)
+        summary.reconcile_with_servers(race.warm, race.counter_caveats, race.shards)
     return summary
 
 

@@ -194,14 +194,14 @@ def test_tokens_that_the_servers_refuse(
         }
         own = OwnServers(None, tmp_path, tables, AWS)  # type: ignore[arg-type]
         planted = Planted(own, (), (*AWS.values(), *TOKEN))
-        for lane, refusal, step in (
+        for lane, last_error, step in (
             ("mysql", "Access denied", "role must allow rds-db:connect"),
             ("durable", "invalid username-password pair", "iam_name must be the cluster's"),
         ):
             for command in (("doctor",), ("run", *QUICK)):
                 done = planted.telemon(*command, "--lanes", lane)
                 assert done.code == 1
-                assert refusal in done.out + done.err
+                assert last_error in done.out + done.err
                 assert (step if command[0] == "doctor" else "`telemon doctor`") in (
                     done.out + done.err
                 )

@@ -248,10 +248,10 @@ def test_redis_answers_nobody_without_the_password(sandbox: Sandbox, name: str) 
     with (
         redis.Redis(
             "127.0.0.1", sandbox.servers[name].port, protocol=2, retry=Retry(NoBackoff(), 0)
-        ) as stranger,
+        ) as foreign,
         pytest.raises(redis.AuthenticationError),
     ):
-        stranger.ping()
+        foreign.ping()
 
 
 def test_passwords_differ_and_show_nowhere(sandbox: Sandbox) -> None:

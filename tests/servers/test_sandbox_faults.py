@@ -147,10 +147,10 @@ def test_what_cannot_be_done_to_a_server_is_refused(breakable: Sandbox) -> None:
 def test_a_server_that_cannot_start_again_says_why(breakable: Sandbox) -> None:
     port = breakable.servers["cache"].port
     breakable.kill("cache")
-    with socket.socket() as stranger:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        stranger.bind(("127.0.0.1", port))
-        stranger.listen()
+    with socket.socket() as foreign:
+        foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        foreign.bind(("127.0.0.1", port))
+        foreign.listen()
         with pytest.raises(SandboxError, match=f"Redis cache .* port {port}"):
             breakable.start_server("cache")
     assert "cache" in breakable.down()

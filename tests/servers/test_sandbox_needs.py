@@ -24,10 +24,10 @@ from tests.servers.traces import assert_gone
 @pytest.fixture
 def taken() -> Iterator[int]:
     """A loopback port on which a stranger listens, at a distance from the first port of a free run."""
-    with socket.socket() as stranger:
+    with socket.socket() as foreign:
         base = ports.choose(LANE_OF, None)["mysql"]
-        stranger.bind((ports.HOST, base + 3))
-        stranger.listen()
+        foreign.bind((ports.HOST, base + 3))
+        foreign.listen()
         yield base + 3
 
 

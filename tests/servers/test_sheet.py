@@ -52,7 +52,7 @@ def summary_of(lanes: tuple[str, ...], sandbox: Sandbox) -> Summary:
     """A short race."""
     settings = with_settings(lanes=lanes, duration_s=0.3)
     with Race(settings, sandbox=sandbox) as race:
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         for frame in race.frames():
             summary.add(frame)
     return summary

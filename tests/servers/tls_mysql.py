@@ -29,7 +29,7 @@ class TlsMySQL:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.authority = Authority(directory, "authority")
-        self.stranger = Authority(directory, "stranger")
+        self.foreign = Authority(directory, "stranger")
         self.port = ports.choose(["mysql"], None)["mysql"]
         self._process: subprocess.Popen[bytes] | None = None
         binary = binaries.find_mysql()

@@ -57,7 +57,7 @@ def work(
     )
 
 
-def delta(
+def report(
     measured: IntervalStats,
     warm: IntervalStats | None = None,
     *,
@@ -76,8 +76,8 @@ def delta(
         loop_lag=EMPTY,
         redirects=redirects,
         reconnects=reconnects,
-        closed_links=0,
-        trouble="",
+        closed_connections=0,
+        problem="",
         paused=False,
     )
 

@@ -37,8 +37,8 @@ def hour() -> list[Frame]:
 
 def test_an_hour_takes_no_more_memory_than_its_first_minutes() -> None:
     given = hour()
-    entrants = [LaneInfo(lane, lane, "", "", "", "") for lane in LANES]
-    summary, history = Summary(RaceConfig(), entrants, {}), ViewBuilder()
+    lane_infos = [LaneInfo(lane, lane, "", "", "", "") for lane in LANES]
+    summary, history = Summary(RaceConfig(), lane_infos, {}), ViewBuilder()
     tracemalloc.start()
     sizes_bytes = []
     for number, kept in enumerate(islice(cycle(given), FRAMES_IN_AN_HOUR)):

@@ -325,7 +325,7 @@ def test_closed_streams_are_no_crash() -> None:
 UNEXPECTED = (
     "import sys\nfrom tui.cli import main as cli\n"
     "def broken(*_): raise LookupError('no\\nluck')\n"
-    "cli.understood = broken\nsys.exit(cli.run())"
+    "cli.parse = broken\nsys.exit(cli.run())"
 )
 
 

@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "race.toml"
 
 
-def refusal(
+def last_error(
     flags: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
     file: Path | str | None = None,
@@ -213,7 +213,7 @@ def test_durations(text: str, seconds: float) -> None:
     ],
 )
 def test_what_is_no_duration(text: str) -> None:
-    assert refusal({"ttl": text}).startswith("--ttl ")
+    assert last_error({"ttl": text}).startswith("--ttl ")
 
 
 @pytest.mark.parametrize(
@@ -245,10 +245,10 @@ def test_what_is_no_duration(text: str) -> None:
 )
 def test_refused_text_names_the_flag_or_variable_and_what_is_allowed(key: str, text: str) -> None:
     setting = next(setting for setting in SETTINGS if setting.key == key)
-    assert refusal({key: text}).startswith(f"{setting.flag} ")
-    assert refusal({key: text}).endswith(f": must be {setting.kind.allowed}")
+    assert last_error({key: text}).startswith(f"{setting.flag} ")
+    assert last_error({key: text}).endswith(f": must be {setting.kind.allowed}")
     if text:
-        assert refusal({}, {setting.env: text}).startswith(f"{setting.env}=")
+        assert last_error({}, {setting.env: text}).startswith(f"{setting.env}=")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_refused_text_names_the_flag_or_variable_and_what_is_allowed(key: str, t
 def test_refused_value_in_a_file(file: Path, toml_text: str, key: str, value: str) -> None:
     file.write_text(toml_text)
     setting = next(setting for setting in SETTINGS if setting.key == key)
-    assert refusal(file=file) == f"{file}: {key} = {value}: must be {setting.kind.allowed}"
+    assert last_error(file=file) == f"{file}: {key} = {value}: must be {setting.kind.allowed}"
 
 
 @pytest.mark.parametrize(
@@ -314,22 +314,23 @@ def test_refused_value_in_a_file(file: Path, toml_text: str, key: str, value: st
 )
 def test_files_that_are_no_configuration(file: Path, toml_text: str, said: str) -> None:
     file.write_text(toml_text)
-    message = refusal(file=file)
+    message = last_error(file=file)
     assert message.startswith(f"{file}: ")
     assert said in message
     assert len(message) < 600
 
 
 def test_files_that_cannot_be_read(file: Path) -> None:
-    assert refusal(file=file) == f"{file}: cannot be read: No such file or directory"
-    assert refusal(file=file.parent) == f"{file.parent}: cannot be read: Is a directory"
+    assert last_error(file=file) == f"{file}: cannot be read: No such file or directory"
+    assert last_error(file=file.parent) == f"{file.parent}: cannot be read: Is a directory"
     file.write_bytes(b'preset = "\xff"')
-    assert refusal(file=file) == f"{file}: not TOML: byte 10 is not UTF-8"
-    assert "larger than" in refusal(file="/dev/zero")
-    assert refusal(file="") == "--config '': must be the path of a file"
-    assert refusal(environ={"TELEMON_CONFIG": "a\0b"}).startswith("TELEMON_CONFIG ")
+    assert last_error(file=file) == f"{file}: not TOML: byte 10 is not UTF-8"
+    assert "larger than" in last_error(file="/dev/zero")
+    assert last_error(file="") == "--config '': must be the path of a file"
+    assert last_error(environ={"TELEMON_CONFIG": "a\0b"}).startswith("TELEMON_CONFIG ")
     assert (
-        refusal(file="no\nsuch\x1b") == "no\\nsuch\\x1b: cannot be read: No such file or directory"
+        last_error(file="no\nsuch\x1b")
+        == "no\\nsuch\\x1b: cannot be read: No such file or directory"
     )
 
 
@@ -337,7 +338,7 @@ def test_files_that_cannot_be_read(file: Path) -> None:
 def test_a_file_without_permission_is_refused(file: Path) -> None:
     file.write_text("writers = 2")
     file.chmod(0)
-    assert refusal(file=file) == f"{file}: cannot be read: Permission denied"
+    assert last_error(file=file) == f"{file}: cannot be read: Permission denied"
 
 
 def test_the_usual_file_is_found_and_the_current_directory_is_not_searched(
@@ -363,11 +364,11 @@ def test_the_usual_file_is_found_and_the_current_directory_is_not_searched(
 
 
 def test_settings_that_contradict_each_other(file: Path) -> None:
-    assert refusal({"writers": "0"}, {"TELEMON_READERS": "0"}) == (
+    assert last_error({"writers": "0"}, {"TELEMON_READERS": "0"}) == (
         "--writers 0 and TELEMON_READERS=0 (environment): at least one of the two must be more than 0"
     )
     file.write_text("processes = 5")
-    assert refusal(file=file) == (
+    assert last_error(file=file) == (
         f"{file}: processes = 5: must not be more than the connections that they share, "
         "default: writers = 4"
     )
@@ -379,7 +380,7 @@ def test_settings_that_contradict_each_other(file: Path) -> None:
 
 
 def test_a_variable_that_is_almost_one_is_refused_and_a_stranger_is_not() -> None:
-    assert refusal(environ={"TELEMON_WRITER": "2"}) == (
+    assert last_error(environ={"TELEMON_WRITER": "2"}) == (
         "TELEMON_WRITER (environment): unknown; did you mean TELEMON_WRITERS?"
     )
     strangers = {"TELEMON_SERVICE_HOST": "10.0.0.1", "TELEMON_X": "1", "TELEMON_DEBUG": "1"}

@@ -89,7 +89,7 @@ def test_the_words_above_a_key_say_what_is_allowed(setting: Setting) -> None:
     assert setting.kind.allowed in words
 
 
-def setup(part: str, directory: Path) -> RaceConfig:
+def load_settings(part: str, directory: Path) -> RaceConfig:
     for name in ("global-bundle.pem", "mysql-password"):
         (directory / name).write_text("x")
         (directory / name).chmod(0o600)
@@ -99,7 +99,7 @@ def setup(part: str, directory: Path) -> RaceConfig:
 
 
 def test_the_set_up_on_aws_is_whole(tmp_path: Path) -> None:
-    race = setup(PARTS[4], tmp_path)
+    race = load_settings(PARTS[4], tmp_path)
     endpoints = race.endpoints
     assert list(endpoints) == ["mysql", "cached", "durable"]
     aurora = "telemon.cluster-abcdefgh1234.eu-west-1.rds.amazonaws.com"
@@ -122,7 +122,7 @@ def test_the_set_up_on_aws_is_whole(tmp_path: Path) -> None:
 
 
 def test_the_local_set_up_is_whole(tmp_path: Path) -> None:
-    endpoints = setup(PARTS[5], tmp_path).endpoints
+    endpoints = load_settings(PARTS[5], tmp_path).endpoints
     assert list(endpoints) == ["mysql", "cached", "durable"]
     for lane in endpoints.values():
         for server in (lane.mysql, lane.redis):

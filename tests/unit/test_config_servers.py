@@ -39,7 +39,7 @@ def loaded(file: Path, text: str, environ: dict[str, str] | None = None) -> Race
     return load_config({}, environ or {}, str(file))
 
 
-def refusal(file: Path, text: str, environ: dict[str, str] | None = None) -> str:
+def last_error(file: Path, text: str, environ: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as raised:
         loaded(file, text, environ)
     message = str(raised.value)
@@ -188,7 +188,7 @@ def test_every_key_has_a_variable_and_no_flag() -> None:
 def test_a_value_that_is_refused(file: Path, lines: str, key: str, value: str) -> None:
     allowed = BY_KEY[f"mysql.{key}"].kind.allowed
     host = "" if key == "host" else 'host = "h"\n'
-    assert refusal(file, f"[mysql]\n{host}{lines}") == (
+    assert last_error(file, f"[mysql]\n{host}{lines}") == (
         f"{file}: mysql.{key} = {value}: must be {allowed}"
     )
 
@@ -216,7 +216,7 @@ def test_a_value_that_is_refused(file: Path, lines: str, key: str, value: str) -
     ],
 )
 def test_files_that_name_no_servers(file: Path, text: str, said: str) -> None:
-    message = refusal(file, text)
+    message = last_error(file, text)
     assert message.startswith(f"{file}: ")
     assert said in message
 
@@ -288,7 +288,7 @@ def test_files_that_name_no_servers(file: Path, text: str, said: str) -> None:
     ],
 )
 def test_settings_that_contradict_each_other(file: Path, text: str, said: str) -> None:
-    message = refusal(file, text)
+    message = last_error(file, text)
     assert message.startswith((f"{file}: ", "default: "))
     assert said in message
 

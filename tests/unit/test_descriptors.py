@@ -72,7 +72,7 @@ def test_a_sweep_leaves_alone_what_it_cannot_look_into(
     """Without /proc and without ps nobody knows whether a server lives in it."""
     held = place.make(tmp_path)
     os.close(held.lock)
-    monkeypatch.setattr(remains, "inhabitants", remains._listed)
+    monkeypatch.setattr(remains, "live_processes", remains._listed)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert remains.remove_orphans([tmp_path]) == []
     assert held.root.exists()

@@ -29,7 +29,7 @@ from engines.doctor.round_trip import check_round_trip, percentile_ms
 from engines.doctor.target import PlannedLoad, targets
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.sandbox import binaries
-from tui.cli.doctor import lines, verdict
+from tui.cli.doctor import lines, status
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,11 +47,11 @@ def found_on_machine(**how: Path | None) -> dict[str, Check]:
 
 
 def test_each_check_has_the_time_since_the_one_before() -> None:
-    watch = CheckRunner("e")
+    runner = CheckRunner("e")
     time.sleep(0.05)
-    first = watch.ok("one", "")
+    first = runner.ok("one", "")
     time.sleep(0.1)
-    second = watch.fail("two", "p", "f", "n")
+    second = runner.fail("two", "p", "f", "n")
     assert first.ms is not None
     assert second.ms is not None
     assert 50 <= first.ms < 100 <= second.ms < 1000
@@ -76,10 +76,10 @@ def test_lines_and_the_last_word() -> None:
         "  FAIL     12.0 ms  TLS:               expired",
         "                    next: renew it",
     ]
-    assert verdict([good, bad]) == (
+    assert status([good, bad]) == (
         "1 OK, 0 WARN, 1 FAIL; what comes after a FAIL was not looked at"
     )
-    assert verdict([good, good]) == "2 OK, 0 WARN, 0 FAIL"
+    assert status([good, good]) == "2 OK, 0 WARN, 0 FAIL"
 
 
 def test_lines_are_folded_to_the_terminal_under_what_they_say() -> None:
@@ -153,7 +153,7 @@ def test_a_name_with_two_addresses_of_which_one_is_dead() -> None:
             next(connecting)
         with ended.value.value as sock:
             assert sock.getpeername() == ("127.0.0.1", port)
-    assert (check.verdict, check.problem) == (Status.WARN, "partly_refused")
+    assert (check.status, check.problem) == (Status.WARN, "partly_refused")
     assert "127.0.0.2" in check.found
 
 
@@ -169,7 +169,7 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
         },
         LOAD,
     )
-    asked = {(subject.endpoint.host, subject.lanes): subject.connections for subject in found}
+    asked = {(target.endpoint.host, target.lanes): target.connections for target in found}
     # 4 writers, 8 readers, and one that reads the server's counters; the cache is only read.
     assert asked == {
         ("db", ("mysql",)): 26,
@@ -177,7 +177,7 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
         ("cache", ("cached",)): 9,
         ("durable", ("durable",)): 13,
     }
-    assert [subject.cache for subject in found if subject.endpoint is cache] == [True]
+    assert [target.cache for target in found if target.endpoint is cache] == [True]
 
 
 # -------------------------------------------------------------------- this machine
@@ -185,7 +185,7 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
 
 def test_a_machine_in_order(tmp_path: Path) -> None:
     found = found_on_machine(directory=tmp_path)
-    assert {check.verdict for check in found.values()} <= {Status.OK, Status.WARN}
+    assert {check.status for check in found.values()} <= {Status.OK, Status.WARN}
     assert set(found) == {
         "libraries",
         "open files",

@@ -24,7 +24,7 @@ SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923,
 class Linked:
     """A session whose links are their addresses."""
 
-    links = {address: address for address in SHARDS}  # noqa: RUF012 - never changed
+    connections = {address: address for address in SHARDS}  # noqa: RUF012 - never changed
 
 
 @given(st.integers(1, 300), st.integers(1, 10**9), st.integers(0, 10**6))
@@ -40,7 +40,7 @@ def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
         topology=topology,
         fills=FillTracker(),
         ttl_ms=lambda: 1,
-        flowing=lambda: True,
+        issuing=lambda: True,
         redirected=lambda: None,
         ledger=None,
     )
@@ -57,6 +57,6 @@ def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
         expected.setdefault(owner, []).append(pack((b"SET", name, value)))
     session: Any = Linked
     requests: Any = next(write_durable(session, batches(), context))
-    assert {link: (request, due) for link, request, due in requests} == {
+    assert {connection: (request, due) for connection, request, due in requests} == {
         address: (b"".join(sets), len(sets)) for address, sets in expected.items()
     }

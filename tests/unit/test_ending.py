@@ -12,7 +12,6 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.results.summary import Summary
 from tests.unit.frames import CACHED, MYSQL, frame, work
-from tui.cli import run as headless
 from tui.cli.run import exit_code_for
 from tui.cli.signals import STOP_SIGNALS, Interrupted, StopSignals
 
@@ -49,7 +48,7 @@ def test_the_first_signal_asks_the_race_to_stop_and_its_echo_does_nothing(number
 
 
 def test_a_second_sigint_later_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headless, "REPEAT_S", -1.0)
+    monkeypatch.setattr("tui.cli.signals.REPEAT_S", -1.0)
     ending = StopSignals()
     ending.stop = lambda: None
     with ending.listening():

@@ -15,7 +15,7 @@ from engines.metrics.histogram import Histogram
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.race.aggregate import lane_frame
 from engines.results.summary import Summary
-from tests.unit.frames import MYSQL, delta, frame
+from tests.unit.frames import MYSQL, frame, report
 
 ENGINES, INTERVALS, EACH = 3, 20, 2_000
 
@@ -43,7 +43,7 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
     responded: list[int] = []
     summary = Summary(RaceConfig(lanes=("mysql",), writers=0), (MYSQL,), {})
     for index in range(INTERVALS):
-        deltas = []
+        reports = []
         for engine in range(ENGINES):
             for value_ns in samples_ns(random):
                 waited_ns = int(random.expovariate(1 / 30_000))
@@ -58,8 +58,8 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
                 response=response[engine].take(),
                 interval_s=1.0,
             )
-            deltas.append([delta(IntervalStats(work, CacheStats()), index=index)])
-        lane = lane_frame("mysql", LaneState.RACING, {"read": deltas}, {}, {})
+            reports.append([report(IntervalStats(work, CacheStats()), index=index)])
+        lane = lane_frame("mysql", LaneState.RACING, {"read": reports}, {}, {})
         summary.add(frame(index, index + 1.0, lane))
     result: Any = summary.result()
     read = result["lanes"][0]["read"]

@@ -46,15 +46,15 @@ def test_an_examination_that_breaks_off_is_a_failed_check(
     problem: str,
     said: str,
 ) -> None:
-    def breaks(subject: Target[MySQLEndpoint]) -> Iterator[Check]:
-        yield CheckRunner(subject.title).ok("name", "found")
+    def breaks(target: Target[MySQLEndpoint]) -> Iterator[Check]:
+        yield CheckRunner(target.title).ok("name", "found")
         raise error
 
-    monkeypatch.setattr(mysql, "examine", breaks)
+    monkeypatch.setattr(mysql, "check_mysql", breaks)
     checks = [check for check in examination.run_checks(settings) if check.endpoint]
     broken = [check for check in checks if check.problem == problem]
     assert len(broken) == 1
-    assert broken[0].verdict is Status.FAIL
+    assert broken[0].status is Status.FAIL
     assert broken[0].endpoint.startswith("MySQL 127.0.0.1:")
     assert said in broken[0].found
     assert broken[0].next_step

@@ -48,7 +48,7 @@ def test_a_fill_that_came_to_nothing_leaves_no_trace() -> None:
 def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
     fills = FillTracker()
     session = Session()
-    session.links = SessionConnections(
+    session.connections = SessionConnections(
         lambda address: Connection(
             session, address, MYSQL if address == "mysql" else REDIS, socket.socket
         )
@@ -60,7 +60,7 @@ def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
         topology=SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
         fills=fills,
         ttl_ms=lambda: 1,
-        flowing=lambda: True,
+        issuing=lambda: True,
         redirected=lambda: None,
         ledger=None,
     )

@@ -65,7 +65,7 @@ class Polls:
         return [
             (number, READ)
             for number in self.sessions
-            if self._reactor.wiring.standing[number].wanted
+            if self._reactor.connections.open_by_descriptor[number].wanted
         ]
 
     poll_precisely = poll
@@ -84,17 +84,17 @@ def race(
 ) -> tuple[Reactor, Polls]:
     """Sessions whose operations take `make_up` to make up, on a loop with that poller."""
     reactor = Reactor(lambda _: (REDIS, Answering))  # type: ignore[arg-type,return-value]
-    reactor.wiring.poller.close()
+    reactor.connections.poller.close()
     polls = Polls(reactor, turns, wait)
-    reactor.wiring.poller = polls  # type: ignore[assignment]
+    reactor.connections.poller = polls  # type: ignore[assignment]
 
-    def program(link: Connection) -> Program:
+    def program(connection: Connection) -> Program:
         ok = completed(rows=1)
         ended: Completed | None = None
         while True:
             polls.log.append("made up")
             make_up()
-            yield (link, b"PING", 1) if ended is None else (link, b"PING", 1, ended)
+            yield (connection, b"PING", 1) if ended is None else (connection, b"PING", 1, ended)
             if apart:
                 yield ok
             else:
@@ -102,15 +102,15 @@ def race(
 
     for number in range(1000, 1000 + sessions):
         session = Session()
-        session.links = SessionConnections(lambda _: link)  # noqa: B023 - never asked
-        link = Connection(session, "null:1", REDIS, lambda: None)  # type: ignore[arg-type,return-value]
-        link.attach(Answering(number))  # type: ignore[arg-type]
-        link.send, link.receive = len, lambda _: b"+OK\r\n"
-        link.outbox = reactor.wiring.outboxes.setdefault("null:1", [])
-        generator = program(link)
+        session.connections = SessionConnections(lambda _: connection)  # noqa: B023 - never asked
+        connection = Connection(session, "null:1", REDIS, lambda: None)  # type: ignore[arg-type,return-value]
+        connection.attach(Answering(number))  # type: ignore[arg-type]
+        connection.send, connection.receive = len, lambda _: b"+OK\r\n"
+        connection.outbox = reactor.connections.outboxes.setdefault("null:1", [])
+        generator = program(connection)
         session.resume, session.first = generator.send, next(generator)
         reactor.sessions.append(session)
-        reactor.wiring.standing[number] = link
+        reactor.connections.open_by_descriptor[number] = connection
         polls.sessions.append(number)
     polls.log.clear()
     reactor.begin_all()
@@ -119,7 +119,7 @@ def race(
 
 
 def taken(reactor: Reactor) -> tuple[LatencyDistribution, LatencyDistribution]:
-    return reactor.loop_lag.take(), reactor.own_lag.take()
+    return reactor.loop_lag.take(), reactor.cpu_loop_lag.take()
 
 
 def test_work_that_keeps_replies_waiting_is_lag_and_the_loop_s_own() -> None:
@@ -152,8 +152,8 @@ def test_operations_made_up_apart_let_the_sockets_be_looked_at_between_two(
     rows = "".join("." if word == "poll" else "m" for word in polls.log).split(".")
     assert max(map(len, rows)) == most
     # The loop ended in the midst of things; whoever is still to be made up can begin when there is a next time.
-    reactor.flowing = False
+    reactor.issuing = False
     waiting = len(reactor._ended)
-    reactor.give_up("unfinished", for_good=True)
+    reactor.fail_in_flight("unfinished", for_good=True)
     assert waiting == (2 if apart else 0)
     assert sum(session.first is not None for session in reactor.sessions) == waiting

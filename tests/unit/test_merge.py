@@ -32,10 +32,10 @@ def counted(
     return IntervalStats(work, CacheStats(hits=rows))
 
 
-def delta(
+def report(
     measured: IntervalStats, warm: IntervalStats | None = None, cpu_share: float = 0.1
 ) -> IntervalReport:
-    return frames.delta(
+    return frames.report(
         measured, warm or counted(0), cpu_share=cpu_share, redirects=1, reconnects=2
     )
 
@@ -45,10 +45,10 @@ def test_engines_of_a_role_add_up_over_their_mean_interval() -> None:
         "durable",
         LaneState.RACING,
         {
-            "write": [[delta(counted(2))]],
+            "write": [[report(counted(2))]],
             "read": [
-                [delta(counted(3, 0.5, {"x": 1}), cpu_share=0.9)],
-                [delta(counted(5, 1.5, {"x": 2, "y": 1}))],
+                [report(counted(3, 0.5, {"x": 1}), cpu_share=0.9)],
+                [report(counted(5, 1.5, {"x": 2, "y": 1}))],
             ],
         },
         {},
@@ -69,7 +69,7 @@ def test_a_late_engine_s_deltas_come_together_over_their_whole_time() -> None:
     frame = lane_frame(
         "mysql",
         LaneState.RACING,
-        {"write": [[delta(counted(2, 1.0)), delta(counted(4, 2.0))]], "read": [[]]},
+        {"write": [[report(counted(2, 1.0)), report(counted(4, 2.0))]], "read": [[]]},
         {},
         {},
     )
@@ -79,9 +79,9 @@ def test_a_late_engine_s_deltas_come_together_over_their_whole_time() -> None:
 
 
 def test_while_warming_only_the_warm_up_shows_and_afterwards_only_what_is_measured() -> None:
-    deltas = {"write": [[delta(counted(2), warm=counted(7))]]}
-    warming = lane_frame("mysql", LaneState.WARMING, deltas, {}, {})  # type: ignore[arg-type]
-    racing = lane_frame("mysql", LaneState.RACING, deltas, {}, {})  # type: ignore[arg-type]
+    reports = {"write": [[report(counted(2), warm=counted(7))]]}
+    warming = lane_frame("mysql", LaneState.WARMING, reports, {}, {})  # type: ignore[arg-type]
+    racing = lane_frame("mysql", LaneState.RACING, reports, {}, {})  # type: ignore[arg-type]
     assert (warming.write.rows, racing.write.rows) == (7, 2)
 
 
@@ -94,20 +94,20 @@ def test_a_dead_engine_is_an_error_of_its_role() -> None:
 def test_the_lag_of_a_lane_is_that_of_its_worst_engine() -> None:
     """Of writers that are rarely woken, and always late, beside readers that are woken all the time."""
     late, prompt = latencies(*[4_000_000] * 20), latencies(*[10_000] * 100_000)
-    writers = replace(delta(counted(0)), loop_lag=late, own_lag=late)
-    readers = replace(delta(counted(0)), loop_lag=prompt, own_lag=prompt)
+    writers = replace(report(counted(0)), loop_lag=late, cpu_loop_lag=late)
+    readers = replace(report(counted(0)), loop_lag=prompt, cpu_loop_lag=prompt)
     client = lane_frame(
         "mysql", LaneState.RACING, {"write": [[writers]], "read": [[readers]]}, {}, {}
     ).client
     assert client.bound_by == "loop lag p99 4.0 ms"
-    assert (client.loop_lag, client.own_lag) == (late, late)
+    assert (client.loop_lag, client.cpu_loop_lag) == (late, late)
     # What one engine reported in several parts is one engine's.
-    parts = [writers, writers, replace(writers, own_lag=prompt, loop_lag=prompt)]
+    parts = [writers, writers, replace(writers, cpu_loop_lag=prompt, loop_lag=prompt)]
     client = lane_frame("mysql", LaneState.RACING, {"write": [parts]}, {}, {}).client
-    assert client.own_lag.count == 100_040
+    assert client.cpu_loop_lag.count == 100_040
     # A reply or two that waited are chance, though longer than those of the others.
-    chance = replace(delta(counted(0)), own_lag=latencies(9_000_000))
+    chance = replace(report(counted(0)), cpu_loop_lag=latencies(9_000_000))
     client = lane_frame(
         "mysql", LaneState.RACING, {"write": [[writers]], "read": [[chance]]}, {}, {}
     ).client
-    assert client.own_lag == late
+    assert client.cpu_loop_lag == late

@@ -11,7 +11,7 @@ import pytest
 from engines.driver.reactor import Reactor
 from engines.driver.timers import NEVER_NS
 from engines.ipc.messages import IntervalReport
-from engines.metrics import scheduling_delay as processor_wait
+from engines.metrics import scheduling_delay as scheduling_delay
 from engines.metrics.scheduling_delay import UNKNOWN, SchedstatReader, SchedulingDelay
 from engines.process.reporter import IntervalReporter
 from engines.wire.dialect import REDIS
@@ -25,7 +25,7 @@ def reactor() -> Iterator[Reactor]:
 
 
 def cut(meter: IntervalReporter, now_ns: int) -> IntervalReport:
-    return meter.delta(0, now_ns, trouble="", paused=False, held=False, last=False)
+    return meter.report(0, now_ns, problem="", paused=False, held=False, last=False)
 
 
 def test_a_wait_for_a_processor_belongs_to_the_work_of_its_interval(
@@ -41,23 +41,23 @@ def test_a_wait_for_a_processor_belongs_to_the_work_of_its_interval(
 
     stat.write_text("0 8000 4\n")
     warm = cut(meter, 1_000)
-    assert warm.warm.work.processor_wait == SchedulingDelay(5_000, 2)
-    assert warm.measured.work.processor_wait == UNKNOWN
+    assert warm.warm.work.scheduling_delay == SchedulingDelay(5_000, 2)
+    assert warm.measured.work.scheduling_delay == UNKNOWN
 
     # Measuring begins within an interval: nobody knows on which side of it the loop waited.
     reactor.measure_from_ns = 1_500
     stat.write_text("0 9000 5\n")
     both = cut(meter, 2_000)
-    assert both.warm.work.processor_wait == SchedulingDelay(1_000, 1)
-    assert both.measured.work.processor_wait == UNKNOWN
+    assert both.warm.work.scheduling_delay == SchedulingDelay(1_000, 1)
+    assert both.measured.work.scheduling_delay == UNKNOWN
 
     for _ in range(6):
         reactor.loop_lag.record(10)
     stat.write_text("0 9600 8\n")
     measured = cut(meter, 3_000)
-    assert measured.warm.work.processor_wait == UNKNOWN
-    assert measured.measured.work.processor_wait == SchedulingDelay(600, 6)
+    assert measured.warm.work.scheduling_delay == UNKNOWN
+    assert measured.measured.work.scheduling_delay == SchedulingDelay(600, 6)
 
 
 def test_it_is_read_from_the_kernel(reactor: Reactor) -> None:
-    assert IntervalReporter(reactor)._run_queue._schedstat == processor_wait.SCHEDSTAT
+    assert IntervalReporter(reactor)._run_queue._schedstat == scheduling_delay.SCHEDSTAT

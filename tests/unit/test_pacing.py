@@ -9,8 +9,8 @@ from engines.driver.open_loop import ArrivalSchedule, RateSegment
 
 
 def test_operations_are_due_at_the_rate() -> None:
-    pace = ArrivalSchedule(per_s=4.0, start_ns=1_000)
-    assert [pace.take() for _ in range(4)] == [
+    arrivals = ArrivalSchedule(per_s=4.0, start_ns=1_000)
+    assert [arrivals.take() for _ in range(4)] == [
         1_000,
         250_001_000,
         500_001_000,
@@ -29,8 +29,8 @@ def test_processes_share_one_sequence(per_s: float, processes: int, count: int) 
 
 @given(per_s=st.floats(0.5, 50_000), number=st.integers(0, 10**7))
 def test_there_is_no_drift(per_s: float, number: int) -> None:
-    stretch = RateSegment(per_s, 0, 0, 1)
-    assert abs(stretch.due_ns(number) - number * 1e9 / per_s) <= 1 + number * 1e9 / per_s * 1e-12
+    segment = RateSegment(per_s, 0, 0, 1)
+    assert abs(segment.due_ns(number) - number * 1e9 / per_s) <= 1 + number * 1e9 / per_s * 1e-12
 
 
 @given(
@@ -42,9 +42,9 @@ def test_there_is_no_drift(per_s: float, number: int) -> None:
 def test_the_backlog_is_what_is_due_and_not_taken(
     per_s: float, processes: int, taken: int, now_ns: int
 ) -> None:
-    pace = ArrivalSchedule(per_s, 0, processes - 1, processes)
+    arrivals = ArrivalSchedule(per_s, 0, processes - 1, processes)
     for _ in range(taken):
-        pace.take()
+        arrivals.take()
     counted = 0
     probe = ArrivalSchedule(per_s, 0, processes - 1, processes)
     number = 0
@@ -52,18 +52,18 @@ def test_the_backlog_is_what_is_due_and_not_taken(
         number += 1
     counted = max(0, number - taken)
     if number < 60_000:
-        assert abs(pace.backlog(now_ns) - counted) <= 1
-        assert (pace.backlog(now_ns) == 0) == (counted == 0)
+        assert abs(arrivals.backlog(now_ns) - counted) <= 1
+        assert (arrivals.backlog(now_ns) == 0) == (counted == 0)
 
 
 def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
-    pace = ArrivalSchedule(per_s=10.0, start_ns=0)
-    assert [pace.take() for _ in range(2)] == [0, 100_000_000]
+    arrivals = ArrivalSchedule(per_s=10.0, start_ns=0)
+    assert [arrivals.take() for _ in range(2)] == [0, 100_000_000]
     # At 450 ms those of 200, 300 and 400 ms are due; 2 s are left out from then on.
-    assert pace.backlog(450_000_000) == 3
-    pace.postpone(450_000_000, 2_450_000_000)
-    assert pace.backlog(2_450_000_000) == 3
-    assert pace.take() == 2_200_000_000
+    assert arrivals.backlog(450_000_000) == 3
+    arrivals.postpone(450_000_000, 2_450_000_000)
+    assert arrivals.backlog(2_450_000_000) == 3
+    assert arrivals.take() == 2_200_000_000
     # What lies before the first operation was never part of it.
     later = ArrivalSchedule(per_s=10.0, start_ns=1_000)
     later.postpone(0, 900)
@@ -73,32 +73,32 @@ def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
 
 
 def test_a_change_of_rate_forgets_nothing_that_was_due() -> None:
-    pace = ArrivalSchedule(per_s=10.0, start_ns=0)
-    assert pace.take() == 0
+    arrivals = ArrivalSchedule(per_s=10.0, start_ns=0)
+    assert arrivals.take() == 0
     # At 350 ms those of 100, 200 and 300 ms are due. From then on there are four a second.
-    pace.change(4.0, 350_000_000)
-    assert pace.per_s == 4.0
-    assert pace.backlog(350_000_000) == 3 + 1
-    assert pace.backlog(900_000_000) == 3 + 3
-    assert [pace.take() for _ in range(5)] == [
+    arrivals.change(4.0, 350_000_000)
+    assert arrivals.per_s == 4.0
+    assert arrivals.backlog(350_000_000) == 3 + 1
+    assert arrivals.backlog(900_000_000) == 3 + 3
+    assert [arrivals.take() for _ in range(5)] == [
         100_000_000,
         200_000_000,
         300_000_000,
         350_000_000,
         600_000_000,
     ]
-    assert pace.next_ns == 850_000_000
+    assert arrivals.next_ns == 850_000_000
     # With nothing due it just changes.
-    pace.change(100.0, 700_000_000)
-    assert [pace.take() for _ in range(2)] == [700_000_000, 710_000_000]
+    arrivals.change(100.0, 700_000_000)
+    assert [arrivals.take() for _ in range(2)] == [700_000_000, 710_000_000]
 
 
 def test_time_left_out_moves_what_was_due_at_any_rate() -> None:
-    pace = ArrivalSchedule(per_s=10.0, start_ns=0)
-    pace.change(100.0, 150_000_000)
-    pace.postpone(155_000_000, 1_155_000_000)
-    assert pace.backlog(1_155_000_000) == 3
-    assert [pace.take() for _ in range(4)] == [
+    arrivals = ArrivalSchedule(per_s=10.0, start_ns=0)
+    arrivals.change(100.0, 150_000_000)
+    arrivals.postpone(155_000_000, 1_155_000_000)
+    assert arrivals.backlog(1_155_000_000) == 3
+    assert [arrivals.take() for _ in range(4)] == [
         1_000_000_000,
         1_100_000_000,
         1_150_000_000,
@@ -115,26 +115,28 @@ def test_time_left_out_moves_what_was_due_at_any_rate() -> None:
 def test_whatever_the_rates_were_the_backlog_is_what_can_be_taken(
     rates: list[float], every_ns: int, taken: int, process: int
 ) -> None:
-    pace = ArrivalSchedule(rates[0], 0, process, 3)
+    arrivals = ArrivalSchedule(rates[0], 0, process, 3)
     due = []
     for number, per_s in enumerate(rates):
         start_ns, end_ns = number * every_ns, (number + 1) * every_ns
         if number:
-            pace.change(per_s, start_ns)
+            arrivals.change(per_s, start_ns)
         alone = ArrivalSchedule(per_s, start_ns, process, 3)
         while alone.next_ns < end_ns:
             due.append(alone.take())
-        while due and taken and pace.next_ns < end_ns:
-            assert pace.take() == due.pop(0)
+        while due and taken and arrivals.next_ns < end_ns:
+            assert arrivals.take() == due.pop(0)
             taken -= 1
     now_ns = len(rates) * every_ns - 1
-    assert abs(pace.backlog(now_ns) - len(due)) <= len(rates)  # One of each stretch, by rounding.
-    assert [pace.take() for _ in due] == due
+    assert abs(arrivals.backlog(now_ns) - len(due)) <= len(
+        rates
+    )  # One of each stretch, by rounding.
+    assert [arrivals.take() for _ in due] == due
 
 
 def test_an_overloaded_lane_bears_any_number_of_changes() -> None:
-    pace = ArrivalSchedule(per_s=1_000.0, start_ns=0)
+    arrivals = ArrivalSchedule(per_s=1_000.0, start_ns=0)
     for number in range(1, 5_000):
-        pace.change(1_000.0 + number % 2, number * 10_000_000)
-    assert pace.backlog(50_000_000_000) >= 50_000
-    assert [pace.take() for _ in range(50_000)][-1] <= 50_000_000_000
+        arrivals.change(1_000.0 + number % 2, number * 10_000_000)
+    assert arrivals.backlog(50_000_000_000) >= 50_000
+    assert [arrivals.take() for _ in range(50_000)][-1] <= 50_000_000_000

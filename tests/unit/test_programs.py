@@ -31,7 +31,7 @@ def made(
     lane: str,
     preset: str,
     connections: int,
-    flowing: Callable[[], bool] = lambda: True,
+    issuing: Callable[[], bool] = lambda: True,
     role: Role = "read",
     shape: KeyDistribution = UNIFORM,
 ) -> ProgramFactory:
@@ -49,14 +49,14 @@ def made(
         endpoints=LaneEndpoints(lane),
         shape=shape,
     )
-    programs = ProgramFactory(spec, flowing=flowing, redirected=lambda: None)
+    programs = ProgramFactory(spec, issuing=issuing, redirected=lambda: None)
     programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, NODE)], refresh=lambda: None)]
     return programs
 
 
 def session_of() -> Session:
     session = Session()
-    session.links = SessionConnections(
+    session.connections = SessionConnections(
         lambda address: Connection(
             session, address, MYSQL_DIALECT if address == "mysql" else REDIS, socket.socket
         )
@@ -155,20 +155,20 @@ def test_a_request_is_built_once_for_all_readers(lane: str, preset: str) -> None
 @pytest.mark.parametrize("found_at_last", [True, False])
 def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> None:
     """A deck reader that finds nothing tries on, until it finds a car or is told to begin nothing new."""
-    flowing = True
-    programs = made(lane, "deck", 1, flowing=lambda: flowing)
+    issuing = True
+    programs = made(lane, "deck", 1, issuing=lambda: issuing)
     (begin,) = programs.deal(1)
     program = begin(session_of())
     calls = {"Com_select": 0, "get_calls": 0, "set_calls": 0}
     step = next(program)
     while True:
         assert isinstance(step, tuple)
-        link, request = step[:2]
+        connection, request = step[:2]
         reply: object = b"OK"
-        if link.address == "mysql":
+        if connection.address == "mysql":
             calls["Com_select"] += 1
             last = calls["Com_select"] == 4
-            flowing = found_at_last or not last
+            issuing = found_at_last or not last
             reply = [(b"1.0000" if found_at_last and last else None,) * 5]
         elif b"GET" in request:
             calls["get_calls"] += 1

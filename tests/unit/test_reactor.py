@@ -24,11 +24,11 @@ def reads(address: str) -> Callable[[Session], Program]:
     """A program that gets a key, again and again."""
 
     def program(session: Session) -> Program:
-        link, hit = session.links[address], completed(rows=1, hits=1)
+        connection, hit = session.connections[address], completed(rows=1, hits=1)
         ended: Completed | None = None
         while True:
             get = resp.get(b"k")
-            reply = yield (link, get, 1) if ended is None else (link, get, 1, ended)
+            reply = yield (connection, get, 1) if ended is None else (connection, get, 1, ended)
             ended = hit if reply == b"x" else None
             if ended is None:
                 yield Failed("no reply")
@@ -73,10 +73,10 @@ class Bench:
     def turn(self, for_ms: int) -> None:
         self.turn_until(lambda: False, for_ms)
 
-    def standing(self, address: str = "a:1") -> Session:
+    def connected(self, address: str = "a:1") -> Session:
         """A session whose connection stands."""
         session = self.reactor.add(reads(address))
-        self.turn_until(lambda: session.links[address].socket is not None)
+        self.turn_until(lambda: session.connections[address].socket is not None)
         return session
 
     def reply(self, address: str = "a:1") -> None:
@@ -102,45 +102,49 @@ def test_a_silent_host_keeps_no_other_from_being_connected_to(bench: Bench) -> N
     for _ in range(16):
         bench.reactor.add(reads("silent:1"))
     alive = bench.reactor.add(reads("alive:1"))
-    bench.turn_until(lambda: alive.links["alive:1"].socket is not None, 5_000)
-    assert alive.links["alive:1"].socket is not None
+    bench.turn_until(lambda: alive.connections["alive:1"].socket is not None, 5_000)
+    assert alive.connections["alive:1"].socket is not None
 
 
 def test_a_connection_that_nobody_needs_any_more_is_not_opened(bench: Bench) -> None:
     for _ in range(3):
         bench.reactor.add(reads("silent:1"))
-    late = bench.standing("a:1")
+    late = bench.connected("a:1")
     for session in bench.reactor.sessions[:3]:
         session.first = None
-        bench.reactor.wiring.drop(session.links["silent:1"])
-    links = list(bench.reactor.wiring.all())
+        bench.reactor.connections.remove(session.connections["silent:1"])
+    connections = list(bench.reactor.connections.all())
     asked: list[str] = []
-    for link in links:
-        open_socket = link.open_socket
-        link.open_socket = lambda open_socket=open_socket: asked.append("opened") or open_socket()  # type: ignore[misc,func-returns-value]
+    for connection in connections:
+        open_socket = connection.open_socket
+        connection.open_socket = lambda open_socket=open_socket: (  # type: ignore[misc]
+            asked.append("opened") or open_socket()  # type: ignore[func-returns-value]
+        )
     bench.silent.set()
-    bench.turn_until(lambda: not any(link.opening for link in links))
-    assert not any(link.opening for link in links)
+    bench.turn_until(lambda: not any(connection.opening for connection in connections))
+    assert not any(connection.opening for connection in connections)
     assert asked == []
-    assert late.links["a:1"].socket is not None
+    assert late.connections["a:1"].socket is not None
 
 
 def test_an_operation_given_up_is_counted_once_and_its_session_goes_on(bench: Bench) -> None:
     """After a heat that ended with a server that hung: the late reply is nobody's."""
     reactor = bench.reactor
-    session = bench.standing()
+    session = bench.connected()
     reactor.begin_all()
     bench.turn_until(lambda: session.in_operation)
     hung = bench.far["a:1"][-1]
-    reactor.flowing = False
-    reactor.give_up("unfinished")
+    reactor.issuing = False
+    reactor.fail_in_flight("unfinished")
     assert reactor.busy() == 0
     assert session.first is not None
     counted = reactor.measured.take(1.0).work
     assert (counted.errors, counted.failures.count, counted.operations) == ({"unfinished": 1}, 1, 0)
 
     # The next heat, over a connection of its own.
-    bench.turn_until(lambda: len(bench.far["a:1"]) == 2 and session.links["a:1"].socket is not None)
+    bench.turn_until(
+        lambda: len(bench.far["a:1"]) == 2 and session.connections["a:1"].socket is not None
+    )
     reactor.begin_all()
     with pytest.raises(BrokenPipeError):
         hung.sendall(REPLY)
@@ -154,26 +158,26 @@ def test_an_operation_given_up_is_counted_once_and_its_session_goes_on(bench: Be
 
 def test_what_is_given_up_for_good_keeps_its_connection(bench: Bench) -> None:
     """At the end of a race there is nothing to open anew."""
-    session = bench.standing()
+    session = bench.connected()
     bench.reactor.begin_all()
-    bench.reactor.flowing = False
-    bench.reactor.give_up("unfinished", for_good=True)
+    bench.reactor.issuing = False
+    bench.reactor.fail_in_flight("unfinished", for_good=True)
     assert bench.reactor.busy() == 0
-    assert bench.reactor.wiring.closed() == []
+    assert bench.reactor.connections.closed() == []
     bench.turn(5)
     assert len(bench.far["a:1"]) == 1
-    assert session.links["a:1"].socket is not None
+    assert session.connections["a:1"].socket is not None
 
 
 def test_a_program_begun_anew_gets_no_answer_to_what_it_never_asked(bench: Bench) -> None:
     """A send failed, and before its answer came the operation was given up."""
     reactor = bench.reactor
-    session = bench.standing()
+    session = bench.connected()
     bench.far["a:1"][-1].close()
     reactor.begin_all()  # The send fails at once.
     assert session.in_operation
-    reactor.flowing = False
-    reactor.give_up("unfinished")
+    reactor.issuing = False
+    reactor.fail_in_flight("unfinished")
     bench.turn(5)
     assert session.first is not None
     assert reactor.measured.take(1.0).work.errors == {"unfinished": 1}
@@ -190,9 +194,9 @@ def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_
 
     order = ["a:1", "b:1", "a:1", "b:1"]
     for address in order:
-        link = bench.standing(address).links[address]
-        link.receive = logged("receive", link.receive)
-        link.send = logged(f"to {address}", link.send)
+        connection = bench.connected(address).connections[address]
+        connection.receive = logged("receive", connection.receive)
+        connection.send = logged(f"to {address}", connection.send)
     bench.reactor.begin_all()
     assert log == [f"to {address}" for address in order]
     for ends in zip(bench.far["a:1"], bench.far["b:1"], strict=True):
@@ -207,15 +211,15 @@ def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_
 def test_what_is_watched_is_noticed_after_the_replies_of_its_turn(bench: Bench) -> None:
     """A word that ends the race finds every operation ended or under way, and none in between."""
     reactor = bench.reactor
-    sessions = [bench.standing(), bench.standing()]
+    sessions = [bench.connected(), bench.connected()]
     near, far = socket.socketpair()
     seen: list[tuple[int, int]] = []
 
     def word() -> None:
         near.recv(1)
         seen.append((sum(reactor.measured.outcomes.values()), reactor.busy()))
-        reactor.flowing = False
-        reactor.give_up("unfinished", for_good=True)
+        reactor.issuing = False
+        reactor.fail_in_flight("unfinished", for_good=True)
 
     reactor.watch(near.fileno(), word)
     reactor.begin_all()
@@ -238,19 +242,19 @@ def test_what_is_watched_is_noticed_after_the_replies_of_its_turn(bench: Bench) 
 
 
 def test_a_reply_that_is_longer_than_most_is_taken_in_whole(bench: Bench) -> None:
-    link = bench.standing().links["a:1"]
+    connection = bench.connected().connections["a:1"]
     sizes: list[int] = []
-    receive = link.receive
+    receive = connection.receive
 
     def noted(size: int) -> bytes:
         sizes.append(size)
         return receive(size)
 
-    link.receive = noted
+    connection.receive = noted
     bench.reactor.begin_all()
     far = bench.far["a:1"][-1]
     for _ in range(2):
-        bench.turn_until(lambda: link.wanted == 1)
+        bench.turn_until(lambda: connection.wanted == 1)
         far.recv(4096)
         far.sendall(b"$5000\r\n" + b"y" * 5000 + b"\r\n")
         bench.turn_until(lambda: bench.reactor.measured.failures.take().count == 1)
@@ -264,15 +268,15 @@ def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply
     """What comes between, for other operations of the same turn, is the server's time in neither."""
     reactor = bench.reactor
     for address in ("a:1", "b:1"):
-        link = bench.standing(address).links[address]
-        send = link.send
+        connection = bench.connected(address).connections[address]
+        send = connection.send
 
         def slow(request: Any, send: Callable[[Any], int] = send) -> int:
             sent = send(request)
             sleep(0.02)
             return sent
 
-        link.send = slow
+        connection.send = slow
     reactor.begin_all()
     for _ in range(2):
         for address in ("a:1", "b:1"):
@@ -286,15 +290,15 @@ def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply
 
 def test_no_response_time_reaches_back_to_a_pace_that_is_over(bench: Bench) -> None:
     reactor = bench.reactor
-    session = bench.standing()
-    reactor.set_pace(ArrivalSchedule(1000.0, perf_counter_ns()))
+    session = bench.connected()
+    reactor.set_arrivals(ArrivalSchedule(1000.0, perf_counter_ns()))
     reactor.begin_all()
     bench.turn_until(lambda: session.in_operation)
-    reactor.set_pace(None)
+    reactor.set_arrivals(None)
     bench.reply()
     bench.turn(300)  # A closed loop for a while; its operation ends when there is a pace again.
     reactor.measured.take(1.0)
-    reactor.set_pace(ArrivalSchedule(1000.0, perf_counter_ns()))
+    reactor.set_arrivals(ArrivalSchedule(1000.0, perf_counter_ns()))
     bench.reply()
     bench.turn_until(lambda: bool(reactor.measured.outcomes))
     work = reactor.measured.take(1.0, paced=True).work
@@ -309,29 +313,29 @@ def test_a_server_that_accepts_and_hangs_up_is_not_asked_without_a_pause(bench: 
     bench.turn(600)
     # Pauses of at least 10, 20, 40, 80, 160 and 250 ms.
     assert 2 <= len(bench.far["a:1"]) <= 8
-    assert session.links["a:1"].refusal == "the connection was closed as soon as it stood"
+    assert session.connections["a:1"].last_error == "the connection was closed as soon as it stood"
     # One that brings a reply is opened again at once when it breaks, and nothing is held against it.
     bench.hangs_up = False
-    link = session.links["a:1"]
-    bench.turn_until(lambda: link.socket is not None)
-    assert link.refusal == ""
+    connection = session.connections["a:1"]
+    bench.turn_until(lambda: connection.socket is not None)
+    assert connection.last_error == ""
     bench.reactor.begin_all()
     bench.reply()
     bench.turn_until(lambda: bool(bench.reactor.measured.outcomes))
-    opened = link.opened
+    opened = connection.opened
     bench.far["a:1"][-1].close()
-    bench.turn_until(lambda: link.opened == opened + 1)
-    assert (link.opened, link.failures) == (opened + 1, 0)
+    bench.turn_until(lambda: connection.opened == opened + 1)
+    assert (connection.opened, connection.failures) == (opened + 1, 0)
 
 
 def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(bench: Bench) -> None:
-    session = bench.standing()
+    session = bench.connected()
     bench.far["a:1"][-1].close()
-    bench.turn_until(lambda: bench.reactor.wiring.reconnects == 1)
-    assert bench.reactor.wiring.reconnects == 1
-    assert session.links["a:1"].socket is not None
-    for tally in (bench.reactor.measured, bench.reactor.warm):
-        work = tally.take(1.0).work
+    bench.turn_until(lambda: bench.reactor.connections.reconnects == 1)
+    assert bench.reactor.connections.reconnects == 1
+    assert session.connections["a:1"].socket is not None
+    for collector in (bench.reactor.measured, bench.reactor.warm):
+        work = collector.take(1.0).work
         assert work.failed == work.failures.count == 0
 
 
@@ -339,10 +343,10 @@ def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(ben
 def test_an_operation_that_began_in_the_warm_up_is_not_measured(bench: Bench, paced: bool) -> None:
     """Though it ends when measuring is under way."""
     reactor = bench.reactor
-    session = bench.standing()
+    session = bench.connected()
     reactor.measure_from_ns = perf_counter_ns() + 60_000_000_000
     if paced:
-        reactor.set_pace(ArrivalSchedule(1000.0, perf_counter_ns()))
+        reactor.set_arrivals(ArrivalSchedule(1000.0, perf_counter_ns()))
     reactor.begin_all()
     bench.turn_until(lambda: session.in_operation)
     reactor.measure_from_ns = perf_counter_ns()

@@ -55,7 +55,7 @@ def test_failed_operations_are_named_as_a_reason() -> None:
 def test_fewer_on_the_servers_has_no_excuse() -> None:
     server = {"set_calls": 999, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
     result = reconcile("durable", "fair", WRITE, READ, CACHE, server)
-    assert result.excuse == ""
+    assert result.explanation == ""
     assert not result.reconciled
 
 
@@ -82,14 +82,18 @@ def test_what_a_dead_engine_did_last_is_not_known() -> None:
 def test_what_the_counters_may_lack_is_the_reason_and_no_restart_is_guessed() -> None:
     write = RoleStats(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
     server = {"set_calls": 900, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
-    doubts = ("node-1:7001 went down, and what it counted last with it",)
-    result = reconcile("durable", "fair", write, READ, CACHE, server, doubts=doubts)
-    assert "2 operations failed" in result.excuse
-    assert doubts[0] in result.excuse
-    assert "restarts" not in result.excuse
+    counter_caveats = ("node-1:7001 went down, and what it counted last with it",)
+    result = reconcile(
+        "durable", "fair", write, READ, CACHE, server, counter_caveats=counter_caveats
+    )
+    assert "2 operations failed" in result.explanation
+    assert counter_caveats[0] in result.explanation
+    assert "restarts" not in result.explanation
     # Without a difference there is nothing to excuse.
     server["set_calls"] = 1_000
-    assert reconcile("durable", "fair", WRITE, READ, CACHE, server, doubts=doubts).reconciled
+    assert reconcile(
+        "durable", "fair", WRITE, READ, CACHE, server, counter_caveats=counter_caveats
+    ).reconciled
 
 
 def test_each_shard_is_compared_even_where_the_sums_agree() -> None:

@@ -22,10 +22,10 @@ MEASURE_FROM_NS = 1_000
 class Reporter(EngineProcess):
     """An engine that has no process."""
 
-    def __init__(self, role: Role, *deltas: IntervalReport) -> None:
+    def __init__(self, role: Role, *reports: IntervalReport) -> None:
         self.lane, self.role, self.name = "mysql", role, f"mysql/{role}"
-        self.deltas = list(deltas)
-        self.rested = self.over = False
+        self.reports = list(reports)
+        self.heat_finished = self.over = False
         self.died = self.ended_ns = None
         self.shards, self.versions = {}, {}
 
@@ -39,8 +39,8 @@ def counted(operations: int) -> IntervalStats:
     )
 
 
-def delta(index: int, measured: int = 0, warm: int = 0) -> IntervalReport:
-    return frames.delta(counted(measured), counted(warm), index=index)
+def report(index: int, measured: int = 0, warm: int = 0) -> IntervalReport:
+    return frames.report(counted(measured), counted(warm), index=index)
 
 
 def runner_of(*engines: Reporter) -> LaneRunner:
@@ -59,11 +59,11 @@ def test_what_was_measured_before_the_warm_up_s_last_frame_was_made_is_in_the_ne
     index: int,
 ) -> None:
     """777 operations were measured: by an engine ahead of the frame, or by one that ended its interval late."""
-    reports = [delta(3, 0, 100), delta(index, 777, 0)]
+    reports = [report(3, 0, 100), report(index, 777, 0)]
     reader = Reporter("read", *reports)
     runner = runner_of(reader)
     warming = frame(runner, 3, MEASURE_FROM_NS)
-    reader.deltas.append(delta(4, 23, 1))
+    reader.reports.append(report(4, 23, 1))
     racing = frame(runner, 4, 2 * MEASURE_FROM_NS)
 
     assert (warming.state, warming.read.operations) == (LaneState.WARMING, 100)
@@ -79,7 +79,7 @@ def test_what_was_measured_before_the_warm_up_s_last_frame_was_made_is_in_the_ne
 
 
 def test_frames_that_are_made_late_show_an_interval_each() -> None:
-    reader = Reporter("read", delta(5, 50), delta(6, 60), replace(delta(7, 70), last=True))
+    reader = Reporter("read", report(5, 50), report(6, 60), replace(report(7, 70), last=True))
     reader.over = True
     runner = runner_of(reader)
     shown = []
@@ -92,11 +92,11 @@ def test_frames_that_are_made_late_show_an_interval_each() -> None:
 
 def test_a_lane_that_is_paused_is_paused_though_a_connection_is_down() -> None:
     """Time in which it was told to rest lowers no rate; time in which it could not race does."""
-    paused = replace(delta(5), paused=True, closed_links=1)
+    paused = replace(report(5), paused=True, closed_connections=1)
     assert frame(runner_of(Reporter("read", paused)), 5, 2_000).state is LaneState.PAUSED
-    held = replace(delta(5), held=True, closed_links=1)
+    held = replace(report(5), held=True, closed_connections=1)
     assert frame(runner_of(Reporter("read", held)), 5, 2_000).state is LaneState.STARTING
-    lost = replace(delta(5), closed_links=1)
+    lost = replace(report(5), closed_connections=1)
     assert frame(runner_of(Reporter("read", lost)), 5, 2_000).state is LaneState.RECONNECTING
 
 
@@ -105,7 +105,7 @@ def test_an_engine_is_given_up_only_after_somebody_has_listened_for_long_enough(
     runner = runner_of(engine)
     runner.stop_ns = 0
     late_ns = 100 * HANG_NS
-    runner.abandon_hung(late_ns, listening_since_ns=late_ns - HANG_NS + 1)
+    runner.give_up_on_hung(late_ns, listening_since_ns=late_ns - HANG_NS + 1)
     assert engine.died is None
-    runner.abandon_hung(late_ns, listening_since_ns=late_ns - HANG_NS)
+    runner.give_up_on_hung(late_ns, listening_since_ns=late_ns - HANG_NS)
     assert engine.died == "did not end when told to"

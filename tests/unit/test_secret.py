@@ -102,7 +102,7 @@ def test_what_cannot_be_had_is_one_line_without_a_secret(
 
 
 def test_a_command_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secret, "COMMAND_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("engines.endpoints.credential_sources.COMMAND_TIMEOUT_S", 0.1)
     with pytest.raises(SecretError, match=r"sleep \(password_command\) did not end within"):
         FromCommand(("sleep", "60")).fetch()
 

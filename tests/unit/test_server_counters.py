@@ -17,7 +17,7 @@ from engines.endpoints.endpoint import LaneEndpoints
 class Server:
     """Says what it has counted when it is asked; hangs when told to."""
 
-    doubt = ""
+    caveat = ""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -42,7 +42,7 @@ class Server:
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Server]]:
     found = {lane: Server(f"{lane}:1") for lane in ("mysql", "durable")}
-    monkeypatch.setattr(counters, "_sources", lambda at: [found[at.lane]])
+    monkeypatch.setattr(counters, "_counter_sources", lambda at: [found[at.lane]])
     yield found
     for server in found.values():
         server.answers.set()
@@ -56,9 +56,9 @@ def test_a_server_that_hangs_keeps_no_other_from_being_read(servers: dict[str, S
         each.counted = 7
     counting.read(within_s=0.2)
     assert counting.moved("durable") == {"n": 7}
-    assert counting.doubts("durable") == ()
+    assert counting.counter_caveats("durable") == ()
     assert counting.moved("mysql") == {}
-    assert counting.doubts("mysql") == (
+    assert counting.counter_caveats("mysql") == (
         "mysql:1 did not say in time what it had counted in the end",
     )
     began_s = time.monotonic()

@@ -16,14 +16,14 @@ def test_what_began_in_a_closed_loop_was_never_due() -> None:
     session.in_operation = True
     reactor.sessions.append(session)
 
-    reactor.set_pace(ArrivalSchedule(10.0, 0))
+    reactor.set_arrivals(ArrivalSchedule(10.0, 0))
     session.due_ns = 1_000
-    reactor.set_pace(ArrivalSchedule(20.0, 0))
+    reactor.set_arrivals(ArrivalSchedule(20.0, 0))
     assert session.due_ns == 1_000  # It is answered as late as it is, whatever the rate is now.
-    reactor.set_pace(None)
+    reactor.set_arrivals(None)
     assert session.due_ns == 0
     session.due_ns = 2_000
-    reactor.set_pace(ArrivalSchedule(10.0, 0))
+    reactor.set_arrivals(ArrivalSchedule(10.0, 0))
     assert session.due_ns == 0
     reactor.sessions.clear()
     reactor.close()

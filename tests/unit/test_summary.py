@@ -146,7 +146,7 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
     }
     assert summary.notes() == ("cached: a cold cache",)
     lag = latencies([2100.0] * 100)
-    slow = ClientStats(cpu_share=0.1, loop_lag=lag, own_lag=lag)
+    slow = ClientStats(cpu_share=0.1, loop_lag=lag, cpu_loop_lag=lag)
     summary.add(frame(2, 5.0, LaneFrame("mysql", RACING, client=slow)))
     assert lane_of(summary).client.client_bound
     assert any(
@@ -157,7 +157,7 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
 
 
 def test_an_engine_that_waits_for_a_processor_is_not_what_limits_its_lane() -> None:
-    waiting = ClientStats(loop_lag=latencies([2100.0] * 100), own_lag=latencies([40.0] * 100))
+    waiting = ClientStats(loop_lag=latencies([2100.0] * 100), cpu_loop_lag=latencies([40.0] * 100))
     summary = summed(frame(0, 1.0, LaneFrame("mysql", RACING, client=waiting)))
     assert not lane_of(summary).client.client_bound
     (note,) = (note for note in summary.notes() if note.startswith("mysql: "))
@@ -166,8 +166,8 @@ def test_an_engine_that_waits_for_a_processor_is_not_what_limits_its_lane() -> N
 
 
 def test_what_telemon_waited_for_a_processor_is_said_where_it_is_a_good_part_of_a_latency() -> None:
-    reads = replace(work([100.0, 300.0]), processor_wait=SchedulingDelay(50_000_000, 1_000))
-    writes = replace(work([1_000.0]), processor_wait=SchedulingDelay(190_000, 1))
+    reads = replace(work([100.0, 300.0]), scheduling_delay=SchedulingDelay(50_000_000, 1_000))
+    writes = replace(work([1_000.0]), scheduling_delay=SchedulingDelay(190_000, 1))
     summary = summed(
         frame(0, 1.0, LaneFrame("mysql", RACING, write=writes, read=reads)),
         frame(1, 2.0, LaneFrame("mysql", RACING, write=writes, read=reads)),
@@ -181,30 +181,34 @@ def test_what_telemon_waited_for_a_processor_is_said_where_it_is_a_good_part_of_
     lane = shown["lanes"][0]
     assert (lane["read"]["processor_wait_us"], lane["write"]["processor_wait_us"]) == (50.0, 190.0)
     # A fifth is the limit, and without values there is none.
-    assert not replace(work([100.0]), processor_wait=SchedulingDelay(20_000, 1)).crowded
-    assert replace(work([100.0]), processor_wait=SchedulingDelay(20_001, 1)).crowded
-    assert not replace(RoleStats(), processor_wait=SchedulingDelay(20_001, 1)).crowded
-    assert not work([100.0]).crowded
+    assert not replace(work([100.0]), scheduling_delay=SchedulingDelay(20_000, 1)).cpu_contention
+    assert replace(work([100.0]), scheduling_delay=SchedulingDelay(20_001, 1)).cpu_contention
+    assert not replace(RoleStats(), scheduling_delay=SchedulingDelay(20_001, 1)).cpu_contention
+    assert not work([100.0]).cpu_contention
 
 
 def test_what_makes_a_lane_client_bound_is_named_with_its_value() -> None:
     lag = latencies([1_600.0] * 100)
-    assert ClientStats(cpu_share=0.85, loop_lag=lag, own_lag=latencies([1_000.0])).bound_by == ""
+    assert (
+        ClientStats(cpu_share=0.85, loop_lag=lag, cpu_loop_lag=latencies([1_000.0])).bound_by == ""
+    )
     # Two replies that waited are chance, three are not.
     rare = latencies([40.0] * 60 + [1_600.0] * 2)
-    assert ClientStats(loop_lag=rare, own_lag=rare).bound_by == ""
+    assert ClientStats(loop_lag=rare, cpu_loop_lag=rare).bound_by == ""
     often = latencies([40.0] * 60 + [1_600.0] * 3)
-    assert ClientStats(loop_lag=often, own_lag=often).bound_by == "loop lag p99 1.6 ms"
+    assert ClientStats(loop_lag=often, cpu_loop_lag=often).bound_by == "loop lag p99 1.6 ms"
     assert ClientStats(cpu_share=0.914).bound_by == "cpu 91 % of a core"
-    both = ClientStats(cpu_share=0.9, loop_lag=lag, own_lag=lag)
+    both = ClientStats(cpu_share=0.9, loop_lag=lag, cpu_loop_lag=lag)
     assert both.bound_by == "cpu 90 % of a core and loop lag p99 1.6 ms"
-    assert not both.crowded
+    assert not both.cpu_contention
 
 
 def test_a_note_for_all_lanes_is_said_once() -> None:
     tmpfs = "data on tmpfs: memory, not a disk"
-    entrants = [replace(entrant, notes=(tmpfs, *entrant.notes)) for entrant in (MYSQL, CACHED)]
-    summary = Summary(RaceConfig(), entrants, {"file_system": "tmpfs", "notes": [tmpfs]})
+    lane_infos = [
+        replace(lane_info, notes=(tmpfs, *lane_info.notes)) for lane_info in (MYSQL, CACHED)
+    ]
+    summary = Summary(RaceConfig(), lane_infos, {"file_system": "tmpfs", "notes": [tmpfs]})
     assert summary.notes() == (tmpfs, "cached: a cold cache")
 
 
@@ -421,11 +425,11 @@ def test_a_change_of_the_rate_counts_though_too_many_changes_came_before_it() ->
     lane = LaneFrame("mysql", RACING, write=work([5.0], response=latencies([9.0])))
     summary = Summary(settings, (MYSQL,), {})
     summary.add(replace(frame(0, 1.0, lane), events=tuple(events)))
-    assert summary.offers("mysql")["write"].offered_per_s is None
+    assert summary.offered_loads("mysql")["write"].offered_per_s is None
     # What was asked of the race is not forgotten when it counts from zero.
-    summary = summary.anew()
+    summary = summary.restarted()
     summary.add(frame(1, 2.0, lane))
-    assert summary.offers("mysql")["write"].offered_per_s is None
+    assert summary.offered_loads("mysql")["write"].offered_per_s is None
 
 
 def heat(number: int, lane: str, *values_us: float, state: LaneState = RACING) -> LaneFrame:
@@ -528,7 +532,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
     summary = summed(
         frame(0, 0.0, LaneFrame("mysql", WARMING, write=work([1.0] * 7, rows_each=10))),
         frame(1, 1.0, LaneFrame("mysql", RACING, write=first)),
-    ).anew()
+    ).restarted()
     server = {"Com_insert": 16, "Handler_write": 160, "Com_commit": 0, "Com_select": 0}
     summary.add(
         frame(
@@ -538,7 +542,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
     assert lane_of(summary).write.rows == 30
     # Nine operations began in the warm-up: two of them ended after it.
     warm = {"write": IntervalStats(RoleStats(operations=9, rows=90), CacheStats())}
-    summary.settle({"mysql": warm})  # type: ignore[dict-item]
+    summary.reconcile_with_servers({"mysql": warm})  # type: ignore[dict-item]
     assert summary.reconciliations["mysql"].verdict == "reconciled"
     result = summary.result()["lanes"][0]["reconciliation"]  # type: ignore[index]
     assert result["reconciled"] is True
@@ -549,14 +553,14 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
         "servers": 160,
         "shard": None,
     } in result["checks"]
-    summary.settle({})
+    summary.reconcile_with_servers({})
     assert not summary.reconciliations["mysql"].reconciled
     assert "upserts 7 here and 16 there" in summary.reconciliations["mysql"].verdict
 
 
 def test_the_floor_stands_in_the_result() -> None:
-    entrant = replace(MYSQL, floor_us={"read": 24.96})
-    summary = Summary(RaceConfig(lanes=("mysql",)), (entrant,), {})
+    lane_info = replace(MYSQL, overhead_us={"read": 24.96})
+    summary = Summary(RaceConfig(lanes=("mysql",)), (lane_info,), {})
     lane = summary.result()["lanes"][0]  # type: ignore[index]
     assert (lane["read"]["floor_us"], lane["write"]["floor_us"]) == (25.0, None)
 
@@ -640,12 +644,12 @@ def released(*asked: Release) -> Summary:
 
 def test_lanes_that_were_released_one_by_one_are_said_to_be() -> None:
     summary = released(Release("mysql"), Release("cached"))
-    assert summary.apart_s == {"mysql": 3.0, "cached": 2.0}
+    assert summary.separate_durations_s == {"mysql": 3.0, "cached": 2.0}
     (note,) = [note for note in summary.notes() if "one by one" in note]
     assert "mysql 3.0 s, cached 2.0 s" in note
     # One, and then all the others.
-    assert released(Release("mysql"), Release()).apart_s
+    assert released(Release("mysql"), Release()).separate_durations_s
     # All at once, or never held.
     for together in (released(Release()), released()):
-        assert together.apart_s == {}
+        assert together.separate_durations_s == {}
         assert not any("one by one" in note for note in together.notes())

@@ -56,11 +56,11 @@ def test_the_final_table_sets_the_lanes_side_by_side() -> None:
 def test_the_final_table_says_who_raced_what_failed_and_what_to_keep_in_mind() -> None:
     lines = table(notes=("data on tmpfs: memory, not a disk",))
     text = "\n".join(lines)
-    for entrant in (MYSQL, CACHED):
-        assert entrant.title in text
-        assert entrant.product in text
-        assert entrant.version in text
-        assert entrant.durability in text
+    for lane_info in (MYSQL, CACHED):
+        assert lane_info.title in text
+        assert lane_info.product in text
+        assert lane_info.version in text
+        assert lane_info.durability in text
     assert "cached: write errors: mysql_2013 1,000" in lines
     assert "cached: read errors: redis_lost 234" in lines
     assert "note: data on tmpfs: memory, not a disk" in lines
@@ -91,8 +91,8 @@ def test_what_servers_say_cannot_break_a_line_or_steer_a_terminal() -> None:
     assert all(line.isprintable() for line in final_table(summary))
 
 
-def paced_table(settings: RaceConfig, lane: LaneFrame, entrant: LaneInfo = MYSQL) -> list[str]:
-    summary = Summary(settings, (entrant,), {})
+def paced_table(settings: RaceConfig, lane: LaneFrame, lane_info: LaneInfo = MYSQL) -> list[str]:
+    summary = Summary(settings, (lane_info,), {})
     summary.add(frame(0, 1.0, lane))
     return list(final_table(summary))
 
@@ -125,10 +125,10 @@ def test_what_an_open_loop_offered_stands_beside_what_was_done() -> None:
 
 
 def test_telemon_s_own_share_stands_beside_the_median() -> None:
-    entrant = replace(MYSQL, floor_us={"read": 25.0})
+    lane_info = replace(MYSQL, overhead_us={"read": 25.0})
     lane = LaneFrame("mysql", LaneState.RACING, read=work([60.0] * 9))
     assert "  p50 of a read 60 us, of which telemon 25" in paced_table(
-        RaceConfig(lanes=("mysql",)), lane, entrant
+        RaceConfig(lanes=("mysql",)), lane, lane_info
     )
 
 
@@ -215,7 +215,7 @@ def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
         )
     )
     assert not any(line.startswith("counts") for line in final_table(summary))
-    summary.settle({})
+    summary.reconcile_with_servers({})
     lines = list(final_table(summary))
     assert "counts   reconciled with the servers' own: mysql" in lines
     assert "counts   cached: not reconciled: upserts 3 here and 2 there" in lines
@@ -294,9 +294,9 @@ def test_a_hit_ratio_is_all_only_when_it_is_all() -> None:
 
 
 def test_a_share_larger_than_the_median_is_not_called_a_share() -> None:
-    entrant = replace(MYSQL, floor_us={"read": 80.0})
+    lane_info = replace(MYSQL, overhead_us={"read": 80.0})
     lane = LaneFrame("mysql", LaneState.RACING, read=work([60.0] * 9))
-    lines = paced_table(RaceConfig(lanes=("mysql",)), lane, entrant)
+    lines = paced_table(RaceConfig(lanes=("mysql",)), lane, lane_info)
     (told,) = [line for line in lines if line.startswith("  p50 of a read")]
     assert "60 us (telemon's own share is not known" in told
     assert "of which" not in told

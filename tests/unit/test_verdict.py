@@ -313,7 +313,7 @@ def test_rounds_that_overlap_decide_nothing() -> None:
     assert "overlap" not in of(heats((100, 201), (200, 250)), "mysql")
     # One round says nothing of how far rounds lie apart.
     alone = lane_reports(heats((100, 150)))
-    assert all(not finish.spreads for finish in alone)
+    assert all(not lane_report.spreads for lane_report in alone)
 
 
 def test_spreads_are_those_of_the_rounds() -> None:
@@ -361,8 +361,8 @@ def test_whatever_was_measured_it_is_said_in_whole_sentences(
         for name, lane in zip(ENTRANTS, given_lanes, strict=False)
     ]
     rate: dict[str, Any] = {"rate_per_s": 10.0} if mode == "pace" else {}
-    for finish in lane_reports(ended(*lanes, mode=mode, **rate)):
-        assert finish.findings
-        for sentence in finish.findings:
+    for lane_report in lane_reports(ended(*lanes, mode=mode, **rate)):
+        assert lane_report.findings
+        for sentence in lane_report.findings:
             assert re.fullmatch(r"[A-Zt1-9].*[.]", sentence)
             assert not re.search(r"\b(nan|inf|None|1\.0x|unplaced)\b|  |-\d", sentence), sentence

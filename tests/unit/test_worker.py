@@ -72,8 +72,8 @@ class Harness:
     def go(self, *, held: bool = False) -> None:
         """Start the race now, for as long as it takes."""
         now_ns = perf_counter_ns()
-        self.worker._course.go(StartRun(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
-        self.turn(lambda: self.worker._course._started)
+        self.worker._phases.go(StartRun(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
+        self.turn(lambda: self.worker._phases._started)
 
 
 class Stuck(Harness):
@@ -88,7 +88,7 @@ class Stuck(Harness):
 
     def _begin_all(self) -> None:
         self.begun += 1
-        self.reactor.flowing = True
+        self.reactor.issuing = True
 
 
 @pytest.fixture
@@ -109,22 +109,22 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
     made.append(stuck)
     stuck.go(held=True)
     now_ns = perf_counter_ns()
-    stuck.worker._course.begin(StartMeasuring(now_ns, now_ns, None, final=False))
+    stuck.worker._phases.begin(StartMeasuring(now_ns, now_ns, None, final=False))
     assert stuck.begun > 0
     begun, stuck.busy = stuck.begun, True
-    stuck.worker._course._rest()
-    stuck.worker._obey(asked)  # An operation is still under way.
+    stuck.worker._phases._rest()
+    stuck.worker._apply_control(asked)  # An operation is still under way.
     stuck.turn(lambda: False, 5)
     stuck.busy = False
     stuck.turn(lambda: bool(stuck.heard(HeatDone)))
     stuck.turn(lambda: False, 5)
     assert stuck.heard(HeatDone)
-    assert (stuck.reactor.flowing, stuck.begun) == (False, begun)
+    assert (stuck.reactor.issuing, stuck.begun) == (False, begun)
 
     # It goes when it is told to.
     now_ns = perf_counter_ns()
-    stuck.worker._course.begin(StartMeasuring(now_ns, now_ns, None))
-    assert stuck.reactor.flowing
+    stuck.worker._phases.begin(StartMeasuring(now_ns, now_ns, None))
+    assert stuck.reactor.issuing
 
 
 def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list[Harness]) -> None:
@@ -132,21 +132,21 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
     stuck.go()
-    pace = stuck.reactor.open_loop.pace
-    while pace.backlog(perf_counter_ns()):
-        pace.take()
+    arrivals = stuck.reactor.open_loop.arrivals
+    while arrivals.backlog(perf_counter_ns()):
+        arrivals.take()
     opening = [True]
     unopened = Connection(Session(), "mysql", MYSQL_DIALECT, socket.socket)
-    stuck.reactor.wiring.unopened = lambda: [unopened] if opening else []
+    stuck.reactor.connections.unopened = lambda: [unopened] if opening else []
     stuck.busy = True
-    stuck.worker._obey(control.Connections("read", 0))
+    stuck.worker._apply_control(control.Connections("read", 0))
     stuck.turn(lambda: False, 200)
     stuck.busy = False
     stuck.turn(lambda: False, 400)
     opening.clear()
-    stuck.turn(lambda: stuck.reactor.flowing)
+    stuck.turn(lambda: stuck.reactor.issuing)
     # A thousand a second; a busy machine may take a while from one line to the next.
-    assert 190 <= pace.backlog(perf_counter_ns()) < 400
+    assert 190 <= arrivals.backlog(perf_counter_ns()) < 400
 
 
 def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: list[Harness]) -> None:
@@ -156,29 +156,29 @@ def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: lis
     stuck.go()
     backlog = stuck.reactor.open_loop.backlog
     stuck.turn(lambda: backlog() >= 300)
-    stuck.worker._obey(control.Pause())
+    stuck.worker._apply_control(control.Pause())
     paused = backlog()
     stuck.turn(lambda: False, 300)
     assert backlog() == paused >= 300
-    stuck.worker._obey(control.Rate(1.0))
+    stuck.worker._apply_control(control.Rate(1.0))
     assert backlog() == paused
-    stuck.worker._obey(control.Resume())
-    assert stuck.reactor.flowing
+    stuck.worker._apply_control(control.Resume())
+    assert stuck.reactor.issuing
     # One a second from now on: the first of them is due where the pace changed.
     assert backlog() == paused + 1
-    stuck.worker._obey(control.Rate(0.01))
+    stuck.worker._apply_control(control.Rate(0.01))
     assert paused + 1 <= backlog() <= paused + 2
     # In a closed loop nothing is due.
-    stuck.worker._obey(control.Rate(None))
+    stuck.worker._apply_control(control.Rate(None))
     assert backlog() == 0
-    stuck.worker._obey(control.Rate(0.01))
+    stuck.worker._apply_control(control.Rate(0.01))
     assert backlog() <= 1
 
 
 def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> None:
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
-    course, backlog = stuck.worker._course, stuck.reactor.open_loop.backlog
+    course, backlog = stuck.worker._phases, stuck.reactor.open_loop.backlog
     now_ns = perf_counter_ns()
     course.go(StartRun(Schedule(now_ns, now_ns + 100_000_000, None, FAR_NS), held=True))
     stuck.turn(lambda: course._started)
@@ -186,7 +186,7 @@ def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> N
     stuck.turn(lambda: course._held)
     stuck.turn(lambda: False, 50)
     assert backlog() == 0
-    stuck.worker._obey(control.Rate(2000.0))
+    stuck.worker._apply_control(control.Rate(2000.0))
     stuck.turn(lambda: False, 50)
     assert backlog() == 0
     now_ns = perf_counter_ns()
@@ -208,11 +208,11 @@ def test_what_was_due_at_the_end_and_not_begun_is_said(made: list[Harness]) -> N
     stuck.go()
     stuck.turn(lambda: stuck.reactor.open_loop.backlog() >= 100)
     stuck.busy = True
-    stuck.worker._course.stop()
+    stuck.worker._phases.stop()
     left = stuck.reactor.open_loop.backlog()
     stuck.turn(lambda: False, 50)  # Nothing is due after the end.
     stuck.busy = False
-    stuck.turn(lambda: any(delta.last for delta in stuck.heard(IntervalReport)))
+    stuck.turn(lambda: any(report.last for report in stuck.heard(IntervalReport)))
     assert stuck.heard(IntervalReport)[-1].backlog == left >= 100
 
 
@@ -236,13 +236,13 @@ def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> Non
     said = ours.receive()
     ours.close()
     theirs.close()
-    deltas = [message for message in said if isinstance(message, IntervalReport)]
-    assert [delta.last for delta in deltas] == [True]
+    reports = [message for message in said if isinstance(message, IntervalReport)]
+    assert [report.last for report in reports] == [True]
     assert any(isinstance(message, NodeCountsReport) for message in said)
     # It never began, and has done nothing for no time.
-    assert deltas[0].warm.work.interval_s < 1e-6
-    assert deltas[0].measured.work.interval_s == 0.0
-    assert deltas[0].cpu_share == 0.0
+    assert reports[0].warm.work.interval_s < 1e-6
+    assert reports[0].measured.work.interval_s == 0.0
+    assert reports[0].cpu_share == 0.0
 
 
 def test_a_trouble_is_told_with_its_server_and_in_words(
@@ -258,25 +258,28 @@ def test_a_trouble_is_told_with_its_server_and_in_words(
     harness.worker._discover()
     harness.turn(lambda: bool(harness.heard(NotReady)))
     assert harness.heard(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
-    harness.worker._course.report(perf_counter_ns())
-    (delta,) = harness.heard(IntervalReport)
-    assert (delta.closed_links, delta.trouble) == (1, "db.example:3307: Too many connections")
+    harness.worker._phases.report(perf_counter_ns())
+    (report,) = harness.heard(IntervalReport)
+    assert (report.closed_connections, report.problem) == (
+        1,
+        "db.example:3307: Too many connections",
+    )
 
 
 def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None:
     harness = Harness()
     made.append(harness)
     session = Session()
-    link = Connection(session, "mysql", MYSQL_DIALECT, socket.socket)
-    link.refusal = "refused, at first"
+    connection = Connection(session, "mysql", MYSQL_DIALECT, socket.socket)
+    connection.last_error = "refused, at first"
     near, far = socket.socketpair()
-    link.attach(near)
-    link.detach()
+    connection.attach(near)
+    connection.detach()
     far.close()
-    harness.reactor.wiring._links.append(link)
-    assert [closed.refusal for closed in harness.reactor.wiring.closed()] == [""]
-    harness.worker._course.report(perf_counter_ns())
-    assert harness.heard(IntervalReport)[0].trouble == "db.example:3307: the connection was lost"
+    harness.reactor.connections._connections.append(connection)
+    assert [closed.last_error for closed in harness.reactor.connections.closed()] == [""]
+    harness.worker._phases.report(perf_counter_ns())
+    assert harness.heard(IntervalReport)[0].problem == "db.example:3307: the connection was lost"
 
 
 def test_the_question_for_the_topology_waits_for_no_connection(

@@ -16,41 +16,41 @@ WINDOW = ("shorter_window", "longer_window")
 LANE = "maximise_"
 
 
-def is_available(action: str, scene: ScreenState) -> bool:
+def is_available(action: str, screen_state: ScreenState) -> bool:
     """Whether the action with this id has anything to do; if not, its key does nothing."""
-    setup, view = scene.setup, scene.view
+    load_settings, view = screen_state.load_settings, screen_state.view
     if action in ALWAYS:
         return True
     if action == "next_theme":
-        return scene.themes
-    if scene.over:
+        return screen_state.themes
+    if screen_state.over:
         return action == "copy"
     if action == "stage":
         return True
     if view is None:
         return False
     if action == "release":
-        return scene.holding and scene.countdown is None
+        return screen_state.holding and screen_state.countdown is None
     if action.startswith(LANE):
-        return _lane(int(action.removeprefix(LANE)) - 1, scene)
+        return _lane(int(action.removeprefix(LANE)) - 1, screen_state)
     lanes = [lane.lane for lane in view.lanes]
     return not (
         # A role without connections has no engine that could open one.
-        (action in WRITERS and not setup.writers)
-        or (action in READERS and not setup.readers)
+        (action in WRITERS and not load_settings.writers)
+        or (action in READERS and not load_settings.readers)
         or (action in CACHE and "cached" not in lanes)
         # There the window is the heat.
-        or (action in WINDOW and setup.heats)
+        or (action in WINDOW and load_settings.heats)
     )
 
 
-def _lane(index: int, scene: ScreenState) -> bool:
+def _lane(index: int, screen_state: ScreenState) -> bool:
     """Whether a lane can be let go, at the start line, or shown alone."""
-    lanes = scene.view.lanes if scene.view is not None else ()
+    lanes = screen_state.view.lanes if screen_state.view is not None else ()
     if index >= len(lanes):
         return False
-    if not scene.holding:
+    if not screen_state.holding:
         return True
     # Heats have their own order.
-    waits = lanes[index].lane not in scene.released and not scene.setup.heats
-    return waits and scene.countdown is None
+    waits = lanes[index].lane not in screen_state.released and not screen_state.load_settings.heats
+    return waits and screen_state.countdown is None

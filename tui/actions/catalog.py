@@ -272,10 +272,10 @@ def bindings() -> list[Binding]:
     ]  # fmt: skip
 
 
-def footer(scene: ScreenState) -> list[Action]:
+def footer(screen_state: ScreenState) -> list[Action]:
     """The actions for the bottom line, the most important first: those that can be done now."""
-    shown = [action for action in ACTIONS if action.rank and is_available(action.id, scene)]
+    shown = [action for action in ACTIONS if action.rank and is_available(action.id, screen_state)]
     shown.sort(key=lambda action: action.rank)
-    if is_available("release", scene):
+    if is_available("release", screen_state):
         shown.insert(0, METHODS["release"])
     return shown

@@ -54,11 +54,11 @@ SETTLED = 3
 def race_source(settings: RaceConfig, *, hold: bool = False) -> FrameSourceFactory:
     """The usual source: a race with these settings, on real servers."""
 
-    def make(narrate: ProgressCallback) -> FrameSource:
+    def make(on_progress: ProgressCallback) -> FrameSource:
         # Not before it is needed: the screen is there before the engines are loaded.
         from engines.race import race
 
-        return race.Race(settings, interval_s=FRAME_INTERVAL_S, narrate=narrate, hold=hold)
+        return race.Race(settings, interval_s=FRAME_INTERVAL_S, on_progress=on_progress, hold=hold)
 
     return make
 
@@ -85,7 +85,9 @@ class TelemonApp(ViewActions, LoadActions):
         stage: bool = False,
         hold: bool = False,
     ) -> None:
-        super().__init__(ScreenState(setup=LoadSettings.of(settings), holding=hold), terminal)
+        super().__init__(
+            ScreenState(load_settings=LoadSettings.of(settings), holding=hold), terminal
+        )
         self.settings = settings
         self.shown = 0
         """How many pictures were drawn."""
@@ -107,7 +109,7 @@ class TelemonApp(ViewActions, LoadActions):
             self._set_stage(True)
 
     def on_mount(self) -> None:
-        self.push_scene()
+        self.push_screen_state()
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             # Not in a thread other than the main one, as under a test's pilot.
@@ -130,20 +132,20 @@ class TelemonApp(ViewActions, LoadActions):
 
     def _catch_up(self) -> None:
         self.feed.catch_up()
-        if self._scene.view is None:
+        if self._screen_state.view is None:
             self._show(starting_s=time.monotonic() - self._started_s)
 
     @on(Progress)
     def _progress(self, message: Progress) -> None:
-        steps = (*self._scene.progress, (message.text, message.elapsed_s))
+        steps = (*self._screen_state.progress, (message.text, message.elapsed_s))
         self._show(progress=steps, starting_s=message.elapsed_s)
 
     @on(LanesKnown)
-    def _lineup(self, message: LanesKnown) -> None:
-        for entrant in message.entrants:
-            for note in entrant.notes:
-                self.feed.note(f"{entrant.title}: {note}")
-        self._show(entrants=message.entrants)
+    def _lanes_known(self, message: LanesKnown) -> None:
+        for lane_info in message.lane_infos:
+            for note in lane_info.notes:
+                self.feed.note(f"{lane_info.title}: {note}")
+        self._show(lane_infos=message.lane_infos)
 
     @on(ViewReady)
     def _view_ready(self, message: ViewReady) -> None:
@@ -152,7 +154,7 @@ class TelemonApp(ViewActions, LoadActions):
             self.feed.taken()
             return
         self._view = message.view
-        if self._scene.frozen or self._backlog():
+        if self._screen_state.frozen or self._backlog():
             # A terminal that has not taken the last picture yet gets the next but one.
             self.feed.taken()
             return
@@ -162,16 +164,16 @@ class TelemonApp(ViewActions, LoadActions):
             # A full collection walks all that was imported and composed, for 60 ms in which no key is answered. All of
             # that stays to the end: taken out of the collector's sight, a collection takes a few milliseconds.
             gc.freeze()
-        self._scene = replace(self._scene, view=message.view, screen_lag_s=lag_s)
-        self._curtain.draw_in_turns(self._scene, self.feed.taken)
+        self._screen_state = replace(self._screen_state, view=message.view, screen_lag_s=lag_s)
+        self._painter.draw_in_turns(self._screen_state, self.feed.taken)
 
     def _backlog(self) -> int:
         driver = self._driver
         return driver.backlog if isinstance(driver, TerminalDriver) else 0
 
     @on(VisiblePointsChanged)
-    def _look_back(self, message: VisiblePointsChanged) -> None:
-        self.feed.look_back(message.points)
+    def _visible_points_changed(self, message: VisiblePointsChanged) -> None:
+        self.feed.set_visible_points(message.points)
 
     @on(SourceEnded)
     def _source_ended(self, message: SourceEnded) -> None:
@@ -185,7 +187,9 @@ class TelemonApp(ViewActions, LoadActions):
                 self.exit(summary, return_code=1 if message.error is not None else 0)
             else:
                 self._show(frozen=False, view=self._view, over=True, holding=False, countdown=None)
-                self.push_screen(ResultScreen(build_report(summary, self.fault), self._scene))
+                self.push_screen(
+                    ResultScreen(build_report(summary, self.fault), self._screen_state)
+                )
 
     def _end_unmeasured(self, error: BaseException | None) -> None:
         """End without a result, and say why when it was not asked for."""

@@ -36,7 +36,7 @@ class RaceApp(App[Summary]):
 
     feed: FrameFeed
 
-    def __init__(self, scene: ScreenState, terminal: Terminal | None = None) -> None:
+    def __init__(self, screen_state: ScreenState, terminal: Terminal | None = None) -> None:
         super().__init__()
         self.terminal = terminal or Terminal.detect(
             os.environ, getattr(sys.__stderr__, "encoding", None)
@@ -46,14 +46,16 @@ class RaceApp(App[Summary]):
         self._filters = [part for part in self._filters if not isinstance(part, GREYING)]
         self.no_color = self.terminal.color == "none"
         self.race_screen = RaceScreen()
-        self._curtain = FramePainter(self, self.race_screen)
+        self._painter = FramePainter(self, self.race_screen)
         self._view: View | None = None
         """The newest picture; that of the scene may be frozen."""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = {"16": SIXTEEN, "none": PLAIN}.get(self.terminal.color, DARK).name
         self._theme_before_stage: str | None = None
-        self._scene = replace(scene, glyphs=self.terminal.glyphs, themes=self.theme in CYCLE)
+        self._screen_state = replace(
+            screen_state, glyphs=self.terminal.glyphs, themes=self.theme in CYCLE
+        )
         self.animation_level = "full" if self.terminal.animation else "none"
         self._set_colors()
 
@@ -81,7 +83,7 @@ class RaceApp(App[Summary]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         for action in ACTIONS:
-            if is_available(action.id, self._scene):
+            if is_available(action.id, self._screen_state):
                 yield SystemCommand(
                     action.name, f"{action.text} ({action.shown_key})", self._command(action.method)
                 )
@@ -95,19 +97,19 @@ class RaceApp(App[Summary]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         called = f"{action}({parameters[0]})" if parameters else action
         known = METHODS.get(called)
-        return known is None or is_available(known.id, self._scene)
+        return known is None or is_available(known.id, self._screen_state)
 
     def _show(self, **changes: Any) -> None:
-        self._scene = replace(self._scene, **changes)
-        self.push_scene()
+        self._screen_state = replace(self._screen_state, **changes)
+        self.push_screen_state()
 
-    def push_scene(self) -> None:
+    def push_screen_state(self) -> None:
         """Draw the scene at once."""
-        self._curtain.draw(self._scene)
+        self._painter.draw(self._screen_state)
 
     def _set_stage(self, stage: bool) -> None:
         """The stage has the projector's theme, and gives back the one before."""
-        self._scene = replace(self._scene, stage=stage)
+        self._screen_state = replace(self._screen_state, stage=stage)
         if self.terminal.color in ("16", "none"):
             return
         if stage:

@@ -95,22 +95,24 @@ class FrameFeed:
         """Take frames until there are no more. Never raises: what went wrong is in `error` and in the last message."""
         started_s = time.monotonic()
 
-        def narrate(text: str) -> None:
+        def on_progress(text: str) -> None:
             if self._stopped.is_set():
                 raise AbandonedError
             self._post(Progress(text, time.monotonic() - started_s))
 
         try:
-            with self._factory(narrate) as source:
+            with self._factory(on_progress) as source:
                 with self._lock:
                     self._source = source
-                    self.summary = Summary(self._settings, source.entrants, source.facts)
-                self._post(LanesKnown(source.entrants))
+                    self.summary = Summary(self._settings, source.lane_infos, source.facts)
+                self._post(LanesKnown(source.lane_infos))
                 if not self._stopped.is_set():
                     for frame in source.frames():
                         self._take(frame)
                 with self._lock:
-                    self.summary.settle(source.warm, source.doubts, source.shards)
+                    self.summary.reconcile_with_servers(
+                        source.warm, source.counter_caveats, source.shards
+                    )
                 self._show_last()
         except AbandonedError:
             pass
@@ -175,16 +177,16 @@ class FrameFeed:
             self._history.resize(window_s)
         self._show_last()
 
-    def look_back(self, points: int) -> None:
+    def set_visible_points(self, points: int) -> None:
         """Fit the charts' axes to so many points."""
         with self._lock:
-            self._history.look_back(points)
+            self._history.set_visible_points(points)
 
     def reset(self) -> None:
         """Count from zero, in the totals on the screen and in the result, and show it at once."""
         with self._lock:
             self._history.reset()
             if self.summary is not None:
-                self.summary = self.summary.anew()
+                self.summary = self.summary.restarted()
                 self._reset_s = self._elapsed_s
         self._show_last()

@@ -14,7 +14,7 @@ class LoadActions(RaceApp):
     """Changes how much is asked of the servers, and how; the scene shows at once what was asked for."""
 
     def action_pause(self) -> None:
-        paused = not self._scene.paused
+        paused = not self._screen_state.paused
         if self.feed.send(control.Pause() if paused else control.Resume()):
             self._show(paused=paused)
 
@@ -25,14 +25,14 @@ class LoadActions(RaceApp):
         self.feed.send(control.ResetTotals())
         self.feed.reset()
 
-    def _ask(self, wanted: control.Control, **setup: Any) -> None:
+    def _ask(self, wanted: control.Control, **load_settings: Any) -> None:
         """Ask the race for `wanted`, and show the settings that it changes. Without a race there is none to change."""
         if self.feed.send(wanted):
-            self._show(setup=replace(self._scene.setup, **setup))
+            self._show(load_settings=replace(self._screen_state.load_settings, **load_settings))
 
     def _connections(self, role: Literal["write", "read"], step: int) -> None:
-        setup = self._scene.setup
-        now = setup.writers if role == "write" else setup.readers
+        load_settings = self._screen_state.load_settings
+        now = load_settings.writers if role == "write" else load_settings.readers
         wanted = max(1, now + step)
         name = "writers" if role == "write" else "readers"
         if wanted == now:
@@ -53,9 +53,9 @@ class LoadActions(RaceApp):
         self._connections("read", -1)
 
     def _batch(self, step: int) -> None:
-        setup = self._scene.setup
-        wanted = next_step(BATCHES, setup.batch, step)
-        if self._moves(f"batch {setup.batch}", setup.batch, wanted, step):
+        load_settings = self._screen_state.load_settings
+        wanted = next_step(BATCHES, load_settings.batch, step)
+        if self._moves(f"batch {load_settings.batch}", load_settings.batch, wanted, step):
             self._ask(control.Batch(wanted), batch=wanted)
 
     def action_more_batch(self) -> None:
@@ -65,9 +65,9 @@ class LoadActions(RaceApp):
         self._batch(-1)
 
     def _ttl(self, step: int) -> None:
-        setup = self._scene.setup
-        wanted = next_step(TTLS_S, setup.ttl_s, step)
-        if self._moves(f"TTL {setup.ttl_s:g} s", setup.ttl_s, wanted, step):
+        load_settings = self._screen_state.load_settings
+        wanted = next_step(TTLS_S, load_settings.ttl_s, step)
+        if self._moves(f"TTL {load_settings.ttl_s:g} s", load_settings.ttl_s, wanted, step):
             self._ask(control.Ttl(wanted), ttl_s=wanted)
 
     def action_more_ttl(self) -> None:
@@ -78,11 +78,11 @@ class LoadActions(RaceApp):
 
     def action_mode(self) -> None:
         """Close the loop, or open it: at the rate that was asked for before, or one that every lane can hold."""
-        setup = self._scene.setup
-        if setup.paced:
+        load_settings = self._screen_state.load_settings
+        if load_settings.paced:
             self._ask(control.Rate(None), paced=False)
             return
-        rate_per_s = setup.rate_per_s
+        rate_per_s = load_settings.rate_per_s
         if rate_per_s is None:
             lanes = self._view.lanes if self._view is not None else ()
             rate_per_s = first_rate_per_s(
@@ -91,12 +91,14 @@ class LoadActions(RaceApp):
         self._ask(control.Rate(rate_per_s), paced=True, rate_per_s=rate_per_s)
 
     def _rate(self, step: int) -> None:
-        setup = self._scene.setup
-        if not setup.paced or setup.rate_per_s is None:
+        load_settings = self._screen_state.load_settings
+        if not load_settings.paced or load_settings.rate_per_s is None:
             self._tell("no rate in mode saturate; m switches to pace")
             return
-        wanted = next_step(RATES_PER_S, setup.rate_per_s, step)
-        if self._moves(f"pace {setup.rate_per_s:g}/s", setup.rate_per_s, wanted, step):
+        wanted = next_step(RATES_PER_S, load_settings.rate_per_s, step)
+        if self._moves(
+            f"pace {load_settings.rate_per_s:g}/s", load_settings.rate_per_s, wanted, step
+        ):
             self._ask(control.Rate(wanted), rate_per_s=wanted)
 
     def action_more_rate(self) -> None:

@@ -28,18 +28,18 @@ class FramePainter:
         self._turn: asyncio.Handle | None = None
         self._drawn: Callable[[], object] = lambda: None
 
-    def draw(self, scene: ScreenState) -> None:
+    def draw(self, screen_state: ScreenState) -> None:
         """Draw a scene at once; it takes the place of one that is being drawn."""
         with self._app.batch_update():
-            for _ in self._screen.drawing(scene):
+            for _ in self._screen.drawing(screen_state):
                 pass
             self._lift()
 
-    def draw_in_turns(self, scene: ScreenState, drawn: Callable[[], object]) -> None:
+    def draw_in_turns(self, screen_state: ScreenState, drawn: Callable[[], object]) -> None:
         """Draw a scene part by part from now on; `drawn` is called once it, or a newer one in its place, is."""
         self._lift()
         self._drawn = drawn
-        self._steps = self._screen.drawing(scene)
+        self._steps = self._screen.drawing(screen_state)
         self._down.enter_context(self._app.batch_update())
         self._step()
 

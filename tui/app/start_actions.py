@@ -26,14 +26,14 @@ class StartActions(RaceApp):
         self.set_timer(self.count_s * 3, self._go)
 
     def _count(self, number: int) -> None:
-        if self._scene.countdown is not None:
+        if self._screen_state.countdown is not None:
             self._show(countdown=number)
 
     def _go(self) -> None:
-        if self._scene.countdown is not None:
+        if self._screen_state.countdown is not None:
             self._show(countdown=None, holding=not self.feed.send(control.Release()))
 
     def _release_one(self, lane: str) -> None:
         if self.feed.send(control.Release(lane)):
-            released = self._scene.released | {lane}
+            released = self._screen_state.released | {lane}
             self._show(released=released, holding=len(released) < len(self.settings.lanes))

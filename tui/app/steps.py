@@ -15,11 +15,11 @@ RATES_PER_S = (
 TTLS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0)
 
 
-def next_step(rungs: Sequence[Number], value: Number, step: int) -> Number:
+def next_step(steps: Sequence[Number], value: Number, step: int) -> Number:
     """The next rung above (`step` 1) or below (-1) `value`, which need not be one; at an end, `value` itself."""
     if step > 0:
-        return next((rung for rung in rungs if rung > value), value)
-    return next((rung for rung in reversed(rungs) if rung < value), value)
+        return next((candidate for candidate in steps if candidate > value), value)
+    return next((candidate for candidate in reversed(steps) if candidate < value), value)
 
 
 USUAL_RATE_PER_S = 100.0
@@ -32,4 +32,6 @@ def first_rate_per_s(done_per_s: Iterable[float]) -> float:
     slowest = min((rate for rate in done_per_s if rate > 0), default=None)
     if slowest is None:
         return USUAL_RATE_PER_S
-    return max((rung for rung in RATES_PER_S if rung <= slowest / 2), default=RATES_PER_S[0])
+    return max(
+        (candidate for candidate in RATES_PER_S if candidate <= slowest / 2), default=RATES_PER_S[0]
+    )

@@ -21,12 +21,12 @@ class ViewActions(StartActions):
 
     def action_freeze(self) -> None:
         """Hold the picture, or show the present again."""
-        frozen = not self._scene.frozen
-        self._show(frozen=frozen, view=self._scene.view if frozen else self._view)
+        frozen = not self._screen_state.frozen
+        self._show(frozen=frozen, view=self._screen_state.view if frozen else self._view)
 
     def action_stage(self) -> None:
-        self._set_stage(not self._scene.stage)
-        self.push_scene()
+        self._set_stage(not self._screen_state.stage)
+        self.push_screen_state()
 
     def action_longer_window(self) -> None:
         self._window(1)
@@ -43,16 +43,16 @@ class ViewActions(StartActions):
             self.feed.resize(wanted_s)
 
     def action_axis(self) -> None:
-        shared = not self._scene.shared_axis
+        shared = not self._screen_state.shared_axis
         self._show(shared_axis=shared)
         self._tell("one y axis for all lanes" if shared else "a y axis for each lane")
 
     def action_maximise(self, number: int) -> None:
         """Show one lane alone, or all of them again; at the start line, let this lane go."""
         index = number - 1
-        if self._scene.holding:
-            assert self._scene.view is not None
-            self._release_one(self._scene.view.lanes[index].lane)
+        if self._screen_state.holding:
+            assert self._screen_state.view is not None
+            self._release_one(self._screen_state.view.lanes[index].lane)
         elif not self.race_screen.has_panes:
             self._tell("this terminal is too small to show a lane alone")
         else:
@@ -72,7 +72,7 @@ class ViewActions(StartActions):
             self.push_screen(Palette(id=Palette.ID))
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen(self._scene))
+        self.push_screen(HelpScreen(self._screen_state))
 
     def action_screenshot(self) -> None:  # type: ignore[override]
         """Save the screen as SVG in the current directory."""
@@ -85,11 +85,11 @@ class ViewActions(StartActions):
 
     def action_copy(self) -> None:
         """Copy the numbers that are on show, and no others."""
-        view, summary = self._scene.view, self.feed.summary
-        if self._scene.over and summary is not None:
+        view, summary = self._screen_state.view, self.feed.summary
+        if self._screen_state.over and summary is not None:
             text, what = result_text(build_report(summary, self.fault)), "result copied"
         elif view is not None:
-            text, what = standings_text(view, self._scene.entrants), "standings copied"
+            text, what = standings_text(view, self._screen_state.lane_infos), "standings copied"
         else:
             return
         self.copy_to_clipboard(text)

@@ -39,7 +39,7 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
             print(f"\n{endpoint}" if endpoint else "this machine", flush=True)
         for line in lines(check, _columns()):
             print(line, flush=True)
-    failed = [check for check in checks if check.verdict is Status.FAIL]
+    failed = [check for check in checks if check.status is Status.FAIL]
     if as_json:
         document = {
             "schema": 1,
@@ -49,7 +49,7 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
         }
         print(json.dumps(document))
     else:
-        print(f"\n{verdict(checks)}")
+        print(f"\n{status(checks)}")
     return 1 if failed else 0
 
 
@@ -59,7 +59,7 @@ def lines(check: Check, columns: int | None = None) -> Iterator[str]:
     Folded to `columns`, as far as there is room for it beside the names, and never within a word.
     """
     ms = "" if check.ms is None else f"{check.ms:.1f} ms"
-    head = f"  {check.verdict.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
+    head = f"  {check.status.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
     yield from _folded(head, check.found, columns)
     if check.next_step:
         yield from _folded(f"{'':<7}{'':>11}  next: ", check.next_step, columns)
@@ -87,10 +87,10 @@ def _columns() -> int | None:
     return shutil.get_terminal_size().columns
 
 
-def verdict(checks: list[Check]) -> str:
+def status(checks: list[Check]) -> str:
     """All checks in one line."""
-    failed = sum(check.verdict is Status.FAIL for check in checks)
-    warned = sum(check.verdict is Status.WARN for check in checks)
+    failed = sum(check.status is Status.FAIL for check in checks)
+    warned = sum(check.status is Status.WARN for check in checks)
     passed = len(checks) - failed - warned
     after = "; what comes after a FAIL was not looked at" if failed else ""
     return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"

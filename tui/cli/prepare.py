@@ -41,9 +41,9 @@ def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool)
         return FAILED
     for where, what in plan.left:
         print(one_line(f"{where}: as it is: {what}"))
-    for deed in plan.deeds:
-        print(one_line(f"{deed.where}: to do: {deed.what}"))
-    if not plan.deeds:
+    for change in plan.changes:
+        print(one_line(f"{change.where}: to do: {change.what}"))
+    if not plan.changes:
         print("nothing to do")
         return DONE
     sys.stdout.flush()
@@ -67,11 +67,11 @@ def _agreed() -> bool | None:
 
 
 def _done(plan: Plan) -> int:
-    for deed in plan.deeds:
+    for change in plan.changes:
         try:
-            came_of_it = deed.do()
+            came_of_it = change.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
-            log_line(f"{deed.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
+            log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED
-        print(one_line(f"{deed.where}: {came_of_it}"), flush=True)
+        print(one_line(f"{change.where}: {came_of_it}"), flush=True)
     return DONE

@@ -55,9 +55,9 @@ def exit_code_for(summary: Summary) -> int:
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, ending: StopSignals) -> Summary:
-    with Race(settings, interval_s=INTERVAL_S, narrate=log_line) as race:
+    with Race(settings, interval_s=INTERVAL_S, on_progress=log_line) as race:
         ending.stop = race.stop
-        summary = Summary(settings, race.entrants, race.facts)
+        summary = Summary(settings, race.lane_infos, race.facts)
         narration = EventThrottle(states=form is not OutputFormat.TEXT)
         if form is OutputFormat.TEXT:
             _print(header(paced=settings.mode == "pace"))
@@ -87,7 +87,7 @@ def _show(frame: Frame, form: OutputFormat, settings: config.RaceConfig) -> None
 
 
 def _conclude(summary: Summary, race: Race, form: OutputFormat) -> None:
-    summary.settle(race.warm, race.doubts, race.shards)
+    summary.reconcile_with_servers(race.warm, race.counter_caveats, race.shards)
     if form is OutputFormat.TEXT:
         _print("")
         for line in final_table(summary, terminal_width(sys.stdout)):

@@ -29,16 +29,16 @@ def shape(lane: str) -> str:
     return SHAPES.get(lane, "◆")
 
 
-def name(entrant: LaneInfo) -> str:
+def name(lane_info: LaneInfo) -> str:
     """The lane's title, safe to show."""
-    return sanitize(entrant.title)
+    return sanitize(lane_info.title)
 
 
-def servers(entrant: LaneInfo) -> str:
+def servers(lane_info: LaneInfo) -> str:
     """Products and their versions, safe to show: "MariaDB 10.11.14 + Redis 7.0.15"."""
-    products, versions = entrant.product.split(" + "), entrant.version.split(" + ")
+    products, versions = lane_info.product.split(" + "), lane_info.version.split(" + ")
     if len(products) != len(versions):
-        return sanitize(f"{entrant.product} {entrant.version}".strip())
+        return sanitize(f"{lane_info.product} {lane_info.version}".strip())
     return sanitize(" + ".join(f"{p} {v}".strip() for p, v in zip(products, versions, strict=True)))
 
 
@@ -76,16 +76,16 @@ def rank_text(place: Rank | None) -> str:
     return f"{ordinal(place.rank)} {'' if told[:1] == '+' else ' '}{told}".rstrip()
 
 
-def rank_of(place: Rank | None, ink: str, *, worse: str = "behind") -> list[Span]:
+def rank_of(place: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
     """A rank and a gap in words: "1st 2.7x ahead". `ink` is for the leader."""
     if place is None or place.rank is None:
         return []
     leads = place.rank == 1
-    spans: list[Span] = [(ordinal(place.rank), ink if leads else STRONG)]
+    spans: list[Span] = [(ordinal(place.rank), style if leads else STRONG)]
     if told := margin(place.gap):
         # Equal values are a tie, whatever their rank.
         sense = "" if told == "level" else " ahead" if leads else f" {worse}"
-        spans.append((f" {told}{sense}", ink if leads else QUIET))
+        spans.append((f" {told}{sense}", style if leads else QUIET))
     return spans
 
 

@@ -13,7 +13,7 @@ OVERLOADED = "overloaded"
 def both_times(numbers: RoleView) -> list[list[Span]]:
     """Service and response time side by side, in three rows: what stands below, p50, p99."""
     rows: list[list[Span]] = [[("    service response", QUIET)]]
-    for name, service_us, response_us, ink in (
+    for name, service_us, response_us, style in (
         ("p50", numbers.p50_us, numbers.response_p50_us, TEXT),
         ("p99", numbers.p99_us, numbers.response_p99_us, STRONG),
     ):
@@ -21,7 +21,7 @@ def both_times(numbers: RoleView) -> list[list[Span]]:
             [
                 (f"{name} ", QUIET),
                 (latency(service_us).rjust(7), TEXT),
-                (latency(response_us).rjust(9), ink),
+                (latency(response_us).rjust(9), style),
             ]
         )
     return rows

@@ -9,13 +9,13 @@ WAIT_SHOWN_US = 5.0
 """A wait for a processor below this is left out beside the other figures."""
 
 
-def overhead(entrant: LaneInfo, role: str, room: int, wait_us: float | None = None) -> list[Span]:
+def overhead(lane_info: LaneInfo, role: str, room: int, wait_us: float | None = None) -> list[Span]:
     """telemon's own share of a role's p50, where it was measured: what it takes itself, and what it waits for a
     processor where there is room for that."""
-    floor_us = entrant.floor_us.get(role)
-    if floor_us is None:
+    overhead_us = lane_info.overhead_us.get(role)
+    if overhead_us is None:
         return []
-    own = f"{floor_us:.0f}"
+    own = f"{overhead_us:.0f}"
     words: list[Span] = [("telemon ", QUIET), (f"{own} us", TEXT)]
     variants = [[("of which ", QUIET), *words], words]
     if wait_us is not None and wait_us >= WAIT_SHOWN_US:
@@ -30,12 +30,12 @@ def overhead(entrant: LaneInfo, role: str, room: int, wait_us: float | None = No
     return first_fitting(variants, room) or words
 
 
-def overheads(entrant: LaneInfo, room: int) -> list[Span]:
+def overheads(lane_info: LaneInfo, room: int) -> list[Span]:
     """The same of both roles, in one line; nothing where it has no room."""
     found: list[Span] = []
     for role, word in (("write", " w "), ("read", " r ")):
-        if (floor_us := entrant.floor_us.get(role)) is not None:
-            found += [(word, QUIET), (f"{floor_us:.0f}", TEXT)]
+        if (overhead_us := lane_info.overhead_us.get(role)) is not None:
+            found += [(word, QUIET), (f"{overhead_us:.0f}", TEXT)]
     words: list[Span] = [("telemon", QUIET), *found, (" us", QUIET)]
     for spans in ([("  of p50 ", QUIET), *words], [("  ", QUIET), *words]):
         if found and width(spans) <= room:

@@ -41,7 +41,7 @@ def fit(spans: Iterable[Span], cells: int) -> Line:
     """
     kept: list[Span] = []
     left = cells
-    for text, ink in spans:
+    for text, style in spans:
         if left <= 0:
             break
         if not text:
@@ -50,10 +50,10 @@ def fit(spans: Iterable[Span], cells: int) -> Line:
         if taken > left:
             text, taken = set_cell_size(text, left), left
         left -= taken
-        if kept and (kept[-1][1] == ink or (text.isspace() and ink != BADGE != kept[-1][1])):
+        if kept and (kept[-1][1] == style or (text.isspace() and style != BADGE != kept[-1][1])):
             kept[-1] = (kept[-1][0] + text, kept[-1][1])
         else:
-            kept.append((text, ink))
+            kept.append((text, style))
     if left > 0:
         if kept and kept[-1][1] != BADGE:
             kept[-1] = (kept[-1][0] + " " * left, kept[-1][1])
@@ -79,7 +79,7 @@ def justify(left: Iterable[Span], right: Iterable[Span], cells: int) -> Line:
 
 def ascii_line(line: Line) -> Line:
     """The line in ASCII, cell for cell, for a terminal that knows nothing else."""
-    return tuple((to_ascii(text), ink) for text, ink in line)
+    return tuple((to_ascii(text), style) for text, style in line)
 
 
 _ASCII = str.maketrans("…·━─│▌●▲■✓✗█░▶▸", "~.=-||o^#+x#.>>")

@@ -9,9 +9,9 @@ from tui.view.view import View
 from tui.widgets.result.result_panel import standing, titles, value
 
 
-def standings_text(view: View, entrants: tuple[LaneInfo, ...]) -> str:
+def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
     """A line per lane under a heading, in columns that keep their places in any fixed-width font."""
-    titles = {entrant.lane: sanitize(entrant.title) for entrant in entrants}
+    titles = {lane_info.lane: sanitize(lane_info.title) for lane_info in lane_infos}
     paced = any(lane.paced for lane in view.lanes)
     over = f"over {view.window_s:g} s"
     if view.turn is not None:
@@ -26,7 +26,7 @@ def standings_text(view: View, entrants: tuple[LaneInfo, ...]) -> str:
         for metric, figure in (
             ("write", count(lane.write.window_rows_per_s)),
             ("read", count(lane.read.window_rows_per_s)),
-            ("p99", latency(lane.read.felt_p99_us)),
+            ("p99", latency(lane.read.ranking_p99_us)),
         ):
             place, stands = lane.places.get(metric), ""
             if place is not None and place.rank is not None:
@@ -36,17 +36,17 @@ def standings_text(view: View, entrants: tuple[LaneInfo, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def result_text(account: RaceReport) -> str:
+def result_text(race: RaceReport) -> str:
     """A race that is over: what its screen heads the table with, and the table, its figures in full."""
-    names = titles(account.paced)
-    lines = [f"broken off: {account.fault}"] if account.fault is not None else []
-    lines.append(f"telemon: {account.heading}")
+    names = titles(race.paced)
+    lines = [f"broken off: {race.fault}"] if race.fault is not None else []
+    lines.append(f"telemon: {race.heading}")
     head = (f"{names[metric]:>12} {'':<12}" for metric in METRICS)
     lines.append(f"{'':<16} {' '.join(head)}".rstrip())
-    for finish in account.lane_reports:
-        cells = [f"{sanitize(finish.entrant.title):<16}"]
+    for lane_report in race.lane_reports:
+        cells = [f"{sanitize(lane_report.lane_info.title):<16}"]
         for metric in METRICS:
-            rank, apart, _ = standing(finish, metric)
-            cells.append(f"{value(finish, metric, 12):>12} {f'{rank} {apart}':<12}")
+            rank, apart, _ = standing(lane_report, metric)
+            cells.append(f"{value(lane_report, metric, 12):>12} {f'{rank} {apart}':<12}")
         lines.append(" ".join(cells).rstrip())
-    return "\n".join([*lines, *account.trust]) + "\n"
+    return "\n".join([*lines, *race.trust]) + "\n"

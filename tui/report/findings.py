@@ -30,7 +30,7 @@ class LaneOutcome:
     title: str
     places: Mapping[str, Rank]
     p99_us: float | None
-    offers: Mapping[str, OfferedLoad]
+    offered_loads: Mapping[str, OfferedLoad]
     spreads: Mapping[str, RoundRange]
 
     def work(self, role: str) -> RoleStats:
@@ -66,7 +66,7 @@ def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
     else:
         for role in asked:
             yield _capital(_role(runner, race, role)) + "."
-    if runner.offers and runner.p99_us is not None:
+    if runner.offered_loads and runner.p99_us is not None:
         yield from _response_standing(runner, race)
     if runner.frame.read.operations and runner.frame.lane != "mysql":
         yield from _answers(runner.frame, race)
@@ -82,7 +82,7 @@ def _role(runner: LaneOutcome, race: Comparison, role: str) -> str:
         return f"it acknowledged no {role}"
     if not work.interval_s:
         return f"it acknowledged {count(work.operations)} {role} operations in no time that was measured"
-    offer = runner.offers.get(role)
+    offer = runner.offered_loads.get(role)
     if offer is not None:
         return _offered(offer, work, role)
     metric = role

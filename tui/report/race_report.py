@@ -42,12 +42,12 @@ def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
     found = lane_reports(summary)
     return RaceReport(
         heading=_heading(summary),
-        paced=any(finish.offers for finish in found),
+        paced=any(lane_report.offered_loads for lane_report in found),
         lane_reports=found,
         trust=tuple(_reliability(summary, found)),
         notes=tuple(note for note in summary.notes() if not _said(note, summary)),
         changes=tuple(_changes(summary)),
-        figures={finish.frame.lane: tuple(_figures(finish)) for finish in found},
+        figures={lane_report.frame.lane: tuple(_figures(lane_report)) for lane_report in found},
         sheet=tuple(_sheet(summary)),
         fault=fault,
     )
@@ -59,7 +59,7 @@ def _heading(summary: Summary) -> str:
     if settings.heats:
         rounds = max((number for number, _ in summary.rounds.order), default=0)
         text += f" of heats, {rounds} round{'s' if rounds != 1 else ''}"
-    if summary.apart_s:
+    if summary.separate_durations_s:
         text += ", lanes released one by one"
     if settings.mode == "pace" and settings.rate_per_s is not None:
         text += f", pace {settings.rate_per_s:,.6g}/s"
@@ -69,13 +69,15 @@ def _heading(summary: Summary) -> str:
 def _said(note: str, summary: Summary) -> bool:
     """Whether a lane's sentences say it, with the numbers."""
     return any(
-        note.startswith((f"{entrant.lane}: client-bound", f"{entrant.lane}: overloaded"))
-        for entrant in summary.entrants
+        note.startswith((f"{lane_info.lane}: client-bound", f"{lane_info.lane}: overloaded"))
+        for lane_info in summary.lane_infos
     )
 
 
 def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[str]:
-    titles = {finish.frame.lane: sanitize(finish.entrant.title) for finish in found}
+    titles = {
+        lane_report.frame.lane: sanitize(lane_report.lane_info.title) for lane_report in found
+    }
     checked = summary.reconciliations
     agreed = [titles[lane] for lane, each in checked.items() if each.reconciled]
     if not checked:
@@ -95,7 +97,7 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[st
         ("overloaded", [f for f in found if f.frame.overloaded]),
     ):
         if concerned:
-            yield f"{word}: {', '.join(titles[finish.frame.lane] for finish in concerned)}"
+            yield f"{word}: {', '.join(titles[lane_report.frame.lane] for lane_report in concerned)}"
 
 
 def _changes(summary: Summary) -> Iterator[str]:
@@ -105,13 +107,13 @@ def _changes(summary: Summary) -> Iterator[str]:
         yield f"{count(summary.changes_left_out)} times more"
 
 
-def _figures(finish: LaneReport) -> Iterator[tuple[str, str]]:
+def _figures(lane_report: LaneReport) -> Iterator[tuple[str, str]]:
     for role in ("write", "read"):
-        work = finish.frame.write if role == "write" else finish.frame.read
+        work = lane_report.frame.write if role == "write" else lane_report.frame.read
         if not work.operations:
             continue
         name = "service " if work.response is not None else ""
-        share = overhead_share(finish.entrant, role, work)
+        share = overhead_share(lane_report.lane_info, role, work)
         yield (
             f"{role}s",
             f"{name}p50 {share or latency(work.service.percentile_us(50))}, {_tails(work.service)}",
@@ -121,7 +123,7 @@ def _figures(finish: LaneReport) -> Iterator[tuple[str, str]]:
                 "",
                 f"response p50 {latency(work.response.percentile_us(50))}, {_tails(work.response)}",
             )
-        offer = finish.offers.get(role)
+        offer = lane_report.offered_loads.get(role)
         if offer is not None:
             yield "", _pace(offer)
 
@@ -154,22 +156,22 @@ def _pace(offer: OfferedLoad) -> str:
     )
 
 
-def overhead_share(entrant: LaneInfo, role: str, work: RoleStats) -> str:
+def overhead_share(lane_info: LaneInfo, role: str, work: RoleStats) -> str:
     """A median beside telemon's own share of it, "60 us, of which telemon 25"; "" where that is not known. The share is
     measured before the race: where it is not below the median, the machine was busier then, and it is no share. What
     telemon waited for a processor in the race is another one, known as a mean."""
-    floor_us = entrant.floor_us.get(role)
-    if floor_us is None or not work.service.count:
+    overhead_us = lane_info.overhead_us.get(role)
+    if overhead_us is None or not work.service.count:
         return ""
     p50_us = work.service.percentile_us(50)
-    if floor_us >= p50_us:
+    if overhead_us >= p50_us:
         return (
-            f"{p50_us:,.0f} us (telemon's own share is not known: it took {floor_us:,.0f} us when it was measured, "
+            f"{p50_us:,.0f} us (telemon's own share is not known: it took {overhead_us:,.0f} us when it was measured, "
             "at a busier moment)"
         )
-    wait_us = work.processor_wait.mean_us
+    wait_us = work.scheduling_delay.mean_us
     waits = "" if wait_us is None else f" (and {wait_us:,.0f} waiting for a processor, mean)"
-    return f"{p50_us:,.0f} us, of which telemon {floor_us:,.0f}{waits}"
+    return f"{p50_us:,.0f} us, of which telemon {overhead_us:,.0f}{waits}"
 
 
 METRICS = ("write", "read", "p99")
@@ -184,11 +186,11 @@ class LaneReport:
     where the rounds of heats lie apart (empty without at least two rounds).
     """
 
-    entrant: LaneInfo
+    lane_info: LaneInfo
     frame: LaneFrame
     ranks: Mapping[str, Rank]
     findings: tuple[str, ...]
-    offers: Mapping[str, OfferedLoad] = field(default_factory=dict)
+    offered_loads: Mapping[str, OfferedLoad] = field(default_factory=dict)
     spreads: Mapping[str, RoundRange] = field(default_factory=dict)
 
     @property
@@ -218,25 +220,25 @@ def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
     runners = tuple(
         LaneOutcome(
             frame=frame,
-            title=sanitize(entrant.title),
+            title=sanitize(lane_info.title),
             places={metric: by[frame.lane] for metric, by in ranked.items()},
             p99_us=read_p99_us(frame),
-            offers=summary.offers(frame.lane),
+            offered_loads=summary.offered_loads(frame.lane),
             spreads=_spreads(summary, frame.lane),
         )
-        for entrant, frame in zip(summary.entrants, frames, strict=True)
+        for lane_info, frame in zip(summary.lane_infos, frames, strict=True)
     )
     race = Comparison(runners, summary.settings, tuple(summary.changes))
     return tuple(
         LaneReport(
-            entrant,
+            lane_info,
             runner.frame,
             runner.places,
             tuple(findings(runner, race)),
-            runner.offers,
+            runner.offered_loads,
             runner.spreads,
         )
-        for entrant, runner in zip(summary.entrants, runners, strict=True)
+        for lane_info, runner in zip(summary.lane_infos, runners, strict=True)
     )
 
 

@@ -58,13 +58,15 @@ Row = tuple[str, list[str]]
 def _parts(summary: Summary) -> Iterator[str | list[Row]]:
     """Lines of text, and grids between them."""
     lanes = summary.lanes()
-    yield from _settings(summary.settings, summary.duration_s, apart=bool(summary.apart_s))
+    yield from _settings(
+        summary.settings, summary.duration_s, apart=bool(summary.separate_durations_s)
+    )
     yield ""
     yield list(_lanes(summary, lanes))
     yield from _heats(summary)
     yield ""
-    for entrant, lane in zip(summary.entrants, lanes, strict=True):
-        yield from _entrant(entrant, lane)
+    for lane_info, lane in zip(summary.lane_infos, lanes, strict=True):
+        yield from _entrant(lane_info, lane)
     yield ""
     for label, text in fairness_lines(fairness(summary.facts, summary.settings)):
         yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
@@ -84,7 +86,7 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
 def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     yield "", [lane.lane for lane in lanes]
     yield "state", [lane.state.value for lane in lanes]
-    paced = any(summary.offers(lane.lane) for lane in lanes)
+    paced = any(summary.offered_loads(lane.lane) for lane in lanes)
     yield from _role("writes", lanes, lambda lane: lane.write, paced=paced)
     yield from _role("reads", lanes, lambda lane: lane.read, paced=paced)
     yield from _pace(summary, lanes)
@@ -176,9 +178,9 @@ def _role(
 
 def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     """What an open loop offered, and what became of it; nothing for a closed one."""
-    offers = [summary.offers(lane.lane) for lane in lanes]
+    offered_loads = [summary.offered_loads(lane.lane) for lane in lanes]
     for name, role in (("writes", "write"), ("reads", "read")):
-        made = [offer.get(role) for offer in offers]
+        made = [offer.get(role) for offer in offered_loads]
         if not any(made):
             continue
         yield f"{name}, operations/s", [_offered(each, _achieved) for each in made]
@@ -190,7 +192,7 @@ def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
         yield "  response max ms", [response_ms(work, 100.0) for work in works]
         yield "  backlog at the end", [_offered(each, _left) for each in made]
         yield "  backlog at most", [_offered(each, _most) for each in made]
-    if any(offers):
+    if any(offered_loads):
         yield "began late", [count(lane.late) for lane in lanes]
         yield "overloaded", ["YES" if lane.overloaded else "no" for lane in lanes]
 
@@ -225,9 +227,9 @@ def _heats(summary: Summary) -> Iterator[str | list[Row]]:
     order = summary.rounds.order
     if not order:
         return
-    lanes = [entrant.lane for entrant in summary.entrants]
+    lanes = [lane_info.lane for lane_info in summary.lane_infos]
     spreads = {lane: summary.rounds.spread(lane) for lane in lanes}
-    paced = any(summary.offers(lane) for lane in lanes)
+    paced = any(summary.offered_loads(lane) for lane in lanes)
     rounds = max(number for number, _ in order)
     turns = (
         ", ".join(lane for number, lane in order if number == turn) for turn in range(1, rounds + 1)
@@ -298,13 +300,13 @@ def _changes(summary: Summary) -> Iterator[str]:
         yield f"{'changed'.ljust(SHEET_WIDTH)}{count(summary.changes_left_out)} times more"
 
 
-def _entrant(entrant: LaneInfo, lane: LaneFrame) -> Iterator[str]:
-    yield one_line(f"{entrant.lane}: {entrant.title}, {entrant.approach}")
-    yield one_line(f"  {entrant.product}, version {entrant.version}; {entrant.durability}")
+def _entrant(lane_info: LaneInfo, lane: LaneFrame) -> Iterator[str]:
+    yield one_line(f"{lane_info.lane}: {lane_info.title}, {lane_info.approach}")
+    yield one_line(f"  {lane_info.product}, version {lane_info.version}; {lane_info.durability}")
     shares = [
         f"{role} {told}"
         for role, work in (("write", lane.write), ("read", lane.read))
-        if (told := overhead_share(entrant, role, work))
+        if (told := overhead_share(lane_info, role, work))
     ]
     if shares:
         yield f"  p50 of a {'; of a '.join(shares)}"

@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 
 
 class StyledScreen(Screen[Result]):
-    """The colour of the ink NAME is that of the component class `ink--NAME`, which the app's stylesheet gives."""
+    """The colour of the ink NAME is that of the component class `style--NAME`, which the app's stylesheet gives."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in STYLES}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"style--{style}" for style in STYLES}
 
     def _screen_resized(self, size: Size) -> None:
         """Pass over a size that the terminal no longer has.

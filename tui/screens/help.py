@@ -25,7 +25,7 @@ KEYS_CELLS = 13
 """Of the margin and the keys before an action's text."""
 
 
-def help_lines(scene: ScreenState, width: int) -> list[Line]:
+def help_lines(screen_state: ScreenState, width: int) -> list[Line]:
     """A heading per group, a line per action; what does not fit into `width` goes on below."""
     about = wrapped("esc closes, ^p finds any of them by name", width, 8)
     lines: list[Line] = [
@@ -36,13 +36,13 @@ def help_lines(scene: ScreenState, width: int) -> list[Line]:
         if action.group != group:
             group = action.group
             lines += [BLANK, ((f" {group}", STRONG),)]
-        now = is_available(action.id, scene)
+        now = is_available(action.id, screen_state)
         keys = " ".join(action.shown_keys)
         text = action.text if now else NOT_NOW + action.text
         for at, part in enumerate(wrapped(text, width, KEYS_CELLS)):
             head = f"   {keys}" if not at else ""
-            ink = (STRONG, TEXT) if now else (QUIET, QUIET)
-            lines.append(((f"{head:<{KEYS_CELLS}}", ink[0]), (part, ink[1])))
+            style = (STRONG, TEXT) if now else (QUIET, QUIET)
+            lines.append(((f"{head:<{KEYS_CELLS}}", style[0]), (part, style[1])))
     return lines
 
 
@@ -56,16 +56,16 @@ class HelpPanel(LinesWidget):
 
     DEFAULT_CSS = "HelpPanel { height: auto; }"
 
-    def __init__(self, scene: ScreenState) -> None:
+    def __init__(self, screen_state: ScreenState) -> None:
         super().__init__()
-        self._scene = scene
+        self._screen_state = screen_state
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
-        return len(help_lines(self._scene, width))
+        return len(help_lines(self._screen_state, width))
 
     def on_resize(self) -> None:
         self._lines = []
-        self.show_lines(help_lines(self._scene, self.size.width))
+        self.show_lines(help_lines(self._screen_state, self.size.width))
 
 
 class HelpScreen(StyledScreen[None], ModalScreen[None]):
@@ -75,10 +75,10 @@ class HelpScreen(StyledScreen[None], ModalScreen[None]):
         Binding("escape,question_mark,f1,q,enter", "dismiss", "close", show=False)
     ]
 
-    def __init__(self, scene: ScreenState) -> None:
+    def __init__(self, screen_state: ScreenState) -> None:
         super().__init__()
-        self._scene = scene
+        self._screen_state = screen_state
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield HelpPanel(self._scene)
+            yield HelpPanel(self._screen_state)

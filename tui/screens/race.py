@@ -74,7 +74,7 @@ class RaceScreen(StyledScreen[None]):
 
     LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low", "-no-stage")
 
-    scene: var[ScreenState] = var(ScreenState, always_update=True)
+    screen_state: var[ScreenState] = var(ScreenState, always_update=True)
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,44 +97,48 @@ class RaceScreen(StyledScreen[None]):
         yield HostLoadBar()
         yield KeyBar()
 
-    def drawing(self, scene: ScreenState) -> Iterator[None]:
+    def drawing(self, screen_state: ScreenState) -> Iterator[None]:
         """Draw a scene, a part of the screen in each step: a lane, or all that is not one."""
-        self.scene = scene
+        self.screen_state = screen_state
         for part in self._parts:
-            part.scene = scene
+            part.screen_state = screen_state
             if isinstance(part, LanePane):
                 yield
         yield
 
-    def watch_scene(self, scene: ScreenState) -> None:
-        lanes = len(scene.view.lanes) if scene.view else len(scene.entrants) or LANES
+    def watch_screen_state(self, screen_state: ScreenState) -> None:
+        lanes = (
+            len(screen_state.view.lanes)
+            if screen_state.view
+            else len(screen_state.lane_infos) or LANES
+        )
         if lanes != self._lanes:
             self._lanes = lanes
             self._arrange()
-        if self._staged(scene) != self.has_class("-stage"):
-            self.set_class(self._staged(scene), "-stage")
+        if self._staged(screen_state) != self.has_class("-stage"):
+            self.set_class(self._staged(screen_state), "-stage")
             self._arrange()
-        self.set_class(scene.view is None, "-starting")
-        self.set_class(scene.countdown is not None, "-counting")
+        self.set_class(screen_state.view is None, "-starting")
+        self.set_class(screen_state.countdown is not None, "-counting")
 
     def on_mount(self) -> None:
         lanes = tuple(self.query(LanePane))
         rest = (part for part in self.query(Panel) if not isinstance(part, LanePanel))
         self._parts = (*lanes, *rest)
         for part in self._parts:
-            part.scene = self.scene
+            part.screen_state = self.screen_state
         self._arrange()
 
     def on_resize(self, event: Resize) -> None:
         wanted = layout_class(*event.size)
         for name in self.LAYOUTS:
             self.set_class(name in wanted, name)
-        self.set_class(self._staged(self.scene), "-stage")
+        self.set_class(self._staged(self.screen_state), "-stage")
         self._arrange()
 
-    def _staged(self, scene: ScreenState) -> bool:
+    def _staged(self, screen_state: ScreenState) -> bool:
         """Whether the stage is wanted and has room: where it has none, a cut figure would be a wrong one."""
-        return scene.stage and not self.has_class("-no-stage")
+        return screen_state.stage and not self.has_class("-no-stage")
 
     @property
     def has_panes(self) -> bool:

@@ -32,19 +32,19 @@ class ResultScroll(VerticalScroll):
 class ResultScreen(StyledScreen[None]):
     """Standings, reasons, and what must be said beside the numbers."""
 
-    def __init__(self, account: RaceReport, scene: ScreenState) -> None:
+    def __init__(self, report: RaceReport, screen_state: ScreenState) -> None:
         super().__init__()
-        self._account = account
-        self._scene = scene
+        self._account = report
+        self._screen_state = screen_state
 
     def compose(self) -> ComposeResult:
         with ResultScroll():
-            yield ResultPanel(self._account, glyphs=self._scene.glyphs)
-        yield ScrollHint(glyphs=self._scene.glyphs)
+            yield ResultPanel(self._account, glyphs=self._screen_state.glyphs)
+        yield ScrollHint(glyphs=self._screen_state.glyphs)
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).scene = self._scene
+        self.query_one(KeyBar).screen_state = self._screen_state
         self.call_after_refresh(self.follow)
 
     def follow(self) -> None:

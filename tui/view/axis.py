@@ -62,9 +62,9 @@ class Axes:
         self._measured = (AxisScale(), AxisScale())
         self._warm = (AxisScale(), AxisScale())
 
-    def fit(self, trails: Sequence[Sequence[ChartPoint]], points: int) -> Axis:
+    def fit(self, all_series: Sequence[Sequence[ChartPoint]], points: int) -> Axis:
         """Take in the last `points` of each trail."""
-        shown = [point for trail in trails for point in trail[-points:]]
+        shown = [point for series in all_series for point in series[-points:]]
         tops = []
         for measured, warm, peak in zip(
             self._measured, self._warm, (_rows_per_s, _p99_us), strict=True

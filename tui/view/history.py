@@ -71,7 +71,7 @@ class ViewBuilder:
             for window in lane.windows.values():
                 window.resize(window_s)
 
-    def look_back(self, points: int) -> None:
+    def set_visible_points(self, points: int) -> None:
         """Fit the axes to so many points from now on: what is on show, no more and no less."""
         self._points = points
 
@@ -105,7 +105,7 @@ class ViewBuilder:
 def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
     writes = {v.lane: v.write.window_rows_per_s if v.comparable else None for v in lanes}
     reads = {v.lane: v.read.window_rows_per_s if v.comparable else None for v in lanes}
-    p99s_us = {v.lane: v.read.felt_p99_us if v.comparable else None for v in lanes}
+    p99s_us = {v.lane: v.read.ranking_p99_us if v.comparable else None for v in lanes}
     return {
         "write": rank_lanes(writes, higher_wins=True),
         "read": rank_lanes(reads, higher_wins=True),

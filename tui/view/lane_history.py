@@ -36,9 +36,9 @@ class LaneHistory:
     def __init__(self, lane: str, window_s: float, *, heats: bool = False) -> None:
         self.frame = LaneFrame(lane, LaneState.STARTING)
         self.windows = {"write": SlidingWindow(window_s), "read": SlidingWindow(window_s)}
-        self.trail = ChartSeries()
+        self.series = ChartSeries()
         self.axes = Axes()
-        self._spell = ClientBoundPeriod()
+        self._client_bound_period = ClientBoundPeriod()
         self._heats = heats
         self._resting = False
         self._warm = False
@@ -55,34 +55,34 @@ class LaneHistory:
         if self._heats:
             self._resting = not timed and frame.state in (LaneState.STARTING, LaneState.DONE)
             if self._resting:
-                self._spell.end()
+                self._client_bound_period.end()
                 if not self._measured:
                     # What connections did to be warm is none of a heat's.
-                    self.trail.clear()
+                    self.series.clear()
                     self._recent.clear()
                 return False
             if frame.heat != before.heat:
-                self.trail.clear()
+                self.series.clear()
         elif frame.state is LaneState.STARTING:
             # Back at the start line, warm: what it did to get there is no race.
             self._warm = self._warm or before.state is not LaneState.STARTING
             self.forget()
-            self.trail.clear()
-            self._spell.end()
+            self.series.clear()
+            self._client_bound_period.end()
             return False
         elif frame.state is LaneState.DONE is before.state:
             # Others, released later, race on: it stands as it was at its end. Only its chart goes on beside theirs.
-            self._spell.end()
-            self.trail.add(at_s, frame)
+            self._client_bound_period.end()
+            self.series.add(at_s, frame)
             return False
         if before.state in UNMEASURED and frame.state not in UNMEASURED:
             # What came before was warm-up, or the heat before: shown while it lasted, counted nowhere.
             self.forget()
-            self._spell.end()
-        begins = self._spell.add(at_s, frame.client.limits)
+            self._client_bound_period.end()
+        begins = self._client_bound_period.add(at_s, frame.client.limits)
         self.windows["write"].add(at_s, frame.write)
         self.windows["read"].add(at_s, frame.read)
-        self.trail.add(at_s, frame)
+        self.series.add(at_s, frame)
         self._recent.append((at_s, frame.cache))
         while self._recent and self._recent[0][0] <= at_s - 1.0:
             self._recent.popleft()
@@ -127,9 +127,9 @@ class LaneHistory:
             comparable=self._measured if self._heats else not self._waiting,
             cpu_share=client.cpu_share,
             loop_lag_p99_us=client.loop_lag.percentile_us(99),
-            client_bound_by=self._spell.limits,
-            points=self.trail.points,
-            axis=self.axes.fit([self.trail.points], points),
+            client_bound_by=self._client_bound_period.limits,
+            points=self.series.points,
+            axis=self.axes.fit([self.series.points], points),
         )
 
     @property
@@ -147,7 +147,7 @@ class LaneHistory:
         rows_per_s, window_rows_per_s = window.rate_over(1.0), window.rows_per_s
         p50_us, p99_us = window.percentiles_us(50, 99)
         response_p50_us, response_p99_us = window.response_us(50, 99)
-        wait = window.processor_wait
+        wait = window.scheduling_delay
         if self._heats and self._measured:
             work = self._heat_totals[role].work()
             window_rows_per_s = work.rows_per_s
@@ -155,7 +155,7 @@ class LaneHistory:
                 rows_per_s = work.rows_per_s
             p50_us, p99_us = _percentiles_us(work.service)
             response_p50_us, response_p99_us = _percentiles_us(work.response)
-            wait = work.processor_wait
+            wait = work.scheduling_delay
         paced = bool(self.frame.backlog)
         return RoleView(
             rows_per_s=rows_per_s,
@@ -165,7 +165,7 @@ class LaneHistory:
             p99_us=p99_us,
             response_p50_us=response_p50_us if paced else None,
             response_p99_us=response_p99_us if paced else None,
-            processor_wait_us=wait.mean_us,
+            scheduling_delay_us=wait.mean_us,
             backlog=self.frame.backlog.get(role, 0),
             rows=totals.rows,
             operations=totals.operations,

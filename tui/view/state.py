@@ -21,8 +21,8 @@ class ScreenState:
     """
 
     view: View | None = None
-    entrants: tuple[LaneInfo, ...] = ()
-    setup: LoadSettings = field(default_factory=LoadSettings)
+    lane_infos: tuple[LaneInfo, ...] = ()
+    load_settings: LoadSettings = field(default_factory=LoadSettings)
     glyphs: str = "braille"
     shared_axis: bool = True
     frozen: bool = False
@@ -37,9 +37,9 @@ class ScreenState:
     starting_s: float = 0.0
     screen_lag_s: float = 0.0
 
-    def entrant(self, lane: str) -> LaneInfo:
+    def lane_info(self, lane: str) -> LaneInfo:
         """What is known of a lane; its id alone where nothing is."""
-        for entrant in self.entrants:
-            if entrant.lane == lane:
-                return entrant
+        for lane_info in self.lane_infos:
+            if lane_info.lane == lane:
+                return lane_info
         return LaneInfo(lane, lane, "", "", "", "")

@@ -31,7 +31,7 @@ class RoleView:
     p99_us: float | None = None
     response_p50_us: float | None = None
     response_p99_us: float | None = None
-    processor_wait_us: float | None = None
+    scheduling_delay_us: float | None = None
     backlog: int = 0
     rows: int = 0
     operations: int = 0
@@ -39,7 +39,7 @@ class RoleView:
     errors: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def felt_p99_us(self) -> float | None:
+    def ranking_p99_us(self) -> float | None:
         """The p99 that whoever asks would see, and lanes are ranked by: the response time where there is one. Service
         times alone hide that a lane falls behind what it is offered."""
         return self.p99_us if self.response_p99_us is None else self.response_p99_us

@@ -31,7 +31,7 @@ NAMES = ("hostname", "port", "datadir")
 class MySQLCounters:
     """Reads a server's own counters over one connection of its own, opened again when it broke."""
 
-    doubt = ""
+    caveat = ""
 
     def __init__(self, endpoint: MySQLEndpoint) -> None:
         self._endpoint = endpoint

@@ -42,7 +42,7 @@ class RedisCounters:
         """Replicas that did not answer at first. A tunnel may lead to the primaries only."""
         self._slots: dict[str, set[tuple[int, int]]] = {}
         """The slots of each primary, as last heard."""
-        self.doubt = ""
+        self.caveat = ""
         """Why a count need not be that of clients alone; empty when there is no reason."""
 
     def read(self) -> dict[str, CounterReading]:
@@ -91,7 +91,7 @@ class RedisCounters:
         for part in ranges:
             slots.setdefault(part.address, set()).add((part.first, part.last))
         if any(slots[address] != self._slots[address] for address in slots.keys() & self._slots):
-            self.doubt = SLOTS_MOVED
+            self.caveat = SLOTS_MOVED
         self._slots = slots
         replicas = {address for part in ranges for address in part.replicas}
         return sorted(slots), sorted(replicas - slots.keys())

@@ -32,33 +32,35 @@ NOBODY = 0
 """A car that is in no race: the row to try with, which is rolled back."""
 
 
-def check_mysql(subject: Target[MySQLEndpoint]) -> Iterator[Check]:
+def check_mysql(target: Target[MySQLEndpoint]) -> Iterator[Check]:
     """Every check of one MySQL server, up to the first that fails."""
-    watch = CheckRunner(subject.title)
+    runner = CheckRunner(target.title)
     with ExitStack() as stack:
         try:
-            cursor = yield from sign_in(watch, subject.endpoint, stack)
+            cursor = yield from sign_in(runner, target.endpoint, stack)
             if cursor is not None:
-                yield from _inside(watch, subject, cursor)
+                yield from _inside(runner, target, cursor)
         except (MySQLError, OSError) as error:
-            yield _broken(watch, error)
+            yield _broken(runner, error)
 
 
-def _inside(watch: CheckRunner, subject: Target[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
+def _inside(runner: CheckRunner, target: Target[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
     facts = mysql.read_facts(cursor)
-    yield watch.ok("product", f"{facts.product} {facts.version}")
+    yield runner.ok("product", f"{facts.product} {facts.version}")
     ahead_s = clock.offset_s(lambda: _utc_s(cursor))
     if ahead_s is not None:
-        yield clock.check_clock(watch, ahead_s)
-    if (yield from _writable(watch, cursor)) is None:
+        yield clock.check_clock(runner, ahead_s)
+    if (yield from _writable(runner, cursor)) is None:
         return
-    yield from round_trip.check_round_trip(watch, round_trip.round_trips_ms(cursor.connection.ping))
-    if (yield from _table(watch, cursor)) is None:
+    yield from round_trip.check_round_trip(
+        runner, round_trip.round_trips_ms(cursor.connection.ping)
+    )
+    if (yield from _table(runner, cursor)) is None:
         return
-    if (yield from _rights(watch, cursor)) is None:
+    if (yield from _rights(runner, cursor)) is None:
         return
-    yield from _durability(watch, cursor, facts.durability)
-    yield from _room(watch, cursor, subject)
+    yield from _durability(runner, cursor, facts.durability)
+    yield from _room(runner, cursor, target)
 
 
 def _utc_s(cursor: Cursor) -> float | None:
@@ -67,22 +69,22 @@ def _utc_s(cursor: Cursor) -> float | None:
     return row[0].replace(tzinfo=UTC).timestamp() if row else None
 
 
-def _writable(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _writable(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     settings = _variables(cursor, READ_ONLY)
     closed = [name for name, value in settings.items() if value.upper() in ("ON", "1")]
     if closed:
-        yield watch.fail(
+        yield runner.fail(
             "role",
             "read_only",
             f"a server that takes no writes ({', '.join(closed)} is on): a replica or a reader endpoint",
             "name the writer: the cluster endpoint of Aurora, the primary instance of RDS",
         )
         return None
-    yield watch.ok("role", "writer")
+    yield runner.ok("role", "writer")
     return True
 
 
-def _table(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     name = "table"
     try:
         mark = mysql.comment(cursor)
@@ -91,41 +93,41 @@ def _table(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
     except MySQLError as error:
         code = error.args[0]
         if code in (DENIED, DENIED_COLUMN):
-            yield _denied(watch, name, error)
+            yield _denied(runner, name, error)
         elif code == NO_TABLE:
-            yield watch.fail(
+            yield runner.fail(
                 name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
             )
         elif code == NO_COLUMN and mark == mysql.TABLE_COMMENT:
-            yield watch.fail(
+            yield runner.fail(
                 name,
                 "wrong_columns",
                 f"table {mysql.TABLE} is another telemon's: {error.args[1]}",
                 "run `telemon clean`, then `telemon prepare`",
             )
         elif code == NO_COLUMN:
-            yield _foreign(watch, mark)
+            yield _foreign(runner, mark)
         else:
             raise
         return None
     if mark != mysql.TABLE_COMMENT:
-        yield _foreign(watch, mark)
+        yield _foreign(runner, mark)
         return None
     rows = place.count_hot_rows(cursor)
     if rows < len(HOT_KEYS):
-        yield watch.fail(
+        yield runner.fail(
             name,
             "not_seeded",
             f"table {mysql.TABLE} holds {rows:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             "run `telemon prepare`",
         )
         return None
-    yield watch.ok(name, f"{mysql.TABLE}, {mysql.TABLE_COMMENT}, holds all {rows:,} hot cars")
+    yield runner.ok(name, f"{mysql.TABLE}, {mysql.TABLE_COMMENT}, holds all {rows:,} hot cars")
     return True
 
 
-def _foreign(watch: CheckRunner, mark: str | None) -> Check:
-    return watch.fail(
+def _foreign(runner: CheckRunner, mark: str | None) -> Check:
+    return runner.fail(
         "table",
         "foreign_table",
         f"table {mysql.TABLE} {mysql.not_ours(mark)}",
@@ -133,7 +135,7 @@ def _foreign(watch: CheckRunner, mark: str | None) -> Check:
     )
 
 
-def _rights(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _rights(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     """Do what a writer and a reader do, and take it back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
@@ -147,20 +149,20 @@ def _rights(watch: CheckRunner, cursor: Cursor) -> Checks[bool]:
                 cursor.execute("ROLLBACK")
     except MySQLError as error:
         if error.args[0] in (DENIED, DENIED_COLUMN):
-            yield _denied(watch, name, error)
+            yield _denied(runner, name, error)
         elif error.args[0] in READ_ONLY_ERRORS:
-            yield watch.fail(
+            yield runner.fail(
                 "role", "read_only", str(error.args[1]), "name the writer, or turn read_only off"
             )
         else:
             raise
         return None
-    yield watch.ok(name, "SELECT, INSERT and UPDATE of the table: done, and rolled back")
+    yield runner.ok(name, "SELECT, INSERT and UPDATE of the table: done, and rolled back")
     return True
 
 
-def _denied(watch: CheckRunner, name: str, error: MySQLError) -> Check:
-    return watch.fail(
+def _denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
+    return runner.fail(
         name,
         "denied_table",
         f"{error.args[1]} (error {error.args[0]})",
@@ -169,14 +171,14 @@ def _denied(watch: CheckRunner, name: str, error: MySQLError) -> Check:
     )
 
 
-def _durability(watch: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
+def _durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
     names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
     settings = _variables(cursor, names)
     weak = settings.get(names[0], "1") != "1"
     if settings.get("log_bin", "OFF").upper() in ("ON", "1"):
         weak = weak or settings.get("sync_binlog", "1") != "1"
     if weak:
-        yield watch.warn(
+        yield runner.warn(
             "durability",
             "weak_durability",
             words,
@@ -184,10 +186,10 @@ def _durability(watch: CheckRunner, cursor: Cursor, words: str) -> Iterator[Chec
             "sync_binlog to 1, or say so beside the result",
         )
     else:
-        yield watch.ok("durability", words)
+        yield runner.ok("durability", words)
 
 
-def _room(watch: CheckRunner, cursor: Cursor, subject: Target[MySQLEndpoint]) -> Iterator[Check]:
+def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) -> Iterator[Check]:
     names = ("max_connections", "max_allowed_packet")
     limits = {name: int(value) for name, value in _variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
@@ -200,22 +202,22 @@ def _room(watch: CheckRunner, cursor: Cursor, subject: Target[MySQLEndpoint]) ->
     own = int(row[0]) if row else 0
     if own:
         free = min(free, own)
-    found = f"{most} connections allowed, {used} in use, {subject.connections} asked for"
-    if subject.connections > free:
+    found = f"{most} connections allowed, {used} in use, {target.connections} asked for"
+    if target.connections > free:
         limit = f" (max_user_connections is {own})" if own == free else ""
-        yield watch.fail("room", "no_room", found + limit, REFUSALS[1040][1])
+        yield runner.fail("room", "no_room", found + limit, REFUSALS[1040][1])
         return
-    statement_bytes = subject.batch * ROW_BYTES
+    statement_bytes = target.batch * ROW_BYTES
     if statement_bytes > limits["max_allowed_packet"]:
-        yield watch.fail(
+        yield runner.fail(
             "room",
             "batch_too_large",
-            f"a batch of {subject.batch} rows takes up to {statement_bytes:,} bytes; the server takes statements of "
+            f"a batch of {target.batch} rows takes up to {statement_bytes:,} bytes; the server takes statements of "
             f"{limits['max_allowed_packet']:,}",
             "race with a smaller batch, or raise max_allowed_packet",
         )
         return
-    yield watch.ok("room", found)
+    yield runner.ok("room", found)
 
 
 def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
@@ -225,9 +227,9 @@ def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
     return {str(name): str(value) for name, value in cursor.fetchall()}
 
 
-def _broken(watch: CheckRunner, error: Exception) -> Check:
+def _broken(runner: CheckRunner, error: Exception) -> Check:
     said = error.args[1] if len(error.args) > 1 else error
-    return watch.fail(
+    return runner.fail(
         "connection",
         "broken_off",
         f"the server stopped answering in the middle of it: {said}",

@@ -87,24 +87,24 @@ IAM = (
 
 
 def sign_in(
-    watch: CheckRunner, endpoint: MySQLEndpoint, stack: ExitStack
+    runner: CheckRunner, endpoint: MySQLEndpoint, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
     """A cursor in telemon's database, closed with `stack`."""
     host, port = split(map_address(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
-    addresses = yield from resolve(watch, host)
+    addresses = yield from resolve(runner, host)
     if addresses is None:
         return None
-    sock = yield from connect(watch, addresses, port)
+    sock = yield from connect(runner, addresses, port)
     if sock is None:
         return None
     with sock:
         reached = sock.getpeername()
-        greeted = yield from _greeted(watch, sock)
+        greeted = yield from _greeted(runner, sock)
         if greeted is None:
             return None
         if endpoint.tls is not None:
             if not greeted.offers_tls:
-                yield watch.fail(
+                yield runner.fail(
                     TLS,
                     "not_tls",
                     "the server offers no encryption",
@@ -114,10 +114,10 @@ def sign_in(
             ask_for_tls(sock)
             try:
                 secured = yield from check_tls(
-                    watch, sock, endpoint.tls, endpoint.host, lambda: _to_tls(reached[:2])
+                    runner, sock, endpoint.tls, endpoint.host, lambda: _to_tls(reached[:2])
                 )
             except OSError as error:
-                yield watch.fail(
+                yield runner.fail(
                     TLS,
                     "no_handshake",
                     f"the server ends the connection in the middle of the handshake ({error or 'hung up'})",
@@ -128,8 +128,8 @@ def sign_in(
                 return None
             secured.close()
         else:
-            yield unencrypted(watch, str(reached[0]))
-    return (yield from _signed_in(watch, endpoint, greeted, stack))
+            yield unencrypted(runner, str(reached[0]))
+    return (yield from _signed_in(runner, endpoint, greeted, stack))
 
 
 def _to_tls(reached: tuple[str, int]) -> socket.socket:
@@ -144,22 +144,22 @@ def _to_tls(reached: tuple[str, int]) -> socket.socket:
     return sock
 
 
-def _greeted(watch: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
+def _greeted(runner: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
     try:
         told = read_handshake(sock)
     except TimeoutError:
-        yield watch.fail(
+        yield runner.fail(
             HANDSHAKE,
             "silent",
             f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
             "something else listens there, or the server hangs: check the port, then the server itself",
         )
     except NotMySQLError:
-        yield watch.fail(
+        yield runner.fail(
             HANDSHAKE, "not_mysql", "what answers is not a MySQL server", "check host and port"
         )
     except OSError:
-        yield watch.fail(
+        yield runner.fail(
             HANDSHAKE,
             "hung_up",
             "takes the connection and hangs up",
@@ -167,30 +167,30 @@ def _greeted(watch: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
         )
     else:
         if isinstance(told, HandshakeError):
-            yield _refused(watch, told.code, told.message, HANDSHAKE)
+            yield _refused(runner, told.code, told.message, HANDSHAKE)
             return None
         return told
     return None
 
 
 def _signed_in(
-    watch: CheckRunner, endpoint: MySQLEndpoint, greeted: Handshake, stack: ExitStack
+    runner: CheckRunner, endpoint: MySQLEndpoint, greeted: Handshake, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
     try:
         cursor = stack.enter_context(mysql.cursor(endpoint))
         cursor.execute("SELECT CURRENT_USER()")
         row = cursor.fetchone()
     except SecretError as error:
-        yield watch.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
+        yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
     except MySQLError as error:
         code, said = error.args if len(error.args) > 1 else (0, str(error))
-        check = _refused(watch, int(code), str(said), SIGN_IN, endpoint, greeted)
+        check = _refused(runner, int(code), str(said), SIGN_IN, endpoint, greeted)
         yield check
     except OSError as error:
-        yield watch.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
+        yield runner.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
     else:
         assert row is not None
-        yield watch.ok(SIGN_IN, f"as {row[0]}, database {endpoint.database}")
+        yield runner.ok(SIGN_IN, f"as {row[0]}, database {endpoint.database}")
         return cursor
     return None
 
@@ -212,7 +212,7 @@ def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
 
 
 def _refused(
-    watch: CheckRunner,
+    runner: CheckRunner,
     code: int,
     said: str,
     name: str,
@@ -229,4 +229,4 @@ def _refused(
             problem, step = TLS_NEEDED
         else:
             step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
-    return watch.fail(name, problem, f"{said} (error {code})", step)
+    return runner.fail(name, problem, f"{said} (error {code})", step)

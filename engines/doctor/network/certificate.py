@@ -18,7 +18,7 @@ X509_V_FLAG_NO_CHECK_TIME = 0x200000
 class Certificate:
     """`names` are the host names and addresses that it is for; `ends_utc_s` when it ends, in seconds since 1970."""
 
-    subject: str
+    target: str
     issuer: str
     names: tuple[str, ...]
     ends_utc_s: float
@@ -33,7 +33,7 @@ class Certificate:
         """From what `SSLSocket.getpeercert` says of a verified one."""
         names = tuple(str(value) for _, value in told.get("subjectAltName", ()))
         return Certificate(
-            subject=_name(told.get("subject", ())) or (names[0] if names else "nobody"),
+            target=_name(told.get("subject", ())) or (names[0] if names else "nobody"),
             issuer=_name(told.get("issuer", ())) or "nobody",
             names=names,
             ends_utc_s=ssl.cert_time_to_seconds(str(told["notAfter"])),
@@ -42,7 +42,7 @@ class Certificate:
     def __str__(self) -> str:
         left = self.days_left
         days = f"{left} days left" if left >= 0 else f"ended {-left} days ago"
-        return f"certificate of {self.subject}, issued by {self.issuer}, {days}"
+        return f"certificate of {self.target}, issued by {self.issuer}, {days}"
 
 
 def _name(parts: Any) -> str:

@@ -15,20 +15,20 @@ RESOLVE_WAIT_S = 5.0
 """The system's resolver may take half a minute over a name server that does not answer, and cannot be interrupted."""
 
 
-def resolve(watch: CheckRunner, host: str) -> Checks[list[str]]:
+def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
     """The addresses of `host`, in the order in which they are tried."""
     try:
         ip_address(host)
     except ValueError:
         pass
     else:
-        yield watch.ok(NAME, f"{host} is an address")
+        yield runner.ok(NAME, f"{host} is an address")
         return [host]
     answer = _asked(host)
     if isinstance(answer, list):
-        yield watch.ok(NAME, f"{host} is {', '.join(answer)}")
+        yield runner.ok(NAME, f"{host} is {', '.join(answer)}")
         return answer
-    yield watch.fail(
+    yield runner.fail(
         NAME,
         "unresolved",
         f"{host}: {answer}",

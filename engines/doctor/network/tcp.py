@@ -27,7 +27,7 @@ NEXT_STEPS = {
 """By problem."""
 
 
-def connect(watch: CheckRunner, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
+def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
     """A connection to the first of `addresses` that takes one; the others are tried too."""
     first: socket.socket | None = None
     reached, failed = [], []
@@ -46,16 +46,16 @@ def connect(watch: CheckRunner, addresses: Sequence[str], port: int) -> Checks[s
         else:
             result.close()
     if first is None:
-        yield watch.fail(NAME, problem, "; ".join(failed), NEXT_STEPS[problem])
+        yield runner.fail(NAME, problem, "; ".join(failed), NEXT_STEPS[problem])
     elif failed:
-        yield watch.warn(
+        yield runner.warn(
             NAME,
             "partly_" + problem,
             f"{', '.join(reached)} port {port} takes connections, but not {'; '.join(failed)}",
             f"every connection may try the others first; {NEXT_STEPS[problem]}",
         )
     else:
-        yield watch.ok(NAME, f"{', '.join(reached)} port {port} takes connections")
+        yield runner.ok(NAME, f"{', '.join(reached)} port {port} takes connections")
     return first
 
 

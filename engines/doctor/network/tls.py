@@ -33,7 +33,7 @@ HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 def check_tls(
-    watch: CheckRunner,
+    runner: CheckRunner,
     sock: socket.socket,
     tls: TlsOptions,
     host: str,
@@ -47,19 +47,19 @@ def check_tls(
     try:
         secured = ssl_context(tls).wrap_socket(sock, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
-        yield _untrusted(watch, error, fetch_certificate(connect, name), tls, name)
+        yield _untrusted(runner, error, fetch_certificate(connect, name), tls, name)
         return None
     except ssl.SSLError as error:
         if isinstance(error, HUNG_UP) or error.reason in PLAIN:
             raise ConnectionResetError("no TLS") from error
-        yield _no_handshake(watch, error)
+        yield _no_handshake(runner, error)
         return None
     version = secured.version() or "TLS"
     told = secured.getpeercert()
     if told:
         certificate = Certificate.of(told)
         if certificate.days_left < SOON_DAYS:
-            yield watch.warn(
+            yield runner.warn(
                 NAME,
                 "certificate_ends_soon",
                 f"{version}, {certificate}",
@@ -67,10 +67,10 @@ def check_tls(
             )
         else:
             unnamed = "" if tls.verify == "full" else "; its host name is not checked"
-            yield watch.ok(NAME, f"{version}, {certificate}{unnamed}")
+            yield runner.ok(NAME, f"{version}, {certificate}{unnamed}")
     else:
         seen = fetch_certificate(connect, name)
-        yield watch.warn(
+        yield runner.warn(
             NAME,
             "unverified",
             f"{version}, {seen or 'certificate unread'}; nothing of it is checked (tls_verify is none)",
@@ -79,11 +79,11 @@ def check_tls(
     return secured
 
 
-def unencrypted(watch: CheckRunner, address: str) -> Check:
+def unencrypted(runner: CheckRunner, address: str) -> Check:
     """The check of a connection without TLS, to the IP address `address`."""
     if ip_address(address.partition("%")[0]).is_loopback:
-        return watch.ok(NAME, "none, on a connection that begins on this machine")
-    return watch.warn(
+        return runner.ok(NAME, "none, on a connection that begins on this machine")
+    return runner.warn(
         NAME,
         "unencrypted",
         "none: everybody on the way can read and change everything",
@@ -92,7 +92,7 @@ def unencrypted(watch: CheckRunner, address: str) -> Check:
 
 
 def _untrusted(
-    watch: CheckRunner,
+    runner: CheckRunner,
     error: ssl.SSLCertVerificationError,
     seen: Certificate | None,
     tls: TlsOptions,
@@ -102,7 +102,7 @@ def _untrusted(
     code = error.verify_code
     if code in UNKNOWN_AUTHORITY:
         trusted = f"the authorities in {tls.ca_file}" if tls.ca_file else "the system's authorities"
-        return watch.fail(
+        return runner.fail(
             NAME,
             "unknown_authority",
             f"the certificate comes from nobody that {trusted} vouch for{shown}",
@@ -111,7 +111,7 @@ def _untrusted(
         )
     if code in WRONG_NAME:
         names = f": it is for {', '.join(seen.names[:5])}" if seen and seen.names else ""
-        return watch.fail(
+        return runner.fail(
             NAME,
             "wrong_host_name",
             f"the certificate is not for {name}{names}{shown}",
@@ -119,20 +119,20 @@ def _untrusted(
             "tunnel's end in address_map, or set tls_server_name",
         )
     if code == EXPIRED:
-        return watch.fail(
+        return runner.fail(
             NAME,
             "certificate_expired",
             f"the certificate, or one that vouches for it, has expired{shown}",
             "have the certificate renewed; if it should still hold, check this machine's clock (date -u)",
         )
     if code == NOT_YET:
-        return watch.fail(
+        return runner.fail(
             NAME,
             "certificate_not_yet_valid",
             f"the certificate is not valid yet{shown}",
             "check this machine's clock (date -u)",
         )
-    return watch.fail(
+    return runner.fail(
         NAME,
         "certificate_refused",
         f"the certificate is refused: {error.verify_message}{shown}",
@@ -140,9 +140,9 @@ def _untrusted(
     )
 
 
-def _no_handshake(watch: CheckRunner, error: ssl.SSLError) -> Check:
+def _no_handshake(runner: CheckRunner, error: ssl.SSLError) -> Check:
     reason = error.reason or str(error)
-    return watch.fail(
+    return runner.fail(
         NAME,
         "no_handshake",
         f"no TLS connection comes about: {reason.lower().replace('_', ' ')}",
@@ -150,9 +150,9 @@ def _no_handshake(watch: CheckRunner, error: ssl.SSLError) -> Check:
     )
 
 
-def not_tls(watch: CheckRunner) -> Check:
+def not_tls(runner: CheckRunner) -> Check:
     """The check of a server that speaks plainly where TLS is asked for."""
-    return watch.fail(
+    return runner.fail(
         NAME,
         "not_tls",
         "the server does not speak TLS on this port",

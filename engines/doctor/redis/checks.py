@@ -13,7 +13,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, read_facts, slot_map
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
-from engines.doctor.redis import permissions as redis_rights
+from engines.doctor.redis import permissions as permissions
 from engines.doctor.redis.cluster import ClusterLayout, Node, check_coverage, check_nodes
 from engines.doctor.redis.sign_in import FULL_STEP, refused, sign_in
 from engines.doctor.target import Target
@@ -31,46 +31,46 @@ SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"
 
 
-def check_redis(subject: Target[RedisEndpoint]) -> Iterator[Check]:
+def check_redis(target: Target[RedisEndpoint]) -> Iterator[Check]:
     """Every check of one Redis server or cluster, up to the first that fails."""
-    watch = CheckRunner(subject.title)
+    runner = CheckRunner(target.title)
     with ExitStack() as stack:
         try:
-            node = yield from sign_in(watch, subject.endpoint, address_of(subject.endpoint))
+            node = yield from sign_in(runner, target.endpoint, address_of(target.endpoint))
             if node is not None:
                 stack.callback(node.close)
-                yield from _inside(watch, subject, node, stack)
+                yield from _inside(runner, target, node, stack)
         except (RedisError, OSError) as error:
-            yield refused(watch, "connection", error, subject.endpoint)
+            yield refused(runner, "connection", error, target.endpoint)
 
 
 def _inside(
-    watch: CheckRunner, subject: Target[RedisEndpoint], node: Redis, stack: ExitStack
+    runner: CheckRunner, target: Target[RedisEndpoint], node: Redis, stack: ExitStack
 ) -> Iterator[Check]:
-    endpoint = subject.endpoint
+    endpoint = target.endpoint
     try:
-        clustered = yield from _mode(watch, endpoint, node)
+        clustered = yield from _mode(runner, endpoint, node)
         if clustered is None:
             return
         ahead_s = clock.offset_s(lambda: _utc_s(node))
         if ahead_s is not None:
-            yield clock.check_clock(watch, ahead_s)
-        nodes_and_shape = yield from _nodes(watch, endpoint, node, clustered, stack)
+            yield clock.check_clock(runner, ahead_s)
+        nodes_and_shape = yield from _nodes(runner, endpoint, node, clustered, stack)
     except NoPermissionError:
         # One right is missing; which others are is found out before anything is said.
-        found = redis_rights.read_permissions(node, _calls(endpoint, cluster=True))
-        yield from redis_rights.check_permissions(watch, found)
+        found = permissions.read_permissions(node, _calls(endpoint, cluster=True))
+        yield from permissions.check_permissions(runner, found)
         return
     if nodes_and_shape is None:
         return
     nodes, shape = nodes_and_shape
-    yield from _round_trip(watch, nodes)
-    if (yield from _rights(watch, endpoint, nodes, shape, clustered=clustered)) is None:
+    yield from _round_trip(runner, nodes)
+    if (yield from _rights(runner, endpoint, nodes, shape, clustered=clustered)) is None:
         return
-    if not subject.cache and (yield from _seeded(watch, endpoint)) is None:
+    if not target.cache and (yield from _seeded(runner, endpoint)) is None:
         return
-    yield from _durability(watch, subject, nodes)
-    yield from _room(watch, subject, nodes)
+    yield from _durability(runner, target, nodes)
+    yield from _room(runner, target, nodes)
 
 
 def _info(node: Redis, section: str) -> Mapping[str, Any]:
@@ -81,18 +81,18 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
         return {}
 
 
-def _mode(watch: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
+def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
     """What it is, and whether it is a node of a cluster: INFO says so, else CLUSTER SLOTS answers or does not."""
     server = _info(node, "server")
     if server:
         clustered = bool(_info(node, "cluster").get("cluster_enabled"))
-        yield watch.ok(
+        yield runner.ok(
             "product",
             f"{' '.join(product_and_version(server))}{', a cluster' if clustered else ''}",
         )
     else:
         try:
-            redis_rights.command(node, "CLUSTER SLOTS")
+            permissions.command(node, "CLUSTER SLOTS")
             clustered = True
         except NoPermissionError:
             raise
@@ -100,14 +100,14 @@ def _mode(watch: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bo
             if NO_CLUSTER not in str(error):
                 raise
             clustered = False
-        yield watch.warn(
+        yield runner.warn(
             "product",
             "info_denied",
             "the user may not run INFO: product, role, durability and room stay unknown",
             "an administrator should add to the user's rules: +info",
         )
     if endpoint.cluster and not clustered:
-        yield watch.fail(
+        yield runner.fail(
             "cluster mode",
             "cluster_off",
             "the server is no cluster (cluster mode is off), and the configuration says that it is",
@@ -115,7 +115,7 @@ def _mode(watch: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bo
         )
         return None
     if endpoint.cluster is False and clustered:
-        yield watch.fail(
+        yield runner.fail(
             "cluster mode",
             "cluster_on",
             "the server is a node of a cluster, and the configuration says that it is none",
@@ -137,54 +137,54 @@ def _utc_s(node: Redis) -> float | None:
 
 
 def _nodes(
-    watch: CheckRunner, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
+    runner: CheckRunner, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
 ) -> Generator[Check, None, tuple[Sequence[Node], ClusterLayout] | None]:
     """The nodes that take part, and their slots."""
     here = address_of(endpoint)
     role = _info(node, "replication").get("role")
     if not clustered:
         if role == "slave":
-            yield watch.fail("role", "read_only", "a replica, which takes no writes", WRITER_STEP)
+            yield runner.fail("role", "read_only", "a replica, which takes no writes", WRITER_STEP)
             return None
         if role:
-            yield watch.ok("role", "primary")
+            yield runner.ok("role", "primary")
         return [Node(here, False, node)], ClusterLayout((SlotRange(0, SLOTS - 1, here),))
     if role:
         kind = "replica" if role == "slave" else "primary"
-        yield watch.ok("role", f"{kind} in a cluster, which knows the others")
+        yield runner.ok("role", f"{kind} in a cluster, which knows the others")
     shape = ClusterLayout(tuple(slot_map(replace(endpoint, cluster=True))))
-    if (yield from check_coverage(watch, shape)) is None:
+    if (yield from check_coverage(runner, shape)) is None:
         return None
-    nodes = yield from check_nodes(watch, endpoint, shape, stack)
+    nodes = yield from check_nodes(runner, endpoint, shape, stack)
     return None if nodes is None else (nodes, shape)
 
 
-def _round_trip(watch: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
+def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
     """The check over the node that is farthest away; none where nothing that would do as a ping is allowed."""
     times = {}
     for node in nodes:
         for call in (("PING",), SOME_SCAN):
             with suppress(NoPermissionError):
                 times[node.address] = round_trip.round_trips_ms(
-                    lambda at=node.client, call=call: redis_rights.command(at, *call)  # type: ignore[misc]
+                    lambda at=node.client, call=call: permissions.command(at, *call)  # type: ignore[misc]
                 )
                 break
     if times:
         farthest = max(times, key=lambda address: times[address][len(times[address]) // 2])
         where = f" (the farthest of {len(times)} nodes, {farthest})" if len(times) > 1 else ""
-        yield from round_trip.check_round_trip(watch, times[farthest], where)
+        yield from round_trip.check_round_trip(runner, times[farthest], where)
 
 
 def _calls(
     endpoint: RedisEndpoint, *, cluster: bool, name: bytes | None = None
 ) -> list[tuple[bytes | str | int, ...]]:
-    return redis_rights.probes(
-        name or redis_rights.own_key(), cluster=cluster, replicas=endpoint.read_replicas
+    return permissions.probes(
+        name or permissions.own_key(), cluster=cluster, replicas=endpoint.read_replicas
     )
 
 
 def _rights(
-    watch: CheckRunner,
+    runner: CheckRunner,
     endpoint: RedisEndpoint,
     nodes: Sequence[Node],
     shape: ClusterLayout,
@@ -194,61 +194,61 @@ def _rights(
     found = []
     for node in nodes:
         if not node.replica:
-            name = redis_rights.own_key(lambda slot, at=node.address: shape.owns(at, slot))  # type: ignore[misc]
+            name = permissions.own_key(lambda slot, at=node.address: shape.owns(at, slot))  # type: ignore[misc]
             calls = _calls(endpoint, cluster=clustered, name=name)
-            found.append(redis_rights.read_permissions(node.client, calls))
+            found.append(permissions.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
-    return (yield from redis_rights.check_permissions(watch, worst))
+    return (yield from permissions.check_permissions(runner, worst))
 
 
-def _seeded(watch: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
+def _seeded(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
     held = hot_keys(endpoint)
     if held < len(HOT_KEYS):
-        yield watch.fail(
+        yield runner.fail(
             "keys",
             "not_seeded",
             f"holds {held:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             "run `telemon prepare`",
         )
         return None
-    yield watch.ok("keys", f"holds all {held:,} hot cars")
+    yield runner.ok("keys", f"holds all {held:,} hot cars")
     return True
 
 
 def _durability(
-    watch: CheckRunner, subject: Target[RedisEndpoint], nodes: Sequence[Node]
+    runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
     memory = _info(nodes[0].client, "memory")
     if not memory:
         return
     policy, limit = str(memory.get("maxmemory_policy", "")), int(memory.get("maxmemory", 0))
     evicts = policy != "noeviction" and bool(limit)
-    if subject.cache:
+    if target.cache:
         if limit and not evicts:
-            yield watch.warn(
+            yield runner.warn(
                 "durability",
                 "cache_fills_up",
                 f"a cache that drops nothing when its {limit:,} bytes are full (noeviction)",
                 "writes will fail then: set maxmemory-policy to allkeys-lru or volatile-lru",
             )
         else:
-            yield watch.ok(
+            yield runner.ok(
                 "durability", f"a cache, it may forget; when full: {policy or 'unknown'}"
             )
         return
     persistence = _info(nodes[0].client, "persistence")
-    words = read_facts(subject.endpoint).durability
-    if _is_memorydb(subject.endpoint):
-        yield watch.ok("durability", "MemoryDB: a log over several availability zones")
+    words = read_facts(target.endpoint).durability
+    if _is_memorydb(target.endpoint):
+        yield runner.ok("durability", "MemoryDB: a log over several availability zones")
     elif evicts:
-        yield watch.warn(
+        yield runner.warn(
             "durability",
             "evicts",
             f"throws keys away when its {limit:,} bytes are full ({policy})",
             "a system of record must not: set maxmemory-policy to noeviction",
         )
     elif not persistence.get("aof_enabled"):
-        yield watch.warn(
+        yield runner.warn(
             "durability",
             "not_durable",
             "none that INFO shows: no append-only file",
@@ -256,9 +256,9 @@ def _durability(
             "always; say so beside the result",
         )
     elif "every reply" in words or words == NOT_READABLE:
-        yield watch.ok("durability", words)
+        yield runner.ok("durability", words)
     else:
-        yield watch.warn(
+        yield runner.warn(
             "durability",
             "weak_durability",
             words,
@@ -272,21 +272,21 @@ def _is_memorydb(endpoint: RedisEndpoint) -> bool:
 
 
 def _room(
-    watch: CheckRunner, subject: Target[RedisEndpoint], nodes: Sequence[Node]
+    runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
     """The check over the node with the least room."""
     free: dict[str, tuple[int, int, int]] = {}
     for node in nodes:
         clients = _info(node.client, "clients")
         if "maxclients" not in clients:
-            yield watch.ok("room", "the server does not say how many connections it takes")
+            yield runner.ok("room", "the server does not say how many connections it takes")
             return
         most, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
         free[node.address] = (most - used, most, used)
     address, (left, most, used) = min(free.items(), key=lambda item: item[1])
     where = f" at {address}" if len(nodes) > 1 else ""
-    found = f"{most:,} connections allowed, {used:,} in use, {subject.connections} asked for{where}"
-    if subject.connections > left:
-        yield watch.fail("room", "no_room", found, FULL_STEP)
+    found = f"{most:,} connections allowed, {used:,} in use, {target.connections} asked for{where}"
+    if target.connections > left:
+        yield runner.fail("room", "no_room", found, FULL_STEP)
     else:
-        yield watch.ok("room", found)
+        yield runner.ok("room", found)

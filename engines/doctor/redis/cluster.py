@@ -67,19 +67,19 @@ class ClusterLayout:
         )
 
 
-def check_coverage(watch: CheckRunner, shape: ClusterLayout) -> Checks[bool]:
+def check_coverage(runner: CheckRunner, shape: ClusterLayout) -> Checks[bool]:
     """The check over the slots."""
     served = {slot for part in shape.ranges for slot in range(part.first, part.last + 1)}
     missing = sorted(set(range(SLOTS)) - served)
     if missing:
-        yield watch.fail(
+        yield runner.fail(
             COVERAGE,
             "slots_uncovered",
             f"no node serves {len(missing):,} of the {SLOTS:,} slots; the first is {missing[0]}",
             "give every slot to a node (redis-cli --cluster fix); on AWS wait until a change of shards is over",
         )
         return None
-    yield watch.ok(
+    yield runner.ok(
         COVERAGE,
         f"{len(shape.primaries)} primaries serve all {SLOTS:,} slots, {len(shape.replicas)} replicas",
     )
@@ -87,7 +87,7 @@ def check_coverage(watch: CheckRunner, shape: ClusterLayout) -> Checks[bool]:
 
 
 def check_nodes(
-    watch: CheckRunner, endpoint: RedisEndpoint, shape: ClusterLayout, stack: ExitStack
+    runner: CheckRunner, endpoint: RedisEndpoint, shape: ClusterLayout, stack: ExitStack
 ) -> Generator[Check, None, Sequence[Node] | None]:
     """The nodes, signed in to one by one."""
     wanted = [*shape.primaries, *(shape.replicas if endpoint.read_replicas else ())]
@@ -102,12 +102,12 @@ def check_nodes(
             assert check is not None
             failed.append((address, check))
     if failed:
-        yield _failed(watch, endpoint, failed, len(wanted))
+        yield _failed(runner, endpoint, failed, len(wanted))
         return None
     ways = [map_address(address, endpoint.address_map) for address in wanted]
     twice = next((way for way in ways if ways.count(way) > 1), None)
     if twice is not None:
-        yield watch.fail(
+        yield runner.fail(
             NODES,
             "nodes_share_way",
             f"address_map leads to several nodes by the one address {twice}",
@@ -115,7 +115,7 @@ def check_nodes(
         )
         return None
     through = ", through address_map" if endpoint.address_map else ""
-    yield watch.ok(NODES, f"all {len(nodes)} answer{through}: {', '.join(wanted)}")
+    yield runner.ok(NODES, f"all {len(nodes)} answer{through}: {', '.join(wanted)}")
     return nodes
 
 
@@ -128,12 +128,12 @@ def _tried(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check |
             check = next(entering)
         except StopIteration as ended:
             return ended.value, failed
-        if check.verdict is Status.FAIL:
+        if check.status is Status.FAIL:
             failed = check
 
 
 def _failed(
-    watch: CheckRunner, endpoint: RedisEndpoint, failed: list[tuple[str, Check]], count: int
+    runner: CheckRunner, endpoint: RedisEndpoint, failed: list[tuple[str, Check]], count: int
 ) -> Check:
     known = {real for real, _ in endpoint.address_map}
     unmapped = [
@@ -142,7 +142,7 @@ def _failed(
         if endpoint.address_map and address not in known and check.problem in OUT_OF_REACH
     ]
     if unmapped:
-        return watch.fail(
+        return runner.fail(
             NODES,
             "node_unmapped",
             f"{', '.join(unmapped)}: not in address_map, and out of reach from here",
@@ -152,10 +152,10 @@ def _failed(
     listed = "; ".join(f"{address}: {check.name}: {check.found}" for address, check in failed)
     first = failed[0][1]
     if first.problem in OUT_OF_REACH:
-        return watch.fail(
+        return runner.fail(
             NODES,
             "node_unreachable",
             f"{len(failed)} of {count} nodes cannot be reached: {listed}",
             f"every node must be reached from here, not only the endpoint; {first.next_step}",
         )
-    return watch.fail(NODES, first.problem, listed, first.next_step)
+    return runner.fail(NODES, first.problem, listed, first.next_step)

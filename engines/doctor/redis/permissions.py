@@ -110,12 +110,12 @@ def _tried(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
     return ""
 
 
-def check_permissions(watch: CheckRunner, found: Permissions) -> Checks[bool]:
+def check_permissions(runner: CheckRunner, found: Permissions) -> Checks[bool]:
     """The check over a user's rights."""
     if found.commands:
         listed = ", ".join(found.commands)
         needed = " ".join("+" + name.lower().replace(" ", "|") for name in found.commands)
-        yield watch.fail(
+        yield runner.fail(
             NAME,
             "denied_commands",
             f"the user may not run {listed}",
@@ -123,12 +123,12 @@ def check_permissions(watch: CheckRunner, found: Permissions) -> Checks[bool]:
         )
         return None
     if not found.keys:
-        yield watch.fail(
+        yield runner.fail(
             NAME,
             "denied_keys",
             f"the user may not read and write the keys {KEY_PREFIX.decode()}*",
             f"an administrator must add to the user's rules: ~{KEY_PREFIX.decode()}*",
         )
         return None
-    yield watch.ok(NAME, "every command of a race, on telemon's own keys")
+    yield runner.ok(NAME, "every command of a race, on telemon's own keys")
     return True

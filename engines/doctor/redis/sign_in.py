@@ -54,90 +54,90 @@ IAM = (
 
 
 def sign_in(
-    watch: CheckRunner, endpoint: RedisEndpoint, address: str
+    runner: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
     """A client of the node at `address` ("host:port" as the servers say it), signed in."""
     host, port = split(map_address(address, endpoint.address_map))
-    addresses = yield from resolve(watch, host)
+    addresses = yield from resolve(runner, host)
     if addresses is None:
         return None
-    sock = yield from connect(watch, addresses, port)
+    sock = yield from connect(runner, addresses, port)
     if sock is None:
         return None
     with sock:
         reached = sock.getpeername()[:2]
         open_again = lambda: socket.create_connection(reached, CONNECT_WAIT_S)  # noqa: E731
         if endpoint.tls is None:
-            speaks = yield from _speaks_plainly(watch, sock, open_again)
+            speaks = yield from _speaks_plainly(runner, sock, open_again)
             if speaks is not None:
-                yield unencrypted(watch, str(reached[0]))
+                yield unencrypted(runner, str(reached[0]))
         else:
             try:
                 secured = yield from check_tls(
-                    watch, sock, endpoint.tls, split(address)[0], open_again
+                    runner, sock, endpoint.tls, split(address)[0], open_again
                 )
             except OSError:
-                yield _no_tls(watch, open_again)
+                yield _no_tls(runner, open_again)
                 return None
             if secured is None:
                 return None
             with secured:
-                speaks = yield from _speaks(watch, secured, open_again)
+                speaks = yield from _speaks(runner, secured, open_again)
         if speaks is None:
             return None
-    return (yield from _signed_in(watch, endpoint, address))
+    return (yield from _signed_in(runner, endpoint, address))
 
 
-def _no_tls(watch: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
+def _no_tls(runner: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
     """The check of a server that answers a TLS handshake with silence, or hangs up."""
     try:
         with connect() as sock:
             said = _said(sock)
     except TimeoutError:
-        return watch.fail(
+        return runner.fail(
             TLS,
             "silent",
             f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s, to TLS nor to Redis' own words",
             SILENT_STEP,
         )
     except OSError:
-        return _hung_up(watch, TLS)
+        return _hung_up(runner, TLS)
     if _is_redis(said):
-        return not_tls(watch)
-    return _not_redis(watch, TLS)
+        return not_tls(runner)
+    return _not_redis(runner, TLS)
 
 
 def _speaks_plainly(
-    watch: CheckRunner, sock: socket.socket, connect: Callable[[], socket.socket]
+    runner: CheckRunner, sock: socket.socket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
     """Whether a server answers that is spoken to without TLS."""
     try:
         said = _said(sock)
     except OSError as error:
         if speaks_tls(connect):
-            yield _tls_needed(watch)
+            yield _tls_needed(runner)
         elif isinstance(error, TimeoutError):
-            yield watch.fail(
+            yield runner.fail(
                 ANSWER,
                 "silent",
                 f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
                 SILENT_STEP,
             )
         else:
-            yield _hung_up(watch, ANSWER)
+            yield _hung_up(runner, ANSWER)
         return None
     if said[:1] == TLS_ALERT:
-        yield _tls_needed(watch)
+        yield _tls_needed(runner)
         return None
-    return (yield from _judged(watch, said))
+    return (yield from _judged(runner, said))
 
 
 TLS_ALERT = b"\x15"
 """The type of a TLS record that says what was wrong with the bytes before (RFC 8446, 5.1)."""
 
 
-def _tls_needed(watch: CheckRunner) -> Check:
-    return watch.fail(
+def _tls_needed(runner: CheckRunner) -> Check:
+    return runner.fail(
         ANSWER,
         "tls_needed",
         "the server speaks TLS on this port, and telemon is told not to",
@@ -146,13 +146,13 @@ def _tls_needed(watch: CheckRunner) -> Check:
 
 
 def _speaks(
-    watch: CheckRunner, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
+    runner: CheckRunner, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
     """Whether a server answers over TLS."""
     try:
         said = _said(sock)
     except TimeoutError:
-        yield watch.fail(
+        yield runner.fail(
             ANSWER,
             "silent",
             f"says nothing for {CONNECT_WAIT_S:.0f} s after the handshake",
@@ -161,16 +161,16 @@ def _speaks(
         return None
     except OSError:
         if wants_certificate(connect):
-            yield watch.fail(
+            yield runner.fail(
                 TLS,
                 "client_certificate_asked_for",
                 "the server wants a certificate of its clients",
                 "telemon has none: set tls-auth-clients no at the server (AWS never asks for one)",
             )
         else:
-            yield _hung_up(watch, ANSWER)
+            yield _hung_up(runner, ANSWER)
         return None
-    return (yield from _judged(watch, said))
+    return (yield from _judged(runner, said))
 
 
 def _said(sock: socket.socket) -> bytes:
@@ -183,14 +183,14 @@ def _is_redis(said: bytes) -> bool:
     return said.startswith((b"+PONG", b"-NOAUTH", b"-ERR", b"-LOADING", b"-DENIED", b"-NOPERM"))
 
 
-def _judged(watch: CheckRunner, said: bytes) -> Checks[bool]:
+def _judged(runner: CheckRunner, said: bytes) -> Checks[bool]:
     text = said.decode("utf-8", "replace")
     if not _is_redis(said):
-        yield _not_redis(watch, ANSWER)
+        yield _not_redis(runner, ANSWER)
     elif TOO_MANY in text:
-        yield watch.fail(ANSWER, "too_many_connections", text[1:], FULL_STEP)
+        yield runner.fail(ANSWER, "too_many_connections", text[1:], FULL_STEP)
     elif text.startswith("-DENIED"):
-        yield watch.fail(
+        yield runner.fail(
             ANSWER,
             "protected_mode",
             "the server takes no connection from other machines: it is in protected mode",
@@ -201,14 +201,14 @@ def _judged(watch: CheckRunner, said: bytes) -> Checks[bool]:
     return None
 
 
-def _not_redis(watch: CheckRunner, name: str) -> Check:
-    return watch.fail(
+def _not_redis(runner: CheckRunner, name: str) -> Check:
+    return runner.fail(
         name, "not_redis", "what answers is not a Redis server", "check host and port"
     )
 
 
-def _hung_up(watch: CheckRunner, name: str) -> Check:
-    return watch.fail(
+def _hung_up(runner: CheckRunner, name: str) -> Check:
+    return runner.fail(
         name,
         "hung_up",
         "takes the connection and hangs up",
@@ -217,7 +217,7 @@ def _hung_up(watch: CheckRunner, name: str) -> Check:
 
 
 def _signed_in(
-    watch: CheckRunner, endpoint: RedisEndpoint, address: str
+    runner: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
     try:
         node = client(address, endpoint)
@@ -225,35 +225,35 @@ def _signed_in(
         with suppress(NoPermissionError):
             node.ping()
     except SecretError as error:
-        yield watch.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
+        yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
         return None
     except (RedisError, OSError) as error:
-        yield refused(watch, SIGN_IN, error, endpoint)
+        yield refused(runner, SIGN_IN, error, endpoint)
         return None
-    yield watch.ok(SIGN_IN, f"as {endpoint.user or 'default'}")
+    yield runner.ok(SIGN_IN, f"as {endpoint.user or 'default'}")
     return node
 
 
 def refused(
-    watch: CheckRunner, name: str, error: Exception, endpoint: RedisEndpoint | None = None
+    runner: CheckRunner, name: str, error: Exception, endpoint: RedisEndpoint | None = None
 ) -> Check:
     """The check of what a server refuses for a reason that is not the command."""
     said = str(error)
     if isinstance(error, AuthenticationError):
-        return watch.fail(name, *_account(error, endpoint))
+        return runner.fail(name, *_account(error, endpoint))
     if isinstance(error, BusyLoadingError):
-        return watch.fail(name, "loading", said, "wait until the server has loaded its data")
+        return runner.fail(name, "loading", said, "wait until the server has loaded its data")
     if TOO_MANY in said:
-        return watch.fail(name, "too_many_connections", said, FULL_STEP)
+        return runner.fail(name, "too_many_connections", said, FULL_STEP)
     if isinstance(error, ResponseError):
         code = error.status_code or ""
-        return watch.fail(
+        return runner.fail(
             name,
             "refused_by_server",
             f"{code} {said}".strip(),
             "look the error up in the manual of the server",
         )
-    return watch.fail(
+    return runner.fail(
         name,
         "broken_off",
         f"the server stopped answering in the middle of it: {said}",

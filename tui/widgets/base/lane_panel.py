@@ -24,11 +24,11 @@ class LanePanel(Panel):
         """The lane's number as people count, and its key."""
         return self.index + 1
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        if scene.view is None or self.index >= len(scene.view.lanes):
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        if screen_state.view is None or self.index >= len(screen_state.view.lanes):
             return []
-        return self.draw_lane(scene, scene.view.lanes[self.index], size)
+        return self.draw_lane(screen_state, screen_state.view.lanes[self.index], size)
 
-    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         """The lines for the lane in so many cells. Pure."""
         raise NotImplementedError

@@ -27,10 +27,10 @@ class LinesWidget(Widget):
         super().__init__(id=id, classes=classes, markup=False)
         self.ascii_only = False
         self._lines: list[Line] = []
-        self._styles_by_ink: dict[str, Style] = {}
+        self._styles_by_name: dict[str, Style] = {}
         self._strips: dict[int, Strip] = {}
         """The rows as they were last painted, until they change."""
-        self._ground: Color | None = None
+        self._background_color: Color | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -61,9 +61,9 @@ class LinesWidget(Widget):
             self.refresh(*changed)
 
     def notify_style_update(self) -> None:
-        self._styles_by_ink.clear()
+        self._styles_by_name.clear()
         self._strips.clear()
-        self._ground = None
+        self._background_color = None
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -89,21 +89,21 @@ class LinesWidget(Widget):
         if y >= len(self._lines):
             return Strip.blank(width, self._style(TEXT))
         return Strip(
-            [Segment(text, self._style(ink)) for text, ink in self._lines[y]]
+            [Segment(text, self._style(name)) for text, name in self._lines[y]]
         ).adjust_cell_length(width, self._style(TEXT))
 
     @property
     def _background(self) -> Color:
-        if self._ground is None:
-            self._ground = self.background_colors[1]
-        return self._ground
+        if self._background_color is None:
+            self._background_color = self.background_colors[1]
+        return self._background_color
 
-    def _style(self, ink: str) -> Style:
-        style = self._styles_by_ink.get(ink)
+    def _style(self, name: str) -> Style:
+        style = self._styles_by_name.get(name)
         if style is None:
             on = Style(bgcolor=self._background.rich_color)
-            style = on + self.screen.get_component_rich_style(f"ink--{ink}")
-            self._styles_by_ink[ink] = style
+            style = on + self.screen.get_component_rich_style(f"style--{name}")
+            self._styles_by_name[name] = style
         return style
 
 

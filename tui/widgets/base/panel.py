@@ -18,13 +18,13 @@ class Panel(LinesWidget):
 
     MISTAKE: ClassVar[str] = "cannot be drawn"
 
-    scene: var[ScreenState | None] = var(None, always_update=True)
+    screen_state: var[ScreenState | None] = var(None, always_update=True)
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         """The lines for a scene in so many cells. Pure: the same for the same arguments."""
         raise NotImplementedError
 
-    def watch_scene(self) -> None:
+    def watch_screen_state(self) -> None:
         self.redraw()
 
     def on_resize(self) -> None:
@@ -33,12 +33,12 @@ class Panel(LinesWidget):
 
     def redraw(self) -> None:
         """Draw the scene, or say that it cannot be drawn: a mistake here must not end a race."""
-        scene, size = self.scene, self.size
-        if scene is None or not size:
+        screen_state, size = self.screen_state, self.size
+        if screen_state is None or not size:
             return
-        self.ascii_only = scene.glyphs == "ascii"
+        self.ascii_only = screen_state.glyphs == "ascii"
         try:
-            lines = self.draw(scene, size)
+            lines = self.draw(screen_state, size)
         except Exception as error:
             self.log.error(error)
             lines = [(((f"{self.MISTAKE}: {type(error).__name__}"), BAD),)]

@@ -57,19 +57,19 @@ def series(
     )
 
 
-def spans_of(cells: Sequence[Cell], inks: tuple[str, str, str]) -> list[Span]:
+def spans_of(cells: Sequence[Cell], styles: tuple[str, str, str]) -> list[Span]:
     """Cells as spans. Blanks take the ink before them: a change of colour costs more than a space."""
     found: list[Span] = []
-    text, ink = "", inks[0]
+    text, style = "", styles[0]
     for glyph, layer in cells:
-        wanted = ink if glyph == " " and text else inks[layer]
-        if wanted != ink:
+        wanted = style if glyph == " " and text else styles[layer]
+        if wanted != style:
             if text:
-                found.append((text, ink))
-            text, ink = "", wanted
+                found.append((text, style))
+            text, style = "", wanted
         text += glyph
     if text:
-        found.append((text, ink))
+        found.append((text, style))
     return found
 
 
@@ -84,17 +84,17 @@ class LaneChart(LanePanel):
         super().__init__(index, classes=classes)
         self.kind = kind
 
-    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
-        view, (width, height) = scene.view, size
+    def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        view, (width, height) = screen_state.view, size
         if view is None or height < 2 or width < AXIS_CELLS + 8:
             return []
-        axis = view.axis if scene.shared_axis else lane.axis
+        axis = view.axis if screen_state.shared_axis else lane.axis
         top = axis.rows_per_s if self.kind == "rate" else axis.p99_us
         cells = width - AXIS_CELLS
-        per_cell = DOTS_PER_CELL[scene.glyphs]
+        per_cell = DOTS_PER_CELL[screen_state.glyphs]
         # One value is half a second in braille, where a cell shows two of them, and a second elsewhere.
         writes, reads = series(lane.points, self.kind, cells * per_cell, 2 // per_cell, top)
-        grid = plot(writes, reads, height - 1, scene.glyphs)
+        grid = plot(writes, reads, height - 1, screen_state.glyphs)
         labels = {0: _label(self.kind, top), height - 2: "0"}
         if height >= 8:
             labels[(height - 1) // 2] = _label(self.kind, top / 2)
@@ -105,18 +105,20 @@ class LaneChart(LanePanel):
             )
             for y, row in enumerate(grid)
         ]
-        return [self._heading(scene, lane, cells, width), *lines]
+        return [self._heading(screen_state, lane, cells, width), *lines]
 
-    def _heading(self, scene: ScreenState, lane: LaneView, cells: int, width: int) -> Line:
+    def _heading(self, screen_state: ScreenState, lane: LaneView, cells: int, width: int) -> Line:
         p99 = "response p99" if lane.paced else "p99"
         what = "rows/s" if self.kind == "rate" else p99
-        area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[scene.glyphs]
+        area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[
+            screen_state.glyphs
+        ]
         seconds = round(cells * 2 * POINT_S)
         legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]
-        scope = f"{seconds} s" if scene.shared_axis else f"{seconds} s, own axis"
+        scope = f"{seconds} s" if screen_state.shared_axis else f"{seconds} s, own axis"
         # Over the newest values where there is room, else in the corner; the words go first.
         room = width - widths(legend) - 1
-        ends = (scope + " " * AXIS_CELLS, scope, "" if scene.shared_axis else "own axis")
+        ends = (scope + " " * AXIS_CELLS, scope, "" if screen_state.shared_axis else "own axis")
         return justify(legend, first_fitting(([(end, QUIET)] for end in ends), room), width)
 
 

@@ -31,7 +31,7 @@ def trend_cells(width: int) -> int:
     return max(0, width - FIGURES)
 
 
-def role_line(scene: ScreenState, lane: LaneView, role: str, width: int) -> Line:
+def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> Line:
     """Rate, percentiles, rank and gap, and as much of the past as there is room for."""
     numbers: RoleView = getattr(lane, role)
     title = {"write": "writes", "read": "reads "}[role]
@@ -48,9 +48,9 @@ def role_line(scene: ScreenState, lane: LaneView, role: str, width: int) -> Line
         (f"  {lanelook.rank_text(lane.places.get(role)):<10}", TEXT),
     ]
     room = width - cells(spans)
-    view = scene.view
+    view = screen_state.view
     if room >= 8 and view is not None:
-        axis = view.axis if scene.shared_axis else lane.axis
+        axis = view.axis if screen_state.shared_axis else lane.axis
         # Two points, one second, for each cell.
         values = paired(
             [
@@ -63,7 +63,7 @@ def role_line(scene: ScreenState, lane: LaneView, role: str, width: int) -> Line
             2,
             highest=False,
         )
-        spans.append((sparkline(values, scene.glyphs), lane.lane))
+        spans.append((sparkline(values, screen_state.glyphs), lane.lane))
     return tuple(spans)
 
 
@@ -86,40 +86,42 @@ def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
     return tuple(spans)
 
 
-def _beside(scene: ScreenState, lane: LaneView) -> str:
+def _beside(screen_state: ScreenState, lane: LaneView) -> str:
     """The servers and their durability: there is no other row for them."""
-    entrant = scene.entrant(lane.lane)
-    return f"{lanelook.servers(entrant)}, {sanitize(entrant.durability)}"
+    lane_info = screen_state.lane_info(lane.lane)
+    return f"{lanelook.servers(lane_info)}, {sanitize(lane_info.durability)}"
 
 
-def cache_line(scene: ScreenState, lane: LaneView, width: int) -> Line:
+def cache_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     """How reads were answered, and at the right what failed: errors first, then lateness, telemon's share last."""
     cache: list[Span] = [("cache  ", TEXT)]
-    end = first_fitting(([(f"  {text}", ink)] for [(text, ink)] in lanelook.errors(lane)), width)
+    end = first_fitting(
+        ([(f"  {text}", style)] for [(text, style)] in lanelook.errors(lane)), width
+    )
     cache += hit_counts(lane, width - cells(cache) - cells(end), brief=True)
     room = width - cells(cache) - cells(end)
-    bound = badges(scene, lane, width, _beside(scene, lane)).client_bound
+    bound = badges(screen_state, lane, width, _beside(screen_state, lane)).client_bound
     for said in ([late_text(lane, brief=True)], [[("  ", TEXT), *words] for words in bound]):
         if more := first_fitting(said, room):
             end = [*more, *end]
             room -= cells(more)
-    return justify(cache, [*overheads(scene.entrant(lane.lane), room), *end], width)
+    return justify(cache, [*overheads(screen_state.lane_info(lane.lane), room), *end], width)
 
 
-def compact_lines(scene: ScreenState, lane: LaneView, number: int, size: Size) -> list[Line]:
+def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: Size) -> list[Line]:
     """Title, writes, reads, cache and errors. In three rows the title tells of errors."""
     width, height = size
     low = height < BLOCK_ROWS
     title = title_line(
-        scene,
+        screen_state,
         lane,
         number,
         width,
-        _beside(scene, lane),
+        _beside(screen_state, lane),
         errors=lanelook.errors(lane) if low else (),
     )
-    roles = [role_line(scene, lane, role, width) for role in ("write", "read")]
-    return [title, *roles] if low else [title, *roles, cache_line(scene, lane, width)]
+    roles = [role_line(screen_state, lane, role, width) for role in ("write", "read")]
+    return [title, *roles] if low else [title, *roles, cache_line(screen_state, lane, width)]
 
 
 class CompactLane(LanePanel):
@@ -127,5 +129,5 @@ class CompactLane(LanePanel):
 
     DEFAULT_CSS = "LaneBlock { height: 4; }"
 
-    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
-        return compact_lines(scene, lane, self.number, size)
+    def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        return compact_lines(screen_state, lane, self.number, size)

@@ -37,7 +37,7 @@ SHORTEST = "00.0k"
 """The narrowest form of a figure, at its widest."""
 
 
-def role_rows(scene: ScreenState, lane: LaneView, role: str, width: int) -> list[Line]:
+def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> list[Line]:
     """Four rows for the writers or the readers: a heading with the rank, and three of digits with percentiles."""
     numbers: RoleView = getattr(lane, role)
     title: list[Span] = [({"write": "writes", "read": "reads"}[role], TEXT)]
@@ -45,36 +45,36 @@ def role_rows(scene: ScreenState, lane: LaneView, role: str, width: int) -> list
         title.append((" rows/s", QUIET))
     if lane.paced:
         title += backlog(numbers, brief=width < ROOMY)
-    ink = lanelook.text_style(lane.lane)
-    place = lanelook.rank_of(lane.places.get(role), ink)
+    style = lanelook.text_style(lane.lane)
+    place = lanelook.rank_of(lane.places.get(role), style)
     if cells(title) + cells(place) + 1 > width:
         place = place[:1]
     heading = justify(title, place, width)
-    beside = _open_loop(numbers, width) if lane.paced else _service(scene, lane, role, width)
+    beside = _open_loop(numbers, width) if lane.paced else _service(screen_state, lane, role, width)
     taken = max(BESIDE, *(cells(side) + 1 for side in beside))
     room = min(len(rows_of(ROOM, 0, 1)[0]), width - taken)
     figure = lanelook.done(lane, numbers.rows_per_s, count)
     if len(rows_of(figure, 0, 1)[0]) > room:
         # A cut figure would be a wrong one.
         figure = short(numbers.rows_per_s)
-    if scene.glyphs == "ascii":
-        return [heading, *_plain_figure(figure, beside, ink, width)]
+    if screen_state.glyphs == "ascii":
+        return [heading, *_plain_figure(figure, beside, style, width)]
     # Padded to a fixed width, or the digits would wander with every power of ten.
     big = [row.rjust(room) for row in rows_of(figure, 0, 1)]
     lines = [
-        justify(fit([(row, ink)], max(0, width - taken)), side, width)
+        justify(fit([(row, style)], max(0, width - taken)), side, width)
         for row, side in zip(big, beside, strict=True)
     ]
     return [heading, *lines]
 
 
-def _service(scene: ScreenState, lane: LaneView, role: str, width: int) -> list[list[Span]]:
+def _service(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> list[list[Span]]:
     """The percentiles of a closed loop, and what of the median is telemon's own."""
     numbers: RoleView = getattr(lane, role)
     p50: list[Span] = [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)]
     p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
     room = width - len(rows_of(ROOM, 0, 1)[0]) - 1
-    own = overhead(scene.entrant(lane.lane), role, room, numbers.processor_wait_us)
+    own = overhead(screen_state.lane_info(lane.lane), role, room, numbers.scheduling_delay_us)
     return [p50, own, p99] if own and _fits(own, width) else [[], p50, p99]
 
 
@@ -89,19 +89,19 @@ def _fits(beside: list[Span], width: int) -> bool:
     return cells(beside) + 1 + len(rows_of(SHORTEST, 0, 1)[0]) <= width
 
 
-def _plain_figure(figure: str, beside: list[list[Span]], ink: str, width: int) -> list[Line]:
-    rows: list[list[Span]] = [[], [(f"  {figure:>9}", ink)], []]
+def _plain_figure(figure: str, beside: list[list[Span]], style: str, width: int) -> list[Line]:
+    rows: list[list[Span]] = [[], [(f"  {figure:>9}", style)], []]
     return [justify(row, side, width) for row, side in zip(rows, beside, strict=True)]
 
 
-def _fills(scene: ScreenState, lane: LaneView, width: int) -> Line:
+def _fills(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     """What misses led to, and telemon's own share where it has no room beside the percentiles."""
     fills = fills_line(lane, width)
-    entrant = scene.entrant(lane.lane)
+    lane_info = screen_state.lane_info(lane.lane)
     beside = not lane.paced and all(
-        _fits(overhead(entrant, role, 0), width) for role in ("write", "read")
+        _fits(overhead(lane_info, role, 0), width) for role in ("write", "read")
     )
-    own = [] if beside else overheads(entrant, width - cells(fills))
+    own = [] if beside else overheads(lane_info, width - cells(fills))
     return justify(fills, own, width)
 
 
@@ -119,21 +119,23 @@ class LaneFigures(LanePanel):
 
     DEFAULT_CSS = "LaneFigures { height: 15; }"
 
-    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         # A lane alone on a wide screen keeps its figures together.
         width = min(size.width, TOGETHER)
         # Air goes first where rows are few.
         air = [BLANK] if size.height >= ROWS else []
-        below = badges(scene, lane, size.width)
+        below = badges(screen_state, lane, size.width)
         overloaded = [span for said in below.overloaded for span in said]
         return [
             *air,
-            *role_rows(scene, lane, "write", width),
+            *role_rows(screen_state, lane, "write", width),
             *air,
-            *role_rows(scene, lane, "read", width),
+            *role_rows(screen_state, lane, "read", width),
             *air,
             tuple(hit_counts(lane, width)),
-            justify(ratio_line(lane, width - cells(overloaded), scene.glyphs), overloaded, width),
-            _fills(scene, lane, width),
+            justify(
+                ratio_line(lane, width - cells(overloaded), screen_state.glyphs), overloaded, width
+            ),
+            _fills(screen_state, lane, width),
             _last(lane, below.client_bound, width),
         ]

@@ -38,10 +38,10 @@ class Badges:
     client_bound: list[list[Span]]
 
 
-def badges(scene: ScreenState, lane: LaneView, width: int, beside: str = "") -> Badges:
+def badges(screen_state: ScreenState, lane: LaneView, width: int, beside: str = "") -> Badges:
     """As much as fits into a title of this width, where reasons leave room for what stands `beside` the name; what does
     not fit stands below."""
-    name = f"0 {lanelook.shape(lane.lane)} {lanelook.name(scene.entrant(lane.lane))}"
+    name = f"0 {lanelook.shape(lane.lane)} {lanelook.name(screen_state.lane_info(lane.lane))}"
     room = width - cell_len(name) - len(lanelook.state(lane)[0]) - 1 if width >= ROOMY else 0
     title: list[Span] = []
     below: list[list[list[Span]]] = []
@@ -66,7 +66,7 @@ def badges(scene: ScreenState, lane: LaneView, width: int, beside: str = "") -> 
 
 
 def title_line(
-    scene: ScreenState,
+    screen_state: ScreenState,
     lane: LaneView,
     number: int,
     width: int,
@@ -76,16 +76,16 @@ def title_line(
 ) -> Line:
     """A rule in the lane's colour with its name (and what stands `beside` it, where there is room) at the left, and at
     the right its state, after the longest variant of `errors` that leaves the name room."""
-    ink, read = lane.lane, lanelook.text_style(lane.lane)
-    mark, name = f"{number} {lanelook.shape(ink)} ", lanelook.name(scene.entrant(ink))
-    right: list[Span] = [*badges(scene, lane, width, beside).title, lanelook.state(lane)]
+    style, read = lane.lane, lanelook.text_style(lane.lane)
+    mark, name = f"{number} {lanelook.shape(style)} ", lanelook.name(screen_state.lane_info(style))
+    right: list[Span] = [*badges(screen_state, lane, width, beside).title, lanelook.state(lane)]
     room = width - cells(right) - cell_len(mark) - min(cell_len(name), SHORT_NAME) - 3
     if said := first_fitting(errors, room):
         right = [*said, (" ", TEXT), *right]
-    left: list[Span] = [(mark, ink), (name, read)]
+    left: list[Span] = [(mark, style), (name, read)]
     if cells(left) + cells(right) + RULE_ENDS <= width:
-        left.insert(0, ("━━ ", ink))
-        right.append((" ━", ink))
+        left.insert(0, ("━━ ", style))
+        right.append((" ━", style))
     room = width - cells(right) - 1
     left[-1] = (clip(name, room - cells(left[:-1])), read)
     if cells(left) < room:
@@ -94,7 +94,7 @@ def title_line(
     if cell_len(more) > 12:
         left.append((f" {more} ", QUIET))
     rule = "━" * (room - cells(left))
-    return justify([*left, (rule, ink), (" ", ink)], right, width)
+    return justify([*left, (rule, style), (" ", style)], right, width)
 
 
 class LaneHeader(LanePanel):
@@ -102,12 +102,12 @@ class LaneHeader(LanePanel):
 
     DEFAULT_CSS = "LaneHead { height: 4; }"
 
-    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         width = size.width
-        entrant = scene.entrant(lane.lane)
+        lane_info = screen_state.lane_info(lane.lane)
         return [
-            title_line(scene, lane, self.number, width),
-            ((clip(sanitize(entrant.approach), width), TEXT),),
-            ((clip(lanelook.servers(entrant), width), QUIET),),
-            ((clip(sanitize(entrant.durability), width), QUIET),),
+            title_line(screen_state, lane, self.number, width),
+            ((clip(sanitize(lane_info.approach), width), TEXT),),
+            ((clip(lanelook.servers(lane_info), width), QUIET),),
+            ((clip(sanitize(lane_info.durability), width), QUIET),),
         ]

@@ -79,10 +79,10 @@ def _open_loop(numbers: RoleView, width: int) -> list[Span]:
     return first_fitting(variants, width)
 
 
-def title(scene: ScreenState, lane: LaneView, width: int) -> Line:
+def title(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     """Name and state, and between them what must be said of the lane, the first of it first."""
     mark: list[Span] = [(f"{lanelook.shape(lane.lane)} ", lane.lane)]
-    name = lanelook.name(scene.entrant(lane.lane))
+    name = lanelook.name(screen_state.lane_info(lane.lane))
     state = lanelook.state(lane)
     words: list[list[list[Span]]] = [lanelook.errors(lane)]
     words += [
@@ -121,11 +121,11 @@ def rates(lane: LaneView, width: int) -> Line:
     return justify(line, first_fitting(wrong, width - cells(line) - 1), width)
 
 
-def flat(scene: ScreenState, lane: LaneView, width: int) -> Line:
+def flat(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     """A lane in one row: name, state, and for both roles rate and rank; gaps and p99 where there is room."""
     read = lanelook.text_style(lane.lane)
     mark: Span = (f"{lanelook.shape(lane.lane)} ", lane.lane)
-    name = clip(lanelook.name(scene.entrant(lane.lane)), NAME - 3)
+    name = clip(lanelook.name(screen_state.lane_info(lane.lane)), NAME - 3)
     line: list[Span] = list(fit([mark, (name, read)], NAME))
     line += fit([lanelook.state(lane)], STATE)
     # The columns hang on the width alone: they are the same for every lane.
@@ -140,7 +140,7 @@ def flat(scene: ScreenState, lane: LaneView, width: int) -> Line:
         rank = "" if place is None or place.rank is None else ordinal(place.rank)
         line.append((f" {lanelook.rank_text(place):<10}" if with_gaps else f" {rank:<3}", TEXT))
         if with_p99:
-            line += [(" p99 ", QUIET), (f"{latency(numbers.felt_p99_us):>8}", TEXT)]
+            line += [(" p99 ", QUIET), (f"{latency(numbers.ranking_p99_us):>8}", TEXT)]
     end: list[Span] = []
     words = [lanelook.errors(lane)]
     if lane.paced:
@@ -158,10 +158,10 @@ class MinimalLanes(Panel):
 
     DEFAULT_CSS = "Numbers { height: 1fr; display: none; }"
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        if scene.view is None:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        if screen_state.view is None:
             return []
-        lanes, (width, height) = scene.view.lanes, size
+        lanes, (width, height) = screen_state.view.lanes, size
         rows = height // max(1, len(lanes))
         lines: list[Line] = []
         if rows >= TITLED_ROWS:
@@ -171,18 +171,18 @@ class MinimalLanes(Panel):
                 if air and lines:
                     lines.append(BLANK)
                 if width > FIGURES:
-                    made = compact_lines(scene, lane, number, Size(width - 1, each))
+                    made = compact_lines(screen_state, lane, number, Size(width - 1, each))
                     lines += [((" ", TEXT), *line) for line in made]
                     continue
                 inner = width - 2 if width >= AIRY else width
                 for line in (
-                    title(scene, lane, inner),
+                    title(screen_state, lane, inner),
                     role_line(lane, "write", inner, alone=False),
                     role_line(lane, "read", inner, alone=False),
                 ):
                     lines.append(((" ", TEXT), *line) if width >= AIRY else line)
         elif width >= FLAT:
-            lines = [flat(scene, lane, width) for lane in lanes]
+            lines = [flat(screen_state, lane, width) for lane in lanes]
         elif rows >= ROLE_ROWS:
             lines = [
                 role_line(lane, role, width, alone=True)

@@ -19,7 +19,7 @@ class LanePane(Container):
 
     BLANK = True
 
-    scene: var[ScreenState | None] = var(None, always_update=True)
+    screen_state: var[ScreenState | None] = var(None, always_update=True)
 
     def __init__(self, index: int) -> None:
         super().__init__(id=f"lane-{index + 1}")
@@ -27,9 +27,9 @@ class LanePane(Container):
 
     def compose(self) -> ComposeResult:
         index = self.index
-        yield LaneHeader(index).data_bind(LanePane.scene)
-        yield LaneFigures(index).data_bind(LanePane.scene)
-        yield LaneChart(index, "rate", classes="rate").data_bind(LanePane.scene)
-        yield LaneChart(index, "p99", classes="p99").data_bind(LanePane.scene)
-        yield StageLane(index).data_bind(LanePane.scene)
-        yield CompactLane(index).data_bind(LanePane.scene)
+        yield LaneHeader(index).data_bind(LanePane.screen_state)
+        yield LaneFigures(index).data_bind(LanePane.screen_state)
+        yield LaneChart(index, "rate", classes="rate").data_bind(LanePane.screen_state)
+        yield LaneChart(index, "p99", classes="p99").data_bind(LanePane.screen_state)
+        yield StageLane(index).data_bind(LanePane.screen_state)
+        yield CompactLane(index).data_bind(LanePane.screen_state)

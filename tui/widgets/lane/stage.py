@@ -35,7 +35,7 @@ METRICS = (("write", "writes", "rows/s"), ("read", "reads", "rows/s"), ("p99", "
 def figure(lane: LaneView, metric: str) -> str:
     """The metric's value as it stands under the plate."""
     if metric == "p99":
-        return latency(lane.read.felt_p99_us)
+        return latency(lane.read.ranking_p99_us)
     role = lane.write if metric == "write" else lane.read
     return lanelook.done(lane, role.window_rows_per_s, short)
 
@@ -100,8 +100,8 @@ def _unranked(lane: LaneView, value: str, width: int, height: int) -> list[Line]
     """The figure alone, as large as it fits: a plate with nothing on it would look like a verdict."""
     size = largest(FIGURE if " " in value else "88.8k", width, height)
     rows = rows_of(value, *size) if size else ()
-    ink = lanelook.text_style(lane.lane)
-    return [((row, ink),) for row in rows] or [((value, STRONG),)]
+    style = lanelook.text_style(lane.lane)
+    return [((row, style),) for row in rows] or [((value, STRONG),)]
 
 
 def _large_gap(place: Rank | None) -> str:
@@ -136,10 +136,10 @@ def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
     return (value,)
 
 
-def _beside(scene: ScreenState, lane: LaneView, width: int) -> Line:
+def _beside(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     """What must be said of the lane besides its figures: errors, badges, the open loop's service time and backlog."""
     said: list[Span] = []
-    found = badges(scene, lane, width)
+    found = badges(screen_state, lane, width)
     below = [
         [[(text.strip(), STRONG)] for [(text, _)] in variants]
         for variants in (found.overloaded, found.client_bound)
@@ -164,7 +164,7 @@ def _beside(scene: ScreenState, lane: LaneView, width: int) -> Line:
 def _p99_line(lane: LaneView, width: int) -> Line:
     """The p99 of reads in one row, where it has no block of its own."""
     place = lane.places.get("p99")
-    figures: list[Span] = [(latency(lane.read.felt_p99_us), lanelook.text_style(lane.lane))]
+    figures: list[Span] = [(latency(lane.read.ranking_p99_us), lanelook.text_style(lane.lane))]
     names = ("RESPONSE P99 ", "RESP P99 ", "RESP ") if lane.paced else ("READ P99 ", "P99 ")
     told = lanelook.rank_text(place)
     for stands in (told, told.partition(" ")[0], ""):
@@ -179,14 +179,14 @@ class StageLane(LanePanel):
 
     DEFAULT_CSS = "StageLane { height: 1fr; display: none; }"
 
-    def draw_lane(self, scene: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+    def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         width, height = size
-        ascii_only = scene.glyphs == "ascii"
-        entrant = scene.entrant(lane.lane)
+        ascii_only = screen_state.glyphs == "ascii"
+        lane_info = screen_state.lane_info(lane.lane)
         lines: list[Line] = [
-            title_line(scene, lane, self.number, width),
-            ((clip(lanelook.servers(entrant), width), TEXT),),
-            _beside(scene, lane, width),
+            title_line(screen_state, lane, self.number, width),
+            ((clip(lanelook.servers(lane_info), width), TEXT),),
+            _beside(screen_state, lane, width),
         ]
         left = height - len(lines)
         shown = METRICS if left >= 21 else METRICS[:2]

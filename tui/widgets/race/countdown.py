@@ -17,10 +17,10 @@ class Countdown(Panel):
 
     DEFAULT_CSS = "Countdown { height: 1fr; display: none; }"
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        if scene.countdown is None:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        if screen_state.countdown is None:
             return []
-        text, ascii_only = str(scene.countdown), scene.glyphs == "ascii"
+        text, ascii_only = str(screen_state.countdown), screen_state.glyphs == "ascii"
         fits = largest(text, size.width, max(1, size.height - 2), ascii_only=ascii_only)
         rows = rows_of(text, *fits, ascii_only=ascii_only) if fits else (text,)
         left = " " * ((size.width - len(rows[0])) // 2)

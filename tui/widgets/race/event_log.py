@@ -35,9 +35,9 @@ class EventLog(Panel):
 
     DEFAULT_CSS = "EventLog { height: 4; }"
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        if scene.view is None:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        if screen_state.view is None:
             return []
         heading: list[Line] = [((" events (UTC)", TEXT),)] if size.height > 1 else []
-        shown = scene.view.events[-(size.height - len(heading)) :]
+        shown = screen_state.view.events[-(size.height - len(heading)) :]
         return [*heading, *(event_line(event, size.width) for event in shown)]

@@ -26,15 +26,19 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def badges(scene: ScreenState, room: int, beside: int) -> list[Span]:
+def badges(screen_state: ScreenState, room: int, beside: int) -> list[Span]:
     """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
     so many cells `beside` it for the clock."""
     variants: list[list[Span]] = [[], []]
     for shown, *words in (
         # Before, Enter would release nothing yet.
-        (scene.holding and scene.view is not None, " AT THE START LINE: ENTER ", " ENTER "),
-        (scene.paused, " LOAD PAUSED ", " PAUSED "),
-        (scene.frozen, " DISPLAY FROZEN ", " FROZEN "),
+        (
+            screen_state.holding and screen_state.view is not None,
+            " AT THE START LINE: ENTER ",
+            " ENTER ",
+        ),
+        (screen_state.paused, " LOAD PAUSED ", " PAUSED "),
+        (screen_state.frozen, " DISPLAY FROZEN ", " FROZEN "),
     ):
         if shown:
             for variant, word in zip(variants, words, strict=True):
@@ -42,29 +46,29 @@ def badges(scene: ScreenState, room: int, beside: int) -> list[Span]:
     return first_fitting(variants[:1], room - beside) or first_fitting(variants[1:], room)
 
 
-def race_clock(scene: ScreenState) -> list[Span]:
+def race_clock(screen_state: ScreenState) -> list[Span]:
     """The race clock, and its end when it has one."""
-    view = scene.view
+    view = screen_state.view
     if view is None:
-        return [("starting, then hold" if scene.holding else "starting", WARN)]
-    if scene.holding and not view.elapsed_s:
+        return [("starting, then hold" if screen_state.holding else "starting", WARN)]
+    if screen_state.holding and not view.elapsed_s:
         return [("ready", GOOD)]
     if not view.elapsed_s:
         return [("warming up", WARN)]
     spans: list[Span] = [(clock(view.elapsed_s), STRONG)]
-    if scene.setup.duration_s is not None:
-        end = clock(scene.setup.duration_s)
+    if screen_state.load_settings.duration_s is not None:
+        end = clock(screen_state.load_settings.duration_s)
         # Released apart, each lane has its own end.
-        apart = len(scene.released) > 0 and len(view.lanes) > 1
+        apart = len(screen_state.released) > 0 and len(view.lanes) > 1
         spans.append((f", {end} each" if apart else f" / {end}", QUIET))
     return spans
 
 
-def mode(setup: LoadSettings) -> list[Span]:
+def mode(load_settings: LoadSettings) -> list[Span]:
     """How operations become due, in the words of the settings."""
-    if not setup.paced or setup.rate_per_s is None:
+    if not load_settings.paced or load_settings.rate_per_s is None:
         return [("saturate", TEXT)]
-    return [("pace ", QUIET), (f"{setup.rate_per_s:g}/s", TEXT)]
+    return [("pace ", QUIET), (f"{load_settings.rate_per_s:g}/s", TEXT)]
 
 
 def connections(number: int, role: str) -> list[Span]:
@@ -72,10 +76,10 @@ def connections(number: int, role: str) -> list[Span]:
     return [(f"{number}", TEXT), (f" {role}{'' if number == 1 else 's'}", QUIET)]
 
 
-def heat(scene: ScreenState, *, brief: bool = False) -> list[Span]:
+def heat(screen_state: ScreenState, *, brief: bool = False) -> list[Span]:
     """Which heat is on: its number of all, whose it is, and in which round."""
-    turn = scene.view.turn if scene.view else None
-    heats = scene.setup.heats
+    turn = screen_state.view.turn if screen_state.view else None
+    heats = screen_state.load_settings.heats
     if turn is None or not heats:
         return []
     number = next(
@@ -102,32 +106,32 @@ class Header(Panel):
     """Where there is no room parts are dropped, from the right; but first of all there is room for the window, which
     every percentile and rank is over."""
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        setup = scene.setup
-        window = f"{scene.view.window_s:g} s" if scene.view else "-"
-        if setup.heats:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        load = screen_state.load_settings
+        window = f"{screen_state.view.window_s:g} s" if screen_state.view else "-"
+        if load.heats:
             window = "heat"
-        now = race_clock(scene)
-        end = badges(scene, size.width - 1, 1 + cells(now[:1]))
+        now = race_clock(screen_state)
+        end = badges(screen_state, size.width - 1, 1 + cells(now[:1]))
         over: list[Span] = [("window ", QUIET), (window, TEXT)]
         parts: list[list[Span]] = [
-            [(f"{setup.preset}", TEXT)],
-            mode(setup),
-            [(sanitize(setup.where), GOOD)],
-            [*connections(setup.writers, "writer"), (" ", QUIET), *connections(setup.readers, "reader")],
-            [("batch ", QUIET), (f"{setup.batch}", TEXT)],
-            [("TTL ", QUIET), (f"{setup.ttl_s:g} s", TEXT)],
+            [(f"{load.preset}", TEXT)],
+            mode(load),
+            [(sanitize(load.where), GOOD)],
+            [*connections(load.writers, "writer"), (" ", QUIET), *connections(load.readers, "reader")],
+            [("batch ", QUIET), (f"{load.batch}", TEXT)],
+            [("TTL ", QUIET), (f"{load.ttl_s:g} s", TEXT)],
             over,
-            [("y axis ", QUIET), ("shared" if scene.shared_axis else "own", TEXT)],
+            [("y axis ", QUIET), ("shared" if screen_state.shared_axis else "own", TEXT)],
         ]  # fmt: skip
-        if setup.paced and size.width < NARROW:
+        if load.paced and size.width < NARROW:
             # One of the two has room: what is offered tells more of the numbers than the preset.
             parts[:2] = parts[1::-1]
-        reset_s = scene.view.reset_s if scene.view else None
+        reset_s = screen_state.view.reset_s if screen_state.view else None
         if reset_s is not None:
             parts.insert(2, [("totals since ", QUIET), (clock(reset_s), TEXT)])
-        if setup.servers:
-            parts.append([(sanitize(" ".join(setup.servers)), QUIET)])
+        if load.servers:
+            parts.append([(sanitize(" ".join(load.servers)), QUIET)])
         line = first_fitting(
             (
                 [(" telemon ", STRONG), (" ", TEXT), *now],
@@ -137,9 +141,12 @@ class Header(Panel):
             size.width - cells(end) - 1,
         )
         gap = "   " if size.width >= 120 else "  "
-        if turn := heat(scene):
+        if turn := heat(screen_state):
             room = size.width - cells(line) - cells(end) - len(gap) - 1
-            line += [(gap, QUIET), *(turn if cells(turn) <= room else heat(scene, brief=True))]
+            line += [
+                (gap, QUIET),
+                *(turn if cells(turn) <= room else heat(screen_state, brief=True)),
+            ]
         room = size.width - cells(line) - cells(end) - 1
         line += _fitting(parts, over, gap, room)
         return [justify(line, [*end, (" ", TEXT)], size.width)]

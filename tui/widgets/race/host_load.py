@@ -25,8 +25,8 @@ def _gib(size_bytes: int) -> str:
 class HostLoadBar(Panel):
     """Host, engines, screen, in this order of width. The lanes with an engine above its limit are named."""
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        view = scene.view
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        view = screen_state.view
         if view is None:
             return []
         parts: list[list[Span]] = []
@@ -48,11 +48,11 @@ class HostLoadBar(Panel):
         # Their names stand with the lanes too: rather no names than no engines.
         room = size.width - cells([(" ", TEXT), *(span for part in parts for span in part)]) - 3
         parts.append(first_fitting(([*engines, *named], engines), room) or engines)
-        late = scene.screen_lag_s > SCREEN_LATE_S
+        late = screen_state.screen_lag_s > SCREEN_LATE_S
         parts.append(
             [
                 ("screen lag ", QUIET),
-                (f"{scene.screen_lag_s * 1000:3.0f} ms", WARN if late else TEXT),
+                (f"{screen_state.screen_lag_s * 1000:3.0f} ms", WARN if late else TEXT),
                 (" LATE" if late else "", WARN),
             ]
         )

@@ -13,11 +13,11 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def label(action: Action, scene: ScreenState) -> str:
+def label(action: Action, screen_state: ScreenState) -> str:
     """What the key would do now."""
-    if action.id == "pause" and scene.paused:
+    if action.id == "pause" and screen_state.paused:
         return "resume"
-    if action.id == "freeze" and scene.frozen:
+    if action.id == "freeze" and screen_state.frozen:
         return "unfreeze"
     return action.label
 
@@ -25,12 +25,12 @@ def label(action: Action, scene: ScreenState) -> str:
 class KeyBar(Panel):
     """Keys and labels in the order of their importance; the help screen lists them all."""
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         line: list[Span] = []
-        for action in footer(scene):
+        for action in footer(screen_state):
             more: list[Span] = [
                 (f" {action.shown_key}", STRONG),
-                (f" {label(action, scene)} ", QUIET),
+                (f" {label(action, screen_state)} ", QUIET),
             ]
             if cells(line) + cells(more) > size.width:
                 continue

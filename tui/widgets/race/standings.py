@@ -25,28 +25,28 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
     number, write = {
         "write": (lane.write.window_rows_per_s, short),
         "read": (lane.read.window_rows_per_s, short),
-        "p99": (lane.read.felt_p99_us or 0.0, latency),
+        "p99": (lane.read.ranking_p99_us or 0.0, latency),
     }[key]
     value = write(number) if number else NOTHING
     if place is None or place.rank is None:
         return fit([(f"{value:>8}", TEXT if number else QUIET)], COLUMN)
     leads = place.rank == 1
-    ink = lanelook.text_style(lane.lane) if leads else TEXT
+    style = lanelook.text_style(lane.lane) if leads else TEXT
     return fit(
         [
             (f"{value:>8}", TEXT),
-            (f"  {ordinal(place.rank)}", ink),
-            (f"{lanelook.gap_text(place):>7}", ink if leads else QUIET),
+            (f"  {ordinal(place.rank)}", style),
+            (f"{lanelook.gap_text(place):>7}", style if leads else QUIET),
         ],
         COLUMN,
     )
 
 
-def track_line(scene: ScreenState, lane: LaneView, furthest: int, width: int) -> Line:
+def track_line(screen_state: ScreenState, lane: LaneView, furthest: int, width: int) -> Line:
     """How far a lane has come: rows written and read, the leader at the far end."""
     total = lanelook.done(lane, lane.rows, count)
     room = max(0, width - 16)
-    full, empty = bar(lane.rows / furthest if furthest else 0.0, room, scene.glyphs)
+    full, empty = bar(lane.rows / furthest if furthest else 0.0, room, screen_state.glyphs)
     # The number goes first: what stands to the right of a number that moves would be sent again with it.
     return fit([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
 
@@ -56,32 +56,36 @@ class Standings(Panel):
 
     DEFAULT_CSS = "StandingsBoard { height: 4; }"
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
-        if scene.view is None:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        if screen_state.view is None:
             return []
-        lanes = scene.view.lanes
+        lanes = screen_state.view.lanes
         furthest = max((lane.rows for lane in lanes), default=0)
-        columns = size.width >= NAME + 3 * COLUMN + 24 and not scene.stage
+        columns = size.width >= NAME + 3 * COLUMN + 24 and not screen_state.stage
         used = NAME + (3 * COLUMN if columns else 0)
         heading: list[Span] = [(" standings".ljust(NAME), TEXT)]
         if columns:
-            over = "last heat" if scene.setup.heats else f"over {scene.view.window_s:g} s"
+            over = (
+                "last heat"
+                if screen_state.load_settings.heats
+                else f"over {screen_state.view.window_s:g} s"
+            )
             p99 = "response p99" if any(lane.paced for lane in lanes) else "read p99"
             for title in ("writes/s", "reads/s", p99):
                 heading.append((f"{title:>8}  {over}"[: COLUMN - 1].ljust(COLUMN), QUIET))
-        since = "in the last heat" if scene.setup.heats else "from the start"
-        if scene.view.reset_s is not None:
-            since = f"since the reset at {clock(scene.view.reset_s)}"
+        since = "in the last heat" if screen_state.load_settings.heats else "from the start"
+        if screen_state.view.reset_s is not None:
+            since = f"since the reset at {clock(screen_state.view.reset_s)}"
         left = size.width - cells(heading)
         told = (f"rows written and read, {since}", f"rows, {since}", "rows")
         heading += first_fitting(([(text, QUIET)] for text in told), left)
         lines: list[Line] = [fit(heading, size.width)]
         for lane in lanes:
-            name = clip(lanelook.name(scene.entrant(lane.lane)), NAME - 4)
+            name = clip(lanelook.name(screen_state.lane_info(lane.lane)), NAME - 4)
             mark: Span = (f" {lanelook.shape(lane.lane)} ", lane.lane)
             spans: list[Span] = [*fit([mark, (name, lanelook.text_style(lane.lane))], NAME)]
             if columns:
                 for key in ("write", "read", "p99"):
                     spans += metric(lane, key)
-            lines.append((*spans, *track_line(scene, lane, furthest, size.width - used - 1)))
+            lines.append((*spans, *track_line(screen_state, lane, furthest, size.width - used - 1)))
         return lines

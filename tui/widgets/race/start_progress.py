@@ -19,14 +19,14 @@ class StartProgress(Panel):
 
     DEFAULT_CSS = "StartPanel { height: 1fr; display: none; }"
 
-    def draw(self, scene: ScreenState, size: Size) -> Sequence[Line]:
+    def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         width = min(COLUMN, size.width - 2)
-        steps = scene.progress
+        steps = screen_state.progress
         lines: list[Line] = []
         for position, (text, at_s) in enumerate(steps):
             done = position + 1 < len(steps)
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
-            took = f"{at_s if done else max(at_s, scene.starting_s):.1f} s"
+            took = f"{at_s if done else max(at_s, screen_state.starting_s):.1f} s"
             words = clip(sanitize(text), width - 12)
             lines.append(justify([mark, (words, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]

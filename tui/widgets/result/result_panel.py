@@ -31,15 +31,15 @@ def titles(paced: bool) -> dict[str, str]:
     return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
 
 
-def value(finish: LaneReport, metric: str, room: int) -> str:
+def value(lane_report: LaneReport, metric: str, room: int) -> str:
     """The lane's figure over the whole race, shortened where it does not fit."""
     if metric == "p99":
-        return latency(finish.read_p99_us)
-    offer = finish.offers.get(metric)
+        return latency(lane_report.read_p99_us)
+    offer = lane_report.offered_loads.get(metric)
     if offer is not None:
         rate = offer.achieved_per_s
         return f"{rate:.1f}" if rate < 1000 else _fitting(rate, room)
-    work = finish.frame.write if metric == "write" else finish.frame.read
+    work = lane_report.frame.write if metric == "write" else lane_report.frame.read
     return _fitting(work.rows_per_s, room)
 
 
@@ -48,11 +48,11 @@ def _fitting(number: float, room: int) -> str:
     return text if len(text) <= room else short(number)
 
 
-def standing(finish: LaneReport, metric: str) -> tuple[str, str, str]:
+def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
     """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
     "held" or "short"."""
-    place = finish.ranks[metric]
-    offer = finish.offers.get(metric)
+    place = lane_report.ranks[metric]
+    offer = lane_report.offered_loads.get(metric)
     if offer is not None:
         if offer.held is None:
             return "", "", TEXT
@@ -62,16 +62,16 @@ def standing(finish: LaneReport, metric: str) -> tuple[str, str, str]:
         return "", "", TEXT
     apart = margin(place.gap)
     sign = "+" if place.rank == 1 and apart != "level" else ""
-    return ordinal(place.rank), sign + apart, finish.frame.lane if place.rank == 1 else TEXT
+    return ordinal(place.rank), sign + apart, lane_report.frame.lane if place.rank == 1 else TEXT
 
 
-def cell(finish: LaneReport, metric: str, room: int) -> list[Span]:
+def cell(lane_report: LaneReport, metric: str, room: int) -> list[Span]:
     """Figure, rank and gap."""
-    figure = value(finish, metric, _figure_cells(room)).rjust(_figure_cells(room))
-    rank, apart, ink = standing(finish, metric)
-    short_of = [(figure, STRONG), (f" {rank}", ink)]
+    figure = value(lane_report, metric, _figure_cells(room)).rjust(_figure_cells(room))
+    rank, apart, style = standing(lane_report, metric)
+    short_of = [(figure, STRONG), (f" {rank}", style)]
     if apart and room >= _figure_cells(room) + 12:
-        short_of.append((f" {apart:>7}", ink))
+        short_of.append((f" {apart:>7}", style))
     return list(fit(short_of, room))
 
 
@@ -91,45 +91,45 @@ def apart(spread: RoundRange, metric: str, room: int) -> str:
     return f"{low}-{high}"
 
 
-def _table(account: RaceReport, width: int) -> Iterator[Line]:
+def _table(race: RaceReport, width: int) -> Iterator[Line]:
     """The lanes below one another, a column for each thing that they are ranked by."""
     name_room = min(24, max(18, width // 4))
     room = min(26, max(13, (width - name_room) // 3))
     heading: list[Span] = [(" " * name_room, QUIET)]
-    for title in titles(account.paced).values():
+    for title in titles(race.paced).values():
         heading += fit([(title.rjust(_figure_cells(room)), QUIET)], room)
     yield tuple(heading)
-    for finish in account.lane_reports:
-        lane = finish.frame.lane
-        title = f" {lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
+    for lane_report in race.lane_reports:
+        lane = lane_report.frame.lane
+        title = f" {lanelook.shape(lane)} {lanelook.name(lane_report.lane_info)}"
         row: list[Span] = list(fit([(clip(title, name_room - 1), lane)], name_room))
         for metric in METRICS:
-            row += cell(finish, metric, room)
+            row += cell(lane_report, metric, room)
         yield tuple(row)
-        if finish.spreads:
+        if lane_report.spreads:
             row = list(fit([("   min-max", QUIET)], name_room))
             for metric in METRICS:
-                spread = finish.spreads.get(metric)
+                spread = lane_report.spreads.get(metric)
                 text = "" if spread is None else apart(spread, metric, room)
                 row += fit([(text.rjust(_figure_cells(room)), QUIET)], room)
             yield tuple(row)
 
 
-def _stacked(account: RaceReport, width: int) -> Iterator[Line]:
+def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
     """Two lines for each lane, for a terminal that has no room for a table."""
-    names = titles(account.paced)
-    for finish in account.lane_reports:
-        lane = finish.frame.lane
+    names = titles(race.paced)
+    for lane_report in race.lane_reports:
+        lane = lane_report.frame.lane
         parts = {}
         for metric in METRICS:
-            rank, _, ink = standing(finish, metric)
+            rank, _, style = standing(lane_report, metric)
             name = names[metric].removeprefix("read ") if metric == "p99" else f"{metric}s"
             parts[metric] = [
                 (f"{name} ", QUIET),
-                (value(finish, metric, 5), STRONG),
-                (f" {rank}" if rank else "", ink),
+                (value(lane_report, metric, 5), STRONG),
+                (f" {rank}" if rank else "", style),
             ]
-        title = f"{lanelook.shape(lane)} {lanelook.name(finish.entrant)}"
+        title = f"{lanelook.shape(lane)} {lanelook.name(lane_report.lane_info)}"
         p99 = parts["p99"]
         room = max(8, width - cells_of(p99) - 1)
         yield (*fit([(clip(title, room), lane)], room), (" ", TEXT), *p99)
@@ -139,85 +139,89 @@ def _stacked(account: RaceReport, width: int) -> Iterator[Line]:
         else:
             yield (("  ", TEXT), *parts["write"])
             yield (("  ", TEXT), *parts["read"])
-        if finish.spreads:
+        if lane_report.spreads:
             texts = [
-                f"{metric if metric == 'p99' else f'{metric}s'} {apart(finish.spreads[metric], metric, 12)}"
+                f"{metric if metric == 'p99' else f'{metric}s'} {apart(lane_report.spreads[metric], metric, 12)}"
                 for metric in METRICS
-                if metric in finish.spreads
+                if metric in lane_report.spreads
             ]
             yield from _wrapped(f"min-max {', '.join(texts)}", QUIET, width, "  ")
 
 
 def _wrapped(
-    text: str, ink: str, width: int, indent: str, first: str | None = None
+    text: str, style: str, width: int, indent: str, first: str | None = None
 ) -> Iterator[Line]:
     """`text` in lines of at most `width` cells; nothing of it is cut."""
     start = indent if first is None else first
     for part in textwrap.wrap(text, max(20, width), initial_indent=start, subsequent_indent=indent):
-        yield ((part, ink),)
+        yield ((part, style),)
 
 
-def report(account: RaceReport, width: int) -> list[Line]:
+def report(race: RaceReport, width: int) -> list[Line]:
     """The whole result, however many rows it takes: what matters most first."""
     narrow = width < TABLE_CELLS
     margin_left = "" if narrow else " "
     lines: list[Line] = []
-    if account.fault is not None:
-        lines += _wrapped(f"broken off: {account.fault}", BAD, width - 1, margin_left)
-    lines += _wrapped(account.heading, STRONG, width, margin_left)
-    lines += _stacked(account, width) if narrow else [BLANK, *_table(account, width)]
+    if race.fault is not None:
+        lines += _wrapped(f"broken off: {race.fault}", BAD, width - 1, margin_left)
+    lines += _wrapped(race.heading, STRONG, width, margin_left)
+    lines += _stacked(race, width) if narrow else [BLANK, *_table(race, width)]
     lines.append(BLANK)
-    for text in account.trust:
+    for text in race.trust:
         good = text.startswith("counts reconciled")
         lines += _wrapped(text, TEXT if good else WARN, width - 1, margin_left + "  ", margin_left)
-    for finish in account.lane_reports:
-        lines += [BLANK, _name(finish, margin_left)]
-        ink = BAD if not finish.frame.write.operations + finish.frame.read.operations else TEXT
-        lines += _wrapped(" ".join(finish.findings), ink, width - 1, margin_left + "  ")
-    if account.notes:
+    for lane_report in race.lane_reports:
+        lines += [BLANK, _name(lane_report, margin_left)]
+        style = (
+            BAD
+            if not lane_report.frame.write.operations + lane_report.frame.read.operations
+            else TEXT
+        )
+        lines += _wrapped(" ".join(lane_report.findings), style, width - 1, margin_left + "  ")
+    if race.notes:
         lines += [BLANK, ((f"{margin_left}keep in mind", QUIET),)]
-    for note in account.notes:
+    for note in race.notes:
         lines += _wrapped(note, WARN, width - 1, margin_left + "  ")
-    lines += _latencies(account, width, margin_left)
-    lines += _sheet(account, width, margin_left)
-    if account.changes:
+    lines += _latencies(race, width, margin_left)
+    lines += _sheet(race, width, margin_left)
+    if race.changes:
         lines += [BLANK, ((f"{margin_left}changed while racing", QUIET),)]
-    for change in account.changes:
+    for change in race.changes:
         lines += _wrapped(change, TEXT, width - 1, margin_left + "    ", margin_left + "  ")
     return lines
 
 
-def _name(finish: LaneReport, margin_left: str) -> Line:
-    lane = finish.frame.lane
-    return ((f"{margin_left}{lanelook.shape(lane)} {lanelook.name(finish.entrant)}", lane),)
+def _name(lane_report: LaneReport, margin_left: str) -> Line:
+    lane = lane_report.frame.lane
+    return ((f"{margin_left}{lanelook.shape(lane)} {lanelook.name(lane_report.lane_info)}", lane),)
 
 
-def _latencies(account: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
+def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
     """Percentiles of both roles of each lane."""
-    if not any(account.figures.values()):
+    if not any(race.figures.values()):
         return
     yield BLANK
     said = "latencies: service time from when it was sent, response time from when it was due"
     yield from _wrapped(
-        said if account.paced else "latencies", QUIET, width - 1, margin_left, margin_left
+        said if race.paced else "latencies", QUIET, width - 1, margin_left, margin_left
     )
-    for finish in account.lane_reports:
-        figures = account.figures.get(finish.frame.lane, ())
+    for lane_report in race.lane_reports:
+        figures = race.figures.get(lane_report.frame.lane, ())
         if not figures:
             continue
-        yield _name(finish, margin_left)
+        yield _name(lane_report, margin_left)
         for label, text in figures:
             first = f"{margin_left}  {label.ljust(LABEL_CELLS)}"
             yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
 
 
-def _sheet(account: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
+def _sheet(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
     """What is equal between the lanes, and what is not."""
-    if not account.sheet:
+    if not race.sheet:
         return
     yield BLANK
     yield ((f"{margin_left}fairness sheet", QUIET),)
-    for label, text in account.sheet:
+    for label, text in race.sheet:
         first = f"{margin_left}  {label.ljust(LABEL_CELLS)}"
         yield from _wrapped(text, TEXT, width - 1, " " * len(first), first)
 
@@ -227,15 +231,15 @@ class ResultPanel(LinesWidget):
 
     DEFAULT_CSS = "ResultPanel { height: auto; }"
 
-    account: var[RaceReport | None] = var(None)
+    race: var[RaceReport | None] = var(None)
 
-    def __init__(self, account: RaceReport, *, glyphs: str) -> None:
+    def __init__(self, race: RaceReport, *, glyphs: str) -> None:
         super().__init__()
         self.ascii_only = glyphs == "ascii"
-        self.set_reactive(ResultPanel.account, account)
+        self.set_reactive(ResultPanel.race, race)
 
     def _report(self, width: int) -> list[Line]:
-        return [] if self.account is None else report(self.account, width)
+        return [] if self.race is None else report(self.race, width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._report(width))
