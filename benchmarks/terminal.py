@@ -23,8 +23,8 @@ from typing import Any
 
 import psutil
 
-from tests.screens.onpty import OnPty
-from tests.screens.race_on_pty import HEADLESS, SCREEN
+from tests.support.pty import OnPty
+from tests.support.pty_race import HEADLESS, SCREEN
 
 FPS = 4
 SETTLE_S = 4.0
@@ -133,7 +133,7 @@ def races(rounds: int, seconds: float, batch: int, rate: float | None) -> list[d
         *arguments,
         size=(160, 48),
         rate_bytes_per_s=SLOW_BYTES_PER_S,
-        module="tests.screens.race_on_pty",
+        module="tests.support.pty_race",
     ) as screen:
         code, told = screen.result(30 + (seconds + 10) * (len(order) + 1))
         if code:

@@ -22,8 +22,8 @@ from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoi
 from engines.model.roles import Role
 from engines.provisioning.seed import seed_lanes
 from engines.sandbox import binaries, ports
-from tests.servers.authority import Authority
-from tests.servers.sealed_servers import Certificates, sealed_mysql
+from tests.support.certificates import Authority
+from tests.support.tls_servers import Certificates, sealed_mysql
 
 KEPT = 0.55
 """The least share of the open connections' throughput that encrypted ones are to keep."""

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame
 from engines.results.summary import Summary
-from tests.screens.synthetic import SyntheticSource, usual
+from tests.support.synthetic_frames import SyntheticSource, usual
 from tui.app.app import TelemonApp
 from tui.terminal.capabilities import Terminal
 from tui.view.host_load import HostLoad, HostMonitor

@@ -11,7 +11,7 @@ import pytest
 from engines.config.race_config import RaceConfig
 from engines.model import controls as control
 from tests.screens.conftest import Launch
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
+from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames
 from tui.actions.catalog import ACTIONS
 from tui.app.app import TelemonApp
 from tui.screens.help import help_lines

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.screens.on_pty_command import BROKEN
-from tests.screens.onpty import OnPty
+from tests.support.pty import OnPty
+from tests.support.pty_command import BROKEN
 
 SIZE = (120, 36)
 
@@ -20,7 +20,7 @@ MOUSE = b"\x1b[?1000h"
 
 def command(*arguments: str, environ: Mapping[str, str] | None = None) -> OnPty:
     """`telemon` with these arguments."""
-    return OnPty(*arguments, size=SIZE, environ=environ, module="tests.screens.on_pty_command")
+    return OnPty(*arguments, size=SIZE, environ=environ, module="tests.support.pty_command")
 
 
 def quit_with(screen: OnPty) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame
 from engines.model.heats import Heat
 from engines.sandbox.sandbox import Sandbox
-from tests.screens.real import RealRacing, real_race
-from tests.servers.racing import forget
+from tests.support.live_race import RealRacing, real_race
+from tests.support.race_run import forget
 from tui.draw.format import count
 from tui.draw.lane_style import SHAPES
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram, LatencyDistribution
 from engines.metrics.stats import CacheStats, RoleStats
-from tests.screens.loops import heats
-from tests.screens.synthetic import usual
+from tests.support.open_loop_frames import heats
+from tests.support.synthetic_frames import usual
 from tui.view.axis import FLAT, HEADROOM, SHRINK_AFTER, Axes
 from tui.view.history import ViewBuilder
 from tui.view.view import ChartPoint, LaneView, View

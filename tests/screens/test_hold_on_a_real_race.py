@@ -10,10 +10,10 @@ from engines.metrics.frame import LaneState
 from engines.model import controls as control
 from engines.model.lanes import LANES
 from engines.sandbox.sandbox import Sandbox
-from tests.screens import display_keys
-from tests.screens.keyed import Keyed
-from tests.screens.real import OF_LANE, real_race
-from tests.servers.racing import forget
+from tests.support import view_keys as display_keys
+from tests.support.keyed_race import Keyed
+from tests.support.live_race import OF_LANE, real_race
+from tests.support.race_run import forget
 
 RANK = re.compile(r"\b(1st|2nd|3rd)\b")
 

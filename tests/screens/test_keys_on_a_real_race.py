@@ -8,10 +8,11 @@ import pytest
 
 from engines.config.race_config import RaceConfig
 from engines.sandbox.sandbox import Sandbox
-from tests.screens import display_keys, load_keys
-from tests.screens.keyed import Check, Keyed
-from tests.screens.real import real_race
-from tests.servers.racing import forget
+from tests.support import load_keys
+from tests.support import view_keys as display_keys
+from tests.support.keyed_race import Check, Keyed
+from tests.support.live_race import real_race
+from tests.support.race_run import forget
 from tui.actions.catalog import ACTIONS
 
 CHECKS: dict[str, Check] = {

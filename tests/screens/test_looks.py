@@ -22,9 +22,9 @@ from engines.metrics.frame import Frame, LaneState
 from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch, StillHost
-from tests.screens.loops import FLOORED, heats, paced
-from tests.screens.picture import TextPicture, picture
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames
+from tests.support.open_loop_frames import FLOORED, heats, paced
+from tests.support.screen_text import TextPicture, picture
+from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames
 from tui.app.app import TelemonApp
 from tui.terminal.capabilities import Color, Glyphs, Terminal
 

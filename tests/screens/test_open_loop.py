@@ -11,8 +11,8 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame
 from engines.metrics.scheduling_delay import SchedulingDelay
 from tests.screens.conftest import Launch, Racing
-from tests.screens.loops import FLOORED, heats, paced
-from tests.screens.synthetic import SyntheticSource, usual
+from tests.support.open_loop_frames import FLOORED, heats, paced
+from tests.support.synthetic_frames import SyntheticSource, usual
 from tui.app.app import TelemonApp
 from tui.draw.big_digits import inverse_block, rows_of
 from tui.draw.format import latency, short

@@ -14,7 +14,7 @@ from engines.metrics.stats import CacheStats, RoleStats
 from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
+from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames, usual
 from tui.app.app import TelemonApp
 from tui.messages import ViewReady
 from tui.widgets.base.lines import LinesWidget

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.screens.onpty import ROOT
+from tests.support.pty import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 

@@ -13,8 +13,8 @@ from engines.model.controls import Batch, Release, describe
 from engines.results.fairness import fairness, fairness_lines
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, usual
-from tests.unit.frames import frame, latencies, work
+from tests.support.frames import frame, latencies, work
+from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, usual
 from tui.draw.styled import BAD
 from tui.draw.styled import width as cells
 from tui.report.race_report import build_report, overhead_share

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneState
 from engines.sandbox.sandbox import Sandbox
-from tests.screens.real import real_race
-from tests.servers.racing import forget
+from tests.support.live_race import real_race
+from tests.support.race_run import forget
 from tui.widgets.base.panel import Panel
 
 SIZES = (

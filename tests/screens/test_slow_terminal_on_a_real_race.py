@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from engines.model.lanes import LANES
-from tests.screens.onpty import OnPty
+from tests.support.pty import OnPty
 
 RATE_PER_S, DURATION_S = 100, 3
 
@@ -14,7 +14,7 @@ def test_what_is_due_is_done_behind_a_slow_terminal() -> None:
     """Due times come from a clock: were the engines, or their count, to wait for the screen, some would be missing."""
     with OnPty(
         "--races", "screen", "--duration", str(DURATION_S), "--rate", str(RATE_PER_S), "--batch", "10",
-        size=(160, 48), rate_bytes_per_s=20_000, module="tests.screens.race_on_pty",
+        size=(160, 48), rate_bytes_per_s=20_000, module="tests.support.pty_race",
     ) as screen:  # fmt: skip
         code, told = screen.result(60)
     assert code == 0, screen.received[-2000:].decode(errors="replace")

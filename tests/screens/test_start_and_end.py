@@ -15,7 +15,7 @@ from engines.metrics.stats import RoleStats
 from engines.results.summary import Summary
 from engines.source import FrameSource, ProgressCallback
 from tests.screens.conftest import Launch, StillHost
-from tests.screens.synthetic import ENTRANTS, SyntheticSource, frames, usual
+from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions.catalog import ACTIONS
 from tui.app.app import TelemonApp
 from tui.app.feed import FrameFeed

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.screens.onpty import OnPty
+from tests.support.pty import OnPty
 
 
 def ended(screen: OnPty, seconds: float = 10.0) -> dict[str, Any]:

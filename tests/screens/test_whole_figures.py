@@ -14,9 +14,9 @@ from engines.metrics.histogram import Histogram
 from engines.metrics.stats import CacheStats, ClientStats
 from engines.model.lanes import LaneInfo
 from tests.screens.conftest import Launch, StillHost
-from tests.screens.loops import paced
-from tests.screens.synthetic import SyntheticSource
 from tests.screens.test_race_screen import work
+from tests.support.open_loop_frames import paced
+from tests.support.synthetic_frames import SyntheticSource
 from tui.draw import format as figures
 from tui.draw import lane_style as lanelook
 from tui.draw.big_digits import rows_of

@@ -17,8 +17,7 @@ from engines.provisioning.seed import SEED_VERSION
 from engines.sandbox.errors import SandboxError
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
-
-from .tls_cluster import TlsCluster, tls_cluster
+from tests.support.tls_cluster import TlsCluster, tls_cluster
 
 WHOLE_WAIT_S = 15.0
 

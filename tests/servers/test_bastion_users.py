@@ -12,11 +12,10 @@ import pytest
 
 from engines.backends.redis.client import delete_own_keys
 from engines.sandbox.sandbox import Sandbox
-from tests.bastion import acl_rules, grants
-
-from .diagnosis import diagnose
-from .modest import PASSWORD, USER, drop_redis_user, make_redis_user
-from .own_servers import OwnServers, as_root, redis_endpoints
+from tests.support.bastion_docs import acl_rules, grants
+from tests.support.diagnosis import diagnose
+from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
+from tests.support.user_servers import OwnServers, as_root, redis_endpoints
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from engines.backends.redis.client import address_of, client
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import KEY_PREFIX
-
-from .racing import forget, run_race, table, with_settings
-from .racing import keys as keys_of
+from tests.support.race_run import forget, run_race, table, with_settings
+from tests.support.race_run import keys as keys_of
 
 CACHED = with_settings(lanes=("cached",), writers=0, readers=2, duration_s=0.5, ttl_s=60.0)
 

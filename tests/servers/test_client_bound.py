@@ -21,11 +21,10 @@ from engines.race.race import Race
 from engines.results.result_json import frame_json
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
+from tests.support.race_run import forget, store_in_memory, with_settings
 from tui.report.interval_lines import frame_lines
 from tui.report.race_report import build_report
 from tui.report.text_table import final_table
-
-from .racing import forget, store_in_memory, with_settings
 
 UNDISTURBED_FRAMES = 3
 """So many in a row, of a second each, are a race in which nobody took the processor from the engine."""

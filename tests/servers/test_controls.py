@@ -10,8 +10,7 @@ from engines.model.controls import Batch, Connections, Control, Pause, Release, 
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import version_of
-
-from .racing import forget, keys, run_race, table, with_settings
+from tests.support.race_run import forget, keys, run_race, table, with_settings
 
 
 def asking(*controls: tuple[float, Control]) -> Callable[[Race, Frame], None]:

@@ -7,8 +7,7 @@ import psutil
 from engines.metrics.frame import Frame
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-
-from .racing import forget, run_race, with_settings
+from tests.support.race_run import forget, run_race, with_settings
 
 ENGINE_LIMIT_BYTES = 60_000_000
 

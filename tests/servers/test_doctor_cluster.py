@@ -17,10 +17,9 @@ from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
-
-from .diagnosis import diagnose
-from .test_doctor_redis import USER, setting, user
-from .tunnel import tunnel
+from tests.servers.test_doctor_redis import USER, setting, user
+from tests.support.diagnosis import diagnose
+from tests.support.tunnel import tunnel
 
 HOST = "127.0.0.1"
 SETTLE_S = 5.0

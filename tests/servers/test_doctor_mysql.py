@@ -15,9 +15,8 @@ from engines.endpoints.credential_sources import FromEnvironment, FromFile
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
-
-from .diagnosis import CLOCKS, check_clock, diagnose
-from .racing import mysql
+from tests.support.diagnosis import CLOCKS, check_clock, diagnose
+from tests.support.race_run import mysql
 
 USER, PASSWORD = "limited", "of-limited"
 

@@ -12,8 +12,7 @@ import pytest
 
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.sandbox.sandbox import Sandbox
-
-from .diagnosis import diagnose
+from tests.support.diagnosis import diagnose
 
 HOST = "127.0.0.1"
 

@@ -15,8 +15,7 @@ from engines.doctor.redis.permissions import command
 from engines.endpoints.credential_sources import FromFile
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.sandbox.sandbox import Sandbox
-
-from .diagnosis import CLOCKS, check_clock, diagnose
+from tests.support.diagnosis import CLOCKS, check_clock, diagnose
 
 USER, PASSWORD = "limited", "of-limited"
 

@@ -15,9 +15,8 @@ import pytest
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
-
-from .diagnosis import diagnose
-from .sealed_servers import (
+from tests.support.diagnosis import diagnose
+from tests.support.tls_servers import (
     Certificates,
     SealedMySQL,
     SealedRedis,

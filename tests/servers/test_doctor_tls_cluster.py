@@ -11,9 +11,8 @@ import pytest
 from engines.backends.redis.client import slot_map
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.provisioning.prepare import plan
-
-from .diagnosis import diagnose
-from .tls_cluster import TlsCluster, tls_cluster
+from tests.support.diagnosis import diagnose
+from tests.support.tls_cluster import TlsCluster, tls_cluster
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,9 @@ from engines.race.race import Race
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS, version_of
 from engines.workload.redis_keys import redis_key
-
-from .cluster_race import backend, replica_of, settings
-from .racing import SHORT, LaneSum, keys, run_race
-from .tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
+from tests.support.cluster_race import backend, replica_of, settings
+from tests.support.race_run import SHORT, LaneSum, keys, run_race
+from tests.support.tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
 
 
 def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:

@@ -20,9 +20,8 @@ from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
-
-from .racing import SHORT, run_race
-from .tls_mysql import HOST, PASSWORD, TlsMySQL, tls_mysql
+from tests.support.race_run import SHORT, run_race
+from tests.support.tls_mysql import HOST, PASSWORD, TlsMySQL, tls_mysql
 
 CACHED_DATABASE = "telemon_cached"
 

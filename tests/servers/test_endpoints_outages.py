@@ -16,12 +16,11 @@ from engines.model.controls import Release
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
-
-from .cluster_race import replica_of, settings
-from .keepalive import idle_timers_s
-from .racing import SHORT, run_race
-from .tls_cluster import TlsCluster
-from .tls_mysql import tls_mysql
+from tests.support.cluster_race import replica_of, settings
+from tests.support.keepalive import idle_timers_s
+from tests.support.race_run import SHORT, run_race
+from tests.support.tls_cluster import TlsCluster
+from tests.support.tls_mysql import tls_mysql
 
 FORGOTTEN_AFTER_S = 350
 """When NAT gateways and load balancers of AWS forget an idle connection."""

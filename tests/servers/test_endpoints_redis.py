@@ -19,9 +19,8 @@ from engines.provisioning.seed import SEED_VERSION, seed_lanes
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
-
-from .racing import SHORT, run_race
-from .sealed_servers import Certificates, SealedRedis, sealed_redis
+from tests.support.race_run import SHORT, run_race
+from tests.support.tls_servers import Certificates, SealedRedis, sealed_redis
 
 USER, PASSWORD = "racer", "s3cret-of-the-racer"
 

@@ -31,8 +31,7 @@ from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplyParser, key_slot
 from engines.workload.dataset import HOT_KEYS, TelemetryPool, version_of
 from engines.workload.redis_keys import redis_key
-
-from .racing import Ran, forget, keys, mysql, run_race, with_settings
+from tests.support.race_run import Ran, forget, keys, mysql, run_race, with_settings
 
 
 def lane_of(frame: Frame, name: str) -> LaneFrame:

@@ -7,8 +7,7 @@ from signal import SIGSTOP
 
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-
-from .racing import forget, with_settings
+from tests.support.race_run import forget, with_settings
 
 LIMIT_S = 20.0
 """Six servers, asked one after the other and then again, would take three times as long."""

@@ -11,8 +11,7 @@ from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS
-
-from .racing import forget, run_race, with_settings
+from tests.support.race_run import forget, run_race, with_settings
 
 RACING = (LaneState.RACING, LaneState.DONE)
 

@@ -11,8 +11,7 @@ from engines.model.controls import FlushCache
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS
-
-from .racing import forget, keys, run_race, table, with_settings
+from tests.support.race_run import forget, keys, run_race, table, with_settings
 
 READ_ONLY = with_settings(lanes=("cached",), writers=0)
 

@@ -17,8 +17,7 @@ from engines.metrics.stats import RoleStats
 from engines.model.controls import Connections, Control, Rate
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-
-from .racing import forget, run_race, with_settings
+from tests.support.race_run import forget, run_race, with_settings
 
 RATE_PER_S = 400.0
 

@@ -14,9 +14,8 @@ from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-
-from .racing import run_race, store_in_memory, with_settings
-from .tunnel import tunnel
+from tests.support.race_run import run_race, store_in_memory, with_settings
+from tests.support.tunnel import tunnel
 
 AWAY_S = 0.001
 """redis-benchmark counts latencies in steps of 8 us (hdr_init from 10 us on), a quarter of what a GET takes on this

@@ -21,8 +21,8 @@ from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoi
 from engines.provisioning import clean, prepare
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS
-
-from .own_servers import (
+from tests.support.race_run import table
+from tests.support.user_servers import (
     CODE,
     ROOT,
     OwnServers,
@@ -33,7 +33,6 @@ from .own_servers import (
     servers,
     uproot,
 )
-from .racing import table
 
 RACE = ("run", "--duration", "0.5s", "--warmup", "0s", "--format", "json")
 

@@ -21,9 +21,8 @@ from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import redis_key
+from tests.support.race_run import forget, mysql, with_settings
 from tui.report.text_table import final_table
-
-from .racing import forget, mysql, with_settings
 
 WARM = with_settings(warmup_s=0.4, duration_s=1.0)
 

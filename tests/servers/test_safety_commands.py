@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 from engines.sandbox.sandbox import Sandbox
-from tests.bastion import acl_rules
-
-from .modest import PASSWORD, USER, drop_redis_user, make_redis_user
-from .overhearing import overheard
-from .own_servers import OwnServers, as_root, checksums, plant, redis_endpoints, uproot
+from tests.support.bastion_docs import acl_rules
+from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
+from tests.support.server_log import overheard
+from tests.support.user_servers import (
+    OwnServers,
+    as_root,
+    checksums,
+    plant,
+    redis_endpoints,
+    uproot,
+)
 
 NUMBER = r"[0-9]+"
 ROW = r"\([0-9]+(,[0-9]+){5}\)"

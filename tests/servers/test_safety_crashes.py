@@ -10,10 +10,9 @@ import psutil
 import pytest
 
 from engines.sandbox.sandbox import Sandbox
-
-from .own_servers import CODE
-from .planted import KINDS, Planted, planted_servers
-from .terminal import Terminal
+from tests.support.secret_servers import KINDS, Planted, planted_servers
+from tests.support.terminal import Terminal
+from tests.support.user_servers import CODE
 
 QUICK = ("--duration", "0.4s", "--warmup", "0s")
 

@@ -13,12 +13,11 @@ from threading import Event, Thread
 import pytest
 
 from engines.sandbox.sandbox import Sandbox
-
-from .overhearing import overheard
-from .own_servers import CODE, ROOT, OwnServers, redis_endpoints
-from .planted import AWS, KINDS, TOKEN, Planted, planted_servers
-from .sealed_servers import Certificates, sealed_mysql, sealed_redis
-from .terminal import Terminal
+from tests.support.secret_servers import AWS, KINDS, TOKEN, Planted, planted_servers
+from tests.support.server_log import overheard
+from tests.support.terminal import Terminal
+from tests.support.tls_servers import Certificates, sealed_mysql, sealed_redis
+from tests.support.user_servers import CODE, ROOT, OwnServers, redis_endpoints
 
 QUICK = ("--duration", "0.4s", "--warmup", "0s")
 

@@ -16,7 +16,7 @@ import pytest
 from engines.sandbox import binaries
 from engines.sandbox.binaries import Binaries, MySQLBinary, RedisBinary
 from engines.sandbox.sandbox import Sandbox, SandboxError
-from tests.servers.traces import assert_gone, inhabitants
+from tests.support.leftovers import assert_gone, inhabitants
 
 ROOT = Path(__file__).parents[2]
 

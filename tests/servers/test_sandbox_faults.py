@@ -19,7 +19,7 @@ from redis.retry import Retry
 from engines.sandbox.sandbox import Sandbox, SandboxError
 from tests.servers.conftest import make_whole
 from tests.servers.test_sandbox import mysql_at, node, redis_at, signed_in
-from tests.servers.traces import assert_gone, inhabitants
+from tests.support.leftovers import assert_gone, inhabitants
 
 NODES = ("durable-1", "durable-2", "durable-3")
 

@@ -18,7 +18,7 @@ from engines.sandbox import binaries, mariadb, ports
 from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox
 from engines.sandbox.spec import SandboxSpec
 from engines.sandbox.supervisor import Supervisor
-from tests.servers.traces import assert_gone
+from tests.support.leftovers import assert_gone
 
 
 @pytest.fixture

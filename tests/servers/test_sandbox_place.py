@@ -20,7 +20,7 @@ from engines.sandbox import ports
 from engines.sandbox.sandbox import Sandbox, SandboxError
 from tests.servers.test_sandbox import mysql_at, node, signed_in
 from tests.servers.test_sandbox_ends import ROOT
-from tests.servers.traces import assert_gone
+from tests.support.leftovers import assert_gone
 
 NOBODY = 65_534
 

@@ -17,7 +17,7 @@ from engines.sandbox import directory as place
 from engines.sandbox.sandbox import Sandbox
 from tests.servers.test_sandbox import mysql_at, signed_in
 from tests.servers.test_sandbox_ends import end, hold
-from tests.servers.traces import assert_gone, inhabitants, living
+from tests.support.leftovers import assert_gone, inhabitants, living
 
 
 def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
