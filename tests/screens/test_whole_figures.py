@@ -148,7 +148,7 @@ SIZES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
 }
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("screen_state", SCENES)
 @pytest.mark.parametrize("name", SIZES)
 def test_every_figure_is_whole(name: str, screen_state: str) -> None:
     shown, wanted = SCENES[screen_state], whole(SCENES[screen_state])

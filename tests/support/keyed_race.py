@@ -45,7 +45,7 @@ class Keyed:
         monkeypatch.setattr(app._driver, "write", self.written.append)
         app.watch(
             app.race_screen,
-            "scene",
+            "screen_state",
             lambda screen_state: self.shown.append(screen_state.view),
             init=False,
         )

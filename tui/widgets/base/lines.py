@@ -21,7 +21,7 @@ class LinesWidget(Widget):
     Its screen is an InkedScreen, which has the colours.
     """
 
-    DEFAULT_CSS = "Rows { height: 1; }"
+    DEFAULT_CSS = "LinesWidget { height: 1; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes, markup=False)

@@ -127,7 +127,7 @@ def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: 
 class CompactLane(LanePanel):
     """A lane's block, at its full height."""
 
-    DEFAULT_CSS = "LaneBlock { height: 4; }"
+    DEFAULT_CSS = "CompactLane { height: 4; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         return compact_lines(screen_state, lane, self.number, size)

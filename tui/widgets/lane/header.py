@@ -100,7 +100,7 @@ def title_line(
 class LaneHeader(LanePanel):
     """Four rows: title, approach, servers, durability."""
 
-    DEFAULT_CSS = "LaneHead { height: 4; }"
+    DEFAULT_CSS = "LaneHeader { height: 4; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         width = size.width

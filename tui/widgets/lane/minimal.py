@@ -156,7 +156,7 @@ def flat(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
 class MinimalLanes(Panel):
     """As much of each lane as there are rows for: its block, name and roles, the roles, or its rates."""
 
-    DEFAULT_CSS = "Numbers { height: 1fr; display: none; }"
+    DEFAULT_CSS = "MinimalLanes { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         if screen_state.view is None:

@@ -54,7 +54,7 @@ def track_line(screen_state: ScreenState, lane: LaneView, furthest: int, width: 
 class Standings(Panel):
     """A heading and a row per lane. Where it is narrow only the track remains: the rest stands beside each lane."""
 
-    DEFAULT_CSS = "StandingsBoard { height: 4; }"
+    DEFAULT_CSS = "Standings { height: 4; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         if screen_state.view is None:

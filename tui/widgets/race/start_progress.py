@@ -17,7 +17,7 @@ COLUMN = 78
 class StartProgress(Panel):
     """A line for each step with the time since the start, the present one last, its time running."""
 
-    DEFAULT_CSS = "StartPanel { height: 1fr; display: none; }"
+    DEFAULT_CSS = "StartProgress { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         width = min(COLUMN, size.width - 2)

@@ -19,7 +19,7 @@ def scroll_line(top: int, height: int, total: int, *, ascii_only: bool) -> Line:
 class ScrollHint(LinesWidget):
     """Not there while everything fits."""
 
-    DEFAULT_CSS = "ScrollLine { height: 1; display: none; }"
+    DEFAULT_CSS = "ScrollHint { height: 1; display: none; }"
 
     def __init__(self, *, glyphs: str) -> None:
         super().__init__()
