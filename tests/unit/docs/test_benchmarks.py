@@ -8,6 +8,7 @@ from benchmarks.__main__ import alternate, row
 from benchmarks.circumstances import sentence
 from benchmarks.measured import Measured, Pairs
 from benchmarks.pairings import Pairing
+from benchmarks.revisions import median_interval
 
 OURS = [Measured(80.0, 30.0), Measured(300.0, 10.0), Measured(95.0, 23.0)]
 THEIRS = [Measured(100.0, 20.0), Measured(100.0, 20.0), Measured(100.0, 20.0)]
@@ -68,3 +69,13 @@ def test_the_table_says_what_it_was_measured_with() -> None:
         "7 pairs of 2.5 s on 2 processors, Linux 6.1 x86_64; python 3.11.2, redis 8.1.0; sysbench 1.0.20; "
         "MariaDB 10.11, Redis 7.0.15"
     )
+
+
+def test_the_interval_of_a_median_is_a_pair_of_order_statistics() -> None:
+    # Outside of the 4th to 12th of 15 lies the median with 2 * (1 + 15 + 105 + 455) / 2**15 = 3.5 %; outside of the
+    # 5th to 11th with 11.8 %, which is more than a tenth.
+    assert median_interval([float(number) for number in range(15, 0, -1)]) == (4.0, 12.0)
+    # Of five, the extremes leave out 2 / 2**5 = 6.3 %.
+    assert median_interval([3.0, 1.0, 2.0, 5.0, 4.0]) == (1.0, 5.0)
+    # Two hold it in half of all cases: there is no narrower pair.
+    assert median_interval([2.0, 1.0]) == (1.0, 2.0)
