@@ -28,7 +28,7 @@ def fail(*_, **__):
 CRASHES = {
     "while it races": "import engines.race.race; engines.race.race.Race.frames = fail",
     "while it connects": "import engines.backends.dialer; engines.backends.redis.connection.dial = fail",
-    "while it signs in": "import engines.backends.redis.connection as link; link.sign_in = fail",
+    "while it signs in": "import engines.backends.redis.connection as connection; connection.with_credential = fail",
 }
 """What goes wrong in telemon's own process."""
 
@@ -40,7 +40,7 @@ if "engines.process" in " ".join(sys.orig_argv):
 """
 """A sitecustomize.py, which Python runs before anything else."""
 
-ON_SCREEN = f"{FAILING}\nimport tui.app.app\ntui.app.app.Telemon.action_help = fail\n{CODE}"
+ON_SCREEN = f"{FAILING}\nimport tui.app.app\ntui.app.app.TelemonApp.action_help = fail\n{CODE}"
 
 
 @pytest.fixture(params=KINDS)
