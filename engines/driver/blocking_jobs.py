@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Lock, Thread
 from typing import TypeVar
 
-AT_A_TIME = 2
+JOBS_PER_QUEUE = 2
 """How many jobs with the same subject run at a time; the others wait for them. A host that does not answer keeps
 each for seconds, and delays no other host."""
 
@@ -53,7 +53,7 @@ class BlockingJobRunner:
         with self._lock:
             self._jobs.setdefault(queue, deque()).append(work)
             running = self._running.get(queue, 0)
-            if running == AT_A_TIME:
+            if running == JOBS_PER_QUEUE:
                 return
             self._running[queue] = running + 1
         Thread(target=self._serve, args=(queue,), name="connector", daemon=True).start()

@@ -24,15 +24,15 @@ class StatsCollector:
         self.service.record_all(took_ns)
         # Most often all ended alike.
         first = outcomes[0]
-        alike = outcomes.count(first)
+        same = outcomes.count(first)
         counts = self.outcomes
-        counts[first] = counts.get(first, 0) + alike
-        if alike != len(outcomes):
+        counts[first] = counts.get(first, 0) + same
+        if same != len(outcomes):
             for outcome in outcomes:
                 if outcome is not first:
                     counts[outcome] = counts.get(outcome, 0) + 1
 
-    def fail(self, kind: str) -> None:
+    def count_failure(self, kind: str) -> None:
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
     def take(self, interval_s: float, *, paced: bool = False) -> IntervalStats:
@@ -40,7 +40,7 @@ class StatsCollector:
         was `paced`."""
         response = self.response.take()
         outcomes = self.outcomes.items()
-        counted = IntervalStats(
+        stats = IntervalStats(
             work=RoleStats(
                 operations=sum(count for _, count in outcomes),
                 rows=sum(outcome.rows * count for outcome, count in outcomes),
@@ -60,4 +60,4 @@ class StatsCollector:
         )
         self.outcomes = {}
         self.errors = {}
-        return counted
+        return stats

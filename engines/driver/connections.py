@@ -13,7 +13,7 @@ from engines.driver.session import CompletedThenNext, Connection, Session
 from engines.driver.timers import Timers
 from engines.wire.dialect import ConnectionLost, Dialect
 
-DOWN_FOR_NS = 250_000_000
+OPEN_WAIT_NS = 250_000_000
 """How long a request waits for a connection to stand before it fails; where it is known that it does not, it fails
 at once. A lane with one dead shard must not come to a halt on it."""
 
@@ -32,20 +32,20 @@ class ConnectionManager:
         plan: ConnectionPlan,
         timers: Timers,
         answer: Callable[[Connection, Any, int], None],
-        on_trouble: Callable[[], None] | None,
+        on_connection_problem: Callable[[], None] | None,
     ) -> None:
         self._plan = plan
         self._timers = timers
         self._answer = answer
-        self._on_trouble = on_trouble
+        self._on_connection_problem = on_connection_problem
         self.poller = Poller()
-        self.connector = BlockingJobRunner()
+        self.job_runner = BlockingJobRunner()
         self.open_by_descriptor: dict[int, Connection] = {}
         self.outboxes: dict[str, list[CompletedThenNext]] = {}
         """By address, what the reactor is about to send there."""
         self.reconnects = 0
         self._connections: list[Connection] = []
-        self._dropped: list[Connection] = []
+        self._removed: list[Connection] = []
 
     # ---------------------------------------------------------------- which there are
 
@@ -72,7 +72,7 @@ class ConnectionManager:
 
     def all(self) -> Iterator[Connection]:
         """Every link that there is, and that there was."""
-        yield from self._dropped
+        yield from self._removed
         yield from self._connections
 
     # ---------------------------------------------------------------- opening
@@ -109,7 +109,7 @@ class ConnectionManager:
                 raise ConnectionAbortedError("nobody needs it any more")
             return connection.open_socket()
 
-        self.connector.submit(connection.address, open_socket, opened, refused)
+        self.job_runner.submit(connection.address, open_socket, opened, refused)
 
     def _open_after_pause(self, connection: Connection, last_error: str) -> None:
         connection.failures += 1
@@ -118,15 +118,15 @@ class ConnectionManager:
         self._timers.at(due_ns, lambda: self._open(connection))
 
     def _report_problem(self) -> None:
-        if self._on_trouble is not None:
-            self._on_trouble()
+        if self._on_connection_problem is not None:
+            self._on_connection_problem()
 
     # ---------------------------------------------------------------- sending
 
     def send(self, connection: Connection, request: bytes, wanted: int) -> None:
         """Send `request`, to which `wanted` replies are due; where the connection does not stand, once it does."""
         if connection.socket is None:
-            self._await(connection, request, wanted)
+            self._send_when_open(connection, request, wanted)
             return
         connection.wanted = wanted
         try:
@@ -134,12 +134,12 @@ class ConnectionManager:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            self.broken(connection)
+            self.on_send_failed(connection)
             return
         if sent != len(request):
-            self.keep(connection, request, sent)
+            self.keep_unsent(connection, request, sent)
 
-    def keep(self, connection: Connection, request: bytes, sent: int) -> None:
+    def keep_unsent(self, connection: Connection, request: bytes, sent: int) -> None:
         """Send what the kernel did not take of `request` when it can take more."""
         connection.unsent = memoryview(request)[sent:]
         assert connection.socket is not None
@@ -162,7 +162,7 @@ class ConnectionManager:
         connection.unsent = None
         self.poller.modify(connection.socket.fileno(), READ)
 
-    def broken(self, connection: Connection) -> None:
+    def on_send_failed(self, connection: Connection) -> None:
         """A send failed: the connection had broken while it was idle. The answer comes from a timer, since a step of
         several requests may have others still to send."""
         self.close(connection)
@@ -171,25 +171,27 @@ class ConnectionManager:
         def answer() -> None:
             # A program that has begun anew meanwhile has asked for nothing.
             if connection.session.resume is resume:
-                self._answer(connection, ConnectionLost(connection.dialect.gone), perf_counter_ns())
+                self._answer(
+                    connection, ConnectionLost(connection.dialect.gone_away), perf_counter_ns()
+                )
 
         self._timers.at(0, answer)
 
-    def _await(self, connection: Connection, request: bytes, wanted: int) -> None:
+    def _send_when_open(self, connection: Connection, request: bytes, wanted: int) -> None:
         waiting = (request, wanted)
         connection.request = waiting
         if not connection.opening and not connection.failures:
             self._open(connection)
 
-        def fail_in_flight() -> None:
+        def fail_request() -> None:
             if connection.request is waiting:
                 connection.request = None
                 connection.down = True
                 self._answer(
-                    connection, ConnectionLost(connection.dialect.refused), perf_counter_ns()
+                    connection, ConnectionLost(connection.dialect.cannot_connect), perf_counter_ns()
                 )
 
-        self._timers.at(perf_counter_ns() + (0 if connection.down else DOWN_FOR_NS), fail_in_flight)
+        self._timers.at(perf_counter_ns() + (0 if connection.down else OPEN_WAIT_NS), fail_request)
 
     # ---------------------------------------------------------------- closing
 
@@ -219,7 +221,9 @@ class ConnectionManager:
         due = connection.wanted
         self.close(connection)
         if due:
-            self._answer(connection, ConnectionLost(kind or connection.dialect.lost), now_ns)
+            self._answer(
+                connection, ConnectionLost(kind or connection.dialect.connection_lost), now_ns
+            )
 
     def remove(self, connection: Connection) -> None:
         """Give up a link for good: nobody needs its address any more."""
@@ -228,14 +232,16 @@ class ConnectionManager:
         self.close(connection)
         connection.session.connections.pop(connection.address, None)
         self._connections.remove(connection)
-        self._dropped.append(connection)
+        self._removed.append(connection)
         if waiting:
-            self._answer(connection, ConnectionLost(connection.dialect.lost), perf_counter_ns())
+            self._answer(
+                connection, ConnectionLost(connection.dialect.connection_lost), perf_counter_ns()
+            )
 
     def close_all(self) -> None:
         """Close every connection for good."""
         for connection in self._connections:
             connection.retired = True
             connection.detach()
-        self.connector.close()
+        self.job_runner.close()
         self.poller.close()

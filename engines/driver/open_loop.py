@@ -29,7 +29,7 @@ class OpenLoopDispatcher:
         """The sessions that wait for an operation to be due."""
         self._timer_ns = 0
         """When the timer for the next due operation runs."""
-        self._still_ns: int | None = None
+        self._suspended_ns: int | None = None
         """Since when nothing becomes due."""
 
     def set_arrivals(
@@ -50,21 +50,23 @@ class OpenLoopDispatcher:
     def change_rate(self, per_s: float) -> None:
         """Let `per_s` operations per second be due from now on. What was due before is still to be done."""
         assert self.arrivals is not None
-        self.arrivals.change(per_s, perf_counter_ns() if self._still_ns is None else self._still_ns)
+        self.arrivals.change(
+            per_s, perf_counter_ns() if self._suspended_ns is None else self._suspended_ns
+        )
         self._begin_due()
 
     def suspend(self, from_ns: int) -> None:
         """Let nothing become due from `from_ns` on, until `go_on`; what is due already stays so."""
-        if self._still_ns is None:
-            self._still_ns = from_ns
+        if self._suspended_ns is None:
+            self._suspended_ns = from_ns
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Leave the time since `stand_still` out of the pace: nobody is late for it, nor less late than before. Who
         waited is to `wait` again."""
         self._idle.clear()
-        if self._still_ns is not None and self.arrivals is not None:
-            self.arrivals.postpone(self._still_ns, perf_counter_ns())
-        self._still_ns = None
+        if self._suspended_ns is not None and self.arrivals is not None:
+            self.arrivals.postpone(self._suspended_ns, perf_counter_ns())
+        self._suspended_ns = None
 
     def wait(self, session: Session) -> None:
         """Let `session` begin once an operation is due that nobody has taken, which may be now."""
@@ -93,7 +95,7 @@ class OpenLoopDispatcher:
             return 0
         # What is due just where it stands still is not due before it goes on.
         return self.arrivals.backlog(
-            perf_counter_ns() if self._still_ns is None else self._still_ns - 1
+            perf_counter_ns() if self._suspended_ns is None else self._suspended_ns - 1
         )
 
 
@@ -122,68 +124,68 @@ class RateSegment:
         # From the number and not by adding up, so that no rounding error grows.
         return self.start_ns + int((number * self._processes + self._offset) * 1e9 / self.per_s)
 
-    def left(self, now_ns: int) -> int:
+    def remaining(self, now_ns: int) -> int:
         """How many operations are due at `now_ns` and not taken."""
         if self.end is not None:
             return self.end - self.taken
         if now_ns < self.due_ns(self.taken):
             return 0
-        turns = (now_ns - self.start_ns) * self.per_s / 1e9
+        arrivals = (now_ns - self.start_ns) * self.per_s / 1e9
         # At least the one that is due, whatever the two roundings say.
-        return max(1, math.floor((turns - self._offset) / self._processes) + 1 - self.taken)
+        return max(1, math.floor((arrivals - self._offset) / self._processes) + 1 - self.taken)
 
 
 class ArrivalSchedule:
     """Due times for the operations of one engine process: `per_s` operations per second over all `processes` of its
     lane and role, dealt out in turn."""
 
-    __slots__ = ("_process", "_processes", "_stretches", "next_ns")
+    __slots__ = ("_process", "_processes", "_segments", "next_ns")
 
     def __init__(self, per_s: float, start_ns: int, process: int = 0, processes: int = 1) -> None:
         """`per_s` above 0. The first operation of process 0 is due at `start_ns`."""
         self._process = process
         self._processes = processes
-        self._stretches = deque([RateSegment(per_s, start_ns, process, processes)])
+        self._segments = deque([RateSegment(per_s, start_ns, process, processes)])
         """The rate that holds now, and before it those of which something due is not taken."""
         self.next_ns = 0
         """When the next operation that nobody has taken is due."""
-        self._look()
+        self._update_next()
 
-    def _look(self) -> None:
-        segment = self._stretches[0]
+    def _update_next(self) -> None:
+        segment = self._segments[0]
         self.next_ns = segment.due_ns(segment.taken)
 
     @property
     def per_s(self) -> float:
         """The rate that holds now."""
-        return self._stretches[-1].per_s
+        return self._segments[-1].per_s
 
     def take(self) -> int:
         """Take the next operation; when it is, or was, due."""
         due_ns = self.next_ns
-        segment = self._stretches[0]
+        segment = self._segments[0]
         segment.taken += 1
         if segment.taken == segment.end:
-            self._stretches.popleft()
-        self._look()
+            self._segments.popleft()
+        self._update_next()
         return due_ns
 
     def change(self, per_s: float, at_ns: int) -> None:
         """Let `per_s` operations per second be due from `at_ns` on. What was due before is to be done first, and is as
         late as it is: an overload does not vanish because the rate is another one."""
-        last = self._stretches[-1]
-        last.end = last.taken + last.left(at_ns)
+        last = self._segments[-1]
+        last.end = last.taken + last.remaining(at_ns)
         if last.end == last.taken:
-            self._stretches.pop()
-        self._stretches.append(RateSegment(per_s, at_ns, self._process, self._processes))
-        self._look()
+            self._segments.pop()
+        self._segments.append(RateSegment(per_s, at_ns, self._process, self._processes))
+        self._update_next()
 
     def postpone(self, from_ns: int, to_ns: int) -> None:
         """Leave the time from `from_ns` to `to_ns` out: what was due before stays as late as it was."""
-        for segment in self._stretches:
+        for segment in self._segments:
             segment.start_ns += max(0, to_ns - max(from_ns, segment.start_ns))
-        self._look()
+        self._update_next()
 
     def backlog(self, now_ns: int) -> int:
         """How many operations are due at `now_ns` and not taken."""
-        return sum(segment.left(now_ns) for segment in self._stretches)
+        return sum(segment.remaining(now_ns) for segment in self._segments)

@@ -36,7 +36,7 @@ TOLERATED_FAILURES = 5
 """So many failures in a row for want of a connection are followed by no pause: with one shard of three dead, one
 operation in 243 fails so often. More of them are no one shard's, and a lane must not fail as fast as it can."""
 
-UNREACHABLE = frozenset(dialect.refused for dialect in (MYSQL, REDIS))
+UNREACHABLE = frozenset(dialect.cannot_connect for dialect in (MYSQL, REDIS))
 
 REPLY_TIMEOUT_NS = 10_000_000_000
 """An operation that takes longer has its connections closed and fails."""
@@ -81,8 +81,8 @@ class Reactor:
         self.running = True
         self.sessions: list[Session] = []
         self._watched: dict[int, Callable[[], None]] = {}
-        connector = self.connections.connector
-        self.watch(connector.wake.fileno(), connector.deliver)
+        job_runner = self.connections.job_runner
+        self.watch(job_runner.wake.fileno(), job_runner.deliver)
 
     # ---------------------------------------------------------------- the loop
 
@@ -95,34 +95,34 @@ class Reactor:
             self.open_loop,
         )
         open_by_descriptor, on_broken = connections.open_by_descriptor, connections.on_broken
-        saturated, precisely = connections.poller.poll, connections.poller.poll_precisely
+        poll_ms, poll_us = connections.poller.poll, connections.poller.poll_precisely
         lag, cpu_loop_lag = self.loop_lag.record, self.cpu_loop_lag.record
-        clock, processor = perf_counter_ns, thread_time_ns
-        now_ns = woke_ns = sampled_ns = clock()
-        began_ns, own_ns = 0, -1
-        noticed: list[int] = []
-        took_ns: list[int] = []
+        clock, cpu_clock = perf_counter_ns, thread_time_ns
+        now_ns = woke_ns = cpu_sampled_ns = clock()
+        began_ns, cpu_ns = 0, -1
+        watched_ready: list[int] = []
+        service_ns: list[int] = []
         outcomes: list[Completed] = []
         while self.running:
             wait_s = 0.0 if ended else (timers.next_ns - now_ns) / 1e9
-            poll = saturated if open_loop.arrivals is None else precisely
+            poll = poll_ms if open_loop.arrivals is None else poll_us
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
             before_ns, woke_ns = woke_ns, clock()
-            away_ns = now_ns - before_ns
+            since_poll_ns = now_ns - before_ns
             if events:
-                at_once = woke_ns - now_ns < NO_WAIT_NS
-                lag(away_ns if at_once else 0)
-                if own_ns >= 0:
-                    cpu_loop_lag(own_ns if at_once else 0)
-            sampling = woke_ns - sampled_ns > CPU_LAG_SAMPLE_NS
+                was_ready = woke_ns - now_ns < NO_WAIT_NS
+                lag(since_poll_ns if was_ready else 0)
+                if cpu_ns >= 0:
+                    cpu_loop_lag(cpu_ns if was_ready else 0)
+            sampling = woke_ns - cpu_sampled_ns > CPU_LAG_SAMPLE_NS
             if sampling:
-                began_ns, sampled_ns = processor(), woke_ns
+                began_ns, cpu_sampled_ns = cpu_clock(), woke_ns
             closed = self.issuing and open_loop.arrivals is None
             measure_from_ns = self.measure_from_ns
             for descriptor, event in events:
                 connection = open_by_descriptor.get(descriptor)
                 if connection is None:
-                    noticed.append(descriptor)
+                    watched_ready.append(descriptor)
                     continue
                 if event != READ and event & WRITE:
                     connections.flush(connection)
@@ -130,9 +130,9 @@ class Reactor:
                         continue
                 # What a slot holds is taken out before it is called: as a method it would be looked up in the class
                 # first, each time (CPython 3.11 specializes LOAD_ATTR for slots, LOAD_METHOD not).
-                receive, room_bytes = connection.receive, connection.room_bytes
+                receive, receive_bytes = connection.receive, connection.receive_bytes
                 try:
-                    data = receive(room_bytes)
+                    data = receive(receive_bytes)
                 except (BlockingIOError, InterruptedError):
                     continue
                 except OSError:
@@ -143,16 +143,16 @@ class Reactor:
                     continue
                 try:
                     if wanted == 1:
-                        one_reply = connection.one_reply
-                        answer = one_reply(data)
+                        feed_one = connection.feed_one
+                        answer = feed_one(data)
                     else:
-                        answer = connection.parser.many(data, wanted)
+                        answer = connection.parser.feed_many(data, wanted)
                 except ProtocolError:
                     on_broken(connection, woke_ns)
                     continue
                 if answer is INCOMPLETE:
-                    if len(data) == room_bytes:
-                        connection.room_bytes = LARGE_RECEIVE_BYTES
+                    if len(data) == receive_bytes:
+                        connection.receive_bytes = LARGE_RECEIVE_BYTES
                     continue
                 connection.wanted = 0
                 connection.answered += wanted
@@ -164,7 +164,7 @@ class Reactor:
                         # `_go_on`, written out: its calls would be felt for every operation.
                         if session.began_ns >= measure_from_ns:
                             session.failures = 0
-                            took_ns.append(woke_ns - session.began_ns)
+                            service_ns.append(woke_ns - session.began_ns)
                             outcomes.append(step[3])
                         else:
                             self._end(session, step[3], woke_ns)
@@ -176,21 +176,21 @@ class Reactor:
             if closed:
                 self._send_next()
             # While the servers are at work already.
-            if took_ns:
-                self.measured.add(took_ns, outcomes)
-                took_ns.clear()
+            if service_ns:
+                self.measured.add(service_ns, outcomes)
+                service_ns.clear()
                 outcomes.clear()
             if ended:
                 self._next_operation(ended.pop(0))
-            if noticed:
-                for descriptor in noticed:
-                    self._notice(descriptor)
-                noticed.clear()
+            if watched_ready:
+                for descriptor in watched_ready:
+                    self._call_watcher(descriptor)
+                watched_ready.clear()
             now_ns = clock()
             if now_ns >= timers.next_ns:
                 timers.run(now_ns)
                 now_ns = clock()
-            own_ns = processor() - began_ns if sampling else -1
+            cpu_ns = cpu_clock() - began_ns if sampling else -1
 
     def _send_next(self) -> None:
         """Send the first requests of the operations that follow the ones that have just ended.
@@ -215,13 +215,13 @@ class Reactor:
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
-                    connections.broken(connection)
+                    connections.on_send_failed(connection)
                     continue
                 if sent != len(request):
-                    connections.keep(connection, request, sent)
+                    connections.keep_unsent(connection, request, sent)
             outbox.clear()
 
-    def _notice(self, descriptor: int) -> None:
+    def _call_watcher(self, descriptor: int) -> None:
         """Something watched has something to read. After all replies: what comes of it may stop or close anything."""
         watcher = self._watched.get(descriptor)
         if watcher is not None:
@@ -229,7 +229,7 @@ class Reactor:
 
     def _next_operation(self, session: Session) -> None:
         """The next operation of a session that has ended one."""
-        self._hold(session, session.resume(None))
+        self._set_next(session, session.resume(None))
         if self.issuing:
             self.begin(session)
 
@@ -237,7 +237,7 @@ class Reactor:
         """Do what a program yielded when it was resumed with replies that arrived at `now_ns`."""
         kind = step.__class__
         if kind is tuple and len(cast("Request | CompletedThenNext", step)) == 4:
-            self._go_on(session, cast("CompletedThenNext", step), now_ns)
+            self._complete_and_continue(session, cast("CompletedThenNext", step), now_ns)
         elif kind is tuple:
             connection, request, wanted = cast("Request", step)
             session.answers = None
@@ -304,18 +304,20 @@ class Reactor:
             if self._may_begin(session):
                 self.begin(session)
 
-    def _hold(self, session: Session, first: Step) -> None:
+    def _set_next(self, session: Session, first: Step) -> None:
         session.first = first
         session.in_operation = False
 
     def _collector_of(self, session: Session) -> StatsCollector:
         return self.measured if session.began_ns >= self.measure_from_ns else self.warm
 
-    def _go_on(self, session: Session, step: CompletedThenNext, now_ns: int) -> None:
+    def _complete_and_continue(
+        self, session: Session, step: CompletedThenNext, now_ns: int
+    ) -> None:
         """An operation is acknowledged, and the next one is made up already."""
         connection, request, wanted, outcome = step
         self._end(session, outcome, now_ns)
-        self._hold(session, (connection, request, wanted))
+        self._set_next(session, (connection, request, wanted))
         if self.issuing:
             self.begin(session)
 
@@ -331,9 +333,9 @@ class Reactor:
     def _fail(self, session: Session, kind: str, now_ns: int) -> None:
         collector = self._collector_of(session)
         collector.failures.record(now_ns - session.began_ns)
-        collector.fail(kind)
+        collector.count_failure(kind)
         session.failures += 1
-        self._hold(session, session.resume(None))
+        self._set_next(session, session.resume(None))
         if kind in READ_ONLY_KINDS:
             for connection in tuple(session.connections.values()):
                 self.connections.close(connection)
@@ -342,17 +344,17 @@ class Reactor:
         in_a_row = session.failures - tolerated
         pause_ns = int(delay_s(in_a_row) * 1e9) if in_a_row > 0 else 0
 
-        def again() -> None:
+        def retry() -> None:
             if self._may_begin(session):
                 self.begin(session)
 
-        self.timers.at(now_ns + pause_ns, again)
+        self.timers.at(now_ns + pause_ns, retry)
 
     def busy(self) -> int:
         """How many sessions are in an operation."""
         return sum(session.in_operation for session in self.sessions)
 
-    def fail_in_flight(self, kind: str, *, for_good: bool = False) -> None:
+    def fail_in_flight(self, kind: str, *, final: bool = False) -> None:
         """Count every operation that is still under way as failed with `kind`, without waiting for it.
 
         Its session holds afterwards, ready for another; the connections on which it waits for a reply are closed, or
@@ -365,12 +367,12 @@ class Reactor:
             if session.in_operation:
                 collector = self._collector_of(session)
                 collector.failures.record(now_ns - session.began_ns)
-                collector.fail(kind)
+                collector.count_failure(kind)
                 session.in_operation = False
-                if not for_good:
-                    self._restart(session)
+                if not final:
+                    self._abandon_operation(session)
 
-    def _restart(self, session: Session) -> None:
+    def _abandon_operation(self, session: Session) -> None:
         """Forget the operation that a session is in."""
         for connection in tuple(session.connections.values()):
             connection.request = None

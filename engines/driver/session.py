@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from engines.driver.outcome import Completed, Failed
 from engines.driver.tls_socket import TlsSocket
-from engines.wire.dialect import Dialect, Replies
+from engines.wire.dialect import Dialect, ReplyParser
 
 RECEIVE_BYTES = 448
 """How much is read from a socket at a time. The reply to a read fits, and the room for it is one of Python's small
@@ -42,19 +42,19 @@ class Connection:
         "dialect",
         "down",
         "failures",
+        "feed_one",
         "fills",
         "last_error",
         "misses",
-        "one_reply",
         "open_socket",
         "opened",
         "opening",
         "outbox",
         "parser",
         "receive",
+        "receive_bytes",
         "request",
         "retired",
-        "room_bytes",
         "send",
         "session",
         "socket",
@@ -71,14 +71,14 @@ class Connection:
         self.open_socket = open_socket
         """Opens, secures and authenticates a connection; blocks, so it runs on a connector thread."""
         self.socket: socket | None = None
-        self.parser: Replies = dialect.replies()
+        self.parser: ReplyParser = dialect.make_parser()
         self.receive: Callable[[int], bytes]
         self.send: Callable[[bytes | memoryview], int]
         self.wanted = 0
         self.request: tuple[bytes, int] | None = None
         self.outbox: list[CompletedThenNext] = []
         """What is about to be sent to its address, by this link and by those of other sessions."""
-        self.room_bytes = RECEIVE_BYTES
+        self.receive_bytes = RECEIVE_BYTES
         """How much is read at a time."""
         self.unsent: memoryview | None = None
         self.opening = False
@@ -107,13 +107,13 @@ class Connection:
         """Take over a connection that stands, with nothing of a former one left."""
         sock.setblocking(False)
         self.socket = sock
-        through = TlsSocket(sock) if isinstance(sock, SSLSocket) else None
+        tls = TlsSocket(sock) if isinstance(sock, SSLSocket) else None
         # On the descriptor itself: `socket.recv` and `send` cost 500 instructions more each (callgrind, CPython 3.11).
-        self.receive = through.receive if through else partial(os.read, sock.fileno())
-        self.send = through.send if through else partial(os.write, sock.fileno())
-        self.room_bytes = LARGE_RECEIVE_BYTES if through else RECEIVE_BYTES
-        self.parser = self.dialect.replies()
-        self.one_reply = self.parser.one
+        self.receive = tls.receive if tls else partial(os.read, sock.fileno())
+        self.send = tls.send if tls else partial(os.write, sock.fileno())
+        self.receive_bytes = LARGE_RECEIVE_BYTES if tls else RECEIVE_BYTES
+        self.parser = self.dialect.make_parser()
+        self.feed_one = self.parser.feed_one
         self.opened += 1
         self.attached_ns = perf_counter_ns()
         self.answered_before = self.answered

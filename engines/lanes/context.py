@@ -22,20 +22,20 @@ AckedVersions = MutableMapping[int, int] | None
 class LaneContext:
     """What the sessions of one engine process share."""
 
-    readings: TelemetryPool
+    telemetry: TelemetryPool
     gets: GetCache
     selects: SelectCache
-    topology: SlotMap | None
+    slot_map: SlotMap | None
     fills: FillTracker
     ttl_ms: Callable[[], int]
     issuing: Callable[[], bool]
     """Whether operations may still begin: a reader that skips missing ids ends its search when they may not."""
     redirected: Callable[[], None]
     """Called for every MOVED or ASK."""
-    ledger: AckedVersions
+    acked_versions: AckedVersions
 
 
-def acknowledge(ledger: AckedVersions, rows: list[Row]) -> None:
-    if ledger is not None:
+def acknowledge(acked_versions: AckedVersions, rows: list[Row]) -> None:
+    if acked_versions is not None:
         for car_id, _, version in rows:
-            ledger[car_id] = version
+            acked_versions[car_id] = version

@@ -16,16 +16,16 @@ from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.workload.streams import BatchStream, Row
 
 
-def _values(row: Row, readings: TelemetryPool) -> bytes:
-    car_id, reading, version = row
-    return b"(%d,%b,%d)" % (car_id, readings.sql[reading], version)
+def _values(row: Row, telemetry: TelemetryPool) -> bytes:
+    car_id, sample, version = row
+    return b"(%d,%b,%d)" % (car_id, telemetry.sql[sample], version)
 
 
-def upsert(rows: list[Row], readings: TelemetryPool) -> bytes:
+def upsert(rows: list[Row], telemetry: TelemetryPool) -> bytes:
     """The statement that writes `rows`, as one request."""
-    sql = readings.sql
+    sql = telemetry.sql
     values = b",".join(
-        [b"(%d,%b,%d)" % (car_id, sql[reading], version) for car_id, reading, version in rows]
+        [b"(%d,%b,%d)" % (car_id, sql[sample], version) for car_id, sample, version in rows]
     )
     return mysql.query(UPSERT_HEAD + values + UPSERT_TAIL)
 
@@ -35,9 +35,9 @@ def write_mysql(session: Session, batches: BatchStream, context: LaneContext) ->
     connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
-        reply = yield connection, upsert(rows, context.readings), 1
+        reply = yield connection, upsert(rows, context.telemetry), 1
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.ledger, rows)
+            acknowledge(context.acked_versions, rows)
             yield completed(rows=len(rows))
         else:
             yield Failed(error_kind(reply))
@@ -54,14 +54,14 @@ def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContex
         rows = batches.next()
         reply: Any = None
         for row in rows:
-            values = _values(row, context.readings)
+            values = _values(row, context.telemetry)
             reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
             if reply.__class__ is not mysql.Ok:
                 break
         else:
             reply = yield connection, COMMIT, 1
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.ledger, rows)
+            acknowledge(context.acked_versions, rows)
             yield completed(rows=len(rows))
             continue
         if reply.__class__ is not ConnectionLost:
@@ -72,12 +72,12 @@ def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContex
 def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """One SELECT."""
     connection, selects = session.connections[MYSQL], context.selects
-    built = selects.get
+    find_request = selects.get
     row, absent = completed(rows=1), completed(skipped=1)
     ended: Completed | None = None
     while True:
         car_id = next_key()
-        select = built(car_id) or selects[car_id]
+        select = find_request(car_id) or selects[car_id]
         reply = yield (connection, select, 1) if ended is None else (connection, select, 1, ended)
         if reply.__class__ is not list:
             ended = None

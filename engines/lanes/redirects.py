@@ -10,7 +10,7 @@ from engines.lanes.context import LaneContext
 from engines.wire import resp
 from engines.wire.dialect import ConnectionLost
 
-REDIRECTS = 5
+MAX_REDIRECTS = 5
 """How often a request follows MOVED or ASK before it fails, as Redis Cluster clients do."""
 
 
@@ -22,9 +22,9 @@ def follow_redirects(
 
     Anything else that is no answer is returned as it is, after asking for the topology where it may be stale.
     """
-    topology, session = context.topology, connection.session
-    assert topology is not None
-    for _ in range(REDIRECTS):
+    slot_map, session = context.slot_map, connection.session
+    assert slot_map is not None
+    for _ in range(MAX_REDIRECTS):
         if reply.__class__ is not resp.RedisErrorReply:
             break
         connection.answered -= 1
@@ -34,7 +34,7 @@ def follow_redirects(
         context.redirected()
         address = f"{redirect.host}:{redirect.port}"
         if not redirect.host:
-            address = f"{topology.owner[slot].rpartition(':')[0]}:{redirect.port}"
+            address = f"{slot_map.write_node[slot].rpartition(':')[0]}:{redirect.port}"
         if redirect.ask:
             connection = session.connections[address]
             reply = yield connection, resp.asking() + request, 2
@@ -42,10 +42,10 @@ def follow_redirects(
                 connection.answered -= 1  # Permission to ask is no answer.
                 reply = reply[1]
         else:
-            topology.move(slot, address)
-            topology.refresh()
+            slot_map.move(slot, address)
+            slot_map.refresh()
             connection = session.connections[address]
             reply = yield connection, request, 1
     if reply.__class__ is ConnectionLost or reply.__class__ is resp.RedisErrorReply:
-        topology.refresh()
+        slot_map.refresh()
     return connection, reply

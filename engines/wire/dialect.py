@@ -10,43 +10,43 @@ from engines.wire.mysql import MySQLReplyParser
 from engines.wire.resp import RespReplyParser
 
 
-class Replies(Protocol):
+class ReplyParser(Protocol):
     """Bytes in, replies out; see `engines.wire`."""
 
-    def one(self, data: bytes) -> Any: ...
+    def feed_one(self, data: bytes) -> Any: ...
 
-    def many(self, data: bytes, wanted: int) -> Any: ...
+    def feed_many(self, data: bytes, wanted: int) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """A protocol and the names that its broken connections go by in the error counts."""
 
-    replies: Callable[[], Replies]
-    refused: str
+    make_parser: Callable[[], ReplyParser]
+    cannot_connect: str
     """A connection that could not be opened."""
-    lost: str
+    connection_lost: str
     """A connection that broke while a reply was due."""
-    gone: str
+    gone_away: str
     """A connection that a request was to be sent on, and that had broken while it was idle."""
     timed_out: str
     """A connection given up because a reply did not come."""
 
 
 MYSQL = Dialect(
-    replies=MySQLReplyParser,
-    refused="mysql_2003_cannot_connect",
-    lost="mysql_2013_lost_connection",
-    gone="mysql_2006_gone_away",
+    make_parser=MySQLReplyParser,
+    cannot_connect="mysql_2003_cannot_connect",
+    connection_lost="mysql_2013_lost_connection",
+    gone_away="mysql_2006_gone_away",
     timed_out="mysql_timeout",
 )
 
 
 REDIS = Dialect(
-    replies=RespReplyParser,
-    refused="redis_cannot_connect",
-    lost="redis_lost_connection",
-    gone="redis_gone_away",
+    make_parser=RespReplyParser,
+    cannot_connect="redis_cannot_connect",
+    connection_lost="redis_lost_connection",
+    gone_away="redis_gone_away",
     timed_out="redis_timeout",
 )
 

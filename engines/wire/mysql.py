@@ -21,16 +21,16 @@ from engines.wire.mysql_packet import (
     MAX_PAYLOAD_BYTES,
     NULL,
     IncompletePacket,
+    MySQLErrorReply,
     read_error,
     read_length,
     read_ok,
     read_packet,
     read_row,
     read_status,
-    refuse_more,
+    reject_more_results,
     sequence_error,
 )
-from engines.wire.mysql_packet import MySQLErrorReply as ServerError
 from engines.wire.mysql_packet import Ok as Ok
 from engines.wire.mysql_packet import Row as Row
 from engines.wire.reply import INCOMPLETE, Incomplete
@@ -59,7 +59,7 @@ def query(sql: bytes) -> bytes:
 
 # ---------------------------------------------------------------- replies
 
-Reply = Ok | ServerError | list[Row]
+Reply = Ok | MySQLErrorReply | list[Row]
 
 
 class MySQLReplyParser:
@@ -78,16 +78,16 @@ class MySQLReplyParser:
         "_at",
         "_columns",
         "_head",
-        "_held",
-        "_lacking_bytes",
+        "_missing_bytes",
         "_null_row",
         "_nulls",
         "_number",
         "_numeric",
-        "_oks",
+        "_ok_cache",
         "_one_row_columns",
         "_one_row_end",
         "_one_row_head",
+        "_partial",
         "_quick_at",
         "_quick_head",
         "_replies",
@@ -114,17 +114,17 @@ class MySQLReplyParser:
         self._one_row_end = b""
         self._nulls = b""
         self._null_row: Row = ()
-        self._oks: dict[bytes, Ok] = {}
+        self._ok_cache: dict[bytes, Ok] = {}
 
         # Replies that have come in part.
         self._replies: list[Reply] = []
         self._rows: list[Row] | None = None
         self._number = 0
         self._at = 0
-        self._held: list[bytes] = []
-        self._lacking_bytes = 0
+        self._partial: list[bytes] = []
+        self._missing_bytes = 0
 
-    def one(self, data: bytes) -> Reply | Incomplete:
+    def feed_one(self, data: bytes) -> Reply | Incomplete:
         """Feed what came while exactly one reply is due: that reply, or `INCOMPLETE`."""
         if data[self._quick_at] == self._quick_head and data[_LAST_PACKET] == self._one_row_end:
             # One row of numbers: see `_remember` for why this is safe.
@@ -134,32 +134,32 @@ class MySQLReplyParser:
                 return [tuple(row)]
             if text == self._nulls:
                 return [self._null_row]
-        elif len(data) == _PLAIN_OK_BYTES and not self._held:
-            ok = self._oks.get(data)
+        elif len(data) == _PLAIN_OK_BYTES and not self._partial:
+            ok = self._ok_cache.get(data)
             if ok is not None:
                 return ok
-        replies = self.many(data, 1)
+        replies = self.feed_many(data, 1)
         return replies if replies is INCOMPLETE else replies[0]
 
-    def many(self, data: bytes, wanted: int) -> list[Reply] | Incomplete:
+    def feed_many(self, data: bytes, wanted: int) -> list[Reply] | Incomplete:
         """Feed what came while `wanted` replies are due, the same number until all are in: the
         replies, or `INCOMPLETE`."""
-        if self._held:
-            self._held.append(data)
-            self._lacking_bytes -= len(data)
-            if self._lacking_bytes > 0:
+        if self._partial:
+            self._partial.append(data)
+            self._missing_bytes -= len(data)
+            if self._missing_bytes > 0:
                 return INCOMPLETE
-            data = b"".join(self._held)
-            self._held = []
+            data = b"".join(self._partial)
+            self._partial = []
         self._at = 0
         replies = self._replies
         try:
             while len(replies) < wanted:
                 replies.append(self._reply(data))
-        except IncompletePacket as lacking:
+        except IncompletePacket as missing:
             self._quick_head = b""
-            self._held = [data[self._at :]]
-            self._lacking_bytes = lacking.size_bytes
+            self._partial = [data[self._at :]]
+            self._missing_bytes = missing.size_bytes
             return INCOMPLETE
         except (IndexError, struct.error) as error:
             raise sequence_error("a packet ends before its content does") from error
@@ -189,9 +189,9 @@ class MySQLReplyParser:
                 return read_error(payload)
             if first == _EOF and len(payload) == _EOF_BYTES:
                 _, status = read_status(payload, 1)
-                refuse_more(status)
+                reject_more_results(status)
                 if len(rows) == 1 and self._numeric:
-                    self._remember(data[self._at : end])
+                    self._cache_result_shape(data[self._at : end])
                 self._rows = None
                 self._at = end
                 return rows
@@ -212,8 +212,8 @@ class MySQLReplyParser:
             if first == _OK:
                 self._at = end
                 ok = read_ok(payload)
-                if end - at == _PLAIN_OK_BYTES and len(self._oks) < _OKS_KEPT:
-                    self._oks[data[at:end]] = ok
+                if end - at == _PLAIN_OK_BYTES and len(self._ok_cache) < _OK_CACHE_SIZE:
+                    self._ok_cache[data[at:end]] = ok
                 return ok
             if first == _LOCAL_INFILE:
                 raise sequence_error("the server asks for a local file")
@@ -233,7 +233,7 @@ class MySQLReplyParser:
         self._rows = []
         return None
 
-    def _remember(self, end: bytes) -> None:
+    def _cache_result_shape(self, end: bytes) -> None:
         """Let `one` read the next answer that has the same head and `end`, and a row of numbers.
 
         The text of a number has none of the bytes 0 to 44 (it is made of digits, "-" and ".") and
@@ -259,7 +259,7 @@ _EOF_PACKET_BYTES = HEADER.size + _EOF_BYTES
 _LAST_PACKET = slice(-_EOF_PACKET_BYTES, None)
 _PLAIN_OK_BYTES = 11
 """An OK whose counts are below 251 and that says nothing more."""
-_OKS_KEPT = 64
+_OK_CACHE_SIZE = 64
 
 _NUMERIC_TYPES = frozenset((0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0D, 0xF6))
 """DECIMAL, TINY, SHORT, LONG, LONGLONG, INT24, YEAR, NEWDECIMAL. FLOAT and DOUBLE may have a "+"."""

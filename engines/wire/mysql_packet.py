@@ -68,24 +68,24 @@ def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
     parts: list[bytes] = []
     while True:
         begin = at + 4
-        lacking = begin - len(data)
-        if lacking > 0:
-            raise IncompletePacket(lacking)
+        missing = begin - len(data)
+        if missing > 0:
+            raise IncompletePacket(missing)
         header: int = HEADER.unpack_from(data, at)[0]
-        size, came = header & MAX_PAYLOAD_BYTES, header >> 24
+        size, received = header & MAX_PAYLOAD_BYTES, header >> 24
         at = begin + size
-        lacking = at - len(data)
-        if lacking > 0:
-            raise IncompletePacket(lacking)
+        missing = at - len(data)
+        if missing > 0:
+            raise IncompletePacket(missing)
         # A server that shuts down says so, out of turn, in an error with the number 0.
         if (
-            came != number
-            and (number != ANY or came == 0)
-            and not (came == 0 and data[begin:at].startswith(b"\xff"))
+            received != number
+            and (number != ANY or received == 0)
+            and not (received == 0 and data[begin:at].startswith(b"\xff"))
         ):
             due = "1" if number == ANY else str(number)
-            raise sequence_error(f"packet {came} came where {due} was due")
-        number = came + 1 & 0xFF
+            raise sequence_error(f"packet {received} came where {due} was due")
+        number = received + 1 & 0xFF
         if size < MAX_PAYLOAD_BYTES:
             if not parts:
                 return data[begin:at], at, number
@@ -138,7 +138,7 @@ def read_ok(payload: bytes) -> Ok:
     affected_rows, at = read_length(payload, 1)
     insert_id, at = read_length(payload, at)
     status, warnings = read_status(payload, at)
-    refuse_more(status)
+    reject_more_results(status)
     return Ok(affected_rows, insert_id, status, warnings)
 
 
@@ -152,7 +152,7 @@ def read_error(payload: bytes) -> MySQLErrorReply:
     )
 
 
-def refuse_more(status: int) -> None:
+def reject_more_results(status: int) -> None:
     if status & MORE_RESULTS:
         raise sequence_error("the statement has more than one result")
 

@@ -86,16 +86,16 @@ class RespReplyParser:
         self._replies: list[Reply] | None = None
         """The replies so far of a batch that is not all +OK."""
 
-    def one(self, data: bytes) -> Reply | Incomplete:
+    def feed_one(self, data: bytes) -> Reply | Incomplete:
         """Feed what came while exactly one reply is due: that reply, or `INCOMPLETE`."""
         reader = self._reader
         reader.feed(data)
         reply: Reply | Incomplete = reader.gets()
         if reader.has_data() and reply is not INCOMPLETE:
-            raise _surplus(1)
+            raise _too_many_replies(1)
         return reply
 
-    def many(self, data: bytes, wanted: int) -> list[Reply] | AllOk | Incomplete:
+    def feed_many(self, data: bytes, wanted: int) -> list[Reply] | AllOk | Incomplete:
         """Feed what came while `wanted` replies are due, the same number until all are in: the
         replies, or `ALL_OK`, or `INCOMPLETE`."""
         replies, reader = self._replies, self._reader
@@ -107,7 +107,7 @@ class RespReplyParser:
             if self._oks.startswith(data, seen):
                 seen += len(data)
                 if seen > due:
-                    raise _surplus(wanted)
+                    raise _too_many_replies(wanted)
                 if seen < due:
                     self._seen_bytes = seen
                     return INCOMPLETE
@@ -124,12 +124,12 @@ class RespReplyParser:
                 return INCOMPLETE
             replies.append(reply)
         if reader.has_data():
-            raise _surplus(wanted)
+            raise _too_many_replies(wanted)
         self._replies = None
         return replies
 
 
-def _surplus(wanted: int) -> ProtocolError:
+def _too_many_replies(wanted: int) -> ProtocolError:
     return ProtocolError(
         f"Redis sent more than was due (replies: {wanted}); the connection must be opened anew"
     )

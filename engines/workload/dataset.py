@@ -35,9 +35,10 @@ class TelemetryPool:
     """What the cars' sensors say: `READINGS` random readings, formatted once as SQL and as a Redis payload."""
 
     def __init__(self, seed: int) -> None:
-        draw = Random(f"{seed}:readings").randint
+        random_int = Random(f"{seed}:readings").randint
         rows = [
-            (draw(750, 4000), draw(60, 99), draw(80, 120), draw(30, 150)) for _ in range(POOL_SIZE)
+            (random_int(750, 4000), random_int(60, 99), random_int(80, 120), random_int(30, 150))
+            for _ in range(POOL_SIZE)
         ]
         self.sql: tuple[bytes, ...] = tuple(b"%d,%d,%d,%d" % row for row in rows)
         """rpm, water_temp, oil_temp, oil_pressure, as in a VALUES list."""
@@ -45,9 +46,9 @@ class TelemetryPool:
         """The same four, as in the middle of a Redis payload."""
 
 
-def payload(car_id: int, reading: bytes, version: int) -> bytes:
+def payload(car_id: int, sample: bytes, version: int) -> bytes:
     """A row as Redis holds it: car_id:rpm:water_temp:oil_temp:oil_pressure:version."""
-    return b"%d:%b:%d" % (car_id, reading, version)
+    return b"%d:%b:%d" % (car_id, sample, version)
 
 
 def version_of(value: bytes) -> int:

@@ -57,21 +57,26 @@ def popularity_order(count: int, seed: int) -> list[int]:
 
 
 def sample_indices(
-    shape: KeyDistribution, count: int, stream: Random, seed: int, first: int = 0, step: int = 1
+    distribution: KeyDistribution,
+    count: int,
+    stream: Random,
+    seed: int,
+    first: int = 0,
+    step: int = 1,
 ) -> Callable[[], int]:
     """Draws one of the `count` numbers `first`, `first` + `step`, ... by `shape`, with the random numbers of `stream`.
 
     See `TABLE_LIMIT` for large fleets.
     """
-    draw = stream.random
-    if shape.kind == "uniform":
+    random = stream.random
+    if distribution.kind == "uniform":
         # `floor` costs half of `int`, which is called as the type that it is.
         if step == 1:
-            return lambda: first + floor(draw() * count)
-        return lambda: first + step * floor(draw() * count)
+            return lambda: first + floor(random() * count)
+        return lambda: first + step * floor(random() * count)
     ranked = min(count, TABLE_LIMIT)
     order = popularity_order(ranked, seed)
     stride = step * (count // ranked)
-    bounds = list(accumulate(shape.weights(ranked)))
+    bounds = list(accumulate(distribution.weights(ranked)))
     last = ranked - 1
-    return lambda: first + stride * order[min(bisect_right(bounds, draw()), last)]
+    return lambda: first + stride * order[min(bisect_right(bounds, random()), last)]

@@ -33,17 +33,21 @@ class Partition:
         """Distance from one car of the share to the next."""
         return self.processes * self.connections
 
-    def size(self, cars: KeyRange) -> int:
+    def size(self, keys: KeyRange) -> int:
         """How many of `cars` the share holds."""
-        return max(0, (len(cars) - self.offset + self.stride - 1) // self.stride)
+        return max(0, (len(keys) - self.offset + self.stride - 1) // self.stride)
 
 
 def read_key_stream(
-    seed: int, process: int, connection: int, cars: KeyRange, shape: KeyDistribution = UNIFORM
+    seed: int,
+    process: int,
+    connection: int,
+    keys: KeyRange,
+    distribution: KeyDistribution = UNIFORM,
 ) -> Callable[[], int]:
     """The car that reader `connection` of engine process `process` asks for next, out of `cars` by `shape`."""
     stream = Random(f"{seed}:read:{process}:{connection}")
-    return sample_indices(shape, len(cars), stream, seed, cars.first)
+    return sample_indices(distribution, len(keys), stream, seed, keys.first)
 
 
 Row = tuple[int, int, int]
@@ -57,35 +61,40 @@ class BatchStream:
     writers of a process, so that a car's version grows strictly whichever of them writes it.
     """
 
-    __slots__ = ("_draw", "_reading", "_versions", "rows")
+    __slots__ = ("_next_sample", "_sample_key", "_versions", "rows")
 
     def __init__(
         self,
         seed: int,
-        share: Partition,
-        cars: KeyRange,
+        partition: Partition,
+        keys: KeyRange,
         rows: int,
         versions: Iterator[int],
-        shape: KeyDistribution = UNIFORM,
+        distribution: KeyDistribution = UNIFORM,
     ) -> None:
-        stream = Random(f"{seed}:write:{share.process}:{share.connection}")
-        self._draw = sample_indices(
-            shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
+        stream = Random(f"{seed}:write:{partition.process}:{partition.connection}")
+        self._sample_key = sample_indices(
+            distribution,
+            partition.size(keys),
+            stream,
+            seed,
+            keys.first + partition.offset,
+            partition.stride,
         )
-        self._reading = share.offset * 977 % POOL_SIZE
+        self._next_sample = partition.offset * 977 % POOL_SIZE
         self._versions = versions
         self.rows = rows
 
     def next(self) -> list[Row]:
         """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
         that is drawn twice comes twice, the higher version last."""
-        draw = self._draw
-        cars = [draw() for _ in range(self.rows)]
-        cars.sort()
-        begin, end = self._reading, self._reading + len(cars)
-        self._reading = end % POOL_SIZE
-        readings: Iterable[int] = range(begin, end)
+        sample_key = self._sample_key
+        keys = [sample_key() for _ in range(self.rows)]
+        keys.sort()
+        begin, end = self._next_sample, self._next_sample + len(keys)
+        self._next_sample = end % POOL_SIZE
+        samples: Iterable[int] = range(begin, end)
         if end > POOL_SIZE:
-            readings = [number % POOL_SIZE for number in readings]
+            samples = [number % POOL_SIZE for number in samples]
         # zip asks the cars first, so that no version is lost where they end.
-        return list(zip(cars, readings, self._versions, strict=False))
+        return list(zip(keys, samples, self._versions, strict=False))
