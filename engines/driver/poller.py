@@ -70,10 +70,7 @@ else:
             return self._poll.poll(timeout_s * 1000)
 
         poll_precisely = poll
-        """Poll as `poll` does, with a timeout of microsecond resolution.
-
-        `select` supports that resolution, and an epoll descriptor can itself be selected.
-        """
+        """The same: the timeout has a resolution of one millisecond here."""
 
         def close(self) -> None:
             """Do nothing: a `select.poll` object owns no descriptor."""

@@ -1,4 +1,4 @@
-"""Writes and reads of a table in MySQL."""
+"""Programs that write and read a table in MySQL."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from engines.workload.streams import BatchStream, Row
 
 
 def _values(row: Row, telemetry: TelemetryPool) -> bytes:
+    """Return the VALUES tuple of one row."""
     car_id, sample, version = row
     return b"(%d,%b,%d)" % (car_id, telemetry.sql[sample], version)
 
 
 def upsert(rows: list[Row], telemetry: TelemetryPool) -> bytes:
-    """The statement that writes `rows`, as one request."""
+    """Return the request that writes `rows` with one multi-row upsert."""
     sql = telemetry.sql
     values = b",".join(
         [b"(%d,%b,%d)" % (car_id, sql[sample], version) for car_id, sample, version in rows]
@@ -31,7 +32,10 @@ def upsert(rows: list[Row], telemetry: TelemetryPool) -> bytes:
 
 
 def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
-    """A batch is one multi-row upsert, which is its own transaction: acknowledged is committed."""
+    """Write each batch as one multi-row upsert.
+
+    The statement is its own transaction: an acknowledged batch is committed.
+    """
     connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
@@ -48,7 +52,7 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
-    """As on the slide: a statement per row, and a commit per batch."""
+    """Write each batch as on the slide: one statement per row, and a commit per batch."""
     connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
@@ -70,7 +74,7 @@ def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContex
 
 
 def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
-    """One SELECT."""
+    """Read one key per operation with one SELECT."""
     connection, selects = session.connections[MYSQL], context.selects
     find_request = selects.get
     row, absent = completed(rows=1), completed(skipped=1)
@@ -87,7 +91,7 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
 
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
-    """As on the slide: other cars are tried until there is one."""
+    """Read as on the slide: try further keys until one exists."""
     connection, selects = session.connections[MYSQL], context.selects
     skipped = 0
     ended: Completed | None = None
@@ -108,5 +112,5 @@ def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Lane
 
 
 def row_exists(rows: list[tuple[bytes | None, ...]]) -> bool:
-    """Whether a SELECT found its car: an average over no rows is one row of NULLs."""
+    """Return whether a SELECT found its car: an average over no rows is one row of NULLs."""
     return bool(rows) and rows[0][0] is not None

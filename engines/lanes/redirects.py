@@ -1,4 +1,4 @@
-"""Following a cluster's redirects."""
+"""Following the redirects of a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from engines.wire import resp
 from engines.wire.dialect import ConnectionLost
 
 MAX_REDIRECTS = 5
-"""How often a request follows MOVED or ASK before it fails, as Redis Cluster clients do."""
+"""How many MOVED or ASK replies one request follows before it fails, as in Redis Cluster clients."""
 
 
 def follow_redirects(
     connection: Connection, context: LaneContext, slot: int, request: bytes, reply: Any
 ) -> Generator[Step, Any, tuple[Connection, Any]]:
-    """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end, with the link that
-    it came by. `reply` is what came by `link`.
+    """Follow MOVED and ASK as the cluster specification says; return the final connection and its answer.
 
-    Anything else that is no answer is returned as it is, after asking for the topology where it may be stale.
+    `reply` is the answer that came over `connection`. A generator to be used with `yield from`; it yields requests. Any
+    other error is returned unchanged; if the slot map may be stale, its refresh is requested first.
     """
     slot_map, session = context.slot_map, connection.session
     assert slot_map is not None
@@ -39,7 +39,7 @@ def follow_redirects(
             connection = session.connections[address]
             reply = yield connection, resp.asking() + request, 2
             if reply.__class__ is not ConnectionLost:
-                connection.answered -= 1  # Permission to ask is no answer.
+                connection.answered -= 1  # The reply to ASKING does not count as an answer.
                 reply = reply[1]
         else:
             slot_map.move(slot, address)

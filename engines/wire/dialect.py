@@ -1,4 +1,4 @@
-"""The protocols as the driver sees them."""
+"""Protocols as the driver sees them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from engines.wire.resp import RespReplyParser
 
 
 class ReplyParser(Protocol):
-    """Bytes in, replies out; see `engines.wire`."""
+    """Incremental parser of the replies of one connection; see `wire.mysql` and `wire.resp`."""
 
-    def feed_one(self, data: bytes) -> Any: ...
+    def feed_one(self, data: bytes) -> Any:
+        """Feed `data` while one reply is expected; return the reply, or `INCOMPLETE`."""
 
-    def feed_many(self, data: bytes, wanted: int) -> Any: ...
+    def feed_many(self, data: bytes, wanted: int) -> Any:
+        """Feed `data` while `wanted` replies are expected; return all of them, or `INCOMPLETE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A protocol and the names that its broken connections go by in the error counts."""
+    """A protocol: its parser, and the error kinds under which failures of its connections are counted."""
 
     make_parser: Callable[[], ReplyParser]
+    """Creates the parser for a new connection."""
     cannot_connect: str
-    """A connection that could not be opened."""
+    """The connection could not be opened."""
     connection_lost: str
-    """A connection that broke while a reply was due."""
+    """The connection broke while a reply was expected."""
     gone_away: str
-    """A connection that a request was to be sent on, and that had broken while it was idle."""
+    """The connection had broken while idle, which a failed send has shown."""
     timed_out: str
-    """A connection given up because a reply did not come."""
+    """The connection was closed because a reply did not arrive in time."""
 
 
 MYSQL = Dialect(
@@ -53,6 +56,6 @@ REDIS = Dialect(
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
-    """The answer to a request whose connection was lost, or never stood: the kind of the error."""
+    """Answer to a request whose connection broke or was never open, with the error kind."""
 
     kind: str
