@@ -11,9 +11,9 @@ DOCTOR_HINT = "`telemon doctor` says why"
 """The next step after a server of one's own could not be used."""
 
 
-def doctor_hint(private: bool) -> str:
+def doctor_hint(sandboxed: bool) -> str:
     """What is said after a failure of a server; nothing where the server is telemon's own."""
-    return "" if private else f"; {DOCTOR_HINT}"
+    return "" if sandboxed else f"; {DOCTOR_HINT}"
 
 
 class PreparationError(Exception):

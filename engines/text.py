@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SHOWN_LENGTH = 60
+QUOTED_LENGTH = 60
 """A rejected value is quoted up to this many characters."""
 
 
@@ -15,7 +15,7 @@ def quote_value(value: object) -> str:
         text = repr(value)
     except (ValueError, RecursionError):
         return f"({type(value).__name__} too large to show)"
-    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
+    return text if len(text) <= QUOTED_LENGTH else f"{text[: QUOTED_LENGTH - 3]}..."
 
 
 def one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Threads for what would block the loop: opening connections and asking for a cluster's topology."""
+"""Threads for work that would block the event loop: opening connections and fetching a cluster's slot map."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable
 from threading import Lock, Thread
 from typing import TypeVar
 
-AT_A_TIME = 2
-"""How many jobs with the same subject run at a time; the others wait for them. A host that does not answer keeps
-each for seconds, and delays no other host."""
+JOBS_PER_QUEUE = 2
+"""How many jobs of one queue run at the same time; the others wait. A host that does not answer blocks each of its jobs
+for seconds, but delays no other host."""
 
 T = TypeVar("T")
 
 
 class BlockingJobRunner:
-    """Runs jobs on a few daemon threads and hands their results back to the loop.
+    """Runs jobs on daemon threads and passes their results to the event loop.
 
-    The loop watches `wake` for reading and calls `deliver`, which runs the callbacks in the loop's own thread.
+    The loop watches `wake` for reading and calls `deliver`, which runs the callbacks in the loop's thread.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._jobs: dict[str, deque[Callable[[], Callable[[], None]]]] = {}
-        """By subject, what waits for a thread."""
+        """By queue, the jobs that wait for a thread."""
         self._running: dict[str, int] = {}
-        """By subject, how many threads it has. A thread ends when nothing waits for it."""
+        """By queue, its number of threads. A thread ends when its queue is empty."""
         self._results: deque[Callable[[], None]] = deque()
         self.wake, self._waker = socket.socketpair()
         self.wake.setblocking(False)
@@ -39,8 +39,11 @@ class BlockingJobRunner:
         succeeded: Callable[[T], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Run `job` on a thread, then one of the callbacks in the loop. It waits for no jobs but those with the same
-        `subject`: the address that it connects to, or what it asks for."""
+        """Run `job` on a thread, then call `succeeded` or `failed` in the loop's thread; does not block.
+
+        `queue` names what the job talks to: an address to connect to, or a question. A job waits only for jobs of its
+        own queue. `failed` receives the exception that the job raised.
+        """
 
         def work() -> Callable[[], None]:
             try:
@@ -53,23 +56,24 @@ class BlockingJobRunner:
         with self._lock:
             self._jobs.setdefault(queue, deque()).append(work)
             running = self._running.get(queue, 0)
-            if running == AT_A_TIME:
+            if running == JOBS_PER_QUEUE:
                 return
             self._running[queue] = running + 1
         Thread(target=self._serve, args=(queue,), name="connector", daemon=True).start()
 
     def _serve(self, queue: str) -> None:
+        """Run the jobs of `queue` on this thread until none is left."""
         while (work := self._next(queue)) is not None:
             self._results.append(work())
             try:
                 self._waker.send(b"\0")
             except BlockingIOError:
-                pass  # The loop has more wake-up bytes waiting than it will read in one go.
+                pass  # The loop has enough unread wake-up bytes.
             except OSError:
                 return
 
     def _next(self, queue: str) -> Callable[[], Callable[[], None]] | None:
-        """The next job for a thread of `subject`; None when it has to end."""
+        """Return the next job of `queue`, or None after giving up the thread's place because none waits."""
         with self._lock:
             waiting = self._jobs.get(queue)
             if waiting:
@@ -81,7 +85,7 @@ class BlockingJobRunner:
             return None
 
     def deliver(self) -> None:
-        """Run the callbacks of the jobs that are over."""
+        """Run the callbacks of finished jobs."""
         try:
             while len(self.wake.recv(4096)) == 4096:
                 pass
@@ -91,7 +95,7 @@ class BlockingJobRunner:
             self._results.popleft()()
 
     def close(self) -> None:
-        """End its threads, each after the job that it is at: the results go nowhere."""
+        """Stop the threads after their current jobs, whose results are discarded; does not block."""
         self.wake.close()
         self._waker.close()
         with self._lock:

@@ -1,4 +1,4 @@
-"""What the operations of one engine came to since it was last asked."""
+"""Statistics of the operations of one engine process, per interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 
 
 class StatsCollector:
-    """Counts one role of one lane in one engine process. The reactor fills it, `take` empties it."""
+    """Counts the operations of one role of one lane; the reactor adds to it and `take` empties it."""
 
     __slots__ = ("errors", "failures", "outcomes", "response", "service")
 
@@ -19,28 +19,35 @@ class StatsCollector:
         self.failures = Histogram()
         self.errors: dict[str, int] = {}
 
-    def add(self, took_ns: list[int], outcomes: list[Completed]) -> None:
-        """Count operations that have ended at one time, one at least: their service times, and how each ended."""
-        self.service.record_all(took_ns)
-        # Most often all ended alike.
+    def add(self, service_ns: list[int], outcomes: list[Completed]) -> None:
+        """Count operations that completed in the same wake-up; both lists have the same length, at least 1.
+
+        `service_ns` holds their service times and `outcomes` their results.
+        """
+        self.service.record_all(service_ns)
+        # Performance: usually all results are the same object, so they are counted with one
+        # `list.count`.
         first = outcomes[0]
-        alike = outcomes.count(first)
+        same = outcomes.count(first)
         counts = self.outcomes
-        counts[first] = counts.get(first, 0) + alike
-        if alike != len(outcomes):
+        counts[first] = counts.get(first, 0) + same
+        if same != len(outcomes):
             for outcome in outcomes:
                 if outcome is not first:
                     counts[outcome] = counts.get(outcome, 0) + 1
 
-    def fail(self, kind: str) -> None:
+    def count_failure(self, kind: str) -> None:
+        """Count one failed operation under its error kind."""
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
     def take(self, interval_s: float, *, paced: bool = False) -> IntervalStats:
-        """What was counted since the last take, as the work of an interval of that length; with response times if it
-        was `paced`."""
+        """Return the statistics since the last `take` as those of an interval of `interval_s`, and reset them.
+
+        Response times are included if the load was `paced` (open loop) or if any were recorded.
+        """
         response = self.response.take()
         outcomes = self.outcomes.items()
-        counted = IntervalStats(
+        stats = IntervalStats(
             work=RoleStats(
                 operations=sum(count for _, count in outcomes),
                 rows=sum(outcome.rows * count for outcome, count in outcomes),
@@ -60,4 +67,4 @@ class StatsCollector:
         )
         self.outcomes = {}
         self.errors = {}
-        return counted
+        return stats

@@ -1,4 +1,4 @@
-"""The connections of one engine process: opened, opened again whenever they break, sent on, and closed."""
+"""Connections of one engine process: opening, reopening, sending and closing."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from engines.driver.session import CompletedThenNext, Connection, Session
 from engines.driver.timers import Timers
 from engines.wire.dialect import ConnectionLost, Dialect
 
-DOWN_FOR_NS = 250_000_000
-"""How long a request waits for a connection to stand before it fails; where it is known that it does not, it fails
-at once. A lane with one dead shard must not come to a halt on it."""
+OPEN_WAIT_NS = 250_000_000
+"""How long a request waits for its connection to open before it fails. A request fails at once if the connection is
+known to be down. A longer wait would let one dead shard stall the whole lane."""
 
 ConnectionPlan = Callable[[str], tuple[Dialect, Callable[[], Any]]]
-"""From an address, the protocol spoken there and how to open a connection to it."""
+"""Returns, for an address, the protocol dialect and a function that opens a socket to the address; that function
+blocks."""
 
 
 class ConnectionManager:
-    """The links of all sessions. `standing` holds, by file descriptor, those whose connection stands.
+    """The connections of all sessions. `open_by_descriptor` maps file descriptors to open connections.
 
-    `answer` is called with a link, what takes the place of the replies that were due on it, and the time.
+    `answer` is called with a connection, the value that takes the place of its expected replies, and the time in ns.
+    `on_connection_problem` is called after a connection broke or could not be opened.
     """
 
     def __init__(
@@ -32,25 +34,25 @@ class ConnectionManager:
         plan: ConnectionPlan,
         timers: Timers,
         answer: Callable[[Connection, Any, int], None],
-        on_trouble: Callable[[], None] | None,
+        on_connection_problem: Callable[[], None] | None,
     ) -> None:
         self._plan = plan
         self._timers = timers
         self._answer = answer
-        self._on_trouble = on_trouble
+        self._on_connection_problem = on_connection_problem
         self.poller = Poller()
-        self.connector = BlockingJobRunner()
+        self.job_runner = BlockingJobRunner()
         self.open_by_descriptor: dict[int, Connection] = {}
         self.outboxes: dict[str, list[CompletedThenNext]] = {}
-        """By address, what the reactor is about to send there."""
+        """By address, the requests that the reactor is about to send there."""
         self.reconnects = 0
         self._connections: list[Connection] = []
-        self._dropped: list[Connection] = []
+        self._removed: list[Connection] = []
 
     # ---------------------------------------------------------------- which there are
 
     def connection(self, session: Session, address: str) -> Connection:
-        """A new link of `session`; its connection is being opened."""
+        """Return a new connection of `session` to `address`; opening it starts in the background."""
         dialect, open_socket = self._plan(address)
         connection = Connection(session, address, dialect, open_socket)
         connection.outbox = self.outboxes.setdefault(address, [])
@@ -59,7 +61,7 @@ class ConnectionManager:
         return connection
 
     def closed(self) -> list[Connection]:
-        """The links that are down: they stood once, or could not be opened."""
+        """Return the connections that are down: they were open before, or could not be opened."""
         return [
             connection
             for connection in self._connections
@@ -67,17 +69,18 @@ class ConnectionManager:
         ]
 
     def unopened(self) -> list[Connection]:
-        """The links that never stood."""
+        """Return the connections that have never been open."""
         return [connection for connection in self._connections if not connection.opened]
 
     def all(self) -> Iterator[Connection]:
-        """Every link that there is, and that there was."""
-        yield from self._dropped
+        """Yield every connection, removed ones included."""
+        yield from self._removed
         yield from self._connections
 
     # ---------------------------------------------------------------- opening
 
     def _open(self, connection: Connection) -> None:
+        """Start to open `connection` on a thread, unless it is open, opening or retired."""
         if connection.opening or connection.retired or connection.socket is not None:
             return
         connection.opening = True
@@ -109,24 +112,30 @@ class ConnectionManager:
                 raise ConnectionAbortedError("nobody needs it any more")
             return connection.open_socket()
 
-        self.connector.submit(connection.address, open_socket, opened, refused)
+        self.job_runner.submit(connection.address, open_socket, opened, refused)
 
     def _open_after_pause(self, connection: Connection, last_error: str) -> None:
+        """Open `connection` again after a pause that grows with its failures."""
         connection.failures += 1
         connection.last_error = last_error
         due_ns = perf_counter_ns() + int(delay_s(connection.failures) * 1e9)
         self._timers.at(due_ns, lambda: self._open(connection))
 
     def _report_problem(self) -> None:
-        if self._on_trouble is not None:
-            self._on_trouble()
+        """Call `on_connection_problem`, if it is set."""
+        if self._on_connection_problem is not None:
+            self._on_connection_problem()
 
     # ---------------------------------------------------------------- sending
 
     def send(self, connection: Connection, request: bytes, wanted: int) -> None:
-        """Send `request`, to which `wanted` replies are due; where the connection does not stand, once it does."""
+        """Send `request`, which will be answered by `wanted` replies, now or once the connection is open.
+
+        Does not block: the part that the kernel does not accept is sent by `flush`. A failure is reported through
+        `answer`.
+        """
         if connection.socket is None:
-            self._await(connection, request, wanted)
+            self._send_when_open(connection, request, wanted)
             return
         connection.wanted = wanted
         try:
@@ -134,19 +143,19 @@ class ConnectionManager:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            self.broken(connection)
+            self.on_send_failed(connection)
             return
         if sent != len(request):
-            self.keep(connection, request, sent)
+            self.keep_unsent(connection, request, sent)
 
-    def keep(self, connection: Connection, request: bytes, sent: int) -> None:
-        """Send what the kernel did not take of `request` when it can take more."""
+    def keep_unsent(self, connection: Connection, request: bytes, sent: int) -> None:
+        """Keep the bytes of `request` after the first `sent`, and have the poller call `flush` for them."""
         connection.unsent = memoryview(request)[sent:]
         assert connection.socket is not None
         self.poller.modify(connection.socket.fileno(), READ | WRITE)
 
     def flush(self, connection: Connection) -> None:
-        """Go on sending what the kernel did not take before."""
+        """Send the bytes that the kernel did not accept before; does not block."""
         unsent = connection.unsent
         assert connection.socket is not None
         if unsent is not None:
@@ -155,46 +164,51 @@ class ConnectionManager:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                return  # The same failure makes the socket readable, and the loop reads it there.
+                return  # The same error makes the socket readable; the loop handles it.
             if sent != len(unsent):
                 connection.unsent = unsent[sent:]
                 return
         connection.unsent = None
         self.poller.modify(connection.socket.fileno(), READ)
 
-    def broken(self, connection: Connection) -> None:
-        """A send failed: the connection had broken while it was idle. The answer comes from a timer, since a step of
-        several requests may have others still to send."""
+    def on_send_failed(self, connection: Connection) -> None:
+        """Close a connection that broke while idle, as a failed send has shown.
+
+        A timer delivers the answer, because a step of several requests may have others still to send.
+        """
         self.close(connection)
         resume = connection.session.resume
 
         def answer() -> None:
-            # A program that has begun anew meanwhile has asked for nothing.
+            # If the program was restarted meanwhile, the new one has sent nothing yet.
             if connection.session.resume is resume:
-                self._answer(connection, ConnectionLost(connection.dialect.gone), perf_counter_ns())
+                self._answer(
+                    connection, ConnectionLost(connection.dialect.gone_away), perf_counter_ns()
+                )
 
         self._timers.at(0, answer)
 
-    def _await(self, connection: Connection, request: bytes, wanted: int) -> None:
+    def _send_when_open(self, connection: Connection, request: bytes, wanted: int) -> None:
+        """Keep `request` until the connection is open; after `OPEN_WAIT_NS` it fails."""
         waiting = (request, wanted)
         connection.request = waiting
         if not connection.opening and not connection.failures:
             self._open(connection)
 
-        def fail_in_flight() -> None:
+        def fail_request() -> None:
             if connection.request is waiting:
                 connection.request = None
                 connection.down = True
                 self._answer(
-                    connection, ConnectionLost(connection.dialect.refused), perf_counter_ns()
+                    connection, ConnectionLost(connection.dialect.cannot_connect), perf_counter_ns()
                 )
 
-        self._timers.at(perf_counter_ns() + (0 if connection.down else DOWN_FOR_NS), fail_in_flight)
+        self._timers.at(perf_counter_ns() + (0 if connection.down else OPEN_WAIT_NS), fail_request)
 
     # ---------------------------------------------------------------- closing
 
     def close(self, connection: Connection) -> None:
-        """Close a link's connection, if it stands, and begin to open it again, unless it is retired."""
+        """Close the socket of `connection`, if it is open, and start to reopen it unless it is retired."""
         if connection.socket is None:
             return
         descriptor = connection.socket.fileno()
@@ -209,33 +223,41 @@ class ConnectionManager:
             connection.failures = 0
             self._open(connection)
         else:
-            # Who takes connections and hangs up, as a proxy does whose far end is down, is not asked without end.
+            # A server that accepts and closes at once, like a proxy without its backend, is not
+            # retried in a tight loop.
             self._open_after_pause(connection, "the connection was closed as soon as it stood")
         self._report_problem()
 
     def on_broken(self, connection: Connection, now_ns: int, kind: str | None = None) -> None:
-        """A connection broke: close it, answer what was due on it, and begin to open it again. Where nothing was due no
-        operation failed: it counts as a reconnect, once it stands again."""
+        """Close a broken connection, fail the request in flight on it with `kind`, and start to reopen it.
+
+        Without a request in flight no operation fails: the event only counts as a reconnect once the connection is open
+        again. `kind` defaults to the dialect's name for a lost connection.
+        """
         due = connection.wanted
         self.close(connection)
         if due:
-            self._answer(connection, ConnectionLost(kind or connection.dialect.lost), now_ns)
+            self._answer(
+                connection, ConnectionLost(kind or connection.dialect.connection_lost), now_ns
+            )
 
     def remove(self, connection: Connection) -> None:
-        """Give up a link for good: nobody needs its address any more."""
+        """Close `connection` for good, because its address is no longer needed."""
         connection.retired = True
         waiting, connection.request = connection.request is not None or connection.wanted > 0, None
         self.close(connection)
         connection.session.connections.pop(connection.address, None)
         self._connections.remove(connection)
-        self._dropped.append(connection)
+        self._removed.append(connection)
         if waiting:
-            self._answer(connection, ConnectionLost(connection.dialect.lost), perf_counter_ns())
+            self._answer(
+                connection, ConnectionLost(connection.dialect.connection_lost), perf_counter_ns()
+            )
 
     def close_all(self) -> None:
-        """Close every connection for good."""
+        """Close every connection for good, the threads and the poller."""
         for connection in self._connections:
             connection.retired = True
             connection.detach()
-        self.connector.close()
+        self.job_runner.close()
         self.poller.close()

@@ -1,4 +1,4 @@
-"""How an operation ended."""
+"""Results of operations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from functools import lru_cache
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Completed:
-    """An acknowledged operation: how many rows it moved and how a read was answered (see `frame.Cache`).
+    """Result of an acknowledged operation: rows written or read, and for reads hits, misses and cache fills.
 
-    Compared by identity: an engine counts how often it saw each object, which costs one dict look-up an operation.
+    The fields are those of `metrics.stats.CacheStats`. Objects compare by identity: the collector counts how often it
+    saw each object, which costs one dict lookup per operation.
     """
 
     rows: int = 0
@@ -23,7 +24,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failed:
-    """A failed operation, with the kind of its error: `mysql_1213_deadlock`, `redis_clusterdown`."""
+    """Result of a failed operation, with its error kind, such as `mysql_1213_deadlock` or `redis_clusterdown`."""
 
     kind: str
 
@@ -37,5 +38,5 @@ def completed(
     duplicate_fills: int = 0,
     skipped: int = 0,
 ) -> Completed:
-    """The `Done` with these counts, the same object each time."""
+    """Return the `Completed` with these counts; equal counts give the same object."""
     return Completed(rows, hits, misses, fills, duplicate_fills, skipped)

@@ -1,4 +1,4 @@
-"""Which sockets are ready, at the least cost the platform offers."""
+"""Readiness of sockets, with the cheapest call that the platform offers."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from pathlib import Path
 
 READ = 0x1
 WRITE = 0x4
-"""EPOLLIN and EPOLLOUT, which are POLLIN and POLLOUT too."""
+"""EPOLLIN and EPOLLOUT, which have the same values as POLLIN and POLLOUT."""
 
 TIMER_SLACK = Path("/proc/self/timerslack_ns")
 TIMER_SLACK_NS = 1_000
+"""The smallest slack that matters here; the kernel's default of 50 us makes open-loop operations start late."""
 
 
 def set_timer_slack() -> None:
-    """Let the waits of the main thread end when their time is over.
+    """Set the timer slack of the main thread to `TIMER_SLACK_NS`, where the system has one.
 
-    Linux may let them end 50 us late, so as to wake for several at once (PR_SET_TIMERSLACK in prctl(2), timerslack_ns
-    in proc(5)), and in an open loop all that is due would begin so late and count as a longer response.
+    Linux may end a wait up to 50 us late to combine several wake-ups (PR_SET_TIMERSLACK in prctl(2), timerslack_ns in
+    proc(5)). In an open loop every operation would start late by that time, which would count as response time.
     """
-    with suppress(OSError):  # elsewhere there is no such file
+    with suppress(OSError):  # exists on Linux only
         TIMER_SLACK.write_text(str(TIMER_SLACK_NS), encoding="ascii")
 
 
 if sys.platform == "linux":
 
     class Poller:
-        """epoll, level-triggered. `selectors` on top of it costs half a microsecond an event more."""
+        """Level-triggered epoll.
+
+        Performance: `selectors` on top of it costs 0.5 us more per event.
+        """
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
@@ -38,10 +42,14 @@ if sys.platform == "linux":
             self.unregister = self._epoll.unregister
             self.close = self._epoll.close
             self.poll: Callable[[float], list[tuple[int, int]]] = self._epoll.poll
-            """(file descriptor, events) of what is ready, after at most a timeout in seconds, rounded up to a ms."""
+            """Returns (file descriptor, event mask) of ready descriptors. Blocks for at most the timeout in seconds,
+            which is rounded up to a millisecond."""
 
         def poll_precisely(self, timeout_s: float) -> list[tuple[int, int]]:
-            """As `poll`, with a timeout in us: select takes one, and an epoll can itself be selected."""
+            """Poll as `poll` does, with a timeout of microsecond resolution.
+
+            `select` supports that resolution, and an epoll descriptor can itself be selected.
+            """
             if timeout_s > 0:
                 select.select([self._epoll], [], [], timeout_s)
             return self._epoll.poll(0)
@@ -49,7 +57,7 @@ if sys.platform == "linux":
 else:
 
     class Poller:
-        """poll, where there is no epoll."""
+        """Poller based on `select.poll`, for systems without epoll."""
 
         def __init__(self) -> None:
             self._poll = select.poll()
@@ -58,11 +66,11 @@ else:
             self.unregister = self._poll.unregister
 
         def poll(self, timeout_s: float) -> list[tuple[int, int]]:
-            """(file descriptor, events) of what is ready, after at most `timeout_s`."""
+            """Return (file descriptor, event mask) of ready descriptors; block for at most `timeout_s`."""
             return self._poll.poll(timeout_s * 1000)
 
         poll_precisely = poll
-        """No better than a ms here."""
+        """The same: the timeout has a resolution of one millisecond here."""
 
         def close(self) -> None:
-            """Nothing to close: poll holds no descriptor of its own."""
+            """Do nothing: a `select.poll` object owns no descriptor."""

@@ -1,7 +1,7 @@
-"""One selector loop that drives every connection of an engine process, in the manner of redis-benchmark and wrk.
+"""Selector loop that drives every connection of an engine process, as redis-benchmark and wrk do.
 
-It knows nothing of lanes: it sends what programs yield, stamps the replies when it wakes for them, and resumes the
-program with each reply once it is complete. Nothing here blocks but the wait for the sockets.
+The reactor knows no lanes. It sends the requests that programs yield, takes the arrival time of replies when `poll`
+returns, and resumes a program once its reply is complete. Nothing here blocks except the wait for the sockets.
 """
 
 from __future__ import annotations
@@ -33,29 +33,38 @@ from engines.wire.error_kinds import READ_ONLY_KINDS
 from engines.wire.reply import INCOMPLETE, ProtocolError
 
 TOLERATED_FAILURES = 5
-"""So many failures in a row for want of a connection are followed by no pause: with one shard of three dead, one
-operation in 243 fails so often. More of them are no one shard's, and a lane must not fail as fast as it can."""
+"""A session that fails this many times in a row for lack of a connection retries without a pause. With one of three
+shards down, one operation in 243 fails five times in a row by chance, because its keys belong to that shard. More
+failures have another cause, and the pause keeps the lane from failing as fast as it can loop."""
 
-UNREACHABLE = frozenset(dialect.refused for dialect in (MYSQL, REDIS))
+UNREACHABLE = frozenset(dialect.cannot_connect for dialect in (MYSQL, REDIS))
+"""Error kinds of connections that could not be opened. Only these are tolerated without a pause."""
 
 REPLY_TIMEOUT_NS = 10_000_000_000
-"""An operation that takes longer has its connections closed and fails."""
+"""An operation that takes longer than this fails, and its connections are closed."""
 
 IDLE_POLL_S = 0.25
-"""The longest wait for the sockets; timers shorten it."""
+"""Upper limit of one wait for the sockets, in seconds; timers shorten it."""
 
 NO_WAIT_NS = 50_000
-"""A wait for the sockets shorter than this was none: the replies that it found were ready before it began. Looking at
-many sockets takes some 10 us."""
+"""If `poll` returns within this time, its replies were already queued, and the time since the last `poll` counts as
+loop lag.
+
+Performance: polling many sockets takes about 10 us.
+"""
 
 CPU_LAG_SAMPLE_NS = 1_000_000
-"""The least time between two turns whose processor time is taken: asking for it costs half a microsecond."""
+"""Minimum interval between two samples of the CPU-only loop lag.
+
+Performance: reading the thread's CPU time takes 0.5 us.
+"""
 
 
 class Reactor:
-    """The loop. Set `flowing` to let operations begin; `measured` and `warm` hold what came of them.
+    """Event loop of one engine process, with its sessions and their statistics.
 
-    An operation counts as measured only if it began at or after `measure_from_ns`; all others are warm-up.
+    Operations start only while `issuing` is set. `measured` holds the statistics of operations that began at or after
+    `measure_from_ns`; `warm` holds those of all earlier operations (warm-up).
     """
 
     def __init__(
@@ -68,26 +77,27 @@ class Reactor:
         self.warm = StatsCollector()
         self.measure_from_ns = NEVER_NS
         self.loop_lag = Histogram()
-        """By wake-up: how long its replies may have been ready before the loop noticed them, which is the turn that
-        it was away for, and nothing where it was waiting for them."""
+        """One value per wake-up that found events: how long the replies may have waited before the loop noticed them.
+        This is the time since the previous `poll` returned if the replies were queued already, and 0 if the loop
+        waited for them."""
         self.cpu_loop_lag = Histogram()
-        """The same in processor time, of a sample of the wake-ups: what the loop's own work kept replies waiting,
-        without the time for which it had no processor."""
+        """CPU-only loop lag: the same in CPU time of this thread, sampled. It is the delay caused by the loop's own
+        work, without scheduling delay."""
         self._ended: list[Session] = []
-        """The sessions that have ended an operation and whose next one is still to be made up: one a turn, so that the
-        sockets are looked at in between."""
+        """Sessions that completed an operation and whose next operation is not built yet. The loop builds one per
+        iteration, so that it polls the sockets in between."""
         self.redirects = 0
         self.issuing = False
         self.running = True
         self.sessions: list[Session] = []
         self._watched: dict[int, Callable[[], None]] = {}
-        connector = self.connections.connector
-        self.watch(connector.wake.fileno(), connector.deliver)
+        job_runner = self.connections.job_runner
+        self.watch(job_runner.wake.fileno(), job_runner.deliver)
 
     # ---------------------------------------------------------------- the loop
 
     def run(self) -> None:
-        """Turn until `running` is cleared."""
+        """Run the loop until `running` is cleared; blocks until then."""
         connections, timers, ended, open_loop = (
             self.connections,
             self.timers,
@@ -95,44 +105,45 @@ class Reactor:
             self.open_loop,
         )
         open_by_descriptor, on_broken = connections.open_by_descriptor, connections.on_broken
-        saturated, precisely = connections.poller.poll, connections.poller.poll_precisely
+        poll_ms, poll_us = connections.poller.poll, connections.poller.poll_precisely
         lag, cpu_loop_lag = self.loop_lag.record, self.cpu_loop_lag.record
-        clock, processor = perf_counter_ns, thread_time_ns
-        now_ns = woke_ns = sampled_ns = clock()
-        began_ns, own_ns = 0, -1
-        noticed: list[int] = []
-        took_ns: list[int] = []
+        clock, cpu_clock = perf_counter_ns, thread_time_ns
+        now_ns = woke_ns = cpu_sampled_ns = clock()
+        began_ns, cpu_ns = 0, -1
+        watched_ready: list[int] = []
+        service_ns: list[int] = []
         outcomes: list[Completed] = []
         while self.running:
             wait_s = 0.0 if ended else (timers.next_ns - now_ns) / 1e9
-            poll = saturated if open_loop.arrivals is None else precisely
+            poll = poll_ms if open_loop.arrivals is None else poll_us
             events = poll(0 if wait_s <= 0 else wait_s if wait_s < IDLE_POLL_S else IDLE_POLL_S)
             before_ns, woke_ns = woke_ns, clock()
-            away_ns = now_ns - before_ns
+            since_poll_ns = now_ns - before_ns
             if events:
-                at_once = woke_ns - now_ns < NO_WAIT_NS
-                lag(away_ns if at_once else 0)
-                if own_ns >= 0:
-                    cpu_loop_lag(own_ns if at_once else 0)
-            sampling = woke_ns - sampled_ns > CPU_LAG_SAMPLE_NS
+                was_ready = woke_ns - now_ns < NO_WAIT_NS
+                lag(since_poll_ns if was_ready else 0)
+                if cpu_ns >= 0:
+                    cpu_loop_lag(cpu_ns if was_ready else 0)
+            sampling = woke_ns - cpu_sampled_ns > CPU_LAG_SAMPLE_NS
             if sampling:
-                began_ns, sampled_ns = processor(), woke_ns
+                began_ns, cpu_sampled_ns = cpu_clock(), woke_ns
             closed = self.issuing and open_loop.arrivals is None
             measure_from_ns = self.measure_from_ns
             for descriptor, event in events:
                 connection = open_by_descriptor.get(descriptor)
                 if connection is None:
-                    noticed.append(descriptor)
+                    watched_ready.append(descriptor)
                     continue
                 if event != READ and event & WRITE:
                     connections.flush(connection)
                     if event == WRITE:
                         continue
-                # What a slot holds is taken out before it is called: as a method it would be looked up in the class
-                # first, each time (CPython 3.11 specializes LOAD_ATTR for slots, LOAD_METHOD not).
-                receive, room_bytes = connection.receive, connection.room_bytes
+                # Performance: `receive` is bound to a local before the call. CPython 3.11
+                # specializes LOAD_ATTR for slots but not LOAD_METHOD, so a direct call would search
+                # the class first, each time.
+                receive, receive_bytes = connection.receive, connection.receive_bytes
                 try:
-                    data = receive(room_bytes)
+                    data = receive(receive_bytes)
                 except (BlockingIOError, InterruptedError):
                     continue
                 except OSError:
@@ -143,16 +154,16 @@ class Reactor:
                     continue
                 try:
                     if wanted == 1:
-                        one_reply = connection.one_reply
-                        answer = one_reply(data)
+                        feed_one = connection.feed_one
+                        answer = feed_one(data)
                     else:
-                        answer = connection.parser.many(data, wanted)
+                        answer = connection.parser.feed_many(data, wanted)
                 except ProtocolError:
                     on_broken(connection, woke_ns)
                     continue
                 if answer is INCOMPLETE:
-                    if len(data) == room_bytes:
-                        connection.room_bytes = LARGE_RECEIVE_BYTES
+                    if len(data) == receive_bytes:
+                        connection.receive_bytes = LARGE_RECEIVE_BYTES
                     continue
                 connection.wanted = 0
                 connection.answered += wanted
@@ -161,10 +172,12 @@ class Reactor:
                     resume = session.resume
                     step = resume(answer)
                     if closed and step.__class__ is tuple and len(step) == 4:
-                        # `_go_on`, written out: its calls would be felt for every operation.
+                        # Performance: `_complete_and_continue` inlined for the closed loop, because
+                        # it saves its calls per operation. Keep both versions equal;
+                        # tests/unit/driver/test_inlined_code.py compares them.
                         if session.began_ns >= measure_from_ns:
                             session.failures = 0
-                            took_ns.append(woke_ns - session.began_ns)
+                            service_ns.append(woke_ns - session.began_ns)
                             outcomes.append(step[3])
                         else:
                             self._end(session, step[3], woke_ns)
@@ -175,34 +188,36 @@ class Reactor:
                     self._gather(session, connection, answer, woke_ns)
             if closed:
                 self._send_next()
-            # While the servers are at work already.
-            if took_ns:
-                self.measured.add(took_ns, outcomes)
-                took_ns.clear()
+            # The servers work on the new requests meanwhile.
+            if service_ns:
+                self.measured.add(service_ns, outcomes)
+                service_ns.clear()
                 outcomes.clear()
             if ended:
                 self._next_operation(ended.pop(0))
-            if noticed:
-                for descriptor in noticed:
-                    self._notice(descriptor)
-                noticed.clear()
+            if watched_ready:
+                for descriptor in watched_ready:
+                    self._call_watcher(descriptor)
+                watched_ready.clear()
             now_ns = clock()
             if now_ns >= timers.next_ns:
                 timers.run(now_ns)
                 now_ns = clock()
-            own_ns = processor() - began_ns if sampling else -1
+            cpu_ns = cpu_clock() - began_ns if sampling else -1
 
     def _send_next(self) -> None:
-        """Send the first requests of the operations that follow the ones that have just ended.
+        """Send the first requests of the operations that follow those just completed.
 
-        After all replies at hand, and server by server: one that has gone to sleep is then woken once for several
-        requests, not once for each.
+        This happens after all replies at hand are processed, and server by server. A server that went to sleep is then
+        woken once for several requests instead of once per request.
         """
         connections, clock = self.connections, perf_counter_ns
         for outbox in connections.outboxes.values():
             for connection, request, wanted, _ in outbox:
                 session = connection.session
-                # `Wiring.send`, written out: a call more for every operation would be felt.
+                # Performance: `ConnectionManager.send` inlined, because it saves one call per
+                # operation. Keep both versions equal; tests/unit/driver/test_inlined_code.py
+                # compares them.
                 if connection.socket is None:
                     session.began_ns = clock()
                     connections.send(connection, request, wanted)
@@ -215,29 +230,33 @@ class Reactor:
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
-                    connections.broken(connection)
+                    connections.on_send_failed(connection)
                     continue
                 if sent != len(request):
-                    connections.keep(connection, request, sent)
+                    connections.keep_unsent(connection, request, sent)
             outbox.clear()
 
-    def _notice(self, descriptor: int) -> None:
-        """Something watched has something to read. After all replies: what comes of it may stop or close anything."""
+    def _call_watcher(self, descriptor: int) -> None:
+        """Call the function that watches `descriptor`, if there still is one.
+
+        The loop calls this after it has processed all replies, because a watcher may close any connection or stop the
+        loop.
+        """
         watcher = self._watched.get(descriptor)
         if watcher is not None:
             watcher()
 
     def _next_operation(self, session: Session) -> None:
-        """The next operation of a session that has ended one."""
-        self._hold(session, session.resume(None))
+        """Build the next operation of a session that completed one, and start it if operations are issued."""
+        self._set_next(session, session.resume(None))
         if self.issuing:
             self.begin(session)
 
     def _step(self, session: Session, step: Step, now_ns: int) -> None:
-        """Do what a program yielded when it was resumed with replies that arrived at `now_ns`."""
+        """Execute the step that a program yielded after the replies that arrived at `now_ns`."""
         kind = step.__class__
         if kind is tuple and len(cast("Request | CompletedThenNext", step)) == 4:
-            self._go_on(session, cast("CompletedThenNext", step), now_ns)
+            self._complete_and_continue(session, cast("CompletedThenNext", step), now_ns)
         elif kind is tuple:
             connection, request, wanted = cast("Request", step)
             session.answers = None
@@ -251,12 +270,14 @@ class Reactor:
             self._fail(session, cast("Failed", step).kind, now_ns)
 
     def _fan_out(self, session: Session, requests: list[Request]) -> None:
+        """Send several requests of one session over different connections."""
         session.waiting = len(requests)
         session.answers = [connection for connection, _, _ in requests]
         for connection, request, wanted in requests:
             self.connections.send(connection, request, wanted)
 
     def _gather(self, session: Session, connection: Connection, answer: Any, now_ns: int) -> None:
+        """Store the answer to one request of a fan-out; resume the program when all answers are in."""
         answers = session.answers
         assert answers is not None
         answers[answers.index(connection)] = answer
@@ -265,6 +286,7 @@ class Reactor:
             self._step(session, session.resume(answers), now_ns)
 
     def _answer(self, connection: Connection, answer: Any, now_ns: int) -> None:
+        """Resume the program of `connection` with an answer that did not come from its socket."""
         session = connection.session
         if session.answers is None:
             self._step(session, session.resume(answer), now_ns)
@@ -274,16 +296,18 @@ class Reactor:
     # ---------------------------------------------------------------- operations
 
     def begin(self, session: Session) -> None:
-        """Let a session that holds between two operations begin the next, or, in an open loop, wait for it."""
+        """Start the next operation of an idle session; in an open loop, once an operation is due."""
         if self.open_loop.arrivals is None:
             self._begin(session)
         else:
             self.open_loop.wait(session)
 
     def _may_begin(self, session: Session) -> bool:
+        """Return whether operations are issued and `session` is idle with an operation built."""
         return self.issuing and session.first is not None
 
     def _begin(self, session: Session) -> None:
+        """Start the operation that `session` has built, now."""
         step, session.first = session.first, None
         assert step is not None
         session.in_operation = True
@@ -292,35 +316,42 @@ class Reactor:
         self._step(session, step, now_ns)
 
     def begin_all(self) -> None:
-        """Let operations flow in every session."""
+        """Set `issuing` and start an operation in every idle session."""
         self.issuing = True
         for session in tuple(self.sessions):
             if session.first is not None:
                 self.begin(session)
 
     def set_arrivals(self, arrivals: ArrivalSchedule | None) -> None:
-        """Race in an open loop from now on, or (None) in a closed one. What was due before is forgotten."""
+        """Follow `arrivals` (open loop) from now on, or run a closed loop if it is None.
+
+        Operations that were due before are discarded.
+        """
         for session in self.open_loop.set_arrivals(arrivals, self.sessions):
             if self._may_begin(session):
                 self.begin(session)
 
-    def _hold(self, session: Session, first: Step) -> None:
+    def _set_next(self, session: Session, first: Step) -> None:
+        """Store the first step of the session's next operation and mark the session idle."""
         session.first = first
         session.in_operation = False
 
     def _collector_of(self, session: Session) -> StatsCollector:
+        """Return the collector for the session's current operation: `measured` or `warm`."""
         return self.measured if session.began_ns >= self.measure_from_ns else self.warm
 
-    def _go_on(self, session: Session, step: CompletedThenNext, now_ns: int) -> None:
-        """An operation is acknowledged, and the next one is made up already."""
+    def _complete_and_continue(
+        self, session: Session, step: CompletedThenNext, now_ns: int
+    ) -> None:
+        """Count a completed operation whose successor is built already, and start the successor."""
         connection, request, wanted, outcome = step
         self._end(session, outcome, now_ns)
-        self._hold(session, (connection, request, wanted))
+        self._set_next(session, (connection, request, wanted))
         if self.issuing:
             self.begin(session)
 
     def _end(self, session: Session, outcome: Completed, now_ns: int) -> None:
-        """An operation is acknowledged: count it."""
+        """Count a completed operation with its service time and, in an open loop, its response time."""
         session.failures = 0
         collector = self._collector_of(session)
         collector.service.record(now_ns - session.began_ns)
@@ -329,34 +360,37 @@ class Reactor:
             collector.response.record(now_ns - session.due_ns)
 
     def _fail(self, session: Session, kind: str, now_ns: int) -> None:
+        """Count a failed operation and schedule a retry, after a pause if failures repeat."""
         collector = self._collector_of(session)
         collector.failures.record(now_ns - session.began_ns)
-        collector.fail(kind)
+        collector.count_failure(kind)
         session.failures += 1
-        self._hold(session, session.resume(None))
+        self._set_next(session, session.resume(None))
         if kind in READ_ONLY_KINDS:
             for connection in tuple(session.connections.values()):
                 self.connections.close(connection)
-        # Who meets a node that is down goes on with the others, unless it meets nothing else.
+        # A session whose keys include those of a node that is down continues with the other nodes;
+        # it pauses only if every attempt fails.
         tolerated = TOLERATED_FAILURES if kind in UNREACHABLE else 0
         in_a_row = session.failures - tolerated
         pause_ns = int(delay_s(in_a_row) * 1e9) if in_a_row > 0 else 0
 
-        def again() -> None:
+        def retry() -> None:
             if self._may_begin(session):
                 self.begin(session)
 
-        self.timers.at(now_ns + pause_ns, again)
+        self.timers.at(now_ns + pause_ns, retry)
 
     def busy(self) -> int:
-        """How many sessions are in an operation."""
+        """Return the number of sessions with an operation in flight."""
         return sum(session.in_operation for session in self.sessions)
 
-    def fail_in_flight(self, kind: str, *, for_good: bool = False) -> None:
-        """Count every operation that is still under way as failed with `kind`, without waiting for it.
+    def fail_in_flight(self, kind: str, *, final: bool = False) -> None:
+        """Count every operation in flight as failed with `kind`, without waiting for it.
 
-        Its session holds afterwards, ready for another; the connections on which it waits for a reply are closed, or
-        that would be taken for the reply to the next request. Neither where all ends `for_good`.
+        Unless the failure is `final`, each such session is idle afterwards and has its next operation built. The
+        connections on which it awaits a reply are closed: otherwise that reply would be taken for the reply to the next
+        request. With `final` (the end of the run) sessions are not restarted and connections stay open.
         """
         while self._ended:
             self._next_operation(self._ended.pop(0))
@@ -365,13 +399,13 @@ class Reactor:
             if session.in_operation:
                 collector = self._collector_of(session)
                 collector.failures.record(now_ns - session.began_ns)
-                collector.fail(kind)
+                collector.count_failure(kind)
                 session.in_operation = False
-                if not for_good:
-                    self._restart(session)
+                if not final:
+                    self._abandon_operation(session)
 
-    def _restart(self, session: Session) -> None:
-        """Forget the operation that a session is in."""
+    def _abandon_operation(self, session: Session) -> None:
+        """Drop the operation in flight of `session` and restart its program."""
         for connection in tuple(session.connections.values()):
             connection.request = None
             if connection.wanted:
@@ -379,7 +413,7 @@ class Reactor:
         self.restart(session, session.program)
 
     def time_out(self, now_ns: int) -> None:
-        """Close the connections of the operations that have waited too long for a reply."""
+        """Close the connections of operations that have waited longer than `REPLY_TIMEOUT_NS` for a reply."""
         for session in tuple(self.sessions):
             if session.in_operation and now_ns - session.began_ns > REPLY_TIMEOUT_NS:
                 for connection in tuple(session.connections.values()):
@@ -389,7 +423,7 @@ class Reactor:
     # ---------------------------------------------------------------- sessions
 
     def add(self, program: Callable[[Session], Program]) -> Session:
-        """A new session that runs `program`; it begins when `begin` says so."""
+        """Add and return an idle session that runs `program`; `begin` starts its first operation."""
         session = Session()
         session.connections = SessionConnections(
             lambda address: self.connections.connection(session, address)
@@ -399,14 +433,14 @@ class Reactor:
         return session
 
     def restart(self, session: Session, program: Callable[[Session], Program]) -> None:
-        """Run `program` in a session that holds between two operations, over the links that it has."""
+        """Run `program` in an idle session, over the connections that the session already has."""
         session.program = program
         generator = program(session)
         session.resume = generator.send
         session.first = next(generator)
 
     def remove(self, session: Session) -> None:
-        """End a session that holds between two operations, and close its connections."""
+        """Remove an idle session and close its connections."""
         session.first = None
         self.sessions.remove(session)
         for connection in tuple(session.connections.values()):
@@ -415,14 +449,14 @@ class Reactor:
     # ---------------------------------------------------------------- what else the loop does
 
     def after_ns(self, delay_ns: int, callback: Callable[[], None]) -> None:
-        """Call `callback` once `delay_ns` have passed."""
+        """Call `callback` from the loop after `delay_ns`."""
         self.timers.at(perf_counter_ns() + delay_ns, callback)
 
     def watch(self, descriptor: int, readable: Callable[[], None]) -> None:
-        """Call `readable` whenever `descriptor` has something to read."""
+        """Call `readable` from the loop whenever `descriptor` is readable."""
         self._watched[descriptor] = readable
         self.connections.poller.register(descriptor, READ)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection and the poller."""
         self.connections.close_all()

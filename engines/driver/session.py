@@ -1,4 +1,8 @@
-"""One of a lane's connections in the sense of its user: it does one operation at a time, over one or more links."""
+"""Sessions of a lane and their connections.
+
+A session is what a user of a lane counts as one of its connections. It runs one operation at a time, over one or more
+network connections.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +16,30 @@ from typing import Any, TypeAlias
 
 from engines.driver.outcome import Completed, Failed
 from engines.driver.tls_socket import TlsSocket
-from engines.wire.dialect import Dialect, Replies
+from engines.wire.dialect import Dialect, ReplyParser
 
 RECEIVE_BYTES = 448
-"""How much is read from a socket at a time. The reply to a read fits, and the room for it is one of Python's small
-objects still (512 bytes, obmalloc.c): half of the cost of a large one that is cut to its length afterwards."""
+"""Bytes read from a socket per call until a reply is larger. The reply to a read fits.
+
+Performance: the buffer is still one of Python's small objects (512 bytes, obmalloc.c), which halves the cost of a large
+buffer that is cut to its length afterwards.
+"""
 
 
 LARGE_RECEIVE_BYTES = 65_536
-"""How much from then on that a reply did not fit. Also over TLS, where a record is not to be read in pieces."""
+"""Bytes read per call after a reply did not fit into `RECEIVE_BYTES`. Also used with TLS, where a record must not be
+read in pieces."""
 
 
 STABLE_NS = 1_000_000_000
-"""A connection that broke sooner, and before a reply, counts as one that could not be opened."""
+"""A connection that breaks within this time and before its first reply counts as one that could not be opened."""
 
 
 class Connection:
-    """A connection that is opened again, in place, whenever it breaks.
+    """One connection to a server, which is reopened in place whenever it breaks.
 
-    `socket` is None while it is closed. `wanted` counts the replies that are due, `request` holds what waits for the
-    connection to stand, `unsent` what the kernel did not take yet.
+    `socket` is None while the connection is closed. `wanted` is the number of replies still expected. `request` holds a
+    request that waits for the connection to open. `unsent` holds the bytes that the kernel has not accepted yet.
     """
 
     __slots__ = (
@@ -42,19 +50,19 @@ class Connection:
         "dialect",
         "down",
         "failures",
+        "feed_one",
         "fills",
         "last_error",
         "misses",
-        "one_reply",
         "open_socket",
         "opened",
         "opening",
         "outbox",
         "parser",
         "receive",
+        "receive_bytes",
         "request",
         "retired",
-        "room_bytes",
         "send",
         "session",
         "socket",
@@ -69,51 +77,54 @@ class Connection:
         self.address = address
         self.dialect = dialect
         self.open_socket = open_socket
-        """Opens, secures and authenticates a connection; blocks, so it runs on a connector thread."""
+        """Opens, encrypts and authenticates a socket. It blocks, so a thread of the job runner calls it."""
         self.socket: socket | None = None
-        self.parser: Replies = dialect.replies()
+        self.parser: ReplyParser = dialect.make_parser()
         self.receive: Callable[[int], bytes]
         self.send: Callable[[bytes | memoryview], int]
         self.wanted = 0
         self.request: tuple[bytes, int] | None = None
         self.outbox: list[CompletedThenNext] = []
-        """What is about to be sent to its address, by this link and by those of other sessions."""
-        self.room_bytes = RECEIVE_BYTES
-        """How much is read at a time."""
+        """Requests about to be sent to this address. The list is shared by the connections of all sessions to the
+        address."""
+        self.receive_bytes = RECEIVE_BYTES
+        """Bytes to read per call."""
         self.unsent: memoryview | None = None
         self.opening = False
         self.opened = 0
-        """How often it was opened: all but the first are reconnects."""
+        """How often the connection was opened. All but the first count as reconnects."""
         self.failures = 0
-        """Attempts to open it in a row that came to nothing: the last connection that proved good sets them back."""
+        """Failed attempts to open it in a row. A connection that proved useful resets the count."""
         self.attached_ns = 0
-        """When its connection began to stand."""
+        """When the current socket was attached."""
         self.answered_before = 0
-        """How much had been `answered` then."""
+        """The value of `answered` at that time."""
         self.down = False
-        """Whether it is known that it does not stand: an attempt failed, or somebody waited for it in vain."""
+        """Whether the connection is known to be closed: an attempt to open it failed, or a request timed out waiting
+        for it."""
         self.answered = 0
-        """Requests that were answered in all, by no refusal."""
+        """Requests answered so far, error replies excluded."""
         self.misses = 0
-        """Those among them that asked for a key that was not there."""
+        """Requests among `answered` for a key that does not exist."""
         self.fills = 0
-        """Those among them that a reader wrote with."""
+        """Requests among `answered` that were cache fills, that is, writes by a reader."""
         self.last_error = ""
-        """Why the last attempt to open it failed; empty while it stands."""
+        """Why the last attempt to open it failed; empty while it is open."""
         self.retired = False
-        """Whether nobody needs it any more."""
+        """Whether the connection has been removed and must not be opened again."""
 
     def attach(self, sock: socket) -> None:
-        """Take over a connection that stands, with nothing of a former one left."""
+        """Use `sock`, an open and authenticated socket, and discard the state of the previous socket."""
         sock.setblocking(False)
         self.socket = sock
-        through = TlsSocket(sock) if isinstance(sock, SSLSocket) else None
-        # On the descriptor itself: `socket.recv` and `send` cost 500 instructions more each (callgrind, CPython 3.11).
-        self.receive = through.receive if through else partial(os.read, sock.fileno())
-        self.send = through.send if through else partial(os.write, sock.fileno())
-        self.room_bytes = LARGE_RECEIVE_BYTES if through else RECEIVE_BYTES
-        self.parser = self.dialect.replies()
-        self.one_reply = self.parser.one
+        tls = TlsSocket(sock) if isinstance(sock, SSLSocket) else None
+        # Performance: read and write the file descriptor directly; `socket.recv` and `socket.send`
+        # cost 500 instructions more each (callgrind, CPython 3.11).
+        self.receive = tls.receive if tls else partial(os.read, sock.fileno())
+        self.send = tls.send if tls else partial(os.write, sock.fileno())
+        self.receive_bytes = LARGE_RECEIVE_BYTES if tls else RECEIVE_BYTES
+        self.parser = self.dialect.make_parser()
+        self.feed_one = self.parser.feed_one
         self.opened += 1
         self.attached_ns = perf_counter_ns()
         self.answered_before = self.answered
@@ -121,11 +132,11 @@ class Connection:
         self.last_error = ""
 
     def was_useful(self, now_ns: int) -> bool:
-        """Whether the connection that stands has been good for something: it brought a reply, or lasted."""
+        """Return whether the current socket brought a reply or has lasted for `STABLE_NS`."""
         return self.answered != self.answered_before or now_ns - self.attached_ns >= STABLE_NS
 
     def detach(self) -> None:
-        """Close what is left of a connection."""
+        """Close the socket, if any, and drop what is unsent and expected on it."""
         if self.socket is not None:
             self.socket.close()
         self.socket = None
@@ -134,25 +145,31 @@ class Connection:
 
 
 Request: TypeAlias = tuple[Connection, bytes, int]
-"""What to send, over which link, and how many replies are due."""
+"""(connection, bytes to send, number of expected replies)."""
 
 CompletedThenNext: TypeAlias = tuple[Connection, bytes, int, Completed]
-"""The first request of an operation, with how the one before it ended. For operations that are made up in no time: it
-saves resuming the program once more. After `Done` alone the sockets are looked at before the next is made up."""
+"""Result of the previous operation plus the first request of the next one.
+
+Performance: saves one resume of the generator per operation. Use it only if building the next request is cheap: after a
+plain `Completed` the loop polls the sockets before the next operation is built.
+"""
 
 Step: TypeAlias = Request | list[Request] | CompletedThenNext | Completed | Failed
-"""What a lane yields: a request, several at once for different links, or how the operation ended."""
+"""What a program yields: a request, several requests for different connections, or the result of the operation."""
 
 Program: TypeAlias = Generator[Step, Any, None]
-"""A lane's operations, one after the other without end. It is resumed with the reply to a request (with a list of
-replies where several are due), with the list of the answers to several requests, and with None after an outcome that
-no request came with."""
+"""The operations of one session, one after the other, without end.
+
+A program is resumed with the reply to a request (a list of replies if several are expected), with the list of answers
+to several requests, or with None after a result that carried no request.
+"""
 
 
 class SessionConnections(dict[str, Connection]):
-    """A session's links by address, each opened when it is first needed.
+    """The connections of a session by address, each opened on first use.
 
-    Where that is felt `get` comes first: subscripting a subclass of dict costs 300 instructions more (callgrind).
+    Performance: on the hot path call `get` first. Subscripting a subclass of dict costs 300 instructions more
+    (callgrind).
     """
 
     def __init__(self, make: Callable[[str], Connection]) -> None:
@@ -165,7 +182,7 @@ class SessionConnections(dict[str, Connection]):
 
 
 class Session:
-    """A program, its links, and where it stands in the operation that it is in."""
+    """A program, its connections, and the state of its current operation."""
 
     __slots__ = (
         "answers",
@@ -183,18 +200,18 @@ class Session:
     def __init__(self) -> None:
         self.connections: SessionConnections
         self.program: Callable[[Session], Program]
-        """Makes what `resume` resumes."""
+        """Creates the generator whose `send` is `resume`."""
         self.resume: Callable[[Any], Step]
         self.first: Step | None = None
-        """The first step of the next operation, built already and waiting to begin."""
+        """First step of the next operation, built and waiting to start. None while an operation is in flight."""
         self.began_ns = 0
         """When the first request of the operation was sent."""
         self.due_ns = 0
-        """When the operation was due; 0 in a closed loop."""
+        """Intended start of the operation in an open loop; 0 in a closed loop."""
         self.in_operation = False
         self.waiting = 0
-        """How many requests of the step have no answer yet."""
+        """Requests of the current step that have no answer yet."""
         self.answers: list[Any] | None = None
-        """The answers to a step of several requests, in their order; None for a step of one."""
+        """Answers to a step of several requests, in their order; None for a step of one request."""
         self.failures = 0
         """Failed operations in a row."""

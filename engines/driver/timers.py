@@ -1,4 +1,4 @@
-"""What a reactor has to do later."""
+"""Timers of the event loop."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from heapq import heappop, heappush
 from itertools import count
 
 NEVER_NS = 1 << 62
+"""A time that is never reached."""
 
 
 class Timers:
-    """Callbacks in order of their due time (perf_counter_ns). A callback that has lost its reason checks so itself."""
+    """Callbacks ordered by due time in ns of `perf_counter_ns`.
+
+    A callback cannot be cancelled; it must check itself whether it still applies.
+    """
 
     __slots__ = ("_heap", "_order", "next_ns")
 
@@ -18,14 +22,15 @@ class Timers:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self.next_ns = NEVER_NS
-        """When the next callback is due; `NEVER_NS` when there is none."""
+        """When the next callback is due; `NEVER_NS` if there is none."""
 
     def at(self, due_ns: int, callback: Callable[[], None]) -> None:
+        """Call `callback` from `run` once `due_ns` is reached."""
         heappush(self._heap, (due_ns, next(self._order), callback))
         self.next_ns = self._heap[0][0]
 
     def run(self, now_ns: int) -> None:
-        """Call everything that is due at `now_ns`, callbacks added meanwhile only when they are due too."""
+        """Call every callback that is due at `now_ns`, also those that a callback adds and that are due."""
         heap = self._heap
         while heap and heap[0][0] <= now_ns:
             heappop(heap)[2]()

@@ -1,4 +1,4 @@
-"""An encrypted connection, as the reactor reads from it and writes to it."""
+"""TLS socket with the read and write interface that the reactor uses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 
 
 class TlsSocket:
-    """`receive` and `send` of a TLS connection that does not block, as a plain socket's `recv` and `send` are.
+    """Non-blocking TLS connection with `receive` and `send` like the `recv` and `send` of a plain socket.
 
-    What is handed over at once may be less than a record, a record, or several. Level-triggered polling announces
-    what the kernel holds; what OpenSSL has taken from there already it does not, so that is always read to its end.
+    `receive` may return part of a TLS record or several records. OpenSSL's buffer is always drained: epoll reports only
+    bytes still in the kernel, so bytes left in OpenSSL would never wake the loop.
     """
 
     __slots__ = ("_pending", "_read", "_write")
@@ -20,9 +20,9 @@ class TlsSocket:
         self._pending = sock.pending
 
     def receive(self, size: int) -> bytes:
-        """What has come, decrypted: `size` bytes and as much more as OpenSSL holds; empty at the end.
+        """Return decrypted bytes: up to `size`, plus all that OpenSSL has buffered; empty at the end of the stream.
 
-        Raises BlockingIOError when nothing to hand over has come (part of a record, or a record of TLS itself), and
+        Raises BlockingIOError if no application data is complete (part of a record, or a record of TLS itself), and
         OSError.
         """
         try:
@@ -37,10 +37,10 @@ class TlsSocket:
         return b"".join(parts)
 
     def send(self, data: bytes | memoryview) -> int:
-        """How much of `data` is on its way.
+        """Send `data` and return the number of bytes accepted.
 
-        Raises BlockingIOError when the kernel took less than OpenSSL had made of it: the next call must be given the
-        same bytes again (SSL_write(3)). And OSError.
+        Raises BlockingIOError if the kernel accepted only part of the encrypted record: the next call must pass the
+        same bytes again (SSL_write(3)). Raises OSError if the connection is broken.
         """
         try:
             return self._write(data)

@@ -9,9 +9,9 @@ def split(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def map_address(address: str, ways: tuple[tuple[str, str], ...]) -> str:
+def map_address(address: str, address_map: tuple[tuple[str, str], ...]) -> str:
     """Where `address` is reached from here: what `ways` says, else itself."""
-    for real, here in ways:
-        if real == address:
+    for own, here in address_map:
+        if own == address:
             return here
     return address

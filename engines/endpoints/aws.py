@@ -77,10 +77,10 @@ def _user_and_password(text: object) -> tuple[str | None, str]:
     if not text.lstrip().startswith("{"):
         return None, text
     try:
-        told = json.loads(text)
+        fields = json.loads(text)
     except ValueError:
         return None, text  # a password may begin with a brace
-    user, password = told.get("username"), told.get("password")
+    user, password = fields.get("username"), fields.get("password")
     if not isinstance(password, str) or not password:
         raise AwsError('the secret is JSON without a "password"')
     return user if isinstance(user, str) and user else None, password

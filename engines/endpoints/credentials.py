@@ -36,29 +36,29 @@ def credential(source: CredentialSource, refused: Credential | None = None) -> C
     `refused` is what a server has just refused: the source is asked again, unless somebody else has done so since, or
     it was asked within the last second. So the answer may be the refused credential once more.
     """
-    kept = _cache.setdefault(source, _CacheEntry())
-    with kept.lock:
-        age_s = monotonic() - kept.asked_s
-        if age_s <= RETRY_S and kept.error is not None:
-            raise kept.error
-        known = kept.credential
-        taken = known != refused or age_s <= RETRY_S
-        if known is not None and taken and age_s <= source.lifetime_s:
+    entry = _cache.setdefault(source, _CacheEntry())
+    with entry.lock:
+        age_s = monotonic() - entry.asked_s
+        if age_s <= RETRY_S and entry.error is not None:
+            raise entry.error
+        known = entry.credential
+        usable = known != refused or age_s <= RETRY_S
+        if known is not None and usable and age_s <= source.lifetime_s:
             return known
-        kept.credential = kept.error = None
+        entry.credential = entry.error = None
         try:
-            kept.credential = source.fetch()
+            entry.credential = source.fetch()
         except SecretError as error:
-            kept.error = error
+            entry.error = error
             raise
         finally:
-            kept.asked_s = monotonic()
-        return kept.credential
+            entry.asked_s = monotonic()
+        return entry.credential
 
 
 def with_credential(
     source: CredentialSource | None,
-    own: Credential,
+    configured: Credential,
     attempt: Callable[[Credential], T],
     refused: Callable[[Exception], bool],
 ) -> T:
@@ -68,7 +68,7 @@ def with_credential(
     tried once. Raises SecretError, and what `attempt` raises.
     """
     if source is None:
-        return attempt(own)
+        return attempt(configured)
     first = credential(source)
     try:
         return attempt(first)

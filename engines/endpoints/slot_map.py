@@ -25,7 +25,7 @@ class SlotMap:
     is called, at most once per answer that shows the picture to be stale, to ask the cluster again; it must not block.
     """
 
-    __slots__ = ("_replica", "owner", "reader", "refresh")
+    __slots__ = ("_replica", "read_node", "refresh", "write_node")
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class SlotMap:
         if not ranges:
             raise ValueError("the cluster serves no slot: no node owns any")
         self._replica = replica
-        self.owner: list[str] = [ranges[0].address] * SLOTS
+        self.write_node: list[str] = [ranges[0].address] * SLOTS
         """Addresses by slot. A slot that nobody serves keeps its last owner, which answers CLUSTERDOWN or MOVED."""
-        self.reader = self.owner if replica is None else self.owner.copy()
+        self.read_node = self.write_node if replica is None else self.write_node.copy()
         self.refresh = refresh
         self.update(ranges)
 
@@ -48,17 +48,17 @@ class SlotMap:
         """Take over what the cluster says now, in place."""
         for part in ranges:
             slots, count = slice(part.first, part.last + 1), part.last - part.first + 1
-            self.owner[slots] = [part.address] * count
+            self.write_node[slots] = [part.address] * count
             if self._replica is not None:
                 reader = part.address
                 if part.replicas:
                     reader = part.replicas[self._replica % len(part.replicas)]
-                self.reader[slots] = [reader] * count
+                self.read_node[slots] = [reader] * count
 
     def move(self, slot: int, address: str) -> None:
         """Take over that `slot` is served by `address` now, as a redirect says."""
-        self.owner[slot] = self.reader[slot] = address
+        self.write_node[slot] = self.read_node[slot] = address
 
     def addresses(self) -> set[str]:
         """The nodes that own a slot, or are read from."""
-        return {*self.owner, *self.reader}
+        return {*self.write_node, *self.read_node}

@@ -12,15 +12,15 @@ from engines.endpoints.endpoint import TlsOptions
 def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
     """The library's view of `tls`. Raises OSError for a `ca_file` that cannot be read or holds no certificate."""
     try:
-        made = ssl.create_default_context(cafile=tls.ca_file)
+        context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:
         raise OSError(f"{tls.ca_file} (tls_ca) holds no certificate in PEM") from error
     # Without a say Python leaves this to how OpenSSL was built and set up.
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     # From 3.13 on Python by default refuses authorities that lack an extension, those of RDS among them.
-    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if tls.verify != "full":
-        made.check_hostname = False
+        context.check_hostname = False
     if tls.verify == "none":
-        made.verify_mode = ssl.CERT_NONE
-    return made
+        context.verify_mode = ssl.CERT_NONE
+    return context

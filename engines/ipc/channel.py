@@ -28,7 +28,7 @@ class Channel:
         return self._socket.fileno()
 
     @property
-    def clear(self) -> bool:
+    def flushed(self) -> bool:
         """Whether everything that was sent has left."""
         return not self._outgoing
 

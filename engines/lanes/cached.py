@@ -1,4 +1,4 @@
-"""Reads by lazy loading: a cache before MySQL."""
+"""Programs that read with a cache in front of MySQL (cache-aside, also called lazy loading)."""
 
 from __future__ import annotations
 
@@ -16,33 +16,37 @@ from engines.workload.redis_keys import redis_key
 
 
 def read_cached(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
-    """GET; on a miss SELECT, then SET with a TTL."""
+    """Read one key per operation: GET; on a miss SELECT, then SET with a TTL."""
     return _cache_aside_read(session, next_key, context, skip=False)
 
 
 def read_cached_deck(
     session: Session, next_key: Callable[[], int], context: LaneContext
 ) -> Program:
-    """As on the slide: a car that MySQL does not know either is skipped for another."""
+    """Read as on the slide: if MySQL does not have the key either, try another key."""
     return _cache_aside_read(session, next_key, context, skip=True)
 
 
 def _cache_aside_read(
     session: Session, next_key: Callable[[], int], context: LaneContext, *, skip: bool
 ) -> Program:
-    connections, fills, topology = session.connections, context.fills, context.topology
-    assert topology is not None
+    """Read with cache-aside; with `skip`, continue with another key if MySQL does not have the key.
+
+    An operation ends with a hit, a cache fill, a missing key, or an error.
+    """
+    connections, fills, slot_map = session.connections, context.fills, context.slot_map
+    assert slot_map is not None
     gets, selects, hit = context.gets, context.selects, completed(rows=1, hits=1)
-    owner, reader = topology.owner, topology.reader
+    write_node, read_node = slot_map.write_node, slot_map.read_node
     connections[MYSQL]
-    built, linked = gets.get, connections.get
+    find_request, find_connection = gets.get, connections.get
     skipped = 0
     ended: Completed | None = None
     while True:
         car_id = next_key()
-        slot, get = built(car_id) or gets[car_id]
-        address = reader[slot]
-        connection = linked(address) or connections[address]
+        slot, get = find_request(car_id) or gets[car_id]
+        address = read_node[slot]
+        connection = find_connection(address) or connections[address]
         cached = yield (connection, get, 1) if ended is None else (connection, get, 1, ended)
         ended = None
         if cached.__class__ is not bytes and cached is not None:
@@ -71,7 +75,7 @@ def _cache_aside_read(
 
         duplicate = fills.begin(car_id, session.began_ns)
         fill = resp.set_px(redis_key(car_id), row_payload(car_id, reply[0]), context.ttl_ms())
-        connection = connections[owner[slot]]
+        connection = connections[write_node[slot]]
         try:
             filled = yield connection, fill, 1
             if filled.__class__ is resp.RedisErrorReply:
@@ -79,7 +83,7 @@ def _cache_aside_read(
                     connection, context, slot, fill, filled
                 )
         except GeneratorExit:
-            fills.end(car_id, None)  # Its operation was given up.
+            fills.end(car_id, None)  # The operation was abandoned.
             raise
         if filled != b"OK":
             fills.end(car_id, None)
@@ -95,6 +99,9 @@ def _cache_aside_read(
 
 
 def row_payload(car_id: int, row: tuple[bytes | None, ...]) -> bytes:
-    """A selected row as Redis holds it. The averages over one row are whole numbers with a fraction of zeros."""
-    whole = [(value or b"").partition(b".")[0] for value in row]
-    return b"%d:%b" % (car_id, b":".join(whole))
+    """Return a selected row as Redis stores it.
+
+    The averages over one row are integers with a fraction of zeros; the fraction is dropped.
+    """
+    integers = [(value or b"").partition(b".")[0] for value in row]
+    return b"%d:%b" % (car_id, b":".join(integers))

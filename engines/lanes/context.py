@@ -1,4 +1,4 @@
-"""What the programs of one engine process share, and what was acknowledged."""
+"""State that the programs of one engine process share, and the record of acknowledged versions."""
 
 from __future__ import annotations
 
@@ -12,30 +12,37 @@ from engines.workload.dataset import TelemetryPool
 from engines.workload.streams import Row
 
 MYSQL = "mysql"
-"""The address of a session's link to MySQL; Redis links go by "host:port"."""
+"""Address of a session's connection to MySQL. Connections to Redis are addressed by "host:port"."""
 
 AckedVersions = MutableMapping[int, int] | None
-"""The last acknowledged version of each car, where somebody wants to know."""
+"""By car id, its last acknowledged version; None if versions are not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """What the sessions of one engine process share."""
+    """State that the sessions of one engine process share."""
 
-    readings: TelemetryPool
+    telemetry: TelemetryPool
+    """The telemetry samples that writers send."""
     gets: GetCache
+    """GET requests of all readers."""
     selects: SelectCache
-    topology: SlotMap | None
+    """SELECT requests of all readers."""
+    slot_map: SlotMap | None
+    """The nodes of the lane's Redis; None in a lane without Redis."""
     fills: FillTracker
+    """Cache fills in flight, to count duplicates."""
     ttl_ms: Callable[[], int]
+    """Returns the time to live of the next cache fill, in ms."""
     issuing: Callable[[], bool]
-    """Whether operations may still begin: a reader that skips missing ids ends its search when they may not."""
+    """Returns whether operations may still start. A reader that skips missing keys stops its search if not."""
     redirected: Callable[[], None]
     """Called for every MOVED or ASK."""
-    ledger: AckedVersions
+    acked_versions: AckedVersions
 
 
-def acknowledge(ledger: AckedVersions, rows: list[Row]) -> None:
-    if ledger is not None:
+def acknowledge(acked_versions: AckedVersions, rows: list[Row]) -> None:
+    """Record the versions of acknowledged rows, if `acked_versions` is not None."""
+    if acked_versions is not None:
         for car_id, _, version in rows:
-            ledger[car_id] = version
+            acked_versions[car_id] = version

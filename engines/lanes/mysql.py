@@ -1,4 +1,4 @@
-"""Writes and reads of a table in MySQL."""
+"""Programs that write and read a table in MySQL."""
 
 from __future__ import annotations
 
@@ -16,28 +16,32 @@ from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 from engines.workload.streams import BatchStream, Row
 
 
-def _values(row: Row, readings: TelemetryPool) -> bytes:
-    car_id, reading, version = row
-    return b"(%d,%b,%d)" % (car_id, readings.sql[reading], version)
+def _values(row: Row, telemetry: TelemetryPool) -> bytes:
+    """Return the VALUES tuple of one row."""
+    car_id, sample, version = row
+    return b"(%d,%b,%d)" % (car_id, telemetry.sql[sample], version)
 
 
-def upsert(rows: list[Row], readings: TelemetryPool) -> bytes:
-    """The statement that writes `rows`, as one request."""
-    sql = readings.sql
+def upsert(rows: list[Row], telemetry: TelemetryPool) -> bytes:
+    """Return the request that writes `rows` with one multi-row upsert."""
+    sql = telemetry.sql
     values = b",".join(
-        [b"(%d,%b,%d)" % (car_id, sql[reading], version) for car_id, reading, version in rows]
+        [b"(%d,%b,%d)" % (car_id, sql[sample], version) for car_id, sample, version in rows]
     )
     return mysql.query(UPSERT_HEAD + values + UPSERT_TAIL)
 
 
 def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
-    """A batch is one multi-row upsert, which is its own transaction: acknowledged is committed."""
+    """Write each batch as one multi-row upsert.
+
+    The statement is its own transaction: an acknowledged batch is committed.
+    """
     connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
-        reply = yield connection, upsert(rows, context.readings), 1
+        reply = yield connection, upsert(rows, context.telemetry), 1
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.ledger, rows)
+            acknowledge(context.acked_versions, rows)
             yield completed(rows=len(rows))
         else:
             yield Failed(error_kind(reply))
@@ -48,20 +52,20 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
-    """As on the slide: a statement per row, and a commit per batch."""
+    """Write each batch as on the slide: one statement per row, and a commit per batch."""
     connection = session.connections[MYSQL]
     while True:
         rows = batches.next()
         reply: Any = None
         for row in rows:
-            values = _values(row, context.readings)
+            values = _values(row, context.telemetry)
             reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
             if reply.__class__ is not mysql.Ok:
                 break
         else:
             reply = yield connection, COMMIT, 1
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.ledger, rows)
+            acknowledge(context.acked_versions, rows)
             yield completed(rows=len(rows))
             continue
         if reply.__class__ is not ConnectionLost:
@@ -70,14 +74,14 @@ def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContex
 
 
 def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
-    """One SELECT."""
+    """Read one key per operation with one SELECT."""
     connection, selects = session.connections[MYSQL], context.selects
-    built = selects.get
+    find_request = selects.get
     row, absent = completed(rows=1), completed(skipped=1)
     ended: Completed | None = None
     while True:
         car_id = next_key()
-        select = built(car_id) or selects[car_id]
+        select = find_request(car_id) or selects[car_id]
         reply = yield (connection, select, 1) if ended is None else (connection, select, 1, ended)
         if reply.__class__ is not list:
             ended = None
@@ -87,7 +91,7 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
 
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
-    """As on the slide: other cars are tried until there is one."""
+    """Read as on the slide: try further keys until one exists."""
     connection, selects = session.connections[MYSQL], context.selects
     skipped = 0
     ended: Completed | None = None
@@ -108,5 +112,5 @@ def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Lane
 
 
 def row_exists(rows: list[tuple[bytes | None, ...]]) -> bool:
-    """Whether a SELECT found its car: an average over no rows is one row of NULLs."""
+    """Return whether a SELECT found its car: an average over no rows is one row of NULLs."""
     return bool(rows) and rows[0][0] is not None

@@ -1,4 +1,4 @@
-"""Following a cluster's redirects."""
+"""Following the redirects of a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from engines.lanes.context import LaneContext
 from engines.wire import resp
 from engines.wire.dialect import ConnectionLost
 
-REDIRECTS = 5
-"""How often a request follows MOVED or ASK before it fails, as Redis Cluster clients do."""
+MAX_REDIRECTS = 5
+"""How many MOVED or ASK replies one request follows before it fails, as in Redis Cluster clients."""
 
 
 def follow_redirects(
     connection: Connection, context: LaneContext, slot: int, request: bytes, reply: Any
 ) -> Generator[Step, Any, tuple[Connection, Any]]:
-    """Follow MOVED and ASK, as the cluster specification has it, and return the answer in the end, with the link that
-    it came by. `reply` is what came by `link`.
+    """Follow MOVED and ASK as the cluster specification says; return the final connection and its answer.
 
-    Anything else that is no answer is returned as it is, after asking for the topology where it may be stale.
+    `reply` is the answer that came over `connection`. A generator to be used with `yield from`; it yields requests. Any
+    other error is returned unchanged; if the slot map may be stale, its refresh is requested first.
     """
-    topology, session = context.topology, connection.session
-    assert topology is not None
-    for _ in range(REDIRECTS):
+    slot_map, session = context.slot_map, connection.session
+    assert slot_map is not None
+    for _ in range(MAX_REDIRECTS):
         if reply.__class__ is not resp.RedisErrorReply:
             break
         connection.answered -= 1
@@ -34,18 +34,18 @@ def follow_redirects(
         context.redirected()
         address = f"{redirect.host}:{redirect.port}"
         if not redirect.host:
-            address = f"{topology.owner[slot].rpartition(':')[0]}:{redirect.port}"
+            address = f"{slot_map.write_node[slot].rpartition(':')[0]}:{redirect.port}"
         if redirect.ask:
             connection = session.connections[address]
             reply = yield connection, resp.asking() + request, 2
             if reply.__class__ is not ConnectionLost:
-                connection.answered -= 1  # Permission to ask is no answer.
+                connection.answered -= 1  # The reply to ASKING does not count as an answer.
                 reply = reply[1]
         else:
-            topology.move(slot, address)
-            topology.refresh()
+            slot_map.move(slot, address)
+            slot_map.refresh()
             connection = session.connections[address]
             reply = yield connection, request, 1
     if reply.__class__ is ConnectionLost or reply.__class__ is resp.RedisErrorReply:
-        topology.refresh()
+        slot_map.refresh()
     return connection, reply

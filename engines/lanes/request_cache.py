@@ -1,6 +1,6 @@
-"""Requests that are asked again and again, built once.
+"""Requests that repeat, each built once.
 
-To be asked by `get` first, and by subscript where that has nothing: see `engines.driver.session.SessionConnections`.
+Performance: call `get` first and subscript only on a miss, as with `engines.driver.session.SessionConnections`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from engines.workload.statements import SELECT
 
 
 class SelectCache(dict[int, bytes]):
-    """The SELECT of each car, built once."""
+    """The SELECT request of each car."""
 
     def __missing__(self, car_id: int) -> bytes:
         request = self[car_id] = mysql.query(SELECT % car_id)
@@ -19,7 +19,7 @@ class SelectCache(dict[int, bytes]):
 
 
 class GetCache(dict[int, tuple[int, bytes]]):
-    """The hash slot and the GET of each car, built once."""
+    """The hash slot and the GET request of each car."""
 
     def __missing__(self, car_id: int) -> tuple[int, bytes]:
         name = redis_key(car_id)

@@ -19,7 +19,7 @@ def heat_order(lanes: Sequence[str], rounds: int) -> list[Heat]:
     """Every lane once per round, in an order that moves on by one lane from round to round, so that a machine that
     slows down, or warms up, favours none."""
     return [
-        Heat(number + 1, lanes[(number + place) % len(lanes)], number + 1 == rounds)
+        Heat(number + 1, lanes[(number + position) % len(lanes)], number + 1 == rounds)
         for number in range(rounds)
-        for place in range(len(lanes))
+        for position in range(len(lanes))
     ]

@@ -50,9 +50,9 @@ class Engine:
         self._connector = ServerConnector(spec)
         self._reactor = Reactor(self._connector, self._on_connection_problem)
         self._programs = ProgramFactory(spec, lambda: self._reactor.issuing, self._on_redirect)
-        self._topologies = ClusterTopology(spec, self._reactor)
+        self._topology = ClusterTopology(spec, self._reactor)
         self._phases = RunPhases(spec, self._reactor, channel, self._problem, self._finish)
-        self._complained_ns = 0
+        self._problem_sent_ns = 0
         """When it was last said why the engine is not ready."""
         self._connections = spec.connections
 
@@ -62,7 +62,7 @@ class Engine:
         """From the first connection to the last delta."""
         self._reactor.watch(self._channel.fileno(), self._receive)
         self._discover()
-        self._take(self._early)
+        self._handle(self._early)
         self._reactor.run()
         self._reactor.close()
 
@@ -73,10 +73,10 @@ class Engine:
             self._channel.send(NotReady(address, reason))
             self._reactor.after_ns(NOT_READY_EVERY_NS // 4, self._discover)
 
-        self._topologies.discover(self._open_sessions, failed)
+        self._topology.discover(self._open_sessions, failed)
 
     def _open_sessions(self) -> None:
-        self._programs.topologies = self._topologies.known
+        self._programs.topologies = self._topology.slot_maps
         for program in self._programs.deal(self._spec.connections):
             self._add_session(program)
         self._await_connections()
@@ -96,30 +96,32 @@ class Engine:
             return
         now_ns = perf_counter_ns()
         refused = next((connection for connection in unopened if connection.failures), None)
-        if refused is not None and now_ns - self._complained_ns > NOT_READY_EVERY_NS:
-            self._complained_ns = now_ns
+        if refused is not None and now_ns - self._problem_sent_ns > NOT_READY_EVERY_NS:
+            self._problem_sent_ns = now_ns
             self._channel.send(NotReady(self._connector.name(refused.address), refused.last_error))
         self._reactor.after_ns(2_000_000, self._await_connections)
 
     # ---------------------------------------------------------------- the race
 
     def _receive(self) -> None:
-        self._take(self._channel.receive())
+        self._handle(self._channel.receive())
         if self._channel.closed:
             # The race is gone: nobody is left to report to.
             os._exit(1)
 
-    def _take(self, messages: Iterable[object]) -> None:
+    def _handle(self, messages: Iterable[object]) -> None:
         for message in messages:
             if isinstance(message, StartRun):
-                self._phases.go(message)
+                self._phases.start(message)
             elif isinstance(message, MeasureOverhead):
                 overhead_us = measure_client_overhead_us(
                     self._spec, message.mysql_port, message.redis_port
                 )
                 self._channel.send(OverheadMeasured(overhead_us))
             elif isinstance(message, StartMeasuring):
-                self._reactor.timers.at(message.at_ns, partial(self._phases.begin, message))
+                self._reactor.timers.at(
+                    message.at_ns, partial(self._phases.start_measuring, message)
+                )
             elif isinstance(message, Stop):
                 self._phases.stop()
             else:
@@ -130,11 +132,11 @@ class Engine:
     def _finish(self) -> None:
         if self._programs.ledger is not None:
             self._channel.send(AcknowledgedVersions(self._programs.ledger))
-        self._channel.send(NodeCountsReport(self._served()))
+        self._channel.send(NodeCountsReport(self._node_counts()))
         self._phases.report(perf_counter_ns(), last=True)
         self._exit_when_flushed()
 
-    def _served(self) -> dict[str, NodeCounts]:
+    def _node_counts(self) -> dict[str, NodeCounts]:
         """What each Redis node answered. Writers send it nothing but SETs, readers GETs and what they fill."""
         writes = self._spec.role == "write"
         return merged(
@@ -152,7 +154,7 @@ class Engine:
     def _exit_when_flushed(self) -> None:
         """End once the last message has left."""
         self._channel.flush()
-        if self._channel.clear or self._channel.closed:
+        if self._channel.flushed or self._channel.closed:
             self._reactor.running = False
             return
         self._reactor.after_ns(5_000_000, self._exit_when_flushed)
@@ -171,8 +173,8 @@ class Engine:
         elif isinstance(message, control.Rate):
             self._phases.set_rate(message.per_s)
         elif isinstance(message, control.Connections) and message.role == self._spec.role:
-            share, rest = divmod(message.count, self._spec.processes)
-            self._connections = share + (self._spec.process < rest)
+            base, rest = divmod(message.count, self._spec.processes)
+            self._connections = base + (self._spec.process < rest)
             self._repartition()
 
     def _repartition(self) -> None:
@@ -185,7 +187,7 @@ class Engine:
         if reactor.busy():
             self._reactor.after_ns(500_000, self._repartition)
             return
-        self._phases.suspended()
+        self._phases.on_suspended()
         programs = self._programs.deal(self._connections)
         for session in reactor.sessions[len(programs) :]:
             reactor.remove(session)
@@ -201,7 +203,7 @@ class Engine:
         if any(not connection.failures for connection in self._reactor.connections.unopened()):
             self._reactor.after_ns(1_000_000, self._resume_when_connected)
             return
-        self._phases.go_on()
+        self._phases.end_suspension()
 
     # ---------------------------------------------------------------- trouble
 
@@ -220,4 +222,4 @@ class Engine:
         return f"{self._connector.name(connection.address)}: {connection.last_error or 'the connection was lost'}"
 
     def _on_connection_problem(self) -> None:
-        self._topologies.refresh()
+        self._topology.refresh()

@@ -58,12 +58,12 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
             reactor.after_ns(1_000_000, begin)
         else:
             reactor.begin_all()
-            reactor.after_ns(int(WARM_S * 1e9), forget)
+            reactor.after_ns(int(WARM_S * 1e9), discard_warm_up)
             for number in range(1, SLICES + 1):
                 reactor.after_ns(int((WARM_S + number * SLICE_S) * 1e9), end_slice)
             reactor.after_ns(int((WARM_S + SLICES * SLICE_S) * 1e9) + 1, end)
 
-    def forget() -> None:
+    def discard_warm_up() -> None:
         reactor.measured.service.take()
 
     def end_slice() -> None:

@@ -42,60 +42,60 @@ class RunPhases:
         """Whether operations that would flow wait for `go_on`."""
         self._started = False
         self._held = False
-        self._begun = False
-        self._resting = False
+        self._released = False
+        self._ending_heat = False
         """Whether a heat is over and its last operations are not."""
         self._paused = False
         self._stopping = False
 
-    def go(self, go: StartRun) -> None:
+    def start(self, message: StartRun) -> None:
         """Race as `go` says."""
-        schedule = self._schedule = go.schedule
-        self._reactor.measure_from_ns = NEVER_NS if go.held else schedule.measure_from_ns
-        self._reactor.timers.at(schedule.start_ns, self._start)
-        if go.held and schedule.measure_from_ns > schedule.start_ns:
-            self._reactor.timers.at(schedule.measure_from_ns, self._hold)
-        elif go.held:
-            self._hold()
+        schedule = self._schedule = message.schedule
+        self._reactor.measure_from_ns = NEVER_NS if message.held else schedule.measure_from_ns
+        self._reactor.timers.at(schedule.start_ns, self._begin_run)
+        if message.held and schedule.measure_from_ns > schedule.start_ns:
+            self._reactor.timers.at(schedule.measure_from_ns, self._wait_for_release)
+        elif message.held:
+            self._wait_for_release()
         if schedule.stop_ns is not None:
             self._reactor.timers.at(schedule.stop_ns, self.stop)
 
-    def _hold(self) -> None:
+    def _wait_for_release(self) -> None:
         """Wait at the start line, warm; unless the word to leave it was there first."""
-        if self._begun:
+        if self._released:
             return
         self._held = True
         self._suspend_issuing()
         self._set_arrivals(perf_counter_ns())  # What the warm-up could not do in time is forgotten.
 
-    def begin(self, begin: StartMeasuring) -> None:
+    def start_measuring(self, message: StartMeasuring) -> None:
         """Leave the start line."""
-        self._held, self._begun = False, True
-        self._reactor.measure_from_ns = begin.measure_from_ns
+        self._held, self._released = False, True
+        self._reactor.measure_from_ns = message.measure_from_ns
         # The time at the start line is no part of the interval.
-        self._reporter.begin(begin.at_ns)
+        self._reporter.begin(message.at_ns)
         if not self._paused:
-            self._reactor.open_loop.go_on()
+            self._reactor.open_loop.resume()
         if self._rate_per_s is not None:
-            self._set_arrivals_from(begin.at_ns, begin.measure_from_ns)
-        if begin.stop_ns is not None:
-            self._reactor.timers.at(begin.stop_ns, self.stop if begin.final else self._rest)
+            self._set_arrivals_from(message.at_ns, message.measure_from_ns)
+        if message.stop_ns is not None:
+            self._reactor.timers.at(message.stop_ns, self.stop if message.final else self._end_heat)
         self._resume_issuing()
 
-    def _rest(self) -> None:
+    def _end_heat(self) -> None:
         """Go back to the start line, once the operations under way are over."""
-        self._resting = True
+        self._ending_heat = True
         self._suspend_issuing()
 
         def heat_finished() -> None:
             self.report(perf_counter_ns())
-            self._held, self._resting = True, False
+            self._held, self._ending_heat = True, False
             self._set_arrivals(perf_counter_ns())
             self._channel.send(HeatDone())
 
         self._drain(heat_finished)
 
-    def _start(self) -> None:
+    def _begin_run(self) -> None:
         assert self._schedule is not None
         self._reporter.begin_race(self._schedule.start_ns)
         if self._rate_per_s is not None:
@@ -119,7 +119,7 @@ class RunPhases:
         )
         if draining:
             return
-        if self._channel.clear:
+        if self._channel.flushed:
             self.report(now_ns)
         while schedule.end_ns(self._index) <= now_ns:
             self._index += 1
@@ -154,7 +154,7 @@ class RunPhases:
     def set_rate(self, per_s: float | None) -> None:
         """Race at that rate from now on; None: as fast as it goes."""
         self._rate_per_s = per_s
-        if not self._started or self._resting or self._stopping:
+        if not self._started or self._ending_heat or self._stopping:
             return  # The pace begins where racing does.
         if per_s is None or self._held or self._reactor.open_loop.arrivals is None:
             self._set_arrivals(perf_counter_ns())
@@ -166,13 +166,13 @@ class RunPhases:
         self._suspended = self._suspended or self._reactor.issuing
         self._reactor.issuing = False
 
-    def suspended(self) -> None:
+    def on_suspended(self) -> None:
         """The operations that were under way at a halt are over, and from now on it is telemon alone that keeps the
         others waiting, which is left out of the pace. The wait before was for the servers, and is not."""
         if self._suspended:
             self._reactor.open_loop.suspend(perf_counter_ns())
 
-    def go_on(self) -> None:
+    def end_suspension(self) -> None:
         """End a halt."""
         self._suspended = False
         self._resume_issuing()
@@ -200,8 +200,10 @@ class RunPhases:
 
     def _resume_issuing(self) -> None:
         """Let operations begin, if the race is on."""
-        if self._started and not (self._stopping or self._paused or self._held or self._resting):
-            self._reactor.open_loop.go_on()
+        if self._started and not (
+            self._stopping or self._paused or self._held or self._ending_heat
+        ):
+            self._reactor.open_loop.resume()
             self._reactor.begin_all()
 
     def _suspend_issuing(self) -> None:
@@ -227,7 +229,7 @@ class RunPhases:
             if self._reactor.busy() and perf_counter_ns() < deadline_ns:
                 self._reactor.after_ns(1_000_000, drain)
                 return
-            self._reactor.fail_in_flight("unfinished", for_good=self._stopping)
+            self._reactor.fail_in_flight("unfinished", final=self._stopping)
             drained()
 
         drain()

@@ -78,15 +78,15 @@ class ProgramFactory:
     def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
         spec = self._spec
         context = LaneContext(
-            readings=self._readings,
+            telemetry=self._readings,
             gets=self._gets,
             selects=self._selects,
-            topology=self.topology(connection),
+            slot_map=self.topology(connection),
             fills=self._fills,
             ttl_ms=self._jittered_ttl_ms if spec.ttl_jitter else lambda: self.ttl_ms,
             issuing=self._issuing,
             redirected=self._redirected,
-            ledger=self.ledger,
+            acked_versions=self.ledger,
         )
         if spec.role == "write":
             share = Partition(spec.process, spec.processes, connection, connections)

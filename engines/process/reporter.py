@@ -51,25 +51,25 @@ class IntervalReporter:
         if self._cut_ns is None:
             # Who was told to stop before the start has done nothing for any time.
             self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
-        taken_ns = max(1, now_ns - self._cut_ns)
+        interval_ns = max(1, now_ns - self._cut_ns)
         # An interval in which measuring began is in part warm-up; time at the start line is neither.
         measured_ns = 0 if held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
-        warm_ns = 0 if held else taken_ns - measured_ns
+        warm_ns = 0 if held else interval_ns - measured_ns
         paced = reactor.open_loop.arrivals is not None
         loop_lag = reactor.loop_lag.take()
         measured = reactor.measured.take(measured_ns / 1e9, paced=paced)
         warm = reactor.warm.take(warm_ns / 1e9, paced=paced)
-        wait = self._run_queue.take(loop_lag.count)
+        delay = self._run_queue.take(loop_lag.count)
         if warm_ns:
-            warm = _waited(warm, wait)
+            warm = _with_delay(warm, delay)
         else:
-            measured = _waited(measured, wait)
+            measured = _with_delay(measured, delay)
         report = IntervalReport(
             index=index,
             ended_ns=now_ns,
             measured=measured,
             warm=warm,
-            cpu_share=(cpu_ns - self._cut_cpu_ns) / taken_ns,
+            cpu_share=(cpu_ns - self._cut_cpu_ns) / interval_ns,
             loop_lag=loop_lag,
             cpu_loop_lag=reactor.cpu_loop_lag.take(),
             redirects=reactor.redirects - self._redirects,
@@ -88,5 +88,5 @@ class IntervalReporter:
         return report
 
 
-def _waited(counted: IntervalStats, wait: SchedulingDelay) -> IntervalStats:
-    return replace(counted, work=replace(counted.work, scheduling_delay=wait))
+def _with_delay(stats: IntervalStats, delay: SchedulingDelay) -> IntervalStats:
+    return replace(stats, work=replace(stats.work, scheduling_delay=delay))

@@ -14,7 +14,7 @@ from engines.wire.dialect import REDIS
 REFRESH_EVERY_NS = 100_000_000
 """The least time between two questions for the topology."""
 
-QUEUE = "topology"
+JOB_QUEUE = "topology"
 """What a connector's threads for such a question are about: it does not wait for connections."""
 
 
@@ -30,7 +30,7 @@ class ClusterTopology:
             self._endpoint = None  # Its writers have nothing to do with the cache.
         self._refreshed_ns = 0
         self._refreshing = False
-        self.known: list[SlotMap] = []
+        self.slot_maps: list[SlotMap] = []
         """Empty before `discover` has had its answer, and where there is no Redis."""
 
     def discover(self, found: Callable[[], None], failed: Callable[[str, str], None]) -> None:
@@ -41,13 +41,13 @@ class ClusterTopology:
             return
 
         def answered(ranges: list[SlotRange]) -> None:
-            self.known += [
+            self.slot_maps += [
                 SlotMap(ranges, self.refresh, replica) for replica in self._replicas(ranges)
             ]
             found()
 
-        self._reactor.connections.connector.submit(
-            QUEUE,
+        self._reactor.connections.job_runner.submit(
+            JOB_QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
             lambda error: failed(f"{endpoint.host}:{endpoint.port}", str(error)),
@@ -63,13 +63,13 @@ class ClusterTopology:
     def refresh(self) -> None:
         """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
         endpoint = self._endpoint
-        if endpoint is None or not self.known or endpoint.cluster is False or self._refreshing:
+        if endpoint is None or not self.slot_maps or endpoint.cluster is False or self._refreshing:
             return
         self._refreshing = True
 
         def answered(ranges: list[SlotRange]) -> None:
             self._refreshing = False
-            for slot_map in self.known:
+            for slot_map in self.slot_maps:
                 slot_map.update(ranges)
             self._drop_unneeded()
 
@@ -79,8 +79,8 @@ class ClusterTopology:
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()
             nodes = self._nodes_to_ask()
-            self._reactor.connections.connector.submit(
-                QUEUE, lambda: _ask(endpoint, nodes), answered, failed
+            self._reactor.connections.job_runner.submit(
+                JOB_QUEUE, lambda: _ask(endpoint, nodes), answered, failed
             )
 
         due_ns = self._refreshed_ns + REFRESH_EVERY_NS
@@ -104,15 +104,15 @@ class ClusterTopology:
             for session in self._reactor.sessions
             for connection in session.connections.values()
         ]
-        open_by_descriptor = {
+        open_addresses = {
             connection.address for connection in connections if connection.socket is not None
         }
         return sorted(
-            self._addresses(), key=lambda address: (address not in open_by_descriptor, address)
+            self._addresses(), key=lambda address: (address not in open_addresses, address)
         )
 
     def _addresses(self) -> set[str]:
-        return {address for slot_map in self.known for address in slot_map.addresses()}
+        return {address for slot_map in self.slot_maps for address in slot_map.addresses()}
 
 
 def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:

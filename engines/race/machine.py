@@ -44,9 +44,9 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
             continue
         group = mount / path.lstrip("/")
         # In a container the path may be that of the host, which is not to be seen: the root is its own group then.
-        for place in (group, *group.parents):
-            if place.is_relative_to(mount):
-                limits_processors.append(_limit_at(place))
+        for directory in (group, *group.parents):
+            if directory.is_relative_to(mount):
+                limits_processors.append(_limit_at(directory))
     return min((limit for limit in limits_processors if limit is not None), default=None)
 
 

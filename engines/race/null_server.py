@@ -78,14 +78,14 @@ def answer_mysql(received: bytes) -> tuple[bytes, bytes]:
 Answer = Callable[[bytes], tuple[bytes, bytes]]
 
 
-def serve(mysql: socket.socket, redis: socket.socket, owner: socket.socket) -> None:
+def serve(mysql: socket.socket, redis: socket.socket, parent: socket.socket) -> None:
     """Tell `owner`, and answer until it is closed by the other side."""
-    owner.send(b"\0")
+    parent.send(b"\0")
     poll = select.poll()
     listeners = {mysql.fileno(): (mysql, answer_mysql), redis.fileno(): (redis, answer_redis)}
     clients: dict[int, tuple[socket.socket, Answer]] = {}
     pending: dict[int, bytes] = {}
-    for descriptor in (*listeners, owner.fileno()):
+    for descriptor in (*listeners, parent.fileno()):
         poll.register(descriptor, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll():
@@ -125,16 +125,16 @@ class NullServer:
 
     def __enter__(self) -> Self:
         with ExitStack() as inherited, ExitStack() as undo:
-            ends = [
+            sockets = [
                 inherited.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)
             ]
-            self.mysql_port, self.redis_port = (one.getsockname()[1] for one in ends)
-            self._owner, theirs = socket.socketpair()
-            undo.enter_context(self._owner)
-            ends.append(inherited.enter_context(theirs))
+            self.mysql_port, self.redis_port = (one.getsockname()[1] for one in sockets)
+            self._parent, child_end = socket.socketpair()
+            undo.enter_context(self._parent)
+            sockets.append(inherited.enter_context(child_end))
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-P", __file__, *(str(one.fileno()) for one in ends)],
-                pass_fds=[one.fileno() for one in ends],
+                [sys.executable, "-S", "-P", __file__, *(str(one.fileno()) for one in sockets)],
+                pass_fds=[one.fileno() for one in sockets],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -142,9 +142,9 @@ class NullServer:
             )
             undo.pop_all()
         # On a busy machine its interpreter starts slowly, and the moment in which a floor is measured is short.
-        self._owner.settimeout(START_TIMEOUT_S)
+        self._parent.settimeout(START_TIMEOUT_S)
         with suppress(OSError):
-            self._owner.recv(1)
+            self._parent.recv(1)
         return self
 
     def __exit__(
@@ -153,7 +153,7 @@ class NullServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._owner.close()
+        self._parent.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
             return

@@ -1,4 +1,4 @@
-"""The protocols as the driver sees them."""
+"""Protocols as the driver sees them."""
 
 from __future__ import annotations
 
@@ -10,49 +10,52 @@ from engines.wire.mysql import MySQLReplyParser
 from engines.wire.resp import RespReplyParser
 
 
-class Replies(Protocol):
-    """Bytes in, replies out; see `engines.wire`."""
+class ReplyParser(Protocol):
+    """Incremental parser of the replies of one connection; see `wire.mysql` and `wire.resp`."""
 
-    def one(self, data: bytes) -> Any: ...
+    def feed_one(self, data: bytes) -> Any:
+        """Feed `data` while one reply is expected; return the reply, or `INCOMPLETE`."""
 
-    def many(self, data: bytes, wanted: int) -> Any: ...
+    def feed_many(self, data: bytes, wanted: int) -> Any:
+        """Feed `data` while `wanted` replies are expected; return all of them, or `INCOMPLETE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A protocol and the names that its broken connections go by in the error counts."""
+    """A protocol: its parser, and the error kinds under which failures of its connections are counted."""
 
-    replies: Callable[[], Replies]
-    refused: str
-    """A connection that could not be opened."""
-    lost: str
-    """A connection that broke while a reply was due."""
-    gone: str
-    """A connection that a request was to be sent on, and that had broken while it was idle."""
+    make_parser: Callable[[], ReplyParser]
+    """Creates the parser for a new connection."""
+    cannot_connect: str
+    """The connection could not be opened."""
+    connection_lost: str
+    """The connection broke while a reply was expected."""
+    gone_away: str
+    """The connection had broken while idle, which a failed send has shown."""
     timed_out: str
-    """A connection given up because a reply did not come."""
+    """The connection was closed because a reply did not arrive in time."""
 
 
 MYSQL = Dialect(
-    replies=MySQLReplyParser,
-    refused="mysql_2003_cannot_connect",
-    lost="mysql_2013_lost_connection",
-    gone="mysql_2006_gone_away",
+    make_parser=MySQLReplyParser,
+    cannot_connect="mysql_2003_cannot_connect",
+    connection_lost="mysql_2013_lost_connection",
+    gone_away="mysql_2006_gone_away",
     timed_out="mysql_timeout",
 )
 
 
 REDIS = Dialect(
-    replies=RespReplyParser,
-    refused="redis_cannot_connect",
-    lost="redis_lost_connection",
-    gone="redis_gone_away",
+    make_parser=RespReplyParser,
+    cannot_connect="redis_cannot_connect",
+    connection_lost="redis_lost_connection",
+    gone_away="redis_gone_away",
     timed_out="redis_timeout",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
-    """The answer to a request whose connection was lost, or never stood: the kind of the error."""
+    """Answer to a request whose connection broke or was never open, with the error kind."""
 
     kind: str

@@ -1,14 +1,14 @@
-"""MySQL's text protocol without I/O: statements as bytes, replies out of bytes.
+"""MySQL text protocol without I/O: statements as bytes, parsing of replies.
 
-It reads what a server sends over a connection that PyMySQL 1.2 has opened: protocol 4.1, an EOF
-packet before and after the rows (PyMySQL does not offer CLIENT_DEPRECATE_EOF), no compression, no
-session tracking, one statement at a time (MySQL internals manual, "Text Protocol").
+The parser reads what a server sends over a connection opened by PyMySQL 1.2: protocol 4.1, an EOF packet before and
+after the rows (PyMySQL does not offer CLIENT_DEPRECATE_EOF), no compression, no session tracking, one statement at a
+time (MySQL internals manual, "Text Protocol").
 
-Measured with timeit (CPython 3.11, best of 60 runs, less the 30 ns of an empty call) on the 263
-bytes that answer `SELECT avg(rpm), avg(water_temp), avg(oil_temp), avg(oil_pressure), max(version)
-FROM cars WHERE car_id = ...`: 390 ns with the row cut by `bytes.translate` and `bytes.split`, 590 by
-a regular expression, 740 by five written-out steps, 1,010 by a loop over the columns; 250 for a car
-that does not exist, 90 for a plain OK, 1,300 for that of a batch, 90 to make the request.
+Performance: measured with timeit (CPython 3.11, best of 60 runs, less the 30 ns of an empty call) on the 263 bytes that
+answer `SELECT avg(rpm), avg(water_temp), avg(oil_temp), avg(oil_pressure), max(version) FROM cars WHERE car_id = ...`:
+390 ns with the row cut by `bytes.translate` and `bytes.split`, 590 ns by a regular expression, 740 ns by five
+written-out steps, 1,010 ns by a loop over the columns. It takes 250 ns for a car that does not exist, 90 ns for a plain
+OK, 1,300 ns for the OK of a batch, and 90 ns to build the request.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from engines.wire.mysql_packet import (
     MAX_PAYLOAD_BYTES,
     NULL,
     IncompletePacket,
+    MySQLErrorReply,
     read_error,
     read_length,
     read_ok,
     read_packet,
     read_row,
     read_status,
-    refuse_more,
+    reject_more_results,
     sequence_error,
 )
-from engines.wire.mysql_packet import MySQLErrorReply as ServerError
 from engines.wire.mysql_packet import Ok as Ok
 from engines.wire.mysql_packet import Row as Row
 from engines.wire.reply import INCOMPLETE, Incomplete
 
 _OK, _EOF, _ERR, _LOCAL_INFILE = 0x00, 0xFE, 0xFF, 0xFB
 _EOF_BYTES = 5
-"""A packet that begins with 0xFE is an EOF; of another size it is a row with a huge first value."""
+"""A packet that begins with 0xFE is an EOF if it has this size; otherwise it is a row with a huge first value."""
 
 _QUERY_HEADER = struct.Struct("<IB")
 
@@ -45,7 +45,7 @@ _QUERY_HEADER = struct.Struct("<IB")
 
 
 def query(sql: bytes) -> bytes:
-    """COM_QUERY: one statement, in as many packets as it takes."""
+    """Return a COM_QUERY request for one statement, split into as many packets as needed."""
     size = len(sql) + 1
     if size < MAX_PAYLOAD_BYTES:
         return _QUERY_HEADER.pack(size, 3) + sql
@@ -59,35 +59,35 @@ def query(sql: bytes) -> bytes:
 
 # ---------------------------------------------------------------- replies
 
-Reply = Ok | ServerError | list[Row]
+Reply = Ok | MySQLErrorReply | list[Row]
+"""A reply: OK, an error, or the rows of a result set."""
 
 
 class MySQLReplyParser:
-    """Reads the replies of one connection: `Ok`, a `ServerError`, or the rows of a result set.
+    """Parser of the replies of one connection: `Ok`, a `MySQLErrorReply`, or the rows of a result set.
 
-    Both methods raise `ProtocolError` for bytes that are no reply, for bytes after the last reply
-    that is due, for a second result of the same statement and for the wish of a server to read a
-    local file. They may take turns between replies, not within one. An error in the midst of rows
-    takes the place of the rows.
+    Both methods raise `ProtocolError` for bytes that are not a reply, for bytes after the last expected reply, for a
+    second result of the same statement, and for a server's request to read a local file. They may be called alternately
+    between replies, but not within one. An error between rows replaces the rows.
 
-    The definitions of the columns come again, byte for byte, with each answer to the same kind of
-    statement, so the last ones are remembered and compared instead of read.
+    Performance: each answer to the same kind of statement repeats the column definitions byte for byte, so the last
+    ones are cached and compared instead of parsed.
     """
 
     __slots__ = (
         "_at",
         "_columns",
         "_head",
-        "_held",
-        "_lacking_bytes",
+        "_missing_bytes",
         "_null_row",
         "_nulls",
         "_number",
         "_numeric",
-        "_oks",
+        "_ok_cache",
         "_one_row_columns",
         "_one_row_end",
         "_one_row_head",
+        "_partial",
         "_quick_at",
         "_quick_head",
         "_replies",
@@ -97,15 +97,15 @@ class MySQLReplyParser:
     )
 
     def __init__(self) -> None:
-        # The last column definitions: all packets of them up to the EOF before the rows.
+        # Cached column definitions: all their packets, up to the EOF before the rows.
         self._head = b""
         self._columns = 0
         self._numeric = False
         self._rows_number = 0
-        """The sequence number of the first packet after the head."""
+        """Sequence number of the first packet after the column definitions."""
 
-        # What `one` compares a chunk with. `_quick_head` is empty, and thus unlike every chunk,
-        # before the first answer of one row and while a reply has come in part.
+        # What `feed_one` compares a chunk with. `_quick_head` is empty, and so equal to no chunk,
+        # before the first answer of one row and while a reply is incomplete.
         self._quick_head = b""
         self._quick_at = slice(0, 1)
         self._row_at = slice(0, 0)
@@ -114,52 +114,54 @@ class MySQLReplyParser:
         self._one_row_end = b""
         self._nulls = b""
         self._null_row: Row = ()
-        self._oks: dict[bytes, Ok] = {}
+        self._ok_cache: dict[bytes, Ok] = {}
 
-        # Replies that have come in part.
+        # State of incomplete replies.
         self._replies: list[Reply] = []
         self._rows: list[Row] | None = None
         self._number = 0
         self._at = 0
-        self._held: list[bytes] = []
-        self._lacking_bytes = 0
+        self._partial: list[bytes] = []
+        self._missing_bytes = 0
 
-    def one(self, data: bytes) -> Reply | Incomplete:
-        """Feed what came while exactly one reply is due: that reply, or `INCOMPLETE`."""
+    def feed_one(self, data: bytes) -> Reply | Incomplete:
+        """Feed `data` while exactly one reply is expected; return the reply, or `INCOMPLETE`."""
         if data[self._quick_at] == self._quick_head and data[_LAST_PACKET] == self._one_row_end:
-            # One row of numbers: see `_remember` for why this is safe.
+            # Performance: one row of numbers. `_cache_result_shape` explains why this is correct.
             text = data[self._row_at]
             row = text.translate(_LENGTHS_TO_SPACES).split()
             if len(row) == self._one_row_columns and text[0] < _FIRST_OF_NUMBERS:
                 return [tuple(row)]
             if text == self._nulls:
                 return [self._null_row]
-        elif len(data) == _PLAIN_OK_BYTES and not self._held:
-            ok = self._oks.get(data)
+        elif len(data) == _PLAIN_OK_BYTES and not self._partial:
+            ok = self._ok_cache.get(data)
             if ok is not None:
                 return ok
-        replies = self.many(data, 1)
+        replies = self.feed_many(data, 1)
         return replies if replies is INCOMPLETE else replies[0]
 
-    def many(self, data: bytes, wanted: int) -> list[Reply] | Incomplete:
-        """Feed what came while `wanted` replies are due, the same number until all are in: the
-        replies, or `INCOMPLETE`."""
-        if self._held:
-            self._held.append(data)
-            self._lacking_bytes -= len(data)
-            if self._lacking_bytes > 0:
+    def feed_many(self, data: bytes, wanted: int) -> list[Reply] | Incomplete:
+        """Feed `data` while `wanted` replies are expected; return them, or `INCOMPLETE`.
+
+        `wanted` must be the same in every call until all replies are in.
+        """
+        if self._partial:
+            self._partial.append(data)
+            self._missing_bytes -= len(data)
+            if self._missing_bytes > 0:
                 return INCOMPLETE
-            data = b"".join(self._held)
-            self._held = []
+            data = b"".join(self._partial)
+            self._partial = []
         self._at = 0
         replies = self._replies
         try:
             while len(replies) < wanted:
                 replies.append(self._reply(data))
-        except IncompletePacket as lacking:
+        except IncompletePacket as missing:
             self._quick_head = b""
-            self._held = [data[self._at :]]
-            self._lacking_bytes = lacking.size_bytes
+            self._partial = [data[self._at :]]
+            self._missing_bytes = missing.size_bytes
             return INCOMPLETE
         except (IndexError, struct.error) as error:
             raise sequence_error("a packet ends before its content does") from error
@@ -170,9 +172,9 @@ class MySQLReplyParser:
         return replies
 
     def _reply(self, data: bytes) -> Reply:
-        """The next reply in `data` from `_at` on, which moves over all that has been dealt with.
+        """Return the next reply in `data` from `_at` on, and move `_at` past everything parsed.
 
-        Raises `Lacking`; the next call, with what was lacking, goes on from there.
+        Raises IncompletePacket; the next call, with the missing bytes, continues at the same packet.
         """
         if self._rows is None:
             reply = self._begin(data)
@@ -189,9 +191,9 @@ class MySQLReplyParser:
                 return read_error(payload)
             if first == _EOF and len(payload) == _EOF_BYTES:
                 _, status = read_status(payload, 1)
-                refuse_more(status)
+                reject_more_results(status)
                 if len(rows) == 1 and self._numeric:
-                    self._remember(data[self._at : end])
+                    self._cache_result_shape(data[self._at : end])
                 self._rows = None
                 self._at = end
                 return rows
@@ -199,7 +201,7 @@ class MySQLReplyParser:
             self._at, self._number = end, number
 
     def _begin(self, data: bytes) -> Reply | None:
-        """Read a reply up to its rows; the reply itself if it has none."""
+        """Parse a reply up to its first row; return the reply if it has no rows."""
         at = self._at
         if self._head and data.startswith(self._head, at):
             end, number = at + len(self._head), self._rows_number
@@ -212,8 +214,8 @@ class MySQLReplyParser:
             if first == _OK:
                 self._at = end
                 ok = read_ok(payload)
-                if end - at == _PLAIN_OK_BYTES and len(self._oks) < _OKS_KEPT:
-                    self._oks[data[at:end]] = ok
+                if end - at == _PLAIN_OK_BYTES and len(self._ok_cache) < _OK_CACHE_SIZE:
+                    self._ok_cache[data[at:end]] = ok
                 return ok
             if first == _LOCAL_INFILE:
                 raise sequence_error("the server asks for a local file")
@@ -233,16 +235,16 @@ class MySQLReplyParser:
         self._rows = []
         return None
 
-    def _remember(self, end: bytes) -> None:
-        """Let `one` read the next answer that has the same head and `end`, and a row of numbers.
+    def _cache_result_shape(self, end: bytes) -> None:
+        """Let `feed_one` parse the next answer with the same column definitions and `end` on the fast path.
 
-        The text of a number has none of the bytes 0 to 44 (it is made of digits, "-" and ".") and
-        is never empty; a length up to 44 is one of those bytes, which become spaces. A longer
-        length, and NULL's mark, stay and glue two words together, unless they come first, which is
-        looked at. So as many words as columns are the values.
+        The fast path is correct for one row of numbers. The text of a number contains none of the bytes 0 to 44 (it
+        consists of digits, "-" and ".") and is never empty. A length up to 44 is one of those bytes, which become
+        spaces. A longer length, and the mark of NULL, stay and join two words, unless they come first, which is
+        checked. So if there are as many words as columns, the words are the values.
 
-        The number of the EOF says that there is one row. For 257 rows it is the same again, but
-        each row makes a word at least, and there are at most 256 columns.
+        The sequence number of the EOF shows that there is one row. It would be the same for 257 rows, but each row adds
+        at least one word, and there are at most 256 columns.
         """
         head = self._head
         self._one_row_head, self._one_row_end = head, end
@@ -254,16 +256,20 @@ class MySQLReplyParser:
 
 
 _TYPE_AT = -6
-"""A column definition ends in its type, two bytes of flags, the decimals, and two bytes of nothing."""
+"""Offset of the type from the end of a column definition: after it come two bytes of flags, the decimals, and two bytes
+of filler."""
 _EOF_PACKET_BYTES = HEADER.size + _EOF_BYTES
 _LAST_PACKET = slice(-_EOF_PACKET_BYTES, None)
 _PLAIN_OK_BYTES = 11
-"""An OK whose counts are below 251 and that says nothing more."""
-_OKS_KEPT = 64
+"""Size of an OK packet whose counts are below 251 and that has no message."""
+_OK_CACHE_SIZE = 64
+"""How many different OK packets are cached. The cache must stay small, because insert ids can make every OK new."""
 
 _NUMERIC_TYPES = frozenset((0x00, 0x01, 0x02, 0x03, 0x08, 0x09, 0x0D, 0xF6))
-"""DECIMAL, TINY, SHORT, LONG, LONGLONG, INT24, YEAR, NEWDECIMAL. FLOAT and DOUBLE may have a "+"."""
+"""DECIMAL, TINY, SHORT, LONG, LONGLONG, INT24, YEAR, NEWDECIMAL. FLOAT and DOUBLE are left out: their text may contain
+a "+"."""
 _NUMERIC_COLUMNS = 256
+"""More columns would break the proof in `_cache_result_shape`."""
 _FIRST_OF_NUMBERS = 45
 """The lowest byte in the text of a number: "-"."""
 _LENGTHS_TO_SPACES = b" " * _FIRST_OF_NUMBERS + bytes(range(_FIRST_OF_NUMBERS, 256))

@@ -1,4 +1,4 @@
-"""MySQL's packets: what they are made of, and what each kind of them says. Pure.
+"""Packets of the MySQL protocol: framing, and the content of each kind of packet. No I/O.
 
 Protocol 4.1, without session tracking (MySQL internals manual, "Generic Response Packets", "Text Protocol").
 """
@@ -12,27 +12,31 @@ from typing import NamedTuple
 from engines.wire.reply import ErrorReply, ProtocolError
 
 MAX_PAYLOAD_BYTES = 0xFF_FF_FF
-"""A packet of this size is continued by the next one, which may be empty."""
+"""A packet with this payload size is continued by the next packet, which may be empty. Fixed by the protocol."""
 
 HEADER = struct.Struct("<I")
-"""The length of the payload in the lower three bytes, the sequence number in the upper one."""
+"""Payload length in the lower three bytes, sequence number in the upper byte."""
 
 MORE_RESULTS = 0x0008
-"""SERVER_MORE_RESULTS_EXISTS: this is not all that answers the statement."""
+"""SERVER_MORE_RESULTS_EXISTS: the statement has further results."""
 
 NULL = 0xFB
+"""Marks a NULL value in place of a length."""
 _SHORT, _INT24, _LONG = 0xFC, 0xFD, 0xFE
 
 read_status = struct.Struct("<HH").unpack_from
-"""The status flags and the number of warnings, as they stand in an OK and in an EOF."""
+"""Unpacks status flags and number of warnings, as they stand in OK and EOF packets."""
 
 ANY = -1
-"""The first packet of a reply counts on from the last of the statement: 1, or more for a huge one."""
+"""Placeholder for the sequence number of a reply's first packet, which follows the last packet of the statement: 1, or
+more for a statement of several packets."""
 
 
 class Ok(NamedTuple):
-    """The answer to a statement without rows. `affected_rows` is no count of rows: an upsert counts
-    1 for an insert, 2 for a change, 0 for neither."""
+    """Reply to a statement without rows.
+
+    `affected_rows` is not a number of rows: an upsert counts 1 for an insert, 2 for a change, 0 for neither.
+    """
 
     affected_rows: int
     insert_id: int
@@ -42,7 +46,7 @@ class Ok(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MySQLErrorReply(ErrorReply):
-    """An error packet. `sqlstate` is empty where the server sends none."""
+    """Error packet. `sqlstate` is empty if the server sends none."""
 
     code: int
     sqlstate: str
@@ -50,42 +54,43 @@ class MySQLErrorReply(ErrorReply):
 
 
 Row = tuple[bytes | None, ...]
-"""Values as text, None for NULL."""
+"""Values as text; None for NULL."""
 
 
-class IncompletePacket(Exception):  # noqa: N818  (nothing is wrong: the rest is still on its way)
-    """A packet is not all there: at least `size_bytes` more are needed."""
+class IncompletePacket(Exception):  # noqa: N818  (not an error: the rest is still to come)
+    """A packet is not complete yet: at least `size_bytes` more bytes are needed."""
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
 
 
 def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
-    """The payload of the packet at `at`, where it ends, and the sequence number after it.
+    """Return the payload of the packet at `at`, the offset of its end, and the next sequence number.
 
-    A payload of 16 MiB or more is put together. Raises `Lacking`.
+    The parts of a payload of 16 MiB or more are joined. Raises IncompletePacket if bytes are missing, and ProtocolError
+    for a wrong sequence number.
     """
     parts: list[bytes] = []
     while True:
         begin = at + 4
-        lacking = begin - len(data)
-        if lacking > 0:
-            raise IncompletePacket(lacking)
+        missing = begin - len(data)
+        if missing > 0:
+            raise IncompletePacket(missing)
         header: int = HEADER.unpack_from(data, at)[0]
-        size, came = header & MAX_PAYLOAD_BYTES, header >> 24
+        size, received = header & MAX_PAYLOAD_BYTES, header >> 24
         at = begin + size
-        lacking = at - len(data)
-        if lacking > 0:
-            raise IncompletePacket(lacking)
-        # A server that shuts down says so, out of turn, in an error with the number 0.
+        missing = at - len(data)
+        if missing > 0:
+            raise IncompletePacket(missing)
+        # A server that shuts down sends an error packet with number 0, out of sequence.
         if (
-            came != number
-            and (number != ANY or came == 0)
-            and not (came == 0 and data[begin:at].startswith(b"\xff"))
+            received != number
+            and (number != ANY or received == 0)
+            and not (received == 0 and data[begin:at].startswith(b"\xff"))
         ):
             due = "1" if number == ANY else str(number)
-            raise sequence_error(f"packet {came} came where {due} was due")
-        number = came + 1 & 0xFF
+            raise sequence_error(f"packet {received} came where {due} was due")
+        number = received + 1 & 0xFF
         if size < MAX_PAYLOAD_BYTES:
             if not parts:
                 return data[begin:at], at, number
@@ -95,7 +100,10 @@ def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
 
 
 def read_length(payload: bytes, at: int) -> tuple[int, int]:
-    """The length-encoded integer at `at`, and where it ends."""
+    """Return the length-encoded integer at `at` and the offset of its end.
+
+    Raises ProtocolError if there is none, and IndexError if `at` is the end of the payload.
+    """
     first = payload[at]
     at += 1
     if first < NULL:
@@ -114,6 +122,7 @@ def read_length(payload: bytes, at: int) -> tuple[int, int]:
 
 
 def read_row(payload: bytes, columns: int) -> Row:
+    """Return the values of a row packet with `columns` columns; raise ProtocolError if its size does not match."""
     values: list[bytes | None] = []
     at = 0
     for _ in range(columns):
@@ -135,14 +144,16 @@ def read_row(payload: bytes, columns: int) -> Row:
 
 
 def read_ok(payload: bytes) -> Ok:
+    """Parse an OK packet; raise ProtocolError if the statement has further results."""
     affected_rows, at = read_length(payload, 1)
     insert_id, at = read_length(payload, at)
     status, warnings = read_status(payload, at)
-    refuse_more(status)
+    reject_more_results(status)
     return Ok(affected_rows, insert_id, status, warnings)
 
 
 def read_error(payload: bytes) -> MySQLErrorReply:
+    """Parse an error packet."""
     code = int.from_bytes(payload[1:3], "little")
     sqlstate, message = b"", payload[3:]
     if message.startswith(b"#"):
@@ -152,10 +163,12 @@ def read_error(payload: bytes) -> MySQLErrorReply:
     )
 
 
-def refuse_more(status: int) -> None:
+def reject_more_results(status: int) -> None:
+    """Raise ProtocolError if the status flags announce a further result."""
     if status & MORE_RESULTS:
         raise sequence_error("the statement has more than one result")
 
 
 def sequence_error(why: str) -> ProtocolError:
+    """Return a ProtocolError that says `why` the reply cannot be read."""
     return ProtocolError(f"MySQL's reply cannot be read: {why}; the connection must be opened anew")

@@ -1,4 +1,4 @@
-"""What a server of Redis' kind is, by its INFO."""
+"""Product and version of a Redis-compatible server, from its INFO reply."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 
 def product_and_version(server: Mapping[str, object]) -> tuple[str, str]:
-    """The product and the version of one whose INFO has this section `server`. Valkey has a `redis_version` too: that
-    of the Redis that it is compatible with."""
+    """Return product and version from `server`, the section "server" of INFO.
+
+    Valkey reports `redis_version` too: the version of Redis that it is compatible with.
+    """
     if "valkey_version" in server:
         return "Valkey", str(server["valkey_version"])
     return "Redis", str(server.get("redis_version", ""))

@@ -1,4 +1,4 @@
-"""What the replies of every protocol have in common."""
+"""Types that the replies of all protocols share."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from typing import Final
 
 
 class Incomplete(Enum):
-    """The type of `INCOMPLETE`, so that `is INCOMPLETE` narrows a union."""
+    """Type of `INCOMPLETE`: an enum, so that `is INCOMPLETE` narrows a union for mypy."""
 
     INCOMPLETE = "incomplete"
 
 
 INCOMPLETE: Final = Incomplete.INCOMPLETE
-"""Not all replies that are due have come: what came is kept, feed what comes next."""
+"""Not all expected replies are complete. The parser has kept the bytes; feed it the next ones."""
 
 
 class ProtocolError(Exception):
-    """The server sent what its protocol does not allow, or more than was asked for.
+    """The server violated its protocol or sent more than was requested.
 
-    From here on nobody knows which reply belongs to which request: the connection must be opened
-    anew.
+    After this error it is unknown which reply belongs to which request: the connection must be closed and opened again.
     """
 
 
 class ErrorReply:
-    """A server's refusal of one request: a value among the replies, never raised.
+    """Base class of a server's error reply to one request: a value among the replies, never raised.
 
-    Each protocol has its own.
+    Each protocol has its own subclass.
     """
 
     __slots__ = ()

@@ -1,10 +1,10 @@
-"""Redis' protocol (RESP) without I/O: requests as bytes, replies out of bytes, slots, redirects.
+"""Redis protocol (RESP) without I/O: requests as bytes, parsing of replies, hash slots, redirects.
 
-Measured with timeit (CPython 3.11, best of 60 runs, less the 30 ns of an empty call): the reply to
-a GET costs 130 ns through hiredis, 140 to 170 if the header is looked up by the length of the chunk
-and the value cut out, 310 with `bytes.find` and `int`. So hiredis reads everything but a batch of
-+OK. A request costs 60 ns (GET) or 110 (SET) with `bytes.join` and a table of headers, 100 or 180
-with the % operator, 280 or 360 with `hiredis.pack_command`.
+Performance: measured with timeit (CPython 3.11, best of 60 runs, less the 30 ns of an empty call). The reply to a GET
+costs 130 ns through hiredis, 140 to 170 ns if the header is looked up by the length of the chunk and the value cut out,
+310 ns with `bytes.find` and `int`. So hiredis reads everything except a batch of +OK. A request costs 60 ns (GET) or
+110 ns (SET) with `bytes.join` and a table of headers, 100 or 180 ns with the % operator, 280 or 360 ns with
+`hiredis.pack_command`.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
 
 @dataclass(frozen=True, slots=True)
 class RedisErrorReply(ErrorReply):
-    """An error reply. `code` is its first word ("MOVED", "CLUSTERDOWN", "LOADING", "TRYAGAIN",
-    "ERR", ...), `message` all of its text, the code included."""
+    """Error reply.
+
+    `code` is its first word ("MOVED", "CLUSTERDOWN", "LOADING", "TRYAGAIN", "ERR", ...), `message` its whole text, the
+    code included.
+    """
 
     code: str
     message: str
 
     @classmethod
     def of(cls, text: str) -> RedisErrorReply:
-        """The error that a server words as `text`."""
+        """Return the error reply with the text `text`."""
         return cls(code=text.partition(" ")[0], message=text)
 
 
 Reply = bytes | int | float | bool | None | list["Reply"] | dict["Reply", "Reply"] | RedisErrorReply
-"""Bulk and simple strings are bytes, nil is None, an error is a value, also within a list.
+"""A reply. Bulk and simple strings are bytes, nil is None, an error is a value, also inside a list.
 
-The types that RESP3 adds are as hiredis has them: a map is a dict, a set a list, a double a float,
-a big number bytes. Push messages must not be asked for: one would be taken for a reply.
+RESP3 types are as hiredis returns them: a map is a dict, a set a list, a double a float, a big number bytes. Push
+messages must not be enabled: one would be taken for a reply.
 """
 
 
 class AllOk:
-    """The type of `ALL_OK`."""
+    """Type of `ALL_OK`."""
 
     __slots__ = ()
-    __iter__ = None  # or `__getitem__` would make it an endless iterable
+    __iter__ = None  # otherwise `__getitem__` makes it an endless iterable
 
     def __getitem__(self, index: int) -> bytes:
         return b"OK"
@@ -57,19 +60,20 @@ class AllOk:
 
 
 ALL_OK: Final = AllOk()
-"""Stands for a list of replies of which every one is b"OK", as when a batch of SETs has worked.
+"""Stands for a list of replies that are all b"OK", the result of a successful batch of SETs.
 
-Told by `is ALL_OK`; any index gives b"OK".
+Test for it with `is ALL_OK`. Every index returns b"OK".
 """
 
 OK_LINE = b"+OK\r\n"
+"""The reply to a successful SET."""
 
 
 class RespReplyParser:
-    """Reads the replies of one connection.
+    """Parser of the replies of one connection.
 
-    Both methods raise `ProtocolError` for bytes that are no RESP, and for bytes after the last
-    reply that is due. They may take turns between replies, not within one.
+    Both methods raise `ProtocolError` for bytes that are not RESP and for bytes after the last expected reply. They may
+    be called alternately between replies, but not within one.
     """
 
     __slots__ = ("_oks", "_reader", "_replies", "_seen_bytes")
@@ -77,37 +81,39 @@ class RespReplyParser:
     def __init__(self) -> None:
         self._reader = Reader(
             protocolError=ProtocolError,
-            replyError=RedisErrorReply.of,  # type: ignore[arg-type]  # need not be an exception
+            replyError=RedisErrorReply.of,  # type: ignore[arg-type]  # returns a value, not an exception
             notEnoughData=INCOMPLETE,
         )
         self._oks = OK_LINE * 128
         self._seen_bytes = 0
-        """How much of the batch has come, as long as all of it is +OK."""
+        """Bytes of the current batch received so far, as long as all of them are +OK."""
         self._replies: list[Reply] | None = None
-        """The replies so far of a batch that is not all +OK."""
+        """Replies so far of a batch that is not all +OK."""
 
-    def one(self, data: bytes) -> Reply | Incomplete:
-        """Feed what came while exactly one reply is due: that reply, or `INCOMPLETE`."""
+    def feed_one(self, data: bytes) -> Reply | Incomplete:
+        """Feed `data` while exactly one reply is expected; return the reply, or `INCOMPLETE`."""
         reader = self._reader
         reader.feed(data)
         reply: Reply | Incomplete = reader.gets()
         if reader.has_data() and reply is not INCOMPLETE:
-            raise _surplus(1)
+            raise _too_many_replies(1)
         return reply
 
-    def many(self, data: bytes, wanted: int) -> list[Reply] | AllOk | Incomplete:
-        """Feed what came while `wanted` replies are due, the same number until all are in: the
-        replies, or `ALL_OK`, or `INCOMPLETE`."""
+    def feed_many(self, data: bytes, wanted: int) -> list[Reply] | AllOk | Incomplete:
+        """Feed `data` while `wanted` replies are expected; return them, `ALL_OK`, or `INCOMPLETE`.
+
+        `wanted` must be the same in every call until all replies are in.
+        """
         replies, reader = self._replies, self._reader
         if replies is None:
-            # As long as nothing but +OK comes it is compared, not parsed.
+            # Performance: as long as all bytes are +OK they are compared, not parsed.
             seen, due = self._seen_bytes, wanted * len(OK_LINE)
             if due > len(self._oks):
                 self._oks = OK_LINE * wanted
             if self._oks.startswith(data, seen):
                 seen += len(data)
                 if seen > due:
-                    raise _surplus(wanted)
+                    raise _too_many_replies(wanted)
                 if seen < due:
                     self._seen_bytes = seen
                     return INCOMPLETE
@@ -124,12 +130,13 @@ class RespReplyParser:
                 return INCOMPLETE
             replies.append(reply)
         if reader.has_data():
-            raise _surplus(wanted)
+            raise _too_many_replies(wanted)
         self._replies = None
         return replies
 
 
-def _surplus(wanted: int) -> ProtocolError:
+def _too_many_replies(wanted: int) -> ProtocolError:
+    """Return a ProtocolError for bytes after the last of `wanted` replies."""
     return ProtocolError(
         f"Redis sent more than was due (replies: {wanted}); the connection must be opened anew"
     )
@@ -141,21 +148,21 @@ _GET_HEADS = [b"*2\r\n$3\r\nGET\r\n$%d\r\n" % length for length in range(256)]
 _SET_PX_HEADS = [b"*5\r\n$3\r\nSET\r\n$%d\r\n" % length for length in range(256)]
 
 SET_HEADS: Final = tuple(b"*3\r\n$3\r\nSET\r\n$%d\r\n" % length for length in range(256))
-"""What stands before the key of a SET, by the key's length."""
+"""Bytes before the key of a SET, by the length of the key."""
 
 VALUE_HEADS: Final = tuple(b"\r\n$%d\r\n" % length for length in range(1024))
-"""What stands between the key and the value of a SET, by the value's length; b"\\r\\n" ends it."""
+"""Bytes between key and value of a SET, by the length of the value; b"\\r\\n" follows the value."""
 
 
 def command(*args: bytes) -> bytes:
-    """Any command."""
+    """Return the request for any command."""
     parts = [b"*%d\r\n" % len(args)]
     parts += [b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args]
     return b"".join(parts)
 
 
 def get(key: bytes) -> bytes:
-    """GET, answered by bytes, or None where there is no such key."""
+    """Return a GET request; its reply is bytes, or None if the key does not exist."""
     try:
         return b"".join((_GET_HEADS[len(key)], key, b"\r\n"))
     except IndexError:
@@ -163,7 +170,7 @@ def get(key: bytes) -> bytes:
 
 
 def set_(key: bytes, value: bytes) -> bytes:
-    """SET without an end, answered by b"OK"."""
+    """Return a SET request without expiry; its reply is b"OK"."""
     try:
         return b"".join((SET_HEADS[len(key)], key, VALUE_HEADS[len(value)], value, b"\r\n"))
     except IndexError:
@@ -171,7 +178,7 @@ def set_(key: bytes, value: bytes) -> bytes:
 
 
 def set_px(key: bytes, value: bytes, ttl_ms: int) -> bytes:
-    """SET that expires after `ttl_ms`, 1 or more, answered by b"OK"."""
+    """Return a SET request that expires after `ttl_ms` (1 or more); its reply is b"OK"."""
     try:
         head, value_head = _SET_PX_HEADS[len(key)], VALUE_HEADS[len(value)]
     except IndexError:
@@ -181,13 +188,13 @@ def set_px(key: bytes, value: bytes, ttl_ms: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _expiry(ttl_ms: int) -> bytes:
-    """What follows the value of a SET that expires."""
+    """Return the bytes after the value of a SET that expires."""
     digits = b"%d" % ttl_ms
     return b"\r\n$2\r\nPX\r\n$%d\r\n%b\r\n" % (len(digits), digits)
 
 
 def asking() -> bytes:
-    """ASKING, which goes ahead of a request that an ASK has sent elsewhere; answered by b"OK"."""
+    """Return an ASKING request, which precedes a request redirected by ASK; its reply is b"OK"."""
     return b"*1\r\n$6\r\nASKING\r\n"
 
 
@@ -195,9 +202,12 @@ def asking() -> bytes:
 
 
 def key_slot(key: bytes) -> int:
-    """The hash slot of a key: CRC16 (XMODEM) of it modulo 16384, or of what stands in its first
-    {...} unless that is empty (Redis Cluster specification, "Hash tags")."""
-    if 123 in key:  # "{": looking for the number is twice as fast as looking for the byte string
+    """Return the hash slot of a key: its CRC16 (XMODEM) modulo 16384.
+
+    If the key contains a non-empty {...}, only the first such part is hashed (Redis Cluster specification, "Hash
+    tags").
+    """
+    if 123 in key:  # "{". Performance: twice as fast as `b"{" in key`.
         begin = key.find(b"{") + 1
         end = key.find(b"}", begin)
         if end > begin:
@@ -207,9 +217,9 @@ def key_slot(key: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Where a slot is served: from now on (MOVED), or for this one request after ASKING (`ask`).
+    """The node that serves a slot: from now on (MOVED), or for one request after ASKING (`ask`).
 
-    `host` is empty where the server means the host that was asked.
+    `host` is empty if the server means the host that was asked.
     """
 
     slot: int
@@ -219,8 +229,11 @@ class Redirect:
 
 
 def redirect(error: RedisErrorReply) -> Redirect | None:
-    """The redirect that `error` is, as in "MOVED 3999 10.0.0.1:6381"; None if it is none, or none
-    that can be followed ("?" is the host of a node that was not told its host name)."""
+    """Return the redirect in `error`, such as "MOVED 3999 10.0.0.1:6381".
+
+    Return None if `error` is not a redirect or cannot be followed ("?" is the host of a node without a known host
+    name).
+    """
     if error.code not in ("MOVED", "ASK"):
         return None
     try:
@@ -234,4 +247,4 @@ def redirect(error: RedisErrorReply) -> Redirect | None:
 
 
 SLOTS = 16_384
-"""Hash slots of a Redis Cluster."""
+"""Number of hash slots in a Redis Cluster. Fixed by the protocol."""

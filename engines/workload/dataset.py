@@ -1,6 +1,6 @@
-"""Telemetry rows and the streams of keys: the same in every lane, from the same seed.
+"""Key ranges and telemetry rows: the same in every lane for the same seed.
 
-The fleet, the hot cars and the value ranges are those of the demo that the three lanes come from.
+Key ranges and value ranges are those of the demo that the three lanes come from.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from random import Random
 
 POOL_SIZE = 4096
-"""How many distinct readings a seed makes; rows take them in turn, so that no row is formatted twice."""
+"""Number of distinct telemetry samples per seed. Rows use them in turn, so that no row is formatted twice. A change
+changes the data that a seed produces."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """The car ids from `first` to `last`, both included."""
+    """Car ids from `first` to `last`, both included."""
 
     first: int
     last: int
@@ -27,29 +28,33 @@ class KeyRange:
 
 
 ALL_KEYS = KeyRange(50_000_000, 50_050_000)
+"""Every car of the demo."""
 HOT_KEYS = KeyRange(50_000_000, 50_001_000)
+"""The cars that readers ask for in the preset `fair`, and in the lanes with MySQL in the preset `deck`."""
 DECK_MYSQL_WRITES = KeyRange(100_000_000, 999_999_999)
+"""The cars that writers into MySQL cover in the preset `deck`."""
 
 
 class TelemetryPool:
-    """What the cars' sensors say: `READINGS` random readings, formatted once as SQL and as a Redis payload."""
+    """`POOL_SIZE` random telemetry samples, each formatted once as SQL and once as part of a Redis payload."""
 
     def __init__(self, seed: int) -> None:
-        draw = Random(f"{seed}:readings").randint
+        random_int = Random(f"{seed}:readings").randint
         rows = [
-            (draw(750, 4000), draw(60, 99), draw(80, 120), draw(30, 150)) for _ in range(POOL_SIZE)
+            (random_int(750, 4000), random_int(60, 99), random_int(80, 120), random_int(30, 150))
+            for _ in range(POOL_SIZE)
         ]
         self.sql: tuple[bytes, ...] = tuple(b"%d,%d,%d,%d" % row for row in rows)
         """rpm, water_temp, oil_temp, oil_pressure, as in a VALUES list."""
         self.payload: tuple[bytes, ...] = tuple(b"%d:%d:%d:%d" % row for row in rows)
-        """The same four, as in the middle of a Redis payload."""
+        """The same four values, as in the middle of a Redis payload."""
 
 
-def payload(car_id: int, reading: bytes, version: int) -> bytes:
-    """A row as Redis holds it: car_id:rpm:water_temp:oil_temp:oil_pressure:version."""
-    return b"%d:%b:%d" % (car_id, reading, version)
+def payload(car_id: int, sample: bytes, version: int) -> bytes:
+    """Return a row as Redis stores it: car_id:rpm:water_temp:oil_temp:oil_pressure:version."""
+    return b"%d:%b:%d" % (car_id, sample, version)
 
 
 def version_of(value: bytes) -> int:
-    """The version in a payload, for whoever checks what is stored. Raises ValueError when there is none."""
+    """Return the version in a stored payload; raise ValueError if there is none."""
     return int(value.rsplit(b":", 1)[1])

@@ -1,4 +1,4 @@
-"""Which key comes next: uniform, zipfian, or a hot set."""
+"""Key distributions: uniform, zipfian, or a hot set."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from typing import Literal
 DistributionKind = Literal["uniform", "zipfian", "hot-set"]
 
 KINDS: tuple[DistributionKind, ...] = ("uniform", "zipfian", "hot-set")
+"""All kinds, in the order in which help texts list them."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDistribution:
-    """How operations are spread over keys.
+    """How operations are distributed over keys.
 
-    `uniform`: every key is as likely. `zipfian`: the key of rank r is drawn in proportion to 1 / r**exponent (0.99 is
-    YCSB's constant; B. F. Cooper et al., "Benchmarking Cloud Serving Systems with YCSB", 2010). `hot-set`: the share
-    `hot_keys` of the keys gets the share `hot_operations` of the operations, both parts evenly.
+    - `uniform`: every key has the same probability.
+    - `zipfian`: the key of rank r has a probability proportional to 1 / r**exponent. 0.99 is YCSB's constant (B. F.
+      Cooper et al., "Benchmarking Cloud Serving Systems with YCSB", 2010).
+    - `hot-set`: the fraction `hot_keys` of the keys gets the fraction `hot_operations` of the operations; both parts
+      are uniform.
     """
 
     kind: DistributionKind = "uniform"
@@ -30,7 +33,7 @@ class KeyDistribution:
     hot_operations: float = 0.8
 
     def weights(self, count: int) -> list[float]:
-        """The probability of each of `count` keys, most popular first; they add up to 1."""
+        """Return the probability of each of `count` keys, most popular first; the sum is 1."""
         if self.kind == "zipfian":
             raw = [rank**-self.exponent for rank in range(1, count + 1)]
             total = sum(raw)
@@ -43,35 +46,45 @@ class KeyDistribution:
 
 
 UNIFORM = KeyDistribution()
+"""The default distribution."""
 
 TABLE_LIMIT = 100_000
-"""Over more keys than these a shape that is not uniform picks every n-th key only: a table of all is too large."""
+"""Above this number of keys, a distribution that is not uniform selects only every n-th key, because a table of all
+keys would be too large."""
 
 
 def popularity_order(count: int, seed: int) -> list[int]:
-    """Which key has which rank: a fixed shuffle, so that popular keys lie all over the fleet and over the shards, the
-    same ones in every lane."""
+    """Return the key index of each popularity rank.
+
+    The order is a fixed shuffle, equal in every lane, so that popular keys are spread over the key range and the
+    shards. A change of the seed string changes the keys that a seed selects.
+    """
     order = list(range(count))
     Random(f"{seed}:ranking:{count}").shuffle(order)
     return order
 
 
 def sample_indices(
-    shape: KeyDistribution, count: int, stream: Random, seed: int, first: int = 0, step: int = 1
+    distribution: KeyDistribution,
+    count: int,
+    stream: Random,
+    seed: int,
+    first: int = 0,
+    step: int = 1,
 ) -> Callable[[], int]:
-    """Draws one of the `count` numbers `first`, `first` + `step`, ... by `shape`, with the random numbers of `stream`.
+    """Return a function that samples one of the `count` numbers `first`, `first` + `step`, ...
 
-    See `TABLE_LIMIT` for large fleets.
+    The sample follows `distribution` and uses the random numbers of `stream`. See `TABLE_LIMIT` for large key ranges.
     """
-    draw = stream.random
-    if shape.kind == "uniform":
-        # `floor` costs half of `int`, which is called as the type that it is.
+    random = stream.random
+    if distribution.kind == "uniform":
+        # Performance: `floor` costs half as much as `int`, which is called as a type.
         if step == 1:
-            return lambda: first + floor(draw() * count)
-        return lambda: first + step * floor(draw() * count)
+            return lambda: first + floor(random() * count)
+        return lambda: first + step * floor(random() * count)
     ranked = min(count, TABLE_LIMIT)
     order = popularity_order(ranked, seed)
     stride = step * (count // ranked)
-    bounds = list(accumulate(shape.weights(ranked)))
+    bounds = list(accumulate(distribution.weights(ranked)))
     last = ranked - 1
-    return lambda: first + stride * order[min(bisect_right(bounds, draw()), last)]
+    return lambda: first + stride * order[min(bisect_right(bounds, random()), last)]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 
 KEY_PREFIX = b"telemon:"
-"""Every key that telemon writes begins so; it touches no other."""
+"""Prefix of every key that telemon writes; it changes no other key. A new prefix orphans the keys of earlier runs."""
 
 DOCTOR_PREFIX = KEY_PREFIX + b"doctor:"
-"""What `telemon doctor` tries a user's rights with, where it must try."""
+"""Prefix of the keys with which `telemon doctor` tests permissions that it can only test by writing."""
 
 _OWN = re.compile(rb"%b[0-9]{1,19}|%b[0-9a-f]+:[0-9]+" % (KEY_PREFIX, DOCTOR_PREFIX))
 
 
 def is_telemon_key(name: bytes) -> bool:
-    """Whether a key is named as telemon names its keys: somebody else may use the same prefix."""
+    """Return whether `name` has the form of telemon's keys; other applications may use the same prefix."""
     return _OWN.fullmatch(name) is not None
 
 
 def redis_key(car_id: int) -> bytes:
-    """The key of a car's last telemetry row."""
+    """Return the key of a car's last telemetry row."""
     return b"%b%d" % (KEY_PREFIX, car_id)

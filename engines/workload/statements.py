@@ -1,4 +1,4 @@
-"""The SQL of the race: the statements of the demo, with telemon's `version` beside them."""
+"""SQL of the race: the statements of the demo, with telemon's column `version` added."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ UPSERT_TAIL = (
     b" ON DUPLICATE KEY UPDATE rpm=VALUES(rpm),water_temp=VALUES(water_temp),"
     b"oil_temp=VALUES(oil_temp),oil_pressure=VALUES(oil_pressure),version=VALUES(version)"
 )
-"""With VALUES(col), which MySQL 8 and MariaDB both take; the newer row alias is a syntax error on MariaDB."""
+"""Uses VALUES(col), which MySQL 8 and MariaDB both accept; the newer row alias is a syntax error in MariaDB."""
 
 SELECT = (
     b"SELECT avg(rpm) rpm, avg(water_temp) water_temp, avg(oil_temp) oil_temp, "

@@ -1,4 +1,4 @@
-"""Which keys a connection writes and reads, in which order."""
+"""Key streams: which keys a connection writes and reads, in which order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from engines.workload.key_distribution import UNIFORM, KeyDistribution, sample_i
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """The part of the cars that one writer connection owns: no car is in two shares, every car is in one.
+    """The part of the keys that one writer connection owns. Every key is in exactly one partition.
 
-    The cars are dealt out twice: to the `processes` engine processes first, and inside a process to its
-    `connections`, so that a process can change its number of connections without asking the others.
+    The keys are divided twice: first among the `processes` engine processes, then inside a process among its
+    `connections`. A process can therefore change its number of connections without coordination.
     """
 
     process: int = 0
@@ -25,67 +25,82 @@ class Partition:
 
     @property
     def offset(self) -> int:
-        """Index of the share's first car."""
+        """Index of the first key of the partition."""
         return self.process + self.processes * self.connection
 
     @property
     def stride(self) -> int:
-        """Distance from one car of the share to the next."""
+        """Distance from one key of the partition to the next."""
         return self.processes * self.connections
 
-    def size(self, cars: KeyRange) -> int:
-        """How many of `cars` the share holds."""
-        return max(0, (len(cars) - self.offset + self.stride - 1) // self.stride)
+    def size(self, keys: KeyRange) -> int:
+        """Return how many of `keys` the partition holds."""
+        return max(0, (len(keys) - self.offset + self.stride - 1) // self.stride)
 
 
 def read_key_stream(
-    seed: int, process: int, connection: int, cars: KeyRange, shape: KeyDistribution = UNIFORM
+    seed: int,
+    process: int,
+    connection: int,
+    keys: KeyRange,
+    distribution: KeyDistribution = UNIFORM,
 ) -> Callable[[], int]:
-    """The car that reader `connection` of engine process `process` asks for next, out of `cars` by `shape`."""
+    """Return a function that returns the next car id for one reader connection.
+
+    The ids come from `keys` and follow `distribution`. `process` and `connection` number the engine process and its
+    reader connection; each has its own stream.
+    """
     stream = Random(f"{seed}:read:{process}:{connection}")
-    return sample_indices(shape, len(cars), stream, seed, cars.first)
+    return sample_indices(distribution, len(keys), stream, seed, keys.first)
 
 
 Row = tuple[int, int, int]
-"""(car_id, index of its reading, version)."""
+"""(car id, index of its telemetry sample, version)."""
 
 
 class BatchStream:
-    """The batches that one writer connection sends: rows of its own share of the cars, in key order.
+    """Batches of rows that one writer connection sends, from its own partition of the keys.
 
-    `rows` is the size of the next batch and may change while racing. `versions` numbers the rows and is common to all
-    writers of a process, so that a car's version grows strictly whichever of them writes it.
+    `rows` is the size of the next batch and may change during a run. `versions` numbers the rows; all writers of a
+    process share it, so that the version of a key increases strictly whichever of them writes it.
     """
 
-    __slots__ = ("_draw", "_reading", "_versions", "rows")
+    __slots__ = ("_next_sample", "_sample_key", "_versions", "rows")
 
     def __init__(
         self,
         seed: int,
-        share: Partition,
-        cars: KeyRange,
+        partition: Partition,
+        keys: KeyRange,
         rows: int,
         versions: Iterator[int],
-        shape: KeyDistribution = UNIFORM,
+        distribution: KeyDistribution = UNIFORM,
     ) -> None:
-        stream = Random(f"{seed}:write:{share.process}:{share.connection}")
-        self._draw = sample_indices(
-            shape, share.size(cars), stream, seed, cars.first + share.offset, share.stride
+        stream = Random(f"{seed}:write:{partition.process}:{partition.connection}")
+        self._sample_key = sample_indices(
+            distribution,
+            partition.size(keys),
+            stream,
+            seed,
+            keys.first + partition.offset,
+            partition.stride,
         )
-        self._reading = share.offset * 977 % POOL_SIZE
+        self._next_sample = partition.offset * 977 % POOL_SIZE
         self._versions = versions
         self.rows = rows
 
     def next(self) -> list[Row]:
-        """The next batch. Rows are in key order, or concurrent upserts of overlapping pages would deadlock; a car
-        that is drawn twice comes twice, the higher version last."""
-        draw = self._draw
-        cars = [draw() for _ in range(self.rows)]
-        cars.sort()
-        begin, end = self._reading, self._reading + len(cars)
-        self._reading = end % POOL_SIZE
-        readings: Iterable[int] = range(begin, end)
+        """Return the next batch, in key order; a key sampled twice occurs twice, its higher version last.
+
+        Without the key order, concurrent upserts of overlapping pages would deadlock.
+        """
+        sample_key = self._sample_key
+        keys = [sample_key() for _ in range(self.rows)]
+        keys.sort()
+        begin, end = self._next_sample, self._next_sample + len(keys)
+        self._next_sample = end % POOL_SIZE
+        samples: Iterable[int] = range(begin, end)
         if end > POOL_SIZE:
-            readings = [number % POOL_SIZE for number in readings]
-        # zip asks the cars first, so that no version is lost where they end.
-        return list(zip(cars, readings, self._versions, strict=False))
+            samples = [number % POOL_SIZE for number in samples]
+        # zip takes the keys first, so that it discards no version at the end.
+        return list(zip(keys, samples, self._versions, strict=False))

@@ -378,19 +378,19 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
     asked: list[str] = []
     topology_ = SlotMap([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
     context = LaneContext(
-        readings=TelemetryPool(1),
+        telemetry=TelemetryPool(1),
         gets=GetCache(),
         selects=SelectCache(),
-        topology=topology_,
+        slot_map=topology_,
         fills=FillTracker(),
         ttl_ms=lambda: 1,
         issuing=lambda: True,
         redirected=lambda: None,
-        ledger=None,
+        acked_versions=None,
     )
     program = read_durable(session, lambda: HOT_KEYS.first, context)
     next(program)
-    outcome = program.send(RespReplyParser().one(b"-" + error.encode() + b"\r\n"))
+    outcome = program.send(RespReplyParser().feed_one(b"-" + error.encode() + b"\r\n"))
     assert isinstance(outcome, Failed)
     assert outcome.kind == "redis_tryagain"
     assert asked == ["topology"]

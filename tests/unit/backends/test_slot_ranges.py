@@ -52,8 +52,8 @@ def test_a_serverless_cache_is_one_name_with_a_port_for_writes_and_one_for_reads
     found = ranges_of([[0, 16383, [name, 6379, b"a" * 40, []], [name, 6380, b"b" * 40, []]]])
     assert found == [SlotRange(0, 16383, f"{SERVERLESS}:6379", (f"{SERVERLESS}:6380",))]
     reading = SlotMap(found, lambda: None, replica=0)
-    assert set(reading.owner) == {f"{SERVERLESS}:6379"}
-    assert set(reading.reader) == {f"{SERVERLESS}:6380"}
+    assert set(reading.write_node) == {f"{SERVERLESS}:6379"}
+    assert set(reading.read_node) == {f"{SERVERLESS}:6380"}
 
 
 def test_a_node_that_does_not_know_its_name_is_where_the_answer_came_from() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic, sleep
 
-from engines.driver.blocking_jobs import AT_A_TIME, BlockingJobRunner
+from engines.driver.blocking_jobs import JOBS_PER_QUEUE, BlockingJobRunner
 
 
 def own_threads() -> set[threading.Thread]:
@@ -14,12 +14,12 @@ def own_threads() -> set[threading.Thread]:
 
 def test_its_threads_end_with_it() -> None:
     before = own_threads()
-    connector = BlockingJobRunner()
+    runner = BlockingJobRunner()
     gate = threading.Event()
-    for _ in range(AT_A_TIME + 1):
-        connector.submit("a:1", gate.wait, lambda _: None, lambda _: None)
-    assert len(own_threads() - before) == AT_A_TIME
-    connector.close()
+    for _ in range(JOBS_PER_QUEUE + 1):
+        runner.submit("a:1", gate.wait, lambda _: None, lambda _: None)
+    assert len(own_threads() - before) == JOBS_PER_QUEUE
+    runner.close()
     gate.set()
     deadline_s = monotonic() + 10
     while own_threads() - before and monotonic() < deadline_s:
@@ -29,15 +29,15 @@ def test_its_threads_end_with_it() -> None:
 
 def test_threads_that_have_nothing_to_do_end_too() -> None:
     before = own_threads()
-    connector = BlockingJobRunner()
+    runner = BlockingJobRunner()
     done: list[int] = []
-    connector.submit("a:1", lambda: 1, done.append, lambda _: None)
+    runner.submit("a:1", lambda: 1, done.append, lambda _: None)
     deadline_s = monotonic() + 10
     while not done and monotonic() < deadline_s:
-        connector.deliver()
+        runner.deliver()
         sleep(0.001)
     assert done == [1]
-    connector.close()
+    runner.close()
     while own_threads() - before and monotonic() < deadline_s:
         sleep(0.01)
     assert own_threads() - before == set()
@@ -46,7 +46,7 @@ def test_threads_that_have_nothing_to_do_end_too() -> None:
 def test_who_is_kept_waiting_by_one_host_keeps_nobody_waiting_for_another() -> None:
     """64 connections to a host that swallows packets are no reason for the others, or the question for the topology,
     to wait for their time-outs."""
-    connector = BlockingJobRunner()
+    runner = BlockingJobRunner()
     gate = threading.Event()
     done: list[str] = []
     under_way = threading.Semaphore(0)
@@ -56,21 +56,21 @@ def test_who_is_kept_waiting_by_one_host_keeps_nobody_waiting_for_another() -> N
         gate.wait(10)
 
     for _ in range(64):
-        connector.submit("silent:1", silent, lambda _: done.append("silent"), lambda _: None)
+        runner.submit("silent:1", silent, lambda _: done.append("silent"), lambda _: None)
     for name in ("alive:1", "topology"):
-        connector.submit(name, lambda: None, lambda _, name=name: done.append(name), lambda _: None)  # type: ignore[misc]
+        runner.submit(name, lambda: None, lambda _, name=name: done.append(name), lambda _: None)  # type: ignore[misc]
     deadline_s = monotonic() + 10
     while len(done) < 2 and monotonic() < deadline_s:
-        connector.deliver()
+        runner.deliver()
         sleep(0.001)
     assert sorted(done) == ["alive:1", "topology"]
-    for _ in range(AT_A_TIME):
+    for _ in range(JOBS_PER_QUEUE):
         assert under_way.acquire(timeout=10)
     assert not under_way.acquire(blocking=False)
 
     gate.set()
     while len(done) < 66 and monotonic() < deadline_s:
-        connector.deliver()
+        runner.deliver()
         sleep(0.001)
     assert done.count("silent") == 64
-    connector.close()
+    runner.close()

@@ -154,6 +154,6 @@ def test_operations_made_up_apart_let_the_sockets_be_looked_at_between_two(
     # The loop ended in the midst of things; whoever is still to be made up can begin when there is a next time.
     reactor.issuing = False
     waiting = len(reactor._ended)
-    reactor.fail_in_flight("unfinished", for_good=True)
+    reactor.fail_in_flight("unfinished", final=True)
     assert waiting == (2 if apart else 0)
     assert sum(session.first is not None for session in reactor.sessions) == waiting

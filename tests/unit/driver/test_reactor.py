@@ -161,7 +161,7 @@ def test_what_is_given_up_for_good_keeps_its_connection(bench: Bench) -> None:
     session = bench.connected()
     bench.reactor.begin_all()
     bench.reactor.issuing = False
-    bench.reactor.fail_in_flight("unfinished", for_good=True)
+    bench.reactor.fail_in_flight("unfinished", final=True)
     assert bench.reactor.busy() == 0
     assert bench.reactor.connections.closed() == []
     bench.turn(5)
@@ -219,7 +219,7 @@ def test_what_is_watched_is_noticed_after_the_replies_of_its_turn(bench: Bench) 
         near.recv(1)
         seen.append((sum(reactor.measured.outcomes.values()), reactor.busy()))
         reactor.issuing = False
-        reactor.fail_in_flight("unfinished", for_good=True)
+        reactor.fail_in_flight("unfinished", final=True)
 
     reactor.watch(near.fileno(), word)
     reactor.begin_all()

@@ -12,16 +12,16 @@ def topology(*ranges: SlotRange) -> SlotMap:
 
 def test_every_slot_of_a_range_has_its_owner_ends_included() -> None:
     nodes = topology(SlotRange(0, 5460, "a:1"), SlotRange(5461, SLOTS - 1, "b:1"))
-    assert nodes.owner[0] == nodes.owner[5460] == "a:1"
-    assert nodes.owner[5461] == nodes.owner[SLOTS - 1] == "b:1"
-    assert len(nodes.owner) == SLOTS
+    assert nodes.write_node[0] == nodes.write_node[5460] == "a:1"
+    assert nodes.write_node[5461] == nodes.write_node[SLOTS - 1] == "b:1"
+    assert len(nodes.write_node) == SLOTS
 
 
 def test_an_update_is_in_place_and_leaves_uncovered_slots_with_their_last_owner() -> None:
     nodes = topology(SlotRange(0, 5460, "a:1"), SlotRange(5461, SLOTS - 1, "b:1"))
-    owner = nodes.owner
+    owner = nodes.write_node
     nodes.update([SlotRange(0, 99, "b:1")])
-    assert owner is nodes.owner
+    assert owner is nodes.write_node
     assert owner[99] == "b:1"
     assert owner[100] == "a:1"
     assert nodes.addresses() == {"a:1", "b:1"}
@@ -37,22 +37,22 @@ def test_writes_go_to_the_primary_and_reads_to_the_replica_that_was_asked_for() 
     none = SlotRange(5461, SLOTS - 1, "d:1")
     for replica, reader in ((0, "b:1"), (1, "c:1"), (2, "b:1")):
         nodes = SlotMap([two, none], lambda: None, replica)
-        assert (nodes.owner[0], nodes.reader[0]) == ("a:1", reader)
+        assert (nodes.write_node[0], nodes.read_node[0]) == ("a:1", reader)
         # Where there is no replica the primary answers.
-        assert (nodes.owner[5461], nodes.reader[5461]) == ("d:1", "d:1")
+        assert (nodes.write_node[5461], nodes.read_node[5461]) == ("d:1", "d:1")
         assert nodes.addresses() == {"a:1", "d:1", reader}
     nodes = topology(two, none)
-    assert nodes.reader is nodes.owner
+    assert nodes.read_node is nodes.write_node
     assert nodes.addresses() == {"a:1", "d:1"}
 
 
 def test_a_slot_that_moved_is_written_and_read_where_it_went_until_the_cluster_says_more() -> None:
     ranges = [SlotRange(0, SLOTS - 1, "a:1", ("b:1",))]
     nodes = SlotMap(ranges, lambda: None, 0)
-    reader = nodes.reader
+    reader = nodes.read_node
     nodes.move(7, "z:1")
-    assert (nodes.owner[7], nodes.reader[7]) == ("z:1", "z:1")
-    assert (nodes.owner[8], nodes.reader[8]) == ("a:1", "b:1")
+    assert (nodes.write_node[7], nodes.read_node[7]) == ("z:1", "z:1")
+    assert (nodes.write_node[8], nodes.read_node[8]) == ("a:1", "b:1")
     nodes.update([SlotRange(7, 7, "z:1", ("y:1",))])
-    assert (nodes.owner[7], nodes.reader[7]) == ("z:1", "y:1")
-    assert nodes.reader is reader
+    assert (nodes.write_node[7], nodes.read_node[7]) == ("z:1", "y:1")
+    assert nodes.read_node is reader

@@ -34,15 +34,15 @@ def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
     topology = SlotMap([SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None)
     readings = TelemetryPool(seed)
     context = LaneContext(
-        readings=readings,
+        telemetry=readings,
         gets=GetCache(),
         selects=SelectCache(),
-        topology=topology,
+        slot_map=topology,
         fills=FillTracker(),
         ttl_ms=lambda: 1,
         issuing=lambda: True,
         redirected=lambda: None,
-        ledger=None,
+        acked_versions=None,
     )
 
     def batches() -> BatchStream:

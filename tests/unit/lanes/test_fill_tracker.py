@@ -54,15 +54,15 @@ def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
         )
     )
     context = LaneContext(
-        readings=TelemetryPool(1),
+        telemetry=TelemetryPool(1),
         gets=GetCache(),
         selects=SelectCache(),
-        topology=SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
+        slot_map=SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
         fills=fills,
         ttl_ms=lambda: 1,
         issuing=lambda: True,
         redirected=lambda: None,
-        ledger=None,
+        acked_versions=None,
     )
     car_id = HOT_KEYS.first
     program = read_cached(session, lambda: car_id, context)

@@ -69,10 +69,10 @@ class Harness:
         self.said += self.channel.receive()
         return [message for message in self.said if isinstance(message, kind)]
 
-    def go(self, *, held: bool = False) -> None:
+    def start(self, *, held: bool = False) -> None:
         """Start the race now, for as long as it takes."""
         now_ns = perf_counter_ns()
-        self.worker._phases.go(StartRun(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
+        self.worker._phases.start(StartRun(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
         self.turn(lambda: self.worker._phases._started)
 
 
@@ -107,12 +107,12 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
 ) -> None:
     stuck = Stuck()
     made.append(stuck)
-    stuck.go(held=True)
+    stuck.start(held=True)
     now_ns = perf_counter_ns()
-    stuck.worker._phases.begin(StartMeasuring(now_ns, now_ns, None, final=False))
+    stuck.worker._phases.start_measuring(StartMeasuring(now_ns, now_ns, None, final=False))
     assert stuck.begun > 0
     begun, stuck.busy = stuck.begun, True
-    stuck.worker._phases._rest()
+    stuck.worker._phases._end_heat()
     stuck.worker._apply_control(asked)  # An operation is still under way.
     stuck.turn(lambda: False, 5)
     stuck.busy = False
@@ -123,7 +123,7 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
 
     # It goes when it is told to.
     now_ns = perf_counter_ns()
-    stuck.worker._phases.begin(StartMeasuring(now_ns, now_ns, None))
+    stuck.worker._phases.start_measuring(StartMeasuring(now_ns, now_ns, None))
     assert stuck.reactor.issuing
 
 
@@ -131,7 +131,7 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     """What is due until the operations under way are over is overdue, what would be while connections open is not."""
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
-    stuck.go()
+    stuck.start()
     arrivals = stuck.reactor.open_loop.arrivals
     while arrivals.backlog(perf_counter_ns()):
         arrivals.take()
@@ -153,7 +153,7 @@ def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: lis
     """Nothing becomes due in a pause, and what was overdue before still is after it, whatever the rate is then."""
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
-    stuck.go()
+    stuck.start()
     backlog = stuck.reactor.open_loop.backlog
     stuck.turn(lambda: backlog() >= 300)
     stuck.worker._apply_control(control.Pause())
@@ -178,24 +178,24 @@ def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: lis
 def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> None:
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
-    course, backlog = stuck.worker._phases, stuck.reactor.open_loop.backlog
+    phases, backlog = stuck.worker._phases, stuck.reactor.open_loop.backlog
     now_ns = perf_counter_ns()
-    course.go(StartRun(Schedule(now_ns, now_ns + 100_000_000, None, FAR_NS), held=True))
-    stuck.turn(lambda: course._started)
+    phases.start(StartRun(Schedule(now_ns, now_ns + 100_000_000, None, FAR_NS), held=True))
+    stuck.turn(lambda: phases._started)
     stuck.turn(lambda: backlog() > 20)
-    stuck.turn(lambda: course._held)
+    stuck.turn(lambda: phases._held)
     stuck.turn(lambda: False, 50)
     assert backlog() == 0
     stuck.worker._apply_control(control.Rate(2000.0))
     stuck.turn(lambda: False, 50)
     assert backlog() == 0
     now_ns = perf_counter_ns()
-    course.begin(StartMeasuring(now_ns, now_ns, None, final=False))
+    phases.start_measuring(StartMeasuring(now_ns, now_ns, None, final=False))
     stuck.turn(lambda: False, 100)
     assert 200 <= backlog() < 2000
     # What a heat could not do is said at its end, and not carried into the next.
     left = backlog()
-    course._rest()
+    phases._end_heat()
     stuck.turn(lambda: bool(stuck.heard(HeatDone)))
     assert left <= stuck.heard(IntervalReport)[-1].backlog < left + 100
     stuck.turn(lambda: False, 20)
@@ -205,7 +205,7 @@ def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> N
 def test_what_was_due_at_the_end_and_not_begun_is_said(made: list[Harness]) -> None:
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
-    stuck.go()
+    stuck.start()
     stuck.turn(lambda: stuck.reactor.open_loop.backlog() >= 100)
     stuck.busy = True
     stuck.worker._phases.stop()
@@ -301,10 +301,10 @@ def test_the_question_for_the_topology_waits_for_no_connection(
     monkeypatch.setattr(routes, "_open_redis", silent)
     monkeypatch.setattr(topologies, "_ask", lambda *_: ranges)
     topology = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
-    harness.worker._topologies.known = harness.worker._programs.topologies = [topology]
+    harness.worker._topology.slot_maps = harness.worker._programs.topologies = [topology]
     for program in harness.worker._programs.deal(8):
         harness.worker._add_session(program)
-    harness.worker._topologies.refresh()
-    harness.turn(lambda: topology.owner[0] == "b:1", 5_000)
+    harness.worker._topology.refresh()
+    harness.turn(lambda: topology.write_node[0] == "b:1", 5_000)
     gate.set()
-    assert topology.owner[0] == "b:1"
+    assert topology.write_node[0] == "b:1"

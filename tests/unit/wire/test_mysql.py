@@ -229,8 +229,8 @@ def read_one(parser: MySQLReplyParser, parts: Iterator[bytes]) -> Any:
     """Feed all parts; every one but the last must be told to be not enough."""
     *early, last = parts
     for part in early:
-        assert parser.one(part) is INCOMPLETE
-    return parser.one(last)
+        assert parser.feed_one(part) is INCOMPLETE
+    return parser.feed_one(last)
 
 
 def pymysql_reads(wire: bytes) -> Any:
@@ -261,10 +261,10 @@ def pymysql_reads(wire: bytes) -> Any:
 def test_a_reply_cut_at_any_byte_is_the_whole_reply(sent: Sent) -> None:
     assert pymysql_reads(sent.wire) == sent.meaning
     for parser in (MySQLReplyParser(), practised(), practised(sent)):
-        assert parser.one(sent.wire) == sent.meaning
+        assert parser.feed_one(sent.wire) == sent.meaning
         for cut in range(1, len(sent.wire)):
             assert read_one(parser, chunks(sent.wire, [cut])) == sent.meaning
-            assert parser.one(sent.wire) == sent.meaning
+            assert parser.feed_one(sent.wire) == sent.meaning
         assert read_one(parser, chunks(sent.wire, list(range(len(sent.wire))))) == sent.meaning
 
 
@@ -272,7 +272,7 @@ def practised(*sent: Sent) -> MySQLReplyParser:
     """A parser that has read this already, and a telemetry row before it."""
     parser = MySQLReplyParser()
     for reply in (FROM_MARIADB, *sent):
-        assert parser.one(reply.wire) == reply.meaning
+        assert parser.feed_one(reply.wire) == reply.meaning
     return parser
 
 
@@ -295,9 +295,9 @@ def test_pipelined_replies_are_told_apart(sequence: list[Sent], at: list[int]) -
     parser = practised(sequence[0])
     *early, last = chunks(wire, at)
     for part in early:
-        assert parser.many(part, len(sequence)) is INCOMPLETE
-    assert parser.many(last, len(sequence)) == [sent.meaning for sent in sequence]
-    assert parser.one(FROM_MARIADB.wire) == FROM_MARIADB.meaning
+        assert parser.feed_many(part, len(sequence)) is INCOMPLETE
+    assert parser.feed_many(last, len(sequence)) == [sent.meaning for sent in sequence]
+    assert parser.feed_one(FROM_MARIADB.wire) == FROM_MARIADB.meaning
 
 
 rows_of_numbers = st.lists(st.tuples(*[st.none() | number_text] * 5), min_size=1, max_size=8)
@@ -311,7 +311,7 @@ rows_of_numbers = st.lists(st.tuples(*[st.none() | number_text] * 5), min_size=1
 def test_rows_of_one_statement_do_not_mix(rows: list[Row]) -> None:
     parser = practised(result_set(TELEMETRY, [(b"0",) * 5]))
     for row in rows:
-        assert parser.one(result_set(TELEMETRY, [row]).wire) == [row]
+        assert parser.feed_one(result_set(TELEMETRY, [row]).wire) == [row]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_rows_of_one_statement_do_not_mix(rows: list[Row]) -> None:
 def test_the_257th_row_has_the_sequence_number_of_the_first(rows: list[Row]) -> None:
     parser = practised(result_set([BIGINT, BIGINT], [(b"3", b"4")]))
     sent = result_set([BIGINT, BIGINT], rows)
-    assert parser.one(sent.wire) == rows == pymysql_reads(sent.wire)
+    assert parser.feed_one(sent.wire) == rows == pymysql_reads(sent.wire)
 
 
 @pytest.mark.parametrize("columns", [44, 45, 250, 251, 256, 257, 300])
@@ -340,7 +340,7 @@ def test_many_columns_and_many_rows(columns: int) -> None:
     one: Row = (b"1", *empty[1:])
     for rows in ([full], [empty], [one], [empty] * 256 + [full], [one] + [empty] * 256):
         sent = result_set(kinds, rows)
-        assert parser.one(sent.wire) == rows == pymysql_reads(sent.wire)
+        assert parser.feed_one(sent.wire) == rows == pymysql_reads(sent.wire)
 
 
 @pytest.mark.parametrize("value", [b"1.5e+20", b"1 2", b"\x01\x02\x03", b"\x03777", b"", b" "])
@@ -349,7 +349,7 @@ def test_values_that_are_no_plain_numbers_keep_every_byte(kind: int, value: byte
     for before in (kind, BIGINT):
         parser = practised(result_set([before, before], [(b"1", b"2")]))
         for row in ((value, value), (value, None), (b"7" * 48, value)):
-            assert parser.one(result_set([kind, kind], [row]).wire) == [row]
+            assert parser.feed_one(result_set([kind, kind], [row]).wire) == [row]
 
 
 def test_as_many_values_as_columns_are_not_always_one_row() -> None:
@@ -362,7 +362,7 @@ def test_as_many_values_as_columns_are_not_always_one_row() -> None:
     for rows in several:
         parser = practised(result_set(kinds, [(b"7", b"8", b"9")] * len(rows)))
         sent = result_set(kinds, rows)
-        assert parser.one(sent.wire) == rows == pymysql_reads(sent.wire)
+        assert parser.feed_one(sent.wire) == rows == pymysql_reads(sent.wire)
 
 
 def test_two_statements_by_turns() -> None:
@@ -371,9 +371,9 @@ def test_two_statements_by_turns() -> None:
     for kinds in ([BIGINT] * 4, [VARCHAR] * 4):
         for _ in range(2):
             for row in ((*four, b"5"), (*four, None), (None, *four)):
-                assert parser.one(result_set(TELEMETRY, [row]).wire) == [row]
-                assert parser.one(result_set(kinds, [four, four]).wire) == [four, four]
-                assert parser.one(result_set(kinds, [four]).wire) == [four]
+                assert parser.feed_one(result_set(TELEMETRY, [row]).wire) == [row]
+                assert parser.feed_one(result_set(kinds, [four, four]).wire) == [four, four]
+                assert parser.feed_one(result_set(kinds, [four]).wire) == [four]
 
 
 class Watched(MySQLReplyParser):
@@ -383,30 +383,30 @@ class Watched(MySQLReplyParser):
 
     def many(self, data: bytes, wanted: int) -> Any:
         self.slow += 1
-        return super().many(data, wanted)
+        return super().feed_many(data, wanted)
 
 
 def test_what_comes_all_the_time_is_read_the_quick_way() -> None:
     parser = Watched()
     done = ok(2, 0, AUTOCOMMIT, 0)
-    parser.one(FROM_MARIADB.wire)
-    parser.one(done.wire)
-    parser.one(FROM_MARIADB.wire[:200])
-    parser.one(FROM_MARIADB.wire[200:])
+    parser.feed_one(FROM_MARIADB.wire)
+    parser.feed_one(done.wire)
+    parser.feed_one(FROM_MARIADB.wire[:200])
+    parser.feed_one(FROM_MARIADB.wire[200:])
     parser.slow = 0
     other: Row = (b"750.0000", b"60.0000", b"120.0000", b"150.0000", b"1234567")
     for row in (FROM_MARIADB.meaning[0], other, (None,) * 5):
         wire = FROM_MARIADB.wire[: -9 - 0x29 - 4]
         wire += packets([row_payload(row), eof()], number=8)
-        assert parser.one(wire) == [row]
-        assert parser.one(done.wire) == done.meaning
+        assert parser.feed_one(wire) == [row]
+        assert parser.feed_one(done.wire) == done.meaning
     assert parser.slow == 0
 
 
 def test_a_changed_status_is_no_other_statement() -> None:
     parser = MySQLReplyParser()
     for status in (2, 34, 34, 2, 3):
-        assert parser.one(result_set([BIGINT], [(b"5",)], status).wire) == [(b"5",)]
+        assert parser.feed_one(result_set([BIGINT], [(b"5",)], status).wire) == [(b"5",)]
 
 
 def test_a_chunk_that_looks_like_a_reply_is_not_one_in_the_midst_of_another() -> None:
@@ -418,7 +418,7 @@ def test_a_chunk_that_looks_like_a_reply_is_not_one_in_the_midst_of_another() ->
         parser = practised(plain)
         got = read_one(parser, chunks(outer.wire, [begin, begin + len(inner.wire)]))
         assert got == [(value,)]
-        assert parser.one(inner.wire) == inner.meaning
+        assert parser.feed_one(inner.wire) == inner.meaning
 
 
 # ---------------------------------------------------------------- large values
@@ -460,9 +460,9 @@ def test_more_than_was_due_is_an_error(sent: Sent, surplus: bytes | None) -> Non
     more = sent.wire if surplus is None else surplus
     for parser in (MySQLReplyParser(), practised(sent)):
         with pytest.raises(ProtocolError, match="more than was due"):
-            parser.one(sent.wire + more)
+            parser.feed_one(sent.wire + more)
     with pytest.raises(ProtocolError, match="more than was due"):
-        MySQLReplyParser().many(sent.wire * 2 + more, 2)
+        MySQLReplyParser().feed_many(sent.wire * 2 + more, 2)
 
 
 def renumbered(wire: bytes, index: int, number: int) -> bytes:
@@ -477,23 +477,23 @@ def renumbered(wire: bytes, index: int, number: int) -> bytes:
 def test_a_packet_out_of_turn_is_an_error(index: int) -> None:
     for number in (0, index, index + 2, 255):
         with pytest.raises(ProtocolError, match=f"packet {number} came where {index + 1} was due"):
-            MySQLReplyParser().one(renumbered(FROM_MARIADB.wire, index, number))
+            MySQLReplyParser().feed_one(renumbered(FROM_MARIADB.wire, index, number))
     with pytest.raises(ProtocolError, match="packet 0 came where 1 was due"):
-        MySQLReplyParser().one(renumbered(FROM_MARIADB.wire, 0, 0))
+        MySQLReplyParser().feed_one(renumbered(FROM_MARIADB.wire, 0, 0))
 
 
 def test_the_reply_to_a_statement_in_several_packets_counts_on() -> None:
     sent = packets([*head(TELEMETRY), row_payload(FROM_MARIADB.meaning[0]), eof()], number=3)
     parser = practised()
-    assert parser.one(sent) == FROM_MARIADB.meaning
-    assert parser.one(FROM_MARIADB.wire) == FROM_MARIADB.meaning
+    assert parser.feed_one(sent) == FROM_MARIADB.meaning
+    assert parser.feed_one(FROM_MARIADB.wire) == FROM_MARIADB.meaning
 
 
 @pytest.mark.parametrize("rows", [None, [], [(b"1",)]])
 def test_a_server_that_shuts_down_says_so_out_of_turn(rows: list[Row] | None) -> None:
     message = packet(error_payload(1053, "08S01", "Server shutdown in progress"), 0)
     before = b"" if rows is None else packets([*head([BIGINT]), *map(row_payload, rows)])
-    got = MySQLReplyParser().one(before + message)
+    got = MySQLReplyParser().feed_one(before + message)
     assert got == MySQLErrorReply(1053, "08S01", "Server shutdown in progress")
 
 
@@ -525,7 +525,7 @@ def test_a_server_that_shuts_down_says_so_out_of_turn(rows: list[Row] | None) ->
 def test_what_is_no_reply_is_an_error(payloads: list[bytes], why: str) -> None:
     for parser in (MySQLReplyParser(), practised(result_set([BIGINT], [(b"2",)]))):
         with pytest.raises(ProtocolError, match=why):
-            parser.one(packets(payloads))
+            parser.feed_one(packets(payloads))
 
 
 # ---------------------------------------------------------------- requests

@@ -117,15 +117,15 @@ def read_one(parser: RespReplyParser, parts: Iterator[bytes]) -> Any:
     """Feed all parts; every one but the last must be told to be not enough."""
     *early, last = parts
     for part in early:
-        assert parser.one(part) is INCOMPLETE
-    return parser.one(last)
+        assert parser.feed_one(part) is INCOMPLETE
+    return parser.feed_one(last)
 
 
 def read_many(parser: RespReplyParser, parts: Iterator[bytes], wanted: int) -> Any:
     *early, last = parts
     for part in early:
-        assert parser.many(part, wanted) is INCOMPLETE
-    return parser.many(last, wanted)
+        assert parser.feed_many(part, wanted) is INCOMPLETE
+    return parser.feed_many(last, wanted)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -139,7 +139,7 @@ def same(left: Any, right: Any) -> bool:
 @pytest.mark.parametrize("sent", SAMPLES + RESP3, ids=lambda sent: repr(sent.wire[:20]))
 def test_a_reply_cut_at_any_byte_is_the_whole_reply(sent: Sent) -> None:
     parser = RespReplyParser()
-    assert same(parser.one(sent.wire), sent.meaning)
+    assert same(parser.feed_one(sent.wire), sent.meaning)
     for cut in range(1, len(sent.wire)):
         assert same(read_one(parser, chunks(sent.wire, [cut])), sent.meaning)
     every_byte = chunks(sent.wire, list(range(len(sent.wire))))
@@ -195,13 +195,13 @@ def test_an_error_in_a_batch_is_at_its_own_place() -> None:
 
 def test_one_and_many_take_turns() -> None:
     parser = RespReplyParser()
-    assert parser.many(b"+OK\r\n+O", 2) is INCOMPLETE
-    assert parser.many(b"K\r\n", 2) is ALL_OK
-    assert parser.one(b"$1\r\nx") is INCOMPLETE
-    assert parser.one(b"\r\n") == b"x"
-    assert parser.many(b"+OK\r\n:1", 2) is INCOMPLETE
-    assert parser.many(b"\r\n", 2) == [b"OK", 1]
-    assert parser.one(b"+OK\r\n") == b"OK"
+    assert parser.feed_many(b"+OK\r\n+O", 2) is INCOMPLETE
+    assert parser.feed_many(b"K\r\n", 2) is ALL_OK
+    assert parser.feed_one(b"$1\r\nx") is INCOMPLETE
+    assert parser.feed_one(b"\r\n") == b"x"
+    assert parser.feed_many(b"+OK\r\n:1", 2) is INCOMPLETE
+    assert parser.feed_many(b"\r\n", 2) == [b"OK", 1]
+    assert parser.feed_one(b"+OK\r\n") == b"OK"
 
 
 def test_all_ok_answers_for_any_index_and_is_no_endless_loop() -> None:
@@ -214,23 +214,23 @@ def test_all_ok_answers_for_any_index_and_is_no_endless_loop() -> None:
 @pytest.mark.parametrize("sent", SAMPLES, ids=lambda sent: repr(sent.wire[:20]))
 def test_more_than_was_due_is_an_error(sent: Sent, surplus: bytes) -> None:
     with pytest.raises(ProtocolError):
-        RespReplyParser().one(sent.wire + surplus)
+        RespReplyParser().feed_one(sent.wire + surplus)
     with pytest.raises(ProtocolError):
-        RespReplyParser().many(sent.wire * 2 + surplus, 2)
+        RespReplyParser().feed_many(sent.wire * 2 + surplus, 2)
     with pytest.raises(ProtocolError):
-        RespReplyParser().many(sent.wire * 200, 199)
+        RespReplyParser().feed_many(sent.wire * 200, 199)
 
 
 @pytest.mark.parametrize("wire", [b"hello\r\n", b"\r\n", b"$x\r\n", b":1.5\r\n", b"\0\0\0\1"])
 def test_what_is_no_resp_is_an_error(wire: bytes) -> None:
     with pytest.raises(ProtocolError):
-        RespReplyParser().one(wire)
+        RespReplyParser().feed_one(wire)
     with pytest.raises(ProtocolError):
-        RespReplyParser().many(b"+OK\r\n" + wire, 2)
+        RespReplyParser().feed_many(b"+OK\r\n" + wire, 2)
 
 
 def test_bytes_in_an_error_that_are_no_utf8_do_not_get_in_the_way() -> None:
-    got = RespReplyParser().one(b"-ERR unknown command '\xff'\r\n")
+    got = RespReplyParser().feed_one(b"-ERR unknown command '\xff'\r\n")
     assert isinstance(got, RedisErrorReply)
     assert got.code == "ERR"
     assert got.message.startswith("ERR unknown command '")
@@ -299,6 +299,6 @@ def test_slots_are_those_of_redis_py(key: bytes) -> None:
     ],
 )
 def test_redirects(text: str, meaning: Redirect | None) -> None:
-    reply = RespReplyParser().one(b"-%b\r\n" % text.encode())
+    reply = RespReplyParser().feed_one(b"-%b\r\n" % text.encode())
     assert isinstance(reply, RedisErrorReply)
     assert redirect(reply) == meaning
