@@ -11,8 +11,8 @@ from engines.lanes.request_cache import GetCache, SelectCache
 from engines.workload.dataset import TelemetryPool
 from engines.workload.streams import Row
 
-MYSQL = "mysql"
-"""The address of a session's link to MySQL; Redis links go by "host:port"."""
+MYSQL_ADDRESS = "mysql:"
+"""Key of a session's connection to MySQL. It must not look like "host:port", by which Redis connections go."""
 
 AckedVersions = MutableMapping[int, int] | None
 """The last acknowledged version of each car, where somebody wants to know."""

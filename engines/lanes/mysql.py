@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
-from engines.lanes.context import MYSQL, LaneContext, acknowledge
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext, acknowledge
 from engines.wire import mysql
 from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
@@ -32,7 +32,7 @@ def upsert(rows: list[Row], readings: TelemetryPool) -> bytes:
 
 def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """A batch is one multi-row upsert, which is its own transaction: acknowledged is committed."""
-    connection = session.connections[MYSQL]
+    connection = session.connections[MYSQL_ADDRESS]
     while True:
         rows = batches.next()
         reply = yield connection, upsert(rows, context.readings), 1
@@ -49,7 +49,7 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """As on the slide: a statement per row, and a commit per batch."""
-    connection = session.connections[MYSQL]
+    connection = session.connections[MYSQL_ADDRESS]
     while True:
         rows = batches.next()
         reply: Any = None
@@ -71,7 +71,7 @@ def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContex
 
 def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """One SELECT."""
-    connection, selects = session.connections[MYSQL], context.selects
+    connection, selects = session.connections[MYSQL_ADDRESS], context.selects
     built = selects.get
     row, absent = completed(rows=1), completed(skipped=1)
     ended: Completed | None = None
@@ -88,7 +88,7 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """As on the slide: other cars are tried until there is one."""
-    connection, selects = session.connections[MYSQL], context.selects
+    connection, selects = session.connections[MYSQL_ADDRESS], context.selects
     skipped = 0
     ended: Completed | None = None
     while True:

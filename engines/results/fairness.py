@@ -20,7 +20,7 @@ from engines.results.caveats import _processors
 def pipeline_depth(lane: str, settings: RaceConfig, nodes: int) -> dict[str, float]:
     """By role, the requests that one connection has under way at a time. Only a batch of lane durable in preset fair
     is pipelined: its rows, spread over the connections to the shards."""
-    pipelined = lane == "durable" and settings.preset == "fair"
+    pipelined = not LANES[lane].writes_sql and settings.preset == "fair"
     return {"write": round(settings.batch / nodes, 1) if pipelined else 1, "read": 1}
 
 
@@ -75,7 +75,7 @@ def fairness_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         mode = f"pace, {sheet['rate_per_s']:g} operations per second and role"
     depths = cast("Mapping[str, Mapping[str, float]]", sheet["pipeline_depth"])
     load = f"{mode}; {shape}"
-    if "cached" in depths:
+    if any(LANES[lane].has_cache for lane in depths):
         jitter = f" +- {cast('float', sheet['ttl_jitter']):.0%}" if sheet["ttl_jitter"] else ""
         load += f"; cache {sheet['cache_start']} at the start, TTL {sheet['ttl_s']:g} s{jitter}"
     yield "load", load
@@ -83,7 +83,7 @@ def fairness_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     if where:
         yield "machine", where
     lanes = servers_of(sheet)
-    for lane in sorted(lanes, key=LANES.index):
+    for lane in sorted(lanes, key=[*LANES].index):
         for server in lanes[lane]:
             deep = server["role"] == "store" and depths[lane]["write"] > 1
             depth = f"{depths[lane]['write']:g} SETs" if deep else "1"
