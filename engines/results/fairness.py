@@ -24,29 +24,41 @@ def pipeline_depth(lane: str, settings: RaceConfig, nodes: int) -> dict[str, flo
     return {"write": round(settings.batch / nodes, 1) if pipelined else 1, "read": 1}
 
 
+COMPOSED = frozenset(
+    {
+        "rate_per_s",
+        "rounds",
+        "writers",
+        "readers",
+        "keys",
+        "zipf_exponent",
+        "hot_keys",
+        "hot_operations",
+        "cache",
+    }
+)
+"""Fields of settings that the sheet shows under another name, grouped, or only in some modes. Every other setting with
+`in_fairness_sheet` is in the sheet under its own name."""
+
+
 def fairness(facts: Mapping[str, object], settings: RaceConfig) -> dict[str, object]:
     """The fairness sheet of a result, without its notes: `facts` and the load, which is the same in every lane."""
     lanes = servers_of(facts)
     nodes = {lane: servers[-1]["nodes"] for lane, servers in lanes.items() if servers}
+    plain = {name: value for name, value in settings.fairness.items() if name not in COMPOSED}
     return {
         **facts,
         "shared_servers": shared_servers(lanes),
-        "preset": settings.preset,
-        "mode": settings.mode,
+        **plain,
         "rate_per_s": settings.rate_per_s if settings.mode == "pace" else None,
         "rounds": settings.rounds if settings.heats else None,
         "connections": {"writers": settings.writers, "readers": settings.readers},
-        "processes": settings.processes,
-        "batch": settings.batch,
         "pipeline_depth": {
             lane: pipeline_depth(lane, settings, nodes.get(lane, 1))
             for lane in (lanes or settings.lanes)
         },
         "keys": key_distribution_json(settings),
-        "ttl_s": settings.ttl_s,
-        "ttl_jitter": settings.ttl_jitter,
         "cache_start": settings.cache,
-        "seed": settings.seed,
     }
 
 
