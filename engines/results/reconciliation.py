@@ -9,9 +9,7 @@ from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
 from engines.model.lanes import LANES, Lane, ReadPath, WritePath
 from engines.model.roles import ROLES
-
-DIED = "engine_died"
-"""The kind of error by which a frame counts an engine process that is gone."""
+from engines.wire.error_kinds import ENGINE_DIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +184,7 @@ def _explanation(
 ) -> str:
     if sharing:
         return f"lanes {' and '.join(sharing)} share one server, which counts for both"
-    if DIED in write.errors or DIED in read.errors:
+    if ENGINE_DIED in write.errors or ENGINE_DIED in read.errors:
         return "an engine process died, and what it did last is not known"
     failed = write.failed + read.failed
     reasons = [f"{failed:,} operations failed, and what a server did of them is not known"]
