@@ -27,6 +27,7 @@ from engines.config.value_types import (
     ValueType,
 )
 from engines.model.lanes import LANES, SERVER_SLOTS, ServerSlot
+from engines.text import duration_text
 from engines.workload.key_distribution import (
     KINDS,
     UNIFORM,
@@ -75,6 +76,19 @@ class Setting:
     def table(self) -> str:
         """Return the TOML table that holds it: "sandbox", "cached.mysql", or "" at the top of a file."""
         return self.key.rpartition(".")[0]
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as the help shows it."""
+        if self.default is None:
+            return self.unset or ""
+        if isinstance(self.kind, Boolean):
+            return str(self.default).lower()
+        if isinstance(self.kind, Duration):
+            return duration_text(float(str(self.default)))
+        if isinstance(self.default, tuple):
+            return ",".join(map(str, self.default))
+        return str(self.default)
 
     def shown(self, value: object) -> object:
         """Return `value`, masked if it is secret. Of a command only the program is shown: arguments may be tokens."""
