@@ -105,7 +105,10 @@ def panels(reached: dict[Key, Reached]) -> list[Panel]:
                     ]
                     lines.append(
                         Line(
-                            f"{lane}, {_processes(processes)}", points, LANES.index(lane), processes
+                            f"{lane}, {_processes(processes)}",
+                            points,
+                            list(LANES).index(lane),
+                            processes,
                         )
                     )
             drawn.append(Panel(f"{role}s: {what}", lines))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psutil
 
 from benchmarks.measured import Measured
+from engines.config.settings import LoadConfig
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.messages import EngineSpec, StartRun
 from engines.ipc.schedule import Schedule
@@ -63,10 +64,7 @@ def race(load: Load, seconds: float) -> Reached:
                     process=process,
                     processes=load.processes,
                     connections=load.connections // load.processes,
-                    preset=load.preset,
-                    seed=1,
-                    batch=BATCH_ROWS,
-                    ttl_s=3600.0,
+                    load=LoadConfig(preset=load.preset, seed=1, batch=BATCH_ROWS, ttl_s=3600.0),
                     endpoints=load.endpoints,
                 )
             )

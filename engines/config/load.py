@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.config.errors import ConfigError, invalid_value_error
-from engines.config.race_config import _EMPTY, RaceConfig
+from engines.config.race_config import UNSET, RaceConfig
 from engines.config.settings import (
     BY_KEY,
     CONFIG_ENV,
@@ -82,7 +82,7 @@ def _race(
         tables.setdefault(setting.table, {})[setting.field] = value
     own = tables.pop("", {})
     for table, fields in tables.items():
-        own[table.replace(".", "_")] = replace(_EMPTY[table], **fields)
+        own[table.replace(".", "_")] = replace(UNSET[table], **fields)
     return RaceConfig(**own, sources=tuple(sources.items()), warnings=tuple(warnings))
 
 

@@ -8,75 +8,59 @@ A flag goes before the environment, that before the file, that before the defaul
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from engines.config.errors import ConfigError, cite_setting
 from engines.config.server_config import MySQLConfig, RedisConfig, ServerConfig
-from engines.config.settings import BY_KEY, SERVER_TABLES, SETTINGS, Setting
+from engines.config.settings import (
+    BY_KEY,
+    SERVER_TABLES,
+    SETTINGS,
+    LoadConfig,
+    SandboxConfig,
+    Setting,
+)
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.model.lanes import LANES
+from engines.model.lanes import LANES, Lane
 from engines.text import to_toml
-from engines.workload.key_distribution import DistributionKind, KeyDistribution
 
 HEADLESS_DURATION_S = 30.0
 """How long a race without a screen lasts when nobody says."""
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxConfig:
-    """Where the private servers live. None: telemon picks a directory, the system picks the ports."""
+def _unset(table: str) -> ServerConfig:
+    """Return the configuration of a server that no setting names."""
+    rows = {row.field: row.default for row in SETTINGS if row.table == table}
+    kind: type[Any] = MySQLConfig if "database" in rows else RedisConfig
+    server: ServerConfig = kind(**rows)
+    return server
 
-    directory: Path | None = None
-    port: int | None = None
 
-
-_EMPTY: Mapping[str, Any] = {
+UNSET: Mapping[str, Any] = {
     "sandbox": SandboxConfig(),
-    "mysql": MySQLConfig(),
-    "cached.mysql": MySQLConfig(database=str(BY_KEY["cached.mysql.database"].default)),
-    "cached.redis": RedisConfig(),
-    "durable": RedisConfig(),
+    **{table: _unset(table) for table in SERVER_TABLES},
 }
 """The tables of a file, with nothing in them."""
 
 
 @dataclass(frozen=True, slots=True)
-class RaceConfig:
-    """Everything that makes a race this race. `writers` and `readers` are connections per lane; `duration_s` is the
-    measured part, without the warm-up, and None means until somebody quits. The lanes' servers are `mysql`,
-    `cached_mysql`, `cached_redis` and `durable`; those without a host are private ones.
+class RaceConfig(LoadConfig):
+    """Everything that makes a race this race: the load, the private servers, and the servers that the user names.
 
-    `sources` holds (key, source) for each setting that has not its default, `warnings` what somebody should change, a
-    line each. Raises ConfigError when two settings contradict each other.
+    The servers of the lanes are `mysql`, `cached_mysql`, `cached_redis` and `durable`. A server without a host is a
+    private one.
+
+    `sources` holds (key, source) for each setting that does not have its default. `warnings` are for the user, a line
+    each. Raises ConfigError if two settings contradict each other.
     """
 
-    preset: str = "fair"
-    lanes: tuple[str, ...] = LANES
-    writers: int = 4
-    readers: int = 8
-    processes: int = 1
-    batch: int = 100
-    ttl_s: float = 120.0
-    seed: int = 1
-    mode: str = "saturate"
-    rate_per_s: float | None = None
-    heats: bool = False
-    rounds: int = 2
-    keys: DistributionKind = "uniform"
-    zipf_exponent: float = 0.99
-    hot_keys: float = 0.2
-    hot_operations: float = 0.8
-    ttl_jitter: float = 0.0
-    cache: str = "cold"
-    warmup_s: float = 2.0
-    duration_s: float | None = None
-    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
-    mysql: MySQLConfig = _EMPTY["mysql"]
-    cached_mysql: MySQLConfig = _EMPTY["cached.mysql"]
-    cached_redis: RedisConfig = _EMPTY["cached.redis"]
-    durable: RedisConfig = _EMPTY["durable"]
+    sandbox: SandboxConfig = UNSET["sandbox"]
+    mysql: MySQLConfig = UNSET["mysql"]
+    cached_mysql: MySQLConfig = UNSET["cached.mysql"]
+    cached_redis: RedisConfig = UNSET["cached.redis"]
+    durable: RedisConfig = UNSET["durable"]
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -113,7 +97,7 @@ class RaceConfig:
         self._check_pairs()
 
     def _check_pairs(self) -> None:
-        """Raise for servers that cannot be what they are to each other."""
+        """Raise ConfigError for two servers that must not be the same, and for a lane with one of its two servers."""
         halves = {"cached.mysql.host": self.cached_mysql, "cached.redis.host": self.cached_redis}
         missing = [key for key, server in halves.items() if server.host is None]
         if len(missing) == 1 and "cached" in self.lanes:
@@ -144,19 +128,30 @@ class RaceConfig:
 
     @property
     def endpoints(self) -> dict[str, LaneEndpoints]:
-        """The servers of the racing lanes that have servers of their own; the others have private ones."""
-        made = {
-            "mysql": lambda: LaneEndpoints("mysql", mysql=self.mysql.endpoint()),
-            "cached": lambda: LaneEndpoints(
-                "cached", mysql=self.cached_mysql.endpoint(), redis=self.cached_redis.endpoint()
-            ),
-            "durable": lambda: LaneEndpoints("durable", redis=self.durable.endpoint()),
-        }
-        first = {"mysql": self.mysql, "cached": self.cached_mysql, "durable": self.durable}
-        return {lane: made[lane]() for lane in self.lanes if first[lane].host is not None}
+        """Return the servers of each racing lane for which the user named some. The other lanes have private ones."""
+        made = (self._endpoints(LANES[lane]) for lane in self.lanes)
+        return {endpoints.lane: endpoints for endpoints in made if endpoints is not None}
+
+    def _endpoints(self, lane: Lane) -> LaneEndpoints | None:
+        servers = [self._backend(slot.table) for slot in lane.servers]
+        if servers[0].host is None:
+            return None
+        mysql = [server.endpoint() for server in servers if isinstance(server, MySQLConfig)]
+        redis = [server.endpoint() for server in servers if isinstance(server, RedisConfig)]
+        return LaneEndpoints(lane.id, next(iter(mysql), None), next(iter(redis), None))
+
+    @property
+    def load(self) -> LoadConfig:
+        """Return the settings without the servers, for engine processes."""
+        return LoadConfig(**{each.name: getattr(self, each.name) for each in fields(LoadConfig)})
+
+    @property
+    def fairness(self) -> dict[str, object]:
+        """Return by field the settings that the fairness sheet shows, in the order of the table."""
+        return {row.field: self.value(row) for row in SETTINGS if row.in_fairness_sheet}
 
     def items(self) -> Iterator[tuple[str, object, str]]:
-        """(key, value, source) of every setting, in the order of the table. What is secret is masked."""
+        """Return (key, value, source) of every setting, in the order of the table. Secrets are masked."""
         sources = dict(self.sources)
         for setting in SETTINGS:
             value = self.value(setting)
@@ -164,18 +159,13 @@ class RaceConfig:
             yield setting.key, setting.shown(value), sources.get(setting.key, unnamed)
 
     def value(self, setting: Setting) -> object:
-        """The value of one setting, as it is."""
+        """Return the value of one setting, not masked."""
         holder = getattr(self, setting.table.replace(".", "_")) if setting.table else self
         value: object = getattr(holder, setting.field)
         return value
 
-    @property
-    def shape(self) -> KeyDistribution:
-        """How operations are spread over keys."""
-        return KeyDistribution(self.keys, self.zipf_exponent, self.hot_keys, self.hot_operations)
-
     def headless(self) -> RaceConfig:
-        """The same race with an end."""
+        """Return the same race with an end."""
         if self.duration_s is not None:
             return self
         return replace(
@@ -185,8 +175,10 @@ class RaceConfig:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The settings as a result holds them: names with units, paths as text, secrets masked. Of the servers only
-        those that are configured are in it."""
+        """Return the settings as a result holds them: names with units, paths as text, secrets masked.
+
+        Of the servers it holds only those that are configured.
+        """
         tables: dict[str, dict[str, object]] = {}
         for setting in SETTINGS:
             if setting.table in SERVER_TABLES and self._backend(setting.table).host is None:
@@ -200,7 +192,7 @@ class RaceConfig:
         return {**tables.pop("", {}), **tables}
 
     def given(self, key: str) -> str:
-        """Where a setting stands and what it is, as an error begins."""
+        """Return the source and the value of a setting, as an error message begins."""
         setting = BY_KEY[key]
         source = dict(self.sources).get(key, "default")
         value = setting.shown(self.value(setting))

@@ -1,12 +1,14 @@
-"""What a configuration says of one server of a lane, and the endpoint that this makes."""
+"""Configuration of one server of a lane, and the endpoint made from it."""
 
 from __future__ import annotations
 
+# ruff: noqa: RUF009  -- `default_of` returns an immutable value, once per class.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from engines.config.settings import default_of
 from engines.endpoints.credential_sources import (
     CacheToken,
     CredentialSource,
@@ -31,29 +33,31 @@ SECRETS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
-    """What the tables of all servers have in common. Without a `host` there is no server: the lane has a private one.
+    """The settings that the tables of all servers share. Without a `host` the lane has a private server.
 
-    The fields are the keys of the tables; see `engines.config.settings` and config.example.toml for what they mean.
+    The fields are the keys of the tables. `engines.config.settings` and config.example.toml say what they mean.
     """
 
-    host: str | None = None
+    host: str | None = default_of("mysql.host")
     port: int
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    password_env: str | None = None
-    password_file: Path | None = None
-    password_command: tuple[str, ...] | None = field(default=None, repr=False)
-    password_secret: str | None = None
-    iam: object = None
-    region: str | None = None
-    tls: bool = True
-    tls_ca: Path | None = None
-    tls_verify: Verify = "full"
-    tls_server_name: str | None = None
-    address_map: AddressMap | None = None
+    user: str | None = default_of("mysql.user")
+    password: str | None = field(default=default_of("mysql.password"), repr=False)
+    password_env: str | None = default_of("mysql.password_env")
+    password_file: Path | None = default_of("mysql.password_file")
+    password_command: tuple[str, ...] | None = field(
+        default=default_of("mysql.password_command"), repr=False
+    )
+    password_secret: str | None = default_of("mysql.password_secret")
+    iam: object
+    region: str | None = default_of("mysql.region")
+    tls: bool = default_of("mysql.tls")
+    tls_ca: Path | None = default_of("mysql.tls_ca")
+    tls_verify: Verify = default_of("mysql.tls_verify")
+    tls_server_name: str | None = default_of("mysql.tls_server_name")
+    address_map: AddressMap | None = default_of("mysql.address_map")
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """(fields, what is wrong with them together) for what no single value shows to be wrong."""
+        """Return (fields, what is wrong with them together) for values that contradict each other."""
         secrets = tuple(name for name in SECRETS if getattr(self, name) not in (None, False, "off"))
         if len(secrets) > 1:
             yield secrets, "only one of these may be set"
@@ -72,13 +76,13 @@ class ServerConfig:
                 yield ("iam", "user"), "a token is for a user; name the user"
 
     def encryption(self) -> TlsOptions | None:
-        """How its connections are encrypted."""
+        """Return how connections to the server are encrypted; None if they are not."""
         if not self.tls:
             return None
         return TlsOptions(self.tls_ca, self.tls_verify, self.tls_server_name)
 
     def source(self) -> CredentialSource | None:
-        """Where its password comes from, when it is not `password`."""
+        """Return where the password comes from; None if it is `password`."""
         if self.password_env is not None:
             return FromEnvironment(self.password_env)
         if self.password_file is not None:
@@ -94,9 +98,9 @@ class ServerConfig:
 class MySQLConfig(ServerConfig):
     """A MySQL, MariaDB, RDS or Aurora server."""
 
-    port: int = 3306
-    database: str = "telemon"
-    iam: bool = False
+    port: int = default_of("mysql.port")
+    database: str = default_of("mysql.database")
+    iam: bool = default_of("mysql.iam")
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
         yield from ServerConfig.faults(self)
@@ -104,7 +108,7 @@ class MySQLConfig(ServerConfig):
             yield ("host", "user"), "MySQL has no user by default; name the user"
 
     def endpoint(self) -> MySQLEndpoint:
-        """Where it is. Only for one with a host, and without faults."""
+        """Return where the server is. Call only for one with a host and without faults."""
         assert self.host is not None
         secret = self.source()
         if self.iam:
@@ -126,11 +130,13 @@ class MySQLConfig(ServerConfig):
 class RedisConfig(ServerConfig):
     """A Redis, Valkey, ElastiCache or MemoryDB server or cluster."""
 
-    port: int = 6379
-    cluster: Literal["auto", "on", "off"] = "auto"
-    read_from: Literal["primaries", "replicas"] = "primaries"
-    iam: Literal["off", "elasticache", "elasticache-serverless", "memorydb"] = "off"
-    iam_name: str | None = None
+    port: int = default_of("durable.port")
+    cluster: Literal["auto", "on", "off"] = default_of("durable.cluster")
+    read_from: Literal["primaries", "replicas"] = default_of("durable.read_from")
+    iam: Literal["off", "elasticache", "elasticache-serverless", "memorydb"] = default_of(
+        "durable.iam"
+    )
+    iam_name: str | None = default_of("durable.iam_name")
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
         yield from ServerConfig.faults(self)
@@ -144,7 +150,7 @@ class RedisConfig(ServerConfig):
             yield ("cluster", "read_from"), "only a cluster's replicas are known"
 
     def endpoint(self) -> RedisEndpoint:
-        """Where it is. Only for one with a host, and without faults."""
+        """Return where the server is. Call only for one with a host and without faults."""
         assert self.host is not None
         secret = self.source()
         if self.iam != "off":

@@ -1,9 +1,16 @@
-"""The one table of all settings: flags, environment, file, help, `telemon config` and the example come from it."""
+"""The table of all settings.
+
+A row holds the type, default, help text and uses of one setting. Flags, environment, file, help, `telemon config`,
+`RaceConfig`, what engine processes are told, the fairness sheet and the option table of the README read it.
+"""
 
 from __future__ import annotations
 
+# ruff: noqa: RUF009  -- `row` makes a dataclass field, once per class.
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
 
 from engines.config.value_types import (
     AddressMapType,
@@ -19,20 +26,25 @@ from engines.config.value_types import (
     Text,
     ValueType,
 )
-from engines.model.lanes import LANES
-from engines.workload.key_distribution import KINDS
+from engines.model.lanes import LANES, SERVER_SLOTS, ServerSlot
+from engines.text import duration_text
+from engines.workload.key_distribution import (
+    KINDS,
+    UNIFORM,
+    DistributionKind,
+    KeyDistribution,
+)
 
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its `key` in a TOML file ("sandbox.port" is `port` in the table `[sandbox]`), the `field` of
-    `config.Race`, or of the part of it that is the table, that holds it (units in its name), its kind and default, and
-    what it is `about`.
+    """One row of the table of settings.
 
-    `unset` says in words what None means; a setting without it always has a value. The value of a `secret` one is
-    shown nowhere.
+    `key` is the name in a TOML file: "sandbox.port" is `port` in the table `[sandbox]`. `field` is the name of the
+    dataclass field that holds the value, with the unit in it. `about` is the help text. `unset` says in words what
+    None means; a setting without it always has a value. The value of a `secret` setting is shown nowhere.
     """
 
     key: str
@@ -42,23 +54,44 @@ class Setting:
     about: str
     unset: str | None = None
     secret: bool = False
+    live: bool = False
+    """Whether a key changes it while the race runs, with a control of `engines.model.controls`."""
+    in_fairness_sheet: bool = False
+    """Whether it shapes the load, so that the fairness sheet of a result shows it."""
 
     @property
     def flag(self) -> str | None:
-        """None for those of servers: they are many, and the process list is no place for secrets."""
+        """Return the command line flag.
+
+        None for the settings of servers: they are many, and every user can read secrets in the process list.
+        """
         return None if self.table in SERVER_TABLES else "--" + re.sub("[._]", "-", self.key)
 
     @property
     def env(self) -> str:
+        """Return the name of the environment variable."""
         return ENV_PREFIX + self.key.replace(".", "_").upper()
 
     @property
     def table(self) -> str:
-        """The table that it stands in: "sandbox", "cached.mysql"; empty at the top of a file."""
+        """Return the TOML table that holds it: "sandbox", "cached.mysql", or "" at the top of a file."""
         return self.key.rpartition(".")[0]
 
+    @property
+    def default_text(self) -> str:
+        """Return the default as the help shows it."""
+        if self.default is None:
+            return self.unset or ""
+        if isinstance(self.kind, Boolean):
+            return str(self.default).lower()
+        if isinstance(self.kind, Duration):
+            return duration_text(float(str(self.default)))
+        if isinstance(self.default, tuple):
+            return ",".join(map(str, self.default))
+        return str(self.default)
+
     def shown(self, value: object) -> object:
-        """`value`, or a mask where it is secret. Of a command the program is shown: its arguments may be tokens."""
+        """Return `value`, masked if it is secret. Of a command only the program is shown: arguments may be tokens."""
         if not self.secret or value is None:
             return value
         if isinstance(value, tuple):
@@ -68,10 +101,13 @@ class Setting:
 
 MASK = "********"
 
-SERVER_TABLES = ("mysql", "cached.mysql", "cached.redis", "durable")
+SERVER_TABLES = tuple(slot.table for slot in SERVER_SLOTS)
 """The tables of the lanes' servers."""
 
-TABLES = (*SERVER_TABLES, "cached", "sandbox")
+OUTER_TABLES = tuple(dict.fromkeys(t.partition(".")[0] for t in SERVER_TABLES if "." in t))
+"""Tables that hold nothing but tables of servers: `[cached]`."""
+
+TABLES = (*SERVER_TABLES, *OUTER_TABLES, "sandbox")
 """The tables of a file."""
 
 ENV_PREFIX = "TELEMON_"
@@ -83,7 +119,7 @@ DEBUG_ENV = "TELEMON_DEBUG"
 """Set to 1, an unexpected error shows its traceback."""
 
 NAME = Text(re.compile(r"[\w$-]{1,64}", re.ASCII), "1 to 64 letters, digits, _, $ or -", "NAME")
-"""A database: what needs no quoting anywhere."""
+"""The type of a database name: one that needs no quoting anywhere."""
 
 USER = Text(re.compile(r"\S(.{0,254}\S)?"), "a user name", "USER")
 PASSWORD = Text(re.compile(r".{1,4096}"), "a password of one line", "PASSWORD")
@@ -99,7 +135,7 @@ FILE = FilePath("the path of a file", "FILE")
 
 
 def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
-    """The settings of a server: those of every kind of server, and its `own` last."""
+    """Return the settings of a server: those that every server has, then its `own`."""
 
     def setting(
         name: str,
@@ -190,123 +226,197 @@ def _redis(table: str, what: str) -> tuple[Setting, ...]:
     )
 
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "preset",
-        "preset",
+def row(
+    kind: ValueType,
+    default: object,
+    about: str,
+    *,
+    key: str = "",
+    unset: str | None = None,
+    live: bool = False,
+    in_fairness_sheet: bool = False,
+) -> Any:
+    """Return the dataclass field of a setting, with its row of the table as metadata.
+
+    `key` is needed only where the field's name is not the key, because it carries a unit.
+    """
+    more = {"unset": unset, "live": live, "in_fairness_sheet": in_fairness_sheet}
+    return field(default=default, metadata={"row": (key, kind, about, more)})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadConfig:
+    """The settings of a race without its servers. Each field is a row of the table of settings.
+
+    Engine processes get it whole, so a new row is available there and in `RaceConfig` alike. `writers` and `readers`
+    are connections per lane. `duration_s` is the measured part, without the warm-up; None means until the user quits.
+    """
+
+    preset: str = row(
         Choice(("fair", "deck")),
         "fair",
         "fair: the same keys and batches in every lane; deck: what the slides do, to the letter",
-    ),
-    Setting("lanes", "lanes", ChoiceList(LANES), LANES, "the lanes that race"),
-    Setting("writers", "writers", Integer(0, 1024), 4, "connections that write, per lane"),
-    Setting("readers", "readers", Integer(0, 1024), 8, "connections that read, per lane"),
-    Setting(
-        "processes",
-        "processes",
+        in_fairness_sheet=True,
+    )
+    lanes: tuple[str, ...] = row(ChoiceList(tuple(LANES)), tuple(LANES), "the lanes that race")
+    writers: int = row(
+        Integer(0, 1024),
+        4,
+        "connections that write, per lane",
+        live=True,
+        in_fairness_sheet=True,
+    )
+    readers: int = row(
+        Integer(0, 1024),
+        8,
+        "connections that read, per lane",
+        live=True,
+        in_fairness_sheet=True,
+    )
+    processes: int = row(
         Integer(1, 64),
         1,
         "engine processes per lane and role, which share its connections",
-    ),
-    Setting("batch", "batch", Integer(1, 10_000), 100, "rows per write: one commit, one pipeline"),
-    Setting(
-        "ttl",
-        "ttl_s",
+        in_fairness_sheet=True,
+    )
+    batch: int = row(
+        Integer(1, 10_000),
+        100,
+        "rows per write: one commit, one pipeline",
+        live=True,
+        in_fairness_sheet=True,
+    )
+    ttl_s: float = row(
         Duration(0.001, 30 * DAY_S),
         120.0,
         "how long lane cached keeps a row in its cache",
-    ),
-    Setting(
-        "seed",
-        "seed",
+        key="ttl",
+        live=True,
+        in_fairness_sheet=True,
+    )
+    seed: int = row(
         Integer(0, 2**63 - 1),
         1,
         "the same seed gives the same keys and rows, in every lane and every run",
-    ),
-    Setting(
-        "mode",
-        "mode",
+        in_fairness_sheet=True,
+    )
+    mode: str = row(
         Choice(("saturate", "pace")),
         "saturate",
         "saturate: each connection sends as soon as it has its reply; pace: operations are due at a rate",
-    ),
-    Setting(
-        "rate",
-        "rate_per_s",
+        live=True,
+        in_fairness_sheet=True,
+    )
+    rate_per_s: float | None = row(
         Float(0.1, 1_000_000),
         None,
         "operations per second, of each role in each lane",
+        key="rate",
         unset="none: mode pace needs one",
-    ),
-    Setting(
-        "heats", "heats", Boolean(), False, "whether each lane has the machine to itself in turn"
-    ),
-    Setting("rounds", "rounds", Integer(1, 100), 2, "how often each lane has its heat"),
-    Setting(
-        "keys",
-        "keys",
+        live=True,
+        in_fairness_sheet=True,
+    )
+    heats: bool = row(Boolean(), False, "whether each lane has the machine to itself in turn")
+    rounds: int = row(
+        Integer(1, 100), 2, "how often each lane has its heat", in_fairness_sheet=True
+    )
+    keys: DistributionKind = row(
         Choice(KINDS),
-        "uniform",
+        UNIFORM.kind,
         "how operations are spread over the cars: evenly, by Zipf's law, or with a hot set",
-    ),
-    Setting("zipf_exponent", "zipf_exponent", Float(0.01, 10), 0.99, "how steep Zipf's law is"),
-    Setting("hot_keys", "hot_keys", Float(0.001, 1), 0.2, "the hot set's share of the cars"),
-    Setting(
-        "hot_operations",
-        "hot_operations",
+        in_fairness_sheet=True,
+    )
+    zipf_exponent: float = row(
+        Float(0.01, 10), UNIFORM.exponent, "how steep Zipf's law is", in_fairness_sheet=True
+    )
+    hot_keys: float = row(
+        Float(0.001, 1),
+        UNIFORM.hot_keys,
+        "the hot set's share of the cars",
+        in_fairness_sheet=True,
+    )
+    hot_operations: float = row(
         Float(0, 1),
-        0.8,
+        UNIFORM.hot_operations,
         "the share of the operations that go to the hot set",
-    ),
-    Setting(
-        "ttl_jitter",
-        "ttl_jitter",
+        in_fairness_sheet=True,
+    )
+    ttl_jitter: float = row(
         Float(0, 0.99),
         0.0,
         "the share by which a time to live may be longer or shorter, at random",
-    ),
-    Setting(
-        "cache",
-        "cache",
+        in_fairness_sheet=True,
+    )
+    cache: str = row(
         Choice(("cold", "filled")),
         "cold",
         "how the cache of lane cached is when the warm-up begins",
-    ),
-    Setting(
-        "warmup",
-        "warmup_s",
+        in_fairness_sheet=True,
+    )
+    warmup_s: float = row(
         Duration(0.0, DAY_S),
         2.0,
         "how long the lanes race before anything counts",
-    ),
-    Setting(
-        "duration",
-        "duration_s",
+        key="warmup",
+    )
+    duration_s: float | None = row(
         Duration(0.001, 30 * DAY_S),
         None,
         "how long to measure, warm-up not included",
+        key="duration",
         unset="until you quit; 30s without a screen",
-    ),
-    Setting(
-        "sandbox.directory",
-        "directory",
+    )
+
+    @property
+    def key_distribution(self) -> KeyDistribution:
+        """Return how operations are spread over keys."""
+        return KeyDistribution(self.keys, self.zipf_exponent, self.hot_keys, self.hot_operations)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """Where the private servers live. None: telemon picks a directory, the system picks the ports."""
+
+    directory: Path | None = row(
         FilePath("the path of a directory", "DIR"),
         None,
         "where the private servers keep their data while they run, best on a real disk",
         unset="a directory that telemon picks",
-    ),
-    Setting(
-        "sandbox.port",
-        "port",
+    )
+    port: int | None = row(
         Integer(1024, 50_000),
         None,
         "the first of the consecutive ports on 127.0.0.1 that the private servers take",
         unset="ports that are free",
-    ),
-    *_mysql("mysql", "telemon"),
-    *_mysql("cached.mysql", "telemon_cached"),
-    *_redis("cached.redis", "the cache"),
-    *_redis("durable", "the Redis Cluster"),
+    )
+
+
+def _rows(kind: type[Any], table: str = "") -> tuple[Setting, ...]:
+    """Return the rows that the fields of a dataclass declare. Their keys are in `table`."""
+    found = []
+    for each in fields(kind):
+        key, value_type, about, more = each.metadata["row"]
+        name = f"{table}.{key or each.name}" if table else key or each.name
+        found.append(Setting(name, each.name, value_type, each.default, about, **more))
+    return tuple(found)
+
+
+def _server_rows(slot: ServerSlot) -> tuple[Setting, ...]:
+    if slot.product == "mysql":
+        return _mysql(slot.table, slot.database)
+    return _redis(slot.table, {"cache": "the cache", "store": "the Redis Cluster"}[slot.role])
+
+
+SETTINGS: tuple[Setting, ...] = (
+    *_rows(LoadConfig),
+    *_rows(SandboxConfig, "sandbox"),
+    *(setting for slot in SERVER_SLOTS for setting in _server_rows(slot)),
 )
+"""The table, in the order of the help."""
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def default_of(key: str) -> Any:
+    """Return the default of a setting. Raises KeyError for a key that is in no row."""
+    return BY_KEY[key].default

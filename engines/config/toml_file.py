@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engines.config.errors import ConfigError
-from engines.config.settings import BY_KEY, CONFIG_ENV, SETTINGS, TABLES
+from engines.config.settings import BY_KEY, CONFIG_ENV, OUTER_TABLES, SETTINGS, TABLES
 from engines.text import one_line, quote_value
 
 FILE_LIMIT_BYTES = 1 << 20
@@ -95,7 +95,7 @@ def _unknown(key: str, name: str) -> ConfigError:
     inner = [
         each
         for each in TABLES
-        if each != "cached" and each.startswith(f"{table}." if table else "")
+        if each not in OUTER_TABLES and each.startswith(f"{table}." if table else "")
     ]
     known = {**there, **{each.removeprefix(f"{table}."): each for each in inner}}
     near = get_close_matches(word[:100], known, n=1)

@@ -15,6 +15,7 @@ import psutil
 
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
+from engines.model.lanes import LANES
 from engines.sandbox import binaries
 from engines.sandbox import directory as place
 from engines.sandbox.errors import SandboxError
@@ -85,10 +86,10 @@ def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
 
 
 def _programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
-    if set(private) & {"mysql", "cached"}:
+    if any(LANES[lane].has_mysql for lane in private):
         mysql = binaries.find_mysql()
         yield _program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
-    if set(private) & {"cached", "durable"}:
+    if any(LANES[lane].has_redis for lane in private):
         redis = binaries.find_redis()
         name = redis.run_as if redis else None
         yield _program(runner, "Redis", "redis", redis.server if redis else None, name)

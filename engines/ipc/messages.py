@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engines.config.settings import LoadConfig
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.schedule import Schedule
 from engines.metrics.histogram import EMPTY, LatencyDistribution
 from engines.metrics.node_counts import CountsByNode
 from engines.metrics.stats import IntervalStats
 from engines.model.roles import Role
-from engines.workload.key_distribution import UNIFORM, KeyDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,14 @@ class EngineSpec:
     process: int
     processes: int
     connections: int
-    preset: str
-    seed: int
-    batch: int
-    ttl_s: float
+    load: LoadConfig
     endpoints: LaneEndpoints
-    ttl_jitter: float = 0.0
-    """The share by which a TTL may be longer or shorter, at random: 0.1 spreads 120 s over 108 to 132."""
-    shape: KeyDistribution = UNIFORM
     rate_per_s: float | None = None
-    """Operations per second of this lane and role, over all its processes; None: as fast as it goes."""
+    """Operations per second of this lane and role, over all its processes; None in a closed loop. `load.rate_per_s`
+    does not say whether the loop is open."""
     first_version: int = 2
     ledger: bool = False
-    """Whether to keep the last acknowledged version of every car, and to hand it over at the end."""
+    """Whether to keep the last acknowledged version of every key, and to send it at the end."""
 
 
 @dataclass(frozen=True, slots=True)

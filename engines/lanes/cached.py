@@ -7,7 +7,7 @@ from time import perf_counter_ns
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
-from engines.lanes.context import MYSQL, LaneContext
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.lanes.mysql import row_exists
 from engines.lanes.redirects import follow_redirects
 from engines.wire import resp
@@ -38,7 +38,7 @@ def _cache_aside_read(
     assert slot_map is not None
     gets, selects, hit = context.gets, context.selects, completed(rows=1, hits=1)
     write_node, read_node = slot_map.write_node, slot_map.read_node
-    connections[MYSQL]
+    connections[MYSQL_ADDRESS]
     find_request, find_connection = gets.get, connections.get
     skipped = 0
     ended: Completed | None = None
@@ -61,7 +61,7 @@ def _cache_aside_read(
             continue
         connection.misses += 1
 
-        reply = yield connections[MYSQL], selects[car_id], 1
+        reply = yield connections[MYSQL_ADDRESS], selects[car_id], 1
         if reply.__class__ is not list:
             skipped = 0
             yield Failed(error_kind(reply))

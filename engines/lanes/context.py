@@ -11,8 +11,8 @@ from engines.lanes.request_cache import GetCache, SelectCache
 from engines.workload.dataset import TelemetryPool
 from engines.workload.streams import Row
 
-MYSQL = "mysql"
-"""Address of a session's connection to MySQL. Connections to Redis are addressed by "host:port"."""
+MYSQL_ADDRESS = "mysql:"
+"""Key of a session's connection to MySQL. It must not look like "host:port", by which Redis connections go."""
 
 AckedVersions = MutableMapping[int, int] | None
 """By car id, its last acknowledged version; None if versions are not recorded."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
-from engines.lanes.context import MYSQL, LaneContext, acknowledge
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext, acknowledge
 from engines.wire import mysql
 from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
@@ -36,7 +36,7 @@ def write_mysql(session: Session, batches: BatchStream, context: LaneContext) ->
 
     The statement is its own transaction: an acknowledged batch is committed.
     """
-    connection = session.connections[MYSQL]
+    connection = session.connections[MYSQL_ADDRESS]
     while True:
         rows = batches.next()
         reply = yield connection, upsert(rows, context.telemetry), 1
@@ -53,7 +53,7 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """Write each batch as on the slide: one statement per row, and a commit per batch."""
-    connection = session.connections[MYSQL]
+    connection = session.connections[MYSQL_ADDRESS]
     while True:
         rows = batches.next()
         reply: Any = None
@@ -75,7 +75,7 @@ def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContex
 
 def read_mysql(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """Read one key per operation with one SELECT."""
-    connection, selects = session.connections[MYSQL], context.selects
+    connection, selects = session.connections[MYSQL_ADDRESS], context.selects
     find_request = selects.get
     row, absent = completed(rows=1), completed(skipped=1)
     ended: Completed | None = None
@@ -92,7 +92,7 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
     """Read as on the slide: try further keys until one exists."""
-    connection, selects = session.connections[MYSQL], context.selects
+    connection, selects = session.connections[MYSQL_ADDRESS], context.selects
     skipped = 0
     ended: Completed | None = None
     while True:

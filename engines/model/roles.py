@@ -1,4 +1,4 @@
-"""The two roles of a lane's connections: writers and readers."""
+"""The two roles of a lane's connections."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Literal
 
 Role = Literal["write", "read"]
 
-
 ROLES: tuple[Role, ...] = ("write", "read")
+"""Writers and readers, in the order in which they are shown."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import EngineSpec
-from engines.lanes.context import MYSQL
+from engines.lanes.context import MYSQL_ADDRESS
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.dialect import REDIS as REDIS_DIALECT
 from engines.wire.dialect import Dialect
@@ -22,11 +22,11 @@ class ServerConnector:
     def __call__(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
         """The protocol that is spoken at `address`, and what opens a connection to it; that blocks."""
         endpoints = self._spec.endpoints
-        if address == MYSQL:
+        if address == MYSQL_ADDRESS:
             mysql = endpoints.mysql
             assert mysql is not None
             # On the slide a batch ends with a commit of its own; elsewhere the one statement of a batch commits itself.
-            autocommit = not (self._spec.preset == "deck" and self._spec.role == "write")
+            autocommit = not (self._spec.load.preset == "deck" and self._spec.role == "write")
             return MYSQL_DIALECT, lambda: _open_mysql(mysql, autocommit)
         redis = endpoints.redis
         assert redis is not None
@@ -35,7 +35,7 @@ class ServerConnector:
     def name(self, address: str) -> str:
         """The server at `address`, "host:port", as its user knows it."""
         mysql = self._spec.endpoints.mysql
-        if address == MYSQL and mysql is not None:
+        if address == MYSQL_ADDRESS and mysql is not None:
             return f"{mysql.host}:{mysql.port}"
         return address
 

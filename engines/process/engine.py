@@ -28,6 +28,7 @@ from engines.ipc.messages import (
 )
 from engines.metrics.node_counts import NodeCounts, merged
 from engines.model import controls as control
+from engines.model.lanes import LANES
 from engines.process.connect import ServerConnector
 from engines.process.overhead import measure_client_overhead_us
 from engines.process.phases import RunPhases
@@ -137,12 +138,17 @@ class Engine:
         self._exit_when_flushed()
 
     def _node_counts(self) -> dict[str, NodeCounts]:
-        """What each Redis node answered. Writers send it nothing but SETs, readers GETs and what they fill."""
+        """Return what each Redis node answered.
+
+        Readers send GETs and the SETs of their fills. Writers whose path has SETs send nothing else. Other commands
+        of writers are not in the counts of a node.
+        """
         writes = self._spec.role == "write"
+        sets = "SET" in LANES[self._spec.lane].redis_commands("write")
         return merged(
             {
                 connection.address: NodeCounts(
-                    sets=connection.answered if writes else connection.fills,
+                    sets=connection.answered * sets if writes else connection.fills,
                     gets=0 if writes else connection.answered - connection.fills,
                     misses=connection.misses,
                 )

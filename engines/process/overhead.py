@@ -10,7 +10,8 @@ from dataclasses import replace
 from engines.driver.reactor import Reactor
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
-from engines.lanes.context import MYSQL
+from engines.lanes.context import MYSQL_ADDRESS
+from engines.model.lanes import LANES, SQL_PATHS
 from engines.process.programs import ProgramFactory
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.dialect import REDIS as REDIS_DIALECT
@@ -37,7 +38,7 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
         return sock
 
     def plan(address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
-        if address == MYSQL:
+        if address == MYSQL_ADDRESS:
             return MYSQL_DIALECT, lambda: connect(mysql_port)
         return REDIS_DIALECT, lambda: connect(redis_port)
 
@@ -75,7 +76,8 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
         reactor.running = False
 
     reactor.after_ns(1_000_000_000, end)
-    session.connections["null:0" if spec.lane == "durable" else MYSQL]
+    path = LANES[spec.lane].path(spec.role)
+    session.connections[MYSQL_ADDRESS if path in SQL_PATHS else "null:0"]
     reactor.after_ns(0, begin)
     reactor.run()
     end_slice()

@@ -11,20 +11,21 @@ from engines.endpoints.slot_map import SlotMap
 from engines.ipc.messages import EngineSpec
 from engines.lanes.context import LaneContext
 from engines.lanes.fill_tracker import FillTracker
-from engines.lanes.registry import READERS, WRITERS
+from engines.lanes.registry import READ, WRITE
 from engines.lanes.request_cache import GetCache, SelectCache
+from engines.model.lanes import LANES
 from engines.workload.dataset import ALL_KEYS, DECK_MYSQL_WRITES, HOT_KEYS, KeyRange, TelemetryPool
 from engines.workload.streams import BatchStream, Partition, read_key_stream
 
 
 def write_keys(lane: str, preset: str) -> KeyRange:
     """The cars that a lane's writers cover."""
-    return DECK_MYSQL_WRITES if preset == "deck" and lane != "durable" else ALL_KEYS
+    return DECK_MYSQL_WRITES if preset == "deck" and LANES[lane].writes_sql else ALL_KEYS
 
 
 def read_keys(lane: str, preset: str) -> KeyRange:
     """The cars that a lane's readers ask for."""
-    return ALL_KEYS if preset == "deck" and lane == "durable" else HOT_KEYS
+    return ALL_KEYS if preset == "deck" and not LANES[lane].writes_sql else HOT_KEYS
 
 
 class ProgramFactory:
@@ -40,23 +41,24 @@ class ProgramFactory:
         self._spec = spec
         self._issuing = issuing
         self._redirected = redirected
-        self._readings = TelemetryPool(spec.seed)
+        self._readings = TelemetryPool(spec.load.seed)
         self._fills = FillTracker()
         # Up to 50,001 GETs, of 12 MB: one table for all readers.
         self._gets = GetCache()
         self._selects = SelectCache()
         self._versions = count(spec.first_version)
         self._batches: list[BatchStream] = []
-        self._batch_rows = spec.batch
-        self._jitter = Random(f"{spec.seed}:ttl:{spec.process}").random
-        self.ttl_ms = round(spec.ttl_s * 1000)
+        self._batch_rows = spec.load.batch
+        self._jitter = Random(f"{spec.load.seed}:ttl:{spec.process}").random
+        self._ttl_jitter = spec.load.ttl_jitter
+        self.ttl_ms = round(spec.load.ttl_s * 1000)
         """The time to live of the next fill."""
         self.topologies: list[SlotMap] = []
         """Where the lane's Redis is; several, each with other replicas to read from, are shared out."""
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
 
     def _jittered_ttl_ms(self) -> int:
-        spread = self._spec.ttl_jitter * (2 * self._jitter() - 1)
+        spread = self._ttl_jitter * (2 * self._jitter() - 1)
         return max(1, round(self.ttl_ms * (1 + spread)))
 
     def set_batch(self, rows: int) -> None:
@@ -83,21 +85,28 @@ class ProgramFactory:
             selects=self._selects,
             slot_map=self.topology(connection),
             fills=self._fills,
-            ttl_ms=self._jittered_ttl_ms if spec.ttl_jitter else lambda: self.ttl_ms,
+            ttl_ms=self._jittered_ttl_ms if self._ttl_jitter else lambda: self.ttl_ms,
             issuing=self._issuing,
             redirected=self._redirected,
             acked_versions=self.ledger,
         )
         if spec.role == "write":
             share = Partition(spec.process, spec.processes, connection, connections)
-            cars = write_keys(spec.lane, spec.preset)
+            cars = write_keys(spec.lane, spec.load.preset)
             batches = BatchStream(
-                spec.seed, share, cars, self._batch_rows, self._versions, spec.shape
+                spec.load.seed,
+                share,
+                cars,
+                self._batch_rows,
+                self._versions,
+                spec.load.key_distribution,
             )
             self._batches.append(batches)
-            write = WRITERS[spec.lane, spec.preset]
+            write = WRITE[LANES[spec.lane].write, spec.load.preset]
             return lambda session: write(session, batches, context)
-        cars = read_keys(spec.lane, spec.preset)
-        next_key = read_key_stream(spec.seed, spec.process, connection, cars, spec.shape)
-        read = READERS[spec.lane, spec.preset]
+        cars = read_keys(spec.lane, spec.load.preset)
+        next_key = read_key_stream(
+            spec.load.seed, spec.process, connection, cars, spec.load.key_distribution
+        )
+        read = READ[LANES[spec.lane].read, spec.load.preset]
         return lambda session: read(session, next_key, context)

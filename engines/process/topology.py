@@ -9,6 +9,7 @@ from engines.driver.reactor import Reactor
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
+from engines.model.lanes import LANES
 from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
@@ -26,8 +27,8 @@ class ClusterTopology:
         self._spec = spec
         self._reactor = reactor
         self._endpoint = spec.endpoints.redis
-        if spec.role == "write" and spec.lane == "cached":
-            self._endpoint = None  # Its writers have nothing to do with the cache.
+        if not LANES[spec.lane].redis_commands(spec.role):
+            self._endpoint = None  # The lane has a cache, and this role never talks to it.
         self._refreshed_ns = 0
         self._refreshing = False
         self.slot_maps: list[SlotMap] = []

@@ -10,6 +10,7 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import EMPTY, LatencyDistribution
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats, is_lagging
 from engines.model.roles import Role
+from engines.wire.error_kinds import ENGINE_DIED
 
 OVERLOADED_S = 1.0
 """A backlog worth more than this, in s of what is offered, is no stall but an overload."""
@@ -115,4 +116,4 @@ def _counted(engines: Sequence[Sequence[IntervalReport]], state: LaneState) -> I
 
 
 def _with_deaths(work: RoleStats, deaths: int) -> RoleStats:
-    return replace(work, errors={**work.errors, "engine_died": deaths}) if deaths else work
+    return replace(work, errors={**work.errors, ENGINE_DIED: deaths}) if deaths else work

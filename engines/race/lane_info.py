@@ -10,7 +10,7 @@ from engines.backends.redis import client as redis
 from engines.backends.server_facts import read_server_facts
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.errors import PreparationError, doctor_hint
-from engines.model.lanes import APPROACHES, TITLES, LaneInfo
+from engines.model.lanes import LANES, LaneInfo
 from engines.model.server_facts import ServerFacts
 
 
@@ -72,10 +72,11 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
         raise PreparationError(
             f"lane {endpoints.lane}: {error_text(error)}{doctor_hint(private)}"
         ) from error
+    lane = LANES[endpoints.lane]
     return LaneInfo(
-        lane=endpoints.lane,
-        title=TITLES[endpoints.lane],
-        approach=APPROACHES[endpoints.lane],
+        lane=lane.id,
+        title=lane.title,
+        approach=lane.approach,
         product=" + ".join(product for product, _, _ in parts),
         version=" + ".join(version for _, version, _ in parts),
         # A cache is no place of record: how durable the lane is, its first part says.

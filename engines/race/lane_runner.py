@@ -80,7 +80,6 @@ class LaneRunner:
         ledger: bool,
     ) -> None:
         """Tell every engine its share of the work. Rows are numbered from `first_version` on."""
-        settings = self._settings
         for role, connections in self._connections.items():
             engines = self.of(role)
             for process, engine in enumerate(engines):
@@ -92,13 +91,8 @@ class LaneRunner:
                         process=process,
                         processes=len(engines),
                         connections=share + (process < rest),
-                        preset=settings.preset,
-                        seed=settings.seed,
-                        batch=settings.batch,
-                        ttl_s=settings.ttl_s,
+                        load=self._settings.load,
                         endpoints=endpoints,
-                        ttl_jitter=settings.ttl_jitter,
-                        shape=settings.shape,
                         rate_per_s=rate_per_s,
                         first_version=first_version,
                         ledger=ledger,

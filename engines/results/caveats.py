@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from engines.config.race_config import RaceConfig
+from engines.model.lanes import LANES
 from engines.model.server_facts import (
     FLUSH,
     LOG_BIN,
@@ -32,9 +33,10 @@ def comparison_caveats(facts: Mapping[str, object], settings: RaceConfig) -> Ite
         for server in servers:
             if server["role"] != "cache":
                 yield from _not_durable(lane, server["durability"])
-    if "cached" in settings.lanes and settings.processes > 1:
+    cached = any(LANES[lane].has_cache for lane in settings.lanes)
+    if cached and settings.processes > 1:
         yield f"duplicate fills are counted within each of the {settings.processes} engine processes"
-    if settings.heats and settings.rounds > 1 and "cached" in settings.lanes:
+    if settings.heats and settings.rounds > 1 and cached:
         yield (
             f"the cache is {settings.cache} before the first round only; "
             "later rounds find it as the one before left it"

@@ -20,33 +20,45 @@ from engines.results.caveats import _processors
 def pipeline_depth(lane: str, settings: RaceConfig, nodes: int) -> dict[str, float]:
     """By role, the requests that one connection has under way at a time. Only a batch of lane durable in preset fair
     is pipelined: its rows, spread over the connections to the shards."""
-    pipelined = lane == "durable" and settings.preset == "fair"
+    pipelined = not LANES[lane].writes_sql and settings.preset == "fair"
     return {"write": round(settings.batch / nodes, 1) if pipelined else 1, "read": 1}
+
+
+COMPOSED = frozenset(
+    {
+        "rate_per_s",
+        "rounds",
+        "writers",
+        "readers",
+        "keys",
+        "zipf_exponent",
+        "hot_keys",
+        "hot_operations",
+        "cache",
+    }
+)
+"""Fields of settings that the sheet shows under another name, grouped, or only in some modes. Every other setting with
+`in_fairness_sheet` is in the sheet under its own name."""
 
 
 def fairness(facts: Mapping[str, object], settings: RaceConfig) -> dict[str, object]:
     """The fairness sheet of a result, without its notes: `facts` and the load, which is the same in every lane."""
     lanes = servers_of(facts)
     nodes = {lane: servers[-1]["nodes"] for lane, servers in lanes.items() if servers}
+    plain = {name: value for name, value in settings.fairness.items() if name not in COMPOSED}
     return {
         **facts,
         "shared_servers": shared_servers(lanes),
-        "preset": settings.preset,
-        "mode": settings.mode,
+        **plain,
         "rate_per_s": settings.rate_per_s if settings.mode == "pace" else None,
         "rounds": settings.rounds if settings.heats else None,
         "connections": {"writers": settings.writers, "readers": settings.readers},
-        "processes": settings.processes,
-        "batch": settings.batch,
         "pipeline_depth": {
             lane: pipeline_depth(lane, settings, nodes.get(lane, 1))
             for lane in (lanes or settings.lanes)
         },
         "keys": key_distribution_json(settings),
-        "ttl_s": settings.ttl_s,
-        "ttl_jitter": settings.ttl_jitter,
         "cache_start": settings.cache,
-        "seed": settings.seed,
     }
 
 
@@ -75,7 +87,7 @@ def fairness_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         mode = f"pace, {sheet['rate_per_s']:g} operations per second and role"
     depths = cast("Mapping[str, Mapping[str, float]]", sheet["pipeline_depth"])
     load = f"{mode}; {shape}"
-    if "cached" in depths:
+    if any(LANES[lane].has_cache for lane in depths):
         jitter = f" +- {cast('float', sheet['ttl_jitter']):.0%}" if sheet["ttl_jitter"] else ""
         load += f"; cache {sheet['cache_start']} at the start, TTL {sheet['ttl_s']:g} s{jitter}"
     yield "load", load
@@ -83,7 +95,7 @@ def fairness_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     if where:
         yield "machine", where
     lanes = servers_of(sheet)
-    for lane in sorted(lanes, key=LANES.index):
+    for lane in sorted(lanes, key=[*LANES].index):
         for server in lanes[lane]:
             deep = server["role"] == "store" and depths[lane]["write"] > 1
             depth = f"{depths[lane]['write']:g} SETs" if deep else "1"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
-
-DIED = "engine_died"
-"""The kind of error by which a frame counts an engine process that is gone."""
+from engines.model.lanes import LANES, Lane, ReadPath, WritePath
+from engines.model.roles import ROLES
+from engines.wire.error_kinds import ENGINE_DIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,81 @@ class Reconciliation:
         return f"not reconciled: {apart}" + (f" ({self.explanation})" if self.explanation else "")
 
 
+@dataclass(frozen=True, slots=True)
+class LaneCounts:
+    """What telemon counted for a lane over the whole race, warm-up included."""
+
+    preset: str
+    write: RoleStats
+    read: RoleStats
+    cache: CacheStats
+
+    @property
+    def retries(self) -> int:
+        """Return the number of further keys that readers tried within one operation.
+
+        In preset deck a reader skips keys that nobody knows, until it finds a row or is stopped. Every row and every
+        skipped key is one try, and the servers count each.
+        """
+        if self.preset != "deck":
+            return 0
+        return self.read.rows + self.cache.skipped - self.read.operations
+
+
+Expected = tuple[str, str, int]
+"""What was counted, the servers' counter for it, and telemon's count."""
+
+
+def _written_to_mysql(counts: LaneCounts) -> Iterator[Expected]:
+    write, deck = counts.write, counts.preset == "deck"
+    yield "upserts", "Com_insert", write.rows if deck else write.operations
+    yield "rows", "Handler_write", write.rows
+    yield "commits", "Com_commit", write.operations if deck else 0
+
+
+def _written_to_redis(counts: LaneCounts) -> Iterator[Expected]:
+    yield "sets", "set_calls", counts.write.rows
+
+
+def _selected(counts: LaneCounts) -> Iterator[Expected]:
+    yield "selects", "Com_select", counts.read.operations + counts.retries
+
+
+def _read_through_cache(counts: LaneCounts) -> Iterator[Expected]:
+    cache, retries = counts.cache, counts.retries
+    yield "selects", "Com_select", cache.misses + retries
+    yield "sets", "set_calls", cache.fills
+    yield "gets", "get_calls", counts.read.operations + retries
+    yield "hits", "keyspace_hits", cache.hits
+    yield "misses", "keyspace_misses", cache.misses + retries
+
+
+def _got(counts: LaneCounts) -> Iterator[Expected]:
+    yield "gets", "get_calls", counts.read.operations
+    yield "hits", "keyspace_hits", counts.cache.hits
+    yield "misses", "keyspace_misses", counts.cache.misses
+
+
+EXPECTED: Mapping[WritePath | ReadPath, Callable[[LaneCounts], Iterator[Expected]]] = {
+    WritePath.MYSQL: _written_to_mysql,
+    WritePath.REDIS: _written_to_redis,
+    ReadPath.SELECT: _selected,
+    ReadPath.CACHE_ASIDE: _read_through_cache,
+    ReadPath.GET: _got,
+}
+"""By how much each path moves the counters of its lane's servers."""
+
+
+def _expected(lane: Lane, counts: LaneCounts) -> Iterator[Expected]:
+    """Return what both paths of a lane add up to. A counter that both of them move is one check."""
+    found: dict[tuple[str, str], int] = {}
+    for role in ROLES:
+        for what, counter, ours in EXPECTED[lane.path(role)](counts):
+            found[what, counter] = found.get((what, counter), 0) + ours
+    for (what, counter), ours in found.items():
+        yield what, counter, ours
+
+
 def reconcile(
     lane: str,
     preset: str,
@@ -87,24 +162,9 @@ def reconcile(
             shard = "" if of is None else of.address
             checks.append(CounterCheck(what, counter, ours, theirs[counter], shard))
 
-    selects = read.operations if lane == "mysql" else cache.misses
-    # In preset deck a reader tries other cars until there is one, or until it is stopped: each try, one for each row
-    # and each car that nobody knew, is asked of the servers, and all of an operation's but one come on top of it.
-    tries = read.rows + cache.skipped - read.operations if preset == "deck" else 0
-    if lane in ("mysql", "cached"):
-        check("upserts", "Com_insert", write.rows if preset == "deck" else write.operations)
-        check("rows", "Handler_write", write.rows)
-        check("commits", "Com_commit", write.operations if preset == "deck" else 0)
-        check("selects", "Com_select", selects + tries)
-    if lane == "cached":
-        check("sets", "set_calls", cache.fills)
-    if lane == "durable":
-        check("sets", "set_calls", write.rows)
-    if lane in ("cached", "durable"):
-        asked_again = tries if lane == "cached" else 0
-        check("gets", "get_calls", read.operations + asked_again)
-        check("hits", "keyspace_hits", cache.hits)
-        check("misses", "keyspace_misses", cache.misses + asked_again)
+    counts = LaneCounts(preset, write, read, cache)
+    for what, counter, ours in _expected(LANES[lane], counts):
+        check(what, counter, ours)
     for node in shards:
         check("sets", "set_calls", node.telemon.sets, node)
         check("gets", "get_calls", node.telemon.gets, node)
@@ -124,7 +184,7 @@ def _explanation(
 ) -> str:
     if sharing:
         return f"lanes {' and '.join(sharing)} share one server, which counts for both"
-    if DIED in write.errors or DIED in read.errors:
+    if ENGINE_DIED in write.errors or ENGINE_DIED in read.errors:
         return "an engine process died, and what it did last is not known"
     failed = write.failed + read.failed
     reasons = [f"{failed:,} operations failed, and what a server did of them is not known"]

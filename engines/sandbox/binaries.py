@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.model.lanes import LANES
 from engines.sandbox.errors import MissingBinary
 
 PLACES: tuple[str, ...] = (
@@ -75,9 +76,9 @@ class Binaries:
 
 def find(lanes: Iterable[str]) -> Binaries:
     """The programs that `lanes` need. Raises MissingBinary, naming all that are missing at once."""
-    wanted = frozenset(lanes)
-    needs_mysql = bool(wanted & {"mysql", "cached"})
-    needs_redis = bool(wanted & {"cached", "durable"})
+    wanted = [LANES[lane] for lane in lanes]
+    needs_mysql = any(lane.has_mysql for lane in wanted)
+    needs_redis = any(lane.has_redis for lane in wanted)
     mysql = find_mysql() if needs_mysql else None
     redis = find_redis() if needs_redis else None
     missing = []

@@ -6,7 +6,7 @@ import random
 import socket
 from collections.abc import Iterable, Iterator
 
-from engines.model.lanes import LANE_OF
+from engines.model.lanes import LANE_OF, SLOT_OF
 from engines.sandbox.errors import PortInUse
 
 HOST = "127.0.0.1"
@@ -71,5 +71,5 @@ def _numbered(wanted: frozenset[str], base: int) -> Iterator[tuple[str, int]]:
     """Each port that `wanted` need, the cluster nodes' buses included, with who needs it."""
     for name, port in _ports(wanted, base).items():
         yield name, port
-        if LANE_OF[name] == "durable":
+        if SLOT_OF[name].role == "store":
             yield f"the cluster bus of {name}", port + BUS_DISTANCE

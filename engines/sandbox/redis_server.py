@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from engines.model.lanes import LANE_OF
+from engines.model.lanes import LANE_OF, SLOT_OF
 from engines.sandbox.binaries import RedisBinary
 from engines.sandbox.directory import PROGRAMS, SandboxDirectory, write
 from engines.sandbox.ports import BUS_DISTANCE, HOST
@@ -43,6 +43,7 @@ def server_spec(
 ) -> ServerSpec:
     """The server `name`, the cache or a node; writes its files but `nodes.conf`."""
     lane = LANE_OF[name]
+    cache = SLOT_OF[name].role == "cache"
     directory = place.root / name
     directory.mkdir()
     # The program looks at the name it was started by, and goes by that name in the process list.
@@ -57,9 +58,9 @@ def server_spec(
         f"dir {_quoted(directory)}\n"
         f"requirepass {password}\n"
         f"masterauth {password}\n"
-        f"{CACHE if name == 'cache' else NODE}",
+        f"{CACHE if cache else NODE}",
     )
-    role = "cache" if name == "cache" else f"cluster node {name.rpartition('-')[2]}"
+    role = "cache" if cache else f"cluster node {name.rpartition('-')[2]}"
     return ServerSpec(
         name=name,
         lane=lane,

@@ -6,14 +6,14 @@ import contextlib
 import os
 import signal as signals
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.model.lanes import LANES
+from engines.model.lanes import LANES, SLOT_OF, Lane
 from engines.sandbox import binaries, mariadb, ports
 from engines.sandbox import cleanup as remains
 from engines.sandbox import directory as place
@@ -47,7 +47,7 @@ class Sandbox:
 
     def __init__(
         self,
-        lanes: Sequence[str],
+        lanes: Collection[str],
         *,
         directory: Path | None = None,
         port: int | None = None,
@@ -137,14 +137,7 @@ class Sandbox:
     @property
     def endpoints(self) -> Mapping[str, LaneEndpoints]:
         """Where each lane's servers are. They stay the same when a server is started again."""
-        made = {
-            "mysql": lambda: LaneEndpoints("mysql", mysql=self._mysql_at("mysql")),
-            "cached": lambda: LaneEndpoints(
-                "cached", mysql=self._mysql_at("cached-mysql"), redis=self._redis_at("cache")
-            ),
-            "durable": lambda: LaneEndpoints("durable", redis=self._redis_at("durable-1")),
-        }
-        return MappingProxyType({lane: made[lane]() for lane in self._lanes})
+        return MappingProxyType({lane: self._endpoints_of(LANES[lane]) for lane in self._lanes})
 
     @property
     def servers(self) -> Mapping[str, RunningServer]:
@@ -237,6 +230,14 @@ class Sandbox:
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 remains.reclaim(self._directory)
 
+    def _endpoints_of(self, lane: Lane) -> LaneEndpoints:
+        first = {slot.product: slot.sandbox[0] for slot in lane.servers}
+        return LaneEndpoints(
+            lane.id,
+            mysql=self._mysql_at(first["mysql"]) if lane.has_mysql else None,
+            redis=self._redis_at(first["redis"]) if lane.has_redis else None,
+        )
+
     def _mysql_at(self, name: str) -> MySQLEndpoint:
         told = self._described[name]
         return MySQLEndpoint(
@@ -245,7 +246,8 @@ class Sandbox:
 
     def _redis_at(self, name: str) -> RedisEndpoint:
         told = self._described[name]
-        return RedisEndpoint(ports.HOST, told["port"], told["password"], cluster=name != "cache")
+        cluster = SLOT_OF[name].role == "store"
+        return RedisEndpoint(ports.HOST, told["port"], told["password"], cluster=cluster)
 
 
 def _by_name(servers: Sequence[Message]) -> Mapping[str, Message]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engines.model.lanes import LANE_OF
+from engines.model.lanes import LANES, SLOT_OF
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
 from engines.sandbox.directory import SandboxDirectory
@@ -73,8 +73,9 @@ class ServerGroup:
         # The nodes of the cluster share one: a client signs in to all of them alike.
         shared = secrets.token_urlsafe(24)
         for name, port in numbered.items():
-            password = shared if LANE_OF[name] == "durable" else secrets.token_urlsafe(24)
-            if name in ("mysql", "cached-mysql"):
+            slot = SLOT_OF[name]
+            password = shared if slot.role == "store" else secrets.token_urlsafe(24)
+            if slot.product == "mysql":
                 assert binaries.mysql is not None
                 launch = mariadb.server_spec(binaries.mysql, place, name, port, password)
             else:
@@ -89,8 +90,8 @@ class ServerGroup:
     async def start(self) -> None:
         """Start everything, and return when all of it is ready. Raises SandboxError, with whatever is up still up."""
         mysqls = [kept for kept in self._kept.values() if kept.launch.socket is not None]
-        nodes = [kept for kept in self._kept.values() if kept.launch.lane == "durable"]
-        caches = [kept for kept in self._kept.values() if kept.launch.name == "cache"]
+        nodes = [kept for kept in self._kept.values() if LANES[kept.launch.lane].is_cluster]
+        caches = [kept for name, kept in self._kept.items() if SLOT_OF[name].role == "cache"]
         redis_server.form_cluster(node.launch for node in nodes)
         # The cluster takes longest, and waits rather than works: MariaDB's tables are made meanwhile.
         for kept in (*nodes, *caches):
@@ -185,8 +186,10 @@ class ServerGroup:
         assert kept.child is not None
         info = await kept.child.answers(lambda: redis_server.server_info(kept.launch))
         kept.product, kept.version = product_and_version(info)
-        if kept.launch.name == "cache":
-            self._ready(f"{kept.product} {kept.version}, the cache of lane cached, is ready")
+        if SLOT_OF[kept.launch.name].role == "cache":
+            self._ready(
+                f"{kept.product} {kept.version}, the cache of lane {kept.launch.lane}, is ready"
+            )
 
     async def _await_cluster(self, nodes: list[ManagedServer]) -> None:
         await asyncio.gather(*(self._await_redis(node) for node in nodes))

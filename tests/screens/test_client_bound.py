@@ -86,7 +86,7 @@ def test_a_heat_takes_its_spell_with_it() -> None:
         assert [lane.client_bound for lane in lanes] == [
             lane.write.operations > 0 for lane in one.lanes
         ]
-    assert [lane for lane, _ in told(history)] == [heat.lane for heat in heat_order(LANES, 2)]
+    assert [lane for lane, _ in told(history)] == [heat.lane for heat in heat_order([*LANES], 2)]
 
 
 def bound(client: ClientStats) -> list[Frame]:

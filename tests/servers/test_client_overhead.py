@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 from redis import Redis
 
+from engines.config.settings import LoadConfig
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.messages import EngineSpec
 from engines.model.lanes import LANES
@@ -22,7 +23,9 @@ from tests.support.race_run import forget, with_settings
 
 
 def spec(lane: str, role: Role, preset: str = "fair") -> EngineSpec:
-    return EngineSpec(lane, role, 0, 1, 1, preset, 1, 20, 120.0, LaneEndpoints(lane))
+    return EngineSpec(
+        lane, role, 0, 1, 1, LoadConfig(preset=preset, seed=1, batch=20), LaneEndpoints(lane)
+    )
 
 
 @pytest.mark.parametrize("lane", LANES)

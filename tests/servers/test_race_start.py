@@ -13,6 +13,7 @@ import pytest
 
 from engines.config import race_config as config
 from engines.config.errors import ConfigError
+from engines.config.settings import SandboxConfig
 from engines.errors import RaceError
 from engines.race.race import Race
 from engines.sandbox.errors import PortInUse
@@ -62,6 +63,6 @@ def test_ports_are_a_wrong_setting_only_where_they_were_set(
         raise PortInUse("no six free ports")
 
     monkeypatch.setattr(Sandbox, "start", taken)
-    settings = config.RaceConfig(lanes=("mysql",), sandbox=config.SandboxConfig(port=port))
+    settings = config.RaceConfig(lanes=("mysql",), sandbox=SandboxConfig(port=port))
     with pytest.raises(kind, match="six free ports"), Race(settings):
         pass

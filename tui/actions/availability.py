@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from engines.model.lanes import LANES
 from tui.view.state import ScreenState
 
 ALWAYS = ("quit", "screenshot", "help")
 
 CACHE = ("flush", "more_ttl", "less_ttl")
-"""What concerns lane `cached` alone."""
+"""Actions that need a lane with a cache."""
 
 WRITERS = ("more_writers", "fewer_writers", "more_batch", "less_batch")
 READERS = ("more_readers", "fewer_readers")
@@ -38,7 +39,7 @@ def is_available(action: str, screen_state: ScreenState) -> bool:
         # A role without connections has no engine that could open one.
         (action in WRITERS and not load_settings.writers)
         or (action in READERS and not load_settings.readers)
-        or (action in CACHE and "cached" not in lanes)
+        or (action in CACHE and not any(LANES[lane].has_cache for lane in lanes))
         # There the window is the heat.
         or (action in WINDOW and load_settings.heats)
     )

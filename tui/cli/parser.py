@@ -11,9 +11,9 @@ from engines import __version__
 from engines.config.errors import ConfigError
 from engines.config.load import load_config
 from engines.config.race_config import RaceConfig
-from engines.config.settings import BY_KEY, SETTINGS, Setting
-from engines.config.value_types import Boolean, Duration, Float, InvalidValueError
-from engines.text import duration_text, one_line
+from engines.config.settings import BY_KEY, SETTINGS
+from engines.config.value_types import Boolean, Float, InvalidValueError
+from engines.text import one_line
 from tui.terminal.capabilities import COLORS, GLYPHS, TerminalOptions
 
 DESCRIPTION = """\
@@ -137,21 +137,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
             dest=setting.key,
             metavar=setting.kind.metavar,
             default=argparse.SUPPRESS,
-            help=f"{setting.about} (default: {_default(setting)})".replace("%", "%%"),
+            help=f"{setting.about} (default: {setting.default_text})".replace("%", "%%"),
         )
         if isinstance(setting.kind, Boolean):
             argument.nargs, argument.const = "?", "true"  # A switch that is only named is on.
-
-
-def _default(setting: Setting) -> str:
-    default = setting.default
-    if default is None:
-        return setting.unset or ""
-    if isinstance(setting.kind, Boolean):
-        return str(default).lower()
-    if isinstance(setting.kind, Duration):
-        return duration_text(float(str(default)))
-    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engines.model.lanes import LANES
 from tui.draw.chart import thin_bar
 from tui.draw.format import clip, count, sanitize, share, short
 from tui.draw.open_loop_text import late_text
@@ -20,7 +21,7 @@ NO_CACHE = (
 def hit_counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]:
     """Hits and misses in at most `width` cells, and for the lazy cache what the misses led to, where it is `brief`
     enough to have no line for that. What has no room is left out: half a number would be a wrong one."""
-    if lane.lane == "mysql":
+    if not LANES[lane.lane].reads_redis:
         return first_fitting(([(text, QUIET)] for text in NO_CACHE), width)
     cache = lane.cache
     for write in (short,) if brief else (count, short):
@@ -30,7 +31,7 @@ def hit_counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]
         parts: list[list[Span]] = []
         if brief:
             parts.append([(f"  {share(lane.hit_ratio):>7}", STRONG)])
-        if brief and lane.lane == "cached":
+        if brief and LANES[lane.lane].has_cache:
             parts += [
                 [("  fills ", QUIET), (write(cache.fills), TEXT)],
                 [("  dup ", QUIET), (write(cache.duplicate_fills), TEXT)],
@@ -49,7 +50,7 @@ def hit_counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]
 
 def fills_line(lane: LaneView, width: int) -> Line:
     """What the misses of the lazy cache led to. A fill that several readers made at once is a stampede."""
-    if lane.lane != "cached":
+    if not LANES[lane.lane].has_cache:
         return ()
     variants: list[list[Span]] = [
         [
@@ -63,7 +64,7 @@ def fills_line(lane: LaneView, width: int) -> Line:
 
 def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
     """The hit ratio of the last second as a bar; nothing for a lane without a cache."""
-    if lane.lane == "mysql":
+    if not LANES[lane.lane].reads_redis:
         return ()
     label: list[Span] = [("hit ratio ", QUIET), (share(lane.hit_ratio).rjust(7) + " ", STRONG)]
     full, empty = thin_bar(lane.hit_ratio or 0.0, max(0, width - 18), glyphs)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from engines.model.lanes import LANES
+
 Span = tuple[str, str]
 Line = tuple[Span, ...]
 
@@ -20,8 +22,6 @@ GOOD = "good"
 WARN = "warn"
 BAD = "bad"
 BADGE = "badge"
-
-LANES = ("mysql", "cached", "durable")
 
 STYLES = (TEXT, QUIET, STRONG, GOOD, WARN, BAD, BADGE, *LANES, *(f"{lane}-text" for lane in LANES))
 """Every ink. A lane's own ink has the lane's id as its name; with `-text` it is the one for what must be read."""

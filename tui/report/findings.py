@@ -10,6 +10,7 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
 from engines.model.controls import FlushCache, describe
+from engines.model.lanes import LANES
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import LoadChange
@@ -68,7 +69,7 @@ def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
             yield _capital(_role(runner, race, role)) + "."
     if runner.offered_loads and runner.p99_us is not None:
         yield from _response_standing(runner, race)
-    if runner.frame.read.operations and runner.frame.lane != "mysql":
+    if runner.frame.read.operations and LANES[runner.frame.lane].reads_redis:
         yield from _answers(runner.frame, race)
     yield from _troubles(runner.frame)
     reason = runner.frame.client.bound_by
@@ -215,7 +216,7 @@ def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
     answered = cache.hits + cache.misses
     if not answered:
         return
-    if frame.lane == "durable":
+    if not LANES[frame.lane].has_cache:
         if not cache.misses:
             yield "Every read found its key."
         else:

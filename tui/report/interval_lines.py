@@ -7,6 +7,7 @@ from math import floor
 
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.stats import RoleStats
+from engines.model.lanes import LANES
 
 Columns = tuple[tuple[str, int], ...]
 """Title and width of each column; a negative width is a column of words, aligned to the left."""
@@ -40,9 +41,6 @@ def columns(paced: bool) -> Columns:
 
 RESTING = (LaneState.STARTING, LaneState.DONE)
 
-CACHELESS = "mysql"
-"""The lane that has neither hits nor misses."""
-
 
 def header(*, paced: bool = False) -> str:
     """The titles of the columns of `frame_lines`."""
@@ -55,7 +53,7 @@ def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> It
         timed = lane.write.interval_s > 0 or lane.read.interval_s > 0
         if heats and not timed and lane.state in RESTING:
             continue
-        cacheless = lane.lane == CACHELESS
+        cacheless = not LANES[lane.lane].reads_redis
         line = _row(
             [
                 f"{frame.elapsed_s:.1f}",

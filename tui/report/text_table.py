@@ -10,13 +10,13 @@ from typing import TextIO
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneFrame
 from engines.metrics.stats import RoleStats
-from engines.model.lanes import LaneInfo
+from engines.model.lanes import LANES, LaneInfo
 from engines.results.fairness import fairness, fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import FIGURES, RoundRange
 from engines.results.summary import Summary
 from engines.text import one_line
-from tui.report.interval_lines import CACHELESS, count, ms, response_ms, share
+from tui.report.interval_lines import count, ms, response_ms, share
 from tui.report.race_report import overhead_share
 
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
@@ -90,7 +90,7 @@ def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     yield from _role("writes", lanes, lambda lane: lane.write, paced=paced)
     yield from _role("reads", lanes, lambda lane: lane.read, paced=paced)
     yield from _pace(summary, lanes)
-    cached = [lane.lane != CACHELESS for lane in lanes]
+    cached = [LANES[lane.lane].reads_redis for lane in lanes]
     if any(cached):
         for label, value in CACHE_FIGURES.items():
             yield (

@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.reactive import var
 
+from engines.model.lanes import LANES
 from tui.messages import VisiblePointsChanged
 from tui.screens.base import StyledScreen
 from tui.view.state import ScreenState
@@ -26,8 +27,6 @@ from tui.widgets.race.host_load import HostLoadBar
 from tui.widgets.race.key_bar import KeyBar
 from tui.widgets.race.standings import Standings
 from tui.widgets.race.start_progress import StartProgress
-
-LANES = 3
 
 STACK_ROWS = 18
 """Header, three blocks of four rows, standings and keys."""
@@ -78,7 +77,7 @@ class RaceScreen(StyledScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lanes = LANES
+        self._lanes = len(LANES)
         self._alone: int | None = None
         self._points = 0
         self._parts: tuple[Panel | LanePane, ...] = ()
@@ -86,7 +85,7 @@ class RaceScreen(StyledScreen[None]):
     def compose(self) -> ComposeResult:
         yield Header()
         with Group(id="lanes"):
-            for index in range(LANES):
+            for index in range(len(LANES)):
                 yield LanePane(index)
         yield MinimalLanes()
         yield StartProgress()
@@ -110,7 +109,7 @@ class RaceScreen(StyledScreen[None]):
         lanes = (
             len(screen_state.view.lanes)
             if screen_state.view
-            else len(screen_state.lane_infos) or LANES
+            else len(screen_state.lane_infos) or len(LANES)
         )
         if lanes != self._lanes:
             self._lanes = lanes

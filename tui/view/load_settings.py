@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engines.config.race_config import RaceConfig
+from engines.config.settings import LoadConfig
 from engines.model.heats import Heat, heat_order
 
 SANDBOX = "sandbox"
 """Where lanes race that have no servers of their own."""
+
+
+DEFAULTS = LoadConfig()
+"""The defaults of the table of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,11 @@ class LoadSettings:
     in their order (empty where they race together).
     """
 
-    preset: str = "fair"
+    preset: str = DEFAULTS.preset
     writers: int = 1
     readers: int = 1
-    batch: int = 100
-    ttl_s: float = 120.0
+    batch: int = DEFAULTS.batch
+    ttl_s: float = DEFAULTS.ttl_s
     paced: bool = False
     rate_per_s: float | None = None
     where: str = SANDBOX

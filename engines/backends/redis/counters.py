@@ -12,19 +12,21 @@ from redis.exceptions import RedisError
 from engines.backends.counter_reading import CounterReading
 from engines.backends.redis.client import FAILURES, address_of, client, slot_map, slot_ranges
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.model.lanes import RACE_COMMANDS
 
 SECTIONS = ("server", "replication", "stats", "commandstats")
 
 STATS = ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys")
 
-COMMANDS = ("get", "set")
+COMMANDS = tuple(name.lower() for name in RACE_COMMANDS)
+"""The commands that lanes send while they race, as `INFO commandstats` names them."""
 
 AT_ONCE = 8
 """Nodes that are asked side by side."""
 
 SLOTS_MOVED = "slots moved from node to node, and a key that is moved counts as a hit"
 
-REPLICATED = frozenset({"set_calls"})
+REPLICATED = frozenset(f"{name}_calls" for name in COMMANDS) - {"get_calls"}
 """What a replica counts of its primary's commands. GETs are not replicated, nor are the hits and misses they make."""
 
 

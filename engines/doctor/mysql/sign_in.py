@@ -26,59 +26,19 @@ from engines.doctor.network.tls import check_tls, unencrypted
 from engines.endpoints.address import map_address, split
 from engines.endpoints.credential_sources import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
+from engines.wire.error_kinds import MYSQL_ERRORS
 
 HANDSHAKE = "greeting"
 SIGN_IN = "authentication"
 
-FULL = (
-    "too_many_connections",
-    "end connections that nobody needs, raise max_connections, or race with fewer writers and readers",
-)
-
 PASSWORD = "user and password"
 
-TLS_NEEDED = (
-    "tls_needed",
-    "set tls = true: the server, or this account, refuses connections that are not encrypted",
-)
-
 REFUSALS: dict[int, tuple[str, str]] = {
-    1040: FULL,
-    1044: (
-        "denied_database",
-        "the database is not there, or the user has no right to it; `telemon prepare` shows the statements that an "
-        "administrator must run",
-    ),
-    1045: (
-        "wrong_password",
-        f"check {PASSWORD}, and that the account may sign in from this host",
-    ),
-    1049: ("no_database", "`telemon prepare` makes it; or name another in database"),
-    1129: (
-        "host_blocked",
-        "an administrator must run FLUSH HOSTS: too many connects from here failed",
-    ),
-    1130: (
-        "host_denied",
-        "make the account for this host: CREATE USER 'name'@'%' or '...'@'this address'",
-    ),
-    1203: FULL,
-    1226: FULL,
-    1698: (
-        "wrong_password",
-        "this account signs in by other means than a password; make one with a password",
-    ),
-    1820: ("password_expired", "set a new password for the account"),
-    1862: ("password_expired", "set a new password for the account"),
-    2059: (
-        "sign_in_needs_tls",
-        "set tls = true: this account's way to sign in is possible only over TLS",
-    ),
-    3118: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
-    3159: TLS_NEEDED,
-    4151: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
+    code: (known.problem, known.next_step) for code, known in MYSQL_ERRORS.items() if known.problem
 }
-"""Problem and next step by error number (MySQL's and MariaDB's error references)."""
+"""Problem and next step by error number, out of the table of errors."""
+
+TLS_NEEDED = REFUSALS[3159]
 
 IAM = (
     "for IAM: the user must exist in the database (IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), this machine's "

@@ -32,6 +32,7 @@ from engines.doctor.network.tls import (
 from engines.endpoints.address import map_address, split
 from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.wire.error_kinds import REDIS_ERRORS
 
 ANSWER = "answer"
 SIGN_IN = "authentication"
@@ -242,7 +243,7 @@ def refused(
     if isinstance(error, AuthenticationError):
         return runner.fail(name, *_account(error, endpoint))
     if isinstance(error, BusyLoadingError):
-        return runner.fail(name, "loading", said, "wait until the server has loaded its data")
+        return runner.fail(name, "loading", said, REDIS_ERRORS["LOADING"].next_step)
     if TOO_MANY in said:
         return runner.fail(name, "too_many_connections", said, FULL_STEP)
     if isinstance(error, ResponseError):

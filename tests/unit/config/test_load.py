@@ -13,8 +13,8 @@ import pytest
 
 from engines.config.errors import ConfigError
 from engines.config.load import load_config
-from engines.config.race_config import RaceConfig, SandboxConfig
-from engines.config.settings import SERVER_TABLES, SETTINGS
+from engines.config.race_config import RaceConfig
+from engines.config.settings import SERVER_TABLES, SETTINGS, SandboxConfig
 from engines.config.value_types import Duration
 from engines.text import one_line, quote_value, to_toml
 

@@ -7,7 +7,7 @@ import socket
 from engines.driver.session import Connection, Session, SessionConnections
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.lanes.cached import read_cached
-from engines.lanes.context import LaneContext
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.lanes.fill_tracker import FillTracker
 from engines.lanes.request_cache import GetCache, SelectCache
 from engines.wire.dialect import MYSQL, REDIS
@@ -50,7 +50,7 @@ def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
     session = Session()
     session.connections = SessionConnections(
         lambda address: Connection(
-            session, address, MYSQL if address == "mysql" else REDIS, socket.socket
+            session, address, MYSQL if address == MYSQL_ADDRESS else REDIS, socket.socket
         )
     )
     context = LaneContext(

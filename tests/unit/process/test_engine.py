@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pymysql.err import OperationalError
 
+from engines.config.settings import LoadConfig
 from engines.driver.session import Connection, Session
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.endpoints.slot_map import SlotMap, SlotRange
@@ -27,6 +28,7 @@ from engines.ipc.messages import (
     Stop,
 )
 from engines.ipc.schedule import Schedule
+from engines.lanes.context import MYSQL_ADDRESS
 from engines.model import controls as control
 from engines.process import connect as routes
 from engines.process import topology as topologies
@@ -36,7 +38,15 @@ from engines.wire.dialect import MYSQL as MYSQL_DIALECT
 from engines.wire.resp import SLOTS
 
 MYSQL = MySQLEndpoint("db.example", 3307, "u", "p", "d")
-SPEC = EngineSpec("mysql", "read", 0, 1, 1, "fair", 1, 1, 1.0, LaneEndpoints("mysql", mysql=MYSQL))
+SPEC = EngineSpec(
+    "mysql",
+    "read",
+    0,
+    1,
+    1,
+    LoadConfig(preset="fair", seed=1, batch=1, ttl_s=1.0),
+    LaneEndpoints("mysql", mysql=MYSQL),
+)
 FAR_NS = 3_600_000_000_000
 
 
@@ -136,7 +146,7 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     while arrivals.backlog(perf_counter_ns()):
         arrivals.take()
     opening = [True]
-    unopened = Connection(Session(), "mysql", MYSQL_DIALECT, socket.socket)
+    unopened = Connection(Session(), MYSQL_ADDRESS, MYSQL_DIALECT, socket.socket)
     stuck.reactor.connections.unopened = lambda: [unopened] if opening else []
     stuck.busy = True
     stuck.worker._apply_control(control.Connections("read", 0))
@@ -270,7 +280,7 @@ def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None
     harness = Harness()
     made.append(harness)
     session = Session()
-    connection = Connection(session, "mysql", MYSQL_DIALECT, socket.socket)
+    connection = Connection(session, MYSQL_ADDRESS, MYSQL_DIALECT, socket.socket)
     connection.last_error = "refused, at first"
     near, far = socket.socketpair()
     connection.attach(near)

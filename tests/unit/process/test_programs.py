@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
+from engines.config.settings import LoadConfig
 from engines.driver.outcome import Completed
 from engines.driver.session import Connection, Program, Session, SessionConnections, Step
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
+from engines.lanes.context import MYSQL_ADDRESS
 from engines.metrics.stats import CacheStats, RoleStats
 from engines.model.roles import Role
 from engines.process.programs import ProgramFactory
@@ -42,12 +44,17 @@ def made(
         process=0,
         processes=1,
         connections=connections,
-        preset=preset,
-        seed=1,
-        batch=20,
-        ttl_s=1.0,
+        load=LoadConfig(
+            preset=preset,
+            seed=1,
+            batch=20,
+            ttl_s=1.0,
+            keys=shape.kind,
+            zipf_exponent=shape.exponent,
+            hot_keys=shape.hot_keys,
+            hot_operations=shape.hot_operations,
+        ),
         endpoints=LaneEndpoints(lane),
-        shape=shape,
     )
     programs = ProgramFactory(spec, issuing=issuing, redirected=lambda: None)
     programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, NODE)], refresh=lambda: None)]
@@ -58,7 +65,7 @@ def session_of() -> Session:
     session = Session()
     session.connections = SessionConnections(
         lambda address: Connection(
-            session, address, MYSQL_DIALECT if address == "mysql" else REDIS, socket.socket
+            session, address, MYSQL_DIALECT if address == MYSQL_ADDRESS else REDIS, socket.socket
         )
     )
     return session
@@ -165,7 +172,7 @@ def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> 
         assert isinstance(step, tuple)
         connection, request = step[:2]
         reply: object = b"OK"
-        if connection.address == "mysql":
+        if connection.address == MYSQL_ADDRESS:
             calls["Com_select"] += 1
             last = calls["Com_select"] == 4
             issuing = found_at_last or not last

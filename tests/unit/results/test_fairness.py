@@ -9,7 +9,7 @@ import pytest
 from engines.config.race_config import RaceConfig
 from engines.model.server_facts import ServerFacts, shared_servers
 from engines.results.caveats import comparison_caveats
-from engines.results.fairness import fairness, fairness_lines, pipeline_depth
+from engines.results.fairness import COMPOSED, fairness, fairness_lines, pipeline_depth
 
 SAFE: dict[str, str | int] = {
     "innodb_flush_log_at_trx_commit": 1,
@@ -216,3 +216,19 @@ def test_a_cache_is_spoken_of_where_one_races_only() -> None:
 def test_a_hot_set_is_described_by_its_shares() -> None:
     sheet = fairness({}, RaceConfig(keys="hot-set", hot_keys=0.1, hot_operations=0.9))
     assert sheet["keys"] == {"shape": "hot-set", "hot_keys": 0.1, "hot_operations": 0.9}
+
+
+def test_every_setting_that_shapes_the_load_is_in_the_sheet() -> None:
+    settings = RaceConfig()
+    sheet = fairness({}, settings)
+    shown = settings.fairness
+    assert shown.keys() >= COMPOSED
+    assert {name: sheet[name] for name in shown.keys() - COMPOSED} == {
+        name: value for name, value in shown.items() if name not in COMPOSED
+    }
+    assert sheet.keys() - shown.keys() == {
+        "shared_servers",
+        "connections",
+        "pipeline_depth",
+        "cache_start",
+    }
