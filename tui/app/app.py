@@ -47,7 +47,7 @@ HANGUP_CODE = 128 + signal.SIGHUP
 FRAME_INTERVAL_S = 0.25
 """The interval of the frames that are asked for, however many of them are shown."""
 
-SETTLED = 3
+LAYOUT_VIEWS = 3
 """The first pictures are laid out anew; from here on only cells change."""
 
 
@@ -127,7 +127,7 @@ class TelemonApp(ViewActions, LoadActions):
         lag_s = max(0.0, now_s - self._tick_due_s)
         self._tick_due_s = now_s + TICK_S
         self._lag_s = max(self._lag_s, lag_s)
-        if self.shown > SETTLED:
+        if self.shown > LAYOUT_VIEWS:
             self.worst_lag_s = max(self.worst_lag_s, lag_s)
 
     def _catch_up(self) -> None:
@@ -160,12 +160,12 @@ class TelemonApp(ViewActions, LoadActions):
             return
         lag_s, self._lag_s = self._lag_s, 0.0
         self.shown += 1
-        if self.shown == SETTLED:
+        if self.shown == LAYOUT_VIEWS:
             # A full collection walks all that was imported and composed, for 60 ms in which no key is answered. All of
             # that stays to the end: taken out of the collector's sight, a collection takes a few milliseconds.
             gc.freeze()
         self._screen_state = replace(self._screen_state, view=message.view, screen_lag_s=lag_s)
-        self._painter.draw_in_turns(self._screen_state, self.feed.taken)
+        self._painter.draw_incrementally(self._screen_state, self.feed.taken)
 
     def _backlog(self) -> int:
         driver = self._driver

@@ -27,7 +27,7 @@ from tui.terminal.driver import TerminalDriver
 from tui.view.state import ScreenState
 from tui.view.view import View
 
-GREYING = (Monochrome, NoColor)
+COLOR_REMOVING_FILTERS = (Monochrome, NoColor)
 """The filters that take colours away."""
 
 
@@ -43,7 +43,9 @@ class RaceApp(App[Summary]):
         )
         # NO_COLOR is one of the signs that the terminal was detected by, and may have been overruled. What Textual
         # does for it makes of the terminal's own colours black on black.
-        self._filters = [part for part in self._filters if not isinstance(part, GREYING)]
+        self._filters = [
+            part for part in self._filters if not isinstance(part, COLOR_REMOVING_FILTERS)
+        ]
         self.no_color = self.terminal.color == "none"
         self.race_screen = RaceScreen()
         self._painter = FramePainter(self, self.race_screen)
@@ -117,11 +119,11 @@ class RaceApp(App[Summary]):
         elif self._theme_before_stage is not None:
             self.theme, self._theme_before_stage = self._theme_before_stage, None
 
-    def _tell(self, text: str, *, bad: bool = False) -> None:
+    def _toast(self, text: str, *, bad: bool = False) -> None:
         self.notify(text, severity="error" if bad else "information", markup=False, timeout=3)
 
-    def _moves(self, shown: str, now: float, wanted: float, step: int) -> bool:
+    def _can_step(self, shown: str, now: float, wanted: float, step: int) -> bool:
         """Whether a step leads anywhere; where not, say so."""
         if wanted == now:
-            self._tell(f"{shown} is the {'most' if step > 0 else 'least'} there is")
+            self._toast(f"{shown} is the {'most' if step > 0 else 'least'} there is")
         return wanted != now

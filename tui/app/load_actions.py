@@ -36,7 +36,7 @@ class LoadActions(RaceApp):
         wanted = max(1, now + step)
         name = "writers" if role == "write" else "readers"
         if wanted == now:
-            self._tell(f"one of the {name} in each lane stays")
+            self._toast(f"one of the {name} in each lane stays")
             return
         self._ask(control.Connections(role, wanted), **{name: wanted})
 
@@ -55,7 +55,7 @@ class LoadActions(RaceApp):
     def _batch(self, step: int) -> None:
         load_settings = self._screen_state.load_settings
         wanted = next_step(BATCHES, load_settings.batch, step)
-        if self._moves(f"batch {load_settings.batch}", load_settings.batch, wanted, step):
+        if self._can_step(f"batch {load_settings.batch}", load_settings.batch, wanted, step):
             self._ask(control.Batch(wanted), batch=wanted)
 
     def action_more_batch(self) -> None:
@@ -67,7 +67,7 @@ class LoadActions(RaceApp):
     def _ttl(self, step: int) -> None:
         load_settings = self._screen_state.load_settings
         wanted = next_step(TTLS_S, load_settings.ttl_s, step)
-        if self._moves(f"TTL {load_settings.ttl_s:g} s", load_settings.ttl_s, wanted, step):
+        if self._can_step(f"TTL {load_settings.ttl_s:g} s", load_settings.ttl_s, wanted, step):
             self._ask(control.Ttl(wanted), ttl_s=wanted)
 
     def action_more_ttl(self) -> None:
@@ -93,10 +93,10 @@ class LoadActions(RaceApp):
     def _rate(self, step: int) -> None:
         load_settings = self._screen_state.load_settings
         if not load_settings.paced or load_settings.rate_per_s is None:
-            self._tell("no rate in mode saturate; m switches to pace")
+            self._toast("no rate in mode saturate; m switches to pace")
             return
         wanted = next_step(RATES_PER_S, load_settings.rate_per_s, step)
-        if self._moves(
+        if self._can_step(
             f"pace {load_settings.rate_per_s:g}/s", load_settings.rate_per_s, wanted, step
         ):
             self._ask(control.Rate(wanted), rate_per_s=wanted)

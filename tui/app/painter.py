@@ -24,23 +24,23 @@ class FramePainter:
         self._app = app
         self._screen = screen
         self._steps: Iterator[None] | None = None
-        self._down = ExitStack()
-        self._turn: asyncio.Handle | None = None
+        self._batch = ExitStack()
+        self._scheduled: asyncio.Handle | None = None
         self._drawn: Callable[[], object] = lambda: None
 
     def draw(self, screen_state: ScreenState) -> None:
         """Draw a scene at once; it takes the place of one that is being drawn."""
         with self._app.batch_update():
-            for _ in self._screen.drawing(screen_state):
+            for _ in self._screen.draw_steps(screen_state):
                 pass
-            self._lift()
+            self._flush()
 
-    def draw_in_turns(self, screen_state: ScreenState, drawn: Callable[[], object]) -> None:
+    def draw_incrementally(self, screen_state: ScreenState, drawn: Callable[[], object]) -> None:
         """Draw a scene part by part from now on; `drawn` is called once it, or a newer one in its place, is."""
-        self._lift()
+        self._flush()
         self._drawn = drawn
-        self._steps = self._screen.drawing(screen_state)
-        self._down.enter_context(self._app.batch_update())
+        self._steps = self._screen.draw_steps(screen_state)
+        self._batch.enter_context(self._app.batch_update())
         self._step()
 
     def _step(self) -> None:
@@ -49,21 +49,21 @@ class FramePainter:
         try:
             next(self._steps)
         except StopIteration:
-            self._lift()
+            self._flush()
         except Exception as error:
-            self._lift()
+            self._flush()
             self._app._handle_exception(error)
         else:
-            self._turn = asyncio.get_running_loop().call_soon(self._step)
+            self._scheduled = asyncio.get_running_loop().call_soon(self._step)
 
-    def _lift(self) -> None:
+    def _flush(self) -> None:
         """Let be seen what is drawn."""
         if self._steps is None:
             return
         self._steps = None
-        if self._turn is not None:
-            self._turn.cancel()
-        self._down.close()
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._batch.close()
         # Its own timer has found the curtain down, and rests.
         self._screen.check_idle()
         self._drawn()

@@ -17,7 +17,7 @@ class ViewActions(StartActions):
 
     fault: str | None = None
     """What broke, in a line."""
-    _alone: int | None = None
+    _maximised: int | None = None
 
     def action_freeze(self) -> None:
         """Hold the picture, or show the present again."""
@@ -39,13 +39,13 @@ class ViewActions(StartActions):
             return
         now_s = self._view.window_s
         wanted_s = next_step(WINDOWS_S, now_s, step)
-        if self._moves(f"window {now_s:g} s", now_s, wanted_s, step):
+        if self._can_step(f"window {now_s:g} s", now_s, wanted_s, step):
             self.feed.resize(wanted_s)
 
     def action_axis(self) -> None:
         shared = not self._screen_state.shared_axis
         self._show(shared_axis=shared)
-        self._tell("one y axis for all lanes" if shared else "a y axis for each lane")
+        self._toast("one y axis for all lanes" if shared else "a y axis for each lane")
 
     def action_maximise(self, number: int) -> None:
         """Show one lane alone, or all of them again; at the start line, let this lane go."""
@@ -54,13 +54,13 @@ class ViewActions(StartActions):
             assert self._screen_state.view is not None
             self._release_one(self._screen_state.view.lanes[index].lane)
         elif not self.race_screen.has_panes:
-            self._tell("this terminal is too small to show a lane alone")
+            self._toast("this terminal is too small to show a lane alone")
         else:
-            self._alone = None if self._alone == index else index
-            self.race_screen.maximise(self._alone)
+            self._maximised = None if self._maximised == index else index
+            self.race_screen.maximise(self._maximised)
 
     def action_restore(self) -> None:
-        self._alone = None
+        self._maximised = None
         self.race_screen.maximise(None)
 
     def action_next_theme(self) -> None:
@@ -79,9 +79,9 @@ class ViewActions(StartActions):
         try:
             name = self.save_screenshot()
         except OSError as error:
-            self._tell(f"no screenshot: {error.strerror}", bad=True)
+            self._toast(f"no screenshot: {error.strerror}", bad=True)
         else:
-            self._tell(f"saved {name}")
+            self._toast(f"saved {name}")
 
     def action_copy(self) -> None:
         """Copy the numbers that are on show, and no others."""
@@ -93,4 +93,4 @@ class ViewActions(StartActions):
         else:
             return
         self.copy_to_clipboard(text)
-        self._tell(what)
+        self._toast(what)

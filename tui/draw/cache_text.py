@@ -85,7 +85,7 @@ def error_line(lane: LaneView, width: int) -> Line:
         none = ("no errors", QUIET)
         return tuple(first_fitting(([none, *more], [none, *late_text(lane)], [none]), width))
     worst = sorted(kinds.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst)
+    by_kind = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst)
     total = f"✗ {count(sum(kinds.values()))} errors"
     more = first_fitting((more, late_text(lane)), width - len(total))
-    return justify([(clip(f"{total}: {told}", width - cells(more)), BAD)], more, width)
+    return justify([(clip(f"{total}: {by_kind}", width - cells(more)), BAD)], more, width)

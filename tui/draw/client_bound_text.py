@@ -28,9 +28,9 @@ def client_bound(lane: LaneView) -> list[str]:
     return [*(f"{CLIENT_BOUND}: {reason}" for reason in reasons(lane)), CLIENT_BOUND]
 
 
-def badge(word: str) -> list[Span]:
+def badge(text: str) -> list[Span]:
     """A word that must not be overlooked."""
-    return [(f" {word} ", BADGE)]
+    return [(f" {text} ", BADGE)]
 
 
 def bound_by(lane: LaneView) -> list[list[Span]]:

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 NOTHING = "-"
 """Stands where there is no number yet."""
 
-LEVEL = 1.01
+TIE_FACTOR = 1.01
 """Values that differ by less than this factor are called level."""
 
 NEAR = 1.1
@@ -56,7 +56,7 @@ def margin(ratio: float | None) -> str:
     """How far two values lie apart: "level", "3 %" or "2.7x"; nothing where there is nothing to compare with."""
     if ratio is None:
         return ""
-    if ratio < LEVEL:
+    if ratio < TIE_FACTOR:
         return "level"
     return f"{(ratio - 1) * 100:.0f} %" if ratio < NEAR else factor(ratio)
 

@@ -60,32 +60,36 @@ def text_style(lane: str) -> str:
     return f"{lane}-text" if lane in SHAPES else lane
 
 
-def gap_text(place: Rank | None) -> str:
+def gap_text(rank: Rank | None) -> str:
     """How far from its rival: "+2.7x" for the leader, "2.7x", "3 %", "level"; nothing without a rival."""
-    if place is None or place.rank is None:
+    if rank is None or rank.position is None:
         return ""
-    told = margin(place.gap)
-    return f"+{told}" if place.rank == 1 and told not in ("", "level") else told
+    factor_text = margin(rank.factor)
+    return (
+        f"+{factor_text}"
+        if rank.position == 1 and factor_text not in ("", "level")
+        else factor_text
+    )
 
 
-def rank_text(place: Rank | None) -> str:
+def rank_text(rank: Rank | None) -> str:
     """Rank and gap in ten cells or fewer, the gaps in one column: "1st +2.7x", "2nd  2.7x"."""
-    if place is None or place.rank is None:
+    if rank is None or rank.position is None:
         return ""
-    told = gap_text(place)
-    return f"{ordinal(place.rank)} {'' if told[:1] == '+' else ' '}{told}".rstrip()
+    factor_text = gap_text(rank)
+    return f"{ordinal(rank.position)} {'' if factor_text[:1] == '+' else ' '}{factor_text}".rstrip()
 
 
-def rank_of(place: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
+def rank_spans(rank: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
     """A rank and a gap in words: "1st 2.7x ahead". `ink` is for the leader."""
-    if place is None or place.rank is None:
+    if rank is None or rank.position is None:
         return []
-    leads = place.rank == 1
-    spans: list[Span] = [(ordinal(place.rank), style if leads else STRONG)]
-    if told := margin(place.gap):
+    leads = rank.position == 1
+    spans: list[Span] = [(ordinal(rank.position), style if leads else STRONG)]
+    if factor_text := margin(rank.factor):
         # Equal values are a tie, whatever their rank.
-        sense = "" if told == "level" else " ahead" if leads else f" {worse}"
-        spans.append((f" {told}{sense}", style if leads else QUIET))
+        sense = "" if factor_text == "level" else " ahead" if leads else f" {worse}"
+        spans.append((f" {factor_text}{sense}", style if leads else QUIET))
     return spans
 
 
@@ -94,5 +98,5 @@ def errors(lane: LaneView) -> list[list[Span]]:
     failed = lane.write.failed + lane.read.failed
     if not failed:
         return []
-    told = (f"✗ {count(failed)} errors", f"✗ {short(failed)}", "✗")
-    return [[(text, BAD)] for text in told]
+    texts = (f"✗ {count(failed)} errors", f"✗ {short(failed)}", "✗")
+    return [[(text, BAD)] for text in texts]

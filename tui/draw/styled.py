@@ -71,10 +71,10 @@ def first_fitting(variants: Iterable[Sequence[Span]], cells: int) -> list[Span]:
 def justify(left: Iterable[Span], right: Iterable[Span], cells: int) -> Line:
     """`left` at the left edge and `right` at the right one. Where both do not fit, `left` is cut."""
     end = tuple(right)
-    room = cells - width(end)
-    if room <= 0:
+    available = cells - width(end)
+    if available <= 0:
         return fit(end, cells)
-    return fit((*fit(left, room), *end), cells)
+    return fit((*fit(left, available), *end), cells)
 
 
 def ascii_line(line: Line) -> Line:

@@ -14,7 +14,7 @@ def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
     titles = {lane_info.lane: sanitize(lane_info.title) for lane_info in lane_infos}
     paced = any(lane.paced for lane in view.lanes)
     over = f"over {view.window_s:g} s"
-    if view.turn is not None:
+    if view.current_heat is not None:
         over = "each lane's last heat"
     p99 = "resp. p99" if paced else "read p99"
     lines = [
@@ -28,10 +28,10 @@ def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
             ("read", count(lane.read.window_rows_per_s)),
             ("p99", latency(lane.read.ranking_p99_us)),
         ):
-            place, stands = lane.places.get(metric), ""
-            if place is not None and place.rank is not None:
-                stands = f"{ordinal(place.rank)} {margin(place.gap)}"
-            cells.append(f"{figure:>10} {stands:<10}")
+            rank, rank_text = lane.ranks.get(metric), ""
+            if rank is not None and rank.position is not None:
+                rank_text = f"{ordinal(rank.position)} {margin(rank.factor)}"
+            cells.append(f"{figure:>10} {rank_text:<10}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join(lines) + "\n"
 

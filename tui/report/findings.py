@@ -14,7 +14,7 @@ from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import LoadChange
 from engines.workload.dataset import HOT_KEYS
-from tui.draw.format import LEVEL, NEAR, count, latency, margin, ordinal, sanitize, share
+from tui.draw.format import NEAR, TIE_FACTOR, count, latency, margin, ordinal, sanitize, share
 from tui.view.ranking import Rank
 
 MANY = 100
@@ -50,9 +50,9 @@ class Comparison:
         others = [
             other
             for other in self.runners
-            if other is not runner and other.places[metric].rank is not None
+            if other is not runner and other.places[metric].position is not None
         ]
-        return min(others, key=lambda other: other.places[metric].rank or 0, default=None)
+        return min(others, key=lambda other: other.places[metric].position or 0, default=None)
 
 
 def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
@@ -103,12 +103,12 @@ def _standing(runner: LaneOutcome, race: Comparison, metric: str) -> str:
         return ""
     place = runner.places[metric]
     rival = race.rival(runner, metric)
-    if rival is None or place.rank is None or place.gap is None:
+    if rival is None or place.position is None or place.factor is None:
         return f"the only lane that {_did(metric)}"
-    if place.gap < LEVEL:
+    if place.factor < TIE_FACTOR:
         return f"level with {rival.title} in {metric}s"
-    word = "ahead" if place.rank == 1 else "behind"
-    text = f"{ordinal(place.rank)}, {margin(place.gap)} {word} in {metric}s"
+    word = "ahead" if place.position == 1 else "behind"
+    text = f"{ordinal(place.position)}, {margin(place.factor)} {word} in {metric}s"
     own, its = runner.spreads.get(metric), rival.spreads.get(metric)
     if own is not None and its is not None and own.low <= its.high and its.low <= own.high:
         text += (
@@ -129,20 +129,24 @@ def _why(runner: LaneOutcome, rival: LaneOutcome | None, role: str) -> str:
     own = work.service
     text = f": {_unit(work, role)} took {latency(own.percentile_us(50))} (median; {_tail(work)})"
     place = runner.places[role]
-    if rival is None or place.rank is None or (place.rank == 1 and (place.gap or 0) >= LEVEL):
+    if (
+        rival is None
+        or place.position is None
+        or (place.position == 1 and (place.factor or 0) >= TIE_FACTOR)
+    ):
         return text
     its = rival.work(role)
     theirs = its.service
     text += f", {rival.title}'s {latency(theirs.percentile_us(50))} ({_tail(its)})"
-    if place.gap is None or place.gap < LEVEL or not theirs.mean_us:
+    if place.factor is None or place.factor < TIE_FACTOR or not theirs.mean_us:
         return text
     ratio = own.mean_us / theirs.mean_us
-    if ratio < LEVEL:
+    if ratio < TIE_FACTOR:
         return text + "; its latencies are not what it lost by"
-    if ratio**2 < place.gap:
+    if ratio**2 < place.factor:
         return text + "; that explains a part of the gap only"
     # A percentile is that of a bucket, so that equal ones need not be equal.
-    if own.percentile_us(50) < LEVEL * theirs.percentile_us(50):
+    if own.percentile_us(50) < TIE_FACTOR * theirs.percentile_us(50):
         return text + (
             f"; it lost by its slow ones: the mean is {latency(own.mean_us)}, "
             f"{rival.title}'s {latency(theirs.mean_us)}"
@@ -195,17 +199,17 @@ def _both(latencies: LatencyDistribution) -> str:
 
 def _response_standing(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
     place, rival = runner.places["p99"], race.rival(runner, "p99")
-    if place.rank is None or place.gap is None or rival is None:
+    if place.position is None or place.factor is None or rival is None:
         return
-    apart = margin(place.gap)
-    if place.gap < LEVEL:
+    apart = margin(place.factor)
+    if place.factor < TIE_FACTOR:
         where = f"level with that of {rival.title}"
-    elif place.rank == 1:
-        more = "higher" if place.gap < NEAR else "as high"
+    elif place.position == 1:
+        more = "higher" if place.factor < NEAR else "as high"
         where = f"the lowest, that of {rival.title} is {apart} {more}"
     else:
-        above = f"{apart} above" if place.gap < NEAR else apart
-        where = f"the {ordinal(place.rank)} lowest, {above} that of {rival.title}"
+        above = f"{apart} above" if place.factor < NEAR else apart
+        where = f"the {ordinal(place.position)} lowest, {above} that of {rival.title}"
     yield f"The p99 of its reads' response time is {where}."
 
 

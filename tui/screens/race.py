@@ -79,7 +79,7 @@ class RaceScreen(StyledScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._lanes = LANES
-        self._alone: int | None = None
+        self._maximised: int | None = None
         self._points = 0
         self._parts: tuple[Panel | LanePane, ...] = ()
 
@@ -97,7 +97,7 @@ class RaceScreen(StyledScreen[None]):
         yield HostLoadBar()
         yield KeyBar()
 
-    def drawing(self, screen_state: ScreenState) -> Iterator[None]:
+    def draw_steps(self, screen_state: ScreenState) -> Iterator[None]:
         """Draw a scene, a part of the screen in each step: a lane, or all that is not one."""
         self.screen_state = screen_state
         for part in self._parts:
@@ -147,15 +147,15 @@ class RaceScreen(StyledScreen[None]):
 
     def maximise(self, index: int | None) -> None:
         """Show only the lane at `index`; None shows all of them."""
-        self._alone = index
+        self._maximised = index
         self._arrange()
 
     def _arrange(self) -> None:
         """Show the lanes that there are, all equally wide: else their charts would not go back equally far."""
         stacked = self.has_class("-stacked") and not self.has_class("-stage")
-        shown = self._lanes if self._alone is None else 1
+        shown = self._lanes if self._maximised is None else 1
         for pane in self.query(LanePane):
-            away = pane.index >= self._lanes or self._alone not in (None, pane.index)
+            away = pane.index >= self._lanes or self._maximised not in (None, pane.index)
             pane.set_class(away, "-away")
             pane.styles.width = "100%" if stacked else max(1, self.size.width // shown)
         width = self.size.width if stacked else self.size.width // shown

@@ -18,12 +18,12 @@ class ResultScroll(VerticalScroll):
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         super().watch_scroll_y(old, new)
-        self._tell()
+        self._request_follow()
 
     def on_resize(self) -> None:
-        self._tell()
+        self._request_follow()
 
-    def _tell(self) -> None:
+    def _request_follow(self) -> None:
         screen = self.screen
         if isinstance(screen, ResultScreen):
             screen.call_after_refresh(screen.follow)
@@ -34,12 +34,12 @@ class ResultScreen(StyledScreen[None]):
 
     def __init__(self, report: RaceReport, screen_state: ScreenState) -> None:
         super().__init__()
-        self._account = report
+        self._report = report
         self._screen_state = screen_state
 
     def compose(self) -> ComposeResult:
         with ResultScroll():
-            yield ResultPanel(self._account, glyphs=self._screen_state.glyphs)
+            yield ResultPanel(self._report, glyphs=self._screen_state.glyphs)
         yield ScrollHint(glyphs=self._screen_state.glyphs)
         yield KeyBar()
 

@@ -14,7 +14,7 @@ SHRINK_AFTER = 20
 """How many frames in a row must fit a lower top before the axis goes down: 5 s at 4 frames per second."""
 
 
-FLAT = 4
+MAX_OVERSIZE = 4
 """An axis more than this many times too high goes down at once."""
 
 
@@ -35,19 +35,19 @@ class AxisScale:
 
     def __init__(self) -> None:
         self.top = 1.0
-        self._lower = 0
+        self._fitting_frames = 0
 
     def fit(self, peak: float) -> float:
         """Take in the highest value on show; returns the top of the axis."""
         wanted = step_at_least(peak * HEADROOM)
         if wanted > self.top:
-            self.top, self._lower = wanted, 0
+            self.top, self._fitting_frames = wanted, 0
         elif wanted < self.top:
-            self._lower += 1
-            if self._lower >= SHRINK_AFTER or wanted * FLAT < self.top:
-                self.top, self._lower = wanted, 0
+            self._fitting_frames += 1
+            if self._fitting_frames >= SHRINK_AFTER or wanted * MAX_OVERSIZE < self.top:
+                self.top, self._fitting_frames = wanted, 0
         else:
-            self._lower = 0
+            self._fitting_frames = 0
         return self.top
 
 

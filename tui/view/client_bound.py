@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-CALM_S = 2.0
+END_AFTER_S = 2.0
 """So long nothing must have limited a lane before it is over: an engine at its limit is above it in one interval and
 below it in the next, and a badge that comes and goes four times a second is read by nobody."""
 
@@ -20,7 +20,7 @@ class ClientBoundPeriod:
         begins = bool(limits) and not self.limits
         if limits:
             self.limits, self._bound_s = limits, at_s
-        elif at_s - self._bound_s >= CALM_S:
+        elif at_s - self._bound_s >= END_AFTER_S:
             self.end()
         return begins
 

@@ -39,7 +39,7 @@ class ViewBuilder:
         self._points = AXIS_POINTS
         self._window_s = window_s
         self._heats = heats
-        self._turn: CurrentHeat | None = None
+        self._current_heat: CurrentHeat | None = None
         self._reset_s: float | None = None
 
     @property
@@ -57,7 +57,7 @@ class ViewBuilder:
                 text = f"client-bound: {lane.client.bound_by}"
                 bound.append(Event(frame.at_utc_s, lane.lane, text))
             if lane.heat and (lane.write.interval_s > 0 or lane.read.interval_s > 0):
-                self._turn = CurrentHeat(lane.heat, lane.lane)
+                self._current_heat = CurrentHeat(lane.heat, lane.lane)
         self._events.extend((*frame.events, *bound))
 
     def note(self, event: Event) -> None:
@@ -88,21 +88,21 @@ class ViewBuilder:
         if self._frame is None:
             return None
         lanes = [lane.view(self._points) for lane in self._lanes.values()]
-        ranked = _places(lanes)
+        ranked = _ranks(lanes)
         return View(
             seq=self._frame.seq,
             elapsed_s=self._frame.elapsed_s,
             window_s=self._window_s,
-            lanes=tuple(_placed(lane, ranked) for lane in lanes),
+            lanes=tuple(_with_ranks(lane, ranked) for lane in lanes),
             axis=self._axes.fit([lane.points for lane in lanes], self._points),
-            turn=self._turn,
+            current_heat=self._current_heat,
             reset_s=self._reset_s,
             events=tuple(self._events),
             host=host,
         )
 
 
-def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
+def _ranks(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
     writes = {v.lane: v.write.window_rows_per_s if v.comparable else None for v in lanes}
     reads = {v.lane: v.read.window_rows_per_s if v.comparable else None for v in lanes}
     p99s_us = {v.lane: v.read.ranking_p99_us if v.comparable else None for v in lanes}
@@ -113,5 +113,5 @@ def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
     }
 
 
-def _placed(lane: LaneView, ranked: Mapping[str, Mapping[str, Rank]]) -> LaneView:
-    return replace(lane, places={metric: by[lane.lane] for metric, by in ranked.items()})
+def _with_ranks(lane: LaneView, ranked: Mapping[str, Mapping[str, Rank]]) -> LaneView:
+    return replace(lane, ranks={metric: by[lane.lane] for metric, by in ranked.items()})

@@ -11,8 +11,8 @@ class Rank:
     """A lane's rank (1 leads; equal values share a rank) and its gap: for the leader how many times better it is than
     the next, for the others how many times worse than the leader. Both None where there is nothing to compare with."""
 
-    rank: int | None = None
-    gap: float | None = None
+    position: int | None = None
+    factor: float | None = None
 
 
 def rank_lanes(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Rank]:
@@ -22,7 +22,7 @@ def rank_lanes(values: Mapping[str, float | None], *, higher_wins: bool) -> dict
     order = sorted(running.items(), key=lambda item: item[1], reverse=higher_wins)
     found = {lane: Rank() for lane in values}
     for lane, value in order:
-        rank = 1 + sum(
+        position = 1 + sum(
             (other > value) if higher_wins else (other < value) for other in running.values()
         )
         rest = [other for name, other in order if name != lane]
@@ -30,6 +30,6 @@ def rank_lanes(values: Mapping[str, float | None], *, higher_wins: bool) -> dict
             # First of one is no place.
             continue
         # The leader is measured against the best of the others, everyone else against the leader.
-        rival = rest[0]
-        found[lane] = Rank(rank, max(value / rival, rival / value))
+        reference = rest[0]
+        found[lane] = Rank(position, max(value / reference, reference / value))
     return found

@@ -91,11 +91,10 @@ class LaneView:
     waiting: bool = False
     comparable: bool = True
     cpu_share: float = 0.0
-    loop_lag_p99_us: float = 0.0
     client_bound_by: tuple[str, ...] = ()
     points: tuple[ChartPoint, ...] = ()
     axis: Axis = field(default_factory=Axis)
-    places: Mapping[str, Rank] = field(default_factory=dict)
+    ranks: Mapping[str, Rank] = field(default_factory=dict)
 
     @property
     def client_bound(self) -> bool:
@@ -127,7 +126,7 @@ class View:
     window_s: float
     lanes: tuple[LaneView, ...]
     axis: Axis = field(default_factory=Axis)
-    turn: CurrentHeat | None = None
+    current_heat: CurrentHeat | None = None
     reset_s: float | None = None
     events: tuple[Event, ...] = ()
     host: HostLoad | None = None

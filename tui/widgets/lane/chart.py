@@ -117,9 +117,9 @@ class LaneChart(LanePanel):
         legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]
         scope = f"{seconds} s" if screen_state.shared_axis else f"{seconds} s, own axis"
         # Over the newest values where there is room, else in the corner; the words go first.
-        room = width - widths(legend) - 1
+        available = width - widths(legend) - 1
         ends = (scope + " " * AXIS_CELLS, scope, "" if screen_state.shared_axis else "own axis")
-        return justify(legend, first_fitting(([(end, QUIET)] for end in ends), room), width)
+        return justify(legend, first_fitting(([(end, QUIET)] for end in ends), available), width)
 
 
 def _label(kind: str, value: float) -> str:

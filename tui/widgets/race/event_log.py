@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from textual.geometry import Size
 
 from engines.metrics.frame import Event
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.format import clip, sanitize
 from tui.draw.styled import QUIET, TEXT, Line, Span
 from tui.draw.styled import width as cells
@@ -23,8 +23,8 @@ def event_line(event: Event, width: int) -> Line:
     if event.lane is not None:
         spans.append(
             (
-                f"{lanelook.shape(event.lane)} {sanitize(event.lane)} ",
-                lanelook.text_style(event.lane),
+                f"{lane_style.shape(event.lane)} {sanitize(event.lane)} ",
+                lane_style.text_style(event.lane),
             )
         )
     return (*spans, (clip(sanitize(event.text), width - cells(spans)), TEXT))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from textual.geometry import Size
 
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.format import clock, sanitize
 from tui.draw.styled import (
     BADGE,
@@ -26,11 +26,11 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def badges(screen_state: ScreenState, room: int, beside: int) -> list[Span]:
+def badges(screen_state: ScreenState, available: int, clock_cells: int) -> list[Span]:
     """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
     so many cells `beside` it for the clock."""
     variants: list[list[Span]] = [[], []]
-    for shown, *words in (
+    for shown, *texts in (
         # Before, Enter would release nothing yet.
         (
             screen_state.holding and screen_state.view is not None,
@@ -41,9 +41,11 @@ def badges(screen_state: ScreenState, room: int, beside: int) -> list[Span]:
         (screen_state.frozen, " DISPLAY FROZEN ", " FROZEN "),
     ):
         if shown:
-            for variant, word in zip(variants, words, strict=True):
-                variant += [(" ", TEXT), (word, BADGE)]
-    return first_fitting(variants[:1], room - beside) or first_fitting(variants[1:], room)
+            for variant, text in zip(variants, texts, strict=True):
+                variant += [(" ", TEXT), (text, BADGE)]
+    return first_fitting(variants[:1], available - clock_cells) or first_fitting(
+        variants[1:], available
+    )
 
 
 def race_clock(screen_state: ScreenState) -> list[Span]:
@@ -78,23 +80,28 @@ def connections(number: int, role: str) -> list[Span]:
 
 def heat(screen_state: ScreenState, *, brief: bool = False) -> list[Span]:
     """Which heat is on: its number of all, whose it is, and in which round."""
-    turn = screen_state.view.turn if screen_state.view else None
+    current = screen_state.view.current_heat if screen_state.view else None
     heats = screen_state.load_settings.heats
-    if turn is None or not heats:
+    if current is None or not heats:
         return []
     number = next(
-        (n for n, one in enumerate(heats, 1) if (one.round, one.lane) == (turn.round, turn.lane)), 0
+        (
+            n
+            for n, one in enumerate(heats, 1)
+            if (one.round, one.lane) == (current.round, current.lane)
+        ),
+        0,
     )
     rounds = heats[-1].round
     if brief:
         return [
             (f"heat {number}/{len(heats)} ", TEXT),
-            (sanitize(turn.lane), lanelook.text_style(turn.lane)),
+            (sanitize(current.lane), lane_style.text_style(current.lane)),
         ]
     return [
         (f"heat {number} of {len(heats)}: ", TEXT),
-        (sanitize(turn.lane), lanelook.text_style(turn.lane)),
-        (f", round {turn.round} of {rounds}", TEXT),
+        (sanitize(current.lane), lane_style.text_style(current.lane)),
+        (f", round {current.round} of {rounds}", TEXT),
     ]
 
 
@@ -141,21 +148,23 @@ class Header(Panel):
             size.width - cells(end) - 1,
         )
         gap = "   " if size.width >= 120 else "  "
-        if turn := heat(screen_state):
-            room = size.width - cells(line) - cells(end) - len(gap) - 1
+        if heat_spans := heat(screen_state):
+            available = size.width - cells(line) - cells(end) - len(gap) - 1
             line += [
                 (gap, QUIET),
-                *(turn if cells(turn) <= room else heat(screen_state, brief=True)),
+                *(heat_spans if cells(heat_spans) <= available else heat(screen_state, brief=True)),
             ]
-        room = size.width - cells(line) - cells(end) - 1
-        line += _fitting(parts, over, gap, room)
+        available = size.width - cells(line) - cells(end) - 1
+        line += _fitting(parts, over, gap, available)
         return [justify(line, [*end, (" ", TEXT)], size.width)]
 
 
-def _fitting(parts: Sequence[list[Span]], first: list[Span], gap: str, room: int) -> Iterator[Span]:
+def _fitting(
+    parts: Sequence[list[Span]], first: list[Span], gap: str, available: int
+) -> Iterator[Span]:
     """The parts for which there is room, in their order: from the left, and `first` before all of them."""
-    kept = len(gap) + cells(first) <= room
-    left = room - (len(gap) + cells(first) if kept else 0)
+    kept = len(gap) + cells(first) <= available
+    left = available - (len(gap) + cells(first) if kept else 0)
     full = False
     for part in parts:
         if part is first:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.client_bound_text import CLIENT_BOUND
 from tui.draw.format import bytes_per_s
 from tui.draw.styled import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
@@ -39,15 +39,17 @@ class HostLoadBar(Panel):
         for lane in view.lanes:
             share = f"{lane.cpu_share * 100:2.0f} %"
             engines += [
-                (f" {lanelook.shape(lane.lane)} ", lane.lane),
+                (f" {lane_style.shape(lane.lane)} ", lane.lane),
                 (share, BADGE if lane.client_bound else TEXT),
             ]
         bound = [lane.lane for lane in view.lanes if lane.client_bound]
-        named: list[Span] = [(f" {CLIENT_BOUND}", WARN)] if bound else []
-        named += [(f" {lanelook.shape(lane)}", lane) for lane in bound]
+        bound_marks: list[Span] = [(f" {CLIENT_BOUND}", WARN)] if bound else []
+        bound_marks += [(f" {lane_style.shape(lane)}", lane) for lane in bound]
         # Their names stand with the lanes too: rather no names than no engines.
-        room = size.width - cells([(" ", TEXT), *(span for part in parts for span in part)]) - 3
-        parts.append(first_fitting(([*engines, *named], engines), room) or engines)
+        available = (
+            size.width - cells([(" ", TEXT), *(span for part in parts for span in part)]) - 3
+        )
+        parts.append(first_fitting(([*engines, *bound_marks], engines), available) or engines)
         late = screen_state.screen_lag_s > SCREEN_LATE_S
         parts.append(
             [

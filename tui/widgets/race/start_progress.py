@@ -11,7 +11,7 @@ from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, justify
 from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
-COLUMN = 78
+MAX_CELLS = 78
 
 
 class StartProgress(Panel):
@@ -20,14 +20,14 @@ class StartProgress(Panel):
     DEFAULT_CSS = "StartProgress { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
-        width = min(COLUMN, size.width - 2)
+        width = min(MAX_CELLS, size.width - 2)
         steps = screen_state.progress
         lines: list[Line] = []
         for position, (text, at_s) in enumerate(steps):
             done = position + 1 < len(steps)
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
             took = f"{at_s if done else max(at_s, screen_state.starting_s):.1f} s"
-            words = clip(sanitize(text), width - 12)
-            lines.append(justify([mark, (words, QUIET if done else TEXT)], [(took, QUIET)], width))
+            label = clip(sanitize(text), width - 12)
+            lines.append(justify([mark, (label, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]
         return [BLANK, (("  getting ready", STRONG),), BLANK, *shown][-size.height :]

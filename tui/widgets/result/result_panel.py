@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.reactive import var
 
 from engines.results.rounds import RoundRange
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.format import clip, count, latency, margin, ordinal, short
 from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fit
 from tui.draw.styled import width as cells_of
@@ -31,60 +31,64 @@ def titles(paced: bool) -> dict[str, str]:
     return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
 
 
-def value(lane_report: LaneReport, metric: str, room: int) -> str:
+def value(lane_report: LaneReport, metric: str, available: int) -> str:
     """The lane's figure over the whole race, shortened where it does not fit."""
     if metric == "p99":
         return latency(lane_report.read_p99_us)
     offer = lane_report.offered_loads.get(metric)
     if offer is not None:
         rate = offer.achieved_per_s
-        return f"{rate:.1f}" if rate < 1000 else _fitting(rate, room)
+        return f"{rate:.1f}" if rate < 1000 else _fitting(rate, available)
     work = lane_report.frame.write if metric == "write" else lane_report.frame.read
-    return _fitting(work.rows_per_s, room)
+    return _fitting(work.rows_per_s, available)
 
 
-def _fitting(number: float, room: int) -> str:
+def _fitting(number: float, available: int) -> str:
     text = count(number)
-    return text if len(text) <= room else short(number)
+    return text if len(text) <= available else short(number)
 
 
 def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
     """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
     "held" or "short"."""
-    place = lane_report.ranks[metric]
+    rank = lane_report.ranks[metric]
     offer = lane_report.offered_loads.get(metric)
     if offer is not None:
         if offer.held is None:
             return "", "", TEXT
         over = (offer.off_percent or 0.0) > 0
         return ("held", "", TEXT) if offer.held else ("over" if over else "short", "", WARN)
-    if place.rank is None or place.gap is None:
+    if rank.position is None or rank.factor is None:
         return "", "", TEXT
-    apart = margin(place.gap)
-    sign = "+" if place.rank == 1 and apart != "level" else ""
-    return ordinal(place.rank), sign + apart, lane_report.frame.lane if place.rank == 1 else TEXT
+    apart = margin(rank.factor)
+    sign = "+" if rank.position == 1 and apart != "level" else ""
+    return (
+        ordinal(rank.position),
+        sign + apart,
+        lane_report.frame.lane if rank.position == 1 else TEXT,
+    )
 
 
-def cell(lane_report: LaneReport, metric: str, room: int) -> list[Span]:
+def cell(lane_report: LaneReport, metric: str, available: int) -> list[Span]:
     """Figure, rank and gap."""
-    figure = value(lane_report, metric, _figure_cells(room)).rjust(_figure_cells(room))
+    figure = value(lane_report, metric, _figure_cells(available)).rjust(_figure_cells(available))
     rank, apart, style = standing(lane_report, metric)
     short_of = [(figure, STRONG), (f" {rank}", style)]
-    if apart and room >= _figure_cells(room) + 12:
+    if apart and available >= _figure_cells(available) + 12:
         short_of.append((f" {apart:>7}", style))
-    return list(fit(short_of, room))
+    return list(fit(short_of, available))
 
 
-def _figure_cells(room: int) -> int:
+def _figure_cells(available: int) -> int:
     """Where a column's figures end, so that its rank still fits."""
-    return min(11, room - 6)
+    return min(11, available - 6)
 
 
-def apart(spread: RoundRange, metric: str, room: int) -> str:
+def apart(spread: RoundRange, metric: str, available: int) -> str:
     """From where to where the rounds lie: "54,363-55,523", "2.85-3.65 ms"."""
     if metric != "p99":
         text = f"{count(spread.low)}-{count(spread.high)}"
-        return text if len(text) < room else f"{short(spread.low)}-{short(spread.high)}"
+        return text if len(text) < available else f"{short(spread.low)}-{short(spread.high)}"
     low, high = latency(spread.low), latency(spread.high)
     if low[-2:] == high[-2:]:
         low = low.partition(" ")[0]
@@ -93,25 +97,25 @@ def apart(spread: RoundRange, metric: str, room: int) -> str:
 
 def _table(race: RaceReport, width: int) -> Iterator[Line]:
     """The lanes below one another, a column for each thing that they are ranked by."""
-    name_room = min(24, max(18, width // 4))
-    room = min(26, max(13, (width - name_room) // 3))
-    heading: list[Span] = [(" " * name_room, QUIET)]
+    name_cells = min(24, max(18, width // 4))
+    available = min(26, max(13, (width - name_cells) // 3))
+    heading: list[Span] = [(" " * name_cells, QUIET)]
     for title in titles(race.paced).values():
-        heading += fit([(title.rjust(_figure_cells(room)), QUIET)], room)
+        heading += fit([(title.rjust(_figure_cells(available)), QUIET)], available)
     yield tuple(heading)
     for lane_report in race.lane_reports:
         lane = lane_report.frame.lane
-        title = f" {lanelook.shape(lane)} {lanelook.name(lane_report.lane_info)}"
-        row: list[Span] = list(fit([(clip(title, name_room - 1), lane)], name_room))
+        title = f" {lane_style.shape(lane)} {lane_style.name(lane_report.lane_info)}"
+        row: list[Span] = list(fit([(clip(title, name_cells - 1), lane)], name_cells))
         for metric in METRICS:
-            row += cell(lane_report, metric, room)
+            row += cell(lane_report, metric, available)
         yield tuple(row)
         if lane_report.spreads:
-            row = list(fit([("   min-max", QUIET)], name_room))
+            row = list(fit([("   min-max", QUIET)], name_cells))
             for metric in METRICS:
                 spread = lane_report.spreads.get(metric)
-                text = "" if spread is None else apart(spread, metric, room)
-                row += fit([(text.rjust(_figure_cells(room)), QUIET)], room)
+                text = "" if spread is None else apart(spread, metric, available)
+                row += fit([(text.rjust(_figure_cells(available)), QUIET)], available)
             yield tuple(row)
 
 
@@ -129,13 +133,13 @@ def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
                 (value(lane_report, metric, 5), STRONG),
                 (f" {rank}" if rank else "", style),
             ]
-        title = f"{lanelook.shape(lane)} {lanelook.name(lane_report.lane_info)}"
+        title = f"{lane_style.shape(lane)} {lane_style.name(lane_report.lane_info)}"
         p99 = parts["p99"]
-        room = max(8, width - cells_of(p99) - 1)
-        yield (*fit([(clip(title, room), lane)], room), (" ", TEXT), *p99)
-        beside = (("  ", TEXT), *parts["write"], ("  ", TEXT), *parts["read"])
-        if cells_of(beside) <= width:
-            yield beside
+        available = max(8, width - cells_of(p99) - 1)
+        yield (*fit([(clip(title, available), lane)], available), (" ", TEXT), *p99)
+        both_rates = (("  ", TEXT), *parts["write"], ("  ", TEXT), *parts["read"])
+        if cells_of(both_rates) <= width:
+            yield both_rates
         else:
             yield (("  ", TEXT), *parts["write"])
             yield (("  ", TEXT), *parts["read"])
@@ -193,7 +197,9 @@ def report(race: RaceReport, width: int) -> list[Line]:
 
 def _name(lane_report: LaneReport, margin_left: str) -> Line:
     lane = lane_report.frame.lane
-    return ((f"{margin_left}{lanelook.shape(lane)} {lanelook.name(lane_report.lane_info)}", lane),)
+    return (
+        (f"{margin_left}{lane_style.shape(lane)} {lane_style.name(lane_report.lane_info)}", lane),
+    )
 
 
 def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
@@ -201,9 +207,9 @@ def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]
     if not any(race.figures.values()):
         return
     yield BLANK
-    said = "latencies: service time from when it was sent, response time from when it was due"
+    legend = "latencies: service time from when it was sent, response time from when it was due"
     yield from _wrapped(
-        said if race.paced else "latencies", QUIET, width - 1, margin_left, margin_left
+        legend if race.paced else "latencies", QUIET, width - 1, margin_left, margin_left
     )
     for lane_report in race.lane_reports:
         figures = race.figures.get(lane_report.frame.lane, ())
