@@ -1,4 +1,4 @@
-"""The client overhead as text."""
+"""Write the client overhead."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from engines.model.lanes import LaneInfo
 from tui.draw.styled import QUIET, TEXT, Span, first_fitting, width
 
 WAIT_SHOWN_US = 5.0
-"""A wait for a processor below this is left out beside the other figures."""
+"""Scheduling delays below this many us are not shown beside the client overhead."""
 
 
 def overhead(
     lane_info: LaneInfo, role: str, available: int, wait_us: float | None = None
 ) -> list[Span]:
-    """telemon's own share of a role's p50, where it was measured: what it takes itself, and what it waits for a
-    processor where there is room for that."""
+    """Return the client overhead of a role's p50 in at most `available` cells; empty where it was not measured.
+
+    A scheduling delay of at least `WAIT_SHOWN_US` is added where it fits.
+    """
     overhead_us = lane_info.overhead_us.get(role)
     if overhead_us is None:
         return []
@@ -21,7 +23,7 @@ def overhead(
     own_spans: list[Span] = [("telemon ", QUIET), (f"{own} us", TEXT)]
     variants = [[("of which ", QUIET), *own_spans], own_spans]
     if wait_us is not None and wait_us >= WAIT_SHOWN_US:
-        # As wide as it may become, or the words would come and go with the number.
+        # Reserve the width of four digits, or the text would appear and disappear with the number.
         available -= max(0, len("0000") - len(f"{wait_us:.0f}"))
         waits: list[Span] = [
             *(("telemon ", QUIET), (own, TEXT)),
@@ -33,7 +35,7 @@ def overhead(
 
 
 def overheads(lane_info: LaneInfo, available: int) -> list[Span]:
-    """The same of both roles, in one line; nothing where it has no room."""
+    """Return the client overhead of both roles in one line; empty if it does not fit into `available` cells."""
     found: list[Span] = []
     for role, word in (("write", " w "), ("read", " r ")):
         if (overhead_us := lane_info.overhead_us.get(role)) is not None:
