@@ -21,18 +21,19 @@ from tui.widgets.lane.chart import newest, paired
 from tui.widgets.lane.header import badges, title_line
 
 FIGURES_CELLS = 57
-"""The cells of a closed loop's figures."""
+"""Width in cells of the figures of a closed loop."""
 
 COMPACT_ROWS = 4
+"""Rows of a compact lane."""
 
 
 def trend_cells(width: int) -> int:
-    """How much room so wide a block has for the past."""
+    """Return how many cells a compact lane of `width` cells has for its sparkline."""
     return max(0, width - FIGURES_CELLS)
 
 
 def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> Line:
-    """Rate, percentiles, rank and gap, and as much of the past as there is room for."""
+    """Return rate, percentiles, rank and factor of a role, and a sparkline in the remaining cells."""
     numbers: RoleView = getattr(lane, role)
     title = {"write": "writes", "read": "reads "}[role]
     rate: list[Span] = [
@@ -54,7 +55,7 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     view = screen_state.view
     if available >= 8 and view is not None:
         axis = view.axis if screen_state.shared_axis else lane.axis
-        # Two points, one second, for each cell.
+        # Each cell shows two points, which is one second.
         values = paired(
             [
                 None
@@ -71,7 +72,10 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
 
 
 def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
-    """Where not all fits, response time and backlog stay: they alone show a lane that falls behind."""
+    """Return the figures of an open loop.
+
+    If not all fit, response time and backlog are kept: only they show an overload.
+    """
     numbers: RoleView = getattr(lane, role)
     service: list[Span] = [("  p99 service ", QUIET), (f"{latency(numbers.p99_us):>7}", TEXT)]
     response = (f"{latency(numbers.response_p99_us):>7}", STRONG)
@@ -90,13 +94,13 @@ def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
 
 
 def _subtitle(screen_state: ScreenState, lane: LaneView) -> str:
-    """The servers and their durability: there is no other row for them."""
+    """Return servers and durability, which have no row of their own here."""
     lane_info = screen_state.lane_info(lane.lane)
     return f"{lane_style.servers(lane_info)}, {sanitize(lane_info.durability)}"
 
 
 def cache_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
-    """How reads were answered, and at the right what failed: errors first, then lateness, telemon's share last."""
+    """Return how reads were answered; at the right errors, late starts, limits and client overhead, by priority."""
     cache: list[Span] = [("cache  ", TEXT)]
     end = first_fitting(
         ([(f"  {text}", style)] for [(text, style)] in lane_style.errors(lane)), width
@@ -112,7 +116,7 @@ def cache_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
 
 
 def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: Size) -> list[Line]:
-    """Title, writes, reads, cache and errors. In three rows the title tells of errors."""
+    """Return title, writes, reads, and cache with errors. With only three rows the title shows the errors."""
     width, height = size
     low = height < COMPACT_ROWS
     title = title_line(
@@ -128,9 +132,10 @@ def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: 
 
 
 class CompactLane(LanePanel):
-    """A lane's block, at its full height."""
+    """A compact lane in its full height."""
 
     DEFAULT_CSS = "CompactLane { height: 4; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        """Return the lane's four rows."""
         return compact_lines(screen_state, lane, self.number, size)

@@ -1,4 +1,4 @@
-"""A lane's numbers in large digits: rows per second, percentiles, hits and misses."""
+"""Show a lane's numbers in large digits: rows per second, percentiles, hits and misses."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.header import WIDE_TITLE_CELLS, badges
 
 ROWS_WITH_SPACERS = 15
-"""With air between the groups; three fewer without."""
+"""Rows with spacer rows between the groups; without them there are three fewer."""
 
 FIGURES_CELLS = 64
-"""The widest that a figure and its percentiles stand apart."""
+"""Maximum width in cells of a figure and its percentiles: on a wide screen they stay together."""
 
 SIDE_CELLS = 13
-"""The fewest cells of the percentiles."""
+"""Minimum width in cells of the percentiles beside a figure."""
 
 WIDEST_FIGURE = "000,000"
-"""The widest figure that keeps its place."""
+"""Widest figure that keeps its position. It sets the width that is reserved for figures."""
 
 NARROWEST_FIGURE = "00.0k"
-"""The narrowest form of a figure, at its widest."""
+"""Widest text of the shortest form of a figure."""
 
 
 def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> list[Line]:
-    """Four rows for the writers or the readers: a heading with the rank, and three of digits with percentiles."""
+    """Return four rows for a role: a heading with the rank, and three of large digits with percentiles at the right."""
     numbers: RoleView = getattr(lane, role)
     title: list[Span] = [({"write": "writes", "read": "reads"}[role], TEXT)]
     if width >= WIDE_TITLE_CELLS or not lane.paced:
@@ -57,11 +57,11 @@ def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     available = min(len(rows_of(WIDEST_FIGURE, 0, 1)[0]), width - side_cells)
     figure = lane_style.done(lane, numbers.rows_per_s, count)
     if len(rows_of(figure, 0, 1)[0]) > available:
-        # A cut figure would be a wrong one.
+        # A figure that is cut would be a wrong one.
         figure = short(numbers.rows_per_s)
     if screen_state.glyphs == "ascii":
         return [heading, *_plain_figure(figure, side_rows, style, width)]
-    # Padded to a fixed width, or the digits would wander with every power of ten.
+    # Padded to a fixed width, or the digits would move with every power of ten.
     big = [row.rjust(available) for row in rows_of(figure, 0, 1)]
     lines = [
         justify(fit([(row, style)], max(0, width - side_cells)), side, width)
@@ -71,7 +71,7 @@ def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
 
 
 def _service(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> list[list[Span]]:
-    """The percentiles of a closed loop, and what of the median is telemon's own."""
+    """Return the percentiles of a closed loop, and the client overhead of the median."""
     numbers: RoleView = getattr(lane, role)
     p50: list[Span] = [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)]
     p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
@@ -81,23 +81,24 @@ def _service(screen_state: ScreenState, lane: LaneView, role: str, width: int) -
 
 
 def _open_loop(numbers: RoleView, width: int) -> list[list[Span]]:
-    """Service and response times; where there is no room for both, those that show what a lane owes."""
+    """Return service and response times; only response times if both do not fit."""
     both = both_times(numbers)
     return both if _fits(both[0], width) else response_times(numbers)
 
 
 def _fits(side: list[Span], width: int) -> bool:
-    """Whether so much beside a figure leaves it whole."""
+    """Return whether a figure stays whole with `side` beside it."""
     return cells(side) + 1 + len(rows_of(NARROWEST_FIGURE, 0, 1)[0]) <= width
 
 
 def _plain_figure(figure: str, side_rows: list[list[Span]], style: str, width: int) -> list[Line]:
+    """Return the three rows of a figure in ASCII, where there are no large digits."""
     rows: list[list[Span]] = [[], [(f"  {figure:>9}", style)], []]
     return [justify(row, side, width) for row, side in zip(rows, side_rows, strict=True)]
 
 
 def _fills(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
-    """What misses led to, and telemon's own share where it has no room beside the percentiles."""
+    """Return the cache fills, and the client overhead if it does not fit beside the percentiles."""
     fills = fills_line(lane, width)
     lane_info = screen_state.lane_info(lane.lane)
     shown_above = not lane.paced and all(
@@ -108,7 +109,7 @@ def _fills(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
 
 
 def _last(lane: LaneView, bound: Sequence[list[Span]], width: int) -> Line:
-    """Errors, and what limits the lane where the title has no room for it: of that as much as leaves errors whole."""
+    """Return the errors, and the limits of the client that do not fit into the title, as far as errors stay whole."""
     text = "".join(text for text, _ in error_line(lane, width)).rstrip()
     bound_spans = first_fitting(bound, width - cell_len(text) - 1)
     if not bound_spans and bound and bound[-1] == badge(CLIENT_BOUND):
@@ -122,9 +123,10 @@ class LaneFigures(LanePanel):
     DEFAULT_CSS = "LaneFigures { height: 15; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
-        # A lane alone on a wide screen keeps its figures together.
+        """Return the rows; with fewer than fifteen, the spacer rows are left out."""
+        # A single lane on a wide screen keeps its figures together.
         width = min(size.width, FIGURES_CELLS)
-        # Air goes first where rows are few.
+        # Spacer rows are dropped first where there are few rows.
         spacer = [BLANK] if size.height >= ROWS_WITH_SPACERS else []
         below = badges(screen_state, lane, size.width)
         overloaded = [span for variant in below.overloaded for span in variant]

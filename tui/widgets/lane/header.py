@@ -1,4 +1,4 @@
-"""Who a lane is and how it is: its name, approach, servers and state."""
+"""Show what a lane is and its state: name, approach, servers and badges."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from tui.view.view import LaneView
 from tui.widgets.base.lane_panel import LanePanel
 
 WIDE_TITLE_CELLS = 48
-"""In less the name needs the cells of the badges, which then stand beside hits and errors."""
+"""Below this width in cells the name needs the space of the badges, which then are shown beside hits and errors."""
 
 RULE_END_CELLS = 7
-"""Of the rule at both ends of a title, with the blanks beside it."""
+"""Width in cells of the rule at both ends of a title, with the blanks beside it."""
 
 MIN_NAME_CELLS = 14
-"""So much of a name is kept before errors are told beside it."""
+"""Number of cells of a name that are kept before errors are shown beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """What must be said of a lane besides its state: in its `title`, and below it, for which there are variants from
-    the longest to the shortest."""
+    """The badges of a lane: spans for its `title`; variants from long to short of those that are shown below it."""
 
     title: list[Span]
     overloaded: list[list[Span]]
@@ -39,8 +38,10 @@ class Badges:
 
 
 def badges(screen_state: ScreenState, lane: LaneView, width: int, subtitle: str = "") -> Badges:
-    """As much as fits into a title of this width, where reasons leave room for what stands `beside` the name; what does
-    not fit stands below."""
+    """Return the badges that fit into a title of `width` cells; the others are returned as variants to be shown below.
+
+    Long reasons are only used in the title if they leave space for `subtitle` beside the name.
+    """
     name = f"0 {lane_style.shape(lane.lane)} {lane_style.name(screen_state.lane_info(lane.lane))}"
     available = (
         width - cell_len(name) - len(lane_style.state(lane)[0]) - 1
@@ -52,7 +53,7 @@ def badges(screen_state: ScreenState, lane: LaneView, width: int, subtitle: str 
     for texts in ([OVERLOADED] if lane.overloaded else [], client_bound(lane)):
         variants = [badge(text) for text in texts]
         free = available - 1 - (cell_len(subtitle) + 4 if subtitle else 0)
-        # A longer reason is not worth the rule's ends, a short one is.
+        # A short reason may replace the rule's ends, a longer one may not.
         spans = (
             first_fitting(variants[:-1], free - RULE_END_CELLS)
             or first_fitting(variants[-2:-1], free)
@@ -61,7 +62,7 @@ def badges(screen_state: ScreenState, lane: LaneView, width: int, subtitle: str 
         if spans:
             title += [*spans, (" ", TEXT)]
             available -= cells(spans) + 1
-            # What limits it may have room below, though it has none beside the name.
+            # The reason may fit below, even if it does not fit beside the name.
             left = bound_by(lane) if spans == badge(CLIENT_BOUND) else []
             below.append(left)
         else:
@@ -78,8 +79,11 @@ def title_line(
     *,
     errors: Sequence[Sequence[Span]] = (),
 ) -> Line:
-    """A rule in the lane's colour with its name (and what stands `beside` it, where there is room) at the left, and at
-    the right its state, after the longest variant of `errors` that leaves the name room."""
+    """Return a rule in the lane's colour with its name at the left and its state at the right.
+
+    `subtitle` is added beside the name if it fits. The longest variant of `errors` that leaves space for the name is
+    shown before the state.
+    """
     style, read = lane.lane, lane_style.text_style(lane.lane)
     mark, name = (
         f"{number} {lane_style.shape(style)} ",
@@ -110,6 +114,7 @@ class LaneHeader(LanePanel):
     DEFAULT_CSS = "LaneHeader { height: 4; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        """Return the four rows."""
         width = size.width
         lane_info = screen_state.lane_info(lane.lane)
         return [

@@ -1,4 +1,4 @@
-"""Numbers only, for a terminal too small for anything else. It shows something in any size."""
+"""Show numbers only, for a terminal that is too small for anything else. Every size shows something."""
 
 from __future__ import annotations
 
@@ -19,24 +19,28 @@ from tui.widgets.base.panel import Panel
 from tui.widgets.lane.compact import COMPACT_ROWS, FIGURES_CELLS, compact_lines
 
 TITLED_ROWS = 3
-"""A row with the lane's name and one for each role."""
+"""Rows of a lane with a title: the lane's name, and one row for each role."""
 
 ROLE_ROWS = 2
+"""Rows of a lane without a title: one for each role."""
 
 SINGLE_ROW_CELLS = 60
-"""From this width on a single row has room for the name and the state."""
+"""From this width in cells on, a single row has space for name and state."""
 
 MARGIN_CELLS = 40
-"""From this width on there is room for a margin."""
+"""From this width in cells on, there is a margin at the left."""
 
 NAME_CELLS, STATE_CELLS = 16, 12
 
 PROBLEM_STATES = (LaneState.RECONNECTING, LaneState.DOWN)
+"""States that are shown in place of a rank."""
 
 
 def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
-    """One role's rate and p99, and its rank and gap; `alone` without a title above it, where it also has to say which
-    lane it is and what is wrong there. What has no room is left out, the rank last."""
+    """Return the rate, p99 and rank of one role. Parts that do not fit are left out, the rank last.
+
+    With `alone` there is no title above the line, so it also shows the lane's mark, its errors and its state.
+    """
     numbers = lane.write if role == "write" else lane.read
     mark: list[Span] = [(lane_style.shape(lane.lane), lane.lane)] if alone else []
     per_s = lane_style.done(lane, numbers.rows_per_s, short)
@@ -62,7 +66,10 @@ def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
 
 
 def _open_loop(numbers: RoleView, width: int) -> list[Span]:
-    """Response time and backlog: what is left out here would hide that a lane falls behind."""
+    """Return response time and backlog of an open loop.
+
+    They are kept longest, because they show that a lane falls behind.
+    """
     response = f" {latency(numbers.response_p99_us):>7}"
     behind = f"{short(numbers.backlog):>5}"
     variants = (
@@ -80,7 +87,7 @@ def _open_loop(numbers: RoleView, width: int) -> list[Span]:
 
 
 def title(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
-    """Name and state, and between them what must be said of the lane, the first of it first."""
+    """Return the lane's name and state, and between them its badges in order of importance."""
     mark: list[Span] = [(f"{lane_style.shape(lane.lane)} ", lane.lane)]
     name = lane_style.name(screen_state.lane_info(lane.lane))
     state = lane_style.state(lane)
@@ -93,7 +100,7 @@ def title(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     badge_spans: list[Span] = []
     free = width - cells([*mark, state]) - 2
     for variants in badges:
-        # That something failed is worth most of the name; how often it did is worth half of it.
+        # The mark for errors may take most of the name's cells, their number only half of them.
         enough, least = min(8, len(name)), min(3, len(name))
         found = first_fitting(variants, free - cells(badge_spans) - enough) or first_fitting(
             variants[-1:], free - cells(badge_spans) - least
@@ -106,7 +113,7 @@ def title(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
 
 
 def rates(lane: LaneView, width: int) -> Line:
-    """Both roles' rates in seventeen cells: where there is one row for each lane, every lane is seen."""
+    """Return the rates of both roles in seventeen cells, so that every lane is visible in one row each."""
     read = lane_style.text_style(lane.lane)
     line: list[Span] = [
         (lane_style.shape(lane.lane), lane.lane),
@@ -122,13 +129,13 @@ def rates(lane: LaneView, width: int) -> Line:
 
 
 def single_row_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
-    """A lane in one row: name, state, and for both roles rate and rank; gaps and p99 where there is room."""
+    """Return a lane in one row: name, state, rate and position of both roles; factors and p99 where they fit."""
     read = lane_style.text_style(lane.lane)
     mark: Span = (f"{lane_style.shape(lane.lane)} ", lane.lane)
     name = clip(lane_style.name(screen_state.lane_info(lane.lane)), NAME_CELLS - 3)
     line: list[Span] = list(fit([mark, (name, read)], NAME_CELLS))
     line += fit([lane_style.state(lane)], STATE_CELLS)
-    # The columns hang on the width alone: they are the same for every lane.
+    # The columns depend on the width alone, so that they are the same for every lane.
     with_gaps, with_p99 = width >= 74, width >= 104
     for role, letter in (("write", " w "), ("read", " r ")):
         numbers: RoleView = getattr(lane, role)
@@ -158,11 +165,12 @@ def single_row_line(screen_state: ScreenState, lane: LaneView, width: int) -> Li
 
 
 class MinimalLanes(Panel):
-    """As much of each lane as there are rows for: its block, name and roles, the roles, or its rates."""
+    """As much of each lane as fits: the compact lane, a title and both roles, the roles, or the rates."""
 
     DEFAULT_CSS = "MinimalLanes { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the lines of all lanes; nothing before the first view."""
         if screen_state.view is None:
             return []
         lanes, (width, height) = screen_state.view.lanes, size

@@ -1,4 +1,4 @@
-"""A lane for the last row of a hall: rank on a plate, the gap, the figure, as large as they fit."""
+"""A lane for a projector: position in an inverse block, factor and figure, as large as they fit."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.header import badges, title_line
 
 WIDEST_FACTOR = "8.8x"
-"""The widest gap that keeps its size; a wider one is written smaller."""
+"""Widest factor that keeps its size; a wider one is drawn smaller."""
 
 WIDEST_FIGURE = "8.88 ms"
-"""As wide as a figure becomes."""
+"""Widest text of a figure."""
 
 FIGURE_ROWS = 3
-"""A figure in small digits."""
+"""Rows of a figure in small digits."""
 
 INVERSE_BLOCK_ROWS = 7
-"""A plate that is seen from afar; where it leaves room, the figure is enlarged too."""
+"""Rows of an inverse block that can be read from a distance. Only rows beyond them are used for a larger figure."""
 
 METRICS = (("write", "writes", "rows/s"), ("read", "reads", "rows/s"), ("p99", "read p99", ""))
+"""Metric, title and unit of each block."""
 
 
 def figure(lane: LaneView, metric: str) -> str:
-    """The metric's value as it stands under the plate."""
+    """Return the value of the metric as shown below the inverse block."""
     if metric == "p99":
         return latency(lane.read.ranking_p99_us)
     role = lane.write if metric == "write" else lane.read
@@ -41,7 +42,7 @@ def figure(lane: LaneView, metric: str) -> str:
 
 
 def factor_caption(rank: Rank | None, metric: str) -> str:
-    """What the gap means."""
+    """Return what the factor means: "ahead", "behind" or "slower"."""
     factor_text = lane_style.gap_text(rank)
     if rank is None or factor_text in ("", "level"):
         return factor_text
@@ -51,7 +52,7 @@ def factor_caption(rank: Rank | None, metric: str) -> str:
 
 
 def heading(title: str, unit: str, right: list[Span], width: int) -> Line:
-    """What a block shows, and at the right what the gap means; the unit goes before either is cut."""
+    """Return a block's title and unit, and `right` at the right edge; the unit is dropped before either is cut."""
     name: list[Span] = [(title.upper(), STRONG)]
     variants = ([*name, (f" {unit}" if unit else "", TEXT)], name)
     left = first_fitting(variants, width - cells(right) - 1)
@@ -61,7 +62,7 @@ def heading(title: str, unit: str, right: list[Span], width: int) -> Line:
 def block(
     lane: LaneView, metric: tuple[str, str, str], width: int, height: int, *, ascii_only: bool
 ) -> list[Line]:
-    """One metric in `height` rows: what it is, plate and gap, figure."""
+    """Return one metric in `height` rows: heading, inverse block with factor, figure."""
     key, title, unit = metric
     if key == "p99" and lane.paced:
         title = "read response p99"
@@ -101,7 +102,7 @@ def block(
 
 
 def _unranked(lane: LaneView, value: str, width: int, height: int) -> list[Line]:
-    """The figure alone, as large as it fits: a plate with nothing on it would look like a verdict."""
+    """Return the figure alone, as large as it fits: an empty inverse block would look like a result."""
     size = largest(WIDEST_FIGURE if " " in value else "88.8k", width, height)
     rows = rows_of(value, *size) if size else ()
     style = lane_style.text_style(lane.lane)
@@ -109,7 +110,7 @@ def _unranked(lane: LaneView, value: str, width: int, height: int) -> list[Line]
 
 
 def _large_factor(rank: Rank | None) -> str:
-    """The gap in what the large letters have: "6.8x", "3%", "=" for level; nothing without a rival."""
+    """Return the factor in characters of the pixel font: "6.8x", "3%", "=" for a tie; "" without a reference lane."""
     factor_text = lane_style.gap_text(rank).lstrip("+").replace(" ", "")
     return "=" if factor_text == "level" else factor_text
 
@@ -117,7 +118,10 @@ def _large_factor(rank: Rank | None) -> str:
 def _in_ascii(
     lane: LaneView, rank: Rank | None, metric: tuple[str, str, str], value: str, size: Size
 ) -> list[Line]:
-    """Letters made of letters cannot be cut out of a plate: the figure is large, its rank and gap are words."""
+    """Return one metric in ASCII: the figure is large, position and factor are text.
+
+    Digits made of characters cannot be cut out of a block.
+    """
     key, title, unit = metric
     rank_spans = lane_style.rank_spans(rank, STRONG, worse="slower" if key == "p99" else "behind")
     short_rank: list[Span] = [(lane_style.rank_text(rank), STRONG)]
@@ -132,7 +136,7 @@ def _in_ascii(
 
 
 def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
-    """The figure in small digits where there are rows to spare, else as text."""
+    """Return the figure in small digits if there are rows to spare, else as text."""
     if height >= 1 + INVERSE_BLOCK_ROWS + FIGURE_ROWS:
         large = rows_of(value, 0, 1)
         if large and len(large[0]) <= width:
@@ -141,7 +145,7 @@ def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
 
 
 def _status_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
-    """What must be said of the lane besides its figures: errors, badges, the open loop's service time and backlog."""
+    """Return errors, badges, and for an open loop service time and backlog."""
     spans: list[Span] = []
     found = badges(screen_state, lane, width)
     below = [
@@ -166,7 +170,7 @@ def _status_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
 
 
 def _p99_line(lane: LaneView, width: int) -> Line:
-    """The p99 of reads in one row, where it has no block of its own."""
+    """Return the p99 of reads in one row, for a screen without space for a third block."""
     rank = lane.ranks.get("p99")
     figures: list[Span] = [(latency(lane.read.ranking_p99_us), lane_style.text_style(lane.lane))]
     names = ("RESPONSE P99 ", "RESP P99 ", "RESP ") if lane.paced else ("READ P99 ", "P99 ")
@@ -179,11 +183,12 @@ def _p99_line(lane: LaneView, width: int) -> Line:
 
 
 class StageLane(LanePanel):
-    """Title, servers, and a block for each of writes, reads and read p99."""
+    """Title, servers, status, and a block for each of writes, reads and read p99."""
 
     DEFAULT_CSS = "StageLane { height: 1fr; display: none; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        """Return the rows of the lane."""
         width, height = size
         ascii_only = screen_state.glyphs == "ascii"
         lane_info = screen_state.lane_info(lane.lane)
@@ -195,7 +200,7 @@ class StageLane(LanePanel):
         left = height - len(lines)
         shown = METRICS if left >= 21 else METRICS[:2]
         last = [] if len(shown) == len(METRICS) else [_p99_line(lane, width)]
-        # Between two blocks there is a row of air, and none after the last.
+        # There is a spacer row between two blocks, and none after the last.
         each = max(2, (left - len(last) + (0 if last else 1)) // len(shown) - 1)
         for metric in shown:
             made = block(lane, metric, width, each, ascii_only=ascii_only)

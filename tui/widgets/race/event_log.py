@@ -1,4 +1,4 @@
-"""What happened, and when: the latest events at the bottom."""
+"""The event log: the latest events, the newest at the bottom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.base.panel import Panel
 
 
 def event_line(event: Event, width: int) -> Line:
-    """UTC time, lane, and the text as it came, with nothing in it that a terminal would obey."""
+    """Return an event as UTC time, lane and text in at most `width` cells, without control characters."""
     at = datetime.fromtimestamp(event.at_utc_s, UTC).strftime("%H:%M:%S")
     spans: list[Span] = [(f" {at} ", QUIET)]
     if event.lane is not None:
@@ -31,11 +31,12 @@ def event_line(event: Event, width: int) -> Line:
 
 
 class EventLog(Panel):
-    """A heading and as many events as there is room for."""
+    """A heading and as many of the latest events as fit."""
 
     DEFAULT_CSS = "EventLog { height: 4; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the heading, if there is more than one row, and the events."""
         if screen_state.view is None:
             return []
         heading: list[Line] = [((" events (UTC)", TEXT),)] if size.height > 1 else []

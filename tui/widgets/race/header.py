@@ -1,4 +1,4 @@
-"""The top line: how long the race has been on, and what is raced."""
+"""The top line: the race clock and what is raced."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ from tui.widgets.base.panel import Panel
 
 
 def badges(screen_state: ScreenState, available: int, clock_cells: int) -> list[Span]:
-    """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
-    so many cells `beside` it for the clock."""
+    """Return badges for a held start, a paused load and a frozen display, in at most `available` cells.
+
+    The short variants are used where the long ones would leave less than `clock_cells` cells for the clock.
+    """
     variants: list[list[Span]] = [[], []]
     for shown, *texts in (
-        # Before, Enter would release nothing yet.
+        # Before the first view, Enter has nothing to release.
         (
             screen_state.holding and screen_state.view is not None,
             " AT THE START LINE: ENTER ",
@@ -49,7 +51,7 @@ def badges(screen_state: ScreenState, available: int, clock_cells: int) -> list[
 
 
 def race_clock(screen_state: ScreenState) -> list[Span]:
-    """The race clock, and its end when it has one."""
+    """Return the race clock, and the end of the race if it has one."""
     view = screen_state.view
     if view is None:
         return [("starting, then hold" if screen_state.holding else "starting", WARN)]
@@ -60,26 +62,26 @@ def race_clock(screen_state: ScreenState) -> list[Span]:
     spans: list[Span] = [(clock(view.elapsed_s), STRONG)]
     if screen_state.load_settings.duration_s is not None:
         end = clock(screen_state.load_settings.duration_s)
-        # Released apart, each lane has its own end.
+        # Lanes that were released one by one have an end each.
         apart = len(screen_state.released) > 0 and len(view.lanes) > 1
         spans.append((f", {end} each" if apart else f" / {end}", QUIET))
     return spans
 
 
 def mode(load_settings: LoadSettings) -> list[Span]:
-    """How operations become due, in the words of the settings."""
+    """Return how operations become due, with the names of the setting: "saturate", or "pace" and the rate."""
     if not load_settings.paced or load_settings.rate_per_s is None:
         return [("saturate", TEXT)]
     return [("pace ", QUIET), (f"{load_settings.rate_per_s:g}/s", TEXT)]
 
 
 def connections(number: int, role: str) -> list[Span]:
-    """How many a lane has of a role: "1 writer", "8 readers"."""
+    """Return the number of connections of a role: "1 writer", "8 readers"."""
     return [(f"{number}", TEXT), (f" {role}{'' if number == 1 else 's'}", QUIET)]
 
 
 def heat(screen_state: ScreenState, *, brief: bool = False) -> list[Span]:
-    """Which heat is on: its number of all, whose it is, and in which round."""
+    """Return the current heat: its number of all heats, its lane and its round; empty where lanes race together."""
     current = screen_state.view.current_heat if screen_state.view else None
     heats = screen_state.load_settings.heats
     if current is None or not heats:
@@ -106,14 +108,17 @@ def heat(screen_state: ScreenState, *, brief: bool = False) -> list[Span]:
 
 
 NARROW = 60
-"""In fewer columns the order of the first parts decides what is there at all."""
+"""Below this width in columns, the order of the first parts decides what is shown at all."""
 
 
 class Header(Panel):
-    """Where there is no room parts are dropped, from the right; but first of all there is room for the window, which
-    every percentile and rank is over."""
+    """The top line. Parts that do not fit are left out from the right.
+
+    The window is fitted before all other parts, because every percentile and rank is over it.
+    """
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the line: clock and heat at the left, settings beside them, badges at the right."""
         load = screen_state.load_settings
         window = f"{screen_state.view.window_s:g} s" if screen_state.view else "-"
         if load.heats:
@@ -132,7 +137,7 @@ class Header(Panel):
             [("y axis ", QUIET), ("shared" if screen_state.shared_axis else "own", TEXT)],
         ]  # fmt: skip
         if load.paced and size.width < NARROW:
-            # One of the two has room: what is offered tells more of the numbers than the preset.
+            # Only one of the two fits: the offered rate explains more of the numbers than the preset.
             parts[:2] = parts[1::-1]
         reset_s = screen_state.view.reset_s if screen_state.view else None
         if reset_s is not None:
@@ -162,7 +167,10 @@ class Header(Panel):
 def _fitting(
     parts: Sequence[list[Span]], first: list[Span], gap: str, available: int
 ) -> Iterator[Span]:
-    """The parts for which there is room, in their order: from the left, and `first` before all of them."""
+    """Yield the parts that fit into `available` cells in their order, from the left.
+
+    `first` is fitted before all others.
+    """
     kept = len(gap) + cells(first) <= available
     left = available - (len(gap) + cells(first) if kept else 0)
     full = False

@@ -1,4 +1,4 @@
-"""Across all lanes: rank and gap in writes, reads and read p99, and the race track."""
+"""Compare all lanes: rank and factor in writes, reads and read p99, and the race track."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from tui.view.view import LaneView
 from tui.widgets.base.panel import Panel
 
 COLUMN_CELLS = 23
+"""Width of the column of one metric in cells."""
 NAME_CELLS = 22
+"""Width of the column of the lanes' names in cells."""
 
 
 def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
-    """One cell of the board: value, rank and gap, in fixed places."""
+    """Return one cell of the table: value, position and factor, each in a fixed column."""
     rank = lane.ranks.get(key)
     number, write = {
         "write": (lane.write.window_rows_per_s, short),
@@ -43,20 +45,21 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
 
 
 def track_line(screen_state: ScreenState, lane: LaneView, furthest: int, width: int) -> Line:
-    """How far a lane has come: rows written and read, the leader at the far end."""
+    """Return how far a lane has come: the rows written and read as a bar, full for the leader (`furthest` rows)."""
     total = lane_style.done(lane, lane.rows, count)
     track_cells = max(0, width - 16)
     full, empty = bar(lane.rows / furthest if furthest else 0.0, track_cells, screen_state.glyphs)
-    # The number goes first: what stands to the right of a number that moves would be sent again with it.
+    # The number is left of the bar: Textual sends a row up to its last changed cell, and the number changes often.
     return fit([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
 
 
 class Standings(Panel):
-    """A heading and a row per lane. Where it is narrow only the track remains: the rest stands beside each lane."""
+    """A heading and a row per lane. On a narrow screen only the track is shown: each lane shows the rest itself."""
 
     DEFAULT_CSS = "Standings { height: 4; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the heading and a row per lane; nothing before the first view."""
         if screen_state.view is None:
             return []
         lanes = screen_state.view.lanes

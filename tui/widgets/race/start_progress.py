@@ -1,4 +1,4 @@
-"""What is being done before the first numbers: servers, tables, connections."""
+"""Show the steps of the start (servers, tables, connections) before the first numbers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 MAX_CELLS = 78
+"""Maximum width of a line in cells: on a wide screen the times stay near the texts."""
 
 
 class StartProgress(Panel):
-    """A line for each step with the time since the start, the present one last, its time running."""
+    """A line for each step with the time since the start. The current step is the last one, and its time runs."""
 
     DEFAULT_CSS = "StartProgress { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return a title and the latest steps that fit."""
         width = min(MAX_CELLS, size.width - 2)
         steps = screen_state.progress
         lines: list[Line] = []

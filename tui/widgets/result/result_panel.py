@@ -1,4 +1,4 @@
-"""The end of a race: the standings, how far to trust them, and why."""
+"""The result of a race: ranks, how reliable they are, and the findings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tui.report.race_report import METRICS, LaneReport, RaceReport
 from tui.widgets.base.lines import LinesWidget
 
 TABLE_CELLS = 57
-"""From this width on the standings are a table; below it each lane has two lines."""
+"""From this width in cells on, the ranks are a table; below it each lane has two lines."""
 
 LABEL_CELLS = 9
-"""Of what stands before a lane's figures."""
+"""Width in cells of the label before a lane's figures."""
 
 
 def titles(paced: bool) -> dict[str, str]:
@@ -70,7 +70,7 @@ def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
 
 
 def cell(lane_report: LaneReport, metric: str, available: int) -> list[Span]:
-    """Figure, rank and gap."""
+    """Return figure, position and factor of a lane in `available` cells."""
     figure = value(lane_report, metric, _figure_cells(available)).rjust(_figure_cells(available))
     rank, apart, style = standing(lane_report, metric)
     short_of = [(figure, STRONG), (f" {rank}", style)]
@@ -80,12 +80,12 @@ def cell(lane_report: LaneReport, metric: str, available: int) -> list[Span]:
 
 
 def _figure_cells(available: int) -> int:
-    """Where a column's figures end, so that its rank still fits."""
+    """Return the width of a column's figures, which leaves space for the position."""
     return min(11, available - 6)
 
 
 def apart(spread: RoundRange, metric: str, available: int) -> str:
-    """From where to where the rounds lie: "54,363-55,523", "2.85-3.65 ms"."""
+    """Return the range of the rounds: "54,363-55,523", "2.85-3.65 ms"."""
     if metric != "p99":
         text = f"{count(spread.low)}-{count(spread.high)}"
         return text if len(text) < available else f"{short(spread.low)}-{short(spread.high)}"
@@ -96,7 +96,7 @@ def apart(spread: RoundRange, metric: str, available: int) -> str:
 
 
 def _table(race: RaceReport, width: int) -> Iterator[Line]:
-    """The lanes below one another, a column for each thing that they are ranked by."""
+    """Yield the lanes one below the other, with a column for each metric that they are ranked by."""
     name_cells = min(24, max(18, width // 4))
     available = min(26, max(13, (width - name_cells) // 3))
     heading: list[Span] = [(" " * name_cells, QUIET)]
@@ -120,7 +120,7 @@ def _table(race: RaceReport, width: int) -> Iterator[Line]:
 
 
 def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
-    """Two lines for each lane, for a terminal that has no room for a table."""
+    """Yield two lines for each lane, for a terminal that is too narrow for a table."""
     names = titles(race.paced)
     for lane_report in race.lane_reports:
         lane = lane_report.frame.lane
@@ -155,14 +155,14 @@ def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
 def _wrapped(
     text: str, style: str, width: int, indent: str, first: str | None = None
 ) -> Iterator[Line]:
-    """`text` in lines of at most `width` cells; nothing of it is cut."""
+    """Yield `text` in lines of at most `width` cells; nothing is cut."""
     start = indent if first is None else first
     for part in textwrap.wrap(text, max(20, width), initial_indent=start, subsequent_indent=indent):
         yield ((part, style),)
 
 
 def report(race: RaceReport, width: int) -> list[Line]:
-    """The whole result, however many rows it takes: what matters most first."""
+    """Return the whole result, most important part first, in as many rows as it needs."""
     narrow = width < TABLE_CELLS
     margin_left = "" if narrow else " "
     lines: list[Line] = []
@@ -196,6 +196,7 @@ def report(race: RaceReport, width: int) -> list[Line]:
 
 
 def _name(lane_report: LaneReport, margin_left: str) -> Line:
+    """Return the heading of a lane: mark and title."""
     lane = lane_report.frame.lane
     return (
         (f"{margin_left}{lane_style.shape(lane)} {lane_style.name(lane_report.lane_info)}", lane),
@@ -203,7 +204,7 @@ def _name(lane_report: LaneReport, margin_left: str) -> Line:
 
 
 def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
-    """Percentiles of both roles of each lane."""
+    """Yield the percentiles of both roles of each lane."""
     if not any(race.figures.values()):
         return
     yield BLANK
@@ -222,7 +223,7 @@ def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]
 
 
 def _sheet(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
-    """What is equal between the lanes, and what is not."""
+    """Yield the fairness sheet: what is equal between the lanes, and what is not."""
     if not race.sheet:
         return
     yield BLANK
@@ -233,7 +234,7 @@ def _sheet(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
 
 
 class ResultPanel(LinesWidget):
-    """As high as the result: the screen scrolls where that is higher than the terminal."""
+    """The result in its full height. The screen scrolls if that is higher than the terminal."""
 
     DEFAULT_CSS = "ResultPanel { height: auto; }"
 
@@ -245,11 +246,14 @@ class ResultPanel(LinesWidget):
         self.set_reactive(ResultPanel.race, race)
 
     def _report(self, width: int) -> list[Line]:
+        """Return the lines of the result for a width."""
         return [] if self.race is None else report(self.race, width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """Return the height of the result in rows for a width."""
         return len(self._report(width))
 
     def on_resize(self) -> None:
+        """Draw the result for the new width."""
         self._lines = []
         self.show_lines(self._report(self.size.width))
