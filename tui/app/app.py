@@ -230,8 +230,10 @@ class TelemonApp(ViewActions, LoadActions):
             from rich.traceback import Traceback
 
             console = self.error_console
-            trace = Traceback(show_locals=False)
-            self._exit_renderables.append(Segments(list(console.render(trace, console.options))))
+            traceback = Traceback(show_locals=False)
+            self._exit_renderables.append(
+                Segments(list(console.render(traceback, console.options)))
+            )
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:

@@ -13,6 +13,7 @@ from engines import __version__
 from engines.config import race_config as config
 from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.doctor import run_checks
+from tui.cli import exit_codes
 from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
@@ -20,7 +21,7 @@ COLUMNS, LINES = 80, 24
 
 NAME_WIDTH = 18
 
-LEAST_TEXT, HANGING = 32, 8
+MIN_TEXT_CELLS, INDENT = 32, 8
 """With less room than this beside a check's name, what goes on begins further to the left."""
 
 UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
@@ -30,7 +31,7 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
     """Look at everything and print it; the exit code, 1 if anything failed."""
     checks: list[Check] = []
     endpoint: str | None = None
-    for check in _all(settings):
+    for check in _all_checks(settings):
         checks.append(check)
         if as_json:
             continue
@@ -50,7 +51,7 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
         print(json.dumps(document))
     else:
         print(f"\n{status(checks)}")
-    return 1 if failed else 0
+    return exit_codes.FAILURE if failed else exit_codes.OK
 
 
 def lines(check: Check, columns: int | None = None) -> Iterator[str]:
@@ -69,12 +70,12 @@ def _folded(head: str, text: str, columns: int | None) -> list[str]:
     if columns is None or not text or len(head) + len(text) <= columns:
         return [head + text]
     # Beside a long head on a narrow terminal there would be a word a line.
-    hanging = len(head) if columns - len(head) >= LEAST_TEXT else HANGING
+    indent = len(head) if columns - len(head) >= MIN_TEXT_CELLS else INDENT
     return textwrap.wrap(
         text,
         columns,
         initial_indent=head,
-        subsequent_indent=" " * hanging,
+        subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -96,21 +97,21 @@ def status(checks: list[Check]) -> str:
     return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"
 
 
-def _all(settings: config.RaceConfig) -> Iterator[Check]:
+def _all_checks(settings: config.RaceConfig) -> Iterator[Check]:
     yield from terminal(os.environ)
     yield from run_checks(settings)
 
 
 def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     """The checks of the terminal, if there is one."""
-    watch = CheckRunner()
+    runner = CheckRunner()
     name = "terminal"
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-        yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")
+        yield runner.ok(name, "none here: telemon races without a screen, as `telemon run`")
         return
     term = environ.get("TERM", "")
     if not can_draw(environ):
-        yield watch.warn(
+        yield runner.warn(
             name,
             "dumb_terminal",
             f"TERM is {term!r}: it cannot draw",
@@ -119,22 +120,27 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     columns, rows = shutil.get_terminal_size((0, 0))
     if columns < COLUMNS or rows < LINES:
-        yield watch.warn(
+        yield runner.warn(
             name,
             "small_terminal",
             f"{columns} x {rows} characters",
             f"make the window at least {COLUMNS} x {LINES}",
         )
     else:
-        yield watch.ok(name, f"{term}, {columns} x {rows} characters")
+        yield runner.ok(name, f"{term}, {columns} x {rows} characters")
     encoding = getattr(sys.stderr, "encoding", None)
-    seen = Terminal.detect(environ, encoding)
-    if seen.glyphs == "ascii":
-        yield watch.warn(
+    detected = Terminal.detect(environ, encoding)
+    if detected.glyphs == "ascii":
+        yield runner.warn(
             "characters", "not_utf_8", f"{encoding}: no curves, only ASCII", UTF_8_STEP
         )
     else:
-        yield watch.ok("characters", f"{encoding}, {seen.glyphs}")
-    places = {"seen from afar": seen.remote, "in tmux, screen or zellij": seen.multiplexed}
-    where = [f", {place}" for place, there in places.items() if there]
-    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{''.join(where)}")
+        yield runner.ok("characters", f"{encoding}, {detected.glyphs}")
+    attributes = {
+        "seen from afar": detected.remote,
+        "in tmux, screen or zellij": detected.multiplexed,
+    }
+    where = [f", {attribute}" for attribute, present in attributes.items() if present]
+    yield runner.ok(
+        "colours", f"{detected.color}, {detected.fps:g} pictures per second{''.join(where)}"
+    )

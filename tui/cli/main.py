@@ -10,13 +10,12 @@ from contextlib import contextmanager, suppress
 from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
+from engines.errors import RaceError
 from engines.text import one_line
+from tui.cli import exit_codes
 from tui.cli.config import show_settings
 from tui.cli.parser import Invocation, parse
 from tui.terminal.capabilities import Terminal, can_draw
-
-DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-"""Exit codes; the last is what a shell says of a program that SIGPIPE ended."""
 
 
 class UnwritableError(Exception):
@@ -24,7 +23,7 @@ class UnwritableError(Exception):
 
 
 @contextmanager
-def _printing() -> Iterator[None]:
+def _writing() -> Iterator[None]:
     """Print and flush, or raise UnwritableError."""
     try:
         yield
@@ -42,59 +41,59 @@ def run(argv: Sequence[str] | None = None) -> int:
         with suppress(AttributeError):  # closed, or not a real file
             # A server's text must not end a race because a terminal cannot spell it.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = FAILED
+    code = exit_codes.FAILURE
     try:
         code = _run(argv)
     except ConfigError as error:
         report_error(str(error))
-        code = USAGE
+        code = exit_codes.USAGE
     except SystemExit as error:  # --help and --version
-        code = error.code if isinstance(error.code, int) else FAILED
+        code = error.code if isinstance(error.code, int) else exit_codes.FAILURE
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = exit_codes.INTERRUPTED
     except BrokenPipeError:
-        code = BROKEN_PIPE
+        code = exit_codes.BROKEN_PIPE
     except UnwritableError as error:
         report_error(str(error))
     except Exception as error:
         if os.environ.get(DEBUG_ENV) == "1":
             raise
-        report_error(_explained(error))
+        report_error(_error_text(error))
     return _flushed(code)
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    asked = parse(argv, os.environ)
-    for warning in asked.settings.warnings:
+    invocation = parse(argv, os.environ)
+    for warning in invocation.settings.warnings:
         report_error(f"warning: {warning}")
-    if asked.command == "config":
-        with _printing():
-            show_settings(asked.settings)
-        return DONE
-    if asked.command == "doctor":
+    if invocation.command == "config":
+        with _writing():
+            show_settings(invocation.settings)
+        return exit_codes.OK
+    if invocation.command == "doctor":
         from tui.cli.doctor import run as examine
 
-        return examine(asked.settings, as_json=asked.json)
-    if asked.command in ("prepare", "clean"):
+        return examine(invocation.settings, as_json=invocation.json)
+    if invocation.command in ("prepare", "clean"):
         from tui.cli.prepare import clean, prepare
 
-        change = prepare if asked.command == "prepare" else clean
-        return change(asked.settings, yes=asked.yes)
-    if asked.command is None:
+        change = prepare if invocation.command == "prepare" else clean
+        return change(invocation.settings, yes=invocation.yes)
+    if invocation.command is None:
         why = "there is no terminal"
         if _on_terminal():
             if can_draw(os.environ):
-                return _on_screen(asked)
+                return _on_screen(invocation)
             why = f"TERM is {os.environ.get('TERM', '')!r}, which cannot draw"
             report_error(f"no screen: {why}; this is what `telemon run` does")
-        if asked.screen:
+        if invocation.screen_options:
             report_error(
-                f"warning: {' and '.join(asked.screen)}: without a screen of no effect: {why}"
+                f"warning: {' and '.join(invocation.screen_options)}: without a screen of no effect: {why}"
             )
-    _check_rate(asked.settings)
+    _check_rate(invocation.settings)
     from tui.cli.run import OutputFormat, run
 
-    return run(asked.settings.headless(), OutputFormat(asked.format))
+    return run(invocation.settings.headless(), OutputFormat(invocation.format))
 
 
 def _check_rate(settings: RaceConfig) -> None:
@@ -112,29 +111,30 @@ def _on_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def _on_screen(asked: Invocation) -> int:
+def _on_screen(invocation: Invocation) -> int:
     from tui.app.app import TelemonApp
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
-    terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)
-    app = TelemonApp(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)
+    terminal = Terminal.detect(os.environ, sys.stderr.encoding, invocation.terminal_options)
+    app = TelemonApp(
+        invocation.settings, terminal=terminal, stage=invocation.stage, hold=invocation.hold
+    )
     summary = app.run()
     if app.fault:
         report_error(app.fault)
-    code = app.return_code or DONE
+    code = app.return_code or exit_codes.OK
     if summary is None or not summary.duration_s:
         return code
-    with _printing():
+    with _writing():
         for line in final_table(summary, terminal_width(sys.stdout)):
             print(line)
     return code or exit_code_for(summary)
 
 
-def _explained(error: Exception) -> str:
-    """An error in one line. A race that could not be run says itself why; anything else is telemon's own fault."""
-    race = sys.modules.get("engines.race.race")  # not loaded: then this is none of its errors
-    if race is not None and isinstance(error, race.RaceError):
+def _error_text(error: Exception) -> str:
+    """Return an error in one line: that of a race that could not be run as it is, any other as an internal error."""
+    if isinstance(error, RaceError):
         return str(error)
     return f"internal error: {type(error).__name__}: {error} ({DEBUG_ENV}=1 shows where)"
 
@@ -150,11 +150,11 @@ def _flushed(code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        code = code or BROKEN_PIPE
+        code = code or exit_codes.BROKEN_PIPE
     except OSError as error:
-        if code != FAILED:  # else it has been said
+        if code != exit_codes.FAILURE:  # else it has been said
             report_error(f"stdout cannot be written: {error.strerror}")
-        code = FAILED
+        code = exit_codes.FAILURE
     else:
         return code
     # Python flushes once more as it ends, and would complain.

@@ -108,10 +108,10 @@ def _add_screen(command: argparse.ArgumentParser) -> None:
     group.add_argument("--no-mouse", action="store_true", help="do without the mouse")
 
 
-SCREEN = ("stage", "hold", "color", "glyphs", "fps", "no_mouse")
+SCREEN_OPTIONS = ("stage", "hold", "color", "glyphs", "fps", "no_mouse")
 
 
-UNASKED = (False, None, "auto")
+SCREEN_DEFAULTS = (False, None, "auto")
 """The options of `_add_screen`, and what they are when nobody gave them."""
 
 
@@ -173,16 +173,22 @@ class Invocation:
 def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
     """What the arguments (None: the process's) and the environment ask for. Raises ConfigError, and SystemExit once
     --help or --version has been answered."""
-    given = vars(parser().parse_args(argv))
-    asked = tuple(f"--{name.replace('_', '-')}" for name in SCREEN if given[name] not in UNASKED)
-    if asked and given["command"] is not None:
+    arguments = vars(parser().parse_args(argv))
+    screen_options = tuple(
+        f"--{name.replace('_', '-')}"
+        for name in SCREEN_OPTIONS
+        if arguments[name] not in SCREEN_DEFAULTS
+    )
+    if screen_options and arguments["command"] is not None:
         raise ConfigError(
-            f"{' and '.join(asked)}: for the race on the screen, and telemon {given['command']} has none"
+            f"{' and '.join(screen_options)}: for the race on the screen, and telemon {arguments['command']} has none"
         )
-    flags = {key: value for key, value in given.items() if key in BY_KEY}
-    settings = load_config(flags, environ, given.get("config"))
+    flags = {key: value for key, value in arguments.items() if key in BY_KEY}
+    settings = load_config(flags, environ, arguments.get("config"))
     names = ("format", "json", "yes", "stage", "hold")
-    options = {name: given[name] for name in names if name in given}
-    mouse = False if given["no_mouse"] else None
-    screen = TerminalOptions(given["color"], given["glyphs"], given["fps"], mouse)
-    return Invocation(given["command"], settings, flags=screen, screen=asked, **options)
+    options = {name: arguments[name] for name in names if name in arguments}
+    mouse = False if arguments["no_mouse"] else None
+    screen = TerminalOptions(arguments["color"], arguments["glyphs"], arguments["fps"], mouse)
+    return Invocation(
+        arguments["command"], settings, flags=screen, screen=screen_options, **options
+    )

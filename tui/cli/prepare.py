@@ -13,9 +13,8 @@ from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import Plan
 from engines.text import one_line
+from tui.cli import exit_codes
 from tui.cli.run import log_line
-
-DONE, FAILED, USAGE = 0, 1, 2
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
 
@@ -33,32 +32,32 @@ def clean(settings: config.RaceConfig, *, yes: bool) -> int:
 def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
-        return DONE
+        return exit_codes.OK
     try:
         plan = planned()
     except PlanError as error:
         log_line(str(error))
-        return FAILED
+        return exit_codes.FAILURE
     for where, what in plan.left:
         print(one_line(f"{where}: as it is: {what}"))
     for change in plan.changes:
         print(one_line(f"{change.where}: to do: {change.what}"))
     if not plan.changes:
         print("nothing to do")
-        return DONE
+        return exit_codes.OK
     sys.stdout.flush()
     if not yes:
-        asked = _agreed()
-        if asked is None:
+        confirmed = _confirmed()
+        if confirmed is None:
             log_line("nothing was done: there is no terminal to ask on; say --yes")
-            return USAGE
-        if not asked:
+            return exit_codes.USAGE
+        if not confirmed:
             log_line("nothing was done")
-            return FAILED
-    return _done(plan)
+            return exit_codes.FAILURE
+    return _apply(plan)
 
 
-def _agreed() -> bool | None:
+def _confirmed() -> bool | None:
     """What the user says; None where there is nobody to ask."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None
@@ -66,12 +65,12 @@ def _agreed() -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _done(plan: Plan) -> int:
+def _apply(plan: Plan) -> int:
     for change in plan.changes:
         try:
-            came_of_it = change.do()
+            outcome = change.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
-            return FAILED
-        print(one_line(f"{change.where}: {came_of_it}"), flush=True)
-    return DONE
+            return exit_codes.FAILURE
+        print(one_line(f"{change.where}: {outcome}"), flush=True)
+    return exit_codes.OK

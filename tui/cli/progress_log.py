@@ -9,7 +9,7 @@ from engines.text import one_line
 
 WINDOW_S = 10.0
 
-MOST = 5
+MAX_EVENTS = 5
 """Lines for each lane in each window. What a lane in trouble says twice a second tells nobody more, and buries what
 another says once."""
 
@@ -25,7 +25,7 @@ class EventThrottle:
     def __init__(self, *, states: bool) -> None:
         self._states = states
         self._from_s: float | None = None
-        self._told: dict[str | None, int] = {}
+        self._counts: dict[str | None, int] = {}
 
     def lines(self, frame: Frame) -> Iterator[str]:
         """What to tell of a frame."""
@@ -35,17 +35,17 @@ class EventThrottle:
         for event in frame.events:
             if event.text in STATES and not self._states:
                 continue
-            told = self._told[event.lane] = self._told.get(event.lane, 0) + 1
-            if told <= MOST:
+            number = self._counts[event.lane] = self._counts.get(event.lane, 0) + 1
+            if number <= MAX_EVENTS:
                 yield event_line(event)
 
     def rest(self) -> Iterator[str]:
         """How many events have not been told since the window began; a new one begins."""
-        for lane, told in self._told.items():
-            if told > MOST:
-                more = told - MOST
+        for lane, number in self._counts.items():
+            if number > MAX_EVENTS:
+                more = number - MAX_EVENTS
                 yield f"{lane or 'race'}: {more:,} more event{'s' if more > 1 else ''} of this kind or another"
-        self._told = {}
+        self._counts = {}
 
 
 def event_line(event: Event) -> str:

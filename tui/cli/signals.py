@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from tui.cli import exit_codes
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -32,7 +34,7 @@ class StopSignals:
     @property
     def exit_code(self) -> int | None:
         """What a shell calls a program that a signal ended; None when none came."""
-        return None if self.signal is None else 128 + self.signal
+        return None if self.signal is None else exit_codes.for_signal(self.signal)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

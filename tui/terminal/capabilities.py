@@ -15,8 +15,8 @@ GLYPHS = ("auto", "braille", "block", "ascii")
 LOCAL_FPS = 4.0
 REMOTE_FPS = 2.0
 
-REMOTE_SIGNS = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
-MULTIPLEXER_SIGNS = ("TMUX", "STY", "ZELLIJ")
+REMOTE_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
+MULTIPLEXER_VARIABLES = ("TMUX", "STY", "ZELLIJ")
 
 DUMB_TERMS = ("", "dumb", "unknown")
 """What TERM says of a terminal that cannot move its cursor."""
@@ -59,10 +59,10 @@ class Terminal:
         NO_COLOR (any value but the empty one) wins over the terminal. Raises ValueError for an unknown colour or
         glyph name or a rate that is not above 0."""
         flags = flags or TerminalOptions()
-        remote = any(environ.get(sign) for sign in REMOTE_SIGNS)
+        remote = any(environ.get(variable) for variable in REMOTE_VARIABLES)
         term = environ.get("TERM", "").lower()
         multiplexed = term.startswith(("screen", "tmux")) or any(
-            environ.get(sign) for sign in MULTIPLEXER_SIGNS
+            environ.get(variable) for variable in MULTIPLEXER_VARIABLES
         )
         detached = remote or multiplexed
         found = Terminal(

@@ -17,7 +17,7 @@ from tui.terminal.writer import TerminalWriter
 WATCH_S = 0.5
 """How often it is looked whether the terminal is still there."""
 
-LAST_WORDS_S = 1.0
+FINAL_OUTPUT_S = 1.0
 """How long the last output may take at the end. A terminal that has stopped reading does not keep telemon alive."""
 
 
@@ -68,7 +68,7 @@ class TerminalDriver(LinuxDriver):
             self._empty_queue()
         with suppress(queue.Full):
             thread._queue.put_nowait(None)
-        thread.join(LAST_WORDS_S)
+        thread.join(FINAL_OUTPUT_S)
 
     def _watch(self) -> None:
         poll = select.poll()

@@ -16,7 +16,7 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def event_line(event: Event, width: int) -> Line:
+def event_spans(event: Event, width: int) -> Line:
     """Return an event as UTC time, lane and text in at most `width` cells, without control characters."""
     at = datetime.fromtimestamp(event.at_utc_s, UTC).strftime("%H:%M:%S")
     spans: list[Span] = [(f" {at} ", QUIET)]
@@ -41,4 +41,4 @@ class EventLog(Panel):
             return []
         heading: list[Line] = [((" events (UTC)", TEXT),)] if size.height > 1 else []
         shown = screen_state.view.events[-(size.height - len(heading)) :]
-        return [*heading, *(event_line(event, size.width) for event in shown)]
+        return [*heading, *(event_spans(event, size.width) for event in shown)]
