@@ -166,8 +166,8 @@ class Invocation:
     yes: bool = False
     stage: bool = False
     hold: bool = False
-    flags: TerminalOptions = field(default_factory=TerminalOptions)
-    screen: tuple[str, ...] = ()
+    terminal_options: TerminalOptions = field(default_factory=TerminalOptions)
+    screen_options: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
@@ -188,7 +188,13 @@ def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
     names = ("format", "json", "yes", "stage", "hold")
     options = {name: arguments[name] for name in names if name in arguments}
     mouse = False if arguments["no_mouse"] else None
-    screen = TerminalOptions(arguments["color"], arguments["glyphs"], arguments["fps"], mouse)
+    terminal_options = TerminalOptions(
+        arguments["color"], arguments["glyphs"], arguments["fps"], mouse
+    )
     return Invocation(
-        arguments["command"], settings, flags=screen, screen=screen_options, **options
+        arguments["command"],
+        settings,
+        terminal_options=terminal_options,
+        screen_options=screen_options,
+        **options,
     )

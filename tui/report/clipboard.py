@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from engines.model.lanes import LaneInfo
 from tui.draw.format import clock, count, latency, margin, ordinal, sanitize
-from tui.report.race_report import METRICS, RaceReport
+from tui.report.race_report import METRICS, RaceReport, metric_rank, metric_titles, metric_value
 from tui.view.view import View
-from tui.widgets.result.result_panel import standing, titles, value
 
 
 def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
@@ -38,7 +37,7 @@ def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
 
 def result_text(race: RaceReport) -> str:
     """A race that is over: what its screen heads the table with, and the table, its figures in full."""
-    names = titles(race.paced)
+    names = metric_titles(race.paced)
     lines = [f"broken off: {race.fault}"] if race.fault is not None else []
     lines.append(f"telemon: {race.heading}")
     head = (f"{names[metric]:>12} {'':<12}" for metric in METRICS)
@@ -46,7 +45,7 @@ def result_text(race: RaceReport) -> str:
     for lane_report in race.lane_reports:
         cells = [f"{sanitize(lane_report.lane_info.title):<16}"]
         for metric in METRICS:
-            rank, apart, _ = standing(lane_report, metric)
-            cells.append(f"{value(lane_report, metric, 12):>12} {f'{rank} {apart}':<12}")
+            rank, apart, _ = metric_rank(lane_report, metric)
+            cells.append(f"{metric_value(lane_report, metric, 12):>12} {f'{rank} {apart}':<12}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join([*lines, *race.trust]) + "\n"

@@ -14,7 +14,8 @@ from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import Summary
 from engines.text import one_line
-from tui.draw.format import clock, count, latency, sanitize
+from tui.draw.format import clock, count, latency, margin, ordinal, sanitize, short
+from tui.draw.styled import TEXT, WARN
 from tui.report.findings import Comparison, LaneOutcome, findings
 from tui.view.ranking import Rank, rank_lanes
 
@@ -254,3 +255,51 @@ def _spreads(summary: Summary, lane: str) -> dict[str, RoundRange]:
             spreads["p99"] = found["read"][figure]
             break
     return spreads
+
+
+def metric_titles(paced: bool) -> dict[str, str]:
+    """Return the column title of each of `METRICS`.
+
+    A closed loop shows rows per second, an open loop achieved operations per second. The p99 of an open loop's reads is
+    that of the response time.
+    """
+    if paced:
+        return {"write": "write op/s", "read": "read op/s", "p99": "resp. p99"}
+    return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
+
+
+def metric_value(lane_report: LaneReport, metric: str, cells: int) -> str:
+    """Return the lane's figure over the whole race, shortened if it is wider than `cells`."""
+    if metric == "p99":
+        return latency(lane_report.read_p99_us)
+    offer = lane_report.offered_loads.get(metric)
+    if offer is not None:
+        rate = offer.achieved_per_s
+        return f"{rate:.1f}" if rate < 1000 else _count_or_short(rate, cells)
+    work = lane_report.frame.write if metric == "write" else lane_report.frame.read
+    return _count_or_short(work.rows_per_s, cells)
+
+
+def _count_or_short(number: float, cells: int) -> str:
+    text = count(number)
+    return text if len(text) <= cells else short(number)
+
+
+def metric_rank(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
+    """Return position, factor and style name: ("1st", "+2.7x", "durable").
+
+    The offered rates of an open loop are not ranked: the position is "held", "over" or "short" instead.
+    """
+    rank = lane_report.ranks[metric]
+    offer = lane_report.offered_loads.get(metric)
+    if offer is not None:
+        if offer.held is None:
+            return "", "", TEXT
+        over = (offer.off_percent or 0.0) > 0
+        return ("held", "", TEXT) if offer.held else ("over" if over else "short", "", WARN)
+    if rank.position is None or rank.factor is None:
+        return "", "", TEXT
+    factor = margin(rank.factor)
+    sign = "+" if rank.position == 1 and factor != "level" else ""
+    style = lane_report.frame.lane if rank.position == 1 else TEXT
+    return ordinal(rank.position), sign + factor, style

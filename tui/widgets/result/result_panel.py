@@ -10,10 +10,17 @@ from textual.reactive import var
 
 from engines.results.rounds import RoundRange
 from tui.draw import lane_style
-from tui.draw.format import clip, count, latency, margin, ordinal, short
+from tui.draw.format import clip, count, latency, short
 from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fit
 from tui.draw.styled import width as cells_of
-from tui.report.race_report import METRICS, LaneReport, RaceReport
+from tui.report.race_report import (
+    METRICS,
+    LaneReport,
+    RaceReport,
+    metric_rank,
+    metric_titles,
+    metric_value,
+)
 from tui.widgets.base.lines import LinesWidget
 
 TABLE_CELLS = 57
@@ -23,56 +30,12 @@ LABEL_CELLS = 9
 """Width in cells of the label before a lane's figures."""
 
 
-def titles(paced: bool) -> dict[str, str]:
-    """What stands in the columns: rows per second of a closed loop, or what an open one did of its offer; and the p99
-    of reads, which of an open loop is that of the response time."""
-    if paced:
-        return {"write": "write op/s", "read": "read op/s", "p99": "resp. p99"}
-    return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
-
-
-def value(lane_report: LaneReport, metric: str, available: int) -> str:
-    """The lane's figure over the whole race, shortened where it does not fit."""
-    if metric == "p99":
-        return latency(lane_report.read_p99_us)
-    offer = lane_report.offered_loads.get(metric)
-    if offer is not None:
-        rate = offer.achieved_per_s
-        return f"{rate:.1f}" if rate < 1000 else _fitting(rate, available)
-    work = lane_report.frame.write if metric == "write" else lane_report.frame.read
-    return _fitting(work.rows_per_s, available)
-
-
-def _fitting(number: float, available: int) -> str:
-    text = count(number)
-    return text if len(text) <= available else short(number)
-
-
-def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
-    """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
-    "held" or "short"."""
-    rank = lane_report.ranks[metric]
-    offer = lane_report.offered_loads.get(metric)
-    if offer is not None:
-        if offer.held is None:
-            return "", "", TEXT
-        over = (offer.off_percent or 0.0) > 0
-        return ("held", "", TEXT) if offer.held else ("over" if over else "short", "", WARN)
-    if rank.position is None or rank.factor is None:
-        return "", "", TEXT
-    apart = margin(rank.factor)
-    sign = "+" if rank.position == 1 and apart != "level" else ""
-    return (
-        ordinal(rank.position),
-        sign + apart,
-        lane_report.frame.lane if rank.position == 1 else TEXT,
-    )
-
-
 def cell(lane_report: LaneReport, metric: str, available: int) -> list[Span]:
     """Return figure, position and factor of a lane in `available` cells."""
-    figure = value(lane_report, metric, _figure_cells(available)).rjust(_figure_cells(available))
-    rank, apart, style = standing(lane_report, metric)
+    figure = metric_value(lane_report, metric, _figure_cells(available)).rjust(
+        _figure_cells(available)
+    )
+    rank, apart, style = metric_rank(lane_report, metric)
     short_of = [(figure, STRONG), (f" {rank}", style)]
     if apart and available >= _figure_cells(available) + 12:
         short_of.append((f" {apart:>7}", style))
@@ -100,7 +63,7 @@ def _table(race: RaceReport, width: int) -> Iterator[Line]:
     name_cells = min(24, max(18, width // 4))
     available = min(26, max(13, (width - name_cells) // 3))
     heading: list[Span] = [(" " * name_cells, QUIET)]
-    for title in titles(race.paced).values():
+    for title in metric_titles(race.paced).values():
         heading += fit([(title.rjust(_figure_cells(available)), QUIET)], available)
     yield tuple(heading)
     for lane_report in race.lane_reports:
@@ -121,16 +84,16 @@ def _table(race: RaceReport, width: int) -> Iterator[Line]:
 
 def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
     """Yield two lines for each lane, for a terminal that is too narrow for a table."""
-    names = titles(race.paced)
+    names = metric_titles(race.paced)
     for lane_report in race.lane_reports:
         lane = lane_report.frame.lane
         parts = {}
         for metric in METRICS:
-            rank, _, style = standing(lane_report, metric)
+            rank, _, style = metric_rank(lane_report, metric)
             name = names[metric].removeprefix("read ") if metric == "p99" else f"{metric}s"
             parts[metric] = [
                 (f"{name} ", QUIET),
-                (value(lane_report, metric, 5), STRONG),
+                (metric_value(lane_report, metric, 5), STRONG),
                 (f" {rank}" if rank else "", style),
             ]
         title = f"{lane_style.shape(lane)} {lane_style.name(lane_report.lane_info)}"
