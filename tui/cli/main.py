@@ -1,4 +1,7 @@
-"""The `telemon` command. Imports at its head only what `telemon --version` needs: the rest costs a second."""
+"""The entry point of the `telemon` command.
+
+Performance: only what `telemon --version` needs is imported at the top; all other modules take a second to import.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ from tui.terminal.capabilities import Terminal, can_draw
 
 
 class UnwritableError(Exception):
-    """What was asked for cannot be written to stdout."""
+    """The requested output cannot be written to stdout."""
 
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Print and flush, or raise UnwritableError."""
+    """Flush stdout at the end of the block; raise UnwritableError if stdout cannot be written."""
     try:
         yield
         if sys.stdout is not None:
@@ -36,10 +39,10 @@ def _writing() -> Iterator[None]:
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """The entry point: runs the command that `argv` (by default the process's) asks for; the exit code."""
+    """Run the command that `argv` (by default that of the process) asks for, and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # closed, or not a real file
-            # A server's text must not end a race because a terminal cannot spell it.
+            # A server's text must not end a race because the terminal's encoding lacks a character.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code = exit_codes.FAILURE
     try:
@@ -63,6 +66,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    """Run the command and return the exit code. `run` handles its errors."""
     invocation = parse(argv, os.environ)
     for warning in invocation.settings.warnings:
         report_error(f"warning: {warning}")
@@ -97,7 +101,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _check_rate(settings: RaceConfig) -> None:
-    """Say that a rate does nothing in a closed loop: without a screen no key opens it."""
+    """Warn that a rate has no effect in a closed loop: without a screen there is no key that opens the loop."""
     if settings.mode == "saturate" and settings.rate_per_s is not None:
         report_error(
             f"warning: {settings.given('rate')}: of no effect in mode saturate; set mode to pace"
@@ -105,13 +109,16 @@ def _check_rate(settings: RaceConfig) -> None:
 
 
 def _on_terminal() -> bool:
-    """Whether there is somebody to look and to press keys: Textual reads from stdin and draws on stderr, and the
-    final table goes to stdout."""
+    """Return whether all three standard streams are terminals.
+
+    Textual reads from stdin and draws on stderr, and the final table goes to stdout.
+    """
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
 def _on_screen(invocation: Invocation) -> int:
+    """Race on the screen, print the final table, and return the exit code."""
     from tui.app.app import TelemonApp
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
@@ -140,24 +147,25 @@ def _error_text(error: Exception) -> str:
 
 
 def report_error(message: str) -> None:
+    """Print an error or a warning on stderr in one line; ignore a stderr that cannot be written."""
     with suppress(OSError, ValueError):
         print(f"telemon: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 def _flushed(code: int) -> int:
-    """`code`, or what became of the output's last piece. A reader who has gone is not worth a word."""
+    """Flush stdout and return `code`, or the exit code of the failure. A closed pipe is not reported."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
         code = code or exit_codes.BROKEN_PIPE
     except OSError as error:
-        if code != exit_codes.FAILURE:  # else it has been said
+        if code != exit_codes.FAILURE:  # else the error has been reported
             report_error(f"stdout cannot be written: {error.strerror}")
         code = exit_codes.FAILURE
     else:
         return code
-    # Python flushes once more as it ends, and would complain.
+    # Python flushes once more when it ends, and would print an error.
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

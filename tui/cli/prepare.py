@@ -1,4 +1,4 @@
-"""`telemon prepare` and `telemon clean`: what will be done, a question, and what was done."""
+"""The commands `telemon prepare` and `telemon clean`: show planned changes, ask, apply them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from tui.cli import exit_codes
 from tui.cli.run import log_line
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
+"""Reason why there is nothing to do if no servers are configured."""
 
 
 def prepare(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Make what a race needs on the servers that the settings name; the exit code."""
+    """Create what a race needs on the configured servers; return the exit code. Asks first, unless `yes`."""
     return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
 
 
 def clean(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Remove what telemon made on the servers that the settings name; the exit code."""
+    """Remove what telemon created on the configured servers; return the exit code. Asks first, unless `yes`."""
     return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
 
 
 def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
+    """Show the planned changes, ask unless `yes`, and apply them; return the exit code."""
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
         return exit_codes.OK
@@ -58,7 +60,7 @@ def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool)
 
 
 def _confirmed() -> bool | None:
-    """What the user says; None where there is nobody to ask."""
+    """Return the user's answer; None if there is no terminal to ask on. Blocks until a line is entered."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None
     print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -66,6 +68,10 @@ def _confirmed() -> bool | None:
 
 
 def _apply(plan: Plan) -> int:
+    """Apply the planned changes in order and print the result of each; return the exit code.
+
+    Stops at the first failure.
+    """
     for change in plan.changes:
         try:
             outcome = change.do()

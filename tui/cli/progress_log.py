@@ -1,4 +1,4 @@
-"""What a race without a screen tells on stderr while it runs: events, as many as somebody can read. Pure."""
+"""The progress log of a race without a screen: events on stderr, limited in number. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from engines.metrics.frame import Event, Frame, LaneState
 from engines.text import one_line
 
 WINDOW_S = 10.0
+"""Length in seconds of the window in which events are counted."""
 
 MAX_EVENTS = 5
-"""Lines for each lane in each window. What a lane in trouble says twice a second tells nobody more, and buries what
-another says once."""
+"""Maximum number of lines per lane and window.
+
+More would be repetitions of a lane in trouble, and would hide the events of other lanes.
+"""
 
 STATES = frozenset(state.value for state in LaneState)
+"""Texts of events that only report a change of state."""
 
 
 class EventThrottle:
-    """Picks the events to tell. Those above `MOST` are counted, and the count is told when the window is over.
+    """Selects the events to log. Events above `MAX_EVENTS` are counted, and their number is logged at the window's end.
 
-    Without `states` a plain change of state is not told: the line of the lane says it.
+    Without `states`, a plain change of state is not logged, because the lane's own line shows it.
     """
 
     def __init__(self, *, states: bool) -> None:
@@ -28,7 +32,7 @@ class EventThrottle:
         self._counts: dict[str | None, int] = {}
 
     def lines(self, frame: Frame) -> Iterator[str]:
-        """What to tell of a frame."""
+        """Yield the lines to log for a frame."""
         if self._from_s is None or frame.at_monotonic_s - self._from_s >= WINDOW_S:
             yield from self.rest()
             self._from_s = frame.at_monotonic_s
@@ -40,7 +44,7 @@ class EventThrottle:
                 yield event_line(event)
 
     def rest(self) -> Iterator[str]:
-        """How many events have not been told since the window began; a new one begins."""
+        """Yield the number of events of each lane that were not logged in this window, and begin a new window."""
         for lane, number in self._counts.items():
             if number > MAX_EVENTS:
                 more = number - MAX_EVENTS
@@ -49,6 +53,6 @@ class EventThrottle:
 
 
 def event_line(event: Event) -> str:
-    """An event as one line, whatever a server put into it."""
+    """Return an event in one line, with control characters escaped."""
     text = one_line(event.text)
     return f"{event.lane}: {text}" if event.lane else text
