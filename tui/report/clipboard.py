@@ -1,4 +1,4 @@
-"""The standings and the result as plain text, for a clipboard."""
+"""Write the standings and the result as plain text for the clipboard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui.view.view import View
 
 
 def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
-    """A line per lane under a heading, in columns that keep their places in any fixed-width font."""
+    """Return a heading and a line per lane, in columns that are aligned in any fixed-width font."""
     titles = {lane_info.lane: sanitize(lane_info.title) for lane_info in lane_infos}
     paced = any(lane.paced for lane in view.lanes)
     over = f"over {view.window_s:g} s"
@@ -36,7 +36,7 @@ def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
 
 
 def result_text(race: RaceReport) -> str:
-    """A race that is over: what its screen heads the table with, and the table, its figures in full."""
+    """Return a finished race as text: its heading, the table with figures in full, and the lines about reliability."""
     names = metric_titles(race.paced)
     lines = [f"broken off: {race.fault}"] if race.fault is not None else []
     lines.append(f"telemon: {race.heading}")
