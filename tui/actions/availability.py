@@ -44,7 +44,7 @@ def is_available(action: str, screen_state: ScreenState) -> bool:
         (action in WRITERS and not load_settings.writers)
         or (action in READERS and not load_settings.readers)
         or (action in CACHE and "cached" not in lanes)
-        # With heats, the window is the heat.
+        # There the window is the heat.
         or (action in WINDOW and load_settings.heats)
     )
 

@@ -149,7 +149,6 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
 
 
 def _default(setting: Setting) -> str:
-    """Return a setting's default as the help shows it."""
     default = setting.default
     if default is None:
         return setting.unset or ""

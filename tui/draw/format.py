@@ -75,7 +75,7 @@ def clock(seconds: float) -> str:
 
 
 def share(part: float | None) -> str:
-    """Return a part of one (0 to 1) in percent: 97.3 %. It is rounded down, so that only a full share is 100.0 %."""
+    """A part of one as a percentage: 97.3 %. Rounded down, so that only all of it is 100.0 %."""
     return NOTHING if part is None else f"{floor(part * 1000) / 10:.1f} %"
 
 

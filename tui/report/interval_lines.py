@@ -1,4 +1,4 @@
-"""Write a race as lines of text: one per lane and interval. Pure."""
+"""A race as lines of text: one per lane and interval. Pure."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.stats import RoleStats
 
 Columns = tuple[tuple[str, int], ...]
-"""Title and width of each column. A negative width is that of a column of words, which is aligned to the left."""
+"""Title and width of each column; a negative width is a column of words, aligned to the left."""
 
 SERVICE: Columns = (("p50_ms", 9), ("p99_ms", 9))
-"""Columns of the service times of a closed loop, in ms."""
 
 NAMED_SERVICE: Columns = (("serv_p50", 9), ("serv_p99", 9))
-"""Columns of the service times of an open loop, named to tell them from response times; all are in ms."""
+"""The same, told apart from response times; all are in ms."""
 
 RESPONSE: Columns = (("resp_p99", 10), ("backlog", 8))
-"""Columns of an open loop beside its service times (reply minus send).
-
-They are the p99 of the response times (reply minus due time) in ms, and the number of operations that are due and have
-not begun.
-"""
+"""Beside the service times (reply minus send) of an open loop: the p99 of reply minus due time, and what is due and
+not begun."""
 
 
 def columns(paced: bool) -> Columns:
-    """Return the columns of `frame_lines`; `paced` selects those of an open loop."""
+    """The columns of `frame_lines`, of an open loop where it is `paced`."""
     role = (*NAMED_SERVICE, *RESPONSE) if paced else SERVICE
     return (
         ("time_s", 7),
@@ -43,19 +39,18 @@ def columns(paced: bool) -> Columns:
 
 
 RESTING = (LaneState.STARTING, LaneState.DONE)
-"""States of a lane that does nothing in an interval."""
 
 CACHELESS = "mysql"
 """The lane that has neither hits nor misses."""
 
 
 def header(*, paced: bool = False) -> str:
-    """Return the titles of the columns of `frame_lines`."""
+    """The titles of the columns of `frame_lines`."""
     return _row([title for title, _ in columns(paced)], columns(paced))
 
 
 def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> Iterator[str]:
-    """Yield a line for each lane of a frame; with `heats`, only for lanes that are not idle."""
+    """A line for each lane of a frame, in heats for those that are not at rest."""
     for lane in frame.lanes:
         timed = lane.write.interval_s > 0 or lane.read.interval_s > 0
         if heats and not timed and lane.state in RESTING:
@@ -106,22 +101,20 @@ def _response(lane: LaneFrame, role: str, work: RoleStats) -> list[str]:
 
 
 def response_ms(work: RoleStats, percent: float) -> str:
-    """Return a percentile of the response times in ms; "-" if there are none."""
     if work.response is None or not work.response.count:
         return "-"
     return ms(work.response.percentile_us(percent))
 
 
 def count(number: float) -> str:
-    """Return a whole number with thousands separators."""
     return f"{number:,.0f}"
 
 
 def ms(us: float, work: RoleStats | None = None) -> str:
-    """Return a latency of `us` microseconds in ms with three decimals; "-" if `work` has no operation."""
+    """A latency in ms to the us; "-" where there was no operation to take it of."""
     return "-" if work is not None and not work.service.count else f"{us / 1000:.3f}"
 
 
 def share(part: float | None) -> str:
-    """Return a part of one (0 to 1) in percent, rounded down: only a full share is 100.0 %."""
+    """A part of one in percent, rounded down: only all of it is 100.0 %."""
     return "-" if part is None else f"{floor(part * 1000 + 1e-9) / 10:.1f} %"

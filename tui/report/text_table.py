@@ -1,4 +1,4 @@
-"""Write the result of a race as a table with notes. Pure."""
+"""The result of a race as a table and what belongs beside it. Pure."""
 
 from __future__ import annotations
 
@@ -20,22 +20,19 @@ from tui.report.interval_lines import CACHELESS, count, ms, response_ms, share
 from tui.report.race_report import overhead_share
 
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
-"""Label and percentage of each percentile in the table."""
 
 SHEET_WIDTH = 9
-"""Width in cells of the labels of the fairness sheet."""
+"""Of the labels of the fairness sheet."""
 
 LABEL_WIDTH = 22
-"""Minimum width in cells of the column of labels."""
 LANE_WIDTH = 16
-"""Minimum width in cells of the column of a lane."""
 
 
 def final_table(summary: Summary, width: int | None = None) -> Iterator[str]:
-    """Yield the result of a race: settings, lanes side by side, lane descriptions, and caveats.
+    """The result of a race: what was raced, the lanes side by side, who they are, and what must be said beside it.
 
-    For a terminal of `width` cells, sentences are wrapped between words, and lanes that do not fit side by side follow
-    below the others. Without a width (a file, a pipe) every sentence is one line.
+    For a terminal of `width` cells sentences are broken between words, and lanes that do not fit side by side follow
+    below the others; without it (a file, a pipe) every sentence is one line.
     """
     for part in _parts(summary):
         if isinstance(part, str):
@@ -45,7 +42,7 @@ def final_table(summary: Summary, width: int | None = None) -> Iterator[str]:
 
 
 def terminal_width(stream: TextIO | None) -> int | None:
-    """Return the width of the terminal of `stream` in cells; None for a file or a pipe."""
+    """How many cells a line has where `stream` is a terminal; None for a file or a pipe."""
     try:
         if stream is None or not stream.isatty():
             return None
@@ -59,7 +56,7 @@ Row = tuple[str, list[str]]
 
 
 def _parts(summary: Summary) -> Iterator[str | list[Row]]:
-    """Yield lines of text, and grids between them."""
+    """Lines of text, and grids between them."""
     lanes = summary.lanes()
     yield from _settings(
         summary.settings, summary.duration_s, apart=bool(summary.separate_durations_s)
@@ -109,7 +106,7 @@ def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
 
 
 def _grid(rows: list[Row], width: int | None) -> Iterator[str]:
-    """Yield aligned cells, however long they are; lanes that do not fit into `width` follow below the others."""
+    """Cells under one another, however long they are; lanes that do not fit into `width` below the others."""
     label_width = max(LABEL_WIDTH, *(len(label) + 1 for label, _ in rows))
     cell_width = max(LANE_WIDTH, *(len(cell) + 2 for _, cells in rows for cell in cells))
     lanes = max(len(cells) for _, cells in rows)
@@ -126,7 +123,7 @@ def _grid(rows: list[Row], width: int | None) -> Iterator[str]:
 
 
 def _broken(line: str, width: int | None) -> list[str]:
-    """Yield a line of text wrapped between words, where a terminal would break it anywhere."""
+    """A line of text broken between words where a terminal would break it anywhere."""
     if width is None or len(line) <= width:
         return [line]
     return textwrap.wrap(
@@ -180,7 +177,7 @@ def _role(
 
 
 def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
-    """Yield what an open loop offered and achieved; nothing for a closed one."""
+    """What an open loop offered, and what became of it; nothing for a closed one."""
     offered_loads = [summary.offered_loads(lane.lane) for lane in lanes]
     for name, role in (("writes", "write"), ("reads", "read")):
         made = [offer.get(role) for offer in offered_loads]
@@ -225,10 +222,8 @@ def _most(offer: OfferedLoad) -> str:
 
 
 def _heats(summary: Summary) -> Iterator[str | list[Row]]:
-    """Yield the heats side by side, each lane alone on the machine.
-
-    The figures are those of all rounds together; with several rounds, each has its range over the rounds.
-    """
+    """The heats side by side, each lane alone on the machine: all rounds together, and from where to where the
+    rounds lie apart, where there are several."""
     order = summary.rounds.order
     if not order:
         return
@@ -268,7 +263,7 @@ def _heat_label(name: str, figure: str, *, paced: bool) -> str:
 
 
 def _service(paced: bool) -> str:
-    """Return the prefix of a percentile of service times: it is only needed beside response times."""
+    """What a percentile is called that stands beside response times; alone it needs no name."""
     return "service " if paced else ""
 
 
@@ -287,7 +282,7 @@ def _heat_figure(value: float, figure: str) -> str:
 
 
 def _reconciled(summary: Summary) -> Iterator[str]:
-    """Yield whether the servers counted the same numbers."""
+    """Whether the servers counted the same."""
     found = summary.reconciliations
     agreed = [lane for lane, each in found.items() if each.reconciled]
     if agreed:
@@ -298,7 +293,7 @@ def _reconciled(summary: Summary) -> Iterator[str]:
 
 
 def _changes(summary: Summary) -> Iterator[str]:
-    """Yield the changes of load during the race."""
+    """What was asked of the race while it ran."""
     for change in summary.changes:
         yield one_line(f"{'changed'.ljust(SHEET_WIDTH)}at {change.elapsed_s:.1f} s: {change.text}")
     if summary.changes_left_out:

@@ -28,7 +28,6 @@ from tui.widgets.race.standings import Standings
 from tui.widgets.race.start_progress import StartProgress
 
 LANES = 3
-"""Number of lane panes that are composed. A race with fewer lanes hides the others."""
 
 STACK_ROWS = 18
 """Minimum height in rows of the stacked layout: header, three lanes of four rows, standings and keys."""
