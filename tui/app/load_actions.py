@@ -13,8 +13,8 @@ from tui.app.steps import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, next_s
 class LoadActions(RaceApp):
     """Actions that change how much load the servers get. The screen shows the requested settings at once.
 
-    Batch size and time to live are stepped by similar code, written twice: a shared helper would have to take the name of
-    the setting as a string, which type checks do not cover.
+    Batch size and time to live are stepped by similar code, written twice: a shared helper would have to take the name
+    of the setting as a string, which type checks do not cover.
     """
 
     def action_pause(self) -> None:

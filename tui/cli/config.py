@@ -1,4 +1,4 @@
-"""The command `telemon config`."""
+"""Command `telemon config`."""
 
 from __future__ import annotations
 

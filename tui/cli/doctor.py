@@ -1,4 +1,4 @@
-"""The command `telemon doctor`: the checks as lines or as one JSON object, and the checks of the terminal."""
+"""Command `telemon doctor`: the checks as lines or as one JSON object, and the checks of the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands `telemon prepare` and `telemon clean`: show planned changes, ask, apply them."""
+"""Commands `telemon prepare` and `telemon clean`: show planned changes, ask, apply them."""
 
 from __future__ import annotations
 

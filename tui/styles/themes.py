@@ -2,8 +2,8 @@
 
 The lane colours (orange, blue, sea green) follow the palette of Okabe and Ito (2008), with larger differences in
 lightness. A test computes contrast (WCAG 2.2) and the remaining distance under simulated colour blindness (Machado et
-al., 2009). Every theme is written out in full, although they have the same shape: each is a table of colours that is read
-and checked as a whole.
+al., 2009). Every theme is written out in full, although all have the same shape: each is a table of colours that is
+read and checked as a whole.
 """
 
 from __future__ import annotations
