@@ -67,27 +67,23 @@ def text_style(lane: str) -> str:
     return f"{lane}-text" if lane in SHAPES else lane
 
 
-def gap_text(rank: Rank | None) -> str:
+def factor_text(rank: Rank | None) -> str:
     """Return the factor to the reference lane: "+2.7x" for the leader, else "2.7x", "3 %" or "level".
 
     "" without a reference.
     """
     if rank is None or rank.position is None:
         return ""
-    factor_text = margin(rank.factor)
-    return (
-        f"+{factor_text}"
-        if rank.position == 1 and factor_text not in ("", "level")
-        else factor_text
-    )
+    text = margin(rank.factor)
+    return f"+{text}" if rank.position == 1 and text not in ("", "level") else text
 
 
 def rank_text(rank: Rank | None) -> str:
     """Return position and factor in ten cells or fewer, with the factors aligned: "1st +2.7x", "2nd  2.7x"."""
     if rank is None or rank.position is None:
         return ""
-    factor_text = gap_text(rank)
-    return f"{ordinal(rank.position)} {'' if factor_text[:1] == '+' else ' '}{factor_text}".rstrip()
+    text = factor_text(rank)
+    return f"{ordinal(rank.position)} {'' if text[:1] == '+' else ' '}{text}".rstrip()
 
 
 def rank_spans(rank: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
@@ -96,10 +92,10 @@ def rank_spans(rank: Rank | None, style: str, *, worse: str = "behind") -> list[
         return []
     leads = rank.position == 1
     spans: list[Span] = [(ordinal(rank.position), style if leads else STRONG)]
-    if factor_text := margin(rank.factor):
+    if text := margin(rank.factor):
         # Equal values are a tie, whatever their rank.
-        sense = "" if factor_text == "level" else " ahead" if leads else f" {worse}"
-        spans.append((f" {factor_text}{sense}", style if leads else QUIET))
+        sense = "" if text == "level" else " ahead" if leads else f" {worse}"
+        spans.append((f" {text}{sense}", style if leads else QUIET))
     return spans
 
 

@@ -45,7 +45,7 @@ def result_text(race: RaceReport) -> str:
     for lane_report in race.lane_reports:
         cells = [f"{sanitize(lane_report.lane_info.title):<16}"]
         for metric in METRICS:
-            rank, apart, _ = metric_rank(lane_report, metric)
-            cells.append(f"{metric_value(lane_report, metric, 12):>12} {f'{rank} {apart}':<12}")
+            rank, factor, _ = metric_rank(lane_report, metric)
+            cells.append(f"{metric_value(lane_report, metric, 12):>12} {f'{rank} {factor}':<12}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join([*lines, *race.trust]) + "\n"

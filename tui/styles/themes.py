@@ -115,7 +115,7 @@ PLAIN = Theme(
     },
 )  # fmt: skip
 
-HALL = Theme(
+PROJECTOR_DARK = Theme(
     name="telemon-hall",
     primary="#6bb5ff", secondary="#2fd6b0", accent="#ffb020",
     warning="#ffd166", error="#ff9d96", success="#7ee787",
@@ -129,7 +129,7 @@ HALL = Theme(
     },
 )  # fmt: skip
 
-THEMES = (DARK, LIGHT, PROJECTOR, HALL, SIXTEEN, PLAIN)
+THEMES = (DARK, LIGHT, PROJECTOR, PROJECTOR_DARK, SIXTEEN, PLAIN)
 
-CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, HALL.name)
+CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, PROJECTOR_DARK.name)
 """The themes that the theme key cycles through on a terminal with enough colours."""

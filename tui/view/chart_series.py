@@ -28,7 +28,7 @@ class ChartSeries:
         self._points: deque[ChartPoint] = deque(maxlen=POINTS)
         self._slot: int | None = None
         self._rows = (0, 0)
-        self._lengths = (0.0, 0.0)
+        self._intervals_s = (0.0, 0.0)
         self._p99s: tuple[float | None, float | None] = (None, None)
 
     def add(self, at_s: float, frame: LaneFrame) -> None:
@@ -48,26 +48,26 @@ class ChartSeries:
             self._slot = slot
             self._points.append(ChartPoint(0.0, 0.0, None, None))
             self._begin()
-        works = (frame.write, frame.read)
-        self._rows = (self._rows[0] + works[0].rows, self._rows[1] + works[1].rows)
-        self._lengths = (
-            self._lengths[0] + works[0].interval_s,
-            self._lengths[1] + works[1].interval_s,
+        roles = (frame.write, frame.read)
+        self._rows = (self._rows[0] + roles[0].rows, self._rows[1] + roles[1].rows)
+        self._intervals_s = (
+            self._intervals_s[0] + roles[0].interval_s,
+            self._intervals_s[1] + roles[1].interval_s,
         )
         p99s = tuple(
             max(before or 0.0, latencies.percentile_us(99)) if latencies.count else before
-            for before, latencies in zip(self._p99s, map(_ranking_latency, works), strict=True)
+            for before, latencies in zip(self._p99s, map(_ranking_latency, roles), strict=True)
         )
         self._p99s = (p99s[0], p99s[1])
         rates = [
-            rows / length if length > 0 else 0.0
-            for rows, length in zip(self._rows, self._lengths, strict=True)
+            rows / interval_s if interval_s > 0 else 0.0
+            for rows, interval_s in zip(self._rows, self._intervals_s, strict=True)
         ]
         self._points[-1] = ChartPoint(rates[0], rates[1], *self._p99s, warm)
 
     def _begin(self) -> None:
         """Reset the sums of the current point."""
-        self._rows, self._lengths, self._p99s = (0, 0), (0.0, 0.0), (None, None)
+        self._rows, self._intervals_s, self._p99s = (0, 0), (0.0, 0.0), (None, None)
 
     @property
     def points(self) -> tuple[ChartPoint, ...]:

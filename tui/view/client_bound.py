@@ -16,7 +16,7 @@ class ClientBoundPeriod:
     def __init__(self) -> None:
         self.limits: tuple[str, ...] = ()
         """The limits that were reached last; empty outside of a client-bound period."""
-        self._bound_s = 0.0
+        self._last_bound_s = 0.0
 
     def add(self, at_s: float, limits: tuple[str, ...]) -> bool:
         """Add the limits of the interval that ended at `at_s` (monotonic, seconds).
@@ -25,8 +25,8 @@ class ClientBoundPeriod:
         """
         begins = bool(limits) and not self.limits
         if limits:
-            self.limits, self._bound_s = limits, at_s
-        elif at_s - self._bound_s >= END_AFTER_S:
+            self.limits, self._last_bound_s = limits, at_s
+        elif at_s - self._last_bound_s >= END_AFTER_S:
             self.end()
         return begins
 

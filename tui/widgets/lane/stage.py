@@ -43,7 +43,7 @@ def figure(lane: LaneView, metric: str) -> str:
 
 def factor_caption(rank: Rank | None, metric: str) -> str:
     """Return what the factor means: "ahead", "behind" or "slower"."""
-    factor_text = lane_style.gap_text(rank)
+    factor_text = lane_style.factor_text(rank)
     if rank is None or factor_text in ("", "level"):
         return factor_text
     if rank.position == 1:
@@ -80,7 +80,8 @@ def block(
     number = inverse_block(position, width // 2, available)
     if not number:
         rank_line = fit(
-            [(f"{position}  {lane_style.gap_text(rank)}", lane_style.text_style(lane.lane))], width
+            [(f"{position}  {lane_style.factor_text(rank)}", lane_style.text_style(lane.lane))],
+            width,
         )
         return [top, rank_line, *(((row, STRONG),) for row in figures)][:height]
     spacer = [BLANK] if height > 1 + len(number) + len(figures) else []
@@ -111,7 +112,7 @@ def _unranked(lane: LaneView, value: str, width: int, height: int) -> list[Line]
 
 def _large_factor(rank: Rank | None) -> str:
     """Return the factor in characters of the pixel font: "6.8x", "3%", "=" for a tie; "" without a reference lane."""
-    factor_text = lane_style.gap_text(rank).lstrip("+").replace(" ", "")
+    factor_text = lane_style.factor_text(rank).lstrip("+").replace(" ", "")
     return "=" if factor_text == "level" else factor_text
 
 

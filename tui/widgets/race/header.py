@@ -63,8 +63,8 @@ def race_clock(screen_state: ScreenState) -> list[Span]:
     if screen_state.load_settings.duration_s is not None:
         end = clock(screen_state.load_settings.duration_s)
         # Lanes that were released one by one have an end each.
-        apart = len(screen_state.released) > 0 and len(view.lanes) > 1
-        spans.append((f", {end} each" if apart else f" / {end}", QUIET))
+        separate_ends = len(screen_state.released) > 0 and len(view.lanes) > 1
+        spans.append((f", {end} each" if separate_ends else f" / {end}", QUIET))
     return spans
 
 
@@ -152,36 +152,36 @@ class Header(Panel):
             ),
             size.width - cells(end) - 1,
         )
-        gap = "   " if size.width >= 120 else "  "
+        separator = "   " if size.width >= 120 else "  "
         if heat_spans := heat(screen_state):
-            available = size.width - cells(line) - cells(end) - len(gap) - 1
+            available = size.width - cells(line) - cells(end) - len(separator) - 1
             line += [
-                (gap, QUIET),
+                (separator, QUIET),
                 *(heat_spans if cells(heat_spans) <= available else heat(screen_state, brief=True)),
             ]
         available = size.width - cells(line) - cells(end) - 1
-        line += _fitting(parts, over, gap, available)
+        line += _fitting(parts, over, separator, available)
         return [justify(line, [*end, (" ", TEXT)], size.width)]
 
 
 def _fitting(
-    parts: Sequence[list[Span]], first: list[Span], gap: str, available: int
+    parts: Sequence[list[Span]], first: list[Span], separator: str, available: int
 ) -> Iterator[Span]:
     """Yield the parts that fit into `available` cells in their order, from the left.
 
     `first` is fitted before all others.
     """
-    kept = len(gap) + cells(first) <= available
-    left = available - (len(gap) + cells(first) if kept else 0)
+    kept = len(separator) + cells(first) <= available
+    left = available - (len(separator) + cells(first) if kept else 0)
     full = False
     for part in parts:
         if part is first:
             if kept:
-                yield (gap, QUIET)
+                yield (separator, QUIET)
                 yield from part
             continue
-        full = full or left - len(gap) - cells(part) < 0
+        full = full or left - len(separator) - cells(part) < 0
         if not full:
-            left -= len(gap) + cells(part)
-            yield (gap, QUIET)
+            left -= len(separator) + cells(part)
+            yield (separator, QUIET)
             yield from part

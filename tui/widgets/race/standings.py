@@ -38,7 +38,7 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
         [
             (f"{value:>8}", TEXT),
             (f"  {ordinal(rank.position)}", style),
-            (f"{lane_style.gap_text(rank):>7}", style if leads else QUIET),
+            (f"{lane_style.factor_text(rank):>7}", style if leads else QUIET),
         ],
         COLUMN_CELLS,
     )

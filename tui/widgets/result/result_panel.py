@@ -35,10 +35,10 @@ def cell(lane_report: LaneReport, metric: str, available: int) -> list[Span]:
     figure = metric_value(lane_report, metric, _figure_cells(available)).rjust(
         _figure_cells(available)
     )
-    rank, apart, style = metric_rank(lane_report, metric)
+    rank, factor, style = metric_rank(lane_report, metric)
     short_of = [(figure, STRONG), (f" {rank}", style)]
-    if apart and available >= _figure_cells(available) + 12:
-        short_of.append((f" {apart:>7}", style))
+    if factor and available >= _figure_cells(available) + 12:
+        short_of.append((f" {factor:>7}", style))
     return list(fit(short_of, available))
 
 
@@ -47,7 +47,7 @@ def _figure_cells(available: int) -> int:
     return min(11, available - 6)
 
 
-def apart(spread: RoundRange, metric: str, available: int) -> str:
+def range_text(spread: RoundRange, metric: str, available: int) -> str:
     """Return the range of the rounds: "54,363-55,523", "2.85-3.65 ms"."""
     if metric != "p99":
         text = f"{count(spread.low)}-{count(spread.high)}"
@@ -77,7 +77,7 @@ def _table(race: RaceReport, width: int) -> Iterator[Line]:
             row = list(fit([("   min-max", QUIET)], name_cells))
             for metric in METRICS:
                 spread = lane_report.spreads.get(metric)
-                text = "" if spread is None else apart(spread, metric, available)
+                text = "" if spread is None else range_text(spread, metric, available)
                 row += fit([(text.rjust(_figure_cells(available)), QUIET)], available)
             yield tuple(row)
 
@@ -108,7 +108,7 @@ def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
             yield (("  ", TEXT), *parts["read"])
         if lane_report.spreads:
             texts = [
-                f"{metric if metric == 'p99' else f'{metric}s'} {apart(lane_report.spreads[metric], metric, 12)}"
+                f"{metric if metric == 'p99' else f'{metric}s'} {range_text(lane_report.spreads[metric], metric, 12)}"
                 for metric in METRICS
                 if metric in lane_report.spreads
             ]
