@@ -18,7 +18,7 @@ class Progress(Message):
 
 
 class LanesKnown(Message):
-    """The source has started; `lane_infos` describes its lanes."""
+    """The lanes of a source that has started."""
 
     def __init__(self, lane_infos: tuple[LaneInfo, ...]) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class LanesKnown(Message):
 
 
 class VisiblePointsChanged(Message):
-    """The charts now show the last `points` points."""
+    """A new number of chart points on show: the last `points` ones."""
 
     def __init__(self, points: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class ViewReady(Message):
 
 
 class SourceEnded(Message):
-    """There are no more frames: the race is over, or `error` ended it."""
+    """The end of the frames: the race is over, or `error` ended it."""
 
     def __init__(self, error: BaseException | None) -> None:
         super().__init__()

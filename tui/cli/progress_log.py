@@ -21,9 +21,11 @@ STATES = frozenset(state.value for state in LaneState)
 
 
 class EventThrottle:
-    """Selects the events to log. Events above `MAX_EVENTS` are counted, and their number is logged at the window's end.
+    """A filter for the events to log.
 
-    Without `states`, a plain change of state is not logged, because the lane's own line shows it.
+    At most `MAX_EVENTS` events are logged per lane and window. The others are counted, and their number is logged at
+    the end of the window. Without `states`, a plain change of state is not logged, because the lane's own line shows
+    it.
     """
 
     def __init__(self, *, states: bool) -> None:

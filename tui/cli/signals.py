@@ -23,7 +23,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopSignals:
-    """Turns signals into the end of a race. The first signal stops the race; a second SIGINT does not wait for that."""
+    """The signal handler that ends a race: the first signal stops it, and a second SIGINT does not wait for that."""
 
     def __init__(self) -> None:
         self.signal: int | None = None

@@ -77,7 +77,7 @@ def largest(
 ) -> tuple[int, int] | None:
     """Return (font, scale) of the largest digits in which `template` fits into `width` x `height` cells.
 
-    None if none fit.
+    Returns None if none fit.
 
     Give the widest text that can be shown there: digits that change their size with the number are hard to read.
     """
@@ -97,7 +97,7 @@ def largest(
 def inverse_block(text: str, width: int, height: int) -> tuple[str, ...]:
     """Return `text` cut out of a filled block, as large as fits into `width` x `height` cells.
 
-    Empty if nothing fits.
+    Returns an empty tuple if nothing fits.
     """
     best: tuple[str, ...] = ()
     for font in range(len(FONTS)):

@@ -81,7 +81,7 @@ def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
 def error_line(lane: LaneView, width: int) -> Line:
     """Return the number of errors since the start by kind, or "no errors".
 
-    Late starts, reconnects and redirects at the right.
+    Late starts, reconnects and redirects are shown at the right edge, as far as they fit.
     """
     kinds: dict[str, int] = {}
     for role in (lane.write, lane.read):

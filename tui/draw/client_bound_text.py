@@ -24,7 +24,7 @@ def reasons(lane: LaneView) -> Iterator[str]:
 def client_bound(lane: LaneView) -> list[str]:
     """Return the variants of the badge's text from the longest to the shortest.
 
-    Empty for a lane that is not client-bound.
+    Returns an empty list for a lane that is not client-bound.
     """
     if not lane.client_bound:
         return []

@@ -55,7 +55,7 @@ def state(lane: LaneView) -> Span:
 def done(lane: LaneView, number: float, write: Callable[[float], str]) -> str:
     """Return `number` as written by `write`.
 
-    `NOTHING` for a lane that waits for its first heat or at the start barrier.
+    Returns `NOTHING` for a lane that waits for its first heat or at the start barrier.
 
     Such a lane has not stopped, so a zero would be wrong.
     """
@@ -70,7 +70,7 @@ def text_style(lane: str) -> str:
 def factor_text(rank: Rank | None) -> str:
     """Return the factor to the reference lane: "+2.7x" for the leader, else "2.7x", "3 %" or "level".
 
-    "" without a reference.
+    Returns "" if there is no reference lane.
     """
     if rank is None or rank.position is None:
         return ""

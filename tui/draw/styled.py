@@ -93,7 +93,7 @@ _ASCII = str.maketrans("…·━─│▌●▲■✓✗█░▶▸", "~.=-||o^
 def to_ascii(text: str) -> str:
     """Return `text` with a similar ASCII character of one cell for each other character.
 
-    A question mark where there is none.
+    A character without a similar one becomes a question mark.
     """
     if text.isascii():
         return text
