@@ -1,4 +1,4 @@
-"""What the thread that takes frames tells the screen."""
+"""Messages from the feed's thread to the screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui.view.view import View
 
 
 class Progress(Message):
-    """The source is starting: `text` says what it does now."""
+    """A step of the source's start: `text` says what it does, `elapsed_s` is the time since the start in seconds."""
 
     def __init__(self, text: str, elapsed_s: float) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class Progress(Message):
 
 
 class LanesKnown(Message):
-    """The source has started, and these are its lanes."""
+    """The lanes of a source that has started."""
 
     def __init__(self, lane_infos: tuple[LaneInfo, ...]) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class LanesKnown(Message):
 
 
 class VisiblePointsChanged(Message):
-    """The charts now show so many points of the past."""
+    """A new number of chart points on show: the last `points` ones."""
 
     def __init__(self, points: int) -> None:
         super().__init__()
@@ -34,18 +34,19 @@ class VisiblePointsChanged(Message):
 
 
 class ViewReady(Message):
-    """There is a newer picture. One that still waits is replaced: pictures are dropped, never queued."""
+    """A newer view. It replaces one that still waits in the queue: views are dropped, never queued."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
         self.view = view
 
     def can_replace(self, message: Message) -> bool:
+        """Return whether `message` is an older view, which this one may replace in the queue."""
         return isinstance(message, ViewReady)
 
 
 class SourceEnded(Message):
-    """There are no more frames: the race is over, or `error` ended it."""
+    """The end of the frames: the race is over, or `error` ended it."""
 
     def __init__(self, error: BaseException | None) -> None:
         super().__init__()

@@ -17,12 +17,12 @@ from tests.screens.test_history import INTERVAL_S, frame, only, shown, work
 from tests.screens.test_whole_figures import drawn, scene_of
 from tests.support.open_loop_frames import heats
 from tests.support.synthetic_frames import frames
-from tui.view.client_bound import CALM_S
+from tui.view.client_bound import END_AFTER_S
 from tui.view.history import ViewBuilder
 
 BUSY, IDLE = ClientStats(cpu_share=0.91), ClientStats(cpu_share=0.4)
 
-CALM = round(CALM_S / INTERVAL_S)
+CALM = round(END_AFTER_S / INTERVAL_S)
 """Intervals after which a spell is over."""
 
 

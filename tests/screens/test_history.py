@@ -13,7 +13,7 @@ from engines.metrics.histogram import Histogram, LatencyDistribution
 from engines.metrics.stats import CacheStats, RoleStats
 from tests.support.open_loop_frames import heats
 from tests.support.synthetic_frames import usual
-from tui.view.axis import FLAT, HEADROOM, SHRINK_AFTER, Axes
+from tui.view.axis import HEADROOM, MAX_OVERSIZE, SHRINK_AFTER, Axes
 from tui.view.history import ViewBuilder
 from tui.view.view import ChartPoint, LaneView, View
 
@@ -100,9 +100,9 @@ def test_lanes_are_ranked_by_what_was_felt() -> None:
             LaneFrame("durable", LaneState.RACING, read=work(80, response_us=90), backlog=backlog),
         )
     )
-    by_lane = {lane.lane: lane.places["p99"] for lane in shown(history).lanes}
-    assert (by_lane["durable"].rank, by_lane["mysql"].rank) == (1, 2)
-    assert by_lane["mysql"].gap == pytest.approx(100)
+    by_lane = {lane.lane: lane.ranks["p99"] for lane in shown(history).lanes}
+    assert (by_lane["durable"].position, by_lane["mysql"].position) == (1, 2)
+    assert by_lane["mysql"].factor == pytest.approx(100)
 
 
 def test_what_was_late_in_the_warm_up_is_not_counted() -> None:
@@ -197,7 +197,7 @@ def test_a_spike_flattens_nothing_longer_than_it_is_seen(
         assert axes.fit([series], shown).p99_us >= usual_us * spike
     series += points(usual_us * noise)
     needed = max(1.0, usual_us * noise * HEADROOM)
-    assert axes.fit([series], shown).p99_us <= needed * 2.5 * FLAT
+    assert axes.fit([series], shown).p99_us <= needed * 2.5 * MAX_OVERSIZE
     for _ in range(SHRINK_AFTER):
         top = axes.fit([series], shown).p99_us
     assert top <= needed * 2.5
@@ -237,7 +237,7 @@ def test_a_lane_that_is_done_stands_as_it_was_while_others_race_on() -> None:
     # Not a lane of no rows per second, half a minute after it was far ahead.
     assert mysql.read.rows_per_s > 0
     assert mysql.read.p99_us == before.read.p99_us
-    assert [lane.places["read"].rank for lane in shown(history).lanes] == [1, 2]
+    assert [lane.ranks["read"].position for lane in shown(history).lanes] == [1, 2]
     # Its chart says when it ended.
     assert mysql.points[-1].read_rows_per_s == 0
     assert len(mysql.points) == len(cached.points)
@@ -269,20 +269,23 @@ def means(lane: str, heat: int) -> tuple[float, float]:
 def test_first_heat_has_no_rivals() -> None:
     view = shown(at(1))
     mysql, cached, durable = view.lanes
-    assert (view.turn and (view.turn.round, view.turn.lane)) == (1, "mysql")
+    assert (view.current_heat and (view.current_heat.round, view.current_heat.lane)) == (1, "mysql")
     # First of one is no place.
-    assert {place.rank for place in mysql.places.values()} == {None}
+    assert {place.position for place in mysql.ranks.values()} == {None}
     for lane in (cached, durable):
         assert lane.waiting
         assert not lane.comparable
-        assert {place.rank for place in lane.places.values()} == {None}
+        assert {place.position for place in lane.ranks.values()} == {None}
         assert lane.read.p99_us is None
 
 
 def test_a_lane_that_rests_keeps_its_last_heat() -> None:
     view = shown(at(3))
     mysql, cached, durable = view.lanes
-    assert (view.turn and (view.turn.round, view.turn.lane)) == (1, "durable")
+    assert (view.current_heat and (view.current_heat.round, view.current_heat.lane)) == (
+        1,
+        "durable",
+    )
     assert mysql.waiting
     assert cached.waiting
     assert not durable.waiting
@@ -293,8 +296,8 @@ def test_a_lane_that_rests_keeps_its_last_heat() -> None:
         assert lane.read.p99_us
         assert lane.points[-1].read_rows_per_s > 0
     # Every lane has a place: those of the profiles that the frames are made from.
-    assert [lane.places["read"].rank for lane in view.lanes] == [3, 2, 1]
-    gap = cached.places["read"].gap
+    assert [lane.ranks["read"].position for lane in view.lanes] == [3, 2, 1]
+    gap = cached.ranks["read"].factor
     assert gap == pytest.approx(durable.read.window_rows_per_s / cached.read.window_rows_per_s)
 
 
@@ -321,7 +324,7 @@ def test_in_the_end_they_stand_side_by_side() -> None:
         assert lane.write.window_rows_per_s == pytest.approx(write)
         assert lane.read.window_rows_per_s == pytest.approx(read)
         assert lane.read.rows_per_s == pytest.approx(read)
-        assert lane.places["read"].gap is not None
+        assert lane.ranks["read"].factor is not None
 
 
 def test_together_nothing_waits() -> None:
@@ -329,7 +332,7 @@ def test_together_nothing_waits() -> None:
     for one in usual():
         history.add(one)
     view = shown(history)
-    assert view.turn is None
+    assert view.current_heat is None
     assert not any(lane.waiting for lane in view.lanes)
     assert all(lane.comparable for lane in view.lanes)
     assert all(lane.read.response_p99_us is None for lane in view.lanes)

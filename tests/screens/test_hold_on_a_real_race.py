@@ -65,7 +65,7 @@ async def test_lanes_are_released_one_by_one(sandbox: Sandbox, tmp_path: Path) -
             assert now[lane] > before[lane]
             await racing.until(lambda: racing.text().count("waiting") == len(waiting))
             placed = {
-                part.lane: {place.rank for place in part.places.values()} - {None}
+                part.lane: {place.position for place in part.ranks.values()} - {None}
                 for part in racing.view.lanes
             }
             assert all(not placed[name] for name in waiting)

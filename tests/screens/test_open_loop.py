@@ -176,7 +176,7 @@ async def test_a_lane_before_its_first_heat_is_no_zero_on_stage(launch: Launch) 
         await at_the_end(racing, given)
         view = racing.app._screen_state.view
         assert view is not None
-        assert view.lanes[1].places["write"].rank is None
+        assert view.lanes[1].ranks["write"].position is None
         await racing.shows("waiting", "heat 1 of 6: mysql, round 1 of 2")
         # No plate without a rank on it: what is there is the figure of the lane that races, alone and large.
         rows = [line[53:] for line in racing.text().splitlines()[1:-5]]

@@ -83,7 +83,7 @@ async def test_a_frame_is_drawn_in_turns_and_painted_once(
         drawn: list[int] = []
         witness = Witness(racing, monkeypatch)
         app._screen_state = replace(app._screen_state, view=later)
-        app._painter.draw_in_turns(app._screen_state, lambda: drawn.append(witness.turn))
+        app._painter.draw_incrementally(app._screen_state, lambda: drawn.append(witness.turn))
         await racing.until(lambda: bool(drawn) and bool(witness.painted))
         witness.close()
         assert drawn == [witness.drawn[-1][0] + 1] or drawn == [witness.drawn[-1][0]]
@@ -112,7 +112,7 @@ async def test_a_key_in_the_middle_of_a_frame_is_seen_at_once(
         drawn: list[str] = []
         witness = Witness(racing, monkeypatch)
         app._screen_state = replace(app._screen_state, view=later)
-        app._painter.draw_in_turns(app._screen_state, lambda: drawn.append("frame"))
+        app._painter.draw_incrementally(app._screen_state, lambda: drawn.append("frame"))
         app._show(paused=True)
         assert drawn == ["frame"]
         assert {id(panel.screen_state) for panel in app.race_screen.query(Panel)} == {
@@ -135,11 +135,11 @@ async def test_a_frame_that_comes_in_the_middle_of_another_takes_its_place(launc
         app = racing.app
         first, later = views(racing)
         drawn: list[str] = []
-        app._painter.draw_in_turns(
+        app._painter.draw_incrementally(
             replace(app._screen_state, view=first), lambda: drawn.append("first")
         )
         app._screen_state = replace(app._screen_state, view=later)
-        app._painter.draw_in_turns(app._screen_state, lambda: drawn.append("later"))
+        app._painter.draw_incrementally(app._screen_state, lambda: drawn.append("later"))
         await racing.until(lambda: drawn == ["first", "later"])
         await racing.shows("4.32 ms")
         assert {id(panel.screen_state) for panel in app.race_screen.query(Panel)} == {
@@ -155,7 +155,7 @@ async def test_a_frame_that_is_being_drawn_at_the_end_does_no_harm(launch: Launc
     drawn: list[str] = []
     # As in the middle of its end: there is no screen any more.
     app._screen_stack.clear()
-    app._painter.draw_in_turns(app._screen_state, lambda: drawn.append("frame"))
+    app._painter.draw_incrementally(app._screen_state, lambda: drawn.append("frame"))
     await asyncio.sleep(0.05)
     assert drawn == ["frame"]
     assert app.fault is None
@@ -168,7 +168,7 @@ async def test_a_frame_under_the_help_is_seen_after_it(launch: Launch) -> None:
         await racing.shows("esc closes")
         _, later = views(racing)
         racing.app._screen_state = replace(racing.app._screen_state, view=later)
-        racing.app._painter.draw_in_turns(racing.app._screen_state, lambda: None)
+        racing.app._painter.draw_incrementally(racing.app._screen_state, lambda: None)
         await racing.pilot.press("escape")
         await racing.until(lambda: "0:16" in racing.text().splitlines()[0])
 

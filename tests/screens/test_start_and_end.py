@@ -124,7 +124,7 @@ def test_sentences_say_why() -> None:
     lanes = summary.lanes()
     # Ranks and gaps from the totals.
     writes = [lane.write.rows_per_s for lane in lanes]
-    assert durable.ranks["write"].rank == 1
+    assert durable.ranks["write"].position == 1
     gap = writes[2] / max(writes[:2])
     assert f"1st, {gap:.1f}x ahead in writes" in durable.findings[0]
     assert "a batch of 100 rows" in mysql.findings[0]

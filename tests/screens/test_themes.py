@@ -10,7 +10,7 @@ from textual.theme import Theme
 
 from tests.screens.conftest import Launch
 from tui.draw.lane_style import SHAPES
-from tui.styles.themes import DARK, HALL, LIGHT, PROJECTOR, SIXTEEN, THEMES
+from tui.styles.themes import DARK, LIGHT, PROJECTOR, PROJECTOR_DARK, SIXTEEN, THEMES
 from tui.terminal.capabilities import Color, Terminal
 
 LANES = ("lane-mysql", "lane-cached", "lane-durable")
@@ -62,7 +62,7 @@ def background(theme: Theme) -> str:
 
 
 @pytest.mark.parametrize(
-    ("theme", "least"), [(PROJECTOR, 7.0), (HALL, 7.0), (DARK, 4.5), (LIGHT, 4.5)]
+    ("theme", "least"), [(PROJECTOR, 7.0), (PROJECTOR_DARK, 7.0), (DARK, 4.5), (LIGHT, 4.5)]
 )
 def test_contrast(theme: Theme, least: float) -> None:
     assert theme.foreground is not None
@@ -72,7 +72,7 @@ def test_contrast(theme: Theme, least: float) -> None:
     assert contrast(theme.variables["badge"], theme.variables["badge-text"]) >= 7.0
 
 
-@pytest.mark.parametrize("theme", [PROJECTOR, HALL, DARK, LIGHT])
+@pytest.mark.parametrize("theme", [PROJECTOR, PROJECTOR_DARK, DARK, LIGHT])
 def test_lanes_are_told_apart_by_the_colour_blind(theme: Theme) -> None:
     for kind in MACHADO:
         for one, other in combinations(LANES, 2):

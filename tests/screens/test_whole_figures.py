@@ -18,7 +18,7 @@ from tests.screens.test_race_screen import work
 from tests.support.open_loop_frames import paced
 from tests.support.synthetic_frames import SyntheticSource
 from tui.draw import format as figures
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.big_digits import rows_of
 from tui.draw.styled import Line
 from tui.draw.styled import width as cells
@@ -103,8 +103,12 @@ def whole(screen_state: ScreenState) -> set[str]:
         found |= {write(number) for number in numbers for write in (figures.count, figures.short)}
         found.add(figures.share(lane.hit_ratio))
         found |= {figure for limit in lane.client_bound_by for figure in FIGURE.findall(limit)}
-        for place in lane.places.values():
-            found |= {figures.ordinal(place.rank or 0), figures.margin(place.gap), str(place.rank)}
+        for place in lane.ranks.values():
+            found |= {
+                figures.ordinal(place.position or 0),
+                figures.margin(place.factor),
+                str(place.position),
+            }
     for lane_info in ENTRANTS:
         found |= {f"{us:.0f} us" for us in lane_info.overhead_us.values()}
         found |= {f"{us:.0f}" for us in lane_info.overhead_us.values()}
@@ -320,10 +324,10 @@ def test_near_equals_are_told_apart_or_level(name: str) -> None:
 def test_places_in_words() -> None:
     screen_state = level()
     assert screen_state.view is not None
-    told = [lanelook.rank_text(lane.places["write"]) for lane in screen_state.view.lanes]
+    told = [lane_style.rank_text(lane.ranks["write"]) for lane in screen_state.view.lanes]
     assert told == ["1st  level", "2nd  level", "3rd  4 %"]
-    assert lanelook.rank_text(None) == ""
-    told = [lanelook.rank_text(lane.places["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
+    assert lane_style.rank_text(None) == ""
+    told = [lane_style.rank_text(lane.ranks["write"]) for lane in alone().view.lanes]  # type: ignore[union-attr]
     assert told == [""]
 
 

@@ -1,4 +1,4 @@
-"""The race on the screen, from its start to its result."""
+"""The Textual app: a race on the screen, from its start to its result."""
 
 from __future__ import annotations
 
@@ -36,26 +36,30 @@ from tui.view.load_settings import LoadSettings
 from tui.view.state import ScreenState
 
 STYLESHEETS = PACKAGE_ROOT / "tui" / "styles"
+"""Directory of the stylesheets."""
 
 TICK_S = 0.05
-"""How often the screen looks how late its own event loop is."""
+"""Interval in seconds at which the screen measures the delay of its own event loop."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the race."""
 
 HANGUP_CODE = 128 + signal.SIGHUP
+"""Exit code after the terminal has gone: what a shell reports for SIGHUP."""
 
 FRAME_INTERVAL_S = 0.25
-"""The interval of the frames that are asked for, however many of them are shown."""
+"""Interval in seconds of the frames that are requested, however many of them are shown."""
 
-SETTLED = 3
-"""The first pictures are laid out anew; from here on only cells change."""
+LAYOUT_VIEWS = 3
+"""Number of first views that change the layout; from then on only cells change. The lag is not measured before."""
 
 
 def race_source(settings: RaceConfig, *, hold: bool = False) -> FrameSourceFactory:
-    """The usual source: a race with these settings, on real servers."""
+    """Return the usual source factory: a race with these settings on real servers."""
 
     def make(on_progress: ProgressCallback) -> FrameSource:
-        # Not before it is needed: the screen is there before the engines are loaded.
+        """Create the race."""
+        # Deferred import: the screen is visible before the engine modules are loaded.
         from engines.race import race
 
         return race.Race(settings, interval_s=FRAME_INTERVAL_S, on_progress=on_progress, hold=hold)
@@ -64,11 +68,12 @@ def race_source(settings: RaceConfig, *, hold: bool = False) -> FrameSourceFacto
 
 
 class TelemonApp(ViewActions, LoadActions):
-    """Shows a race. `run` returns what was measured, or None when nothing was; it raises what kept the race from
-    starting. `return_code` is 1 when the screen or the race broke, and 128 plus its number after a signal; `fault`
-    says in one line what broke.
+    """The app that shows a race.
 
-    `stage` begins with the layout for a hall; `hold` says that the source waits at the start line.
+    `run` returns what was measured, or None if nothing was measured; it raises the error that kept the race from
+    starting. `return_code` is 1 if the screen or the race failed, and 128 plus the signal's number after a signal;
+    `fault` is one line that says what failed. `stage` selects the layout for a projector at the start. `hold` says that
+    the source holds the lanes at the start barrier.
     """
 
     TITLE = "telemon"
@@ -90,11 +95,11 @@ class TelemonApp(ViewActions, LoadActions):
         )
         self.settings = settings
         self.shown = 0
-        """How many pictures were drawn."""
+        """Number of views drawn."""
         self.worst_lag_s = 0.0
-        """How late the screen's event loop was at worst, once it had settled."""
+        """Largest delay of the screen's event loop in seconds, not counting the first views."""
         self.leave_result = False
-        """Whether to end with the race instead of showing its result."""
+        """Whether to exit at the end of the race instead of showing its result."""
         self._lag_s = 0.0
         self._tick_due_s = 0.0
         self._started_s = time.monotonic()
@@ -109,10 +114,11 @@ class TelemonApp(ViewActions, LoadActions):
             self._set_stage(True)
 
     def on_mount(self) -> None:
+        """Draw the first screen state, handle signals and start the feed."""
         self.push_screen_state()
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
-            # Not in a thread other than the main one, as under a test's pilot.
+            # Signals can be handled in the main thread only; a test's pilot runs in another one.
             with suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.add_signal_handler(number, self.end, 128 + number)
         self._started_s = time.monotonic()
@@ -122,26 +128,29 @@ class TelemonApp(ViewActions, LoadActions):
         self.feed.start()
 
     def _tick(self) -> None:
-        """See how late this is: so late would a key be, or a picture."""
+        """Measure how late this call is: a key or a view would be handled just as late."""
         now_s = time.monotonic()
         lag_s = max(0.0, now_s - self._tick_due_s)
         self._tick_due_s = now_s + TICK_S
         self._lag_s = max(self._lag_s, lag_s)
-        if self.shown > SETTLED:
+        if self.shown > LAYOUT_VIEWS:
             self.worst_lag_s = max(self.worst_lag_s, lag_s)
 
     def _catch_up(self) -> None:
+        """Let the feed post a view that it has held back, and update the time of the start."""
         self.feed.catch_up()
         if self._screen_state.view is None:
             self._show(starting_s=time.monotonic() - self._started_s)
 
     @on(Progress)
     def _progress(self, message: Progress) -> None:
+        """Append a step of the start."""
         steps = (*self._screen_state.progress, (message.text, message.elapsed_s))
         self._show(progress=steps, starting_s=message.elapsed_s)
 
     @on(LanesKnown)
     def _lanes_known(self, message: LanesKnown) -> None:
+        """Store the lanes, and put their notes into the event log."""
         for lane_info in message.lane_infos:
             for note in lane_info.notes:
                 self.feed.note(f"{lane_info.title}: {note}")
@@ -149,34 +158,38 @@ class TelemonApp(ViewActions, LoadActions):
 
     @on(ViewReady)
     def _view_ready(self, message: ViewReady) -> None:
+        """Draw a newer view, unless the display is frozen or the terminal has not taken the last one yet."""
         if self._view is not None and message.view.seq < self._view.seq:
-            # Pictures come from two threads: one asked for by key may have overtaken this.
+            # Views come from two threads: one that was requested by a key may have overtaken this one.
             self.feed.taken()
             return
         self._view = message.view
         if self._screen_state.frozen or self._backlog():
-            # A terminal that has not taken the last picture yet gets the next but one.
+            # The terminal has not taken the last view yet, so this one is dropped.
             self.feed.taken()
             return
         lag_s, self._lag_s = self._lag_s, 0.0
         self.shown += 1
-        if self.shown == SETTLED:
-            # A full collection walks all that was imported and composed, for 60 ms in which no key is answered. All of
-            # that stays to the end: taken out of the collector's sight, a collection takes a few milliseconds.
+        if self.shown == LAYOUT_VIEWS:
+            # Performance: a full garbage collection walks everything imported and composed, which takes 60 ms in which
+            # no key is handled. These objects live to the end; with them frozen, a collection takes a few ms.
             gc.freeze()
         self._screen_state = replace(self._screen_state, view=message.view, screen_lag_s=lag_s)
-        self._painter.draw_in_turns(self._screen_state, self.feed.taken)
+        self._painter.draw_incrementally(self._screen_state, self.feed.taken)
 
     def _backlog(self) -> int:
+        """Return how many pieces of output wait for the terminal; 0 for a driver that does not count them."""
         driver = self._driver
         return driver.backlog if isinstance(driver, TerminalDriver) else 0
 
     @on(VisiblePointsChanged)
     def _visible_points_changed(self, message: VisiblePointsChanged) -> None:
+        """Fit the axes to the points that are visible now."""
         self.feed.set_visible_points(message.points)
 
     @on(SourceEnded)
     def _source_ended(self, message: SourceEnded) -> None:
+        """Show the result, or exit if nothing was measured or the result is not wanted."""
         summary = self.feed.summary
         if message.error is not None:
             self.fault = sanitize(str(message.error) or type(message.error).__name__)
@@ -192,28 +205,32 @@ class TelemonApp(ViewActions, LoadActions):
                 )
 
     def _end_unmeasured(self, error: BaseException | None) -> None:
-        """End without a result, and say why when it was not asked for."""
+        """Exit without a result, with the reason if the user did not ask for the end."""
         summary = self.feed.summary
         if self._exit:
             return
         if error is None and self._view is not None and self._view.events:
             last = self._view.events[-1]
             self.fault = sanitize(f"nothing was measured: {last.lane or 'race'}: {last.text}")
-        # What kept a race from starting is raised by `run`.
+        # The error that kept a race from starting is raised by `run`.
         self.exit(summary, return_code=0 if self.fault is None else 1)
 
     async def action_quit(self) -> None:
+        """End the race and leave the screen."""
         self.end()
 
     def end(self, code: int = 0) -> None:
-        """End the race and leave the screen; `run` hands back what was measured."""
+        """End the race and leave the screen; `run` then returns what was measured.
+
+        `code` is the exit code; 0 becomes 1 if something failed.
+        """
         self.feed.stop()
         if self.fault is not None and not code:
             code = 1
         self.exit(self.feed.summary, return_code=code)
 
     def terminal_gone(self) -> None:
-        """Called by the driver from its own thread: there is nobody to show anything to."""
+        """End the race because the terminal has gone. The driver calls this from its own thread."""
         self.feed.stop()
         self.fault = "the terminal is gone"
         loop = self._loop
@@ -221,8 +238,10 @@ class TelemonApp(ViewActions, LoadActions):
             loop.call_soon_threadsafe(self.end, HANGUP_CODE)
 
     def _fatal_error(self) -> None:
-        """Leave the screen after a mistake in it, with its traceback where that is asked for. Textual's own report
-        shows local variables, and those may hold a password."""
+        """Leave the screen after an unexpected error, with its traceback if debugging is enabled.
+
+        Textual's own report is not used: it shows local variables, and those may hold a password.
+        """
         error = sys.exception()
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
@@ -230,12 +249,18 @@ class TelemonApp(ViewActions, LoadActions):
             from rich.traceback import Traceback
 
             console = self.error_console
-            trace = Traceback(show_locals=False)
-            self._exit_renderables.append(Segments(list(console.render(trace, console.options))))
+            traceback = Traceback(show_locals=False)
+            self._exit_renderables.append(
+                Segments(list(console.render(traceback, console.options)))
+            )
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:
-        """Show the race until it is over or the user quits. Takes what `textual.app.App.run` takes."""
+        """Show the race until it is over or the user quits; return what was measured, or None.
+
+        Blocks until then. `options` are those of `textual.app.App.run`. Raises the error that kept the race from
+        starting.
+        """
         options.setdefault("mouse", self.terminal.mouse)
         try:
             super().run(**options)

@@ -1,4 +1,4 @@
-"""An app that shows a scene, in as many colours as its terminal has."""
+"""The base app: screen state, theme, colours and command palette."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tui.terminal.driver import TerminalDriver
 from tui.view.state import ScreenState
 from tui.view.view import View
 
-GREYING = (Monochrome, NoColor)
-"""The filters that take colours away."""
+COLOR_REMOVING_FILTERS = (Monochrome, NoColor)
+"""Textual's filters that remove colours."""
 
 
 class RaceApp(App[Summary]):
-    """The scene and how it looks; what can be done with it is added by those that are made from this."""
+    """An app that shows a screen state in as many colours as the terminal has. Subclasses add the actions."""
 
     feed: FrameFeed
 
@@ -41,14 +41,16 @@ class RaceApp(App[Summary]):
         self.terminal = terminal or Terminal.detect(
             os.environ, getattr(sys.__stderr__, "encoding", None)
         )
-        # NO_COLOR is one of the signs that the terminal was detected by, and may have been overruled. What Textual
-        # does for it makes of the terminal's own colours black on black.
-        self._filters = [part for part in self._filters if not isinstance(part, GREYING)]
+        # NO_COLOR was already used to detect the terminal, and an option may have overruled it. Textual's own filters
+        # for it would turn the terminal's own colours into black on black.
+        self._filters = [
+            part for part in self._filters if not isinstance(part, COLOR_REMOVING_FILTERS)
+        ]
         self.no_color = self.terminal.color == "none"
         self.race_screen = RaceScreen()
         self._painter = FramePainter(self, self.race_screen)
         self._view: View | None = None
-        """The newest picture; that of the scene may be frozen."""
+        """The newest view. The view of the screen state is older while the display is frozen."""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = {"16": SIXTEEN, "none": PLAIN}.get(self.terminal.color, DARK).name
@@ -60,7 +62,7 @@ class RaceApp(App[Summary]):
         self._set_colors()
 
     def _set_colors(self) -> None:
-        """Make Rich use as many colours as were found or asked for, whatever it would make of the environment."""
+        """Make Rich use the detected or requested number of colours, whatever it would detect itself."""
         systems: dict[str, Literal["standard", "256", "truecolor"]] = {
             "16": "standard", "none": "standard", "256": "256", "truecolor": "truecolor",
         }  # fmt: skip
@@ -72,16 +74,20 @@ class RaceApp(App[Summary]):
         )  # fmt: skip
 
     def get_driver_class(self) -> type[Driver]:
+        """Return `TerminalDriver` in place of Textual's driver for Linux."""
         usual = super().get_driver_class()
         return TerminalDriver if usual is LinuxDriver else usual
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return values of the theme variables for Textual's own themes."""
         return dict(DARK.variables)
 
     def get_default_screen(self) -> Screen[Any]:
+        """Return the race screen."""
         return self.race_screen
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """Yield the available actions as commands of the palette."""
         for action in ACTIONS:
             if is_available(action.id, self._screen_state):
                 yield SystemCommand(
@@ -89,26 +95,33 @@ class RaceApp(App[Summary]):
                 )
 
     def _command(self, method: str) -> Any:
+        """Return a callback that runs an action."""
+
         async def run() -> None:
             await self.run_action(method)
 
         return run
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether the action has anything to do now. Textual calls this before it runs an action."""
         called = f"{action}({parameters[0]})" if parameters else action
         known = METHODS.get(called)
         return known is None or is_available(known.id, self._screen_state)
 
     def _show(self, **changes: Any) -> None:
+        """Change fields of the screen state and draw it."""
         self._screen_state = replace(self._screen_state, **changes)
         self.push_screen_state()
 
     def push_screen_state(self) -> None:
-        """Draw the scene at once."""
+        """Draw the screen state at once."""
         self._painter.draw(self._screen_state)
 
     def _set_stage(self, stage: bool) -> None:
-        """The stage has the projector's theme, and gives back the one before."""
+        """Switch the stage layout on or off.
+
+        With enough colours, the stage uses the projector's theme; the theme before it is restored afterwards.
+        """
         self._screen_state = replace(self._screen_state, stage=stage)
         if self.terminal.color in ("16", "none"):
             return
@@ -117,11 +130,12 @@ class RaceApp(App[Summary]):
         elif self._theme_before_stage is not None:
             self.theme, self._theme_before_stage = self._theme_before_stage, None
 
-    def _tell(self, text: str, *, bad: bool = False) -> None:
+    def _toast(self, text: str, *, bad: bool = False) -> None:
+        """Show `text` for three seconds, as an error if `bad`."""
         self.notify(text, severity="error" if bad else "information", markup=False, timeout=3)
 
-    def _moves(self, shown: str, now: float, wanted: float, step: int) -> bool:
-        """Whether a step leads anywhere; where not, say so."""
+    def _can_step(self, shown: str, now: float, wanted: float, step: int) -> bool:
+        """Return whether a step changes the value; tell the user if it does not."""
         if wanted == now:
-            self._tell(f"{shown} is the {'most' if step > 0 else 'least'} there is")
+            self._toast(f"{shown} is the {'most' if step > 0 else 'least'} there is")
         return wanted != now

@@ -1,4 +1,4 @@
-"""How the race is looked at, by key: nothing of it changes what is measured."""
+"""Actions that change what is shown. None of them changes what is measured."""
 
 from __future__ import annotations
 
@@ -13,65 +13,75 @@ from tui.view.history import WINDOWS_S
 
 
 class ViewActions(StartActions):
-    """Freezes, enlarges, colours, saves and copies what is on show."""
+    """Actions that freeze, enlarge, recolour, save and copy the display."""
 
     fault: str | None = None
-    """What broke, in a line."""
-    _alone: int | None = None
+    """One line that says what failed; None if nothing did."""
+    _maximised: int | None = None
+    """Index of the lane that is shown alone; None for all lanes."""
 
     def action_freeze(self) -> None:
-        """Hold the picture, or show the present again."""
+        """Freeze the display, or show the newest view again."""
         frozen = not self._screen_state.frozen
         self._show(frozen=frozen, view=self._screen_state.view if frozen else self._view)
 
     def action_stage(self) -> None:
+        """Switch the stage layout on or off."""
         self._set_stage(not self._screen_state.stage)
         self.push_screen_state()
 
     def action_longer_window(self) -> None:
+        """Use the next longer sliding window."""
         self._window(1)
 
     def action_shorter_window(self) -> None:
+        """Use the next shorter sliding window."""
         self._window(-1)
 
     def _window(self, step: int) -> None:
+        """Use the next longer (`step` 1) or shorter (-1) sliding window."""
         if self._view is None:
             return
         now_s = self._view.window_s
         wanted_s = next_step(WINDOWS_S, now_s, step)
-        if self._moves(f"window {now_s:g} s", now_s, wanted_s, step):
+        if self._can_step(f"window {now_s:g} s", now_s, wanted_s, step):
             self.feed.resize(wanted_s)
 
     def action_axis(self) -> None:
+        """Switch between one y axis for all lanes and one for each."""
         shared = not self._screen_state.shared_axis
         self._show(shared_axis=shared)
-        self._tell("one y axis for all lanes" if shared else "a y axis for each lane")
+        self._toast("one y axis for all lanes" if shared else "a y axis for each lane")
 
     def action_maximise(self, number: int) -> None:
-        """Show one lane alone, or all of them again; at the start line, let this lane go."""
+        """Show one lane alone, or all lanes again; at the start barrier, release this lane."""
         index = number - 1
         if self._screen_state.holding:
             assert self._screen_state.view is not None
             self._release_one(self._screen_state.view.lanes[index].lane)
         elif not self.race_screen.has_panes:
-            self._tell("this terminal is too small to show a lane alone")
+            self._toast("this terminal is too small to show a lane alone")
         else:
-            self._alone = None if self._alone == index else index
-            self.race_screen.maximise(self._alone)
+            self._maximised = None if self._maximised == index else index
+            self.race_screen.maximise(self._maximised)
 
     def action_restore(self) -> None:
-        self._alone = None
+        """Show all lanes."""
+        self._maximised = None
         self.race_screen.maximise(None)
 
     def action_next_theme(self) -> None:
+        """Use the next theme."""
         self.theme = CYCLE[(CYCLE.index(self.theme) + 1) % len(CYCLE)]
         self._theme_before_stage = None
 
     def action_command_palette(self) -> None:
+        """Open the command palette, unless it is open."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id=Palette.ID))
 
     def action_help(self) -> None:
+        """Open the help screen."""
         self.push_screen(HelpScreen(self._screen_state))
 
     def action_screenshot(self) -> None:  # type: ignore[override]
@@ -79,12 +89,12 @@ class ViewActions(StartActions):
         try:
             name = self.save_screenshot()
         except OSError as error:
-            self._tell(f"no screenshot: {error.strerror}", bad=True)
+            self._toast(f"no screenshot: {error.strerror}", bad=True)
         else:
-            self._tell(f"saved {name}")
+            self._toast(f"saved {name}")
 
     def action_copy(self) -> None:
-        """Copy the numbers that are on show, and no others."""
+        """Copy the numbers on show to the clipboard: the result, or the standings of the view."""
         view, summary = self._screen_state.view, self.feed.summary
         if self._screen_state.over and summary is not None:
             text, what = result_text(build_report(summary, self.fault)), "result copied"
@@ -93,4 +103,4 @@ class ViewActions(StartActions):
         else:
             return
         self.copy_to_clipboard(text)
-        self._tell(what)
+        self._toast(what)

@@ -1,4 +1,4 @@
-"""`telemon config`."""
+"""Command `telemon config`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engines.text import to_toml
 
 
 def show_settings(settings: RaceConfig) -> None:
-    """Print the settings, with where each came from, as a configuration file that would set all but the secrets."""
+    """Print the settings and their sources in the format of a configuration file that sets all but the secrets."""
     table = ""
     for key, value, source in settings.items():
         setting = BY_KEY[key]

@@ -1,4 +1,7 @@
-"""The `telemon` command. Imports at its head only what `telemon --version` needs: the rest costs a second."""
+"""The entry point of the `telemon` command.
+
+Performance: only what `telemon --version` needs is imported at the top; all other modules take a second to import.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,21 @@ from contextlib import contextmanager, suppress
 from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
+from engines.errors import RaceError
 from engines.text import one_line
+from tui.cli import exit_codes
 from tui.cli.config import show_settings
 from tui.cli.parser import Invocation, parse
 from tui.terminal.capabilities import Terminal, can_draw
 
-DONE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-"""Exit codes; the last is what a shell says of a program that SIGPIPE ended."""
-
 
 class UnwritableError(Exception):
-    """What was asked for cannot be written to stdout."""
+    """The requested output cannot be written to stdout."""
 
 
 @contextmanager
-def _printing() -> Iterator[None]:
-    """Print and flush, or raise UnwritableError."""
+def _writing() -> Iterator[None]:
+    """Flush stdout at the end of the block; raise UnwritableError if stdout cannot be written."""
     try:
         yield
         if sys.stdout is not None:
@@ -37,68 +39,69 @@ def _printing() -> Iterator[None]:
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """The entry point: runs the command that `argv` (by default the process's) asks for; the exit code."""
+    """Run the command that `argv` (by default that of the process) asks for, and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # closed, or not a real file
-            # A server's text must not end a race because a terminal cannot spell it.
+            # A server's text must not end a race because the terminal's encoding lacks a character.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = FAILED
+    code = exit_codes.FAILURE
     try:
         code = _run(argv)
     except ConfigError as error:
         report_error(str(error))
-        code = USAGE
+        code = exit_codes.USAGE
     except SystemExit as error:  # --help and --version
-        code = error.code if isinstance(error.code, int) else FAILED
+        code = error.code if isinstance(error.code, int) else exit_codes.FAILURE
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = exit_codes.INTERRUPTED
     except BrokenPipeError:
-        code = BROKEN_PIPE
+        code = exit_codes.BROKEN_PIPE
     except UnwritableError as error:
         report_error(str(error))
     except Exception as error:
         if os.environ.get(DEBUG_ENV) == "1":
             raise
-        report_error(_explained(error))
+        report_error(_error_text(error))
     return _flushed(code)
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    asked = parse(argv, os.environ)
-    for warning in asked.settings.warnings:
+    """Run the command and return the exit code. `run` handles its errors."""
+    invocation = parse(argv, os.environ)
+    for warning in invocation.settings.warnings:
         report_error(f"warning: {warning}")
-    if asked.command == "config":
-        with _printing():
-            show_settings(asked.settings)
-        return DONE
-    if asked.command == "doctor":
+    if invocation.command == "config":
+        with _writing():
+            show_settings(invocation.settings)
+        return exit_codes.OK
+    if invocation.command == "doctor":
         from tui.cli.doctor import run as examine
 
-        return examine(asked.settings, as_json=asked.json)
-    if asked.command in ("prepare", "clean"):
+        return examine(invocation.settings, as_json=invocation.json)
+    if invocation.command in ("prepare", "clean"):
         from tui.cli.prepare import clean, prepare
 
-        change = prepare if asked.command == "prepare" else clean
-        return change(asked.settings, yes=asked.yes)
-    if asked.command is None:
+        change = prepare if invocation.command == "prepare" else clean
+        return change(invocation.settings, yes=invocation.yes)
+    if invocation.command is None:
         why = "there is no terminal"
         if _on_terminal():
             if can_draw(os.environ):
-                return _on_screen(asked)
+                return _on_screen(invocation)
             why = f"TERM is {os.environ.get('TERM', '')!r}, which cannot draw"
             report_error(f"no screen: {why}; this is what `telemon run` does")
-        if asked.screen:
+        if invocation.screen_options:
             report_error(
-                f"warning: {' and '.join(asked.screen)}: without a screen of no effect: {why}"
+                f"warning: {' and '.join(invocation.screen_options)}: without a screen of no effect: {why}"
             )
-    _check_rate(asked.settings)
+    _check_rate(invocation.settings)
     from tui.cli.run import OutputFormat, run
 
-    return run(asked.settings.headless(), OutputFormat(asked.format))
+    return run(invocation.settings.headless(), OutputFormat(invocation.format))
 
 
 def _check_rate(settings: RaceConfig) -> None:
-    """Say that a rate does nothing in a closed loop: without a screen no key opens it."""
+    """Warn that a rate has no effect in a closed loop: without a screen there is no key that opens the loop."""
     if settings.mode == "saturate" and settings.rate_per_s is not None:
         report_error(
             f"warning: {settings.given('rate')}: of no effect in mode saturate; set mode to pace"
@@ -106,58 +109,63 @@ def _check_rate(settings: RaceConfig) -> None:
 
 
 def _on_terminal() -> bool:
-    """Whether there is somebody to look and to press keys: Textual reads from stdin and draws on stderr, and the
-    final table goes to stdout."""
+    """Return whether all three standard streams are terminals.
+
+    Textual reads from stdin and draws on stderr, and the final table goes to stdout.
+    """
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def _on_screen(asked: Invocation) -> int:
+def _on_screen(invocation: Invocation) -> int:
+    """Race on the screen, print the final table, and return the exit code."""
     from tui.app.app import TelemonApp
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
-    terminal = Terminal.detect(os.environ, sys.stderr.encoding, asked.flags)
-    app = TelemonApp(asked.settings, terminal=terminal, stage=asked.stage, hold=asked.hold)
+    terminal = Terminal.detect(os.environ, sys.stderr.encoding, invocation.terminal_options)
+    app = TelemonApp(
+        invocation.settings, terminal=terminal, stage=invocation.stage, hold=invocation.hold
+    )
     summary = app.run()
     if app.fault:
         report_error(app.fault)
-    code = app.return_code or DONE
+    code = app.return_code or exit_codes.OK
     if summary is None or not summary.duration_s:
         return code
-    with _printing():
+    with _writing():
         for line in final_table(summary, terminal_width(sys.stdout)):
             print(line)
     return code or exit_code_for(summary)
 
 
-def _explained(error: Exception) -> str:
-    """An error in one line. A race that could not be run says itself why; anything else is telemon's own fault."""
-    race = sys.modules.get("engines.race.race")  # not loaded: then this is none of its errors
-    if race is not None and isinstance(error, race.RaceError):
+def _error_text(error: Exception) -> str:
+    """Return an error in one line: that of a race that could not be run as it is, any other as an internal error."""
+    if isinstance(error, RaceError):
         return str(error)
     return f"internal error: {type(error).__name__}: {error} ({DEBUG_ENV}=1 shows where)"
 
 
 def report_error(message: str) -> None:
+    """Print an error or a warning on stderr in one line; ignore a stderr that cannot be written."""
     with suppress(OSError, ValueError):
         print(f"telemon: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 def _flushed(code: int) -> int:
-    """`code`, or what became of the output's last piece. A reader who has gone is not worth a word."""
+    """Flush stdout and return `code`, or the exit code of the failure. A closed pipe is not reported."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        code = code or BROKEN_PIPE
+        code = code or exit_codes.BROKEN_PIPE
     except OSError as error:
-        if code != FAILED:  # else it has been said
+        if code != exit_codes.FAILURE:  # else the error has been reported
             report_error(f"stdout cannot be written: {error.strerror}")
-        code = FAILED
+        code = exit_codes.FAILURE
     else:
         return code
-    # Python flushes once more as it ends, and would complain.
+    # Python flushes once more when it ends, and would print an error.
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

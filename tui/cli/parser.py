@@ -1,4 +1,4 @@
-"""The arguments of the `telemon` command."""
+"""Parse the arguments of the `telemon` command."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ configuration; 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, as every error of telemon is."""
+    """An argument parser whose errors are ConfigErrors of one line, as all errors of telemon are."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise ConfigError with the message and a reference to the help."""
         raise ConfigError(f"{one_line(message)}; see {self.prog} --help")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; every flag of a setting comes from the table of settings."""
+    """Return the parser of the command line. The flags of settings come from the table of settings."""
     top = Parser(
         prog="telemon",
         description=DESCRIPTION,
@@ -93,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_screen(command: argparse.ArgumentParser) -> None:
+    """Add the options of the screen."""
     group = command.add_argument_group("screen")
     group.add_argument("--stage", action="store_true", help="the largest digits, for a hall")
     group.add_argument(
@@ -108,14 +110,16 @@ def _add_screen(command: argparse.ArgumentParser) -> None:
     group.add_argument("--no-mouse", action="store_true", help="do without the mouse")
 
 
-SCREEN = ("stage", "hold", "color", "glyphs", "fps", "no_mouse")
+SCREEN_OPTIONS = ("stage", "hold", "color", "glyphs", "fps", "no_mouse")
+"""Names of the options that `_add_screen` adds."""
 
 
-UNASKED = (False, None, "auto")
-"""The options of `_add_screen`, and what they are when nobody gave them."""
+SCREEN_DEFAULTS = (False, None, "auto")
+"""Values of these options if they are not given."""
 
 
 def _fps(text: str) -> float:
+    """Return a frame rate from 0.1 to 30; raises ArgumentTypeError for any other text."""
     try:
         fps = Float(0.1, 30).parse(text)
     except InvalidValueError:
@@ -124,8 +128,9 @@ def _fps(text: str) -> float:
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
+    """Add a flag for each setting that has one, and `--config`."""
     group = command.add_argument_group("settings")
-    # Suppressed defaults: what stands before a command must not be overwritten by what does not stand after it.
+    # Defaults are suppressed: a flag before the command must not be overwritten by its default after the command.
     group.add_argument(
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="a configuration file (TOML)"
     )
@@ -140,13 +145,15 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
             help=f"{setting.about} (default: {setting.default_text})".replace("%", "%%"),
         )
         if isinstance(setting.kind, Boolean):
-            argument.nargs, argument.const = "?", "true"  # A switch that is only named is on.
+            argument.nargs, argument.const = "?", "true"  # A flag without a value is true.
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What somebody asked telemon for; `command` is None for plain `telemon`; `screen` names what was asked of the
-    screen."""
+    """What the user asked for.
+
+    `command` is None for plain `telemon`. `screen_options` are the options of the screen that were given.
+    """
 
     command: str | None
     settings: RaceConfig
@@ -155,23 +162,37 @@ class Invocation:
     yes: bool = False
     stage: bool = False
     hold: bool = False
-    flags: TerminalOptions = field(default_factory=TerminalOptions)
-    screen: tuple[str, ...] = ()
+    terminal_options: TerminalOptions = field(default_factory=TerminalOptions)
+    screen_options: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
-    """What the arguments (None: the process's) and the environment ask for. Raises ConfigError, and SystemExit once
-    --help or --version has been answered."""
-    given = vars(parser().parse_args(argv))
-    asked = tuple(f"--{name.replace('_', '-')}" for name in SCREEN if given[name] not in UNASKED)
-    if asked and given["command"] is not None:
+    """Return what `argv` (None: the arguments of the process) and the environment ask for.
+
+    Raises ConfigError for wrong usage or settings, and SystemExit after --help or --version was answered.
+    """
+    arguments = vars(parser().parse_args(argv))
+    screen_options = tuple(
+        f"--{name.replace('_', '-')}"
+        for name in SCREEN_OPTIONS
+        if arguments[name] not in SCREEN_DEFAULTS
+    )
+    if screen_options and arguments["command"] is not None:
         raise ConfigError(
-            f"{' and '.join(asked)}: for the race on the screen, and telemon {given['command']} has none"
+            f"{' and '.join(screen_options)}: for the race on the screen, and telemon {arguments['command']} has none"
         )
-    flags = {key: value for key, value in given.items() if key in BY_KEY}
-    settings = load_config(flags, environ, given.get("config"))
+    flags = {key: value for key, value in arguments.items() if key in BY_KEY}
+    settings = load_config(flags, environ, arguments.get("config"))
     names = ("format", "json", "yes", "stage", "hold")
-    options = {name: given[name] for name in names if name in given}
-    mouse = False if given["no_mouse"] else None
-    screen = TerminalOptions(given["color"], given["glyphs"], given["fps"], mouse)
-    return Invocation(given["command"], settings, flags=screen, screen=asked, **options)
+    options = {name: arguments[name] for name in names if name in arguments}
+    mouse = False if arguments["no_mouse"] else None
+    terminal_options = TerminalOptions(
+        arguments["color"], arguments["glyphs"], arguments["fps"], mouse
+    )
+    return Invocation(
+        arguments["command"],
+        settings,
+        terminal_options=terminal_options,
+        screen_options=screen_options,
+        **options,
+    )

@@ -1,4 +1,4 @@
-"""`telemon prepare` and `telemon clean`: what will be done, a question, and what was done."""
+"""Commands `telemon prepare` and `telemon clean`: show planned changes, ask, apply them."""
 
 from __future__ import annotations
 
@@ -13,65 +13,70 @@ from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import Plan
 from engines.text import one_line
+from tui.cli import exit_codes
 from tui.cli.run import log_line
 
-DONE, FAILED, USAGE = 0, 1, 2
-
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
+"""Reason why there is nothing to do if no servers are configured."""
 
 
 def prepare(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Make what a race needs on the servers that the settings name; the exit code."""
+    """Create what a race needs on the configured servers; return the exit code. Asks first, unless `yes`."""
     return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
 
 
 def clean(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Remove what telemon made on the servers that the settings name; the exit code."""
+    """Remove what telemon created on the configured servers; return the exit code. Asks first, unless `yes`."""
     return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
 
 
 def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
+    """Show the planned changes, ask unless `yes`, and apply them; return the exit code."""
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
-        return DONE
+        return exit_codes.OK
     try:
         plan = planned()
     except PlanError as error:
         log_line(str(error))
-        return FAILED
+        return exit_codes.FAILURE
     for where, what in plan.left:
         print(one_line(f"{where}: as it is: {what}"))
     for change in plan.changes:
         print(one_line(f"{change.where}: to do: {change.what}"))
     if not plan.changes:
         print("nothing to do")
-        return DONE
+        return exit_codes.OK
     sys.stdout.flush()
     if not yes:
-        asked = _agreed()
-        if asked is None:
+        confirmed = _confirmed()
+        if confirmed is None:
             log_line("nothing was done: there is no terminal to ask on; say --yes")
-            return USAGE
-        if not asked:
+            return exit_codes.USAGE
+        if not confirmed:
             log_line("nothing was done")
-            return FAILED
-    return _done(plan)
+            return exit_codes.FAILURE
+    return _apply(plan)
 
 
-def _agreed() -> bool | None:
-    """What the user says; None where there is nobody to ask."""
+def _confirmed() -> bool | None:
+    """Return the user's answer; None if there is no terminal to ask on. Blocks until a line is entered."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None
     print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _done(plan: Plan) -> int:
+def _apply(plan: Plan) -> int:
+    """Apply the planned changes in order and print the result of each; return the exit code.
+
+    Stops at the first failure.
+    """
     for change in plan.changes:
         try:
-            came_of_it = change.do()
+            outcome = change.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
-            return FAILED
-        print(one_line(f"{change.where}: {came_of_it}"), flush=True)
-    return DONE
+            return exit_codes.FAILURE
+        print(one_line(f"{change.where}: {outcome}"), flush=True)
+    return exit_codes.OK

@@ -1,4 +1,4 @@
-"""What a race without a screen tells on stderr while it runs: events, as many as somebody can read. Pure."""
+"""The progress log of a race without a screen: events on stderr, limited in number. Pure."""
 
 from __future__ import annotations
 
@@ -8,47 +8,53 @@ from engines.metrics.frame import Event, Frame, LaneState
 from engines.text import one_line
 
 WINDOW_S = 10.0
+"""Length in seconds of the window in which events are counted."""
 
-MOST = 5
-"""Lines for each lane in each window. What a lane in trouble says twice a second tells nobody more, and buries what
-another says once."""
+MAX_EVENTS = 5
+"""Maximum number of lines per lane and window.
+
+More would be repetitions of a lane in trouble, and would hide the events of other lanes.
+"""
 
 STATES = frozenset(state.value for state in LaneState)
+"""Texts of events that only report a change of state."""
 
 
 class EventThrottle:
-    """Picks the events to tell. Those above `MOST` are counted, and the count is told when the window is over.
+    """A filter for the events to log.
 
-    Without `states` a plain change of state is not told: the line of the lane says it.
+    At most `MAX_EVENTS` events are logged per lane and window. The others are counted, and their number is logged at
+    the end of the window. Without `states`, a plain change of state is not logged, because the lane's own line shows
+    it.
     """
 
     def __init__(self, *, states: bool) -> None:
         self._states = states
         self._from_s: float | None = None
-        self._told: dict[str | None, int] = {}
+        self._counts: dict[str | None, int] = {}
 
     def lines(self, frame: Frame) -> Iterator[str]:
-        """What to tell of a frame."""
+        """Yield the lines to log for a frame."""
         if self._from_s is None or frame.at_monotonic_s - self._from_s >= WINDOW_S:
             yield from self.rest()
             self._from_s = frame.at_monotonic_s
         for event in frame.events:
             if event.text in STATES and not self._states:
                 continue
-            told = self._told[event.lane] = self._told.get(event.lane, 0) + 1
-            if told <= MOST:
+            number = self._counts[event.lane] = self._counts.get(event.lane, 0) + 1
+            if number <= MAX_EVENTS:
                 yield event_line(event)
 
     def rest(self) -> Iterator[str]:
-        """How many events have not been told since the window began; a new one begins."""
-        for lane, told in self._told.items():
-            if told > MOST:
-                more = told - MOST
+        """Yield the number of events of each lane that were not logged in this window, and begin a new window."""
+        for lane, number in self._counts.items():
+            if number > MAX_EVENTS:
+                more = number - MAX_EVENTS
                 yield f"{lane or 'race'}: {more:,} more event{'s' if more > 1 else ''} of this kind or another"
-        self._told = {}
+        self._counts = {}
 
 
 def event_line(event: Event) -> str:
-    """An event as one line, whatever a server put into it."""
+    """Return an event in one line, with control characters escaped."""
     text = one_line(event.text)
     return f"{event.lane}: {text}" if event.lane else text

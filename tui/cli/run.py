@@ -14,6 +14,7 @@ from engines.race.race import Race
 from engines.results.result_json import frame_json
 from engines.results.summary import Summary
 from engines.text import one_line
+from tui.cli import exit_codes
 from tui.cli.progress_log import EventThrottle
 from tui.cli.signals import Interrupted, StopSignals
 from tui.report.interval_lines import frame_lines, header
@@ -40,7 +41,7 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
         with ending.listening():
             summary = _race(settings, form, ending)
     except Interrupted:
-        return ending.exit_code or 130
+        return ending.exit_code or exit_codes.INTERRUPTED
     if ending.exit_code is not None:
         return ending.exit_code
     return exit_code_for(summary)
@@ -51,7 +52,7 @@ def exit_code_for(summary: Summary) -> int:
     for lane in summary.unanswered:
         advice = "; `telemon doctor` says why" if lane in summary.settings.endpoints else ""
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
-    return 1 if summary.unanswered else 0
+    return exit_codes.FAILURE if summary.unanswered else exit_codes.OK
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, ending: StopSignals) -> Summary:

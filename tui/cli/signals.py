@@ -1,4 +1,4 @@
-"""Signals that end a race without a screen."""
+"""Handle the signals that end a race without a screen."""
 
 from __future__ import annotations
 
@@ -8,36 +8,42 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from tui.cli import exit_codes
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that stop a race."""
 
 
 REPEAT_S = 0.5
-"""Within this time a second SIGINT is the same wish: timeout(1), for one, sends each signal twice."""
+"""A second SIGINT within this time in seconds is ignored: timeout(1), for one, sends each signal twice."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked for an end where there is nothing to wind down yet, or asked again."""
+    """A signal arrived while there was no race to stop yet, or a second SIGINT arrived."""
 
 
 class StopSignals:
-    """Turns signals into the end of a race: the first asks it to stop, a second SIGINT does not wait for that."""
+    """The signal handler that ends a race: the first signal stops it, and a second SIGINT does not wait for that."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        """The first signal that came."""
+        """The first signal that arrived; None if none did."""
         self.stop: Callable[[], None] | None = None
-        """How to ask the race to end; None while it starts, when a signal abandons the start."""
+        """Callback that stops the race; None while it starts, when a signal abandons the start."""
         self._first_s = 0.0
 
     @property
     def exit_code(self) -> int | None:
-        """What a shell calls a program that a signal ended; None when none came."""
-        return None if self.signal is None else 128 + self.signal
+        """Return the exit code that a shell reports for the first signal; None if none arrived."""
+        return None if self.signal is None else exit_codes.for_signal(self.signal)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals, and give them back afterwards. One that is ignored (nohup) stays ignored, but not
-        SIGINT: a shell ignores it for every background job, and who sends it by kill means it."""
+        """Handle the signals inside the block, and restore the previous handlers afterwards.
+
+        A signal that is ignored (nohup) stays ignored, except SIGINT: a shell ignores SIGINT for every background job,
+        so a SIGINT sent by kill is intended. Raises Interrupted from within the block.
+        """
         before = {}
         for number in STOP_SIGNALS:
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
@@ -49,6 +55,7 @@ class StopSignals:
                 signal.signal(number, handler)
 
     def _received(self, number: int, _: FrameType | None) -> None:
+        """Stop the race at the first signal; raise Interrupted at a second SIGINT or while there is no race to stop."""
         now_s = time.monotonic()
         if self.signal is None:
             self.signal, self._first_s = number, now_s

@@ -1,4 +1,4 @@
-"""Digits for the last row of a hall: a pixel font, enlarged by whole factors to what fits."""
+"""Draw digits in a pixel font that is enlarged by whole factors to the available size."""
 
 from __future__ import annotations
 
@@ -31,13 +31,18 @@ _LARGE = {
 }  # fmt: skip
 
 FONTS = (_SMALL, _LARGE)
+"""The fonts by index: 0 is 5 pixels high, 1 is 7 pixels high. `#` is a set pixel; rows are separated by spaces."""
 
 HALVES = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
+"""The character for the (upper, lower) pixel of a cell."""
 
 
 @lru_cache(256)
 def pixels(text: str, font: int, scale: int) -> tuple[tuple[int, ...], ...]:
-    """`text` as rows of 0 and 1. Unknown characters are left out."""
+    """Return `text` as rows of 0 and 1, each pixel enlarged to `scale` x `scale`.
+
+    Characters without a glyph are left out.
+    """
     glyphs = [FONTS[font][char].split() for char in text if char in FONTS[font]]
     if not glyphs:
         return ()
@@ -55,7 +60,7 @@ def pixels(text: str, font: int, scale: int) -> tuple[tuple[int, ...], ...]:
 
 @lru_cache(256)
 def rows_of(text: str, font: int, scale: int, *, ascii_only: bool = False) -> tuple[str, ...]:
-    """`text` in cells: two pixels per cell in half blocks, or one row of `#` for each row of pixels."""
+    """Return `text` as rows of cells: two pixel rows per row in half blocks, or with `ascii_only` one `#` per pixel."""
     grid = pixels(text, font, scale)
     if ascii_only:
         return tuple("".join(" #"[pixel] for pixel in row) for row in grid)
@@ -70,9 +75,11 @@ def rows_of(text: str, font: int, scale: int, *, ascii_only: bool = False) -> tu
 def largest(
     template: str, width: int, height: int, *, ascii_only: bool = False
 ) -> tuple[int, int] | None:
-    """(font, scale) of the largest letters in which `template` fits into `width` x `height` cells; None if none do.
+    """Return (font, scale) of the largest digits in which `template` fits into `width` x `height` cells.
 
-    Give the widest text that may ever stand there: letters that change their size with the number are unreadable.
+    Returns None if none fit.
+
+    Give the widest text that can be shown there: digits that change their size with the number are hard to read.
     """
     found: tuple[int, tuple[int, int]] | None = None
     for font in range(len(FONTS)):
@@ -88,7 +95,10 @@ def largest(
 
 @lru_cache(64)
 def inverse_block(text: str, width: int, height: int) -> tuple[str, ...]:
-    """`text` cut out of a filled plate, like a start number, as large as fits; empty when nothing does."""
+    """Return `text` cut out of a filled block, as large as fits into `width` x `height` cells.
+
+    Returns an empty tuple if nothing fits.
+    """
     best: tuple[str, ...] = ()
     for font in range(len(FONTS)):
         for scale in range(1, 9):

@@ -1,4 +1,4 @@
-"""How a lane's reads were answered, in one or two lines."""
+"""Write how a lane's reads were answered, in one or two lines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ NO_CACHE = (
     "no cache: reads are SELECTs",
     "no cache",
 )
-"""The longest that fits is said."""
+"""Texts for a lane without a cache; the longest that fits is shown."""
 
 
 def hit_counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]:
-    """Hits and misses in at most `width` cells, and for the lazy cache what the misses led to, where it is `brief`
-    enough to have no line for that. What has no room is left out: half a number would be a wrong one."""
+    """Return hits and misses in at most `width` cells.
+
+    With `brief`, the hit ratio and for the cache-aside lane the fills are added, because the caller has no line for
+    them. Parts that do not fit are left out: half a number would be a wrong one.
+    """
     if not LANES[lane.lane].reads_redis:
         return first_fitting(([(text, QUIET)] for text in NO_CACHE), width)
     cache = lane.cache
@@ -49,7 +52,12 @@ def hit_counts(lane: LaneView, width: int, *, brief: bool = False) -> list[Span]
 
 
 def fills_line(lane: LaneView, width: int) -> Line:
-    """What the misses of the lazy cache led to. A fill that several readers made at once is a stampede."""
+    """Return the cache fills of the cache-aside lane.
+
+    Duplicate fills (several readers fill one key at once) are a stampede.
+
+    Returns an empty line for other lanes.
+    """
     if not LANES[lane.lane].has_cache:
         return ()
     variants: list[list[Span]] = [
@@ -63,7 +71,7 @@ def fills_line(lane: LaneView, width: int) -> Line:
 
 
 def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
-    """The hit ratio of the last second as a bar; nothing for a lane without a cache."""
+    """Return the hit ratio of the last second as a bar; an empty line for a lane without a cache."""
     if not LANES[lane.lane].reads_redis:
         return ()
     label: list[Span] = [("hit ratio ", QUIET), (share(lane.hit_ratio).rjust(7) + " ", STRONG)]
@@ -72,7 +80,10 @@ def ratio_line(lane: LaneView, width: int, glyphs: str) -> Line:
 
 
 def error_line(lane: LaneView, width: int) -> Line:
-    """What failed since the start, by kind; "no errors" is worth saying too. Beside it, what went less well."""
+    """Return the number of errors since the start by kind, or "no errors".
+
+    Late starts, reconnects and redirects are shown at the right edge, as far as they fit.
+    """
     kinds: dict[str, int] = {}
     for role in (lane.write, lane.read):
         for kind, number in role.errors.items():
@@ -86,7 +97,7 @@ def error_line(lane: LaneView, width: int) -> Line:
         none = ("no errors", QUIET)
         return tuple(first_fitting(([none, *more], [none, *late_text(lane)], [none]), width))
     worst = sorted(kinds.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst)
+    by_kind = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst)
     total = f"✗ {count(sum(kinds.values()))} errors"
     more = first_fitting((more, late_text(lane)), width - len(total))
-    return justify([(clip(f"{total}: {told}", width - cells(more)), BAD)], more, width)
+    return justify([(clip(f"{total}: {by_kind}", width - cells(more)), BAD)], more, width)

@@ -1,7 +1,7 @@
-"""Series of numbers as characters: an area and a line in one grid of cells, in braille, blocks or ascii.
+"""Draw series of numbers as characters: an area and a line in one grid of cells, in braille, blocks or ASCII.
 
-Pure: values from 0 to 1 (None leaves a gap) come in, and rows of (glyph, layer) go out, where layer is 0 for nothing,
-1 for the area and 2 for the line. The line hides the area in its cells, so that it can be followed.
+Pure functions. Input values are from 0 to 1; None leaves a gap. Output rows are lists of (glyph, layer), where layer is
+0 for blank, 1 for the area and 2 for the line. The line hides the area in its cells, so that it can be followed.
 """
 
 from __future__ import annotations
@@ -12,42 +12,47 @@ from functools import lru_cache
 Values = Sequence[float | None]
 Cell = tuple[str, int]
 Stroke = tuple[int, int]
-"""The lowest and the highest dot of an upright line."""
+"""Lowest and highest dot of a vertical stroke."""
 
 DOTS_PER_CELL = {"braille": 2, "block": 1, "ascii": 1}
-"""How many values side by side one cell shows."""
+"""Number of values side by side that one cell shows."""
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 _LEFT = (0x40, 0x04, 0x02, 0x01)
 _RIGHT = (0x80, 0x20, 0x10, 0x08)
-"""The bits of a braille cell's two columns, from the lowest dot to the highest."""
+"""The bits of a braille cell's right column, from the lowest dot to the highest.
+
+`_LEFT` are those of the left column.
+"""
 
 
 def plot(area: Values, line: Values, rows: int, glyphs: str) -> list[list[Cell]]:
-    """Rows of cells, top row first; as wide as the series divided by `DOTS_PER_CELL`."""
+    """Return rows of cells, top row first; each is as wide as the longer series divided by `DOTS_PER_CELL`."""
     if glyphs == "braille":
         return _braille(area, line, rows)
     return _blocks(area, line, rows, ascii_only=glyphs == "ascii")
 
 
-def _level(value: float | None, steps: int) -> int | None:
+def _step_of(value: float | None, steps: int) -> int | None:
+    """Return the step (0 to `steps` - 1) of a value; None for None."""
     return None if value is None else min(steps - 1, max(0, round(value * (steps - 1))))
 
 
 def _braille(area: Values, line: Values, rows: int) -> list[list[Cell]]:
+    """Return rows of braille cells: four dots high and two values wide each."""
     dots = rows * 4
     columns = (max(len(area), len(line)) + 1) // 2
-    # What is not nothing shows, however small.
+    # A value above zero is always visible, however small it is.
     fills = [min(dots, max(1, round(value * dots))) if value else 0 for value in area]
     fills += [0] * (columns * 2 - len(fills))
     strokes: list[Stroke | None] = []
     before: int | None = None
     for value in line:
-        height = _level(value, dots)
+        height = _step_of(value, dots)
         if height is None:
             strokes.append(None)
-        # A steep step is drawn as an upright stroke, so that the line hangs together.
+        # A steep step is drawn as a vertical stroke, so that the line has no gaps.
         elif before is None or abs(before - height) <= 1:
             strokes.append((height, height))
         else:
@@ -65,7 +70,10 @@ def _braille(area: Values, line: Values, rows: int) -> list[list[Cell]]:
 def _braille_column(
     left_fill: int, right_fill: int, left: Stroke | None, right: Stroke | None, rows: int
 ) -> tuple[Cell, ...]:
-    """One column of cells, top first. A chart that moves on by a cell shows all of its columns again but one."""
+    """Return one column of cells, top first.
+
+    Performance: cached, because a chart that moves on by one cell shows all of its other columns again.
+    """
     filled = [0] * rows
     drawn = [0] * rows
     for bits, fill, stroke in ((_LEFT, left_fill, left), (_RIGHT, right_fill, right)):
@@ -80,6 +88,7 @@ def _braille_column(
 
 
 def _blocks(area: Values, line: Values, rows: int, *, ascii_only: bool) -> list[list[Cell]]:
+    """Return rows of block or ASCII cells, one value wide each."""
     columns = max(len(area), len(line))
     grid: list[list[Cell]] = [[(" ", 0)] * columns for _ in range(rows)]
     steps = rows * (1 if ascii_only else 8)
@@ -97,32 +106,35 @@ def _blocks(area: Values, line: Values, rows: int, *, ascii_only: bool) -> list[
                     grid[rows - 1 - y][x] = (EIGHTHS[part], 1)
     for x, value in enumerate(line):
         if ascii_only:
-            height = _level(value, rows)
+            height = _step_of(value, rows)
             if height is not None:
                 grid[rows - 1 - height][x] = ("*", 2)
         else:
-            height = _level(value, rows * 2)
+            height = _step_of(value, rows * 2)
             if height is not None:
                 grid[rows - 1 - height // 2][x] = ("▀" if height % 2 else "▄", 2)
     return grid
 
 
 def sparkline(values: Values, glyphs: str) -> str:
-    """One row of bars, a cell for each value."""
+    """Return one row of bars, one cell for each value; None becomes a blank."""
     bars = " .:-=+*#@" if glyphs == "ascii" else EIGHTHS
     found = []
     for value in values:
         if value is None:
             found.append(" ")
         else:
-            # Something that runs, however slowly, is told from something that stands.
+            # A very low rate must look different from zero.
             least = 1 if value > 0 else 0
             found.append(bars[min(8, max(least, round(value * 8)))])
     return "".join(found)
 
 
 def bar(share: float, cells: int, glyphs: str) -> tuple[str, str]:
-    """A horizontal bar as its filled and its empty part; parts of a cell in eighths."""
+    """Return a horizontal bar of `cells` cells as its filled and its empty part.
+
+    Its resolution is an eighth of a cell.
+    """
     share = min(1.0, max(0.0, share))
     if glyphs == "ascii":
         full = round(share * cells)
@@ -134,7 +146,7 @@ def bar(share: float, cells: int, glyphs: str) -> tuple[str, str]:
 
 
 def thin_bar(share: float, cells: int, glyphs: str) -> tuple[str, str]:
-    """A bar that is only a line, for a share that is nearly all most of the time."""
+    """Return a bar drawn as a line, for a share that is nearly always close to 1."""
     if glyphs == "ascii":
         return bar(share, cells, glyphs)
     full = round(min(1.0, max(0.0, share)) * cells)

@@ -1,4 +1,4 @@
-"""What limits a lane besides its servers, in words: how much is said depends on the room."""
+"""Write which limits of the client a lane has reached, in variants for different widths."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tui.draw.styled import BADGE, TEXT, Span
 from tui.view.view import LaneView
 
 CLIENT_BOUND = "client-bound"
-"""Said of a lane that telemon itself may be limiting."""
+"""Text beside a lane that the client may be limiting."""
 
 
 def reasons(lane: LaneView) -> Iterator[str]:
-    """What makes the lane client-bound: all of it with its units, all of it, the first of it."""
+    """Yield the limits that make the lane client-bound: all of them with units, all of them, only the first."""
     limits = lane.client_bound_by
     brief = [limit.removesuffix(" of a core") for limit in limits]
     if limits:
@@ -22,17 +22,20 @@ def reasons(lane: LaneView) -> Iterator[str]:
 
 
 def client_bound(lane: LaneView) -> list[str]:
-    """That it is, with as much of the reason as there is; the word alone comes last. Nothing for any other lane."""
+    """Return the variants of the badge's text from the longest to the shortest.
+
+    Returns an empty list for a lane that is not client-bound.
+    """
     if not lane.client_bound:
         return []
     return [*(f"{CLIENT_BOUND}: {reason}" for reason in reasons(lane)), CLIENT_BOUND]
 
 
-def badge(word: str) -> list[Span]:
-    """A word that must not be overlooked."""
-    return [(f" {word} ", BADGE)]
+def badge(text: str) -> list[Span]:
+    """Return `text` as a badge, which is drawn in an inverse style."""
+    return [(f" {text} ", BADGE)]
 
 
 def bound_by(lane: LaneView) -> list[list[Span]]:
-    """The reason alone, for a lane that is called client-bound elsewhere; nothing where there is no room for it."""
+    """Return the variants of the limits alone, for a lane that is called client-bound in another place."""
     return [[(f"bound by {reason}", TEXT)] for reason in reasons(lane)]

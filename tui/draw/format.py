@@ -1,4 +1,4 @@
-"""Numbers and foreign text as they are written on the screen: short, aligned, and without surprises."""
+"""Write numbers and foreign text as the screen shows them: short and aligned."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from math import floor
 from rich.cells import cell_len, set_cell_size
 
 NOTHING = "-"
-"""Stands where there is no number yet."""
+"""Text in place of a number that is not known yet."""
 
-LEVEL = 1.01
-"""Values that differ by less than this factor are called level."""
+TIE_FACTOR = 1.01
+"""Values that differ by less than this factor are a tie, shown as "level"."""
 
 NEAR = 1.1
-"""Below this factor a gap is told in percent: "1.0x" says nothing."""
+"""Factors below this are written in percent, because "1.0x" says nothing."""
 
 
 def count(number: float) -> str:
-    """A whole number with its thousands apart: 1,234,567."""
+    """Return a whole number with thousands separators: 1,234,567."""
     return f"{number:,.0f}"
 
 
 def short(number: float) -> str:
-    """Three digits and a unit, at most five characters: 950, 12.3k, 4.56M."""
+    """Return a number as three digits and a unit, at most five characters: 950, 12.3k, 4.56M."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         # 999.5 and more would round to four digits, so it takes the next unit.
         if number >= size * 0.9995:
@@ -33,7 +33,7 @@ def short(number: float) -> str:
 
 
 def latency(us: float | None) -> str:
-    """A latency of `us` microseconds in ms, or in s from ten seconds on; seven characters or fewer."""
+    """Return a latency of `us` microseconds in ms, or in s from ten seconds on; seven characters or fewer."""
     if us is None:
         return NOTHING
     ms = us / 1000
@@ -44,7 +44,7 @@ def latency(us: float | None) -> str:
 
 
 def factor(ratio: float | None) -> str:
-    """How many times one value is another: 2.7x."""
+    """Return how many times one value is another: 2.7x."""
     if ratio is None:
         return NOTHING
     if ratio >= 999.5:
@@ -53,21 +53,21 @@ def factor(ratio: float | None) -> str:
 
 
 def margin(ratio: float | None) -> str:
-    """How far two values lie apart: "level", "3 %" or "2.7x"; nothing where there is nothing to compare with."""
+    """Return by how much two values differ: "level", "3 %" or "2.7x"; "" where there is nothing to compare with."""
     if ratio is None:
         return ""
-    if ratio < LEVEL:
+    if ratio < TIE_FACTOR:
         return "level"
     return f"{(ratio - 1) * 100:.0f} %" if ratio < NEAR else factor(ratio)
 
 
 def ordinal(rank: int) -> str:
-    """1st, 2nd, 3rd, 4th."""
+    """Return 1st, 2nd, 3rd, 4th and so on."""
     return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank, 'th') }"
 
 
 def clock(seconds: float) -> str:
-    """A race clock: 4:07, 1:04:07."""
+    """Return a time of the race clock: 4:07, 1:04:07."""
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
@@ -80,7 +80,7 @@ def share(part: float | None) -> str:
 
 
 def bytes_per_s(number: float) -> str:
-    """A data rate in three digits: 950 B/s, 12.3 kB/s, 4.56 MB/s."""
+    """Return a data rate in three digits: 950 B/s, 12.3 kB/s, 4.56 MB/s."""
     text = short(number)
     if text[-1].isalpha():
         return f"{text[:-1]} {text[-1]}B/s"
@@ -88,12 +88,12 @@ def bytes_per_s(number: float) -> str:
 
 
 def clip(text: str, cells: int) -> str:
-    """`text` in at most `cells` cells; what is cut off is marked."""
+    """Return `text` in at most `cells` cells; a clipped text ends with an ellipsis."""
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
 
 
 def sanitize(text: str) -> str:
-    """Text from elsewhere without anything that a terminal would obey: control characters become spaces."""
+    """Return foreign text without control characters, which a terminal would obey: each becomes a space."""
     return "".join(char if char.isprintable() else " " for char in text)

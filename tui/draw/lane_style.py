@@ -1,4 +1,4 @@
-"""How a lane looks besides its colour: a shape of its own, so that nothing is told by colour alone."""
+"""Give each lane a shape besides its colour, so that no information is carried by colour alone."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ STATE_STYLES = {
 
 
 def shape(lane: str) -> str:
-    """The lane's mark."""
+    """Return the lane's mark."""
     return SHAPES.get(lane, "◆")
 
 
 def name(lane_info: LaneInfo) -> str:
-    """The lane's title, safe to show."""
+    """Return the lane's title, sanitized."""
     return sanitize(lane_info.title)
 
 
 def servers(lane_info: LaneInfo) -> str:
-    """Products and their versions, safe to show: "MariaDB 10.11.14 + Redis 7.0.15"."""
+    """Return products and their versions, sanitized: "MariaDB 10.11.14 + Redis 7.0.15"."""
     products, versions = lane_info.product.split(" + "), lane_info.version.split(" + ")
     if len(products) != len(versions):
         return sanitize(f"{lane_info.product} {lane_info.version}".strip())
@@ -43,56 +43,66 @@ def servers(lane_info: LaneInfo) -> str:
 
 
 def state(lane: LaneView) -> Span:
-    """The lane's state as a word. Between its heats, or at the start line, it waits: nothing is wrong with it."""
+    """Return the lane's state as a styled word.
+
+    A lane between its heats or at the start barrier is "waiting": nothing is wrong with it.
+    """
     if lane.waiting:
         return "waiting", QUIET
     return lane.state.value, STATE_STYLES[lane.state]
 
 
 def done(lane: LaneView, number: float, write: Callable[[float], str]) -> str:
-    """What the lane did, as `write` has it; nothing for one that waits for its first heat, or at the start line: it
-    does not stand still."""
+    """Return `number` as written by `write`.
+
+    Returns `NOTHING` for a lane that waits for its first heat or at the start barrier.
+
+    Such a lane has not stopped, so a zero would be wrong.
+    """
     return NOTHING if lane.waiting and not lane.comparable else write(number)
 
 
 def text_style(lane: str) -> str:
-    """The ink for what must be read of a lane: its own colour, but on terminals whose colours nobody knows."""
+    """Return the style name for text of a lane that must be readable on terminals with unknown colours too."""
     return f"{lane}-text" if lane in SHAPES else lane
 
 
-def gap_text(place: Rank | None) -> str:
-    """How far from its rival: "+2.7x" for the leader, "2.7x", "3 %", "level"; nothing without a rival."""
-    if place is None or place.rank is None:
+def factor_text(rank: Rank | None) -> str:
+    """Return the factor to the reference lane: "+2.7x" for the leader, else "2.7x", "3 %" or "level".
+
+    Returns "" if there is no reference lane.
+    """
+    if rank is None or rank.position is None:
         return ""
-    told = margin(place.gap)
-    return f"+{told}" if place.rank == 1 and told not in ("", "level") else told
+    text = margin(rank.factor)
+    return f"+{text}" if rank.position == 1 and text not in ("", "level") else text
 
 
-def rank_text(place: Rank | None) -> str:
-    """Rank and gap in ten cells or fewer, the gaps in one column: "1st +2.7x", "2nd  2.7x"."""
-    if place is None or place.rank is None:
+def rank_text(rank: Rank | None) -> str:
+    """Return position and factor in ten cells or fewer, with the factors aligned: "1st +2.7x", "2nd  2.7x"."""
+    if rank is None or rank.position is None:
         return ""
-    told = gap_text(place)
-    return f"{ordinal(place.rank)} {'' if told[:1] == '+' else ' '}{told}".rstrip()
+    text = factor_text(rank)
+    return f"{ordinal(rank.position)} {'' if text[:1] == '+' else ' '}{text}".rstrip()
 
 
-def rank_of(place: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
-    """A rank and a gap in words: "1st 2.7x ahead". `ink` is for the leader."""
-    if place is None or place.rank is None:
+def rank_spans(rank: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
+    """Return position and factor in words: "1st 2.7x ahead". The leader's are drawn in `style`."""
+    if rank is None or rank.position is None:
         return []
-    leads = place.rank == 1
-    spans: list[Span] = [(ordinal(place.rank), style if leads else STRONG)]
-    if told := margin(place.gap):
+    leads = rank.position == 1
+    spans: list[Span] = [(ordinal(rank.position), style if leads else STRONG)]
+    if text := margin(rank.factor):
         # Equal values are a tie, whatever their rank.
-        sense = "" if told == "level" else " ahead" if leads else f" {worse}"
-        spans.append((f" {told}{sense}", style if leads else QUIET))
+        sense = "" if text == "level" else " ahead" if leads else f" {worse}"
+        spans.append((f" {text}{sense}", style if leads else QUIET))
     return spans
 
 
 def errors(lane: LaneView) -> list[list[Span]]:
-    """How many operations failed, at length, briefly, and as a mark alone; no variant where none did."""
+    """Return the variants of the number of failed operations, from long to a mark alone; empty where none failed."""
     failed = lane.write.failed + lane.read.failed
     if not failed:
         return []
-    told = (f"✗ {count(failed)} errors", f"✗ {short(failed)}", "✗")
-    return [[(text, BAD)] for text in told]
+    texts = (f"✗ {count(failed)} errors", f"✗ {short(failed)}", "✗")
+    return [[(text, BAD)] for text in texts]

@@ -1,4 +1,4 @@
-"""An open loop and telemon's own share in words: what was due, what was late, and how long it took from when."""
+"""Write the numbers of an open loop: backlog, late starts, service and response times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tui.draw.styled import QUIET, STRONG, TEXT, Span
 from tui.view.view import LaneView, RoleView
 
 OVERLOADED = "overloaded"
-"""Beside a lane that cannot do what it is offered."""
+"""Text beside a lane that cannot hold its offered rate."""
 
 
 def both_times(numbers: RoleView) -> list[list[Span]]:
-    """Service and response time side by side, in three rows: what stands below, p50, p99."""
+    """Return service and response times side by side in three rows: column titles, p50, p99."""
     rows: list[list[Span]] = [[("    service response", QUIET)]]
     for name, service_us, response_us, style in (
         ("p50", numbers.p50_us, numbers.response_p50_us, TEXT),
@@ -28,7 +28,7 @@ def both_times(numbers: RoleView) -> list[list[Span]]:
 
 
 def response_times(numbers: RoleView) -> list[list[Span]]:
-    """The response times alone, in as many rows."""
+    """Return the response times alone, in three rows."""
     return [
         [("response", QUIET)],
         [("p50 ", QUIET), (latency(numbers.response_p50_us).rjust(8), TEXT)],
@@ -37,13 +37,13 @@ def response_times(numbers: RoleView) -> list[list[Span]]:
 
 
 def backlog(numbers: RoleView, *, brief: bool = False) -> list[Span]:
-    """How many operations are due and have not begun."""
+    """Return how many operations are due and have not begun."""
     write = short if brief else count
     return [("  backlog ", QUIET), (write(numbers.backlog), STRONG if numbers.backlog else TEXT)]
 
 
 def late_text(lane: LaneView, *, brief: bool = False) -> list[Span]:
-    """How many operations began late; nothing for a closed loop, which has no due times."""
+    """Return how many operations began late; empty for a closed loop, which has no due times."""
     if not lane.paced:
         return []
     return [("  late ", QUIET), ((short if brief else count)(lane.late), TEXT)]

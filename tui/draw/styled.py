@@ -1,7 +1,7 @@
-"""Lines of text as plain data: what a widget shows, before any terminal or stylesheet is involved.
+"""Lines of text as plain data: what a widget shows, independent of terminal and stylesheet.
 
-A span is (text, ink); an ink is a name that a stylesheet gives a colour. Since nothing here is markup, no text from a
-server can become any.
+A span is (text, style name). The stylesheet gives each style name its colours. Since spans are not markup, text from a
+server cannot become markup.
 """
 
 from __future__ import annotations
@@ -24,20 +24,23 @@ BAD = "bad"
 BADGE = "badge"
 
 STYLES = (TEXT, QUIET, STRONG, GOOD, WARN, BAD, BADGE, *LANES, *(f"{lane}-text" for lane in LANES))
-"""Every ink. A lane's own ink has the lane's id as its name; with `-text` it is the one for what must be read."""
+"""All style names.
+
+A lane's style has the lane's id as its name; the style with `-text` is for text that must be readable.
+"""
 
 BLANK: Line = ()
 
 
 def width(line: Iterable[Span]) -> int:
-    """How many cells the spans take."""
+    """Return the width of the spans in cells."""
     return sum(cell_len(text) for text, _ in line)
 
 
 def fit(spans: Iterable[Span], cells: int) -> Line:
-    """The line cut or padded to exactly `cells` cells, empty spans dropped and neighbours of one ink joined.
+    """Return the line cut or padded to exactly `cells` cells, with empty spans dropped and spans of equal style joined.
 
-    Joined spans matter: each costs a colour sequence in every frame that repaints the row.
+    Performance: joining matters, because each span costs a colour sequence in every frame that repaints the row.
     """
     kept: list[Span] = []
     left = cells
@@ -63,22 +66,24 @@ def fit(spans: Iterable[Span], cells: int) -> Line:
 
 
 def first_fitting(variants: Iterable[Sequence[Span]], cells: int) -> list[Span]:
-    """The first of the variants that takes at most `cells` cells; nothing where none does. For what would say
-    something else when it is cut, as a figure does."""
+    """Return the first variant that takes at most `cells` cells; empty where none does.
+
+    For text that would be wrong if it were cut, such as a figure.
+    """
     return next((list(spans) for spans in variants if width(spans) <= cells), [])
 
 
 def justify(left: Iterable[Span], right: Iterable[Span], cells: int) -> Line:
-    """`left` at the left edge and `right` at the right one. Where both do not fit, `left` is cut."""
+    """Return `left` at the left edge and `right` at the right edge. If they do not both fit, `left` is cut."""
     end = tuple(right)
-    room = cells - width(end)
-    if room <= 0:
+    available = cells - width(end)
+    if available <= 0:
         return fit(end, cells)
-    return fit((*fit(left, room), *end), cells)
+    return fit((*fit(left, available), *end), cells)
 
 
 def ascii_line(line: Line) -> Line:
-    """The line in ASCII, cell for cell, for a terminal that knows nothing else."""
+    """Return the line in ASCII with the same width, for a terminal that cannot show other characters."""
     return tuple((to_ascii(text), style) for text, style in line)
 
 
@@ -86,7 +91,10 @@ _ASCII = str.maketrans("…·━─│▌●▲■✓✗█░▶▸", "~.=-||o^
 
 
 def to_ascii(text: str) -> str:
-    """`text` with a look-alike of one cell for each character outside ASCII (a question mark where there is none)."""
+    """Return `text` with a similar ASCII character of one cell for each other character.
+
+    A character without a similar one becomes a question mark.
+    """
     if text.isascii():
         return text
     return "".join(

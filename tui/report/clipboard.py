@@ -1,20 +1,19 @@
-"""The standings and the result as plain text, for a clipboard."""
+"""Write the standings and the result as plain text for the clipboard."""
 
 from __future__ import annotations
 
 from engines.model.lanes import LaneInfo
 from tui.draw.format import clock, count, latency, margin, ordinal, sanitize
-from tui.report.race_report import METRICS, RaceReport
+from tui.report.race_report import METRICS, RaceReport, metric_rank, metric_titles, metric_value
 from tui.view.view import View
-from tui.widgets.result.result_panel import standing, titles, value
 
 
 def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
-    """A line per lane under a heading, in columns that keep their places in any fixed-width font."""
+    """Return a heading and a line per lane, in columns that are aligned in any fixed-width font."""
     titles = {lane_info.lane: sanitize(lane_info.title) for lane_info in lane_infos}
     paced = any(lane.paced for lane in view.lanes)
     over = f"over {view.window_s:g} s"
-    if view.turn is not None:
+    if view.current_heat is not None:
         over = "each lane's last heat"
     p99 = "resp. p99" if paced else "read p99"
     lines = [
@@ -28,17 +27,17 @@ def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
             ("read", count(lane.read.window_rows_per_s)),
             ("p99", latency(lane.read.ranking_p99_us)),
         ):
-            place, stands = lane.places.get(metric), ""
-            if place is not None and place.rank is not None:
-                stands = f"{ordinal(place.rank)} {margin(place.gap)}"
-            cells.append(f"{figure:>10} {stands:<10}")
+            rank, rank_text = lane.ranks.get(metric), ""
+            if rank is not None and rank.position is not None:
+                rank_text = f"{ordinal(rank.position)} {margin(rank.factor)}"
+            cells.append(f"{figure:>10} {rank_text:<10}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join(lines) + "\n"
 
 
 def result_text(race: RaceReport) -> str:
-    """A race that is over: what its screen heads the table with, and the table, its figures in full."""
-    names = titles(race.paced)
+    """Return a finished race as text: its heading, the table with figures in full, and the lines about reliability."""
+    names = metric_titles(race.paced)
     lines = [f"broken off: {race.fault}"] if race.fault is not None else []
     lines.append(f"telemon: {race.heading}")
     head = (f"{names[metric]:>12} {'':<12}" for metric in METRICS)
@@ -46,7 +45,7 @@ def result_text(race: RaceReport) -> str:
     for lane_report in race.lane_reports:
         cells = [f"{sanitize(lane_report.lane_info.title):<16}"]
         for metric in METRICS:
-            rank, apart, _ = standing(lane_report, metric)
-            cells.append(f"{value(lane_report, metric, 12):>12} {f'{rank} {apart}':<12}")
+            rank, factor, _ = metric_rank(lane_report, metric)
+            cells.append(f"{metric_value(lane_report, metric, 12):>12} {f'{rank} {factor}':<12}")
         lines.append(" ".join(cells).rstrip())
     return "\n".join([*lines, *race.trust]) + "\n"

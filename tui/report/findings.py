@@ -1,4 +1,4 @@
-"""What is said of a lane at the end, in sentences that are made from nothing but the numbers. Pure."""
+"""Write what is to be said of a lane at the end, in sentences made from nothing but the numbers. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import LoadChange
 from engines.workload.dataset import HOT_KEYS
-from tui.draw.format import LEVEL, NEAR, count, latency, margin, ordinal, sanitize, share
+from tui.draw.format import NEAR, TIE_FACTOR, count, latency, margin, ordinal, sanitize, share
 from tui.view.ranking import Rank
 
 MANY = 100
-"""Fewer operations than this have no p99 that is not simply the slowest of them."""
+"""Minimum number of operations for a p99. With fewer, the p99 is simply the slowest operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneOutcome:
-    """A lane at the end. `places` are by metric ("write", "read", "p99"), `offers` by role, `spreads` (of the rounds
-    of heats) by metric; `p99_us` is what it is ranked by as "p99"."""
+    """The numbers of a lane at the end.
+
+    `places` (ranks) and `spreads` (ranges over the rounds of heats) are by metric ("write", "read", "p99"),
+    `offered_loads` by role. `p99_us` is the value by which the lane is ranked as "p99".
+    """
 
     frame: LaneFrame
     title: str
@@ -35,29 +38,33 @@ class LaneOutcome:
     spreads: Mapping[str, RoundRange]
 
     def work(self, role: str) -> RoleStats:
+        """Return the statistics of a role ("write" or "read")."""
         return self.frame.write if role == "write" else self.frame.read
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All lanes of a race, what it was set to at the start, and what was asked of it on the way."""
+    """All lanes of a race, its settings at the start, and the changes of load during the race."""
 
     runners: tuple[LaneOutcome, ...]
     settings: RaceConfig
     changes: tuple[LoadChange, ...]
 
     def rival(self, runner: LaneOutcome, metric: str) -> LaneOutcome | None:
-        """Whom a lane is measured against: the leader, and for the leader itself the best of the others."""
+        """Return the reference lane of a lane: the leader, and for the leader the best of the other lanes.
+
+        Returns None if no other lane has a rank.
+        """
         others = [
             other
             for other in self.runners
-            if other is not runner and other.places[metric].rank is not None
+            if other is not runner and other.places[metric].position is not None
         ]
-        return min(others, key=lambda other: other.places[metric].rank or 0, default=None)
+        return min(others, key=lambda other: other.places[metric].position or 0, default=None)
 
 
 def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
-    """Everything that is worth saying of a lane, the standing first."""
+    """Yield everything that is worth saying of a lane, its rank first."""
     connections = {"write": race.settings.writers, "read": race.settings.readers}
     asked = [
         role for role in ("write", "read") if connections[role] or runner.work(role).operations
@@ -99,17 +106,17 @@ def _did(role: str) -> str:
 
 
 def _standing(runner: LaneOutcome, race: Comparison, metric: str) -> str:
-    """ "1st, 2.6x ahead in writes"; nothing where no other lane is in the race."""
+    """Return a text such as "1st, 2.6x ahead in writes"; "" if no other lane is in the race."""
     if len(race.runners) == 1:
         return ""
     place = runner.places[metric]
     rival = race.rival(runner, metric)
-    if rival is None or place.rank is None or place.gap is None:
+    if rival is None or place.position is None or place.factor is None:
         return f"the only lane that {_did(metric)}"
-    if place.gap < LEVEL:
+    if place.factor < TIE_FACTOR:
         return f"level with {rival.title} in {metric}s"
-    word = "ahead" if place.rank == 1 else "behind"
-    text = f"{ordinal(place.rank)}, {margin(place.gap)} {word} in {metric}s"
+    word = "ahead" if place.position == 1 else "behind"
+    text = f"{ordinal(place.position)}, {margin(place.factor)} {word} in {metric}s"
     own, its = runner.spreads.get(metric), rival.spreads.get(metric)
     if own is not None and its is not None and own.low <= its.high and its.low <= own.high:
         text += (
@@ -124,26 +131,33 @@ def _range(spread: RoundRange) -> str:
 
 
 def _why(runner: LaneOutcome, rival: LaneOutcome | None, role: str) -> str:
-    """The latencies behind a rate, beside those of the lane that it is measured against. In a closed loop the mean
-    latency decides the rate; where it does not differ as the rates do, the latencies are not called the reason."""
+    """Return the latencies behind a rate, beside those of the reference lane.
+
+    In a closed loop the mean latency decides the rate. If it does not differ as much as the rates do, the latencies are
+    not called the reason.
+    """
     work = runner.work(role)
     own = work.service
     text = f": {_unit(work, role)} took {latency(own.percentile_us(50))} (median; {_tail(work)})"
     place = runner.places[role]
-    if rival is None or place.rank is None or (place.rank == 1 and (place.gap or 0) >= LEVEL):
+    if (
+        rival is None
+        or place.position is None
+        or (place.position == 1 and (place.factor or 0) >= TIE_FACTOR)
+    ):
         return text
     its = rival.work(role)
     theirs = its.service
     text += f", {rival.title}'s {latency(theirs.percentile_us(50))} ({_tail(its)})"
-    if place.gap is None or place.gap < LEVEL or not theirs.mean_us:
+    if place.factor is None or place.factor < TIE_FACTOR or not theirs.mean_us:
         return text
     ratio = own.mean_us / theirs.mean_us
-    if ratio < LEVEL:
+    if ratio < TIE_FACTOR:
         return text + "; its latencies are not what it lost by"
-    if ratio**2 < place.gap:
+    if ratio**2 < place.factor:
         return text + "; that explains a part of the gap only"
-    # A percentile is that of a bucket, so that equal ones need not be equal.
-    if own.percentile_us(50) < LEVEL * theirs.percentile_us(50):
+    # A percentile is the value of a histogram bucket, so equal latencies may differ slightly.
+    if own.percentile_us(50) < TIE_FACTOR * theirs.percentile_us(50):
         return text + (
             f"; it lost by its slow ones: the mean is {latency(own.mean_us)}, "
             f"{rival.title}'s {latency(theirs.mean_us)}"
@@ -165,7 +179,7 @@ def _tail(work: RoleStats) -> str:
 
 
 def _offered(offer: OfferedLoad, work: RoleStats, role: str) -> str:
-    """What became of an open loop's offer."""
+    """Return how an open loop met its offered load."""
     noun = f"{role} operations"
     done = f"{offer.achieved_per_s:,.1f}"
     if offer.offered_per_s is None:
@@ -196,22 +210,22 @@ def _both(latencies: LatencyDistribution) -> str:
 
 def _response_standing(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
     place, rival = runner.places["p99"], race.rival(runner, "p99")
-    if place.rank is None or place.gap is None or rival is None:
+    if place.position is None or place.factor is None or rival is None:
         return
-    apart = margin(place.gap)
-    if place.gap < LEVEL:
+    apart = margin(place.factor)
+    if place.factor < TIE_FACTOR:
         where = f"level with that of {rival.title}"
-    elif place.rank == 1:
-        more = "higher" if place.gap < NEAR else "as high"
+    elif place.position == 1:
+        more = "higher" if place.factor < NEAR else "as high"
         where = f"the lowest, that of {rival.title} is {apart} {more}"
     else:
-        above = f"{apart} above" if place.gap < NEAR else apart
-        where = f"the {ordinal(place.rank)} lowest, {above} that of {rival.title}"
+        above = f"{apart} above" if place.factor < NEAR else apart
+        where = f"the {ordinal(place.position)} lowest, {above} that of {rival.title}"
     yield f"The p99 of its reads' response time is {where}."
 
 
 def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
-    """How reads were answered by what is in front of them."""
+    """Yield how reads were answered by the cache, or by the durable store."""
     cache = frame.cache
     answered = cache.hits + cache.misses
     if not answered:
@@ -244,8 +258,11 @@ def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
 
 
 def _refilled(frame: LaneFrame, race: Comparison) -> bool:
-    """Whether it is certain that cars were filled again: there were more fills than cars, not counting those that
-    two readers made at once (which several processes do not see of each other)."""
+    """Return whether it is certain that keys were filled more than once.
+
+    There were more fills than keys, not counting those that two readers made at once. Several engine processes do not
+    see each other's fills, so with more than one the answer is False.
+    """
     settings = race.settings
     if settings.preset != "fair" or settings.processes > 1:
         return False

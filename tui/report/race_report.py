@@ -1,4 +1,4 @@
-"""What a result says beside its standings, in the order in which it matters. Pure."""
+"""Collect what a result says besides its ranks, most important part first. Pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import Summary
 from engines.text import one_line
-from tui.draw.format import clock, count, latency, sanitize
+from tui.draw.format import clock, count, latency, margin, ordinal, sanitize, short
+from tui.draw.styled import TEXT, WARN
 from tui.report.findings import Comparison, LaneOutcome, findings
 from tui.view.ranking import Rank, rank_lanes
 
 
 @dataclass(frozen=True, slots=True)
 class RaceReport:
-    """A race that is over. `trust` are the lines that say how far the numbers can be trusted; `notes` what else must be
-    said beside them, a sentence each; `changes` what was asked of the race while it ran; `figures` by lane the
-    latencies, as (label, text); `sheet` the fairness sheet, in the same form; `fault` what broke the race off, in a
-    line."""
+    """Everything that the result of a finished race says.
+
+    `trust` are the lines about the reliability of the numbers, `notes` the caveats, one sentence each. `changes` are
+    the changes of load during the race. `figures` are the latencies by lane as (label, text); `sheet` is the fairness
+    sheet in the same form. `fault` is one line that says what ended the race early; None if nothing did.
+    """
 
     heading: str
     paced: bool
@@ -38,7 +41,7 @@ class RaceReport:
 
 
 def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
-    """Everything that the result view shows."""
+    """Return everything that the result view shows."""
     found = lane_reports(summary)
     return RaceReport(
         heading=_heading(summary),
@@ -67,7 +70,7 @@ def _heading(summary: Summary) -> str:
 
 
 def _said(note: str, summary: Summary) -> bool:
-    """Whether a lane's sentences say it, with the numbers."""
+    """Return whether the findings of a lane already contain the note, with its numbers."""
     return any(
         note.startswith((f"{lane_info.lane}: client-bound", f"{lane_info.lane}: overloaded"))
         for lane_info in summary.lane_infos
@@ -157,9 +160,11 @@ def _pace(offer: OfferedLoad) -> str:
 
 
 def overhead_share(lane_info: LaneInfo, role: str, work: RoleStats) -> str:
-    """A median beside telemon's own share of it, "60 us, of which telemon 25"; "" where that is not known. The share is
-    measured before the race: where it is not below the median, the machine was busier then, and it is no share. What
-    telemon waited for a processor in the race is another one, known as a mean."""
+    """Return a median beside the client overhead in it: "60 us, of which telemon 25"; "" if the overhead is not known.
+
+    The overhead is measured before the race. If it is not below the median, the machine was busier at that time, and it
+    is not a share of the median. The scheduling delay during the race is added as a mean, where it is known.
+    """
     overhead_us = lane_info.overhead_us.get(role)
     if overhead_us is None or not work.service.count:
         return ""
@@ -175,15 +180,15 @@ def overhead_share(lane_info: LaneInfo, role: str, work: RoleStats) -> str:
 
 
 METRICS = ("write", "read", "p99")
-"""What lanes are ranked by: rows written and read per second, and the p99 of reads."""
+"""Metrics by which lanes are ranked: rows written and read per second, and the p99 of reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """A lane at the end: its whole race as one interval, its places (by `METRICS`), and why.
+    """A lane at the end: its whole race as one interval, its ranks by `METRICS`, and the findings.
 
-    `offers` holds, by role, what an open loop offered (empty for a closed one); `spreads`, by metric, from where to
-    where the rounds of heats lie apart (empty without at least two rounds).
+    `offered_loads` is what an open loop offered, by role (empty for a closed one). `spreads` are the ranges over the
+    rounds of heats, by metric (empty with fewer than two rounds).
     """
 
     lane_info: LaneInfo
@@ -195,12 +200,15 @@ class LaneReport:
 
     @property
     def read_p99_us(self) -> float | None:
-        """What lanes are ranked by as "p99"; None where nothing was read."""
+        """Return the value by which lanes are ranked as "p99", in us; None if nothing was read."""
         return read_p99_us(self.frame)
 
 
 def read_p99_us(frame: LaneFrame) -> float | None:
-    """The p99 of reads: of an open loop from when each was due, which alone tells what waited."""
+    """Return the p99 of reads in us; None if nothing was read.
+
+    In an open loop it is that of the response times, because only those include the time spent waiting.
+    """
     return _p99_us(frame.read)
 
 
@@ -210,7 +218,7 @@ def _p99_us(work: RoleStats) -> float | None:
 
 
 def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
-    """Every lane of a race that is over, from left to right."""
+    """Return the reports of all lanes of a finished race, from left to right."""
     frames = summary.lanes()
     ranked = {
         "write": rank_lanes({f.lane: f.write.rows_per_s for f in frames}, higher_wins=True),
@@ -243,14 +251,62 @@ def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
 
 
 def _spreads(summary: Summary, lane: str) -> dict[str, RoundRange]:
-    """By metric; one round alone has no spread."""
+    """Return the ranges over the rounds by metric; empty with fewer than two rounds."""
     if len(summary.rounds.of(lane)) < 2:
         return {}
     found = summary.rounds.spread(lane)
     spreads = {role: found[role]["rows_per_s"] for role in ("write", "read")}
-    # As lanes are ranked: by response times where there are any.
+    # Lanes are ranked by response times where there are any.
     for figure in ("response_p99_us", "p99_us"):
         if figure in found["read"]:
             spreads["p99"] = found["read"][figure]
             break
     return spreads
+
+
+def metric_titles(paced: bool) -> dict[str, str]:
+    """Return the column title of each of `METRICS`.
+
+    A closed loop shows rows per second, an open loop achieved operations per second. The p99 of an open loop's reads is
+    that of the response time.
+    """
+    if paced:
+        return {"write": "write op/s", "read": "read op/s", "p99": "resp. p99"}
+    return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
+
+
+def metric_value(lane_report: LaneReport, metric: str, cells: int) -> str:
+    """Return the lane's figure over the whole race, shortened if it is wider than `cells`."""
+    if metric == "p99":
+        return latency(lane_report.read_p99_us)
+    offer = lane_report.offered_loads.get(metric)
+    if offer is not None:
+        rate = offer.achieved_per_s
+        return f"{rate:.1f}" if rate < 1000 else _count_or_short(rate, cells)
+    work = lane_report.frame.write if metric == "write" else lane_report.frame.read
+    return _count_or_short(work.rows_per_s, cells)
+
+
+def _count_or_short(number: float, cells: int) -> str:
+    text = count(number)
+    return text if len(text) <= cells else short(number)
+
+
+def metric_rank(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
+    """Return position, factor and style name: ("1st", "+2.7x", "durable").
+
+    The offered rates of an open loop are not ranked: the position is "held", "over" or "short" instead.
+    """
+    rank = lane_report.ranks[metric]
+    offer = lane_report.offered_loads.get(metric)
+    if offer is not None:
+        if offer.held is None:
+            return "", "", TEXT
+        over = (offer.off_percent or 0.0) > 0
+        return ("held", "", TEXT) if offer.held else ("over" if over else "short", "", WARN)
+    if rank.position is None or rank.factor is None:
+        return "", "", TEXT
+    factor = margin(rank.factor)
+    sign = "+" if rank.position == 1 and factor != "level" else ""
+    style = lane_report.frame.lane if rank.position == 1 else TEXT
+    return ordinal(rank.position), sign + factor, style

@@ -1,6 +1,6 @@
-"""What every screen of telemon is: it knows the inks, and it is laid out for no size but the terminal's own.
+"""The base class of all screens: component styles, and layout for the terminal's current size only.
 
-The inks are styled once for all widgets: to style them for each would cost as much as a widget.
+Performance: the styles are declared once per screen. To declare them per widget would cost as much as a widget each.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ Result = TypeVar("Result")
 
 
 class StyledScreen(Screen[Result]):
-    """The colour of the ink NAME is that of the component class `style--NAME`, which the app's stylesheet gives."""
+    """A screen with a component class `style--NAME` for each style name; the app's stylesheet gives its colours."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"style--{style}" for style in STYLES}
 
     def _screen_resized(self, size: Size) -> None:
-        """Pass over a size that the terminal no longer has.
+        """Ignore a size that the terminal no longer has.
 
-        Textual's screen, laid out for a size, sends itself that size again. Two sizes under way at once, as when a
-        window is dragged or a session attached, would follow each other for ever, on a whole core.
+        When Textual's screen has been laid out for a size, it sends itself that size again. With two sizes in the queue
+        at once, as when a window is dragged or a session attached, they would follow each other endlessly and use a
+        whole core.
         """
         if size == self.app.size:
             super()._screen_resized(size)

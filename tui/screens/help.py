@@ -1,4 +1,4 @@
-"""All keys, made from the one list of actions."""
+"""The help screen: all keys, made from the list of actions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tui.view.state import ScreenState
 from tui.widgets.base.lines import LinesWidget
 
 NOT_NOW = "not now: "
-"""Stands before what an action would do, while it has nothing to do."""
+"""Text before the description of an action that has nothing to do now."""
 
 KEYS_CELLS = 13
-"""Of the margin and the keys before an action's text."""
+"""Width in cells of the margin and the keys before an action's text."""
 
 
 def help_lines(screen_state: ScreenState, width: int) -> list[Line]:
-    """A heading per group, a line per action; what does not fit into `width` goes on below."""
+    """Return a heading per group and a line per action; a text that is wider than `width` continues below."""
     about = wrapped("esc closes, ^p finds any of them by name", width, 8)
     lines: list[Line] = [
         (("        " if at else " keys   ", STRONG), (text, QUIET)) for at, text in enumerate(about)
@@ -47,12 +47,12 @@ def help_lines(screen_state: ScreenState, width: int) -> list[Line]:
 
 
 def wrapped(text: str, width: int, left: int) -> list[str]:
-    """`text` in lines for which there is room beside `left` cells."""
+    """Return `text` in lines that fit beside `left` cells."""
     return textwrap.wrap(text, max(12, width - left))
 
 
 class HelpPanel(LinesWidget):
-    """The list, as high as it is."""
+    """The list of keys in its full height."""
 
     DEFAULT_CSS = "HelpPanel { height: auto; }"
 
@@ -61,15 +61,17 @@ class HelpPanel(LinesWidget):
         self._screen_state = screen_state
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """Return the height of the list in rows for a width."""
         return len(help_lines(self._screen_state, width))
 
     def on_resize(self) -> None:
+        """Draw the list for the new width."""
         self._lines = []
         self.show_lines(help_lines(self._screen_state, self.size.width))
 
 
 class HelpScreen(StyledScreen[None], ModalScreen[None]):
-    """Closes with any of the keys that open or leave it."""
+    """The help screen. Any of the keys that open or leave it closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,q,enter", "dismiss", "close", show=False)
@@ -80,5 +82,6 @@ class HelpScreen(StyledScreen[None], ModalScreen[None]):
         self._screen_state = screen_state
 
     def compose(self) -> ComposeResult:
+        """Yield the scrollable list."""
         with VerticalScroll():
             yield HelpPanel(self._screen_state)

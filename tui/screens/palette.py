@@ -1,4 +1,4 @@
-"""The command palette: Textual's own, laid out for no size but the terminal's."""
+"""The command palette: Textual's own, with the layout rule of all screens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tui.screens.base import StyledScreen
 
 
 class Palette(CommandPalette, StyledScreen[None]):
-    """Every action by its name."""
+    """The command palette, which finds every action by its name."""
 
     ID = "--command-palette"
-    """By which Textual knows a palette."""
+    """The id by which Textual recognizes a command palette."""

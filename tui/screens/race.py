@@ -1,4 +1,4 @@
-"""The race itself: three lanes side by side, standings, events and the cost of it all."""
+"""The race screen: lanes side by side, standings, events and the load of this machine."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from tui.widgets.race.standings import Standings
 from tui.widgets.race.start_progress import StartProgress
 
 STACK_ROWS = 18
-"""Header, three blocks of four rows, standings and keys."""
+"""Minimum height in rows of the stacked layout: header, three lanes of four rows, standings and keys."""
 
 STAGE_COLUMNS = 72
-"""In fewer a lane of the stage has no room for a gap in letters that are larger than these."""
+"""Minimum width in columns of the stage layout. In fewer, a factor in large digits does not fit."""
 
 FLAT_ROWS, LOW_ROWS = 27, 38
-"""In columns: below these heights there is no chart, or only one."""
+"""Height in rows below which lanes side by side have only one chart; below `FLAT_ROWS` they have none."""
 
 
 def layout_class(width: int, height: int) -> tuple[str, ...]:
-    """The classes of the stylesheet for a terminal of this size. Every size has a layout."""
+    """Return the stylesheet's classes for a terminal of this size. Every size has a layout."""
     if width < 60 or height < 16:
         return ("-numbers", "-no-stage")
     if width < STAGE_COLUMNS or height < STACK_ROWS:
@@ -54,35 +54,37 @@ def layout_class(width: int, height: int) -> tuple[str, ...]:
 
 
 def points_shown(pane: int, *, stacked: bool) -> int:
-    """How many points of the past a lane shows in a pane so many cells wide."""
+    """Return how many chart points a lane shows in a pane of `pane` cells."""
     return 2 * max(0, trend_cells(pane - 1) if stacked else pane - 2 - AXIS_CELLS)
 
 
 class Group(Container):
-    """Holds widgets, and shows nothing of its own."""
+    """A container without any content of its own."""
 
     BLANK = True
 
 
 class RaceScreen(StyledScreen[None]):
-    """Shows scenes; measures and decides nothing."""
+    """The screen that shows screen states. It neither measures nor decides anything."""
 
     BLANK = True
 
     ALLOW_MAXIMIZE = False
 
     LAYOUTS: ClassVar[tuple[str, ...]] = ("-numbers", "-stacked", "-flat", "-low", "-no-stage")
+    """All classes that `layout_class` can return."""
 
     screen_state: var[ScreenState] = var(ScreenState, always_update=True)
 
     def __init__(self) -> None:
         super().__init__()
         self._lanes = len(LANES)
-        self._alone: int | None = None
+        self._maximised: int | None = None
         self._points = 0
         self._parts: tuple[Panel | LanePane, ...] = ()
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets of all layouts; the stylesheet shows those of the current one."""
         yield Header()
         with Group(id="lanes"):
             for index in range(len(LANES)):
@@ -96,8 +98,8 @@ class RaceScreen(StyledScreen[None]):
         yield HostLoadBar()
         yield KeyBar()
 
-    def drawing(self, screen_state: ScreenState) -> Iterator[None]:
-        """Draw a scene, a part of the screen in each step: a lane, or all that is not one."""
+    def draw_steps(self, screen_state: ScreenState) -> Iterator[None]:
+        """Draw a screen state, one part per step: each lane is a part, and all other widgets together are one."""
         self.screen_state = screen_state
         for part in self._parts:
             part.screen_state = screen_state
@@ -106,6 +108,7 @@ class RaceScreen(StyledScreen[None]):
         yield
 
     def watch_screen_state(self, screen_state: ScreenState) -> None:
+        """Arrange the lanes and set the stylesheet's classes for the new screen state."""
         lanes = (
             len(screen_state.view.lanes)
             if screen_state.view
@@ -121,6 +124,7 @@ class RaceScreen(StyledScreen[None]):
         self.set_class(screen_state.countdown is not None, "-counting")
 
     def on_mount(self) -> None:
+        """Collect the parts that `draw_steps` draws."""
         lanes = tuple(self.query(LanePane))
         rest = (part for part in self.query(Panel) if not isinstance(part, LanePanel))
         self._parts = (*lanes, *rest)
@@ -129,6 +133,7 @@ class RaceScreen(StyledScreen[None]):
         self._arrange()
 
     def on_resize(self, event: Resize) -> None:
+        """Select the layout for the new size."""
         wanted = layout_class(*event.size)
         for name in self.LAYOUTS:
             self.set_class(name in wanted, name)
@@ -136,31 +141,34 @@ class RaceScreen(StyledScreen[None]):
         self._arrange()
 
     def _staged(self, screen_state: ScreenState) -> bool:
-        """Whether the stage is wanted and has room: where it has none, a cut figure would be a wrong one."""
+        """Return whether the stage layout is selected and fits.
+
+        Where it does not fit, a cut figure would be a wrong one.
+        """
         return screen_state.stage and not self.has_class("-no-stage")
 
     @property
     def has_panes(self) -> bool:
-        """Whether there is room for a pane of each lane, and not for numbers only."""
+        """Return whether each lane has a pane, and not numbers only."""
         return bool(self.query_one("#lanes").display)
 
     def maximise(self, index: int | None) -> None:
-        """Show only the lane at `index`; None shows all of them."""
-        self._alone = index
+        """Show only the lane at `index` (from 0); None shows all lanes."""
+        self._maximised = index
         self._arrange()
 
     def _arrange(self) -> None:
-        """Show the lanes that there are, all equally wide: else their charts would not go back equally far."""
+        """Show the panes of the existing lanes, all equally wide, so that their charts cover the same time."""
         stacked = self.has_class("-stacked") and not self.has_class("-stage")
-        shown = self._lanes if self._alone is None else 1
+        shown = self._lanes if self._maximised is None else 1
         for pane in self.query(LanePane):
-            away = pane.index >= self._lanes or self._alone not in (None, pane.index)
+            away = pane.index >= self._lanes or self._maximised not in (None, pane.index)
             pane.set_class(away, "-away")
             pane.styles.width = "100%" if stacked else max(1, self.size.width // shown)
         width = self.size.width if stacked else self.size.width // shown
         points = points_shown(width, stacked=stacked)
         if points and points != self._points:
             self._points = points
-            # Never into this screen's own queue: between two resizes it would keep the newer one from replacing the
-            # older, and Textual would then lay out both sizes in turn for ever.
+            # Not into this screen's own queue: between two resizes it would keep the newer one from replacing the
+            # older, and Textual would then lay out both sizes alternately without end.
             self.app.post_message(VisiblePointsChanged(points))

@@ -1,7 +1,9 @@
-"""Colours: quiet surroundings, three lanes that no common colour blindness confuses, and poor terminals.
+"""The colour themes: quiet surroundings, lane colours that are safe for colour blindness, and poor terminals.
 
-Orange, blue and sea green after the palette of Okabe and Ito (2008), moved apart in lightness; a test computes
-contrast (WCAG 2.2) and the distance that is left under simulated colour blindness (Machado et al., 2009).
+The lane colours (orange, blue, sea green) follow the palette of Okabe and Ito (2008), with larger differences in
+lightness. A test computes contrast (WCAG 2.2) and the remaining distance under simulated colour blindness (Machado et
+al., 2009). Every theme is written out in full, although all have the same shape: each is a table of colours that is
+read and checked as a whole.
 """
 
 from __future__ import annotations
@@ -68,8 +70,10 @@ _ANSI = {
         "ansi_default",
     ),
 }  # fmt: skip
-"""Textual's own stylesheets need these where a theme has no colours to mix. What must be read has the terminal's own
-colours: no other is readable on black and on white alike."""
+"""Variables that Textual's own stylesheets need if a theme has no colours to mix.
+
+Text that must be readable has the terminal's own colours: no other colour is readable on both black and white.
+"""
 
 SIXTEEN = Theme(
     name="telemon-16",
@@ -83,8 +87,8 @@ SIXTEEN = Theme(
         "quiet": "ansi_default", "strong": "ansi_default", "good": "ansi_default", "warn": "ansi_default",
         "bad": "ansi_red", "badge": "ansi_default", "badge-text": "ansi_default",
         "badge-style": "bold reverse",
-        # For marks, rules and bars. Of xterm's colours magenta, blue and green are those that are seen best on black
-        # and on white alike (2.2:1 at least; yellow and cyan vanish on white), once red is kept for what is wrong.
+        # For marks, rules and bars. Of xterm's colours, magenta, blue and green are the most visible ones on both
+        # black and white (2.2:1 at least; yellow and cyan vanish on white); red is reserved for errors.
         "lane-mysql": "ansi_magenta", "lane-cached": "ansi_blue", "lane-durable": "ansi_green",
         **_ANSI,
     },
@@ -111,7 +115,7 @@ PLAIN = Theme(
     },
 )  # fmt: skip
 
-HALL = Theme(
+PROJECTOR_DARK = Theme(
     name="telemon-hall",
     primary="#6bb5ff", secondary="#2fd6b0", accent="#ffb020",
     warning="#ffd166", error="#ff9d96", success="#7ee787",
@@ -125,7 +129,7 @@ HALL = Theme(
     },
 )  # fmt: skip
 
-THEMES = (DARK, LIGHT, PROJECTOR, HALL, SIXTEEN, PLAIN)
+THEMES = (DARK, LIGHT, PROJECTOR, PROJECTOR_DARK, SIXTEEN, PLAIN)
 
-CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, HALL.name)
-"""What the theme key goes through on a terminal with enough colours."""
+CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, PROJECTOR_DARK.name)
+"""The themes that the theme key cycles through on a terminal with enough colours."""

@@ -1,4 +1,4 @@
-"""What the terminal can do and what would be kind to the line behind it. Read from outside, never set."""
+"""Detect what the terminal can show, and what suits the connection behind it. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,30 @@ Color = Literal["truecolor", "256", "16", "none"]
 Glyphs = Literal["braille", "block", "ascii"]
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
+"""Values of the option `--color`."""
 GLYPHS = ("auto", "braille", "block", "ascii")
+"""Values of the option `--glyphs`."""
 
 LOCAL_FPS = 4.0
+"""Frames per second on a local terminal."""
 REMOTE_FPS = 2.0
+"""Frames per second through SSH or a terminal multiplexer."""
 
-REMOTE_SIGNS = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
-MULTIPLEXER_SIGNS = ("TMUX", "STY", "ZELLIJ")
+REMOTE_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
+"""Environment variables that SSH sets."""
+MULTIPLEXER_VARIABLES = ("TMUX", "STY", "ZELLIJ")
+"""Environment variables that tmux, screen and zellij set."""
 
 DUMB_TERMS = ("", "dumb", "unknown")
-"""What TERM says of a terminal that cannot move its cursor."""
+"""Values of TERM for a terminal that cannot move its cursor."""
 
 POOR_TERMS = ("dumb", "unknown", "vt100", "vt102", "vt220")
+"""Values of TERM for a terminal that gets ASCII only."""
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalOptions:
-    """What the user said of the terminal; None and "auto" leave it to `Terminal.detect`."""
+    """The user's options for the terminal. None and "auto" leave the choice to `Terminal.detect`."""
 
     color: str = "auto"
     glyphs: str = "auto"
@@ -36,10 +43,13 @@ class TerminalOptions:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """How to draw: `fps` frames per second at most, `mouse` whether to ask for mouse reports (a reattached session
-    that has lost its mouse mode would send ones that nobody can read), `animation` whether anything may move that is
-    not data. `remote` says that it is reached through SSH, `multiplexed` that tmux, screen or zellij stands before
-    it."""
+    """How to draw on the terminal.
+
+    `fps` is the maximum number of frames per second. `mouse` says whether to request mouse reports: a reattached
+    session that has lost its mouse mode would send reports that cannot be decoded. `animation` says whether anything
+    but data may move. `remote` says that the terminal is reached through SSH, `multiplexed` that tmux, screen or zellij
+    is in between.
+    """
 
     color: Color = "truecolor"
     glyphs: Glyphs = "braille"
@@ -55,14 +65,16 @@ class Terminal:
         encoding: str | None = "utf-8",
         flags: TerminalOptions | None = None,
     ) -> Terminal:
-        """The terminal that `environ` describes; `encoding` is that of the stream drawn on. What was said wins, and
-        NO_COLOR (any value but the empty one) wins over the terminal. Raises ValueError for an unknown colour or
-        glyph name or a rate that is not above 0."""
+        """Return the terminal that `environ` describes; `encoding` is that of the stream to draw on.
+
+        Options win over detection, and NO_COLOR (any value but the empty one) wins over the terminal. Raises ValueError
+        for an unknown colour or glyph name, and for a rate that is not above 0 and at most 60.
+        """
         flags = flags or TerminalOptions()
-        remote = any(environ.get(sign) for sign in REMOTE_SIGNS)
+        remote = any(environ.get(variable) for variable in REMOTE_VARIABLES)
         term = environ.get("TERM", "").lower()
         multiplexed = term.startswith(("screen", "tmux")) or any(
-            environ.get(sign) for sign in MULTIPLEXER_SIGNS
+            environ.get(variable) for variable in MULTIPLEXER_VARIABLES
         )
         detached = remote or multiplexed
         found = Terminal(
@@ -92,11 +104,12 @@ class Terminal:
 
 
 def can_draw(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal that `environ` describes can show a screen at all."""
+    """Return whether the terminal that `environ` describes can show a screen at all."""
     return environ.get("TERM", "").lower() not in DUMB_TERMS
 
 
 def _color(environ: Mapping[str, str], term: str) -> Color:
+    """Return the number of colours that the environment promises."""
     if environ.get("NO_COLOR") or term in ("dumb", "unknown"):
         return "none"
     if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
@@ -107,7 +120,8 @@ def _color(environ: Mapping[str, str], term: str) -> Color:
 
 
 def _glyphs(encoding: str | None, term: str) -> Glyphs:
+    """Return the glyphs that encoding and terminal can show."""
     if (encoding or "").lower().replace("-", "").replace("_", "") != "utf8" or term in POOR_TERMS:
         return "ascii"
-    # The Linux console's font has blocks but no braille.
+    # The font of the Linux console has blocks but no braille.
     return "block" if term == "linux" else "braille"

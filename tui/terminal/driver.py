@@ -1,4 +1,4 @@
-"""Textual's driver for a real terminal, hardened: fewer bytes, and no end without an end when the terminal is gone."""
+"""Textual's driver for a real terminal, made robust: fewer bytes, and an exit when the terminal has gone."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tui.terminal.sgr import minimize
 from tui.terminal.writer import TerminalWriter
 
 WATCH_S = 0.5
-"""How often it is looked whether the terminal is still there."""
+"""Interval in seconds at which the driver checks whether the terminal still exists."""
 
-LAST_WORDS_S = 1.0
-"""How long the last output may take at the end. A terminal that has stopped reading does not keep telemon alive."""
+FINAL_OUTPUT_S = 1.0
+"""Maximum time in seconds for the final output. Without it, a terminal that does not read would keep telemon alive."""
 
 
 class TerminalDriver(LinuxDriver):
-    """Says colours once, counts what waits to be written, and notices a terminal that has gone.
+    """A driver that sends fewer colour sequences, counts waiting output, and notices a terminal that has gone.
 
-    Today's Textual spins on a full core when its terminal vanishes without SIGHUP: it reads nothing, for ever. Here the
-    app is told (`terminal_gone`), and what is still written goes nowhere.
+    Textual's own driver uses a full core without end if its terminal vanishes without SIGHUP: reads return nothing.
+    This one calls the app's `terminal_gone`, and discards all further output.
     """
 
     def __init__(
@@ -45,21 +45,24 @@ class TerminalDriver(LinuxDriver):
 
     @property
     def backlog(self) -> int:
-        """How many pieces of output wait for the terminal."""
+        """Return how many pieces of output wait for the terminal."""
         thread = self._writer_thread
         return thread._queue.qsize() if thread is not None else 0
 
     def write(self, data: str) -> None:
+        """Queue output for the terminal with the fewest colour sequences; discard it if the terminal has gone."""
         if not self._gone.is_set():
             super().write(minimize(data))
 
     def start_application_mode(self) -> None:
+        """Prepare the terminal, and start the thread that watches it."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._watcher is None and self.input_tty:
             self._watcher = threading.Thread(target=self._watch, name="terminal-watch", daemon=True)
             self._watcher.start()
 
     def close(self) -> None:
+        """Write the remaining output and end the writer thread. Blocks for at most `FINAL_OUTPUT_S` seconds."""
         self._closing.set()
         thread = self._writer_thread
         if thread is None:
@@ -68,9 +71,10 @@ class TerminalDriver(LinuxDriver):
             self._empty_queue()
         with suppress(queue.Full):
             thread._queue.put_nowait(None)
-        thread.join(LAST_WORDS_S)
+        thread.join(FINAL_OUTPUT_S)
 
     def _watch(self) -> None:
+        """Poll the terminal until the driver is closed; after a hang-up end the input thread and tell the app."""
         poll = select.poll()
         poll.register(self.fileno, 0)
         while not self._closing.wait(WATCH_S):
@@ -79,31 +83,35 @@ class TerminalDriver(LinuxDriver):
                 for _, event in poll.poll(0)
             ):
                 self._gone.set()
-                # Ends the thread that reads keys, which would spin from here on.
+                # End the thread that reads keys, which would use a full core from here on.
                 self.exit_event.set()
                 gone = getattr(self._app, "terminal_gone", None)
                 if gone is not None:
                     gone()
-                # The event loop may be waiting for room in a queue that nobody empties any more.
+                # The event loop may be blocked on a full queue, which the writer thread no longer empties.
                 while not self._closing.wait(0.05):
                     self._empty_queue()
                 return
 
     def _empty_queue(self) -> None:
+        """Discard all waiting output."""
         thread = self._writer_thread
         with suppress(queue.Empty):
             while thread is not None:
                 thread._queue.get_nowait()
 
     def _run_input_thread(self) -> None:
-        """Read keys. Bytes that are no UTF-8 are dropped: a terminal session that was detached and attached again
-        reports the mouse in an older form, which would end the program."""
+        """Read keys until the driver ends. Bytes that are not UTF-8 are dropped.
+
+        A terminal session that was detached and attached again reports the mouse in an older form, which is not UTF-8
+        and would end the program.
+        """
         while True:
             try:
                 self.run_input_thread()
             except UnicodeDecodeError:
                 continue
             except OSError:
-                # The terminal went away while it was read; the watcher says so.
+                # The terminal vanished during a read; the watching thread reports it.
                 return
             return

@@ -1,4 +1,4 @@
-"""Where the screen's bytes leave for the terminal."""
+"""Write the screen's bytes to the terminal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TextIO
 
 
 class TerminalWriter:
-    """Writes to the terminal that `stream` is, past `stream` itself.
+    """A writer to the terminal of `stream` that bypasses `stream` itself.
 
-    Python's own streams have a lock. A thread that writes to a terminal which has stopped reading would hold that of
-    stderr for good, and the interpreter waits for it when it ends.
+    Python's own streams have a lock. A thread that writes to a terminal which does not read would hold the lock of
+    stderr for good, and the interpreter waits for that lock when it ends.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -20,10 +20,14 @@ class TerminalWriter:
         self._errors = stream.errors or "strict"
 
     def fileno(self) -> int:
+        """Return the terminal's file descriptor."""
         return self._descriptor
 
     def write(self, text: str) -> int:
-        """Waits until the terminal has taken all of it. What a terminal that is gone would get goes nowhere."""
+        """Write `text` and return its length. Blocks until the terminal has taken all of it.
+
+        Text for a terminal that has gone is discarded.
+        """
         left = memoryview(text.encode(self._encoding, self._errors))
         with suppress(OSError):
             while left:
@@ -31,4 +35,4 @@ class TerminalWriter:
         return len(text)
 
     def flush(self) -> None:
-        """There is nothing that waits."""
+        """Do nothing, because `write` does not buffer."""

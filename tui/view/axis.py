@@ -1,4 +1,4 @@
-"""The top of a zero-based axis, in 1-2-5 steps that do not jump."""
+"""Scale the charts' zero-based axes in 1-2-5 steps that do not jump."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from math import floor, log10
 from tui.view.view import Axis, ChartPoint
 
 HEADROOM = 1.05
-"""The peak stays this far below the top."""
+"""Factor between the highest value on show and the lowest top that an axis may have for it.
+
+With 1.0 the peak would touch the upper edge of the chart.
+"""
 
 SHRINK_AFTER = 20
-"""How many frames in a row must fit a lower top before the axis goes down: 5 s at 4 frames per second."""
+"""Number of consecutive frames that must fit a lower top before the axis shrinks: 5 s at 4 frames per second.
+
+A smaller number makes the axis jump between two steps.
+"""
 
 
-FLAT = 4
-"""An axis more than this many times too high goes down at once."""
+MAX_OVERSIZE = 4
+"""An axis whose top is more than this many times too high shrinks at once."""
 
 
 def step_at_least(value: float) -> float:
-    """The smallest of ..., 1, 2, 5, 10, 20, 50, ... that is not below `value`; 1.0 for anything up to one."""
+    """Return the smallest of ..., 1, 2, 5, 10, 20, 50, ... that is not below `value`.
+
+    Returns 1.0 for every value up to 1.0.
+    """
     if value <= 1.0:
         return 1.0
     power = 10.0 ** floor(log10(value))
@@ -30,32 +39,37 @@ def step_at_least(value: float) -> float:
 
 
 class AxisScale:
-    """An axis that grows at once, since a clipped value would be a wrong one, and shrinks only after a while, unless
-    nothing could be told apart on it any more: once a spike has left the chart, so has its axis."""
+    """The top of one axis, with hysteresis.
+
+    It grows at once, because a clipped value would be a wrong one. It shrinks only after `SHRINK_AFTER` frames, or at
+    once if it is more than `MAX_OVERSIZE` times too high: otherwise a spike that has left the chart would keep the
+    other values too flat to be told apart.
+    """
 
     def __init__(self) -> None:
         self.top = 1.0
-        self._lower = 0
+        self._fitting_frames = 0
 
     def fit(self, peak: float) -> float:
-        """Take in the highest value on show; returns the top of the axis."""
+        """Take the highest value on show into account and return the top of the axis, in the unit of `peak`."""
         wanted = step_at_least(peak * HEADROOM)
         if wanted > self.top:
-            self.top, self._lower = wanted, 0
+            self.top, self._fitting_frames = wanted, 0
         elif wanted < self.top:
-            self._lower += 1
-            if self._lower >= SHRINK_AFTER or wanted * FLAT < self.top:
-                self.top, self._lower = wanted, 0
+            self._fitting_frames += 1
+            if self._fitting_frames >= SHRINK_AFTER or wanted * MAX_OVERSIZE < self.top:
+                self.top, self._fitting_frames = wanted, 0
         else:
-            self._lower = 0
+            self._fitting_frames = 0
         return self.top
 
 
 class Axes:
-    """The axes of one or several lanes' charts.
+    """The two axes (rows per second, p99) of the charts of one or several lanes.
 
-    The warm-up stretches none: a cold server's first second would stand over the whole race. While there is nothing
-    else its points have axes of their own, and what it left above the measured ones is cut off.
+    Points from the warm-up do not stretch the axes: the first second of a cold server would set the scale of the whole
+    race. While there are only warm-up points, they have axes of their own. Warm-up points that are higher than the
+    measured ones are clipped.
     """
 
     def __init__(self) -> None:
@@ -63,7 +77,7 @@ class Axes:
         self._warm = (AxisScale(), AxisScale())
 
     def fit(self, all_series: Sequence[Sequence[ChartPoint]], points: int) -> Axis:
-        """Take in the last `points` of each trail."""
+        """Return the axes for the last `points` points of each series."""
         shown = [point for series in all_series for point in series[-points:]]
         tops = []
         for measured, warm, peak in zip(
@@ -78,8 +92,10 @@ class Axes:
 
 
 def _rows_per_s(point: ChartPoint) -> float:
+    """Return the higher of a point's two rates in rows per second."""
     return max(point.write_rows_per_s, point.read_rows_per_s)
 
 
 def _p99_us(point: ChartPoint) -> float:
+    """Return the higher of a point's two p99 latencies in us; 0.0 where nothing was measured."""
     return max(point.write_p99_us or 0.0, point.read_p99_us or 0.0)

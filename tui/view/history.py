@@ -1,4 +1,4 @@
-"""Turns a stream of frames into views: windows, totals, trails and standings."""
+"""Build views from a stream of frames: windows, totals, chart series and ranks."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from tui.view.ranking import Rank, rank_lanes
 from tui.view.view import CurrentHeat, LaneView, View
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""The windows to choose from."""
+"""Lengths of the sliding window in seconds that the user can choose from."""
 
 DEFAULT_WINDOW_S = 5.0
+"""Length of the sliding window in seconds at the start."""
 
 EVENTS = 200
-"""How many events are kept."""
+"""Maximum number of events kept; the oldest are dropped."""
 
 AXIS_POINTS = 96
-"""How many points the axes take in until somebody says how many are on show: those of a chart of 48 cells."""
+"""Number of points that axes fit until the screen says how many are visible: the points of a chart of 48 cells."""
 
 
 class ViewBuilder:
-    """Everything that was measured so far, as far as the screen needs it. Not for several threads at once.
+    """Everything measured so far, as far as the screen needs it. Not thread-safe.
 
-    In `heats` each lane is known by its own last heat, and its standing is that among the others' last ones.
+    With `heats`, each lane shows the numbers of its own last heat, and lanes are ranked by their last heats.
     """
 
     def __init__(self, window_s: float = DEFAULT_WINDOW_S, *, heats: bool = False) -> None:
@@ -39,15 +40,16 @@ class ViewBuilder:
         self._points = AXIS_POINTS
         self._window_s = window_s
         self._heats = heats
-        self._turn: CurrentHeat | None = None
+        self._current_heat: CurrentHeat | None = None
         self._reset_s: float | None = None
 
     @property
     def window_s(self) -> float:
+        """Return the length of the sliding window in seconds."""
         return self._window_s
 
     def add(self, frame: Frame) -> None:
-        """Take in the next frame."""
+        """Add the next frame."""
         self._frame = frame
         bound: list[Event] = []
         for lane in frame.lanes:
@@ -57,52 +59,53 @@ class ViewBuilder:
                 text = f"client-bound: {lane.client.bound_by}"
                 bound.append(Event(frame.at_utc_s, lane.lane, text))
             if lane.heat and (lane.write.interval_s > 0 or lane.read.interval_s > 0):
-                self._turn = CurrentHeat(lane.heat, lane.lane)
+                self._current_heat = CurrentHeat(lane.heat, lane.lane)
         self._events.extend((*frame.events, *bound))
 
     def note(self, event: Event) -> None:
-        """Put an event of the screen itself into the log."""
+        """Append an event that the screen itself made to the event log."""
         self._events.append(event)
 
     def resize(self, window_s: float) -> None:
-        """Use another window for percentiles and standings from now on."""
+        """Use a sliding window of `window_s` seconds for percentiles and ranks from now on."""
         self._window_s = window_s
         for lane in self._lanes.values():
             for window in lane.windows.values():
                 window.resize(window_s)
 
     def set_visible_points(self, points: int) -> None:
-        """Fit the axes to so many points from now on: what is on show, no more and no less."""
+        """Fit the axes to the last `points` points from now on. Give the number of points on show."""
         self._points = points
 
     def reset(self) -> None:
-        """Count from zero. The charts keep their past: it is still true."""
+        """Set all totals to zero. The charts keep their history, which is still true."""
         for lane in self._lanes.values():
             lane.forget()
         if self._frame is not None and not self._heats:
-            # In heats every heat counts from zero anyway.
+            # With heats, every heat counts from zero already.
             self._reset_s = self._frame.elapsed_s or None
 
     def view(self, host: HostLoad | None = None) -> View | None:
-        """The picture after the last frame; None before the first."""
+        """Return the view after the last frame; None before the first frame."""
         if self._frame is None:
             return None
         lanes = [lane.view(self._points) for lane in self._lanes.values()]
-        ranked = _places(lanes)
+        ranked = _ranks(lanes)
         return View(
             seq=self._frame.seq,
             elapsed_s=self._frame.elapsed_s,
             window_s=self._window_s,
-            lanes=tuple(_placed(lane, ranked) for lane in lanes),
+            lanes=tuple(_with_ranks(lane, ranked) for lane in lanes),
             axis=self._axes.fit([lane.points for lane in lanes], self._points),
-            turn=self._turn,
+            current_heat=self._current_heat,
             reset_s=self._reset_s,
             events=tuple(self._events),
             host=host,
         )
 
 
-def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
+def _ranks(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
+    """Return the rank of each lane by metric ("write", "read", "p99") and lane id."""
     writes = {v.lane: v.write.window_rows_per_s if v.comparable else None for v in lanes}
     reads = {v.lane: v.read.window_rows_per_s if v.comparable else None for v in lanes}
     p99s_us = {v.lane: v.read.ranking_p99_us if v.comparable else None for v in lanes}
@@ -113,5 +116,6 @@ def _places(lanes: list[LaneView]) -> Mapping[str, Mapping[str, Rank]]:
     }
 
 
-def _placed(lane: LaneView, ranked: Mapping[str, Mapping[str, Rank]]) -> LaneView:
-    return replace(lane, places={metric: by[lane.lane] for metric, by in ranked.items()})
+def _with_ranks(lane: LaneView, ranked: Mapping[str, Mapping[str, Rank]]) -> LaneView:
+    """Return a copy of the lane's view with its ranks."""
+    return replace(lane, ranks={metric: by[lane.lane] for metric, by in ranked.items()})

@@ -1,4 +1,4 @@
-"""What the machine under the race is doing: processors, memory, network."""
+"""Read the load of this machine: processors, memory, network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class HostLoad:
-    """`cpu_share` of all processors (0 to 1), memory in bytes, network in bytes per second over all interfaces.
-    None where the platform does not say."""
+    """The load of this machine at one moment.
+
+    `cpu_share` is the share of all processors in use (0 to 1), `cpus` their number. Memory is in bytes, network traffic
+    in bytes per second over all interfaces. The network fields are None where the platform does not report traffic.
+    """
 
     cpu_share: float
     cpus: int
@@ -23,8 +26,10 @@ class HostLoad:
 
 
 class HostMonitor:
-    """Reads the load at most once per `interval_s`: a reading costs up to a millisecond, so it is not made
-    per frame."""
+    """A reader of the load that reads at most once per `interval_s` seconds.
+
+    Performance: one reading costs up to 1 ms, so it is not made for each frame.
+    """
 
     def __init__(
         self, interval_s: float = 1.0, clock: Callable[[], float] = time.monotonic
@@ -36,7 +41,7 @@ class HostMonitor:
         self._load: HostLoad | None = None
 
     def load(self) -> HostLoad | None:
-        """The latest load; None when it cannot be read (a container may hide /proc)."""
+        """Return the latest load; None if it cannot be read (a container may hide /proc)."""
         now_s = self._clock()
         if self._read_s is not None and now_s - self._read_s < self._interval_s:
             return self._load
@@ -49,6 +54,7 @@ class HostMonitor:
         return self._load
 
     def _read(self, since_s: float | None) -> HostLoad:
+        """Read the load. `since_s` is the time since the previous reading in seconds; None for the first one."""
         memory = psutil.virtual_memory()
         received = sent = None
         try:

@@ -1,4 +1,4 @@
-"""What the screen says of a race besides its numbers."""
+"""The settings of a race that the header shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engines.config.settings import LoadConfig
 from engines.model.heats import Heat, heat_order
 
 SANDBOX = "sandbox"
-"""Where lanes race that have no servers of their own."""
+"""Name of the place where lanes race that have no user-provided servers."""
 
 
 DEFAULTS = LoadConfig()
@@ -18,12 +18,12 @@ DEFAULTS = LoadConfig()
 
 @dataclass(frozen=True, slots=True)
 class LoadSettings:
-    """The settings of a race that stand in the header, as last asked for.
+    """The settings of a race that the header shows, as last requested.
 
-    `paced` says that operations are due at a rate, `rate_per_s` (per role and lane) is that rate, or the one to go
-    back to, if any. `where` says in a word whose servers are raced, `servers` names those that the user named, as
-    "host:port" and nothing else. `duration_s` is None for a race without an end, `heats` are the turns of the lanes
-    in their order (empty where they race together).
+    `paced` says that operations are due at a rate. `rate_per_s` is that rate per role and lane; in a closed loop it is
+    the rate to go back to, if any. `where` is one word for whose servers are raced. `servers` lists the user-provided
+    servers as "host:port" and nothing else. `duration_s` is None for a race without an end. `heats` are the heats in
+    their order; empty where the lanes race together.
     """
 
     preset: str = DEFAULTS.preset
@@ -40,7 +40,7 @@ class LoadSettings:
 
     @staticmethod
     def of(settings: RaceConfig) -> LoadSettings:
-        """The header's part of a race's settings."""
+        """Return the part of a race's settings that the header shows."""
         servers = _servers(settings)
         return LoadSettings(
             preset=settings.preset,
@@ -58,7 +58,7 @@ class LoadSettings:
 
 
 def _servers(settings: RaceConfig) -> tuple[str, ...]:
-    """The servers of the racing lanes that have some of their own, each once, from left to right."""
+    """Return the user-provided servers of the racing lanes as "host:port", each once, from left to right."""
     found = (
         f"{server.host}:{server.port}"
         for endpoints in settings.endpoints.values()
@@ -69,7 +69,7 @@ def _servers(settings: RaceConfig) -> tuple[str, ...]:
 
 
 def _where(private: int, servers: int) -> str:
-    """The word for so many lanes on private servers and so many servers of one's own."""
+    """Return the word for `private` lanes on sandbox servers and `servers` user-provided servers."""
     own = "endpoint" if servers == 1 else "endpoints"
     if not servers:
         return SANDBOX

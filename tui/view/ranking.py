@@ -1,4 +1,4 @@
-"""Who leads, and by how much."""
+"""Rank lanes and compute by which factor they differ."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """A lane's rank (1 leads; equal values share a rank) and its gap: for the leader how many times better it is than
-    the next, for the others how many times worse than the leader. Both None where there is nothing to compare with."""
+    """The position of a lane and its factor to the reference lane; both None where there is nothing to compare with.
 
-    rank: int | None = None
-    gap: float | None = None
+    `position` is 1 for the leader; lanes with equal values share a position. `factor` is at least 1.0: for the leader,
+    how many times better it is than the next lane; for the others, how many times worse they are than the leader.
+    """
+
+    position: int | None = None
+    factor: float | None = None
 
 
 def rank_lanes(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Rank]:
-    """The place of each lane by its value. None and 0 are no value: such a lane has no rank, nor has one
-    that nobody else has a value beside."""
+    """Return the rank of each lane by its value; the highest value leads if `higher_wins`, else the lowest.
+
+    None and 0 count as no value. A lane without a value has no rank, and neither has a lane that is the only one with a
+    value.
+    """
     running = {lane: value for lane, value in values.items() if value}
     order = sorted(running.items(), key=lambda item: item[1], reverse=higher_wins)
     found = {lane: Rank() for lane in values}
     for lane, value in order:
-        rank = 1 + sum(
+        position = 1 + sum(
             (other > value) if higher_wins else (other < value) for other in running.values()
         )
         rest = [other for name, other in order if name != lane]
         if not rest:
-            # First of one is no place.
+            # A single lane has no rank.
             continue
-        # The leader is measured against the best of the others, everyone else against the leader.
-        rival = rest[0]
-        found[lane] = Rank(rank, max(value / rival, rival / value))
+        # The reference of the leader is the best of the others; that of all others is the leader.
+        reference = rest[0]
+        found[lane] = Rank(position, max(value / reference, reference / value))
     return found

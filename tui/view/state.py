@@ -11,13 +11,14 @@ from tui.view.view import View
 
 @dataclass(frozen=True, slots=True)
 class ScreenState:
-    """Everything that a widget draws from: the numbers, and how they are to be shown.
+    """Everything that a widget draws from: the numbers, and how to show them.
 
-    `stage` is the layout for a hall, `over` says that no more frames will come, `themes` that there is one to choose.
-    `holding` says that lanes wait at the start line, `released` which of them were let go one by one.
-    `progress` are the steps of the start and when each began, `starting_s` is the time since the first.
-    `glyphs` is "braille", "block" or "ascii"; `shared_axis` puts all lanes on one y axis; `frozen` and `paused` are
-    said in the header; `screen_lag_s` is how late the screen's own event loop was at worst since the last frame.
+    `stage` selects the layout for a projector. `over` says that no more frames will come. `themes` says that the
+    terminal has enough colours for a choice of themes. `holding` says that lanes are held at the start barrier;
+    `released` are the lanes that were released one by one. `progress` are the steps of the start with the time in
+    seconds at which each began; `starting_s` is the time in seconds since the first. `glyphs` is "braille", "block" or
+    "ascii". `shared_axis` puts all lanes on one y axis. The header shows `frozen` and `paused`. `screen_lag_s` is the
+    largest delay of the screen's own event loop since the last frame, in seconds.
     """
 
     view: View | None = None
@@ -38,7 +39,7 @@ class ScreenState:
     screen_lag_s: float = 0.0
 
     def lane_info(self, lane: str) -> LaneInfo:
-        """What is known of a lane; its id alone where nothing is."""
+        """Return what is known of a lane; a description with its id only where nothing is known."""
         for lane_info in self.lane_infos:
             if lane_info.lane == lane:
                 return lane_info

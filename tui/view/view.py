@@ -1,4 +1,4 @@
-"""What the screen shows at one moment: a frozen picture, made from frames away from the screen's event loop."""
+"""The numbers on show at one moment: immutable, and made from frames outside of the screen's event loop."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tui.view.ranking import Rank
 
 @dataclass(frozen=True, slots=True)
 class RoleView:
-    """The writers or readers of a lane.
+    """The numbers of the writers or of the readers of a lane.
 
-    `rows_per_s` is over the last second and moves; `window_rows_per_s`, `operations_per_s` and the percentiles (None
-    without values) are over the sliding window, in heats over the lane's last heat; `rows`, `operations`, `failed` and
-    `errors` are totals since the race, the heat or a reset began.
+    `rows_per_s` is over the last second. `window_rows_per_s`, `operations_per_s` and the percentiles (None without
+    values) are over the sliding window; with heats, over the lane's last heat. `rows`, `operations`, `failed` and
+    `errors` are totals since the start of the race or the heat, or since a reset.
 
-    `p50_us` and `p99_us` are service times (reply minus send). In an open loop there are response times (reply minus
-    due time) beside them, and `backlog` counts the operations that are due and have not begun. `processor_wait_us` is
-    what telemon waited for a processor before it noticed replies, on average, over the same time.
+    `p50_us` and `p99_us` are service times (reply minus send). In an open loop `response_p50_us` and `response_p99_us`
+    are response times (reply minus due time), and `backlog` is the number of operations that are due and have not
+    begun. `scheduling_delay_us` is the mean delay until a processor was free to handle a reply, over the same time.
     """
 
     rows_per_s: float = 0.0
@@ -40,16 +40,21 @@ class RoleView:
 
     @property
     def ranking_p99_us(self) -> float | None:
-        """The p99 that whoever asks would see, and lanes are ranked by: the response time where there is one. Service
-        times alone hide that a lane falls behind what it is offered."""
+        """Return the p99 as seen by the caller in us, by which lanes are ranked: the response time where there is one.
+
+        Service times alone hide that a lane falls behind its offered rate.
+        """
         return self.p99_us if self.response_p99_us is None else self.response_p99_us
 
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
-    """One step of the charts (`POINT_S` seconds): rows per second, and the worst p99 of its intervals in us (None
-    where nothing was measured), in an open loop of the response times. `warm` says that it is from the warm-up: shown,
-    and no measure for anything."""
+    """One point of the charts (`POINT_S` seconds).
+
+    Rates are in rows per second. The p99 is the highest of the point's intervals in us (None where nothing was
+    measured); in an open loop that of the response times. A `warm` point is from the warm-up: it is shown, but axes are
+    not fitted to it.
+    """
 
     write_rows_per_s: float
     read_rows_per_s: float
@@ -68,13 +73,16 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
-    """One lane. `cache` and `late` count since the start, `hit_ratio` is over the last second of reads; `points` run
-    from the oldest to the newest; `places` maps "write", "read" and "p99" to a rank and a gap.
+    """The numbers of one lane.
 
-    `paced` says that it is in an open loop, `late` how many operations began late in it, `overloaded` that more than a
-    second's worth of them waits. It is `waiting` at the start line, and in heats while others have their turn;
-    `comparable` while it races, and in heats from its first on. `client_bound_by` says what of telemon's own may be
-    limiting it; empty where nothing does.
+    `cache` and `late` are totals since the start. `hit_ratio` (0 to 1) is over the last second of reads. `points` are
+    ordered from the oldest to the newest. `ranks` maps "write", "read" and "p99" to the lane's rank.
+
+    `paced` says that the lane runs an open loop; `late` is the number of operations that began late in it; `overloaded`
+    says that the backlog is more than a second's worth of operations. `waiting` is true while the lane is held at the
+    start barrier, and with heats while another lane runs. `comparable` is true while the lane races; with heats, from
+    its first heat on. `client_bound_by` names the limits of the client that the lane has reached; empty where there are
+    none.
     """
 
     lane: str
@@ -91,26 +99,25 @@ class LaneView:
     waiting: bool = False
     comparable: bool = True
     cpu_share: float = 0.0
-    loop_lag_p99_us: float = 0.0
     client_bound_by: tuple[str, ...] = ()
     points: tuple[ChartPoint, ...] = ()
     axis: Axis = field(default_factory=Axis)
-    places: Mapping[str, Rank] = field(default_factory=dict)
+    ranks: Mapping[str, Rank] = field(default_factory=dict)
 
     @property
     def client_bound(self) -> bool:
-        """Whether the lane may be limited by telemon and not by its servers."""
+        """Return whether the client rather than the servers may limit the lane."""
         return bool(self.client_bound_by)
 
     @property
     def rows(self) -> int:
-        """Rows written and read: how far the lane has come on the race track."""
+        """Return the number of rows written and read: the lane's position on the race track."""
         return self.write.rows + self.read.rows
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentHeat:
-    """The heat that is on, or was the last: the lane's, in this round (from 1)."""
+    """The heat that runs now or ran last: its lane and its round (from 1)."""
 
     round: int
     lane: str
@@ -118,16 +125,19 @@ class CurrentHeat:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All lanes at one moment. `elapsed_s` is the measured time (in heats, of this one), 0.0 while warming; `axis` the
-    axes that all lanes share; `events` the latest ones, oldest first; `turn` is None where lanes race together;
-    `reset_s` is the measured time at which the totals were last reset."""
+    """All lanes at one moment.
+
+    `elapsed_s` is the measured time in seconds (with heats, of this heat); 0.0 during the warm-up. `axis` are the axes
+    that all lanes share. `events` are the latest ones, oldest first. `current_heat` is None where lanes race together.
+    `reset_s` is the measured time in seconds at which the totals were last reset; None if they never were.
+    """
 
     seq: int
     elapsed_s: float
     window_s: float
     lanes: tuple[LaneView, ...]
     axis: Axis = field(default_factory=Axis)
-    turn: CurrentHeat | None = None
+    current_heat: CurrentHeat | None = None
     reset_s: float | None = None
     events: tuple[Event, ...] = ()
     host: HostLoad | None = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engines.metrics.frame import Event, Frame
 from tests.support.frames import frame
-from tui.cli.progress_log import MOST, EventThrottle, event_line
+from tui.cli.progress_log import MAX_EVENTS, EventThrottle, event_line
 
 
 def eventful(seq: int, *texts: str, lane: str | None = "mysql") -> Frame:
@@ -33,7 +33,7 @@ def test_a_lane_in_trouble_does_not_drown_the_others_and_what_was_not_told_is_co
         for second in range(9)
         for line in narration.lines(eventful(second, "racing again", f"reconnecting: {second}"))
     ]
-    assert len(told) == MOST
+    assert len(told) == MAX_EVENTS
     assert told[:2] == ["mysql: racing again", "mysql: reconnecting: 0"]
     other = list(narration.lines(eventful(9, "engine cached/read/0 died", lane="cached")))
     assert other == ["cached: engine cached/read/0 died"]

@@ -13,7 +13,7 @@ from tui.widgets.base.panel import Panel
 
 
 class LanePanel(Panel):
-    """Draws the lane in position `index` (from 0) of every scene; nothing while there is no such lane."""
+    """A panel that draws the lane at position `index` (from 0); it is empty while there is no such lane."""
 
     def __init__(self, index: int, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)
@@ -21,14 +21,15 @@ class LanePanel(Panel):
 
     @property
     def number(self) -> int:
-        """The lane's number as people count, and its key."""
+        """Return the lane's number counted from 1, which is also its key."""
         return self.index + 1
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the lines of the lane; nothing while there is no such lane."""
         if screen_state.view is None or self.index >= len(screen_state.view.lanes):
             return []
         return self.draw_lane(screen_state, screen_state.view.lanes[self.index], size)
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
-        """The lines for the lane in so many cells. Pure."""
+        """Return the lines for the lane in `size` cells. Must be pure. Subclasses implement it."""
         raise NotImplementedError

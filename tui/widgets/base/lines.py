@@ -1,4 +1,4 @@
-"""A widget made of plain lines that repaints only what differs from what is on the screen."""
+"""A widget made of plain lines that repaints only the cells that have changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tui.draw.styled import TEXT, Line, ascii_line, fit
 
 
 class LinesWidget(Widget):
-    """Shows lines of spans. Textual has no cell diff of its own, so this one compares: a row that has not changed is
-    not sent again, and one that has is sent up to its last changed cell (Textual sends a row from its left edge).
+    """A widget that shows lines of spans. Its screen must be a `StyledScreen`, which has the colours.
 
-    Its screen is an InkedScreen, which has the colours.
+    Performance: Textual does not compare cells, so this widget does. An unchanged row is not sent again. A changed row
+    is sent up to its last changed cell, because Textual sends a row from its left edge.
     """
 
     DEFAULT_CSS = "LinesWidget { height: 1; }"
@@ -29,12 +29,12 @@ class LinesWidget(Widget):
         self._lines: list[Line] = []
         self._styles_by_name: dict[str, Style] = {}
         self._strips: dict[int, Strip] = {}
-        """The rows as they were last painted, until they change."""
+        """The rows as last painted, until they change."""
         self._background_color: Color | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The text on show, row by row."""
+        """Return the text on show, row by row."""
         return tuple("".join(text for text, _ in line) for line in self._lines)
 
     def show_lines(self, lines: Sequence[Line]) -> None:
@@ -61,14 +61,18 @@ class LinesWidget(Widget):
             self.refresh(*changed)
 
     def notify_style_update(self) -> None:
+        """Drop the cached styles and rows, because colours have changed."""
         self._styles_by_name.clear()
         self._strips.clear()
         self._background_color = None
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows, each made once. Textual asks every widget for all of its rows in every frame, and its own cache of
-        styled rows does for each of them what only borders, padding and opacity need: rows have none of these."""
+        """Return the rows of `crop`, each rendered once until it changes.
+
+        Performance: Textual asks every widget for all of its rows in every frame. Its own cache of styled rows does
+        work for borders, padding and opacity, which these rows do not have.
+        """
         width = self.size.width
         strips = [self._strip(y, width) for y in crop.line_range]
         if crop.column_span != (0, width):
@@ -76,6 +80,7 @@ class LinesWidget(Widget):
         return strips
 
     def _strip(self, y: int, width: int) -> Strip:
+        """Return row `y` as a strip, from the cache if it has not changed."""
         strip = self._strips.get(y)
         if strip is None or strip.cell_length != width:
             strip = self.render_line(y)
@@ -85,6 +90,7 @@ class LinesWidget(Widget):
         return strip
 
     def render_line(self, y: int) -> Strip:
+        """Return row `y` as a strip of styled segments."""
         width = self.size.width
         if y >= len(self._lines):
             return Strip.blank(width, self._style(TEXT))
@@ -94,11 +100,13 @@ class LinesWidget(Widget):
 
     @property
     def _background(self) -> Color:
+        """Return the background colour of the widget."""
         if self._background_color is None:
             self._background_color = self.background_colors[1]
         return self._background_color
 
     def _style(self, name: str) -> Style:
+        """Return the Rich style of a style name on the widget's background."""
         style = self._styles_by_name.get(name)
         if style is None:
             on = Style(bgcolor=self._background.rich_color)
@@ -108,7 +116,7 @@ class LinesWidget(Widget):
 
 
 def last_difference(before: Line, after: Line, width: int) -> int:
-    """The number of cells from the left edge up to the last one that differs; 0 for equal lines.
+    """Return the number of cells from the left edge up to the last one that differs; 0 for equal lines.
 
     Lines with characters wider than a cell are compared as a whole.
     """
@@ -120,7 +128,7 @@ def last_difference(before: Line, after: Line, width: int) -> int:
         return width
     end = width
     old_spans, new_spans = list(before), list(after)
-    # From the right: drop what both lines share, span by span.
+    # Drop the common end of both lines, span by span from the right.
     while old_spans and new_spans and old_spans[-1][1] == new_spans[-1][1]:
         left, right = old_spans[-1][0], new_spans[-1][0]
         shared = _common_suffix(left, right)
@@ -136,6 +144,7 @@ def last_difference(before: Line, after: Line, width: int) -> int:
 
 
 def _common_suffix(one: str, other: str) -> int:
+    """Return the length of the longest common suffix of two texts."""
     if one == other:
         return len(one)
     shared = 0

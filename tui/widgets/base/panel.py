@@ -1,4 +1,4 @@
-"""A widget that draws a scene."""
+"""A widget that draws a screen state."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from tui.widgets.base.lines import LinesWidget
 
 
 class Panel(LinesWidget):
-    """Rows that are made from a scene by `draw`, whenever the scene or the size changes."""
+    """Rows that `draw` makes from a screen state, whenever the state or the size changes."""
 
     MISTAKE: ClassVar[str] = "cannot be drawn"
+    """Text in place of the rows if `draw` raises an error."""
 
     screen_state: var[ScreenState | None] = var(None, always_update=True)
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
-        """The lines for a scene in so many cells. Pure: the same for the same arguments."""
+        """Return the lines for a screen state in `size` cells. Must be pure: equal arguments give equal lines."""
         raise NotImplementedError
 
     def watch_screen_state(self) -> None:
+        """Draw the new screen state."""
         self.redraw()
 
     def on_resize(self) -> None:
+        """Draw the screen state for the new size."""
         self._lines = []
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the scene, or say that it cannot be drawn: a mistake here must not end a race."""
+        """Draw the screen state, or an error text if `draw` raises: a mistake here must not end a race."""
         screen_state, size = self.screen_state, self.size
         if screen_state is None or not size:
             return

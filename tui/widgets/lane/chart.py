@@ -1,4 +1,4 @@
-"""A lane's past minute: rows per second, or p99, on an axis that starts at zero."""
+"""Draw the last minute of a lane: rows per second, or p99, on an axis that starts at zero."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ from tui.view.view import ChartPoint, LaneView
 from tui.widgets.base.lane_panel import LanePanel
 
 AXIS_CELLS = 7
-"""Room for the axis, at the right: there it costs nothing when the chart moves."""
+"""Width of the axis in cells.
+
+Performance: the axis is at the right, where it is not sent again when the chart moves.
+"""
 
 
 def newest(points: Sequence[ChartPoint], wanted: int) -> list[ChartPoint | None]:
-    """The last `wanted` points, with None in front where there are not that many."""
+    """Return the last `wanted` points, with None in front if there are fewer."""
     taken = list(points[-wanted:]) if wanted else []
     return [None] * (wanted - len(taken)) + taken
 
 
 def paired(values: list[float | None], per_value: int, *, highest: bool) -> list[float | None]:
-    """Each `per_value` neighbours as one: their mean, or for latencies, where a peak must not vanish, their highest."""
+    """Return each `per_value` neighbours as one value: their mean, or with `highest` their maximum.
+
+    Latencies use the maximum, so that a peak stays visible.
+    """
     if per_value == 1:
         return values
     found: list[float | None] = []
@@ -42,7 +48,7 @@ def paired(values: list[float | None], per_value: int, *, highest: bool) -> list
 def series(
     points: Sequence[ChartPoint], kind: str, wanted: int, per_value: int, top: float
 ) -> tuple[list[float | None], list[float | None]]:
-    """Writes and reads as parts of the axis, `wanted` values each."""
+    """Return writes and reads as fractions of the axis' top (0 to 1), `wanted` values each."""
     shown = newest(points, wanted * per_value)
     if kind == "rate":
         writes = [p.write_rows_per_s if p else None for p in shown]
@@ -58,7 +64,10 @@ def series(
 
 
 def spans_of(cells: Sequence[Cell], styles: tuple[str, str, str]) -> list[Span]:
-    """Cells as spans. Blanks take the ink before them: a change of colour costs more than a space."""
+    """Return cells as spans.
+
+    Performance: blanks take the style before them, because a change of colour costs more bytes than a space.
+    """
     found: list[Span] = []
     text, style = "", styles[0]
     for glyph, layer in cells:
@@ -74,7 +83,7 @@ def spans_of(cells: Sequence[Cell], styles: tuple[str, str, str]) -> list[Span]:
 
 
 class LaneChart(LanePanel):
-    """Writes as an area, reads as a line over it. `kind` is "rate" or "p99"."""
+    """A chart with writes as an area and reads as a line over it. `kind` is "rate" or "p99"."""
 
     DEFAULT_CSS = "LaneChart { height: 1fr; }"
 
@@ -85,6 +94,7 @@ class LaneChart(LanePanel):
         self.kind = kind
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        """Return heading, chart and axis; nothing in fewer than two rows or fewer than 15 cells."""
         view, (width, height) = screen_state.view, size
         if view is None or height < 2 or width < AXIS_CELLS + 8:
             return []
@@ -92,7 +102,7 @@ class LaneChart(LanePanel):
         top = axis.rows_per_s if self.kind == "rate" else axis.p99_us
         cells = width - AXIS_CELLS
         per_cell = DOTS_PER_CELL[screen_state.glyphs]
-        # One value is half a second in braille, where a cell shows two of them, and a second elsewhere.
+        # A value is half a second in braille, where a cell shows two values, and a second in other glyphs.
         writes, reads = series(lane.points, self.kind, cells * per_cell, 2 // per_cell, top)
         grid = plot(writes, reads, height - 1, screen_state.glyphs)
         labels = {0: _label(self.kind, top), height - 2: "0"}
@@ -108,6 +118,7 @@ class LaneChart(LanePanel):
         return [self._heading(screen_state, lane, cells, width), *lines]
 
     def _heading(self, screen_state: ScreenState, lane: LaneView, cells: int, width: int) -> Line:
+        """Return the metric and the legend at the left, and the time span of the chart at the right."""
         p99 = "response p99" if lane.paced else "p99"
         what = "rows/s" if self.kind == "rate" else p99
         area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[
@@ -116,14 +127,14 @@ class LaneChart(LanePanel):
         seconds = round(cells * 2 * POINT_S)
         legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]
         scope = f"{seconds} s" if screen_state.shared_axis else f"{seconds} s, own axis"
-        # Over the newest values where there is room, else in the corner; the words go first.
-        room = width - widths(legend) - 1
+        # Above the newest values if that fits, else in the corner; the time span is dropped before "own axis".
+        available = width - widths(legend) - 1
         ends = (scope + " " * AXIS_CELLS, scope, "" if screen_state.shared_axis else "own axis")
-        return justify(legend, first_fitting(([(end, QUIET)] for end in ends), room), width)
+        return justify(legend, first_fitting(([(end, QUIET)] for end in ends), available), width)
 
 
 def _label(kind: str, value: float) -> str:
-    """The axis in round numbers: its steps have one digit, its middles two."""
+    """Return an axis label: one digit for the axis' steps, two for their middles."""
     if kind == "p99":
         ms = value / 1000
         return f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"

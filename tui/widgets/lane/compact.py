@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.cache_text import hit_counts
 from tui.draw.chart import sparkline
 from tui.draw.format import count, latency, sanitize, short
@@ -20,24 +20,28 @@ from tui.widgets.base.lane_panel import LanePanel
 from tui.widgets.lane.chart import newest, paired
 from tui.widgets.lane.header import badges, title_line
 
-FIGURES = 57
-"""The cells of a closed loop's figures."""
+FIGURES_CELLS = 57
+"""Width in cells of the figures of a closed loop."""
 
-BLOCK_ROWS = 4
+COMPACT_ROWS = 4
+"""Rows of a compact lane."""
 
 
 def trend_cells(width: int) -> int:
-    """How much room so wide a block has for the past."""
-    return max(0, width - FIGURES)
+    """Return how many cells a compact lane of `width` cells has for its sparkline."""
+    return max(0, width - FIGURES_CELLS)
 
 
 def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> Line:
-    """Rate, percentiles, rank and gap, and as much of the past as there is room for."""
+    """Return rate, percentiles, rank and factor of a role, and a sparkline in the remaining cells."""
     numbers: RoleView = getattr(lane, role)
     title = {"write": "writes", "read": "reads "}[role]
     rate: list[Span] = [
         (title, TEXT),
-        (f"{lanelook.done(lane, numbers.rows_per_s, count):>9}/s", lanelook.text_style(lane.lane)),
+        (
+            f"{lane_style.done(lane, numbers.rows_per_s, count):>9}/s",
+            lane_style.text_style(lane.lane),
+        ),
     ]
     if lane.paced:
         return _open_loop(lane, role, rate, width)
@@ -45,20 +49,20 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
         *rate,
         (f"  p50 {latency(numbers.p50_us):>8}  p99 ", QUIET),
         (f"{latency(numbers.p99_us):>8}", STRONG),
-        (f"  {lanelook.rank_text(lane.places.get(role)):<10}", TEXT),
+        (f"  {lane_style.rank_text(lane.ranks.get(role)):<10}", TEXT),
     ]
-    room = width - cells(spans)
+    available = width - cells(spans)
     view = screen_state.view
-    if room >= 8 and view is not None:
+    if available >= 8 and view is not None:
         axis = view.axis if screen_state.shared_axis else lane.axis
-        # Two points, one second, for each cell.
+        # Each cell shows two points, which is one second.
         values = paired(
             [
                 None
                 if point is None
                 else (point.write_rows_per_s if role == "write" else point.read_rows_per_s)
                 / axis.rows_per_s
-                for point in newest(lane.points, room * 2)
+                for point in newest(lane.points, available * 2)
             ],
             2,
             highest=False,
@@ -68,66 +72,70 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
 
 
 def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
-    """Where not all fits, response time and backlog stay: they alone show a lane that falls behind."""
+    """Return the figures of an open loop.
+
+    If not all fit, response time and backlog are kept: only they show an overload.
+    """
     numbers: RoleView = getattr(lane, role)
     service: list[Span] = [("  p99 service ", QUIET), (f"{latency(numbers.p99_us):>7}", TEXT)]
-    felt = (f"{latency(numbers.response_p99_us):>7}", STRONG)
+    response = (f"{latency(numbers.response_p99_us):>7}", STRONG)
     behind: list[Span] = [
         ("  backlog ", QUIET),
         (f"{short(numbers.backlog):>5}", STRONG if numbers.backlog else TEXT),
     ]
-    spans = [*rate, *service, ("  response ", QUIET), felt, *behind]
+    spans = [*rate, *service, ("  response ", QUIET), response, *behind]
     if cells(spans) > width:
-        spans = [*rate, ("  response p99 ", QUIET), felt, *behind]
-    told = lanelook.rank_text(lane.places.get(role))
-    for rank in (told, told.partition(" ")[0]):
+        spans = [*rate, ("  response p99 ", QUIET), response, *behind]
+    rank_text = lane_style.rank_text(lane.ranks.get(role))
+    for rank in (rank_text, rank_text.partition(" ")[0]):
         if rank and cells(spans) + 2 + len(rank) <= width:
             return (*spans, (f"  {rank}", TEXT))
     return tuple(spans)
 
 
-def _beside(screen_state: ScreenState, lane: LaneView) -> str:
-    """The servers and their durability: there is no other row for them."""
+def _subtitle(screen_state: ScreenState, lane: LaneView) -> str:
+    """Return servers and durability, which have no row of their own here."""
     lane_info = screen_state.lane_info(lane.lane)
-    return f"{lanelook.servers(lane_info)}, {sanitize(lane_info.durability)}"
+    return f"{lane_style.servers(lane_info)}, {sanitize(lane_info.durability)}"
 
 
 def cache_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
-    """How reads were answered, and at the right what failed: errors first, then lateness, telemon's share last."""
+    """Return how reads were answered; at the right errors, late starts, limits and client overhead, by priority."""
     cache: list[Span] = [("cache  ", TEXT)]
     end = first_fitting(
-        ([(f"  {text}", style)] for [(text, style)] in lanelook.errors(lane)), width
+        ([(f"  {text}", style)] for [(text, style)] in lane_style.errors(lane)), width
     )
     cache += hit_counts(lane, width - cells(cache) - cells(end), brief=True)
-    room = width - cells(cache) - cells(end)
-    bound = badges(screen_state, lane, width, _beside(screen_state, lane)).client_bound
-    for said in ([late_text(lane, brief=True)], [[("  ", TEXT), *words] for words in bound]):
-        if more := first_fitting(said, room):
+    available = width - cells(cache) - cells(end)
+    bound = badges(screen_state, lane, width, _subtitle(screen_state, lane)).client_bound
+    for variants in ([late_text(lane, brief=True)], [[("  ", TEXT), *spans] for spans in bound]):
+        if more := first_fitting(variants, available):
             end = [*more, *end]
-            room -= cells(more)
-    return justify(cache, [*overheads(screen_state.lane_info(lane.lane), room), *end], width)
+            available -= cells(more)
+    return justify(cache, [*overheads(screen_state.lane_info(lane.lane), available), *end], width)
 
 
 def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: Size) -> list[Line]:
-    """Title, writes, reads, cache and errors. In three rows the title tells of errors."""
+    """Return title, writes, reads, and cache with errors. With only three rows the title shows the errors."""
     width, height = size
-    low = height < BLOCK_ROWS
+    low = height < COMPACT_ROWS
     title = title_line(
         screen_state,
         lane,
         number,
         width,
-        _beside(screen_state, lane),
-        errors=lanelook.errors(lane) if low else (),
+        _subtitle(screen_state, lane),
+        errors=lane_style.errors(lane) if low else (),
     )
     roles = [role_line(screen_state, lane, role, width) for role in ("write", "read")]
     return [title, *roles] if low else [title, *roles, cache_line(screen_state, lane, width)]
 
 
 class CompactLane(LanePanel):
-    """A lane's block, at its full height."""
+    """A compact lane in its full height."""
 
     DEFAULT_CSS = "CompactLane { height: 4; }"
 
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
+        """Return the lane's four rows."""
         return compact_lines(screen_state, lane, self.number, size)

@@ -1,4 +1,4 @@
-"""Everything of one lane, in whichever form the terminal has room for."""
+"""Everything of one lane, in the form that the terminal has space for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.widgets.lane.stage import StageLane
 
 
 class LanePane(Container):
-    """The stylesheet of the screen shows either head, figures and charts, or the block."""
+    """All forms of a lane. The stylesheet of the screen shows header, figures and charts, or one of the other forms."""
 
     BLANK = True
 
@@ -26,6 +26,7 @@ class LanePane(Container):
         self.index = index
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets of all forms."""
         index = self.index
         yield LaneHeader(index).data_bind(LanePane.screen_state)
         yield LaneFigures(index).data_bind(LanePane.screen_state)

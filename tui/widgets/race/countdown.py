@@ -1,4 +1,4 @@
-"""Three, two, one: as large as the terminal allows."""
+"""Show the countdown (three, two, one) as large as the terminal allows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Countdown(Panel):
     DEFAULT_CSS = "Countdown { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the number in large digits; nothing while there is no countdown."""
         if screen_state.countdown is None:
             return []
         text, ascii_only = str(screen_state.countdown), screen_state.glyphs == "ascii"

@@ -1,4 +1,4 @@
-"""The top line: how long the race has been on, and what is raced."""
+"""The top line: the race clock and what is raced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from textual.geometry import Size
 
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.format import clock, sanitize
 from tui.draw.styled import (
     BADGE,
@@ -26,12 +26,14 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 
-def badges(screen_state: ScreenState, room: int, beside: int) -> list[Span]:
-    """What must not be overlooked: that nothing runs, or that what is shown is not what is. Briefly where there are not
-    so many cells `beside` it for the clock."""
+def badges(screen_state: ScreenState, available: int, clock_cells: int) -> list[Span]:
+    """Return badges for a held start, a paused load and a frozen display, in at most `available` cells.
+
+    The short variants are used where the long ones would leave less than `clock_cells` cells for the clock.
+    """
     variants: list[list[Span]] = [[], []]
-    for shown, *words in (
-        # Before, Enter would release nothing yet.
+    for shown, *texts in (
+        # Before the first view, Enter has nothing to release.
         (
             screen_state.holding and screen_state.view is not None,
             " AT THE START LINE: ENTER ",
@@ -41,13 +43,15 @@ def badges(screen_state: ScreenState, room: int, beside: int) -> list[Span]:
         (screen_state.frozen, " DISPLAY FROZEN ", " FROZEN "),
     ):
         if shown:
-            for variant, word in zip(variants, words, strict=True):
-                variant += [(" ", TEXT), (word, BADGE)]
-    return first_fitting(variants[:1], room - beside) or first_fitting(variants[1:], room)
+            for variant, text in zip(variants, texts, strict=True):
+                variant += [(" ", TEXT), (text, BADGE)]
+    return first_fitting(variants[:1], available - clock_cells) or first_fitting(
+        variants[1:], available
+    )
 
 
 def race_clock(screen_state: ScreenState) -> list[Span]:
-    """The race clock, and its end when it has one."""
+    """Return the race clock, and the end of the race if it has one."""
     view = screen_state.view
     if view is None:
         return [("starting, then hold" if screen_state.holding else "starting", WARN)]
@@ -58,55 +62,63 @@ def race_clock(screen_state: ScreenState) -> list[Span]:
     spans: list[Span] = [(clock(view.elapsed_s), STRONG)]
     if screen_state.load_settings.duration_s is not None:
         end = clock(screen_state.load_settings.duration_s)
-        # Released apart, each lane has its own end.
-        apart = len(screen_state.released) > 0 and len(view.lanes) > 1
-        spans.append((f", {end} each" if apart else f" / {end}", QUIET))
+        # Lanes that were released one by one have an end each.
+        separate_ends = len(screen_state.released) > 0 and len(view.lanes) > 1
+        spans.append((f", {end} each" if separate_ends else f" / {end}", QUIET))
     return spans
 
 
 def mode(load_settings: LoadSettings) -> list[Span]:
-    """How operations become due, in the words of the settings."""
+    """Return how operations become due, with the names of the setting: "saturate", or "pace" and the rate."""
     if not load_settings.paced or load_settings.rate_per_s is None:
         return [("saturate", TEXT)]
     return [("pace ", QUIET), (f"{load_settings.rate_per_s:g}/s", TEXT)]
 
 
 def connections(number: int, role: str) -> list[Span]:
-    """How many a lane has of a role: "1 writer", "8 readers"."""
+    """Return the number of connections of a role: "1 writer", "8 readers"."""
     return [(f"{number}", TEXT), (f" {role}{'' if number == 1 else 's'}", QUIET)]
 
 
 def heat(screen_state: ScreenState, *, brief: bool = False) -> list[Span]:
-    """Which heat is on: its number of all, whose it is, and in which round."""
-    turn = screen_state.view.turn if screen_state.view else None
+    """Return the current heat: its number of all heats, its lane and its round; empty where lanes race together."""
+    current = screen_state.view.current_heat if screen_state.view else None
     heats = screen_state.load_settings.heats
-    if turn is None or not heats:
+    if current is None or not heats:
         return []
     number = next(
-        (n for n, one in enumerate(heats, 1) if (one.round, one.lane) == (turn.round, turn.lane)), 0
+        (
+            n
+            for n, one in enumerate(heats, 1)
+            if (one.round, one.lane) == (current.round, current.lane)
+        ),
+        0,
     )
     rounds = heats[-1].round
     if brief:
         return [
             (f"heat {number}/{len(heats)} ", TEXT),
-            (sanitize(turn.lane), lanelook.text_style(turn.lane)),
+            (sanitize(current.lane), lane_style.text_style(current.lane)),
         ]
     return [
         (f"heat {number} of {len(heats)}: ", TEXT),
-        (sanitize(turn.lane), lanelook.text_style(turn.lane)),
-        (f", round {turn.round} of {rounds}", TEXT),
+        (sanitize(current.lane), lane_style.text_style(current.lane)),
+        (f", round {current.round} of {rounds}", TEXT),
     ]
 
 
 NARROW = 60
-"""In fewer columns the order of the first parts decides what is there at all."""
+"""Below this width in columns, the order of the first parts decides what is shown at all."""
 
 
 class Header(Panel):
-    """Where there is no room parts are dropped, from the right; but first of all there is room for the window, which
-    every percentile and rank is over."""
+    """The top line. Parts that do not fit are left out from the right.
+
+    The window is fitted before all other parts, because every percentile and rank is over it.
+    """
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the line: clock and heat at the left, settings beside them, badges at the right."""
         load = screen_state.load_settings
         window = f"{screen_state.view.window_s:g} s" if screen_state.view else "-"
         if load.heats:
@@ -125,7 +137,7 @@ class Header(Panel):
             [("y axis ", QUIET), ("shared" if screen_state.shared_axis else "own", TEXT)],
         ]  # fmt: skip
         if load.paced and size.width < NARROW:
-            # One of the two has room: what is offered tells more of the numbers than the preset.
+            # Only one of the two fits: the offered rate explains more of the numbers than the preset.
             parts[:2] = parts[1::-1]
         reset_s = screen_state.view.reset_s if screen_state.view else None
         if reset_s is not None:
@@ -140,31 +152,36 @@ class Header(Panel):
             ),
             size.width - cells(end) - 1,
         )
-        gap = "   " if size.width >= 120 else "  "
-        if turn := heat(screen_state):
-            room = size.width - cells(line) - cells(end) - len(gap) - 1
+        separator = "   " if size.width >= 120 else "  "
+        if heat_spans := heat(screen_state):
+            available = size.width - cells(line) - cells(end) - len(separator) - 1
             line += [
-                (gap, QUIET),
-                *(turn if cells(turn) <= room else heat(screen_state, brief=True)),
+                (separator, QUIET),
+                *(heat_spans if cells(heat_spans) <= available else heat(screen_state, brief=True)),
             ]
-        room = size.width - cells(line) - cells(end) - 1
-        line += _fitting(parts, over, gap, room)
+        available = size.width - cells(line) - cells(end) - 1
+        line += _fitting(parts, over, separator, available)
         return [justify(line, [*end, (" ", TEXT)], size.width)]
 
 
-def _fitting(parts: Sequence[list[Span]], first: list[Span], gap: str, room: int) -> Iterator[Span]:
-    """The parts for which there is room, in their order: from the left, and `first` before all of them."""
-    kept = len(gap) + cells(first) <= room
-    left = room - (len(gap) + cells(first) if kept else 0)
+def _fitting(
+    parts: Sequence[list[Span]], first: list[Span], separator: str, available: int
+) -> Iterator[Span]:
+    """Yield the parts that fit into `available` cells in their order, from the left.
+
+    `first` is fitted before all others.
+    """
+    kept = len(separator) + cells(first) <= available
+    left = available - (len(separator) + cells(first) if kept else 0)
     full = False
     for part in parts:
         if part is first:
             if kept:
-                yield (gap, QUIET)
+                yield (separator, QUIET)
                 yield from part
             continue
-        full = full or left - len(gap) - cells(part) < 0
+        full = full or left - len(separator) - cells(part) < 0
         if not full:
-            left -= len(gap) + cells(part)
-            yield (gap, QUIET)
+            left -= len(separator) + cells(part)
+            yield (separator, QUIET)
             yield from part

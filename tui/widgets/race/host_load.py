@@ -1,4 +1,4 @@
-"""What the race costs the machine it runs on, and what telemon itself costs."""
+"""Show the load of this machine, of the engine processes and of the screen itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.draw import lane_style as lanelook
+from tui.draw import lane_style
 from tui.draw.client_bound_text import CLIENT_BOUND
 from tui.draw.format import bytes_per_s
 from tui.draw.styled import BADGE, QUIET, TEXT, WARN, Line, Span, first_fitting
@@ -15,17 +15,25 @@ from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
 SCREEN_LATE_S = 0.1
-"""From here on the screen, not the race, is what stutters; that is said."""
+"""Delay of the screen's event loop in seconds from which on the screen is marked as late.
+
+From here on the display stutters, and not the race.
+"""
 
 
 def _gib(size_bytes: int) -> str:
+    """Return a size in GiB with one decimal."""
     return f"{size_bytes / 2**30:.1f}"
 
 
 class HostLoadBar(Panel):
-    """Host, engines, screen, in this order of width. The lanes with an engine above its limit are named."""
+    """Host, engine processes, screen and network in one line; parts that do not fit are left out from the right.
+
+    The marks of client-bound lanes are shown beside the engine processes.
+    """
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return the line; nothing before the first view."""
         view = screen_state.view
         if view is None:
             return []
@@ -39,15 +47,17 @@ class HostLoadBar(Panel):
         for lane in view.lanes:
             share = f"{lane.cpu_share * 100:2.0f} %"
             engines += [
-                (f" {lanelook.shape(lane.lane)} ", lane.lane),
+                (f" {lane_style.shape(lane.lane)} ", lane.lane),
                 (share, BADGE if lane.client_bound else TEXT),
             ]
         bound = [lane.lane for lane in view.lanes if lane.client_bound]
-        named: list[Span] = [(f" {CLIENT_BOUND}", WARN)] if bound else []
-        named += [(f" {lanelook.shape(lane)}", lane) for lane in bound]
-        # Their names stand with the lanes too: rather no names than no engines.
-        room = size.width - cells([(" ", TEXT), *(span for part in parts for span in part)]) - 3
-        parts.append(first_fitting(([*engines, *named], engines), room) or engines)
+        bound_marks: list[Span] = [(f" {CLIENT_BOUND}", WARN)] if bound else []
+        bound_marks += [(f" {lane_style.shape(lane)}", lane) for lane in bound]
+        # The marks are shown at the lanes too, so they are dropped before the engine processes are.
+        available = (
+            size.width - cells([(" ", TEXT), *(span for part in parts for span in part)]) - 3
+        )
+        parts.append(first_fitting(([*engines, *bound_marks], engines), available) or engines)
         late = screen_state.screen_lag_s > SCREEN_LATE_S
         parts.append(
             [

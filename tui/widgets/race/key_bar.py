@@ -1,4 +1,4 @@
-"""The bottom line: the keys that matter most, as many as there is room for."""
+"""The bottom line: the most important keys, as many as fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.widgets.base.panel import Panel
 
 
 def label(action: Action, screen_state: ScreenState) -> str:
-    """What the key would do now."""
+    """Return what the key would do now."""
     if action.id == "pause" and screen_state.paused:
         return "resume"
     if action.id == "freeze" and screen_state.frozen:
@@ -23,9 +23,10 @@ def label(action: Action, screen_state: ScreenState) -> str:
 
 
 class KeyBar(Panel):
-    """Keys and labels in the order of their importance; the help screen lists them all."""
+    """Keys and their labels in order of importance. The help screen lists all keys."""
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
+        """Return one line with the actions that fit; an action that is too wide is skipped."""
         line: list[Span] = []
         for action in footer(screen_state):
             more: list[Span] = [

@@ -1,4 +1,4 @@
-"""What is being done before the first numbers: servers, tables, connections."""
+"""Show the steps of the start (servers, tables, connections) before the first numbers."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, justify
 from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
 
-COLUMN = 78
+MAX_CELLS = 78
+"""Maximum width of a line in cells: on a wide screen the times stay near the texts."""
 
 
 class StartProgress(Panel):
-    """A line for each step with the time since the start, the present one last, its time running."""
+    """A line for each step with the time since the start. The current step is the last one, and its time runs."""
 
     DEFAULT_CSS = "StartProgress { height: 1fr; display: none; }"
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
-        width = min(COLUMN, size.width - 2)
+        """Return a title and the latest steps that fit."""
+        width = min(MAX_CELLS, size.width - 2)
         steps = screen_state.progress
         lines: list[Line] = []
         for position, (text, at_s) in enumerate(steps):
             done = position + 1 < len(steps)
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
             took = f"{at_s if done else max(at_s, screen_state.starting_s):.1f} s"
-            words = clip(sanitize(text), width - 12)
-            lines.append(justify([mark, (words, QUIET if done else TEXT)], [(took, QUIET)], width))
+            label = clip(sanitize(text), width - 12)
+            lines.append(justify([mark, (label, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]
         return [BLANK, (("  getting ready", STRONG),), BLANK, *shown][-size.height :]

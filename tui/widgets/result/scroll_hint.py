@@ -1,4 +1,4 @@
-"""The line that says that there is more than fits, and which keys show it."""
+"""The line that says how much is below, and which keys scroll."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tui.widgets.base.lines import LinesWidget
 
 
 def scroll_line(top: int, height: int, total: int, *, ascii_only: bool) -> Line:
-    """`top` is the first of the `height` lines on show, from 0, of `total`."""
+    """Return the hint for a view of `height` of `total` lines, whose first visible line is `top` (from 0)."""
     last = min(total, top + height)
     below = total - last
     more = f"{count(below)} lines below" if below else "the end"
@@ -17,7 +17,7 @@ def scroll_line(top: int, height: int, total: int, *, ascii_only: bool) -> Line:
 
 
 class ScrollHint(LinesWidget):
-    """Not there while everything fits."""
+    """A hint that is hidden while everything fits."""
 
     DEFAULT_CSS = "ScrollHint { height: 1; display: none; }"
 
@@ -27,12 +27,13 @@ class ScrollHint(LinesWidget):
         self._line: Line = ()
 
     def follow(self, top: int, height: int, total: int) -> None:
-        """Say where a view of `height` of `total` lines stands."""
+        """Show the position of a view of `height` of `total` lines, whose first visible line is `top` (from 0)."""
         self._line = scroll_line(top, height, total, ascii_only=self.ascii_only)
-        # Its own row must not be what makes the rest too high: the view may have one row more without it.
+        # Without the hint the view is one row higher, so the hint alone must not make the result too high.
         self.display = total > height + (1 if self.display else 0)
         self.show_lines([self._line])
 
     def on_resize(self) -> None:
+        """Draw the line for the new width."""
         self._lines = []
         self.show_lines([self._line])
