@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.merge import merge
 from engines.metrics.stats import RoleStats
 from engines.metrics.totals import UNMEASURED, LaneTotals
 
@@ -80,7 +81,7 @@ class HeatRounds:
         for role in ("write", "read"):
             works: list[RoleStats] = [getattr(frame, role) for frame in frames]
             found[role] = {}
-            together = RoleStats.merged(works, sum(work.interval_s for work in works))
+            together = merge(RoleStats, works, interval_s=sum(work.interval_s for work in works))
             for name, figure in FIGURES.items():
                 values = [value for work in works if (value := figure(work)) is not None]
                 merged = figure(together)

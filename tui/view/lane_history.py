@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
-from engines.metrics.stats import CacheStats, RoleStats
+from engines.metrics.merge import merge
+from engines.metrics.stats import CacheStats
 from engines.metrics.totals import UNMEASURED, RoleTotals
 from engines.metrics.window import SlidingWindow
 from tui.view.axis import Axes
 from tui.view.chart_series import ChartSeries
 from tui.view.client_bound import ClientBoundPeriod
 from tui.view.view import LaneView, RoleView
-
-
-@dataclass
-class _RoleTotals:
-    rows: int = 0
-    operations: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
-
-    def add(self, work: RoleStats) -> None:
-        self.rows += work.rows
-        self.operations += work.operations
-        for kind, count in work.errors.items():
-            self.errors[kind] = self.errors.get(kind, 0) + count
 
 
 class LaneHistory:
@@ -89,10 +76,8 @@ class LaneHistory:
         if frame.state in UNMEASURED:
             return False
         for role, work in (("write", frame.write), ("read", frame.read)):
-            self._totals[role].add(work)
-            if self._heats:
-                self._heat_totals[role].add(work, work.interval_s)
-        self._cache = CacheStats.merged((self._cache, frame.cache))
+            self._totals[role].add(work, work.interval_s)
+        self._cache = merge(CacheStats, (self._cache, frame.cache))
         self._late += frame.late
         self._redirects += frame.redirects
         self._reconnects += frame.reconnects
@@ -102,8 +87,8 @@ class LaneHistory:
         """Count from zero. The trail keeps its past: it is still true."""
         for window in self.windows.values():
             window.clear()
-        self._totals = {"write": _RoleTotals(), "read": _RoleTotals()}
-        self._heat_totals = {"write": RoleTotals(), "read": RoleTotals()}
+        # Only a heat is shown whole, with percentiles of all of it.
+        self._totals = {role: RoleTotals(distributions=self._heats) for role in self.windows}
         self._cache = CacheStats()
         self._recent.clear()
         self._late = self._redirects = self._reconnects = 0
@@ -117,7 +102,7 @@ class LaneHistory:
             write=self._role("write"),
             read=self._role("read"),
             cache=self._cache,
-            hit_ratio=CacheStats.merged(cache for _, cache in self._recent).hit_ratio,
+            hit_ratio=merge(CacheStats, (cache for _, cache in self._recent)).hit_ratio,
             paced=bool(frame.backlog),
             late=self._late,
             overloaded=frame.overloaded,
@@ -138,24 +123,23 @@ class LaneHistory:
 
     @property
     def _measured(self) -> bool:
-        return any(total.interval_s > 0 for total in self._heat_totals.values())
+        return any(total.interval_s > 0 for total in self._totals.values())
 
     def _role(self, role: str) -> RoleView:
         if self._heats and self._resting and not self._measured:
             return RoleView()
-        window, totals = self.windows[role], self._totals[role]
+        window, total = self.windows[role], self._totals[role].work()
         rows_per_s, window_rows_per_s = window.rate_over(1.0), window.rows_per_s
         p50_us, p99_us = window.percentiles_us(50, 99)
         response_p50_us, response_p99_us = window.response_us(50, 99)
         wait = window.scheduling_delay
         if self._heats and self._measured:
-            work = self._heat_totals[role].work()
-            window_rows_per_s = work.rows_per_s
+            window_rows_per_s = total.rows_per_s
             if self._resting or self.frame.state is LaneState.DONE:
-                rows_per_s = work.rows_per_s
-            p50_us, p99_us = _percentiles_us(work.service)
-            response_p50_us, response_p99_us = _percentiles_us(work.response)
-            wait = work.scheduling_delay
+                rows_per_s = total.rows_per_s
+            p50_us, p99_us = _percentiles_us(total.service)
+            response_p50_us, response_p99_us = _percentiles_us(total.response)
+            wait = total.scheduling_delay
         paced = bool(self.frame.backlog)
         return RoleView(
             rows_per_s=rows_per_s,
@@ -167,10 +151,10 @@ class LaneHistory:
             response_p99_us=response_p99_us if paced else None,
             scheduling_delay_us=wait.mean_us,
             backlog=self.frame.backlog.get(role, 0),
-            rows=totals.rows,
-            operations=totals.operations,
-            failed=sum(totals.errors.values()),
-            errors=dict(totals.errors),
+            rows=total.rows,
+            operations=total.operations,
+            failed=total.failed,
+            errors=total.errors,
         )
 
 

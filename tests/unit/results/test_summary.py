@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engines import __version__
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
+from engines.metrics.merge import merge
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
 from engines.model.controls import Batch, Pause, Rate, Release, changes_load, describe
@@ -588,7 +589,7 @@ def test_the_sum_of_frames_is_the_merge_of_their_work(
         *(frame(n, n + 1.0, LaneFrame("mysql", RACING, read=w)) for n, w in enumerate(works))
     )
     total = lane_of(summary).read
-    expected = RoleStats.merged(works, total.interval_s)
+    expected = merge(RoleStats, works, interval_s=total.interval_s)
     assert replace(total, errors={}) == replace(expected, errors={})
     assert total.errors == expected.errors
     assert total.interval_s == pytest.approx(sum(interval_s for _, interval_s, _ in parts))
