@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from engines.metrics.figures import BRIEF_PERCENTILES, percentile_us
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.merge import merge
@@ -130,8 +131,8 @@ class LaneHistory:
             return RoleView()
         window, total = self.windows[role], self._totals[role].work()
         rows_per_s, window_rows_per_s = window.rate_over(1.0), window.rows_per_s
-        p50_us, p99_us = window.percentiles_us(50, 99)
-        response_p50_us, response_p99_us = window.response_us(50, 99)
+        p50_us, p99_us = window.percentiles_us(*BRIEF_PERCENTILES)
+        response_p50_us, response_p99_us = window.response_us(*BRIEF_PERCENTILES)
         wait = window.scheduling_delay
         if self._heats and self._measured:
             window_rows_per_s = total.rows_per_s
@@ -158,7 +159,5 @@ class LaneHistory:
         )
 
 
-def _percentiles_us(latencies: LatencyDistribution | None) -> tuple[float | None, float | None]:
-    if latencies is None or not latencies.count:
-        return None, None
-    return latencies.percentile_us(50), latencies.percentile_us(99)
+def _percentiles_us(latencies: LatencyDistribution | None) -> list[float | None]:
+    return [percentile_us(latencies, percent) for percent in BRIEF_PERCENTILES]
