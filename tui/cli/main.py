@@ -11,7 +11,7 @@ from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
 from engines.text import one_line
-from tui.cli.config import show_settings
+from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
 from tui.terminal.capabilities import Terminal, can_draw
 
@@ -69,7 +69,10 @@ def _run(argv: Sequence[str] | None) -> int:
         report_error(f"warning: {warning}")
     if asked.command == "config":
         with _printing():
-            show_settings(asked.settings)
+            if asked.figures:
+                show_figures()
+            else:
+                show_settings(asked.settings)
         return DONE
     if asked.command == "doctor":
         from tui.cli.doctor import run as examine
