@@ -1,4 +1,4 @@
-"""Numbers and foreign text as they are written on the screen: short, aligned, and without surprises."""
+"""Numbers and foreign text as the screen and the reports write them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from rich.cells import cell_len, set_cell_size
 from engines.metrics.figures import Unit
 
 NOTHING = "-"
-"""Stands where there is no number yet."""
+"""Text in place of a number that is not known."""
 
 LEVEL = 1.01
-"""Values that differ by less than this factor are called level."""
+"""Factor below which two values are called level. Ranks and sentences use the same."""
 
 NEAR = 1.1
-"""Below this factor a gap is told in percent: "1.0x" says nothing."""
+"""Factor below which a difference is written in percent, because "1.0x" would say nothing."""
 
 
 def count(number: float) -> str:
-    """A whole number with its thousands apart: 1,234,567."""
+    """Return a number rounded to a whole one, with separated thousands: 1,234,567."""
     return f"{number:,.0f}"
 
 
 def short(number: float) -> str:
-    """Three digits and a unit, at most five characters: 950, 12.3k, 4.56M."""
+    """Return three digits and a unit in at most five characters: 950, 12.3k, 4.56M."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         # 999.5 and more would round to four digits, so it takes the next unit.
         if number >= size * 0.9995:
@@ -36,7 +36,7 @@ def short(number: float) -> str:
 
 
 def latency(us: float | None) -> str:
-    """A latency of `us` microseconds in ms, or in s from ten seconds on; seven characters or fewer."""
+    """Return a latency of `us` microseconds in ms, from ten seconds on in s; seven characters or fewer."""
     if us is None:
         return NOTHING
     ms = us / 1000
@@ -59,7 +59,7 @@ def figure_text(value: float | None, unit: Unit) -> str:
 
 
 def factor(ratio: float | None) -> str:
-    """How many times one value is another: 2.7x."""
+    """Return the ratio of two values: 2.7x."""
     if ratio is None:
         return NOTHING
     if ratio >= 999.5:
@@ -68,7 +68,7 @@ def factor(ratio: float | None) -> str:
 
 
 def margin(ratio: float | None) -> str:
-    """How far two values lie apart: "level", "3 %" or "2.7x"; nothing where there is nothing to compare with."""
+    """Return the difference of two values from their ratio: "level", "3 %" or "2.7x"; empty without a ratio."""
     if ratio is None:
         return ""
     if ratio < LEVEL:
@@ -77,12 +77,12 @@ def margin(ratio: float | None) -> str:
 
 
 def ordinal(rank: int) -> str:
-    """1st, 2nd, 3rd, 4th."""
+    """Return a rank as a word: 1st, 2nd, 3rd, 4th."""
     return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank, 'th') }"
 
 
 def clock(seconds: float) -> str:
-    """A race clock: 4:07, 1:04:07."""
+    """Return a race clock: 4:07, 1:04:07."""
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
@@ -96,7 +96,7 @@ def share(part: float | None) -> str:
 
 
 def bytes_per_s(number: float) -> str:
-    """A data rate in three digits: 950 B/s, 12.3 kB/s, 4.56 MB/s."""
+    """Return a data rate in three digits: 950 B/s, 12.3 kB/s, 4.56 MB/s."""
     text = short(number)
     if text[-1].isalpha():
         return f"{text[:-1]} {text[-1]}B/s"
@@ -104,14 +104,14 @@ def bytes_per_s(number: float) -> str:
 
 
 def clip(text: str, cells: int) -> str:
-    """`text` in at most `cells` cells; what is cut off is marked."""
+    """Return `text` in at most `cells` cells; a text that is cut ends in an ellipsis."""
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
 
 
 def sanitize(text: str) -> str:
-    """Text from elsewhere without anything that a terminal would obey: control characters become spaces."""
+    """Return foreign text that no terminal interprets: control characters become spaces."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 

@@ -1,4 +1,4 @@
-"""What a lane did so far, as far as the screen needs it."""
+"""History of one lane, as far as the screen needs it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from tui.view.view import LaneView, RoleView
 
 
 class LaneHistory:
-    """Windows, totals and trail of one lane. In `heats` the lane has turns of its own: what it shows of the past is
-    its last heat, whole, also while the others have theirs."""
+    """Windows, totals and chart series of one lane.
+
+    In `heats` the lane shows its last heat as a whole, also while other lanes run theirs.
+    """
 
     def __init__(self, lane: str, window_s: float, *, heats: bool = False) -> None:
         self.frame = LaneFrame(lane, LaneState.STARTING)
@@ -36,8 +38,10 @@ class LaneHistory:
         self.forget()
 
     def add(self, at_s: float, frame: LaneFrame) -> bool:
-        """Take in what the lane did in the interval that ended at `at_s` on the monotonic clock; whether it became
-        client-bound in it."""
+        """Add the lane's frame of the interval that ended at `at_s` on the monotonic clock.
+
+        Return whether the lane became client-bound in it.
+        """
         before, self.frame = self.frame, frame
         timed = frame.write.interval_s > 0 or frame.read.interval_s > 0
         if self._heats:
@@ -45,26 +49,26 @@ class LaneHistory:
             if self._resting:
                 self._client_bound_period.end()
                 if not self._measured:
-                    # What connections did to be warm is none of a heat's.
+                    # The warm-up of the connections belongs to no heat.
                     self.series.clear()
                     self._recent.clear()
                 return False
             if frame.heat != before.heat:
                 self.series.clear()
         elif frame.state is LaneState.STARTING:
-            # Back at the start line, warm: what it did to get there is no race.
+            # Held at the start barrier: what the lane did in its warm-up does not count.
             self._warm = self._warm or before.state is not LaneState.STARTING
             self.forget()
             self.series.clear()
             self._client_bound_period.end()
             return False
         elif frame.state is LaneState.DONE is before.state:
-            # Others, released later, race on: it stands as it was at its end. Only its chart goes on beside theirs.
+            # Lanes that were released later still race. This one keeps the figures of its end; only its chart goes on.
             self._client_bound_period.end()
             self.series.add(at_s, frame)
             return False
         if before.state in UNMEASURED and frame.state not in UNMEASURED:
-            # What came before was warm-up, or the heat before: shown while it lasted, counted nowhere.
+            # The frames before were warm-up or the previous heat. They were shown, but must not be counted.
             self.forget()
             self._client_bound_period.end()
         begins = self._client_bound_period.add(at_s, frame.client.limits)
@@ -85,7 +89,7 @@ class LaneHistory:
         return begins
 
     def forget(self) -> None:
-        """Count from zero. The trail keeps its past: it is still true."""
+        """Reset all counts. The chart series keeps its past, which stays true."""
         for window in self.windows.values():
             window.clear()
         # Only a heat is shown whole, with percentiles of all of it.
@@ -95,7 +99,7 @@ class LaneHistory:
         self._late = self._redirects = self._reconnects = 0
 
     def view(self, points: int) -> LaneView:
-        """How the lane is, with axes of its own for the last `points` of its trail."""
+        """Return the lane as the screen shows it, with axes for the last `points` of its chart series."""
         frame, client = self.frame, self.frame.client
         return LaneView(
             lane=frame.lane,
