@@ -14,6 +14,7 @@ from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.messages import EngineSpec, StartRun
 from engines.ipc.schedule import Schedule
 from engines.metrics.histogram import LatencyDistribution
+from engines.metrics.merge import merge
 from engines.metrics.stats import RoleStats
 from engines.model.roles import Role
 from engines.race.engine_process import EngineProcess
@@ -79,8 +80,10 @@ def race(load: Load, seconds: float) -> Reached:
         memory_bytes = max(psutil.Process(engine.pid).memory_info().rss for engine in engines)
         for engine in engines:
             _wait(engine, lambda engine=engine: engine.over, seconds + 10)
-        total = RoleStats.merged(
-            [report.measured.work for engine in engines for report in engine.reports], seconds
+        total = merge(
+            RoleStats,
+            [report.measured.work for engine in engines for report in engine.reports],
+            interval_s=seconds,
         )
         if not total.rows or total.errors:
             raise SystemExit(f"{lane}/{load.role} did not race: {dict(total.errors)}")

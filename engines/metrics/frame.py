@@ -1,4 +1,4 @@
-"""The immutable picture of one interval: the one thing that is shown, recorded, replayed and reported."""
+"""Immutable frame of one interval, which is shown, recorded, replayed and reported."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engines.metrics.stats import CacheStats, ClientStats, RoleStats
+from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
+from engines.model.roles import Role
 
 
 class LaneState(StrEnum):
-    """What a lane is doing: `starting` before its connections stand, `warming` while what it does is thrown away,
-    `racing`, `paused` by the user, `reconnecting` while a connection that it needs is lost, `down` when an engine
-    process of it is gone, `done` after its last operation."""
+    """State of a lane.
+
+    `starting`: its connections are not all open. `warming`: it works, and the counts are discarded. `racing`: its
+    counts are measured. `paused`: by the user. `reconnecting`: a connection that it needs is lost. `down`: one of its
+    engine processes is gone. `done`: after its last operation.
+    """
 
     STARTING = "starting"
     WARMING = "warming"
@@ -25,11 +29,14 @@ class LaneState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LaneFrame:
-    """One lane in one interval. `backlog` counts, by role, the operations of an open loop that were due at its end
-    and had not begun, and `late` those that began late in it; `overloaded` is set when the backlog is worth more than
-    a second of what is offered. `redirects` counts MOVED and ASK, `reconnects` connections opened anew; `server`
-    holds the servers' own counters since the race began (names as the servers have them), as last read. `heat` is
-    the round in which the lane has the machine to itself, from 1; 0 where all lanes race together."""
+    """One lane in one interval.
+
+    `backlog` counts by role the operations of an open loop that were due at the end of the interval and had not begun.
+    `late` counts those that began late in it. `overloaded` is set if the backlog is worth more than a second of the
+    offered load. `redirects` counts MOVED and ASK replies, `reconnects` connections that were opened again. `server`
+    holds the servers' own counters since the race began, under the servers' names, as last read. `heat` is the number
+    of the round in which the lane runs alone, from 1; 0 where all lanes race together.
+    """
 
     lane: str
     state: LaneState
@@ -45,11 +52,20 @@ class LaneFrame:
     client: ClientStats = field(default_factory=ClientStats)
     server: Mapping[str, int] = field(default_factory=dict)
 
+    def stats(self, role: Role) -> IntervalStats:
+        """Return the stats of one role; only reads have cache stats."""
+        return (
+            IntervalStats(self.write) if role == "write" else IntervalStats(self.read, self.cache)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, for the event log. `lane` is a lane's id or None; `text` comes partly from servers:
-    plain text, never markup. `alters_load`: another load was asked for, and there is no one rate from then on."""
+    """Entry of the event log.
+
+    `lane` is a lane's id or None. `text` comes partly from servers: it is plain text, never markup. `alters_load` is
+    set if another load was asked for, so that the race has no single rate from then on.
+    """
 
     at_utc_s: float
     lane: str | None
@@ -59,10 +75,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """All lanes over one interval.
+    """All lanes in one interval.
 
-    `seq` counts from 0 without gaps; `at_utc_s` (seconds since the epoch) and `at_monotonic_s` are the end of the
-    interval; `interval_s` is its true length; `elapsed_s` is the measured time so far, 0.0 while warming.
+    `seq` counts from 0 without gaps. `at_utc_s` (seconds since the epoch) and `at_monotonic_s` are the end of the
+    interval, `interval_s` is its true length in s. `elapsed_s` is the measured time so far in s, 0.0 in the warm-up.
     """
 
     seq: int

@@ -1,4 +1,4 @@
-"""Latency counts in log-linear buckets: recorded in the engines, merged and read in the parent.
+"""Latency histograms with log-linear buckets, recorded in engine processes, merged and read in the parent.
 
 A bucket spans 1/128 of its power of two, so it is at most 0.79 % of its value wide from 128 ns up, and exact
 below 256 ns. The scheme is that of k6's histogram (grafana/k6, internal/ds/histogram/hdr.go) with nanoseconds
@@ -14,14 +14,14 @@ from itertools import compress
 from math import ceil
 
 SUB_BUCKET_BITS = 7
-"""2**7 buckets for each power of two."""
+"""There are 2**7 buckets for each power of two. `Histogram.record` has this number inlined and must change with it."""
 
 MAX_NS = (1 << 36) - 1
-"""The largest value with a bucket of its own: 68.7 s. Larger ones are clamped here and counted as over."""
+"""Largest value with a bucket of its own: 68.7 s. Larger values are clamped to it and counted as over."""
 
 
 def bucket_index(value_ns: int) -> int:
-    """The bucket that counts `value_ns`, a value from 0 to `MAX_NS`."""
+    """Return the index of the bucket that counts `value_ns`, a value from 0 to `MAX_NS`."""
     shift = value_ns.bit_length() - SUB_BUCKET_BITS - 1
     if shift <= 0:
         return value_ns
@@ -29,7 +29,7 @@ def bucket_index(value_ns: int) -> int:
 
 
 def bucket_upper_ns(index: int) -> int:
-    """The largest value in ns that `bucket_index` puts into bucket `index`."""
+    """Return the largest value in ns that `bucket_index` puts into bucket `index`."""
     shift = (index >> SUB_BUCKET_BITS) - 1
     if shift <= 0:
         return index
@@ -41,7 +41,7 @@ BUCKETS = bucket_index(MAX_NS) + 1
 
 @dataclass(frozen=True, slots=True)
 class LatencyDistribution:
-    """What a histogram held when it was taken: immutable, mergeable, and small enough to ship each interval.
+    """Contents of a histogram when it was taken: immutable, mergeable, and small enough to send each interval.
 
     `buckets` holds (index, count) pairs in ascending order of index; `sum_ns`, `min_ns` and `max_ns` are exact and
     unclamped; `over` counts the values above `MAX_NS`.
@@ -56,7 +56,7 @@ class LatencyDistribution:
 
     @staticmethod
     def merged(parts: Iterable[LatencyDistribution]) -> LatencyDistribution:
-        """One distribution out of several, as if every value had been recorded in one histogram."""
+        """Return several distributions as one, as if every value had been recorded in one histogram."""
         kept = [part for part in parts if part.count]
         if not kept:
             return EMPTY
@@ -76,7 +76,7 @@ class LatencyDistribution:
         )
 
     def percentile_us(self, percent: float) -> float:
-        """The value in us that `percent` of the values do not exceed; 0.0 when there are none.
+        """Return the value in us that `percent` percent of the values do not exceed; 0.0 when there are none.
 
         Nearest rank; the bucket's upper bound, clipped to the true minimum and maximum, so that no percentile lies
         outside what was measured.
@@ -95,34 +95,38 @@ class LatencyDistribution:
         return self.max_ns / 1000
 
     def above(self, value_us: float) -> int:
-        """How many values are in buckets that reach above `value_us`."""
+        """Return the number of values in buckets that reach above `value_us`."""
         value_ns = value_us * 1000
         return sum(count for index, count in self.buckets if bucket_upper_ns(index) > value_ns)
 
     @property
     def mean_us(self) -> float:
-        """The exact mean in us; 0.0 when there are no values."""
+        """Return the exact mean in us; 0.0 when there are no values."""
         return self.sum_ns / self.count / 1000 if self.count else 0.0
 
     @property
     def min_us(self) -> float:
+        """Return the exact minimum in us; 0.0 when there are no values."""
         return self.min_ns / 1000
 
     @property
     def max_us(self) -> float:
+        """Return the exact maximum in us; 0.0 when there are no values."""
         return self.max_ns / 1000
 
 
 EMPTY = LatencyDistribution()
-"""No values."""
+"""Distribution without values."""
 
 
 class Histogram:
-    """The mutable side: one per role and outcome in an engine process, emptied by `take` once per interval.
+    """Mutable histogram: one per role and outcome in an engine process, emptied by `take` once per interval.
 
-    Counts are a list with a place for every bucket (30 KB): a `record` costs 0.15 us, where it cost 0.23 with a
-    dict, and a `take`, which looks only between the least and the greatest value, 50 us for 540 filled buckets,
-    where sorting the dict's took 140 (timeit, CPython 3.11, less the loop around it).
+    Counts are a list with a place for every bucket (30 KB).
+
+    Performance: a `record` costs 0.15 us, with a dict of counts 0.23 us. A `take` looks only between the least and the
+    greatest value: 50 us for 540 filled buckets, with a dict that must be sorted 140 us (timeit, CPython 3.11, less the
+    loop around it).
     """
 
     __slots__ = ("_counts", "_max_ns", "_min_ns", "_over", "_sum_ns", "_top_ns")
@@ -148,7 +152,10 @@ class Histogram:
         self._counts[(shift << 7) + (value_ns >> shift) if shift > 0 else value_ns] += 1
 
     def record_all(self, values_ns: list[int]) -> None:
-        """As `record` for each of `values_ns`: 0.19 us each where there are eight, 0.21 where there are four."""
+        """Count each of `values_ns` as `record` does.
+
+        Performance: a value costs 0.19 us where there are eight, 0.21 us where there are four.
+        """
         counts, least_ns, top_ns = self._counts, self._min_ns, self._top_ns
         self._sum_ns += sum(values_ns)
         for value_ns in values_ns:
@@ -161,7 +168,10 @@ class Histogram:
             counts[(shift << 7) + (kept_ns >> shift) if shift > 0 else kept_ns] += 1
 
     def _widen(self, value_ns: int) -> int:
-        """Make room for a value outside of those so far, which few are; what is to be counted in its place."""
+        """Extend the range to a value outside of it, and return the value to count instead.
+
+        Few values are outside of the range so far.
+        """
         value_ns = max(value_ns, 0)
         self._min_ns = min(value_ns, self._min_ns)
         self._max_ns = max(value_ns, self._max_ns)
@@ -173,7 +183,7 @@ class Histogram:
         return value_ns
 
     def take(self) -> LatencyDistribution:
-        """What was recorded since the last take; the histogram is empty afterwards."""
+        """Return what was recorded since the last take; the histogram is empty afterwards."""
         if self._max_ns < 0:
             return EMPTY
         first = bucket_index(min(self._min_ns, MAX_NS))
@@ -195,12 +205,15 @@ class Histogram:
 
 
 _ABOVE_ALL_NS = 1 << 62
-"""The least value of an empty histogram: 146 years."""
+"""Minimum of an empty histogram: 146 years, above every value."""
 
 
 class DistributionSum:
-    """Adds up `Latencies` in place: what it costs and holds depends on the distinct buckets, not on how many are
-    added. `Latencies.merged` would sort and copy the whole sum for each."""
+    """Running sum of distributions.
+
+    Its size and cost depend on the number of distinct buckets, not on how many distributions are added.
+    `LatencyDistribution.merged` would sort and copy the whole sum for each.
+    """
 
     __slots__ = ("_counts", "_max_ns", "_min_ns", "_over", "_sum_ns")
 
@@ -212,7 +225,7 @@ class DistributionSum:
         self._over = 0
 
     def add(self, part: LatencyDistribution) -> None:
-        """Count every value of `part` too."""
+        """Add every value of `part`."""
         if not part.count:
             return
         counts = self._counts
@@ -225,7 +238,7 @@ class DistributionSum:
             self._min_ns = part.min_ns
 
     def latencies(self) -> LatencyDistribution:
-        """The sum so far; adding goes on afterwards."""
+        """Return the sum so far; adding goes on afterwards."""
         if not self._counts:
             return EMPTY
         return LatencyDistribution(

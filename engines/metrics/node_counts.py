@@ -1,34 +1,33 @@
-"""What a lane had of one node of its cluster, by telemon's count."""
+"""Counts of what a lane got from one node of its cluster, as telemon saw it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+
+from engines.metrics.merge import COUNTER, merge
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCounts:
-    """The commands that a node answered, warm-up included, without those that it refused or sent elsewhere."""
+    """Commands that a node answered, warm-up included, without those that it refused or redirected.
 
-    sets: int = 0
-    gets: int = 0
-    misses: int = 0
-    """GETs of keys that were not there."""
+    `misses` counts GETs of keys that were not there.
+    """
+
+    sets: int = field(default=0, metadata=COUNTER)
+    gets: int = field(default=0, metadata=COUNTER)
+    misses: int = field(default=0, metadata=COUNTER)
 
     @property
     def hits(self) -> int:
+        """Return the number of GETs that found their key."""
         return self.gets - self.misses
-
-    def __add__(self, other: Self) -> NodeCounts:
-        return NodeCounts(
-            self.sets + other.sets, self.gets + other.gets, self.misses + other.misses
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class NodeComparison:
-    """A node's counts as telemon has them and as the node itself has them, by the names of `INFO`."""
+    """Counts of one node as telemon has them and as the node itself has them, by the names of `INFO`."""
 
     address: str
     telemon: NodeCounts
@@ -36,13 +35,13 @@ class NodeComparison:
 
 
 CountsByNode = Mapping[str, NodeCounts]
-"""By the node's address."""
+"""Counts by the node's address."""
 
 
 def merged(parts: Iterable[CountsByNode]) -> dict[str, NodeCounts]:
-    """What several engines had of each node."""
-    found: dict[str, NodeCounts] = {}
+    """Return the counts of several engine processes as one, node by node."""
+    by_node: dict[str, list[NodeCounts]] = {}
     for part in parts:
-        for address, shard in part.items():
-            found[address] = found.get(address, NodeCounts()) + shard
-    return found
+        for address, counts in part.items():
+            by_node.setdefault(address, []).append(counts)
+    return {address: merge(NodeCounts, counts) for address, counts in by_node.items()}

@@ -1,44 +1,49 @@
-"""How long telemon waited for a processor: it is in every latency, and no server's doing."""
+"""Time for which telemon was ready to run and waited for a processor.
+
+Every latency contains it; no server causes it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engines.metrics.merge import COUNTER
+
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
-"""Of the thread that reads it, in ns but for the last: the time on a processor, the time in which it could have run and
-waited for one, and how often it was given one (Linux' Documentation/scheduler/sched-stats.rst)."""
+"""Counters of the thread that reads the file: ns on a processor, ns ready to run but waiting, number of time slices.
+
+See sched-stats.rst in Linux' Documentation/scheduler.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulingDelay:
-    """For how long a loop could have run and had no processor, in so many turns: those in which it noticed replies or,
-    where these were more, the times that it was given a processor."""
+    """Time for which an event loop was ready to run and had no processor, and the number of turns it is spread over.
 
-    waited_ns: int = 0
-    turns: int = 0
+    A turn is one in which the loop noticed replies. Where the loop was given a processor more often than that, the
+    number of time slices is used instead.
+    """
+
+    waited_ns: int = field(default=0, metadata=COUNTER)
+    turns: int = field(default=0, metadata=COUNTER)
 
     @property
     def mean_us(self) -> float | None:
-        """The mean wait in a turn, which what was noticed in that turn waited too; None where that is not known. More
-        is noticed after long waits than after short ones, so that the mean of the replies is higher rather than lower.
+        """Return the mean delay of a turn in us; None where it is not known.
+
+        Replies that are noticed in a turn waited as long. More replies are noticed after long delays than after short
+        ones, so the mean over replies is rather higher.
         """
         return self.waited_ns / self.turns / 1000 if self.turns else None
 
-    @staticmethod
-    def merged(parts: Iterable[SchedulingDelay]) -> SchedulingDelay:
-        kept = tuple(parts)
-        return SchedulingDelay(
-            sum(part.waited_ns for part in kept), sum(part.turns for part in kept)
-        )
-
 
 UNKNOWN = SchedulingDelay()
+"""Delay of an event loop of which the kernel tells nothing."""
 
 
 class SchedstatReader:
-    """What the kernel counts of a thread that waits for a processor."""
+    """Reader of the kernel's scheduling counters of the calling thread."""
 
     def __init__(self, schedstat: Path = SCHEDSTAT) -> None:
         self._schedstat = schedstat
@@ -47,8 +52,10 @@ class SchedstatReader:
         self.take(0)
 
     def take(self, turns: int) -> SchedulingDelay:
-        """The wait since the last take, in which replies were noticed in `turns` turns. `UNKNOWN` where the kernel does
-        not tell."""
+        """Return the delay since the last take, in which the loop noticed replies in `turns` turns.
+
+        Return `UNKNOWN` where the kernel does not tell it.
+        """
         try:
             _, waited_ns, given = map(int, self._schedstat.read_bytes().split())
         except (OSError, ValueError):

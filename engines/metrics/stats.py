@@ -1,141 +1,138 @@
-"""The numbers of one interval."""
+"""Numbers of one interval. Each field declares how it merges; see `engines.metrics.merge`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engines.metrics.histogram import EMPTY, LatencyDistribution
-from engines.metrics.scheduling_delay import UNKNOWN, SchedulingDelay
+from engines.metrics.merge import (
+    COUNTER,
+    COUNTS_BY_KIND,
+    DISTRIBUTION,
+    GIVEN,
+    OPTIONAL_DISTRIBUTION,
+    SECONDS,
+    nested,
+)
+from engines.metrics.scheduling_delay import SchedulingDelay
 
 CLIENT_BOUND_CPU_SHARE = 0.85
-"""Above this share of one core an engine process, not the server, may be what limits its lane."""
+"""A lane is client-bound if an engine process uses more than this share of one core.
+
+A lower value calls lanes client-bound that their servers limit.
+"""
 
 
 CLIENT_BOUND_LOOP_LAG_US = 1_000
-"""Above this p99 of the loop lag, latencies say as much of the engine as of the server: it is client-bound where its
-own work keeps replies waiting that long, and short of processors where it only waits for one."""
+"""p99 of the loop lag in us above which latencies describe the engine process as much as the server.
+
+The lane is client-bound if the engine process's own work causes the lag. It has CPU contention if the engine process
+only waits for a processor.
+"""
 
 
 CLIENT_BOUND_REPLIES = 3
-"""So many replies must have waited longer than that: the p99 of few is the longest of them, and may be chance."""
+"""Least number of replies that must have waited longer than `CLIENT_BOUND_LOOP_LAG_US`.
+
+With fewer, the p99 is a single longest wait, which may be chance.
+"""
 
 
 CONTENTION_DELAY_SHARE = 0.2
-"""Above this share of the mean service time, what telemon waits for a processor is no detail of a latency."""
+"""Share of the mean service time above which the scheduling delay counts as CPU contention."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleStats:
-    """What one role (writers or readers) of a lane did in an interval.
+    """Work of one role (writers or readers) of a lane in an interval.
 
-    `operations` and `rows` count what was acknowledged. `service` is reply minus send, `response` reply minus due
-    time (open loop only, else None), `failures` how long the failed operations took, `errors` how many there were
-    of each kind. `interval_s` is the true length of the interval, as the engines measured it, and `processor_wait` is
-    what telemon waited for a processor in it.
+    `operations` and `rows` count what was acknowledged. `service` is reply minus send. `response` is reply minus due
+    time; it is None in a closed loop. `failures` holds the durations of the failed operations, `errors` their number
+    by kind. `interval_s` is the true length of the interval in s, as the engine processes measured it.
+    `scheduling_delay` is the time in which they were ready to run and waited for a processor.
     """
 
-    operations: int = 0
-    rows: int = 0
-    service: LatencyDistribution = EMPTY
-    response: LatencyDistribution | None = None
-    failures: LatencyDistribution = EMPTY
-    errors: Mapping[str, int] = field(default_factory=dict)
-    interval_s: float = 0.0
-    scheduling_delay: SchedulingDelay = UNKNOWN
+    operations: int = field(default=0, metadata=COUNTER)
+    rows: int = field(default=0, metadata=COUNTER)
+    service: LatencyDistribution = field(default=EMPTY, metadata=DISTRIBUTION)
+    response: LatencyDistribution | None = field(default=None, metadata=OPTIONAL_DISTRIBUTION)
+    failures: LatencyDistribution = field(default=EMPTY, metadata=DISTRIBUTION)
+    errors: Mapping[str, int] = field(default_factory=dict, metadata=COUNTS_BY_KIND)
+    interval_s: float = field(default=0.0, metadata=SECONDS)
+    scheduling_delay: SchedulingDelay = field(
+        default_factory=SchedulingDelay, metadata=nested(SchedulingDelay)
+    )
 
     @property
     def cpu_contention(self) -> bool:
-        """Whether a good part of the service times is telemon's own wait for a processor."""
+        """Return whether the scheduling delay is a good part of the mean service time."""
         wait_us = self.scheduling_delay.mean_us
         return wait_us is not None and wait_us > CONTENTION_DELAY_SHARE * self.service.mean_us > 0
 
     @property
     def rows_per_s(self) -> float:
+        """Return rows per second of the interval; 0.0 for an interval without length."""
         return self.rows / self.interval_s if self.interval_s > 0 else 0.0
 
     @property
     def failed(self) -> int:
-        """How many operations failed."""
+        """Return the number of failed operations."""
         return sum(self.errors.values())
-
-    @staticmethod
-    def merged(parts: Iterable[RoleStats], interval_s: float) -> RoleStats:
-        """The work of several engines, or of several intervals, as one over `interval_s`."""
-        kept = tuple(parts)
-        errors: dict[str, int] = {}
-        for part in kept:
-            for kind, count in part.errors.items():
-                errors[kind] = errors.get(kind, 0) + count
-        responses = [part.response for part in kept if part.response is not None]
-        return RoleStats(
-            operations=sum(part.operations for part in kept),
-            rows=sum(part.rows for part in kept),
-            service=LatencyDistribution.merged(part.service for part in kept),
-            response=LatencyDistribution.merged(responses) if responses else None,
-            failures=LatencyDistribution.merged(part.failures for part in kept),
-            errors=errors,
-            interval_s=interval_s,
-            scheduling_delay=SchedulingDelay.merged(part.scheduling_delay for part in kept),
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """How reads were answered. hits + misses = reads in `cached` and `durable`; `mysql` has neither.
+    """Counts of how reads were answered.
 
-    `fills` counts the misses that were written to the cache, `duplicate_fills` those of them that another reader
-    had begun to fill at the same time (a stampede); `skipped` counts ids that no back end knew.
+    In `cached` and `durable`, hits + misses = reads; `mysql` has neither. `fills` counts the misses that were written
+    to the cache. `duplicate_fills` counts those fills that another reader had begun at the same time (a stampede).
+    `skipped` counts ids that no back end had.
     """
 
-    hits: int = 0
-    misses: int = 0
-    fills: int = 0
-    duplicate_fills: int = 0
-    skipped: int = 0
+    hits: int = field(default=0, metadata=COUNTER)
+    misses: int = field(default=0, metadata=COUNTER)
+    fills: int = field(default=0, metadata=COUNTER)
+    duplicate_fills: int = field(default=0, metadata=COUNTER)
+    skipped: int = field(default=0, metadata=COUNTER)
 
     @property
     def hit_ratio(self) -> float | None:
-        """Hits per read from 0 to 1; None before the first read."""
+        """Return hits per read from 0 to 1; None before the first read."""
         reads = self.hits + self.misses
         return self.hits / reads if reads else None
-
-    @staticmethod
-    def merged(parts: Iterable[CacheStats]) -> CacheStats:
-        kept = tuple(parts)
-        return CacheStats(
-            hits=sum(part.hits for part in kept),
-            misses=sum(part.misses for part in kept),
-            fills=sum(part.fills for part in kept),
-            duplicate_fills=sum(part.duplicate_fills for part in kept),
-            skipped=sum(part.skipped for part in kept),
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class ClientStats:
-    """What telemon itself cost: the share of one core of the busiest engine process, and how long a reply may have been
-    ready before the loop noticed it (the loop lag; nothing where the loop was waiting for it), in the engine process
-    that kept them waiting most. `own_lag` is the part of that in which the loop was at work, sampled: the rest it
-    waited for a processor."""
+    """Cost of telemon itself in one lane.
 
-    cpu_share: float = 0.0
-    loop_lag: LatencyDistribution = EMPTY
-    cpu_loop_lag: LatencyDistribution = EMPTY
+    `cpu_share` is the share of one core that the busiest engine process uses. `loop_lag` is how long replies may have
+    been ready before the event loop noticed them, in the engine process in which they waited longest; an event loop
+    that waited for the reply has no lag. `cpu_loop_lag` is the sampled part of it in which the event loop was at work;
+    in the rest it waited for a processor.
+
+    How these merge depends on what is merged: `engines.race.aggregate` takes the worst of several engine processes,
+    `engines.metrics.totals` the whole of several intervals. So `merge` must be given the share of a core.
+    """
+
+    cpu_share: float = field(default=0.0, metadata=GIVEN)
+    loop_lag: LatencyDistribution = field(default=EMPTY, metadata=DISTRIBUTION)
+    cpu_loop_lag: LatencyDistribution = field(default=EMPTY, metadata=DISTRIBUTION)
 
     @property
     def client_bound(self) -> bool:
-        """Whether the lane may be limited by telemon and not by its servers."""
+        """Return whether the lane may be limited by telemon and not by its servers."""
         return bool(self.limits)
 
     @property
     def bound_by(self) -> str:
-        """All that makes the lane client-bound, in a line; empty where nothing does."""
+        """Return in one line why the lane is client-bound; empty where it is not."""
         return " and ".join(self.limits)
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """What makes the lane client-bound, each with its value: "cpu 91 % of a core", "loop lag p99 2.1 ms"."""
+        """Return each reason why the lane is client-bound: "cpu 91 % of a core", "loop lag p99 2.1 ms"."""
         reasons = []
         if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
             reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
@@ -145,12 +142,12 @@ class ClientStats:
 
     @property
     def cpu_contention(self) -> bool:
-        """Whether replies waited for an engine that itself waited for a processor: other processes had them."""
+        """Return whether replies waited for an engine process that itself waited for a processor."""
         return is_lagging(self.loop_lag) and not is_lagging(self.cpu_loop_lag)
 
 
 def is_lagging(lag: LatencyDistribution) -> bool:
-    """Whether latencies say as much of a loop with this lag as of its servers."""
+    """Return whether an event loop with this lag distorts the latencies that it measures."""
     return (
         lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
         and lag.above(CLIENT_BOUND_LOOP_LAG_US) >= CLIENT_BOUND_REPLIES
@@ -159,7 +156,7 @@ def is_lagging(lag: LatencyDistribution) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class IntervalStats:
-    """A taken tally: the work, and how the reads among it were answered."""
+    """Work of one role in an interval, and how the reads among it were answered."""
 
-    work: RoleStats
-    cache: CacheStats
+    work: RoleStats = field(default_factory=RoleStats, metadata=nested(RoleStats))
+    cache: CacheStats = field(default_factory=CacheStats, metadata=nested(CacheStats))

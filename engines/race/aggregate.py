@@ -1,4 +1,4 @@
-"""Deltas of several engine processes become one lane's frame. Pure."""
+"""Merging of the reports of several engine processes into one lane's frame. Without I/O."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from dataclasses import replace
 from engines.ipc.messages import IntervalReport
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import EMPTY, LatencyDistribution
-from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats, is_lagging
+from engines.metrics.merge import merge
+from engines.metrics.stats import ClientStats, IntervalStats, RoleStats, is_lagging
 from engines.model.roles import Role
 from engines.wire.error_kinds import ENGINE_DIED
 
 OVERLOADED_S = 1.0
-"""A backlog worth more than this, in s of what is offered, is no stall but an overload."""
+"""Backlog in s of offered load above which a lane is overloaded. A lower value calls a short stall an overload."""
 
 
 def merge_stats(parts: Sequence[IntervalStats], interval_s: float) -> IntervalStats:
-    """Several counts as one over `interval_s`."""
-    return IntervalStats(
-        work=RoleStats.merged((part.work for part in parts), interval_s),
-        cache=CacheStats.merged(part.cache for part in parts),
-    )
+    """Return several stats as one over `interval_s` seconds."""
+    work = merge(RoleStats, (part.work for part in parts), interval_s=interval_s)
+    return merge(IntervalStats, parts, work=work)
 
 
 def mean_interval_s(engines: Sequence[Sequence[IntervalStats]]) -> float:
-    """The length of an interval that several engines each measured for themselves; an engine may have reported it in
-    several parts, or not at all."""
+    """Return the mean length in s of an interval that several engine processes measured, each on its own.
+
+    An engine process may have reported it in several parts, or not at all.
+    """
     lengths = [sum(part.work.interval_s for part in parts) for parts in engines if parts]
     return sum(lengths) / len(lengths) if lengths else 0.0
 
@@ -40,14 +41,17 @@ def lane_frame(
     rate_per_s: float | None = None,
     heat: int = 0,
 ) -> LaneFrame:
-    """One lane in one interval, with `rate_per_s` operations per second offered to each role (None: a closed loop).
+    """Return one lane's frame of one interval.
 
-    `deltas` holds, by role, what each engine reported (none when it was late); `deaths`
-    how many engines of a role have died in it."""
+    `reports` holds by role what each engine process reported (nothing if it was late). `server` holds the servers' own
+    counters. `deaths` counts by role the engine processes that ended unasked in the interval. `rate_per_s` is the
+    number of operations per second offered to each role; None in a closed loop. `heat` is the lane's round of heats.
+    """
     counted = {role: _counted(engines, state) for role, engines in reports.items()}
     each_engine = [engine for engines in reports.values() for engine in engines]
     every = [report for engine in each_engine for report in engine]
-    nothing = IntervalStats(RoleStats(), CacheStats())
+    clients = [_client(engine) for engine in each_engine]
+    nothing = IntervalStats()
     backlog = {
         str(role): sum(engine[-1].backlog for engine in engines if engine)
         for role, engines in reports.items()
@@ -67,34 +71,39 @@ def lane_frame(
         reconnects=sum(report.reconnects for report in every),
         heat=heat,
         client=ClientStats(
-            cpu_share=max((report.cpu_share for report in every), default=0.0),
-            loop_lag=_worst(
-                LatencyDistribution.merged(report.loop_lag for report in each)
-                for each in each_engine
-            ),
-            cpu_loop_lag=_worst(
-                LatencyDistribution.merged(report.cpu_loop_lag for report in each)
-                for each in each_engine
-            ),
+            cpu_share=max((engine.cpu_share for engine in clients), default=0.0),
+            loop_lag=_worst(engine.loop_lag for engine in clients),
+            cpu_loop_lag=_worst(engine.cpu_loop_lag for engine in clients),
         ),
         server=server,
     )
 
 
+def _client(reports: Sequence[IntervalReport]) -> ClientStats:
+    """Return what one engine process cost in an interval that it reported in parts."""
+    parts = [ClientStats(each.cpu_share, each.loop_lag, each.cpu_loop_lag) for each in reports]
+    return merge(ClientStats, parts, cpu_share=max((each.cpu_share for each in parts), default=0.0))
+
+
 def _worst(lags: Iterable[LatencyDistribution]) -> LatencyDistribution:
-    """The lag of the engine that is most to be distrusted. Thrown together with those of an engine that is woken far
-    more often, the lags of a busy one would be among its slowest hundredth and never be seen."""
+    """Return the lag of the engine process that distorts its latencies most.
+
+    The lags are not merged: an idle engine process wakes far more often, and a busy one's lags would be among the
+    slowest hundredth of all.
+    """
     return max(lags, key=lambda lag: (is_lagging(lag), lag.percentile_us(99)), default=EMPTY)
 
 
 def early_part(report: IntervalReport) -> IntervalReport | None:
-    """What a frame that shows the warm-up leaves to the next one: what `delta` measured, as its interval ended after
-    measuring had begun. None where it measured nothing."""
+    """Return the part of `report` that a warm-up frame does not show and that the next frame must show.
+
+    It is what was measured in an interval that ended after measuring had begun. Return None if nothing was.
+    """
     if report.measured.work.interval_s <= 0:
         return None
     return replace(
         report,
-        warm=IntervalStats(RoleStats(), CacheStats()),
+        warm=IntervalStats(),
         cpu_share=0.0,
         loop_lag=EMPTY,
         cpu_loop_lag=EMPTY,
@@ -108,6 +117,7 @@ def early_part(report: IntervalReport) -> IntervalReport | None:
 
 
 def _counted(engines: Sequence[Sequence[IntervalReport]], state: LaneState) -> IntervalStats:
+    """Return the stats of one role: those of the warm-up while it lasts, else those that are measured."""
     parts = [
         [report.warm if state is LaneState.WARMING else report.measured for report in engine]
         for engine in engines

@@ -1,4 +1,4 @@
-"""Whether an open loop did what was offered."""
+"""Offered load of an open loop, and whether it was achieved."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from engines.metrics.stats import RoleStats
 
 HELD_PERCENT = 1.0
-"""An offered rate is held when what was done in a race differs from it by no more than this."""
+"""Largest deviation in percent at which an offered rate was still held. The README states it."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedLoad:
-    """One role of one lane: operations per second that were `offered_per_s` (None: changed while racing, so that no
-    single rate is the one to hold) and that were acknowledged; how many were due and had not begun at the end, and at
-    the end of the interval in which they were most.
+    """Offered and achieved load of one role of one lane, in operations per second.
 
-    It was measured for `measured_s`, of which operations were due for `offered_s` at least: a race that ends awaits
-    what is under way, and ends a little late where the machine is busy. So many operations were due, or up to so many
-    as the whole time had."""
+    `offered_per_s` is None if the rate was changed during the race: there is no single rate to hold then. `backlog`
+    counts the operations that were due and had not begun at the end, `backlog_max` those of the interval with the
+    longest backlog. `measured_s` is the measured time in s. In `offered_s` of it at least, operations were due: a race
+    waits at its end for operations in flight, and ends a little late on a busy machine. So the number of operations
+    that were due lies between those of `offered_s` and those of `measured_s`.
+    """
 
     offered_per_s: float | None
     achieved_per_s: float
@@ -29,27 +30,29 @@ class OfferedLoad:
 
     @property
     def off_percent(self) -> float | None:
-        """By how much more (or, negative, less) was done than was due; None where that cannot be said."""
+        """Return in percent how much more (negative: less) was done than was due; None if that is not known."""
         if not self._due:
             return None
         return self._off / self._due * 100
 
     @property
     def held(self) -> bool | None:
-        """Whether the rate was held; None where that cannot be said. One operation more or less is no difference: a
-        race does not end just when one is due."""
+        """Return whether the rate was held; None if that is not known.
+
+        A difference of one operation does not count: a race does not end exactly when an operation is due.
+        """
         if not self._due:
             return None
         return abs(self._off) <= max(self._due * HELD_PERCENT / 100, 1.0)
 
     @property
     def _due(self) -> float:
-        """How many operations were due at least."""
+        """Return the least number of operations that were due."""
         return (self.offered_per_s or 0.0) * self.offered_s
 
     @property
     def _off(self) -> float:
-        """How many operations were done beyond what may have been due, or (negative) are missing from what was."""
+        """Return the operations done beyond those that may have been due; negative: those missing of what was due."""
         done = self.achieved_per_s * self.measured_s
         most = (self.offered_per_s or 0.0) * self.measured_s
         return min(done - self._due, 0.0) or max(done - most, 0.0)
@@ -62,7 +65,10 @@ def offered_load(
     backlog_max: int,
     offered_s: float | None = None,
 ) -> OfferedLoad:
-    """What became of an offer, from the `work` of a whole race; `offered_s` (None: no end) is how long it was to be."""
+    """Return offered and achieved load from the `work` of a whole race.
+
+    `offered_s` is the intended length of the race in s; None for a race without an end.
+    """
     achieved_per_s = work.operations / work.interval_s if work.interval_s else 0.0
     due_s = work.interval_s if offered_s is None else min(work.interval_s, offered_s)
     return OfferedLoad(offered_per_s, achieved_per_s, work.interval_s, due_s, backlog, backlog_max)

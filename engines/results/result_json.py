@@ -1,20 +1,23 @@
-"""What programs read: frames and their parts as JSON-ready objects. Rates are counts over the measured interval;
-latencies are in us to 0.1, all 0 where there was no operation."""
+"""JSON of frames and their parts, as objects that `json` can write.
+
+Rates are counts over the measured interval. Latencies are in us, rounded to 0.1.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from engines.metrics.figures import Shown, Unit, figures_of
 from engines.metrics.frame import Frame, LaneFrame
-from engines.metrics.histogram import LatencyDistribution
-from engines.metrics.stats import ClientStats, RoleStats
+from engines.metrics.stats import ClientStats, IntervalStats
+from engines.model.roles import ROLES, Role
 from engines.results.offered_load import OfferedLoad
 from engines.results.reconciliation import Reconciliation
-from engines.results.rounds import FIGURES, RoundRange
+from engines.results.rounds import RoundRange
 
 
 def frame_json(frame: Frame) -> dict[str, object]:
-    """A frame as a line of `--format jsonl`, without its buckets."""
+    """Return a frame as a line of `--format jsonl`, without its buckets."""
     return {
         "seq": frame.seq,
         "at": timestamp(frame.at_utc_s),
@@ -39,58 +42,43 @@ def frame_json(frame: Frame) -> dict[str, object]:
 
 
 def lane_json(lane: LaneFrame) -> dict[str, object]:
-    """What a lane did in an interval, however long."""
-    ratio = lane.cache.hit_ratio
+    """Return what a lane did in an interval, however long."""
     return {
         "state": lane.state.value,
-        "write": role_json(lane.write),
-        "read": {
-            **role_json(lane.read),
-            "hits": lane.cache.hits,
-            "misses": lane.cache.misses,
-            "hit_ratio": None if ratio is None else round(ratio, 4),
-            "fills": lane.cache.fills,
-            "duplicate_fills": lane.cache.duplicate_fills,
-            "skipped": lane.cache.skipped,
-        },
+        "write": role_json(lane, "write"),
+        "read": role_json(lane, "read"),
         "redirects": lane.redirects,
         "reconnects": lane.reconnects,
         "client": client_json(lane.client),
     }
 
 
-def role_json(work: RoleStats) -> dict[str, object]:
-    """One role's work; rows / measured_s is rows_per_s. `failures_us`, `response_us` and `processor_wait_us` are null
-    where there is nothing to tell."""
-    return {
-        "rows": work.rows,
-        "rows_per_s": round(work.rows_per_s, 1),
-        "operations": work.operations,
-        "measured_s": round(work.interval_s, 3),
-        "errors": dict(work.errors),
-        "service_us": latencies_json(work.service),
-        "response_us": None if work.response is None else latencies_json(work.response),
-        "failures_us": latencies_json(work.failures) if work.failures.count else None,
-        "processor_wait_us": _rounded(work.scheduling_delay.mean_us),
-    }
+def role_json(lane: LaneFrame, role: Role) -> dict[str, object]:
+    """Return the figures of one role. rows / measured_s is rows_per_s.
 
-
-def latencies_json(latencies: LatencyDistribution) -> dict[str, float]:
-    """A distribution in us, rounded to 0.1."""
-    figures = {
-        "min": latencies.min_us,
-        "mean": latencies.mean_us,
-        "p50": latencies.percentile_us(50),
-        "p90": latencies.percentile_us(90),
-        "p99": latencies.percentile_us(99),
-        "p999": latencies.percentile_us(99.9),
-        "max": latencies.max_us,
-    }
-    return {name: round(value_us, 1) for name, value_us in figures.items()}
+    Latencies stand in an object by group. Schema 1: `errors` is by kind; `service_us`, and in an open loop
+    `response_us`, have zeros where nothing was measured; any other group is null then, and so is any other figure.
+    """
+    stats = lane.stats(role)
+    found: dict[str, object] = {}
+    groups: dict[str, dict[str, float | None]] = {}
+    for figure in figures_of(role, Shown.JSON):
+        name, *inner = figure.json_path
+        value = _rounded(figure.value(stats), figure.unit)
+        if inner:
+            found[name] = groups.setdefault(name, {})
+            groups[name][inner[0]] = value
+        else:
+            found[name] = dict(stats.work.errors) if name == "errors" else value
+    with_zeros = {"service_us"} if stats.work.response is None else {"service_us", "response_us"}
+    for name, group in groups.items():
+        if set(group.values()) == {None}:
+            found[name] = dict.fromkeys(group, 0.0) if name in with_zeros else None
+    return found
 
 
 def offered_load_json(offer: OfferedLoad) -> dict[str, object]:
-    """An open loop's offer; what cannot be said is null."""
+    """Return the offered load of an open loop and what was achieved; null where it is not known."""
     off_percent = offer.off_percent
     return {
         "offered_per_s": offer.offered_per_s,
@@ -103,37 +91,40 @@ def offered_load_json(offer: OfferedLoad) -> dict[str, object]:
 
 
 def heat_json(number: int, lane: LaneFrame) -> dict[str, object]:
-    """A lane's heat in round `number`; what there is nothing to tell of is null."""
+    """Return a lane's heat in round `number`; a figure that was not measured is null."""
+    return {"round": number, **{role: _heat_role_json(lane.stats(role), role) for role in ROLES}}
+
+
+def _heat_role_json(stats: IntervalStats, role: Role) -> dict[str, object]:
     return {
-        "round": number,
+        "measured_s": round(stats.work.interval_s, 3),
+        "rows": stats.work.rows,
         **{
-            role: {
-                "measured_s": round(work.interval_s, 3),
-                "rows": work.rows,
-                **{name: _rounded(figure(work)) for name, figure in FIGURES.items()},
-                "errors": dict(work.errors),
-            }
-            for role, work in (("write", lane.write), ("read", lane.read))
+            figure.name: _rounded(figure.value(stats), figure.unit)
+            for figure in figures_of(role, Shown.HEATS)
         },
+        "errors": dict(stats.work.errors),
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
+def _rounded(value: float | None, unit: Unit) -> float | None:
+    return None if value is None else unit.rounded(value)
 
 
 def range_json(spread: RoundRange) -> dict[str, float]:
-    """A figure of all rounds together, between the lowest and the highest of a single one."""
+    """Return a figure of all rounds together, between the lowest and the highest round."""
     return {
-        "min": round(spread.low, 1),
-        "merged": round(spread.merged, 1),
-        "max": round(spread.high, 1),
+        "min": spread.unit.rounded(spread.low),
+        "merged": spread.unit.rounded(spread.merged),
+        "max": spread.unit.rounded(spread.high),
     }
 
 
 def reconciliation_json(found: Reconciliation) -> dict[str, object]:
-    """telemon's counts beside the servers', warm-up included, and what that comes to in words. `shard` is the address
-    of the cluster's node that a check is about, null for the sum over all servers of the lane."""
+    """Return telemon's counts beside the servers', warm-up included, with a verdict in words.
+
+    `shard` is the address of the cluster node that a check is about; null for the sum over all servers of the lane.
+    """
     return {
         "reconciled": found.reconciled,
         "verdict": found.verdict,
@@ -151,7 +142,7 @@ def reconciliation_json(found: Reconciliation) -> dict[str, object]:
 
 
 def client_json(client: ClientStats) -> dict[str, object]:
-    """What telemon cost; `client_bound_by` is null where the lane is not client-bound."""
+    """Return the cost of telemon itself; `client_bound_by` is null where the lane is not client-bound."""
     return {
         "cpu_share": round(client.cpu_share, 3),
         "loop_lag_p99_us": round(client.loop_lag.percentile_us(99), 1),
@@ -162,6 +153,6 @@ def client_json(client: ClientStats) -> dict[str, object]:
 
 
 def timestamp(at_utc_s: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    """Return seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
     at = datetime.fromtimestamp(at_utc_s, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

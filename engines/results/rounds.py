@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engines.metrics.figures import Shown, Unit, figures_of
 from engines.metrics.frame import LaneFrame, LaneState
-from engines.metrics.histogram import LatencyDistribution
-from engines.metrics.stats import RoleStats
+from engines.metrics.merge import merge
+from engines.metrics.stats import IntervalStats, RoleStats
 from engines.metrics.totals import UNMEASURED, LaneTotals
-
-FIGURES: Mapping[str, Callable[[RoleStats], float | None]] = {
-    "rows_per_s": lambda work: work.rows_per_s,
-    "p50_us": lambda work: _percentile_us(work.service, 50),
-    "p99_us": lambda work: _percentile_us(work.service, 99),
-    "response_p50_us": lambda work: _percentile_us(work.response, 50),
-    "response_p99_us": lambda work: _percentile_us(work.response, 99),
-}
-"""What is compared, of writes and of reads: service times, and response times where there are due times. None where
-there is nothing to take it of."""
-
-
-def _percentile_us(latencies: LatencyDistribution | None, percent: float) -> float | None:
-    return latencies.percentile_us(percent) if latencies is not None and latencies.count else None
+from engines.model.roles import ROLES
 
 
 @dataclass(frozen=True, slots=True)
 class RoundRange:
-    """A figure over the rounds: in the lowest and in the highest of them, and of all rounds together. `merged` is a
-    percentile of everything that was measured and a rate over all of the time, and no middle of the rounds' own: a
-    median of two percentiles is their mean, and a percentile of nothing."""
+    """One figure over the rounds of heats: its lowest and highest round, and all rounds together.
+
+    `merged` is read off the merged stats of all rounds: a percentile of everything that was measured, a rate over all
+    of the time. It is not the median or mean of the rounds' own figures.
+    """
 
     low: float
     merged: float
     high: float
+    unit: Unit
 
 
 class HeatRounds:
-    """Adds up the frames of heats by lane and round. Holds one total for each, however long they last."""
+    """Sums of the frames of heats by lane and round. Their size does not depend on how long the heats last."""
 
     def __init__(self) -> None:
         self._totals: dict[tuple[int, str], LaneTotals] = {}
 
     def add(self, lane: LaneFrame, interval_s: float) -> None:
-        """Count a frame of a lane, if it shows a part of a heat: at rest a lane keeps the number of its last one."""
+        """Count a lane's frame if it is part of a heat. An idle lane keeps the number of its last heat."""
         timed = lane.write.interval_s > 0 or lane.read.interval_s > 0
         if not lane.heat or lane.state in UNMEASURED:
             return
@@ -53,7 +44,7 @@ class HeatRounds:
 
     @property
     def longest_s(self) -> float:
-        """How long the longest heat was measured; 0.0 before the first."""
+        """Return the measured time of the longest heat in s; 0.0 before the first."""
         times_s = [
             max(total.write.interval_s, total.read.interval_s) for total in self._totals.values()
         ]
@@ -61,11 +52,11 @@ class HeatRounds:
 
     @property
     def order(self) -> list[tuple[int, str]]:
-        """(round, lane) of each heat, in the order in which they were run."""
+        """Return (round, lane) of each heat, in the order in which they were run."""
         return list(self._totals)
 
     def of(self, lane: str) -> dict[int, LaneFrame]:
-        """By round, what the lane did in its heat, as one interval."""
+        """Return by round the lane's heat as one interval."""
         return {
             number: total.frame(lane)
             for (number, name), total in sorted(self._totals.items())
@@ -73,17 +64,29 @@ class HeatRounds:
         }
 
     def spread(self, lane: str) -> dict[str, dict[str, RoundRange]]:
-        """By role and figure ("write", "p50_us"), the spread over the lane's rounds. Rounds in which a role did
-        nothing count for its rate, and not for its latencies; a figure that no round has is left out."""
+        """Return by role and figure ("write", "p50_us") the range over the lane's rounds.
+
+        A round in which a role did nothing counts for the role's rate, but not for its latencies. A figure that no
+        round has is left out.
+        """
         frames = list(self.of(lane).values())
         found: dict[str, dict[str, RoundRange]] = {}
-        for role in ("write", "read"):
-            works: list[RoleStats] = [getattr(frame, role) for frame in frames]
+        for role in ROLES:
+            rounds = [frame.stats(role) for frame in frames]
+            together = _together(rounds)
             found[role] = {}
-            together = RoleStats.merged(works, sum(work.interval_s for work in works))
-            for name, figure in FIGURES.items():
-                values = [value for work in works if (value := figure(work)) is not None]
-                merged = figure(together)
+            for figure in figures_of(role, Shown.HEATS):
+                values = [value for each in rounds if (value := figure.value(each)) is not None]
+                merged = figure.value(together)
                 if values and merged is not None:
-                    found[role][name] = RoundRange(min(values), merged, max(values))
+                    found[role][figure.name] = RoundRange(
+                        min(values), merged, max(values), figure.unit
+                    )
         return found
+
+
+def _together(rounds: Sequence[IntervalStats]) -> IntervalStats:
+    """Return the stats of several rounds as one, over the sum of their times."""
+    works = [each.work for each in rounds]
+    work = merge(RoleStats, works, interval_s=sum(work.interval_s for work in works))
+    return merge(IntervalStats, rounds, work=work)

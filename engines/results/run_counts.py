@@ -1,48 +1,49 @@
-"""All that a lane did in a race, warm-up included: telemon's side of a reconciliation."""
+"""Operation counts of one lane over the whole run: telemon's side of a reconciliation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from engines.metrics.frame import LaneFrame, LaneState
+from engines.metrics.merge import RunningTotal, merge
 from engines.metrics.stats import CacheStats, RoleStats
 
 
 class RunCounts:
-    """Counts without latencies, of every frame of a lane from the first on, whatever a result leaves out."""
+    """Operation counts of one lane over the whole run, without latencies.
+
+    They cover every frame from the first on, also those that a result leaves out. `engines.results.reconciliation`
+    compares them with the servers' counters.
+    """
 
     def __init__(self) -> None:
-        self._write = RoleStats()
-        self._read = RoleStats()
-        self._cache = CacheStats()
+        self._write = RunningTotal(RoleStats, distributions=False)
+        self._read = RunningTotal(RoleStats, distributions=False)
+        self._cache = RunningTotal(CacheStats)
 
     def add(self, lane: LaneFrame) -> None:
-        """Enter a frame's measured part. What it shows while warming is entered by `total`, with the operations that
-        began in the warm-up and that no frame shows."""
+        """Count the measured part of a frame.
+
+        Warm-up frames are not counted here. `total` adds the warm-up as a whole, with the operations that began in it
+        and that no frame shows.
+        """
         if lane.state is not LaneState.WARMING:
-            self._write = _sum((self._write, lane.write))
-            self._read = _sum((self._read, lane.read))
-            self._cache = CacheStats.merged((self._cache, lane.cache))
+            self._write.add(lane.write)
+            self._read.add(lane.read)
+            self._cache.add(lane.cache)
 
     def total(
         self, write: RoleStats, read: RoleStats, cache: CacheStats
     ) -> tuple[RoleStats, RoleStats, CacheStats]:
-        """Writes, reads and how the reads were answered, with the warm-up's `write`, `read` and `cache`."""
+        """Return the counts of writes, reads and cached reads, with the warm-up's `write`, `read` and `cache`."""
         return (
-            _sum((self._write, write)),
-            _sum((self._read, read)),
-            CacheStats.merged((self._cache, cache)),
+            _counts(self._write.value(), write),
+            _counts(self._read.value(), read),
+            merge(CacheStats, (self._cache.value(), cache)),
         )
 
 
-def _sum(works: Iterable[RoleStats]) -> RoleStats:
-    kept = tuple(works)
-    errors: dict[str, int] = {}
-    for work in kept:
-        for kind, count in work.errors.items():
-            errors[kind] = errors.get(kind, 0) + count
-    return RoleStats(
-        operations=sum(work.operations for work in kept),
-        rows=sum(work.rows for work in kept),
-        errors=errors,
-    )
+def _counts(*parts: RoleStats) -> RoleStats:
+    """Return the sum of `parts` without their latencies."""
+    total = RunningTotal(RoleStats, distributions=False)
+    for part in parts:
+        total.add(part)
+    return total.value()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.metrics.histogram import Histogram, LatencyDistribution
+from engines.metrics.merge import merge
 from engines.metrics.scheduling_delay import UNKNOWN, SchedulingDelay
 from engines.metrics.stats import RoleStats
 from engines.metrics.window import KEPT_S, SlidingWindow
@@ -60,7 +61,7 @@ def compare(sliding: SlidingWindow, inside: list[RoleStats]) -> None:
     expected = tuple(felt.percentile_us(p) if felt.count else None for p in (50, 99, 100))
     assert sliding.response_us(50, 99, 100) == expected
     assert sliding.operations == sum(w.operations for w in inside)
-    assert sliding.scheduling_delay == SchedulingDelay.merged(w.scheduling_delay for w in inside)
+    assert sliding.scheduling_delay == merge(SchedulingDelay, (w.scheduling_delay for w in inside))
 
 
 def test_rate_is_over_true_lengths() -> None:

@@ -13,6 +13,7 @@ import pytest
 from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
 from engines.metrics.histogram import LatencyDistribution, bucket_upper_ns
+from engines.metrics.merge import merge
 from engines.metrics.stats import RoleStats
 from engines.model.controls import Connections, Control, Rate
 from engines.race.race import Race
@@ -27,13 +28,13 @@ def paced(settings: config.RaceConfig, rate_per_s: float) -> config.RaceConfig:
 
 
 def measured(frames: list[Frame], lane: str, role: str) -> RoleStats:
-    works = [
+    works: list[RoleStats] = [
         getattr(part, role)
         for frame in frames
         for part in frame.lanes
         if part.lane == lane and part.state is not LaneState.WARMING
     ]
-    return RoleStats.merged(works, frames[-1].elapsed_s)
+    return merge(RoleStats, works, interval_s=frames[-1].elapsed_s)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -219,8 +220,10 @@ def test_the_rate_changes_while_racing(sandbox: Sandbox) -> None:
         "mode: pace, 200 operations per second and role",
     ]
     # Due times begin with the rate: the second without one makes nobody late.
-    last = RoleStats.merged(
-        [frame.lanes[0].read for frame in ran.frames if frame.elapsed_s > 3.2], 1.0
+    last = merge(
+        RoleStats,
+        [frame.lanes[0].read for frame in ran.frames if frame.elapsed_s > 3.2],
+        interval_s=1.0,
     )
     assert last.response is not None
     assert last.response.max_us < 900_000

@@ -14,6 +14,7 @@ from engines.config import race_config as config
 from engines.config.server_config import RedisConfig
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.metrics.frame import Frame, LaneState
+from engines.metrics.merge import merge
 from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
 from engines.provisioning.seed import SEED_VERSION
@@ -79,9 +80,9 @@ def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:
     measured = [part for part in parts if part.state is not LaneState.WARMING]
     warm = race.warm[lane]
     return LaneSum(
-        write=RoleStats.merged([*(part.write for part in measured), warm["write"].work], 1.0),
-        read=RoleStats.merged([*(part.read for part in measured), warm["read"].work], 1.0),
-        cache=CacheStats.merged([*(part.cache for part in measured), warm["read"].cache]),
+        write=_work([*(part.write for part in measured), warm["write"].work]),
+        read=_work([*(part.read for part in measured), warm["read"].work]),
+        cache=merge(CacheStats, [*(part.cache for part in measured), warm["read"].cache]),
         redirects=sum(part.redirects for part in parts),
         reconnects=sum(part.reconnects for part in parts),
         server=dict(parts[-1].server),
@@ -150,3 +151,7 @@ def store_in_memory(sandbox: Sandbox, port: int | None = None) -> RedisConfig:
 def with_settings(**changes: object) -> config.RaceConfig:
     """`SHORT` with changes."""
     return replace(SHORT, **changes)  # type: ignore[arg-type]
+
+
+def _work(parts: list[RoleStats]) -> RoleStats:
+    return merge(RoleStats, parts, interval_s=1.0)

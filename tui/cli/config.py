@@ -21,3 +21,19 @@ def show_settings(settings: RaceConfig) -> None:
         else:
             mark = "# " if setting.secret else ""
             print(f"{f'{mark}{name} = {to_toml(value)}':<46} # {source}")
+
+
+def show_figures() -> None:
+    """Print the figures of a result: JSON key, roles, unit, which values are better, and meaning."""
+    # Imported here, so that `telemon --version` does not load it.
+    from engines.metrics.figures import FIGURES
+
+    rows = [("figure", "roles", "unit", "better", "meaning")]
+    rows += [
+        (".".join(each.json_path), ", ".join(each.roles), each.unit, each.better, each.help)
+        for each in FIGURES
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())

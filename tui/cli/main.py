@@ -16,7 +16,7 @@ from engines.config.settings import DEBUG_ENV
 from engines.errors import RaceError
 from engines.text import one_line
 from tui.cli import exit_codes
-from tui.cli.config import show_settings
+from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
 from tui.terminal.capabilities import Terminal, can_draw
 
@@ -72,7 +72,10 @@ def _run(argv: Sequence[str] | None) -> int:
         report_error(f"warning: {warning}")
     if invocation.command == "config":
         with _writing():
-            show_settings(invocation.settings)
+            if invocation.figures:
+                show_figures()
+            else:
+                show_settings(invocation.settings)
         return exit_codes.OK
     if invocation.command == "doctor":
         from tui.cli.doctor import run as examine

@@ -89,6 +89,12 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--json", action="store_true", help="one JSON object on stdout")
         elif name in ("prepare", "clean"):
             command.add_argument("--yes", action="store_true", help="do it without asking")
+        elif name == "config":
+            command.add_argument(
+                "--figures",
+                action="store_true",
+                help="show the figures of a result instead: unit, which is better, meaning",
+            )
         _add_settings(command)
     return top
 
@@ -160,6 +166,7 @@ class Invocation:
     format: str = "text"
     json: bool = False
     yes: bool = False
+    figures: bool = False
     stage: bool = False
     hold: bool = False
     terminal_options: TerminalOptions = field(default_factory=TerminalOptions)
@@ -183,7 +190,7 @@ def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
         )
     flags = {key: value for key, value in arguments.items() if key in BY_KEY}
     settings = load_config(flags, environ, arguments.get("config"))
-    names = ("format", "json", "yes", "stage", "hold")
+    names = ("format", "json", "yes", "figures", "stage", "hold")
     options = {name: arguments[name] for name in names if name in arguments}
     mouse = False if arguments["no_mouse"] else None
     terminal_options = TerminalOptions(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from math import floor
 
 from rich.cells import cell_len, set_cell_size
+
+from engines.metrics.figures import Unit
 
 NOTHING = "-"
 """Text in place of a number that is not known yet."""
@@ -43,6 +46,18 @@ def latency(us: float | None) -> str:
     return f"{ms:.{decimals}f} ms"
 
 
+def ms(us: float | None) -> str:
+    """Return a latency of `us` microseconds as ms to the us, without the unit: 1.234."""
+    return NOTHING if us is None else f"{us / 1000:.3f}"
+
+
+def figure_text(value: float | None, unit: Unit) -> str:
+    """Return the value of a figure as tables show it. Latencies are in ms, without the unit."""
+    if value is None:
+        return NOTHING
+    return _FIGURE_TEXTS[unit](value)
+
+
 def factor(ratio: float | None) -> str:
     """Return how many times one value is another: 2.7x."""
     if ratio is None:
@@ -75,8 +90,9 @@ def clock(seconds: float) -> str:
 
 
 def share(part: float | None) -> str:
-    """A part of one as a percentage: 97.3 %. Rounded down, so that only all of it is 100.0 %."""
-    return NOTHING if part is None else f"{floor(part * 1000) / 10:.1f} %"
+    """Return a part of one as a percentage, rounded down so that only all of it is 100.0 %: 97.3 %."""
+    # Without the small addend 0.57, whose float times 1000 may be below 570, would be 56.9 %.
+    return NOTHING if part is None else f"{floor(part * 1000 + 1e-9) / 10:.1f} %"
 
 
 def bytes_per_s(number: float) -> str:
@@ -97,3 +113,12 @@ def clip(text: str, cells: int) -> str:
 def sanitize(text: str) -> str:
     """Return foreign text without control characters, which a terminal would obey: each becomes a space."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+_FIGURE_TEXTS: Mapping[Unit, Callable[[float], str]] = {
+    Unit.COUNT: count,
+    Unit.PER_S: count,
+    Unit.S: "{:.1f}".format,
+    Unit.US: ms,
+    Unit.SHARE: share,
+}

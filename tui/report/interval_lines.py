@@ -1,29 +1,32 @@
-"""A race as lines of text: one per lane and interval. Pure."""
+"""Lines of text for a race: one per lane and interval. Without I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import floor
 
+from engines.metrics.figures import BRIEF_PERCENTILES, percentile_key, percentile_us
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.stats import RoleStats
 from engines.model.lanes import LANES
+from tui.draw.format import count, ms
 
 Columns = tuple[tuple[str, int], ...]
 """Title and width of each column; a negative width is a column of words, aligned to the left."""
 
-SERVICE: Columns = (("p50_ms", 9), ("p99_ms", 9))
+SERVICE: Columns = tuple((f"{percentile_key(each)}_ms", 9) for each in BRIEF_PERCENTILES)
+"""Service times in ms: reply minus send."""
 
-NAMED_SERVICE: Columns = (("serv_p50", 9), ("serv_p99", 9))
-"""The same, told apart from response times; all are in ms."""
+NAMED_SERVICE: Columns = tuple((f"serv_{percentile_key(each)}", 9) for each in BRIEF_PERCENTILES)
+"""Service times in ms where response times stand beside them."""
 
-RESPONSE: Columns = (("resp_p99", 10), ("backlog", 8))
-"""Beside the service times (reply minus send) of an open loop: the p99 of reply minus due time, and what is due and
-not begun."""
+RESPONSE_PERCENTILE = BRIEF_PERCENTILES[-1]
+
+RESPONSE: Columns = ((f"resp_{percentile_key(RESPONSE_PERCENTILE)}", 10), ("backlog", 8))
+"""Response time of an open loop in ms (reply minus due time), and operations that are due and have not begun."""
 
 
 def columns(paced: bool) -> Columns:
-    """The columns of `frame_lines`, of an open loop where it is `paced`."""
+    """Return the columns of `frame_lines`; with `paced` those of an open loop."""
     role = (*NAMED_SERVICE, *RESPONSE) if paced else SERVICE
     return (
         ("time_s", 7),
@@ -43,12 +46,12 @@ RESTING = (LaneState.STARTING, LaneState.DONE)
 
 
 def header(*, paced: bool = False) -> str:
-    """The titles of the columns of `frame_lines`."""
+    """Return the titles of the columns of `frame_lines`."""
     return _row([title for title, _ in columns(paced)], columns(paced))
 
 
 def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> Iterator[str]:
-    """A line for each lane of a frame, in heats for those that are not at rest."""
+    """Yield a line for each lane of a frame; in heats only for lanes that are not idle."""
     for lane in frame.lanes:
         timed = lane.write.interval_s > 0 or lane.read.interval_s > 0
         if heats and not timed and lane.state in RESTING:
@@ -91,28 +94,8 @@ def _row(cells: list[str], under: Columns) -> str:
 
 
 def _percentiles(work: RoleStats) -> list[str]:
-    return [ms(work.service.percentile_us(percent), work) for percent in (50, 99)]
+    return [ms(percentile_us(work.service, percent)) for percent in BRIEF_PERCENTILES]
 
 
 def _response(lane: LaneFrame, role: str, work: RoleStats) -> list[str]:
-    return [response_ms(work, 99.0), count(lane.backlog.get(role, 0))]
-
-
-def response_ms(work: RoleStats, percent: float) -> str:
-    if work.response is None or not work.response.count:
-        return "-"
-    return ms(work.response.percentile_us(percent))
-
-
-def count(number: float) -> str:
-    return f"{number:,.0f}"
-
-
-def ms(us: float, work: RoleStats | None = None) -> str:
-    """A latency in ms to the us; "-" where there was no operation to take it of."""
-    return "-" if work is not None and not work.service.count else f"{us / 1000:.3f}"
-
-
-def share(part: float | None) -> str:
-    """A part of one in percent, rounded down: only all of it is 100.0 %."""
-    return "-" if part is None else f"{floor(part * 1000 + 1e-9) / 10:.1f} %"
+    return [ms(percentile_us(work.response, RESPONSE_PERCENTILE)), count(lane.backlog.get(role, 0))]

@@ -1,48 +1,53 @@
-"""The result of a race as a table and what belongs beside it. Pure."""
+"""Table of a result, with the sentences that belong beside it. Without I/O."""
 
 from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.figures import Figure, Shown, Unit, figures_of
 from engines.metrics.frame import LaneFrame
-from engines.metrics.stats import RoleStats
 from engines.model.lanes import LANES, LaneInfo
+from engines.model.roles import Role
 from engines.results.fairness import fairness, fairness_lines
 from engines.results.offered_load import OfferedLoad
-from engines.results.rounds import FIGURES, RoundRange
+from engines.results.rounds import RoundRange
 from engines.results.summary import Summary
 from engines.text import one_line
-from tui.report.interval_lines import count, ms, response_ms, share
+from tui.draw.format import count, figure_text, ms, share
+from tui.report.grid import Row, grid_lines
 from tui.report.race_report import overhead_share
 
-PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9))
-
 SHEET_WIDTH = 9
-"""Of the labels of the fairness sheet."""
+"""Width of the labels of the fairness sheet in cells."""
 
-LABEL_WIDTH = 22
-LANE_WIDTH = 16
+RATE = "rows_per_s"
+"""Figure that heads the rows of a role."""
+
+APART = ("response", "cache")
+"""Groups of figures with rows of their own, below those of both roles."""
+
+ROLE_NAMES: tuple[tuple[str, Role], ...] = (("writes", "write"), ("reads", "read"))
 
 
 def final_table(summary: Summary, width: int | None = None) -> Iterator[str]:
-    """The result of a race: what was raced, the lanes side by side, who they are, and what must be said beside it.
+    """Yield the lines of a result: the settings, the lanes side by side, their servers, and the caveats.
 
     For a terminal of `width` cells sentences are broken between words, and lanes that do not fit side by side follow
-    below the others; without it (a file, a pipe) every sentence is one line.
+    below the others. Without a width (a file, a pipe) every sentence is one line.
     """
     for part in _parts(summary):
         if isinstance(part, str):
             yield from _broken(part, width)
         else:
-            yield from _grid(part, width)
+            yield from grid_lines(part, width)
 
 
 def terminal_width(stream: TextIO | None) -> int | None:
-    """How many cells a line has where `stream` is a terminal; None for a file or a pipe."""
+    """Return the cells of a line where `stream` is a terminal; None for a file or a pipe."""
     try:
         if stream is None or not stream.isatty():
             return None
@@ -51,12 +56,8 @@ def terminal_width(stream: TextIO | None) -> int | None:
         return None
 
 
-Row = tuple[str, list[str]]
-"""A label, and a cell for each lane."""
-
-
 def _parts(summary: Summary) -> Iterator[str | list[Row]]:
-    """Lines of text, and grids between them."""
+    """Yield lines of text, and grids between them."""
     lanes = summary.lanes()
     yield from _settings(
         summary.settings, summary.duration_s, apart=bool(summary.separate_durations_s)
@@ -87,57 +88,23 @@ def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     yield "", [lane.lane for lane in lanes]
     yield "state", [lane.state.value for lane in lanes]
     paced = any(summary.offered_loads(lane.lane) for lane in lanes)
-    yield from _role("writes", lanes, lambda lane: lane.write, paced=paced)
-    yield from _role("reads", lanes, lambda lane: lane.read, paced=paced)
+    for name, role in ROLE_NAMES:
+        yield from _role(name, role, lanes, paced=paced)
     yield from _pace(summary, lanes)
-    cached = [LANES[lane.lane].reads_redis for lane in lanes]
-    if any(cached):
-        for label, value in CACHE_FIGURES.items():
-            yield (
-                label,
-                [value(lane) if has else "-" for lane, has in zip(lanes, cached, strict=True)],
-            )
-    if any(lane.cache.skipped for lane in lanes):
-        yield "  skipped ids", [count(lane.cache.skipped) for lane in lanes]
+    yield from _cache(lanes)
     yield "telemon itself", ["" for _ in lanes]
     yield "  cpu of one core", [share(lane.client.cpu_share) for lane in lanes]
     yield "  loop lag p99 ms", [ms(lane.client.loop_lag.percentile_us(99)) for lane in lanes]
     yield "  client-bound", ["YES" if lane.client.client_bound else "no" for lane in lanes]
 
 
-def _grid(rows: list[Row], width: int | None) -> Iterator[str]:
-    """Cells under one another, however long they are; lanes that do not fit into `width` below the others."""
-    label_width = max(LABEL_WIDTH, *(len(label) + 1 for label, _ in rows))
-    cell_width = max(LANE_WIDTH, *(len(cell) + 2 for _, cells in rows for cell in cells))
-    lanes = max(len(cells) for _, cells in rows)
-    if width is None or label_width + lanes * cell_width <= width:
-        beside = lanes
-    else:
-        beside = max(1, (width - label_width) // cell_width)
-    for first in range(0, lanes, beside):
-        if first:
-            yield ""
-        for label, cells in rows:
-            shown = cells[first : first + beside]
-            yield (label.ljust(label_width) + "".join(c.rjust(cell_width) for c in shown)).rstrip()
-
-
 def _broken(line: str, width: int | None) -> list[str]:
-    """A line of text broken between words where a terminal would break it anywhere."""
+    """Return a line broken between words, for a terminal that would break it anywhere."""
     if width is None or len(line) <= width:
         return [line]
     return textwrap.wrap(
         line, max(20, width), subsequent_indent=" " * (len(line) - len(line.lstrip()) + 4)
     )
-
-
-CACHE_FIGURES: Mapping[str, Callable[[LaneFrame], str]] = {
-    "  hits": lambda lane: count(lane.cache.hits),
-    "  misses": lambda lane: count(lane.cache.misses),
-    "  hit ratio": lambda lane: share(lane.cache.hit_ratio),
-    "  fills": lambda lane: count(lane.cache.fills),
-    "  duplicate fills": lambda lane: count(lane.cache.duplicate_fills),
-}
 
 
 def _settings(race: RaceConfig, duration_s: float, *, apart: bool) -> Iterator[str]:
@@ -156,40 +123,57 @@ def _settings(race: RaceConfig, duration_s: float, *, apart: bool) -> Iterator[s
     )
 
 
-def _role(
-    name: str,
-    lanes: tuple[LaneFrame, ...],
-    work: Callable[[LaneFrame], RoleStats],
-    *,
-    paced: bool,
-) -> Iterator[Row]:
-    works = [work(lane) for lane in lanes]
-    yield f"{name}, rows/s", [count(part.rows_per_s) for part in works]
-    yield "  rows", [count(part.rows) for part in works]
-    yield "  operations", [count(part.operations) for part in works]
-    for label, percent in PERCENTILES:
-        yield (
-            f"  {_service(paced)}{label} ms",
-            [ms(part.service.percentile_us(percent), part) for part in works],
-        )
-    yield f"  {_service(paced)}max ms", [ms(part.service.max_us, part) for part in works]
-    yield "  errors", [count(part.failed) for part in works]
+def _role(name: str, role: Role, lanes: tuple[LaneFrame, ...], *, paced: bool) -> Iterator[Row]:
+    """Yield a row for each figure of a role: the rate as heading, the errors last."""
+    figures = [each for each in figures_of(role, Shown.TABLE) if each.group not in APART]
+    figures.sort(key=lambda each: (each.name != RATE, each.name == "errors"))
+    for figure in figures:
+        yield _row(_label(name, figure, paced=paced), figure, role, lanes)
+
+
+def _row(label: str, figure: Figure, role: Role, lanes: tuple[LaneFrame, ...]) -> Row:
+    return label, [figure_text(figure.value(lane.stats(role)), figure.unit) for lane in lanes]
+
+
+def _label(name: str, figure: Figure, *, paced: bool) -> str:
+    """Return the label of a figure's row; `name` is that of the role.
+
+    Beside response times, which are labelled as such, service times need a name too.
+    """
+    if figure.name == RATE:
+        return f"{name}, {figure.label}"
+    service = "service " if paced and figure.group == "service" else ""
+    return f"  {service}{figure.label}{' ms' if figure.unit is Unit.US else ''}"
+
+
+def _cache(lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
+    """Yield a row for each figure of the caches; nothing where no lane has a cache."""
+    cached = [LANES[lane.lane].reads_redis for lane in lanes]
+    for figure in figures_of("read", Shown.TABLE):
+        if figure.group != "cache":
+            continue
+        label, cells = _row(_label("", figure, paced=False), figure, "read", lanes)
+        if figure.name == "skipped":
+            # Lanes without a cache skip ids too.
+            if any(lane.cache.skipped for lane in lanes):
+                yield label, cells
+        elif any(cached):
+            yield label, [cell if has else "-" for cell, has in zip(cells, cached, strict=True)]
 
 
 def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
-    """What an open loop offered, and what became of it; nothing for a closed one."""
+    """Yield the offered load of an open loop and what was achieved; nothing for a closed loop."""
     offered_loads = [summary.offered_loads(lane.lane) for lane in lanes]
-    for name, role in (("writes", "write"), ("reads", "read")):
+    for name, role in ROLE_NAMES:
         made = [offer.get(role) for offer in offered_loads]
         if not any(made):
             continue
         yield f"{name}, operations/s", [_offered(each, _achieved) for each in made]
         yield "  offered", [_offered(each, _offer) for each in made]
         yield "  off by", [_offered(each, _off) for each in made]
-        works: list[RoleStats] = [getattr(lane, role) for lane in lanes]
-        for label, percent in PERCENTILES:
-            yield f"  response {label} ms", [response_ms(work, percent) for work in works]
-        yield "  response max ms", [response_ms(work, 100.0) for work in works]
+        for figure in figures_of(role, Shown.TABLE):
+            if figure.group == "response":
+                yield _row(_label(name, figure, paced=True), figure, role, lanes)
         yield "  backlog at the end", [_offered(each, _left) for each in made]
         yield "  backlog at most", [_offered(each, _most) for each in made]
     if any(offered_loads):
@@ -222,8 +206,10 @@ def _most(offer: OfferedLoad) -> str:
 
 
 def _heats(summary: Summary) -> Iterator[str | list[Row]]:
-    """The heats side by side, each lane alone on the machine: all rounds together, and from where to where the
-    rounds lie apart, where there are several."""
+    """Yield the heats side by side, each lane alone on the machine.
+
+    All rounds are merged; where there are several, their range stands below.
+    """
     order = summary.rounds.order
     if not order:
         return
@@ -239,50 +225,29 @@ def _heats(summary: Summary) -> Iterator[str | list[Row]]:
     yield ""
     yield f"heats, each lane alone: {measured}; in order {'; '.join(turns)}"
     rows: list[Row] = [("", lanes)]
-    for name, role in (("writes", "write"), ("reads", "read")):
-        for figure in FIGURES:
-            found = [spreads[lane][role].get(figure) for lane in lanes]
-            if figure.startswith("response_") and not paced:
+    for name, role in ROLE_NAMES:
+        for figure in figures_of(role, Shown.HEATS):
+            if figure.group == "response" and not paced:
                 continue
-            rows.append(
-                (
-                    _heat_label(name, figure, paced=paced),
-                    [_merged(spread, figure) for spread in found],
-                )
-            )
+            found = [spreads[lane][role].get(figure.name) for lane in lanes]
+            rows.append((_label(name, figure, paced=paced), [_merged(each) for each in found]))
             if several:
-                rows.append(("    min - max", [_apart(spread, figure) for spread in found]))
+                rows.append(("    min - max", [_min_max(each) for each in found]))
     yield rows
 
 
-def _heat_label(name: str, figure: str, *, paced: bool) -> str:
-    if figure == "rows_per_s":
-        return f"{name}, rows/s"
-    words = figure.removesuffix("_us").replace("_", " ")
-    return f"  {words} ms" if words.startswith("response") else f"  {_service(paced)}{words} ms"
+def _merged(spread: RoundRange | None) -> str:
+    return "-" if spread is None else figure_text(spread.merged, spread.unit)
 
 
-def _service(paced: bool) -> str:
-    """What a percentile is called that stands beside response times; alone it needs no name."""
-    return "service " if paced else ""
-
-
-def _merged(spread: RoundRange | None, figure: str) -> str:
-    return "-" if spread is None else _heat_figure(spread.merged, figure)
-
-
-def _apart(spread: RoundRange | None, figure: str) -> str:
+def _min_max(spread: RoundRange | None) -> str:
     if spread is None:
         return "-"
-    return f"{_heat_figure(spread.low, figure)}-{_heat_figure(spread.high, figure)}"
-
-
-def _heat_figure(value: float, figure: str) -> str:
-    return count(value) if figure == "rows_per_s" else ms(value)
+    return f"{figure_text(spread.low, spread.unit)}-{figure_text(spread.high, spread.unit)}"
 
 
 def _reconciled(summary: Summary) -> Iterator[str]:
-    """Whether the servers counted the same."""
+    """Yield whether the servers counted the same."""
     found = summary.reconciliations
     agreed = [lane for lane, each in found.items() if each.reconciled]
     if agreed:
@@ -293,7 +258,7 @@ def _reconciled(summary: Summary) -> Iterator[str]:
 
 
 def _changes(summary: Summary) -> Iterator[str]:
-    """What was asked of the race while it ran."""
+    """Yield what was asked of the race while it ran."""
     for change in summary.changes:
         yield one_line(f"{'changed'.ljust(SHEET_WIDTH)}at {change.elapsed_s:.1f} s: {change.text}")
     if summary.changes_left_out:

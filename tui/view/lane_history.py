@@ -1,13 +1,14 @@
-"""What a lane did so far, as far as the screen needs it."""
+"""History of one lane, as far as the screen needs it."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
+from engines.metrics.figures import BRIEF_PERCENTILES, percentile_us
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
-from engines.metrics.stats import CacheStats, RoleStats
+from engines.metrics.merge import merge
+from engines.metrics.stats import CacheStats
 from engines.metrics.totals import UNMEASURED, RoleTotals
 from engines.metrics.window import SlidingWindow
 from tui.view.axis import Axes
@@ -16,22 +17,11 @@ from tui.view.client_bound import ClientBoundPeriod
 from tui.view.view import LaneView, RoleView
 
 
-@dataclass
-class _RoleTotals:
-    rows: int = 0
-    operations: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
-
-    def add(self, work: RoleStats) -> None:
-        self.rows += work.rows
-        self.operations += work.operations
-        for kind, count in work.errors.items():
-            self.errors[kind] = self.errors.get(kind, 0) + count
-
-
 class LaneHistory:
-    """Windows, totals and trail of one lane. In `heats` the lane has turns of its own: what it shows of the past is
-    its last heat, whole, also while the others have theirs."""
+    """Windows, totals and chart series of one lane.
+
+    In `heats` the lane shows its last heat as a whole, also while other lanes run theirs.
+    """
 
     def __init__(self, lane: str, window_s: float, *, heats: bool = False) -> None:
         self.frame = LaneFrame(lane, LaneState.STARTING)
@@ -48,8 +38,10 @@ class LaneHistory:
         self.forget()
 
     def add(self, at_s: float, frame: LaneFrame) -> bool:
-        """Take in what the lane did in the interval that ended at `at_s` on the monotonic clock; whether it became
-        client-bound in it."""
+        """Add the lane's frame of the interval that ended at `at_s` on the monotonic clock.
+
+        Return whether the lane became client-bound in it.
+        """
         before, self.frame = self.frame, frame
         timed = frame.write.interval_s > 0 or frame.read.interval_s > 0
         if self._heats:
@@ -57,26 +49,26 @@ class LaneHistory:
             if self._resting:
                 self._client_bound_period.end()
                 if not self._measured:
-                    # What connections did to be warm is none of a heat's.
+                    # The warm-up of the connections belongs to no heat.
                     self.series.clear()
                     self._recent.clear()
                 return False
             if frame.heat != before.heat:
                 self.series.clear()
         elif frame.state is LaneState.STARTING:
-            # Back at the start line, warm: what it did to get there is no race.
+            # Held at the start barrier: what the lane did in its warm-up does not count.
             self._warm = self._warm or before.state is not LaneState.STARTING
             self.forget()
             self.series.clear()
             self._client_bound_period.end()
             return False
         elif frame.state is LaneState.DONE is before.state:
-            # Others, released later, race on: it stands as it was at its end. Only its chart goes on beside theirs.
+            # Lanes that were released later still race. This one keeps the figures of its end; only its chart goes on.
             self._client_bound_period.end()
             self.series.add(at_s, frame)
             return False
         if before.state in UNMEASURED and frame.state not in UNMEASURED:
-            # What came before was warm-up, or the heat before: shown while it lasted, counted nowhere.
+            # The frames before were warm-up or the previous heat. They were shown, but must not be counted.
             self.forget()
             self._client_bound_period.end()
         begins = self._client_bound_period.add(at_s, frame.client.limits)
@@ -89,27 +81,25 @@ class LaneHistory:
         if frame.state in UNMEASURED:
             return False
         for role, work in (("write", frame.write), ("read", frame.read)):
-            self._totals[role].add(work)
-            if self._heats:
-                self._heat_totals[role].add(work, work.interval_s)
-        self._cache = CacheStats.merged((self._cache, frame.cache))
+            self._totals[role].add(work, work.interval_s)
+        self._cache = merge(CacheStats, (self._cache, frame.cache))
         self._late += frame.late
         self._redirects += frame.redirects
         self._reconnects += frame.reconnects
         return begins
 
     def forget(self) -> None:
-        """Count from zero. The trail keeps its past: it is still true."""
+        """Reset all counts. The chart series keeps its past, which stays true."""
         for window in self.windows.values():
             window.clear()
-        self._totals = {"write": _RoleTotals(), "read": _RoleTotals()}
-        self._heat_totals = {"write": RoleTotals(), "read": RoleTotals()}
+        # Only a heat is shown whole, with percentiles of all of it.
+        self._totals = {role: RoleTotals(distributions=self._heats) for role in self.windows}
         self._cache = CacheStats()
         self._recent.clear()
         self._late = self._redirects = self._reconnects = 0
 
     def view(self, points: int) -> LaneView:
-        """How the lane is, with axes of its own for the last `points` of its trail."""
+        """Return the lane as the screen shows it, with axes for the last `points` of its chart series."""
         frame, client = self.frame, self.frame.client
         return LaneView(
             lane=frame.lane,
@@ -117,7 +107,7 @@ class LaneHistory:
             write=self._role("write"),
             read=self._role("read"),
             cache=self._cache,
-            hit_ratio=CacheStats.merged(cache for _, cache in self._recent).hit_ratio,
+            hit_ratio=merge(CacheStats, (cache for _, cache in self._recent)).hit_ratio,
             paced=bool(frame.backlog),
             late=self._late,
             overloaded=frame.overloaded,
@@ -137,24 +127,23 @@ class LaneHistory:
 
     @property
     def _measured(self) -> bool:
-        return any(total.interval_s > 0 for total in self._heat_totals.values())
+        return any(total.interval_s > 0 for total in self._totals.values())
 
     def _role(self, role: str) -> RoleView:
         if self._heats and self._resting and not self._measured:
             return RoleView()
-        window, totals = self.windows[role], self._totals[role]
+        window, total = self.windows[role], self._totals[role].work()
         rows_per_s, window_rows_per_s = window.rate_over(1.0), window.rows_per_s
-        p50_us, p99_us = window.percentiles_us(50, 99)
-        response_p50_us, response_p99_us = window.response_us(50, 99)
+        p50_us, p99_us = window.percentiles_us(*BRIEF_PERCENTILES)
+        response_p50_us, response_p99_us = window.response_us(*BRIEF_PERCENTILES)
         wait = window.scheduling_delay
         if self._heats and self._measured:
-            work = self._heat_totals[role].work()
-            window_rows_per_s = work.rows_per_s
+            window_rows_per_s = total.rows_per_s
             if self._resting or self.frame.state is LaneState.DONE:
-                rows_per_s = work.rows_per_s
-            p50_us, p99_us = _percentiles_us(work.service)
-            response_p50_us, response_p99_us = _percentiles_us(work.response)
-            wait = work.scheduling_delay
+                rows_per_s = total.rows_per_s
+            p50_us, p99_us = _percentiles_us(total.service)
+            response_p50_us, response_p99_us = _percentiles_us(total.response)
+            wait = total.scheduling_delay
         paced = bool(self.frame.backlog)
         return RoleView(
             rows_per_s=rows_per_s,
@@ -166,14 +155,12 @@ class LaneHistory:
             response_p99_us=response_p99_us if paced else None,
             scheduling_delay_us=wait.mean_us,
             backlog=self.frame.backlog.get(role, 0),
-            rows=totals.rows,
-            operations=totals.operations,
-            failed=sum(totals.errors.values()),
-            errors=dict(totals.errors),
+            rows=total.rows,
+            operations=total.operations,
+            failed=total.failed,
+            errors=total.errors,
         )
 
 
-def _percentiles_us(latencies: LatencyDistribution | None) -> tuple[float | None, float | None]:
-    if latencies is None or not latencies.count:
-        return None, None
-    return latencies.percentile_us(50), latencies.percentile_us(99)
+def _percentiles_us(latencies: LatencyDistribution | None) -> list[float | None]:
+    return [percentile_us(latencies, percent) for percent in BRIEF_PERCENTILES]

@@ -371,3 +371,12 @@ def test_a_terminal_is_one_only_where_all_three_streams_are(hidden: int | None) 
         for descriptor in (keeper, terminal, null):
             os.close(descriptor)
     assert done.returncode == (11 if hidden is None else 10)
+
+
+def test_config_lists_the_figures_of_a_result() -> None:
+    done = telemon("config", "--figures")
+    assert (done.returncode, done.stderr) == (0, "")
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["figure", "roles", "unit", "better", "meaning"]
+    assert any(line.startswith("service_us.p99 ") for line in lines)
+    assert not any(line.startswith("batch") for line in lines)

@@ -1,5 +1,7 @@
-"""A result's percentiles beside exact ones, of the same samples on their whole way: through the histograms of several
-engines, deltas, frames and the summary."""
+"""A result's percentiles beside exact ones of the same samples.
+
+The samples go all the way: through the histograms of several engine processes, reports, frames and the summary.
+"""
 
 from __future__ import annotations
 

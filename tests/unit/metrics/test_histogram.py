@@ -39,7 +39,7 @@ def recorded(values: Iterable[int]) -> LatencyDistribution:
 
 
 def nearest_rank_ns(values: Iterable[int], percent: str) -> int:
-    """The percentile by its definition, from all values."""
+    """Return the percentile by its definition, from all values."""
     ordered = sorted(values)
     return ordered[max(1, ceil(Fraction(percent) * len(ordered) / 100)) - 1]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.metrics.merge import merge
 from engines.metrics.scheduling_delay import SCHEDSTAT, UNKNOWN, SchedstatReader, SchedulingDelay
 
 
@@ -22,7 +23,7 @@ def test_a_wait_is_shared_by_the_turns_that_it_held_up(tmp_path: Path) -> None:
     wait = queue.take(turns=12)
     assert wait == SchedulingDelay(60_000, 30)
     assert wait.mean_us == 2.0
-    merged = SchedulingDelay.merged([wait, SchedulingDelay(30_000, 15), UNKNOWN])
+    merged = merge(SchedulingDelay, [wait, SchedulingDelay(30_000, 15), UNKNOWN])
     assert merged == SchedulingDelay(90_000, 45)
 
 

@@ -23,7 +23,7 @@ Lanes = Mapping[str, LaneEndpoints]
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port where connections are refused: bound, and nobody listens."""
+    """Return a port where connections are refused: it is bound, and nothing listens."""
     with closing(socket.socket()) as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]

@@ -29,7 +29,7 @@ RACING = LaneState.RACING
 
 
 def ended(*lanes: LaneFrame, events: tuple[Event, ...] = (), **settings: Any) -> Summary:
-    """A race of one second in which the lanes did this."""
+    """Return a race of one second in which the lanes did this."""
     names = tuple(lane.lane for lane in lanes)
     summary = Summary(
         RaceConfig(lanes=names, **settings),
@@ -47,7 +47,7 @@ def of(summary: Summary, lane: str) -> str:
 
 
 def reading(lane: str, reads: int, us: float = 1_000.0, **more: Any) -> LaneFrame:
-    """A lane that did so many reads of so many us in a second, and as many batches of ten rows."""
+    """Return a lane that did so many reads of so many us in a second, and as many batches of ten rows."""
     return LaneFrame(
         lane, RACING, write=work([us] * reads, rows_each=10), read=work([us] * reads), **more
     )
@@ -288,7 +288,7 @@ def test_a_pause_costs_nobody_his_place() -> None:
 
 
 def heats(*rounds: tuple[int, int]) -> Summary:
-    """Reads per second of mysql and durable, round by round."""
+    """Return a race with these reads per second of mysql and durable, round by round."""
     summary = Summary(
         RaceConfig(lanes=("mysql", "durable"), heats=True, rounds=len(rounds), duration_s=1.0),
         (MYSQL, DURABLE),

@@ -28,7 +28,7 @@ def table(*, settings: RaceConfig | None = None, notes: tuple[str, ...] = ()) ->
 
 
 def cells(lines: list[str], label: str) -> list[list[str]]:
-    """The cells of every line with that label."""
+    """Return the cells of every line with that label."""
     found = [line.removeprefix(label) for line in lines if line.startswith(label)]
     return [line.split() for line in found]
 
@@ -237,7 +237,7 @@ def huge_table(width: int | None = None) -> list[str]:
 
 
 def grid_of(lines: list[str], label: str) -> list[str]:
-    """The grid whose first line begins with `label`, headed by the lanes, up to the next blank line."""
+    """Return the grid whose first line begins with `label`, headed by the lanes, up to the next blank line."""
     at = next(number for number, line in enumerate(lines) if line.startswith(label))
     first = max(number for number in range(at) if lines[number].split() == ["mysql", "cached"])
     return lines[first : lines.index("", at) if "" in lines[at:] else None]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engines import __version__
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
+from engines.metrics.merge import merge
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
 from engines.model.controls import Batch, Pause, Rate, Release, changes_load, describe
@@ -480,8 +481,10 @@ def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() 
 
 
 def test_a_percentile_over_rounds_is_one_of_all_that_was_measured() -> None:
-    """Of a quiet round with 99 operations of 1 ms and a bad one with 9 of 100 ms the median is 1 ms, the p99 100 ms:
-    between the rounds' own medians there is no number that any operation took."""
+    """A quiet round has 99 operations of 1 ms, a bad one 9 of 100 ms: the median is 1 ms and the p99 100 ms.
+
+    Between the rounds' own medians there is no number that any operation took.
+    """
     settings = RaceConfig(lanes=("mysql",), heats=True, rounds=2)
     rounds = ([1_000.0] * 99, [100_000.0] * 9)
     frames = [
@@ -588,7 +591,7 @@ def test_the_sum_of_frames_is_the_merge_of_their_work(
         *(frame(n, n + 1.0, LaneFrame("mysql", RACING, read=w)) for n, w in enumerate(works))
     )
     total = lane_of(summary).read
-    expected = RoleStats.merged(works, total.interval_s)
+    expected = merge(RoleStats, works, interval_s=total.interval_s)
     assert replace(total, errors={}) == replace(expected, errors={})
     assert total.errors == expected.errors
     assert total.interval_s == pytest.approx(sum(interval_s for _, interval_s, _ in parts))
@@ -600,7 +603,7 @@ def test_the_sum_of_frames_is_the_merge_of_their_work(
 
 
 def size_bytes(thing: object, seen: set[int]) -> int:
-    """What an object of this project's holds, all told."""
+    """Return the bytes of an object of this project with everything that it holds."""
     if id(thing) in seen:
         return 0
     seen.add(id(thing))
