@@ -1,4 +1,4 @@
-"""Why a race could not be run."""
+"""Errors that end a race or a preparation, each with a message of one line for the user."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ class RaceError(Exception):
 
 
 DOCTOR_HINT = "`telemon doctor` says why"
-"""The next step after a server of one's own could not be used."""
+"""The next step after a user-provided server could not be used."""
 
 
 def doctor_hint(sandboxed: bool) -> str:
-    """What is said after a failure of a server; nothing where the server is telemon's own."""
+    """Return the hint to append to the error of a server; empty for sandbox servers."""
     return "" if sandboxed else f"; {DOCTOR_HINT}"
 
 
 class PreparationError(Exception):
-    """A server could not be made ready; the message says which and why, in one line."""
+    """A server could not be prepared; the message names the server and the reason in one line."""
 
 
 class PlanError(Exception):
-    """A server keeps telemon from looking, preparing or cleaning; one line with the next step."""
+    """A server refuses what telemon needs to inspect, prepare or clean it; one line with the next step."""
 
 
 class NotPreparedError(Exception):

@@ -1,4 +1,4 @@
-"""Where telemon's own packages are, for the processes that it starts."""
+"""Location of telemon's own packages, for the processes that it starts."""
 
 from __future__ import annotations
 

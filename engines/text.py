@@ -9,9 +9,10 @@ QUOTED_LENGTH = 60
 
 
 def quote_value(value: object) -> str:
-    """`value` as an error quotes it: one line, no control characters, never long."""
+    """Return `value` as an error message quotes it: one line, no control characters, limited length."""
     try:
-        # A TOML file may hold integers that Python refuses to print in decimal, and nest as deep as it can parse.
+        # A TOML file may hold integers that Python refuses to print in decimal, and values nested
+        # as deep as the parser allows.
         text = repr(value)
     except (ValueError, RecursionError):
         return f"({type(value).__name__} too large to show)"
@@ -19,12 +20,12 @@ def quote_value(value: object) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` with what would break a line or steer a terminal written as escapes."""
+    """Return `text` with line breaks and terminal control characters written as escapes."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def to_toml(value: object) -> str:
-    """The value of a setting as a TOML file holds it. Raises TypeError for what no setting is."""
+    """Return the value of a setting in TOML syntax; raise TypeError for a type that no setting has."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -45,7 +46,7 @@ def to_toml(value: object) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration in the largest unit that leaves a whole number: 0.001 is "1ms", 7200.0 is "2h"."""
+    """Return a duration in the largest unit that leaves an integer: 0.001 is "1ms", 7200.0 is "2h"."""
     ms = round(seconds * 1000)
     for unit, unit_ms in (("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
         if ms and ms % unit_ms == 0:

@@ -1,4 +1,4 @@
-"""What telemon asks of AWS: tokens that IAM users sign in with, and secrets. Needs the extra `telemon[aws]`."""
+"""Requests to AWS: IAM authentication tokens and secrets. Needs the extra `telemon[aws]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 TOKEN_EXPIRES_S = 900
-"""The longest that RDS, ElastiCache and MemoryDB take a token for."""
+"""The longest lifetime of a token that RDS, ElastiCache and MemoryDB accept."""
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
@@ -19,14 +19,14 @@ REGION_IN_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:([a-z0-9-]+):")
 
 
 class AwsError(Exception):
-    """AWS, or what telemon needs to ask it, did not give what was asked for. One line."""
+    """A request to AWS failed, or what it needs is missing; one line."""
 
 
 def rds_token(host: str, port: int, user: str, region: str | None = None) -> str:
-    """A password for `user` at an RDS or Aurora endpoint that takes IAM; good for 15 minutes.
+    """Return a password for `user` at an RDS or Aurora endpoint with IAM authentication; valid for 15 minutes.
 
-    A presigned request without its scheme (RDS User Guide, "IAM database authentication"). A `region` of None is
-    read from the host's name, else from the configuration of AWS. Raises AwsError.
+    The password is a presigned request without its scheme (RDS User Guide, "IAM database authentication"). If `region`
+    is None, it is read from the host name, otherwise from the configuration of AWS. Raises AwsError.
     """
     found = REGION_IN_HOST.search(host)
     query = {"Action": "connect", "DBUser": user}
@@ -34,10 +34,10 @@ def rds_token(host: str, port: int, user: str, region: str | None = None) -> str
 
 
 def cache_token(service: str, name: str, user: str, region: str | None = None) -> str:
-    """A password for `user` at the cluster `name`; good for 15 minutes.
+    """Return a password for `user` at the cluster `name`; valid for 15 minutes.
 
-    `service` is "elasticache", "elasticache-serverless" or "memorydb". A presigned request without its scheme
-    (ElastiCache User Guide and MemoryDB Developer Guide, "Authenticating with IAM"). Raises AwsError.
+    `service` is "elasticache", "elasticache-serverless" or "memorydb". The password is a presigned request without its
+    scheme (ElastiCache User Guide and MemoryDB Developer Guide, "Authenticating with IAM"). Raises AwsError.
     """
     query = {"Action": "connect", "User": user}
     if service == "elasticache-serverless":
@@ -46,9 +46,10 @@ def cache_token(service: str, name: str, user: str, region: str | None = None) -
 
 
 def secret_value(secret_id: str, region: str | None = None) -> tuple[str | None, str]:
-    """User (None where the secret names none) and password of a secret in Secrets Manager.
+    """Return user (None if the secret has none) and password of a secret in Secrets Manager.
 
-    The secret is JSON with "username" and "password", as RDS writes it, or the password alone. Raises AwsError.
+    The secret is JSON with "username" and "password", as RDS writes it, or the password alone. Blocks for the request.
+    Raises AwsError.
     """
     session = _session()
     from botocore.config import Config
@@ -72,6 +73,7 @@ def secret_value(secret_id: str, region: str | None = None) -> tuple[str | None,
 
 
 def _user_and_password(text: object) -> tuple[str | None, str]:
+    """Return user (None if absent) and password in the text of a secret; raise AwsError if there is none."""
     if not isinstance(text, str) or not text:
         raise AwsError("the secret holds no text")
     if not text.lstrip().startswith("{"):
@@ -79,7 +81,7 @@ def _user_and_password(text: object) -> tuple[str | None, str]:
     try:
         fields = json.loads(text)
     except ValueError:
-        return None, text  # a password may begin with a brace
+        return None, text  # a password may start with a brace
     user, password = fields.get("username"), fields.get("password")
     if not isinstance(password, str) or not password:
         raise AwsError('the secret is JSON without a "password"')
@@ -87,7 +89,7 @@ def _user_and_password(text: object) -> tuple[str | None, str]:
 
 
 def _presigned(netloc: str, query: dict[str, str], service: str, region: str | None) -> str:
-    """A GET of `netloc` signed in its query (Signature Version 4), without its scheme."""
+    """Return a GET of `netloc` signed in its query (Signature Version 4), without its scheme."""
     session = _session()
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
@@ -110,6 +112,7 @@ def _presigned(netloc: str, query: dict[str, str], service: str, region: str | N
 
 
 def _session() -> Any:
+    """Return a botocore session; raise AwsError if botocore is not installed."""
     try:
         from botocore.session import get_session
     except ImportError:
@@ -120,7 +123,8 @@ def _session() -> Any:
 
 
 def _region(session: Any, region: str | None) -> str:
-    # botocore itself does not know AWS_REGION, which every newer SDK does.
+    """Return the region to use; raise AwsError if none is configured."""
+    # botocore does not read AWS_REGION, but every newer SDK does.
     found = region or session.get_config_variable("region") or os.environ.get("AWS_REGION")
     if not found:
         raise AwsError("no region is known; set region, or AWS_REGION in the environment")

@@ -1,4 +1,4 @@
-"""Where a password comes from, when it is not in the configuration."""
+"""Sources of passwords that are not in the configuration."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from typing import ClassVar, Literal
 from engines.endpoints import aws
 
 COMMAND_TIMEOUT_S = 15.0
+"""How long a password command may run, in seconds."""
 
 
 FILE_LIMIT_BYTES = 1 << 16
-"""No secret is larger; a device that is named by mistake never ends."""
+"""No secret is larger. The limit ends the read if a device is named by mistake."""
 
 
 IAM_LIFETIME_S = 600.0
-"""A token is taken for 900 s after it was signed; a third of that is left for clocks that differ."""
+"""How long a token is used. It is valid for 900 s after signing; a third is reserved for clocks that differ."""
 
 
 UNTIL_REFUSED_S = float("inf")
+"""Lifetime of a credential that is valid until a server refuses it."""
 
 
 class SecretError(Exception):
-    """A secret could not be had. One line, and nothing secret in it."""
+    """A secret could not be obtained; one line without secret content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What to sign in with. `user` is None where the source knows only the password."""
+    """User and password to sign in with. `user` is None if the source has only the password."""
 
     password: str = field(repr=False)
     user: str | None = None
@@ -37,13 +39,13 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class FromEnvironment:
-    """The password is in an environment variable."""
+    """Password in an environment variable."""
 
     name: str
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
     def fetch(self) -> Credential:
-        """Raises SecretError."""
+        """Return the credential; raise SecretError if the variable is not set."""
         password = os.environ.get(self.name)
         if not password:
             raise SecretError(f"the environment variable {self.name} (password_env) is not set")
@@ -52,13 +54,13 @@ class FromEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
-    """The password is a file's content, without the newline at its end."""
+    """Password in a file, without the newline at its end."""
 
     path: Path
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
     def fetch(self) -> Credential:
-        """Raises SecretError."""
+        """Return the credential; raise SecretError if the file is unreadable or holds no password."""
         try:
             with self.path.open("rb") as file:
                 content = file.read(FILE_LIMIT_BYTES + 1)
@@ -71,13 +73,16 @@ class FromFile:
 
 @dataclass(frozen=True, slots=True)
 class FromCommand:
-    """The password is what a command prints, without the newline at its end. No shell runs it."""
+    """Password printed by a command, without the newline at its end. The command runs without a shell."""
 
     words: tuple[str, ...] = field(repr=False)  # an argument may be a token
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
     def fetch(self) -> Credential:
-        """Raises SecretError. What the command says on stderr is not shown: it may be as secret as its output."""
+        """Run the command and return the credential; blocks for at most `COMMAND_TIMEOUT_S`.
+
+        Raises SecretError. The command's stderr is not shown: it may be as secret as its output.
+        """
         import subprocess
 
         name = f"{self.words[0]} (password_command)"
@@ -93,7 +98,7 @@ class FromCommand:
         except OSError as error:
             raise SecretError(f"{name} cannot be run: {error.strerror}") from None
         except subprocess.TimeoutExpired:
-            # Its text would quote the whole command.
+            # The text of the exception would quote the whole command.
             raise SecretError(f"{name} did not end within {COMMAND_TIMEOUT_S:.0f} s") from None
         if ran.returncode:
             how = f"exit code {ran.returncode}" if ran.returncode > 0 else "a signal"
@@ -103,14 +108,14 @@ class FromCommand:
 
 @dataclass(frozen=True, slots=True)
 class FromSecretsManager:
-    """User and password are in a secret of AWS Secrets Manager: JSON as RDS writes it, or the password alone."""
+    """User and password in a secret of AWS Secrets Manager: JSON as RDS writes it, or the password alone."""
 
     secret_id: str
     region: str | None = None
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
     def fetch(self) -> Credential:
-        """Raises SecretError."""
+        """Request the secret and return the credential; blocks. Raises SecretError."""
         try:
             user, password = aws.secret_value(self.secret_id, self.region)
         except aws.AwsError as error:
@@ -120,7 +125,7 @@ class FromSecretsManager:
 
 @dataclass(frozen=True, slots=True)
 class RdsToken:
-    """The password is a token that RDS and Aurora take from an IAM user for 15 minutes."""
+    """Token that RDS and Aurora accept from an IAM user for 15 minutes."""
 
     host: str
     port: int
@@ -129,7 +134,7 @@ class RdsToken:
     lifetime_s: ClassVar[float] = IAM_LIFETIME_S
 
     def fetch(self) -> Credential:
-        """Raises SecretError."""
+        """Return a new token as the credential; raise SecretError."""
         try:
             return Credential(aws.rds_token(self.host, self.port, self.user, self.region))
         except aws.AwsError as error:
@@ -138,7 +143,7 @@ class RdsToken:
 
 @dataclass(frozen=True, slots=True)
 class CacheToken:
-    """The password is a token that ElastiCache and MemoryDB take from an IAM user for 15 minutes.
+    """Token that ElastiCache and MemoryDB accept from an IAM user for 15 minutes.
 
     `name` is the replication group, the serverless cache or the MemoryDB cluster.
     """
@@ -150,7 +155,7 @@ class CacheToken:
     lifetime_s: ClassVar[float] = IAM_LIFETIME_S
 
     def fetch(self) -> Credential:
-        """Raises SecretError."""
+        """Return a new token as the credential; raise SecretError."""
         try:
             token = aws.cache_token(self.service, self.name, self.user, self.region)
         except aws.AwsError as error:
@@ -159,7 +164,7 @@ class CacheToken:
 
 
 def origin(source: CredentialSource | None) -> str:
-    """Where a password comes from, as the configuration names it; None is the configuration itself."""
+    """Return the source of a password as the configuration names it; None stands for the configuration itself."""
     match source:
         case FromEnvironment(name):
             return f"password_env {name}"
@@ -180,6 +185,7 @@ CredentialSource = (
 
 
 def _password(content: bytes, name: str) -> str:
+    """Return the password in `content`; raise SecretError, which cites `name`, if it is not one line of text."""
     try:
         password = content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Where a password comes from, when it is not in the configuration; and keeping it until a server refuses it."""
+"""Cache of credentials, which are fetched from their source and kept until they expire or are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 from engines.endpoints.credential_sources import Credential, CredentialSource, SecretError
 
 RETRY_S = 1.0
-"""A source is not asked again sooner: hundreds of connections that are refused at once ask it once."""
+"""Minimum time between two fetches from one source, so that hundreds of connections refused at once cause one fetch."""
 
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _CacheEntry:
-    """What a source gave, and when; and the lock under which it is asked."""
+    """Last result of a source with its time, and the lock that is held while the source is fetched."""
 
     lock: Lock = field(default_factory=Lock)
     credential: Credential | None = None
@@ -31,10 +31,11 @@ _cache: dict[CredentialSource, _CacheEntry] = {}
 
 
 def credential(source: CredentialSource, refused: Credential | None = None) -> Credential:
-    """What `source` says, from memory for as long as it holds. Raises SecretError.
+    """Return the credential of `source`, from the cache while it is valid; blocks while the source is fetched.
 
-    `refused` is what a server has just refused: the source is asked again, unless somebody else has done so since, or
-    it was asked within the last second. So the answer may be the refused credential once more.
+    `refused` is a credential that a server has just refused. The source is then fetched again, unless another thread
+    has done so since, or the last fetch was less than `RETRY_S` ago. The result may therefore be the refused
+    credential. Raises SecretError.
     """
     entry = _cache.setdefault(source, _CacheEntry())
     with entry.lock:
@@ -62,10 +63,10 @@ def with_credential(
     attempt: Callable[[Credential], T],
     refused: Callable[[Exception], bool],
 ) -> T:
-    """What `attempt` makes of the credential of `source` (None: of `own`).
+    """Return the result of `attempt` with the credential of `source`, or with `configured` if `source` is None.
 
-    When it raises what `refused` calls a refusal of the credential, the source is asked again, and a different one is
-    tried once. Raises SecretError, and what `attempt` raises.
+    If `attempt` raises an error for which `refused` returns True, the source is fetched again, and a different
+    credential is tried once. Raises SecretError, and what `attempt` raises.
     """
     if source is None:
         return attempt(configured)

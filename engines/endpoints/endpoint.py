@@ -1,4 +1,4 @@
-"""Where a server is and how to sign in to it."""
+"""Address of a server, and how to sign in to it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Literal
 from engines.endpoints.credential_sources import CredentialSource
 
 AddressMap = tuple[tuple[str, str], ...]
-"""("host:port" as the servers name it, "host:port" where it is reached from here) of each node behind a tunnel."""
+"""("host:port" as the servers name it, "host:port" to connect to) of each node behind a tunnel."""
 
 Verify = Literal["full", "chain", "none"]
-"""full: the certificate's chain and the host name in it; chain: any host name; none: whoever answers is believed."""
+"""What is verified. full: certificate chain and host name. chain: the chain only. none: nothing, so any server is
+accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
-    """How a connection is encrypted, and what its certificate must show.
+    """Options of an encrypted connection and of the verification of its certificate.
 
-    `ca_file` (PEM) holds the authorities that are trusted instead of the system's; `server_name` is the name that the
-    certificate must be for, where that is not the host of the endpoint.
+    `ca_file` (PEM) holds the trusted authorities, in place of the system's. `server_name` is the name that the
+    certificate must be for, if it is not the host of the endpoint.
     """
 
     ca_file: Path | None = None
@@ -30,10 +31,10 @@ class TlsOptions:
 
 @dataclass(frozen=True, slots=True)
 class MySQLEndpoint:
-    """A MySQL or MariaDB server and the database on it that telemon uses. The password never shows in a repr.
+    """A MySQL or MariaDB server and the database on it that telemon uses. The password is not in its repr.
 
-    `secret` is where user and password come from; None means that `user` and `password` are they. `tls` None means
-    an open connection. `host` and `port` are the server's own, also where `address_map` says another way to it.
+    `secret` is the source of user and password; None means that `user` and `password` are used. `tls` None means an
+    unencrypted connection. `host` and `port` are the server's own, even if `address_map` has another address for it.
     """
 
     host: str
@@ -48,10 +49,11 @@ class MySQLEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class RedisEndpoint:
-    """A Redis or Valkey server: one on its own, or (`cluster`) any node of a cluster; None asks the server.
+    """A Redis or Valkey server: a single one, or any node of a cluster. The password is not in its repr.
 
-    The password never shows in a repr. `secret`, `tls` and `address_map` are as in `MySQLEndpoint`; the map holds for
-    every node that the cluster names. With `read_replicas` a cluster's reads go to replicas, where it has some.
+    `cluster` says which of the two it is; None asks the server. `secret`, `tls` and `address_map` are as in
+    `MySQLEndpoint`; the map applies to every node that the cluster names. With `read_replicas`, reads of a cluster go
+    to replicas if it has any.
     """
 
     host: str
@@ -67,7 +69,7 @@ class RedisEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class LaneEndpoints:
-    """One lane's servers: `mysql` in lanes `mysql` and `cached`, `redis` in `cached` (the cache) and `durable`."""
+    """Servers of one lane: `mysql` in lanes `mysql` and `cached`, `redis` in `cached` (cache) and `durable`."""
 
     lane: str
     mysql: MySQLEndpoint | None = None

@@ -1,4 +1,4 @@
-"""Which node owns which hash slot, as one engine process knows it."""
+"""Map from hash slots to nodes, as one engine process knows it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engines.wire.resp import SLOTS
 
 @dataclass(frozen=True, slots=True)
 class SlotRange:
-    """Slots `first` to `last`, both included, and the addresses ("host:port") of their primary and its replicas."""
+    """Slots `first` to `last`, both included, and the addresses ("host:port") of their primary and replicas."""
 
     first: int
     last: int
@@ -19,10 +19,11 @@ class SlotRange:
 
 
 class SlotMap:
-    """The owner of each slot. A server on its own owns them all, so that one code reads both.
+    """Nodes of each slot. A single server owns all slots, so that clusters and single servers share one code path.
 
-    `owner` is who takes writes, `reader` who answers reads: the same list, unless a `replica` is asked for. `refresh`
-    is called, at most once per answer that shows the picture to be stale, to ask the cluster again; it must not block.
+    `write_node` lists the node for writes by slot, `read_node` the node for reads; both are the same list unless a
+    `replica` is requested. `refresh` requests the slot map from the cluster again; it must not block. It is called at
+    most once per answer that shows the map to be stale.
     """
 
     __slots__ = ("_replica", "read_node", "refresh", "write_node")
@@ -33,19 +34,22 @@ class SlotMap:
         refresh: Callable[[], None],
         replica: int | None = None,
     ) -> None:
-        """With `replica` reads go to that replica of each primary (modulo how many it has), to the primary where
-        there is none. Raises ValueError when `ranges` covers no slot at all."""
+        """Create the map from `ranges`; raise ValueError if they are empty.
+
+        With `replica`, reads go to the replica of that number (modulo the number of replicas), or to the primary if it
+        has none.
+        """
         if not ranges:
             raise ValueError("the cluster serves no slot: no node owns any")
         self._replica = replica
         self.write_node: list[str] = [ranges[0].address] * SLOTS
-        """Addresses by slot. A slot that nobody serves keeps its last owner, which answers CLUSTERDOWN or MOVED."""
+        """Addresses by slot. An unserved slot keeps its last owner, which answers CLUSTERDOWN or MOVED."""
         self.read_node = self.write_node if replica is None else self.write_node.copy()
         self.refresh = refresh
         self.update(ranges)
 
     def update(self, ranges: Sequence[SlotRange]) -> None:
-        """Take over what the cluster says now, in place."""
+        """Apply the current slot ranges of the cluster, in place."""
         for part in ranges:
             slots, count = slice(part.first, part.last + 1), part.last - part.first + 1
             self.write_node[slots] = [part.address] * count
@@ -56,9 +60,9 @@ class SlotMap:
                 self.read_node[slots] = [reader] * count
 
     def move(self, slot: int, address: str) -> None:
-        """Take over that `slot` is served by `address` now, as a redirect says."""
+        """Assign `slot` to `address`, for reads and writes, as a redirect says."""
         self.write_node[slot] = self.read_node[slot] = address
 
     def addresses(self) -> set[str]:
-        """The nodes that own a slot, or are read from."""
+        """Return the addresses of all nodes that own a slot or are read from."""
         return {*self.write_node, *self.read_node}

@@ -1,4 +1,4 @@
-"""What the standard library needs to know to encrypt a connection as an endpoint says."""
+"""Creation of `ssl.SSLContext` objects from the TLS options of an endpoint."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from engines.endpoints.endpoint import TlsOptions
 
 @lru_cache(maxsize=16)
 def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
-    """The library's view of `tls`. Raises OSError for a `ca_file` that cannot be read or holds no certificate."""
+    """Return the context for `tls`; raise OSError if `ca_file` is unreadable or holds no certificate."""
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:
         raise OSError(f"{tls.ca_file} (tls_ca) holds no certificate in PEM") from error
-    # Without a say Python leaves this to how OpenSSL was built and set up.
+    # Otherwise the minimum depends on how OpenSSL was built and configured.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # From 3.13 on Python by default refuses authorities that lack an extension, those of RDS among them.
+    # From 3.13 on, Python rejects by default authorities that lack an extension, those of RDS among
+    # them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if tls.verify != "full":
         context.check_hostname = False

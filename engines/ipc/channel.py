@@ -1,4 +1,4 @@
-"""The pipe between a race and an engine process: whole messages, and never a wait."""
+"""Non-blocking channel of whole messages between a race and one of its engine processes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from socket import socket
 from typing import Any
 
 HEADER = struct.Struct("<I")
+"""Length of the pickled message that follows, in bytes."""
 
 
 class Channel:
     """Messages over a stream socket. Both ends are telemon's own processes, so pickle is safe here.
 
-    Neither side ever blocks: what the kernel does not take is kept and sent with the next `flush`.
+    Neither side ever blocks: bytes that the kernel does not accept are kept for the next `flush`.
     """
 
     def __init__(self, sock: socket) -> None:
@@ -22,23 +23,25 @@ class Channel:
         self._incoming = bytearray()
         self._outgoing = bytearray()
         self.closed = False
-        """Whether the other side is gone."""
+        """Whether the other side has closed the connection."""
 
     def fileno(self) -> int:
+        """Return the file descriptor, to be polled for reading."""
         return self._socket.fileno()
 
     @property
     def flushed(self) -> bool:
-        """Whether everything that was sent has left."""
+        """Whether the kernel has accepted everything that was sent."""
         return not self._outgoing
 
     def send(self, message: object) -> None:
+        """Pickle `message` and send as much of it as the kernel accepts; does not block."""
         body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
         self._outgoing += HEADER.pack(len(body)) + body
         self.flush()
 
     def flush(self) -> None:
-        """Hand the kernel as much as it takes."""
+        """Send as many of the kept bytes as the kernel accepts; does not block."""
         while self._outgoing and not self.closed:
             try:
                 sent = self._socket.send(self._outgoing)
@@ -50,7 +53,10 @@ class Channel:
             del self._outgoing[:sent]
 
     def receive(self) -> list[Any]:
-        """The messages that have arrived whole; `closed` is set when no more can come."""
+        """Return the messages that have arrived completely; does not block.
+
+        Sets `closed` at the end of the stream.
+        """
         while not self.closed:
             try:
                 data = self._socket.recv(262_144)
@@ -73,5 +79,6 @@ class Channel:
         return messages
 
     def close(self) -> None:
+        """Close the socket; bytes not sent yet are lost."""
         self._socket.close()
         self.closed = True

@@ -1,20 +1,20 @@
-"""Where the intervals of a race begin and end: the same for every engine process and for the parent."""
+"""Interval boundaries of a run, equal for the race and all its engine processes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 DRAIN_NS = 2_000_000_000
-"""How long operations under way may take after the end before they are counted as unfinished."""
+"""How long operations in flight may take after the end of a run before they count as unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """All times in ns of the machine-wide monotonic clock (perf_counter_ns).
+    """Times of a run, in ns of the monotonic clock that all processes of the machine share (`perf_counter_ns`).
 
-    From `start_ns` on operations flow; those that begin before `measure_from_ns` are warm-up; at `stop_ns` (None:
-    until told) no new one begins. Intervals are `interval_ns` long, but for the last one of the warm-up, which ends
-    where measuring begins.
+    Operations start from `start_ns` on. Those that start before `measure_from_ns` are warm-up. From `stop_ns` on no
+    operation starts; None means until a `Stop` message. Every interval is `interval_ns` long, except the last one of
+    the warm-up, which ends at `measure_from_ns`.
     """
 
     start_ns: int
@@ -24,11 +24,14 @@ class Schedule:
 
     @property
     def warm_intervals(self) -> int:
-        """How many intervals the warm-up has."""
+        """Number of intervals in the warm-up."""
         return -(-(self.measure_from_ns - self.start_ns) // self.interval_ns)
 
     def end_ns(self, index: int) -> int:
-        """When interval `index` (from 0) ends. The one that reaches `stop_ns` ends once its operations are over."""
+        """Return when interval `index` (from 0) ends, in ns.
+
+        The interval that contains `stop_ns` ends later, once its operations have completed.
+        """
         warm = self.warm_intervals
         if index < warm:
             return min(self.start_ns + (index + 1) * self.interval_ns, self.measure_from_ns)

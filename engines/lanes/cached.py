@@ -43,6 +43,9 @@ def _cache_aside_read(
     skipped = 0
     ended: Completed | None = None
     while True:
+        # Performance: the start of the GET is written out here and in `durable.py`. A shared function
+        # costs one call more, about 45 ns per operation (timeit, CPython 3.11). Keep both equal:
+        # tests/unit/lanes/test_inlined_code.py compares them.
         car_id = next_key()
         slot, get = find_request(car_id) or gets[car_id]
         address = read_node[slot]

@@ -1,4 +1,4 @@
-"""Heats: each lane has the machine to itself in turn."""
+"""Heats: isolated runs of one lane at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """One lane's turn. `round` counts from 1; `final` marks the lane's last."""
+    """Isolated run of one lane. `round` counts from 1; `final` marks the lane's last heat."""
 
     round: int
     lane: str
@@ -16,8 +16,10 @@ class Heat:
 
 
 def heat_order(lanes: Sequence[str], rounds: int) -> list[Heat]:
-    """Every lane once per round, in an order that moves on by one lane from round to round, so that a machine that
-    slows down, or warms up, favours none."""
+    """Return the order of heats: every lane once per round.
+
+    The order rotates by one lane from round to round, so that a machine that slows down or warms up favours no lane.
+    """
     return [
         Heat(number + 1, lanes[(number + position) % len(lanes)], number + 1 == rounds)
         for number in range(rounds)

@@ -1,4 +1,4 @@
-"""The entry point of an engine process."""
+"""Entry point of an engine process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from engines.ipc.messages import EngineSpec
 from engines.process.engine import Engine
 
 SWITCH_INTERVAL_S = 0.0002
-"""Python's default lets a connecting thread keep the loop from the interpreter for 5 ms at a time."""
+"""Longest time that another thread holds the interpreter lock while the loop wants it. With Python's default, a thread
+that opens a connection delays the loop by 5 ms at a time."""
 
 
 def main(descriptor: int) -> None:
-    """Run the engine whose channel is the inherited socket `descriptor`."""
-    # The terminal's Ctrl-C is for the race, which then stops its engines in order.
+    """Run the engine process whose channel is the inherited socket `descriptor`; blocks until its run ends."""
+    # Ctrl-C in the terminal is handled by the race, which then stops its engine processes in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     set_timer_slack()
@@ -32,7 +33,7 @@ def main(descriptor: int) -> None:
 
 
 def _first_messages(channel: Channel) -> list[object]:
-    """The spec, waited for, and what came with it; none when the race went away first."""
+    """Wait for the spec and return it with the messages that came with it; empty if the race has ended."""
     import select
 
     while not channel.closed:

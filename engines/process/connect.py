@@ -1,4 +1,4 @@
-"""How an engine process reaches its servers."""
+"""Connections from an engine process to its servers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from engines.wire.dialect import Dialect
 
 
 class ServerConnector:
-    """The servers of one engine process, by the addresses that its programs know them by."""
+    """Dialects and connect functions for the servers of one engine process, by address."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
 
     def __call__(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
-        """The protocol that is spoken at `address`, and what opens a connection to it; that blocks."""
+        """Return the dialect of the server at `address` and a function that opens a socket to it and blocks."""
         endpoints = self._spec.endpoints
         if address == MYSQL_ADDRESS:
             mysql = endpoints.mysql
             assert mysql is not None
-            # On the slide a batch ends with a commit of its own; elsewhere the one statement of a batch commits itself.
+            # In the preset `deck` each batch ends with its own COMMIT; otherwise the single
+            # statement of a batch commits itself.
             autocommit = not (self._spec.load.preset == "deck" and self._spec.role == "write")
             return MYSQL_DIALECT, lambda: _open_mysql(mysql, autocommit)
         redis = endpoints.redis
@@ -33,17 +34,19 @@ class ServerConnector:
         return REDIS_DIALECT, lambda: _open_redis(address, redis)
 
     def name(self, address: str) -> str:
-        """The server at `address`, "host:port", as its user knows it."""
+        """Return the server at `address` as "host:port", as the user configured it."""
         mysql = self._spec.endpoints.mysql
         if address == MYSQL_ADDRESS and mysql is not None:
             return f"{mysql.host}:{mysql.port}"
         return address
 
 
-# The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.
+# The client libraries are imported on first use: an engine process that never uses Redis saves 20
+# MB.
 
 
 def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
+    """Open a connection; blocks. Raises ConnectionError with a text of one line."""
     from engines.backends.mysql.client import error_text, open_socket
 
     try:
@@ -53,6 +56,7 @@ def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
+    """Open a connection to the node at `address`; blocks."""
     from engines.backends.redis.client import open_socket
 
     return open_socket(address, endpoint)

@@ -1,7 +1,7 @@
-"""An engine process: one role of one lane, its reactor, its counters, and the channel to the race.
+"""Engine process: one role of one lane, its reactor, its statistics, and the channel to the race.
 
-Started by `engines.race.race` with the number of an inherited socket as its argument. It ends when told to, and at once
-when the race is gone.
+`engines.race.engine_process` starts it with the number of an inherited socket as its argument. It ends on a `Stop`
+message, and at once if the race is gone.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from engines.process.topology import ClusterTopology
 from engines.wire.dialect import REDIS
 
 NOT_READY_EVERY_NS = 1_000_000_000
-"""How often an engine whose connections do not stand says why."""
+"""Minimum time between two messages that say why the process is not ready."""
 
 
 class Engine:
-    """Wires a lane's programs to a reactor, and the reactor to the channel."""
+    """Connects the lane's programs to a reactor, and the reactor to the channel."""
 
     def __init__(self, channel: Channel, spec: EngineSpec, early: Sequence[object] = ()) -> None:
-        """`early` holds the messages that came with the spec."""
+        """Create the engine for `spec`; `early` holds the messages that arrived together with the spec."""
         self._early = early
         self._channel = channel
         self._spec = spec
@@ -54,13 +54,13 @@ class Engine:
         self._topology = ClusterTopology(spec, self._reactor)
         self._phases = RunPhases(spec, self._reactor, channel, self._problem, self._finish)
         self._problem_sent_ns = 0
-        """When it was last said why the engine is not ready."""
+        """When the last `NotReady` was sent."""
         self._connections = spec.connections
 
     # ---------------------------------------------------------------- start
 
     def run(self) -> None:
-        """From the first connection to the last delta."""
+        """Open the connections and run until the last report is sent; blocks until then."""
         self._reactor.watch(self._channel.fileno(), self._receive)
         self._discover()
         self._handle(self._early)
@@ -68,7 +68,7 @@ class Engine:
         self._reactor.close()
 
     def _discover(self) -> None:
-        """Learn the topology, where the lane has one, and open the sessions' connections."""
+        """Fetch the slot map if the lane has one, then open the sessions' connections."""
 
         def failed(address: str, reason: str) -> None:
             self._channel.send(NotReady(address, reason))
@@ -77,20 +77,22 @@ class Engine:
         self._topology.discover(self._open_sessions, failed)
 
     def _open_sessions(self) -> None:
+        """Create all sessions, with the slot maps that were found."""
         self._programs.topologies = self._topology.slot_maps
         for program in self._programs.deal(self._spec.connections):
             self._add_session(program)
         self._await_connections()
 
     def _add_session(self, program: Callable[[Session], Program]) -> None:
+        """Add a session that runs `program`, and open its connections to all Redis nodes."""
         topology = self._programs.topology(len(self._reactor.sessions))
         session = self._reactor.add(program)
         if topology is not None:
             for address in sorted(topology.addresses()):
-                session.connections[address]  # opened ahead of the first request
+                session.connections[address]  # opens the connection before the first request
 
     def _await_connections(self) -> None:
-        """Say Ready once every connection has stood; until then say now and then which does not."""
+        """Send `Ready` once every connection has been open; until then send `NotReady` at intervals."""
         unopened = self._reactor.connections.unopened()
         if not unopened:
             self._channel.send(Ready())
@@ -105,12 +107,14 @@ class Engine:
     # ---------------------------------------------------------------- the race
 
     def _receive(self) -> None:
+        """Handle the messages that have arrived; exit the process if the race is gone."""
         self._handle(self._channel.receive())
         if self._channel.closed:
-            # The race is gone: nobody is left to report to.
+            # The race is gone, so no process is left to report to.
             os._exit(1)
 
     def _handle(self, messages: Iterable[object]) -> None:
+        """Execute `messages` in order."""
         for message in messages:
             if isinstance(message, StartRun):
                 self._phases.start(message)
@@ -131,6 +135,7 @@ class Engine:
     # ---------------------------------------------------------------- the end
 
     def _finish(self) -> None:
+        """Send the closing counts and the last report, then exit the loop."""
         if self._programs.ledger is not None:
             self._channel.send(AcknowledgedVersions(self._programs.ledger))
         self._channel.send(NodeCountsReport(self._node_counts()))
@@ -138,7 +143,7 @@ class Engine:
         self._exit_when_flushed()
 
     def _node_counts(self) -> dict[str, NodeCounts]:
-        """Return what each Redis node answered.
+        """Return the commands that each Redis node answered.
 
         Readers send GETs and the SETs of their fills. Writers whose path has SETs send nothing else. Other commands
         of writers are not in the counts of a node.
@@ -158,7 +163,7 @@ class Engine:
         )
 
     def _exit_when_flushed(self) -> None:
-        """End once the last message has left."""
+        """Stop the loop once the last message is sent."""
         self._channel.flush()
         if self._channel.flushed or self._channel.closed:
             self._reactor.running = False
@@ -168,6 +173,7 @@ class Engine:
     # ---------------------------------------------------------------- controls
 
     def _apply_control(self, message: object) -> None:
+        """Apply a control of the running race."""
         if isinstance(message, control.Pause):
             self._phases.pause()
         elif isinstance(message, control.Resume):
@@ -184,9 +190,10 @@ class Engine:
             self._repartition()
 
     def _repartition(self) -> None:
-        """Deal the cars out anew over the number of connections that is wanted now.
+        """Partition the keys again over the number of connections that is now wanted.
 
-        Every operation ends first, and what was built for the next is dropped: no car has two writers at a time.
+        All operations complete first, and operations built in advance are discarded, so that no key has two writers at
+        a time.
         """
         reactor = self._reactor
         self._phases.suspend()
@@ -205,7 +212,7 @@ class Engine:
         self._resume_when_connected()
 
     def _resume_when_connected(self) -> None:
-        """Go on once the new connections stand, or cannot be opened."""
+        """Resume once the new connections are open or have failed to open."""
         if any(not connection.failures for connection in self._reactor.connections.unopened()):
             self._reactor.after_ns(1_000_000, self._resume_when_connected)
             return
@@ -214,10 +221,11 @@ class Engine:
     # ---------------------------------------------------------------- trouble
 
     def _on_redirect(self) -> None:
+        """Count a redirect."""
         self._reactor.redirects += 1
 
     def _problem(self) -> str:
-        """Why one of the connections that are down does not stand; empty where all do."""
+        """Return why one of the closed connections is down, or an empty string if none is."""
         closed = self._reactor.connections.closed()
         connection = next(
             (connection for connection in closed if connection.last_error),
@@ -228,4 +236,5 @@ class Engine:
         return f"{self._connector.name(connection.address)}: {connection.last_error or 'the connection was lost'}"
 
     def _on_connection_problem(self) -> None:
+        """Request the slot map again, because a node may have moved."""
         self._topology.refresh()

@@ -1,5 +1,4 @@
-"""What telemon itself costs: the lane's own program, driven by the same reactor, against a server that answers at
-once."""
+"""Measurement of the client overhead: the lane's own program and reactor, against a server that answers at once."""
 
 from __future__ import annotations
 
@@ -19,18 +18,23 @@ from engines.wire.dialect import Dialect
 from engines.wire.resp import SLOTS
 
 WARM_S = 0.02
-"""The first operations build their requests' tables and are not counted."""
+"""The first operations build the request caches and are not counted."""
 
 SLICE_S = 0.02
+"""Length of one measurement, in seconds."""
 
 SLICES = 5
-"""What is wanted is what an operation cannot do without. On a busy machine every round trip waits for a processor, at
-times for longer than it takes: the quietest of a few moments is the nearest to it."""
+"""Number of measurements, of which the lowest median counts. The overhead is the time that an operation cannot avoid.
+On a busy machine each round trip includes scheduling delay, sometimes longer than the round trip itself; the
+quietest slice is nearest to the true value."""
 
 
 def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: int) -> float:
-    """The median service time in us of an operation of `spec` over one connection to a null server, in the slice of
-    time in which it was least; 0.0 where it does not answer. Takes `WARM_S` and `SLICES` of `SLICE_S`."""
+    """Return the median service time of an operation against a null server, in us.
+
+    The operation is that of `spec`, over one connection. Of `SLICES` slices of `SLICE_S` the lowest median counts.
+    Returns 0.0 if the server does not answer. Blocks for `WARM_S` plus all slices, for at most about one second.
+    """
 
     def connect(port: int) -> socket.socket:
         sock = socket.create_connection(("127.0.0.1", port), timeout=1.0)

@@ -1,4 +1,4 @@
-"""Where an engine process is in its race."""
+"""Phases of a run inside an engine process: warm-up, hold, measurement, drain."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from engines.process.reporter import IntervalReporter
 
 
 class RunPhases:
-    """Lets operations begin when the race is on, and reports at the end of each interval.
+    """State machine of a run. It starts and stops operations and sends a report at the end of each interval.
 
-    Times come from the race, on the machine-wide clock; the reactor's timers run all of it. `trouble` says why a
-    connection is down; `finish` is called once the last operation is over.
+    Times come from the race, on the monotonic clock of the machine; the reactor's timers drive all transitions.
+    `problem` returns why a connection is down. `finish` is called after the last operation.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class RunPhases:
         self._schedule: Schedule | None = None
         self._index = 0
         self._suspended = False
-        """Whether operations that would flow wait for `go_on`."""
+        """Whether `suspend` has stopped operations that were being issued; `end_suspension` resumes them."""
         self._started = False
         self._held = False
         self._released = False
         self._ending_heat = False
-        """Whether a heat is over and its last operations are not."""
+        """Whether a heat has ended but its last operations are still in flight."""
         self._paused = False
         self._stopping = False
 
     def start(self, message: StartRun) -> None:
-        """Race as `go` says."""
+        """Schedule the run described by `message`."""
         schedule = self._schedule = message.schedule
         self._reactor.measure_from_ns = NEVER_NS if message.held else schedule.measure_from_ns
         self._reactor.timers.at(schedule.start_ns, self._begin_run)
@@ -61,18 +61,18 @@ class RunPhases:
             self._reactor.timers.at(schedule.stop_ns, self.stop)
 
     def _wait_for_release(self) -> None:
-        """Wait at the start line, warm; unless the word to leave it was there first."""
+        """Hold at the start barrier after the warm-up, unless the release has arrived already."""
         if self._released:
             return
         self._held = True
         self._suspend_issuing()
-        self._set_arrivals(perf_counter_ns())  # What the warm-up could not do in time is forgotten.
+        self._set_arrivals(perf_counter_ns())  # Discards the backlog of the warm-up.
 
     def start_measuring(self, message: StartMeasuring) -> None:
-        """Leave the start line."""
+        """Leave the start barrier and measure as `message` says."""
         self._held, self._released = False, True
         self._reactor.measure_from_ns = message.measure_from_ns
-        # The time at the start line is no part of the interval.
+        # Time at the start barrier belongs to no interval.
         self._reporter.begin(message.at_ns)
         if not self._paused:
             self._reactor.open_loop.resume()
@@ -83,7 +83,7 @@ class RunPhases:
         self._resume_issuing()
 
     def _end_heat(self) -> None:
-        """Go back to the start line, once the operations under way are over."""
+        """Return to the start barrier once the operations in flight have completed."""
         self._ending_heat = True
         self._suspend_issuing()
 
@@ -96,6 +96,7 @@ class RunPhases:
         self._drain(heat_finished)
 
     def _begin_run(self) -> None:
+        """Start to issue operations and to report intervals."""
         assert self._schedule is not None
         self._reporter.begin_race(self._schedule.start_ns)
         if self._rate_per_s is not None:
@@ -105,10 +106,12 @@ class RunPhases:
         self._resume_issuing()
 
     def _next_interval(self) -> None:
+        """Set the timer for the end of the current interval."""
         assert self._schedule is not None
         self._reactor.timers.at(self._schedule.end_ns(self._index), self._end_interval)
 
     def _end_interval(self) -> None:
+        """Time out slow operations, report the interval, and set the timer for the next one."""
         now_ns = perf_counter_ns()
         schedule = self._schedule
         assert schedule is not None
@@ -126,7 +129,7 @@ class RunPhases:
         self._next_interval()
 
     def report(self, now_ns: int, *, last: bool = False) -> None:
-        """Say what was done since the last report."""
+        """Send the statistics since the last report."""
         self._channel.send(
             self._reporter.report(
                 self._index,
@@ -141,45 +144,53 @@ class RunPhases:
     # ---------------------------------------------------------------- in between
 
     def pause(self) -> None:
-        """Begin no operation until `resume`."""
+        """Start no operation until `resume`; called when the user pauses."""
         self._paused = True
         self._suspend_issuing()
 
     def resume(self) -> None:
-        """End a pause. It was the user's, and no stall of the servers: nothing became due in it. What was overdue
-        before still is."""
+        """End a pause.
+
+        The pause was requested by the user and is no stall of the servers, so nothing became due in it. Operations that
+        were overdue before still are.
+        """
         self._paused = False
         self._resume_issuing()
 
     def set_rate(self, per_s: float | None) -> None:
-        """Race at that rate from now on; None: as fast as it goes."""
+        """Run at `per_s` operations per second from now on, or as fast as possible (None)."""
         self._rate_per_s = per_s
         if not self._started or self._ending_heat or self._stopping:
-            return  # The pace begins where racing does.
+            return  # The schedule starts with the run.
         if per_s is None or self._held or self._reactor.open_loop.arrivals is None:
             self._set_arrivals(perf_counter_ns())
         else:
             self._reactor.open_loop.change_rate(per_s)
 
     def suspend(self) -> None:
-        """Begin no operation until `go_on`."""
+        """Start no operation until `end_suspension`."""
         self._suspended = self._suspended or self._reactor.issuing
         self._reactor.issuing = False
 
     def on_suspended(self) -> None:
-        """The operations that were under way at a halt are over, and from now on it is telemon alone that keeps the
-        others waiting, which is left out of the pace. The wait before was for the servers, and is not."""
+        """Call when the operations in flight at `suspend` have completed.
+
+        From here on the client causes the delay, so the arrival schedule is shifted by it. The time before was spent
+        waiting for servers and still counts as lateness.
+        """
         if self._suspended:
             self._reactor.open_loop.suspend(perf_counter_ns())
 
     def end_suspension(self) -> None:
-        """End a halt."""
+        """Issue operations again after `suspend`."""
         self._suspended = False
         self._resume_issuing()
 
     def _set_arrivals_from(self, start_ns: int, measure_from_ns: int) -> None:
-        """Follow the rate through a warm-up and begin anew where measuring does: what the warm-up could not do in
-        time must not be counted as late in what is measured."""
+        """Follow the rate during a warm-up from `start_ns`, and start a new schedule at `measure_from_ns`.
+
+        The backlog of the warm-up must not count as late in the measured time.
+        """
         self._set_arrivals(start_ns)
         if measure_from_ns > start_ns:
             self._reactor.timers.at(
@@ -187,11 +198,12 @@ class RunPhases:
             )
 
     def _restart_arrivals(self, from_ns: int) -> None:
-        if not self._held:  # Else the pace begins where the start line is left.
+        """Start a new schedule at `from_ns`, unless the process is held."""
+        if not self._held:  # Otherwise `start_measuring` starts the schedule.
             self._set_arrivals(from_ns)
 
     def _set_arrivals(self, from_ns: int) -> None:
-        """Follow the rate that is wanted now, with the first operation due at `from_ns`."""
+        """Start a schedule of the current rate, with the first operation due at `from_ns`."""
         rate = self._rate_per_s
         spec = self._spec
         self._reactor.set_arrivals(
@@ -199,7 +211,7 @@ class RunPhases:
         )
 
     def _resume_issuing(self) -> None:
-        """Let operations begin, if the race is on."""
+        """Start operations unless the run has not begun, is paused, held, or ending."""
         if self._started and not (
             self._stopping or self._paused or self._held or self._ending_heat
         ):
@@ -207,14 +219,14 @@ class RunPhases:
             self._reactor.begin_all()
 
     def _suspend_issuing(self) -> None:
-        """Let no operation begin, and none become due."""
+        """Start no operation, and let none become due."""
         self._reactor.issuing = False
         self._reactor.open_loop.suspend(perf_counter_ns())
 
     # ---------------------------------------------------------------- the end
 
     def stop(self) -> None:
-        """Begin no operation any more, and finish once those under way are over."""
+        """Start no further operation, and finish once those in flight have completed."""
         if self._stopping:
             return
         self._stopping = True
@@ -222,7 +234,7 @@ class RunPhases:
         self._drain(self._finish)
 
     def _drain(self, drained: Callable[[], None]) -> None:
-        """Wait for the operations under way, for a while, and count those that do not end as unfinished."""
+        """Call `drained` once no operation is in flight, at the latest after `DRAIN_NS`; then fail the rest."""
         deadline_ns = perf_counter_ns() + DRAIN_NS
 
         def drain() -> None:

@@ -1,4 +1,4 @@
-"""What an engine process did since it was last asked."""
+"""Interval reports of an engine process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from engines.metrics.stats import IntervalStats
 
 
 class IntervalReporter:
-    """Cuts what a reactor counts into deltas."""
+    """Cuts the running statistics of a reactor into interval reports."""
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
         self._cut_ns: int | None = None
-        """When the last delta ended; None before the race began."""
+        """When the last report ended; None before the run began."""
         self._cut_cpu_ns = 0
         self._redirects = 0
         self._reconnects = 0
@@ -25,11 +25,11 @@ class IntervalReporter:
         self._run_queue = SchedstatReader()
 
     def begin(self, at_ns: int) -> None:
-        """What is counted from now on belongs to an interval that began at `at_ns`."""
+        """Start an interval at `at_ns`; what is counted from now on belongs to it."""
         self._cut_ns, self._cut_cpu_ns = at_ns, process_time_ns()
 
     def begin_race(self, at_ns: int) -> None:
-        """The same, and forget how the loop fared before."""
+        """Start the first interval at `at_ns`, and discard loop lag and scheduling delay before it."""
         self.begin(at_ns)
         self._run_queue.take(0)
         self._reactor.loop_lag.take()
@@ -45,14 +45,18 @@ class IntervalReporter:
         held: bool,
         last: bool,
     ) -> IntervalReport:
-        """What was done up to `now_ns`, as of interval `index`."""
+        """Return the statistics up to `now_ns` as the report of interval `index`, and start the next interval.
+
+        `problem` is why a connection is down, or empty. `last` marks the final report of the process.
+        """
         reactor = self._reactor
         cpu_ns = process_time_ns()
         if self._cut_ns is None:
-            # Who was told to stop before the start has done nothing for any time.
+            # A process that was stopped before the start has an interval of no length.
             self._cut_ns, self._cut_cpu_ns = now_ns, cpu_ns
         interval_ns = max(1, now_ns - self._cut_ns)
-        # An interval in which measuring began is in part warm-up; time at the start line is neither.
+        # An interval in which measuring began is partly warm-up; time at the start barrier is
+        # neither.
         measured_ns = 0 if held else max(0, now_ns - max(self._cut_ns, reactor.measure_from_ns))
         warm_ns = 0 if held else interval_ns - measured_ns
         paced = reactor.open_loop.arrivals is not None
@@ -89,4 +93,5 @@ class IntervalReporter:
 
 
 def _with_delay(stats: IntervalStats, delay: SchedulingDelay) -> IntervalStats:
+    """Return `stats` with the scheduling delay `delay`."""
     return replace(stats, work=replace(stats.work, scheduling_delay=delay))

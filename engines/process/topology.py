@@ -1,4 +1,4 @@
-"""Where the Redis of a lane is, as one engine process has asked."""
+"""Slot maps of a lane's Redis, fetched by one engine process."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from engines.model.lanes import LANES
 from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
-"""The least time between two questions for the topology."""
+"""Minimum time between two requests for the slot map."""
 
 JOB_QUEUE = "topology"
-"""What a connector's threads for such a question are about: it does not wait for connections."""
+"""Queue of the job runner for these requests, so that they do not wait for connections."""
 
 
 class ClusterTopology:
-    """The topologies of one engine process; several, each with other replicas to read from, are shared out among its
-    connections."""
+    """Slot maps of one engine process.
+
+    There are several if reads go to replicas, each with a different replica; they are assigned to the connections in
+    turn.
+    """
 
     def __init__(self, spec: EngineSpec, reactor: Reactor) -> None:
         self._spec = spec
@@ -32,10 +35,13 @@ class ClusterTopology:
         self._refreshed_ns = 0
         self._refreshing = False
         self.slot_maps: list[SlotMap] = []
-        """Empty before `discover` has had its answer, and where there is no Redis."""
+        """Empty until `discover` has received its answer, and in a lane without Redis."""
 
     def discover(self, found: Callable[[], None], failed: Callable[[str, str], None]) -> None:
-        """Learn the topology, where the lane has one, and call `found`; or `failed` with who did not answer and why."""
+        """Fetch the slot map if the lane has one, and call `found`; does not block.
+
+        On failure, `failed` is called with the address that was asked and the reason.
+        """
         endpoint = self._endpoint
         if endpoint is None:
             found()
@@ -55,14 +61,14 @@ class ClusterTopology:
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
-        """The numbers of the replicas that are read from, the same for each primary; None for the primaries."""
+        """Return the numbers of the replicas to read from, equal for each primary; None stands for the primary."""
         endpoint = self._endpoint
         if endpoint is None or not endpoint.read_replicas or self._spec.role == "write":
             return [None]
         return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
 
     def refresh(self) -> None:
-        """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
+        """Fetch the slot map again in the background, at most once per `REFRESH_EVERY_NS`; does not block."""
         endpoint = self._endpoint
         if endpoint is None or not self.slot_maps or endpoint.cluster is False or self._refreshing:
             return
@@ -91,7 +97,7 @@ class ClusterTopology:
             self._reactor.timers.at(due_ns, ask)
 
     def _drop_unneeded(self) -> None:
-        """Close the connections to nodes that own nothing any more."""
+        """Close the connections to nodes that no longer own a slot."""
         needed = self._addresses()
         for session in tuple(self._reactor.sessions):
             for connection in tuple(session.connections.values()):
@@ -99,7 +105,10 @@ class ClusterTopology:
                     self._reactor.connections.remove(connection)
 
     def _nodes_to_ask(self) -> list[str]:
-        """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""
+        """Return the nodes of the cluster, those with open connections first.
+
+        A node that is gone may take seconds until the request fails.
+        """
         connections = [
             connection
             for session in self._reactor.sessions
@@ -113,10 +122,12 @@ class ClusterTopology:
         )
 
     def _addresses(self) -> set[str]:
+        """Return the addresses of all nodes in the slot maps."""
         return {address for slot_map in self.slot_maps for address in slot_map.addresses()}
 
 
 def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:
+    """Fetch the slot ranges from the endpoint or one of `nodes`; blocks."""
     # Imported on first use, as in `engines.process.connect`.
     from engines.backends.redis.client import slot_map
 

@@ -1,4 +1,4 @@
-"""The machine under a race: its processors, as far as telemon may use them, and its software."""
+"""Facts about the machine of a race: the CPUs that telemon may use, and the software."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = ("hiredis", "redis", "pymysql")
-"""Those that the measuring stands on."""
+"""Libraries that affect measured values."""
 
 
 def machine_facts(root: Path = Path("/")) -> dict[str, object]:
-    """`cpus` of the machine, `cpus_allowed` to this process, the `cpu_limit` of its control group in processors (None:
-    no limit), the `system`, and the versions of Python and the libraries."""
+    """Return facts about the machine under the keys of the result JSON.
+
+    - `cpus`: CPUs of the machine; `cpus_allowed`: those that this process may use.
+    - `cpu_limit`: limit of its control group, in CPUs; None if there is none.
+    - `system`: operating system, release and architecture; `versions`: Python and libraries.
+    """
     return {
         "cpus": os.cpu_count(),
         "cpus_allowed": _allowed(),
@@ -24,10 +28,11 @@ def machine_facts(root: Path = Path("/")) -> dict[str, object]:
 
 
 def cpu_limit(root: Path = Path("/")) -> float | None:
-    """How many processors' worth of time the control groups of this process let it have; None where they set no limit.
+    """Return the CPU limit of this process's control groups, in CPUs, or None if they set none.
 
-    cgroup v2: cpu.max of the group and all above it, "max 100000" or "150000 100000" (quota and period in us);
-    v1: cpu.cfs_quota_us and cpu.cfs_period_us. Linux' Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst.
+    cgroup v2: cpu.max of the group and all its ancestors, "max 100000" or "150000 100000" (quota and period in us).
+    cgroup v1: cpu.cfs_quota_us and cpu.cfs_period_us. Source: Linux, Documentation/admin-guide/cgroup-v2.rst,
+    scheduler/sched-bwc.rst.
     """
     limits_processors = []
     try:
@@ -43,7 +48,8 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
         else:
             continue
         group = mount / path.lstrip("/")
-        # In a container the path may be that of the host, which is not to be seen: the root is its own group then.
+        # In a container the path may be that of the host and not visible here; the container's root
+        # is the group then.
         for directory in (group, *group.parents):
             if directory.is_relative_to(mount):
                 limits_processors.append(_limit_at(directory))
@@ -51,7 +57,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
 
 
 def _limit_at(group: Path) -> float | None:
-    """The limit of one group, in processors: a quota per period, both in us, is a share of one."""
+    """Return the limit of one group, in CPUs: quota divided by period, both in us; None if there is none."""
     try:
         quota_us, period_us = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):
@@ -64,12 +70,14 @@ def _limit_at(group: Path) -> float | None:
 
 
 def _allowed() -> int | None:
+    """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
 
 
 def _libraries() -> dict[str, str]:
+    """Return the version of each library in `LIBRARIES`, or "not installed"."""
     found = {}
     for name in LIBRARIES:
         try:

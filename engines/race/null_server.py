@@ -1,8 +1,8 @@
-"""A server on loopback that answers at once: what telemon measures against it is telemon's own share.
+"""Server on loopback that answers at once; latencies measured against it are the client overhead.
 
-It knows as much of each protocol as the race's requests need and answers from canned replies. It is a process of its
-own, so that it shares no interpreter with the engine that measures; what it needs itself for an answer, a few
-microseconds, is in the figure too.
+It implements as much of each protocol as the race's requests need and sends canned replies. It runs in its own process,
+so that it shares no interpreter with the engine process that measures. Its own time per answer, a few microseconds, is
+part of the measured value. The file must import nothing of telemon: it is executed with `-S`, as a script.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from types import TracebackType
 from typing import Self
 
 START_TIMEOUT_S = 2.0
-"""How long it may take to start. Without it a race has no floor, and goes on."""
+"""How long the process may take to start. Without it a race has no client overhead to show, and continues."""
 
 PAYLOAD = b"50000123:2345:78:101:99:123456"
+"""A row as Redis stores it."""
 GET_REPLY = b"$%d\r\n%b\r\n" % (len(PAYLOAD), PAYLOAD)
 SET_REPLY = b"+OK\r\n"
 
 
 def _packet(number: int, payload: bytes) -> bytes:
+    """Return a MySQL packet with sequence number `number`."""
     return len(payload).to_bytes(3, "little") + bytes([number]) + payload
 
 
 def _column(number: int, name: bytes) -> bytes:
-    """A definition of a DECIMAL column (MySQL internals manual, "Column Definition")."""
+    """Return the definition of a DECIMAL column (MySQL internals manual, "Column Definition")."""
     names = b"".join(bytes([len(part)]) + part for part in (b"def", b"", b"", b"", name, b""))
     return _packet(number, names + b"\x0c\x3f\x00\x21\x00\x00\x00\xf6\x80\x00\x04\x00\x00")
 
@@ -47,9 +49,10 @@ ROW_REPLY = b"".join(
         _packet(9, _EOF),
     ]
 )
-"""One row, as MySQL answers the race's SELECT."""
+"""One row, as MySQL answers the SELECT of the race."""
 
 OK_REPLY = _packet(1, b"\x00\x01\x00\x02\x00\x00\x00")
+"""The answer to an upsert of one row."""
 
 
 REDIS_REPLIES = {b"GET": GET_REPLY, b"SET": SET_REPLY}
@@ -97,17 +100,18 @@ def _answer_each(received: bytes) -> tuple[bytes, bytes]:
 
 
 def answer_mysql(received: bytes) -> tuple[bytes, bytes]:
-    """The reply to the statement in `received` once it is whole, and what is left of it."""
+    """Return the reply to the statement in `received` once it is complete, and the bytes left over."""
     if len(received) < 4 or len(received) - 4 < int.from_bytes(received[:3], "little"):
         return b"", received
     return (ROW_REPLY if received[5:11] == b"SELECT" else OK_REPLY), b""
 
 
 Answer = Callable[[bytes], tuple[bytes, bytes]]
+"""Returns the replies to the received bytes, and the bytes left over."""
 
 
 def serve(mysql: socket.socket, redis: socket.socket, parent: socket.socket) -> None:
-    """Tell `owner`, and answer until it is closed by the other side."""
+    """Signal `parent` that the server is ready, and answer until `parent` is closed by the other side; blocks."""
     parent.send(b"\0")
     poll = select.poll()
     listeners = {mysql.fileno(): (mysql, answer_mysql), redis.fileno(): (redis, answer_redis)}
@@ -145,7 +149,7 @@ def serve(mysql: socket.socket, redis: socket.socket, parent: socket.socket) -> 
 
 
 class NullServer:
-    """A null server for a moment: a context manager around its process, with the two ports to connect to."""
+    """Context manager around the process of a null server, with the two ports to connect to."""
 
     def __init__(self) -> None:
         self.mysql_port = 0
@@ -169,7 +173,8 @@ class NullServer:
                 start_new_session=True,
             )
             undo.pop_all()
-        # On a busy machine its interpreter starts slowly, and the moment in which a floor is measured is short.
+        # On a busy machine its interpreter starts slowly, and the overhead is measured only for a
+        # short time.
         self._parent.settimeout(START_TIMEOUT_S)
         with suppress(OSError):
             self._parent.recv(1)

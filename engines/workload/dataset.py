@@ -53,8 +53,3 @@ class TelemetryPool:
 def payload(car_id: int, sample: bytes, version: int) -> bytes:
     """Return a row as Redis stores it: car_id:rpm:water_temp:oil_temp:oil_pressure:version."""
     return b"%d:%b:%d" % (car_id, sample, version)
-
-
-def version_of(value: bytes) -> int:
-    """Return the version in a stored payload; raise ValueError if there is none."""
-    return int(value.rsplit(b":", 1)[1])

@@ -13,7 +13,7 @@ from typing import Literal
 DistributionKind = Literal["uniform", "zipfian", "hot-set"]
 
 KINDS: tuple[DistributionKind, ...] = ("uniform", "zipfian", "hot-set")
-"""All kinds, in the order in which help texts list them."""
+"""All kinds, in the order in which the help lists them."""
 
 
 @dataclass(frozen=True, slots=True)

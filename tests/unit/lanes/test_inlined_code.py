@@ -1,0 +1,84 @@
+"""Code inlined on the hot path of the lanes does the same wherever it is repeated."""
+
+from __future__ import annotations
+
+import socket
+from itertools import count, cycle
+from typing import Any
+
+import pytest
+
+from engines.driver.session import Connection, Session, SessionConnections
+from engines.endpoints.slot_map import SlotMap, SlotRange
+from engines.lanes.cached import read_cached
+from engines.lanes.context import LaneContext
+from engines.lanes.durable import read_durable, set_request, write_durable
+from engines.lanes.fill_tracker import FillTracker
+from engines.lanes.request_cache import GetCache, SelectCache
+from engines.wire.dialect import MYSQL, REDIS
+from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
+from engines.workload.streams import BatchStream, Partition
+
+RANGES = [SlotRange(0, 8_191, "a:1", ("c:1",)), SlotRange(8_192, 16_383, "b:1")]
+
+
+def session() -> Session:
+    """A session whose connections are closed."""
+    made = Session()
+    made.connections = SessionConnections(
+        lambda address: Connection(
+            made, address, MYSQL if address == "mysql" else REDIS, socket.socket
+        )
+    )
+    return made
+
+
+def context(slot_map: SlotMap) -> LaneContext:
+    return LaneContext(
+        telemetry=TelemetryPool(7),
+        gets=GetCache(),
+        selects=SelectCache(),
+        slot_map=slot_map,
+        fills=FillTracker(),
+        ttl_ms=lambda: 1,
+        issuing=lambda: True,
+        redirected=lambda: None,
+        acked_versions=None,
+    )
+
+
+@pytest.mark.parametrize("replica", [None, 0])
+def test_both_readers_start_an_operation_with_the_same_get(replica: int | None) -> None:
+    """They alternate between two keys of different nodes, so that both caches miss first and hit then."""
+    keys = [HOT_KEYS.first, HOT_KEYS.first + 1, *(HOT_KEYS.first + n for n in range(20))]
+    steps: list[list[tuple[Any, ...]]] = []
+    for read in (read_cached, read_durable):
+        next_key = cycle(keys).__next__
+        program = read(session(), next_key, context(SlotMap(RANGES, lambda: None, replica)))
+        step: Any = next(program)
+        steps.append([])
+        for _ in range(3 * len(keys)):
+            connection, *rest = step
+            steps[-1].append((connection.address, *rest))
+            step = program.send(b"a value")
+    assert steps[0] == steps[1]
+    assert {step[0] for step in steps[0]} == ({"a:1", "b:1"} if replica is None else {"c:1", "b:1"})
+    # After the first operation each step carries the result of the previous one.
+    assert [len(step) for step in steps[0]] == [3] + [4] * (3 * len(keys) - 1)
+
+
+def test_a_batch_consists_of_the_requests_of_its_rows() -> None:
+    lane = context(SlotMap(RANGES, lambda: None))
+
+    def batches() -> BatchStream:
+        return BatchStream(7, Partition(), ALL_KEYS, 300, count(2))
+
+    assert lane.slot_map is not None
+    expected: dict[str, bytes] = {}
+    for row in batches().next():
+        slot, request = set_request(row, lane.telemetry)
+        address = lane.slot_map.write_node[slot]
+        expected[address] = expected.get(address, b"") + request
+    requests: Any = next(write_durable(session(), batches(), lane))
+    assert {connection.address: request for connection, request, _ in requests} == expected
+    assert sum(wanted for _, _, wanted in requests) == 300
