@@ -54,7 +54,7 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     available = width - cells(spans)
     view = screen_state.view
     if available >= 8 and view is not None:
-        axis = view.axis if screen_state.shared_axis else lane.axis
+        axis = view.axis if screen_state.presentation.shared_axis else lane.axis
         # Each cell shows two points, which is one second.
         values = paired(
             [
@@ -67,7 +67,7 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
             2,
             highest=False,
         )
-        spans.append((sparkline(values, screen_state.glyphs), lane.lane))
+        spans.append((sparkline(values, screen_state.presentation.glyphs), lane.lane))
     return tuple(spans)
 
 

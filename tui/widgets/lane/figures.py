@@ -59,7 +59,7 @@ def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     if len(rows_of(figure, 0, 1)[0]) > available:
         # A figure that is cut would be a wrong one.
         figure = short(numbers.rows_per_s)
-    if screen_state.glyphs == "ascii":
+    if screen_state.presentation.glyphs == "ascii":
         return [heading, *_plain_figure(figure, side_rows, style, width)]
     # Padded to a fixed width, or the digits would move with every power of ten.
     big = [row.rjust(available) for row in rows_of(figure, 0, 1)]
@@ -138,7 +138,9 @@ class LaneFigures(LanePanel):
             *spacer,
             tuple(hit_counts(lane, width)),
             justify(
-                ratio_line(lane, width - cells(overloaded), screen_state.glyphs), overloaded, width
+                ratio_line(lane, width - cells(overloaded), screen_state.presentation.glyphs),
+                overloaded,
+                width,
             ),
             _fills(screen_state, lane, width),
             _last(lane, below.client_bound, width),

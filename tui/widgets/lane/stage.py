@@ -191,7 +191,7 @@ class StageLane(LanePanel):
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         """Return the rows of the lane."""
         width, height = size
-        ascii_only = screen_state.glyphs == "ascii"
+        ascii_only = screen_state.presentation.glyphs == "ascii"
         lane_info = screen_state.lane_info(lane.lane)
         lines: list[Line] = [
             title_line(screen_state, lane, self.number, width),

@@ -48,7 +48,9 @@ def track_line(screen_state: ScreenState, lane: LaneView, furthest: int, width: 
     """Return how far a lane has come: the rows written and read as a bar, full for the leader (`furthest` rows)."""
     total = lane_style.done(lane, lane.rows, count)
     track_cells = max(0, width - 16)
-    full, empty = bar(lane.rows / furthest if furthest else 0.0, track_cells, screen_state.glyphs)
+    full, empty = bar(
+        lane.rows / furthest if furthest else 0.0, track_cells, screen_state.presentation.glyphs
+    )
     # The number is left of the bar: Textual sends a row up to its last changed cell, and the number changes often.
     return fit([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
 
@@ -64,7 +66,9 @@ class Standings(Panel):
             return []
         lanes = screen_state.view.lanes
         furthest = max((lane.rows for lane in lanes), default=0)
-        columns = size.width >= NAME_CELLS + 3 * COLUMN_CELLS + 24 and not screen_state.stage
+        columns = (
+            size.width >= NAME_CELLS + 3 * COLUMN_CELLS + 24 and not screen_state.presentation.stage
+        )
         used = NAME_CELLS + (3 * COLUMN_CELLS if columns else 0)
         heading: list[Span] = [(" standings".ljust(NAME_CELLS), TEXT)]
         if columns:
