@@ -32,6 +32,7 @@ MARGIN_CELLS = 40
 """From this width in cells on, there is a margin at the left."""
 
 NAME_CELLS, STATE_CELLS = 16, 12
+"""Width in cells of the columns of names and states in a single row."""
 
 PROBLEM_STATES = (LaneState.RECONNECTING, LaneState.DOWN)
 """States that are shown in place of a rank."""
