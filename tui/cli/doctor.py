@@ -51,7 +51,7 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
         print(json.dumps(document))
     else:
         print(f"\n{status(checks)}")
-    return exit_codes.FAILURE if failed else exit_codes.OK
+    return exit_codes.FAILED if failed else exit_codes.DONE
 
 
 def lines(check: Check, columns: int | None = None) -> Iterator[str]:

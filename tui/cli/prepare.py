@@ -13,7 +13,7 @@ from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import Plan
 from engines.text import one_line
-from tui.cli import exit_codes
+from tui.cli.exit_codes import DONE, FAILED, USAGE
 from tui.cli.run import log_line
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
@@ -32,28 +32,28 @@ def clean(settings: config.RaceConfig, *, yes: bool) -> int:
 def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
-        return exit_codes.OK
+        return DONE
     try:
         plan = planned()
     except PlanError as error:
         log_line(str(error))
-        return exit_codes.FAILURE
+        return FAILED
     for where, what in plan.left:
         print(one_line(f"{where}: as it is: {what}"))
     for change in plan.changes:
         print(one_line(f"{change.where}: to do: {change.what}"))
     if not plan.changes:
         print("nothing to do")
-        return exit_codes.OK
+        return DONE
     sys.stdout.flush()
     if not yes:
         asked = _agreed()
         if asked is None:
             log_line("nothing was done: there is no terminal to ask on; say --yes")
-            return exit_codes.USAGE
+            return USAGE
         if not asked:
             log_line("nothing was done")
-            return exit_codes.FAILURE
+            return FAILED
     return _done(plan)
 
 
@@ -71,6 +71,6 @@ def _done(plan: Plan) -> int:
             came_of_it = change.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
-            return exit_codes.FAILURE
+            return FAILED
         print(one_line(f"{change.where}: {came_of_it}"), flush=True)
-    return exit_codes.OK
+    return DONE
