@@ -357,7 +357,7 @@ async def test_enter_while_servers_start_releases_nothing_and_loses_nothing(laun
         await racing.shows("starting the servers", "starting, then hold")
         assert "AT THE START LINE" not in racing.text()
         await racing.pilot.press("enter", "1")
-        assert racing.app._screen_state.countdown is None
+        assert racing.app._screen_state.start.countdown is None
         await racing.shows("AT THE START LINE", "enter go")
         assert source.sent == []
         racing.app.count_s = 0.05
@@ -374,8 +374,8 @@ async def test_a_release_that_nobody_takes_keeps_the_start_line(
         await racing.shows("AT THE START LINE")
         monkeypatch.setattr(racing.app.feed, "send", lambda _: False)
         await racing.pilot.press("1", "enter")
-        await racing.until(lambda: racing.app._screen_state.countdown is not None)
-        await racing.until(lambda: racing.app._screen_state.countdown is None)
+        await racing.until(lambda: racing.app._screen_state.start.countdown is not None)
+        await racing.until(lambda: racing.app._screen_state.start.countdown is None)
         await racing.shows("AT THE START LINE")
         monkeypatch.undo()
         await racing.pilot.press("enter")
@@ -390,7 +390,7 @@ async def test_countdown_is_seen(launch: Launch) -> None:
         seen: dict[int, tuple[str, ...]] = {}
 
         def over() -> bool:
-            number = racing.app._screen_state.countdown
+            number = racing.app._screen_state.start.countdown
             if number is not None:
                 seen[number] = racing.app.screen.query_one(Countdown).lines
             return racing.source.sent == [control.Release()]

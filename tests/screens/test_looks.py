@@ -210,7 +210,8 @@ async def test_no_colour_has_no_colour(launch: Launch) -> None:
     async with launch([*made(4)[:-1], down], terminal=terminal, hold=True) as racing:
         await racing.shows("AT THE START LINE", "down", "timeout")
         seen |= colours(racing.app)
-        racing.app._show(screen_lag_s=9.0, frozen=True, paused=True)
+        racing.app._show(screen_lag_s=9.0, paused=True)
+        racing.app._show_presentation(frozen=True)
         await racing.shows("LATE", "LOAD PAUSED", "DISPLAY FROZEN")
         for key, shown in (("y", "y axis"), ("g", "behind"), ("question_mark", "esc closes")):
             await racing.pilot.press(key)

@@ -25,7 +25,7 @@ from tui.draw.styled import width as cells
 from tui.report.clipboard import standings_text
 from tui.view.history import ViewBuilder
 from tui.view.load_settings import LoadSettings
-from tui.view.state import ScreenState
+from tui.view.state import Presentation, ScreenState, StartState
 from tui.view.view import LaneView
 from tui.widgets.lane.chart import LaneChart
 from tui.widgets.lane.compact import CompactLane
@@ -76,16 +76,18 @@ def sick() -> Frame:
     )  # fmt: skip
 
 
-def scene_of(frame: Frame, **options: object) -> ScreenState:
+def scene_of(frame: Frame, presentation: Presentation | None = None) -> ScreenState:
     history = ViewBuilder()
     history.add(frame)
-    return replace(ScreenState(view=history.view(), lane_infos=ENTRANTS), **options)  # type: ignore[arg-type]
+    return ScreenState(
+        view=history.view(), lane_infos=ENTRANTS, presentation=presentation or Presentation()
+    )
 
 
 SCENES = {
     "closed": scene_of(sick()),
     "open": scene_of(next(paced([sick()]))),
-    "ascii": scene_of(sick(), glyphs="ascii", stage=True),
+    "ascii": scene_of(sick(), Presentation(glyphs="ascii", stage=True)),
 }
 
 
@@ -189,7 +191,12 @@ def test_the_strip_of_the_host_is_cut_nowhere() -> None:
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_top_line_is_cut_nowhere(holding: bool, paused: bool, frozen: bool) -> None:
     """Half a clock is another time, and half a badge is not seen."""
-    screen_state = replace(SCENES["closed"], holding=holding, paused=paused, frozen=frozen)
+    screen_state = replace(
+        SCENES["closed"],
+        start=StartState(holding=holding),
+        paused=paused,
+        presentation=Presentation(frozen=frozen),
+    )
     assert screen_state.view is not None
     for elapsed_s in (0.0, 67.0):
         at = replace(
@@ -305,7 +312,8 @@ ALL = ("numbers", "board", "stage", "block", "figures")
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_without_a_rival_there_is_no_gap(name: str, ascii_only: bool) -> None:
-    screen_state = replace(alone(), glyphs="ascii" if ascii_only else "braille")
+    presentation = Presentation(glyphs="ascii" if ascii_only else "braille")
+    screen_state = replace(alone(), presentation=presentation)
     for width in (59, 75, 120, 160) if name != "stage" else (22, 50):
         text = "\n".join(drawn(name, screen_state, Size(width, 15)))
         for sign in ("+-", "1st  -", "ahead", "behind", " -"):
@@ -365,7 +373,7 @@ def test_words_that_are_cut_say_so(width: int) -> None:
 @pytest.mark.parametrize("kind", ["rate", "p99"])
 def test_legends_of_charts_lose_the_seconds_first(width: int, kind: str) -> None:
     for shared in (True, False):
-        screen_state = replace(SCENES["closed"], shared_axis=shared)
+        screen_state = replace(SCENES["closed"], presentation=Presentation(shared_axis=shared))
         heading = text_of(LaneChart(1, kind).draw(screen_state, Size(width, 8))[0])  # type: ignore[arg-type]
         assert "⠒ reads" in heading
         assert not re.search(r"\d+\b(?! s)", heading.replace("p99", ""))

@@ -24,7 +24,7 @@ async def release(keyed: Keyed, key: str) -> None:
     before = racing.servers.operations()
     racing.app.count_s = 0.2
     gone_s = 3 * racing.app.count_s + await keyed.press(key)
-    await racing.until(lambda: racing.app.race_screen.screen_state.countdown == 1)
+    await racing.until(lambda: racing.app.race_screen.screen_state.start.countdown == 1)
     assert racing.servers.operations() == before
     assert all(lane.write.rows == lane.read.rows == 0 for lane in racing.view.lanes)
     keyed.pids = racing.race.engine_pids()

@@ -58,8 +58,8 @@ def main() -> None:
             self.leave_result = broken is not None
             told.update(
                 asdict(self.terminal),
-                stage=self._screen_state.stage,
-                held=self._screen_state.holding,
+                stage=self._screen_state.presentation.stage,
+                held=self._screen_state.start.holding,
             )
 
         def run(self, **options: Any) -> Any:

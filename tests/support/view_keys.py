@@ -34,7 +34,7 @@ async def freeze(keyed: Keyed, key: str) -> None:
 async def stage(keyed: Keyed, key: str) -> None:
     """Each of its keys turns it on or, when it is, off."""
     racing = keyed.racing
-    on = not racing.app.race_screen.screen_state.stage
+    on = not racing.app.race_screen.screen_state.presentation.stage
     await keyed.press(key)
     await racing.shows("WRITES rows/s" if on else "standings", "racing")
     assert ("WRITES rows/s" in racing.text()) is on

@@ -28,7 +28,7 @@ def is_available(action: str, screen_state: ScreenState) -> bool:
     if action in ALWAYS:
         return True
     if action == "next_theme":
-        return screen_state.themes
+        return screen_state.presentation.themes
     if screen_state.over:
         return action == "copy"
     if action == "stage":
@@ -36,7 +36,7 @@ def is_available(action: str, screen_state: ScreenState) -> bool:
     if view is None:
         return False
     if action == "release":
-        return screen_state.holding and screen_state.countdown is None
+        return screen_state.start.holding and screen_state.start.countdown is None
     if action.startswith(LANE):
         return _lane(int(action.removeprefix(LANE)) - 1, screen_state)
     lanes = [lane.lane for lane in view.lanes]
@@ -55,8 +55,11 @@ def _lane(index: int, screen_state: ScreenState) -> bool:
     lanes = screen_state.view.lanes if screen_state.view is not None else ()
     if index >= len(lanes):
         return False
-    if not screen_state.holding:
+    if not screen_state.start.holding:
         return True
     # With heats, lanes run in a fixed order.
-    waits = lanes[index].lane not in screen_state.released and not screen_state.load_settings.heats
-    return waits and screen_state.countdown is None
+    waits = (
+        lanes[index].lane not in screen_state.start.released
+        and not screen_state.load_settings.heats
+    )
+    return waits and screen_state.start.countdown is None

@@ -1,4 +1,4 @@
-"""The list of everything that can be done on the screen: bindings, command palette and help are made from it."""
+"""Everything that can be done on the screen: bindings, command palette and help are made from this one list."""
 
 from __future__ import annotations
 
@@ -13,16 +13,12 @@ KEY_NAMES = {
     "space": "space", "enter": "enter", "minus": "-", "plus": "+", "equals_sign": "=",
     "question_mark": "?", "f1": "F1", "f5": "F5", "escape": "esc", "ctrl+p": "^p", "ctrl+c": "^c",
 }  # fmt: skip
-"""Textual's names of keys, and the names that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action of the screen.
-
-    `id` names the app's method `action_<id>`. `keys` are Textual's names; the first one is shown. `label` is shown in
-    the footer if `rank` is above 0, lowest rank first. `name` is shown in the command palette, `text` in the help.
-    """
+    """`id` names the app's method `action_<id>`; `keys` are Textual's names, the first one is shown; `label` stands
+    in the footer (where `rank` is above 0, the lowest first), `name` in the command palette, `text` in the help."""
 
     id: str
     keys: tuple[str, ...]
@@ -34,17 +30,16 @@ class Action:
 
     @property
     def shown_keys(self) -> tuple[str, ...]:
-        """Return the keys as they are shown."""
+        """The keys as people write them."""
         return tuple(KEY_NAMES.get(key, key) for key in self.keys)
 
     @property
     def shown_key(self) -> str:
-        """Return the first key as it is shown."""
         return self.shown_keys[0]
 
     @property
     def method(self) -> str:
-        """Return the action as Textual calls it: maximise_2 is maximise(2)."""
+        """The action as Textual calls it: maximise_2 is maximise(2)."""
         head, _, last = self.id.rpartition("_")
         return f"{head}({last})" if last.isdigit() else self.id
 
@@ -260,18 +255,16 @@ ACTIONS = (
     ),
     Action("help", ("question_mark", "f1"), "help", "help: keys", "this list", "help", 5),
 )
-"""All actions, in the order of the help screen."""
+"""In the order of the help screen."""
 
 
 METHODS = {action.method: action for action in ACTIONS}
-"""All actions by the name with which Textual calls them."""
+"""By what Textual calls it."""
 
 
 def bindings() -> list[Binding]:
-    """Return one binding for each key, with the action's id, so that a keymap can change it.
-
-    Only ctrl+c has priority over the focused widget: every other key can be text that is typed.
-    """
+    """One binding for each key, with the action's id so that a keymap can change it. Only ctrl+c goes before what has
+    the keys at the moment: every other one can be text that is typed."""
     return [
         Binding(key, action.method, action.label, show=False, id=action.id, priority=key == "ctrl+c")
         for action in ACTIONS
@@ -280,7 +273,7 @@ def bindings() -> list[Binding]:
 
 
 def footer(screen_state: ScreenState) -> list[Action]:
-    """Return the actions for the bottom line that are available now, most important first."""
+    """The actions for the bottom line, the most important first: those that can be done now."""
     shown = [action for action in ACTIONS if action.rank and is_available(action.id, screen_state)]
     shown.sort(key=lambda action: action.rank)
     if is_available("release", screen_state):

@@ -33,7 +33,7 @@ from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
 from tui.view.host_load import HostMonitor
 from tui.view.load_settings import LoadSettings
-from tui.view.state import ScreenState
+from tui.view.state import ScreenState, StartState
 
 STYLESHEETS = PACKAGE_ROOT / "tui" / "styles"
 """Directory of the stylesheets."""
@@ -91,7 +91,8 @@ class TelemonApp(ViewActions, LoadActions):
         hold: bool = False,
     ) -> None:
         super().__init__(
-            ScreenState(load_settings=LoadSettings.of(settings), holding=hold), terminal
+            ScreenState(load_settings=LoadSettings.of(settings), start=StartState(holding=hold)),
+            terminal,
         )
         self.settings = settings
         self.shown = 0
@@ -140,13 +141,13 @@ class TelemonApp(ViewActions, LoadActions):
         """Let the feed post a view that it has held back, and update the time of the start."""
         self.feed.catch_up()
         if self._screen_state.view is None:
-            self._show(starting_s=time.monotonic() - self._started_s)
+            self._show_start(starting_s=time.monotonic() - self._started_s)
 
     @on(Progress)
     def _progress(self, message: Progress) -> None:
         """Append a step of the start."""
-        steps = (*self._screen_state.progress, (message.text, message.elapsed_s))
-        self._show(progress=steps, starting_s=message.elapsed_s)
+        steps = (*self._screen_state.start.progress, (message.text, message.elapsed_s))
+        self._show_start(progress=steps, starting_s=message.elapsed_s)
 
     @on(LanesKnown)
     def _lanes_known(self, message: LanesKnown) -> None:
@@ -164,7 +165,7 @@ class TelemonApp(ViewActions, LoadActions):
             self.feed.taken()
             return
         self._view = message.view
-        if self._screen_state.frozen or self._backlog():
+        if self._screen_state.presentation.frozen or self._backlog():
             # The terminal has not taken the last view yet, so this one is dropped.
             self.feed.taken()
             return
@@ -199,7 +200,12 @@ class TelemonApp(ViewActions, LoadActions):
             if self.leave_result:
                 self.exit(summary, return_code=1 if message.error is not None else 0)
             else:
-                self._show(frozen=False, view=self._view, over=True, holding=False, countdown=None)
+                self._show(
+                    view=self._view,
+                    over=True,
+                    presentation=replace(self._screen_state.presentation, frozen=False),
+                    start=replace(self._screen_state.start, holding=False, countdown=None),
+                )
                 self.push_screen(
                     ResultScreen(build_report(summary, self.fault), self._screen_state)
                 )

@@ -56,7 +56,12 @@ class RaceApp(App[Summary]):
         self.theme = {"16": SIXTEEN, "none": PLAIN}.get(self.terminal.color, DARK).name
         self._theme_before_stage: str | None = None
         self._screen_state = replace(
-            screen_state, glyphs=self.terminal.glyphs, themes=self.theme in CYCLE
+            screen_state,
+            presentation=replace(
+                screen_state.presentation,
+                glyphs=self.terminal.glyphs,
+                themes=self.theme in CYCLE,
+            ),
         )
         self.animation_level = "full" if self.terminal.animation else "none"
         self._set_colors()
@@ -113,6 +118,14 @@ class RaceApp(App[Summary]):
         self._screen_state = replace(self._screen_state, **changes)
         self.push_screen_state()
 
+    def _show_start(self, **changes: Any) -> None:
+        """Change fields of the start's state and draw the screen state."""
+        self._show(start=replace(self._screen_state.start, **changes))
+
+    def _show_presentation(self, **changes: Any) -> None:
+        """Change fields of the presentation and draw the screen state."""
+        self._show(presentation=replace(self._screen_state.presentation, **changes))
+
     def push_screen_state(self) -> None:
         """Draw the screen state at once."""
         self._painter.draw(self._screen_state)
@@ -122,7 +135,9 @@ class RaceApp(App[Summary]):
 
         With enough colours, the stage uses the projector's theme; the theme before it is restored afterwards.
         """
-        self._screen_state = replace(self._screen_state, stage=stage)
+        self._screen_state = replace(
+            self._screen_state, presentation=replace(self._screen_state.presentation, stage=stage)
+        )
         if self.terminal.color in ("16", "none"):
             return
         if stage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tui.app.start_actions import StartActions
 from tui.app.steps import next_step
 from tui.report.clipboard import result_text, standings_text
@@ -22,12 +24,14 @@ class ViewActions(StartActions):
 
     def action_freeze(self) -> None:
         """Freeze the display, or show the newest view again."""
-        frozen = not self._screen_state.frozen
-        self._show(frozen=frozen, view=self._screen_state.view if frozen else self._view)
+        frozen = not self._screen_state.presentation.frozen
+        if not frozen:
+            self._screen_state = replace(self._screen_state, view=self._view)
+        self._show_presentation(frozen=frozen)
 
     def action_stage(self) -> None:
         """Switch the stage layout on or off."""
-        self._set_stage(not self._screen_state.stage)
+        self._set_stage(not self._screen_state.presentation.stage)
         self.push_screen_state()
 
     def action_longer_window(self) -> None:
@@ -49,14 +53,14 @@ class ViewActions(StartActions):
 
     def action_axis(self) -> None:
         """Switch between one y axis for all lanes and one for each."""
-        shared = not self._screen_state.shared_axis
-        self._show(shared_axis=shared)
+        shared = not self._screen_state.presentation.shared_axis
+        self._show_presentation(shared_axis=shared)
         self._toast("one y axis for all lanes" if shared else "a y axis for each lane")
 
     def action_maximise(self, number: int) -> None:
         """Show one lane alone, or all lanes again; at the start barrier, release this lane."""
         index = number - 1
-        if self._screen_state.holding:
+        if self._screen_state.start.holding:
             assert self._screen_state.view is not None
             self._release_one(self._screen_state.view.lanes[index].lane)
         elif not self.race_screen.has_panes:

@@ -1,4 +1,4 @@
-"""Command `telemon doctor`: the checks as lines or as one JSON object, and the checks of the terminal."""
+"""`telemon doctor`: the checks as lines or as one JSON object, and the terminal's own checks."""
 
 from __future__ import annotations
 
@@ -17,23 +17,21 @@ from tui.cli import exit_codes
 from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
-"""Minimum number of rows that the race screen is designed for; `COLUMNS` is the minimum number of columns."""
+"""The least that the race screen is laid out for."""
 
 NAME_WIDTH = 18
-"""Width in cells of the column of the checks' names."""
 
-MIN_TEXT_CELLS, INDENT = 32, 8
-"""Indent of continued lines in cells, if fewer than `MIN_TEXT_CELLS` are left beside a check's name."""
+LEAST_TEXT, HANGING = 32, 8
+"""With less room than this beside a check's name, what goes on begins further to the left."""
 
 UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
-"""Next step for a terminal without UTF-8."""
 
 
 def run(settings: config.RaceConfig, *, as_json: bool) -> int:
-    """Run all checks and print them; return the exit code."""
+    """Look at everything and print it; the exit code, 1 if anything failed."""
     checks: list[Check] = []
     endpoint: str | None = None
-    for check in _all_checks(settings):
+    for check in _all(settings):
         checks.append(check)
         if as_json:
             continue
@@ -53,13 +51,13 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
         print(json.dumps(document))
     else:
         print(f"\n{status(checks)}")
-    return exit_codes.FAILURE if failed else exit_codes.OK
+    return exit_codes.FAILED if failed else exit_codes.DONE
 
 
 def lines(check: Check, columns: int | None = None) -> Iterator[str]:
-    """Yield the lines of a check: status, duration and finding; then the next step, if there is one.
+    """A check: how it ended, how long it took and what was found; then what to do, if something is to be done.
 
-    Lines are wrapped at `columns`, if there is enough space beside the names, and never within a word.
+    Folded to `columns`, as far as there is room for it beside the names, and never within a word.
     """
     ms = "" if check.ms is None else f"{check.ms:.1f} ms"
     head = f"  {check.status.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
@@ -69,30 +67,29 @@ def lines(check: Check, columns: int | None = None) -> Iterator[str]:
 
 
 def _folded(head: str, text: str, columns: int | None) -> list[str]:
-    """Return `head` and `text` in lines of at most `columns` cells; None is no limit."""
     if columns is None or not text or len(head) + len(text) <= columns:
         return [head + text]
-    # Beside a long head on a narrow terminal each line would hold one word only.
-    indent = len(head) if columns - len(head) >= MIN_TEXT_CELLS else INDENT
+    # Beside a long head on a narrow terminal there would be a word a line.
+    hanging = len(head) if columns - len(head) >= LEAST_TEXT else HANGING
     return textwrap.wrap(
         text,
         columns,
         initial_indent=head,
-        subsequent_indent=" " * indent,
+        subsequent_indent=" " * hanging,
         break_long_words=False,
         break_on_hyphens=False,
     )
 
 
 def _columns() -> int | None:
-    """Return the width of stdout's terminal in cells; None for a file or a pipe, where lines are not wrapped."""
+    """How wide the terminal is that stdout goes to; None for a file or a pipe, where a line is a line."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
 
 
 def status(checks: list[Check]) -> str:
-    """Return the number of checks by status, in one line."""
+    """All checks in one line."""
     failed = sum(check.status is Status.FAIL for check in checks)
     warned = sum(check.status is Status.WARN for check in checks)
     passed = len(checks) - failed - warned
@@ -100,22 +97,21 @@ def status(checks: list[Check]) -> str:
     return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"
 
 
-def _all_checks(settings: config.RaceConfig) -> Iterator[Check]:
-    """Yield all checks: those of the terminal, then those of the machine and the servers."""
+def _all(settings: config.RaceConfig) -> Iterator[Check]:
     yield from terminal(os.environ)
     yield from run_checks(settings)
 
 
 def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Yield the checks of the terminal, if there is one."""
-    runner = CheckRunner()
+    """The checks of the terminal, if there is one."""
+    watch = CheckRunner()
     name = "terminal"
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-        yield runner.ok(name, "none here: telemon races without a screen, as `telemon run`")
+        yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")
         return
     term = environ.get("TERM", "")
     if not can_draw(environ):
-        yield runner.warn(
+        yield watch.warn(
             name,
             "dumb_terminal",
             f"TERM is {term!r}: it cannot draw",
@@ -124,27 +120,22 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     columns, rows = shutil.get_terminal_size((0, 0))
     if columns < COLUMNS or rows < LINES:
-        yield runner.warn(
+        yield watch.warn(
             name,
             "small_terminal",
             f"{columns} x {rows} characters",
             f"make the window at least {COLUMNS} x {LINES}",
         )
     else:
-        yield runner.ok(name, f"{term}, {columns} x {rows} characters")
+        yield watch.ok(name, f"{term}, {columns} x {rows} characters")
     encoding = getattr(sys.stderr, "encoding", None)
-    detected = Terminal.detect(environ, encoding)
-    if detected.glyphs == "ascii":
-        yield runner.warn(
+    seen = Terminal.detect(environ, encoding)
+    if seen.glyphs == "ascii":
+        yield watch.warn(
             "characters", "not_utf_8", f"{encoding}: no curves, only ASCII", UTF_8_STEP
         )
     else:
-        yield runner.ok("characters", f"{encoding}, {detected.glyphs}")
-    attributes = {
-        "seen from afar": detected.remote,
-        "in tmux, screen or zellij": detected.multiplexed,
-    }
-    where = [f", {attribute}" for attribute, present in attributes.items() if present]
-    yield runner.ok(
-        "colours", f"{detected.color}, {detected.fps:g} pictures per second{''.join(where)}"
-    )
+        yield watch.ok("characters", f"{encoding}, {seen.glyphs}")
+    places = {"seen from afar": seen.remote, "in tmux, screen or zellij": seen.multiplexed}
+    where = [f", {place}" for place, there in places.items() if there]
+    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{''.join(where)}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-OK = 0
+DONE = 0
 
-FAILURE = 1
+FAILED = 1
 """The race could not be run, a lane never answered, or a check, a planned change or an output failed."""
 
 USAGE = 2

@@ -44,14 +44,14 @@ def run(argv: Sequence[str] | None = None) -> int:
         with suppress(AttributeError):  # closed, or not a real file
             # A server's text must not end a race because the terminal's encoding lacks a character.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = exit_codes.FAILURE
+    code = exit_codes.FAILED
     try:
         code = _run(argv)
     except ConfigError as error:
         report_error(str(error))
         code = exit_codes.USAGE
     except SystemExit as error:  # --help and --version
-        code = error.code if isinstance(error.code, int) else exit_codes.FAILURE
+        code = error.code if isinstance(error.code, int) else exit_codes.FAILED
     except KeyboardInterrupt:
         code = exit_codes.INTERRUPTED
     except BrokenPipeError:
@@ -76,7 +76,7 @@ def _run(argv: Sequence[str] | None) -> int:
                 show_figures()
             else:
                 show_settings(invocation.settings)
-        return exit_codes.OK
+        return exit_codes.DONE
     if invocation.command == "doctor":
         from tui.cli.doctor import run as examine
 
@@ -133,7 +133,7 @@ def _on_screen(invocation: Invocation) -> int:
     summary = app.run()
     if app.fault:
         report_error(app.fault)
-    code = app.return_code or exit_codes.OK
+    code = app.return_code or exit_codes.DONE
     if summary is None or not summary.duration_s:
         return code
     with _writing():
@@ -163,9 +163,9 @@ def _flushed(code: int) -> int:
     except BrokenPipeError:
         code = code or exit_codes.BROKEN_PIPE
     except OSError as error:
-        if code != exit_codes.FAILURE:  # else the error has been reported
+        if code != exit_codes.FAILED:  # else the error has been reported
             report_error(f"stdout cannot be written: {error.strerror}")
-        code = exit_codes.FAILURE
+        code = exit_codes.FAILED
     else:
         return code
     # Python flushes once more when it ends, and would print an error.

@@ -1,4 +1,4 @@
-"""Commands `telemon prepare` and `telemon clean`: show planned changes, ask, apply them."""
+"""`telemon prepare` and `telemon clean`: what will be done, a question, and what was done."""
 
 from __future__ import annotations
 
@@ -13,70 +13,64 @@ from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import Plan
 from engines.text import one_line
-from tui.cli import exit_codes
+from tui.cli.exit_codes import DONE, FAILED, USAGE
 from tui.cli.run import log_line
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
-"""Reason why there is nothing to do if no servers are configured."""
 
 
 def prepare(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Create what a race needs on the configured servers; return the exit code. Asks first, unless `yes`."""
+    """Make what a race needs on the servers that the settings name; the exit code."""
     return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
 
 
 def clean(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Remove what telemon created on the configured servers; return the exit code. Asks first, unless `yes`."""
+    """Remove what telemon made on the servers that the settings name; the exit code."""
     return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
 
 
 def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
-    """Show the planned changes, ask unless `yes`, and apply them; return the exit code."""
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
-        return exit_codes.OK
+        return DONE
     try:
         plan = planned()
     except PlanError as error:
         log_line(str(error))
-        return exit_codes.FAILURE
+        return FAILED
     for where, what in plan.left:
         print(one_line(f"{where}: as it is: {what}"))
     for change in plan.changes:
         print(one_line(f"{change.where}: to do: {change.what}"))
     if not plan.changes:
         print("nothing to do")
-        return exit_codes.OK
+        return DONE
     sys.stdout.flush()
     if not yes:
-        confirmed = _confirmed()
-        if confirmed is None:
+        asked = _agreed()
+        if asked is None:
             log_line("nothing was done: there is no terminal to ask on; say --yes")
-            return exit_codes.USAGE
-        if not confirmed:
+            return USAGE
+        if not asked:
             log_line("nothing was done")
-            return exit_codes.FAILURE
-    return _apply(plan)
+            return FAILED
+    return _done(plan)
 
 
-def _confirmed() -> bool | None:
-    """Return the user's answer; None if there is no terminal to ask on. Blocks until a line is entered."""
+def _agreed() -> bool | None:
+    """What the user says; None where there is nobody to ask."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None
     print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _apply(plan: Plan) -> int:
-    """Apply the planned changes in order and print the result of each; return the exit code.
-
-    Stops at the first failure.
-    """
+def _done(plan: Plan) -> int:
     for change in plan.changes:
         try:
-            outcome = change.do()
+            came_of_it = change.do()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
-            return exit_codes.FAILURE
-        print(one_line(f"{change.where}: {outcome}"), flush=True)
-    return exit_codes.OK
+            return FAILED
+        print(one_line(f"{change.where}: {came_of_it}"), flush=True)
+    return DONE

@@ -52,7 +52,7 @@ def exit_code_for(summary: Summary) -> int:
     for lane in summary.unanswered:
         advice = "; `telemon doctor` says why" if lane in summary.settings.endpoints else ""
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
-    return exit_codes.FAILURE if summary.unanswered else exit_codes.OK
+    return exit_codes.FAILED if summary.unanswered else exit_codes.DONE
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, ending: StopSignals) -> Summary:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 Values = Sequence[float | None]
+"""One number per column, from 0 to 1; None leaves a gap."""
 Cell = tuple[str, int]
+"""A character, and its layer: 0 for blank, 1 for the area, 2 for the line."""
 Stroke = tuple[int, int]
 """Lowest and highest dot of a vertical stroke."""
 
@@ -18,6 +20,7 @@ DOTS_PER_CELL = {"braille": 2, "block": 1, "ascii": 1}
 """Number of values side by side that one cell shows."""
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
+"""Blocks that fill a cell by 0 to 8 eighths, from the bottom."""
 
 _LEFT = (0x40, 0x04, 0x02, 0x01)
 _RIGHT = (0x80, 0x20, 0x10, 0x08)

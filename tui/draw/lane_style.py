@@ -22,6 +22,7 @@ STATE_STYLES = {
     LaneState.DOWN: BAD,
     LaneState.DONE: STRONG,
 }
+"""Style name of each state."""
 
 
 def shape(lane: str) -> str:

@@ -13,7 +13,9 @@ from rich.cells import cell_len, set_cell_size
 from engines.model.lanes import LANES
 
 Span = tuple[str, str]
+"""A text and its style name."""
 Line = tuple[Span, ...]
+"""One row of text."""
 
 TEXT = "text"
 QUIET = "quiet"
@@ -30,6 +32,7 @@ A lane's style has the lane's id as its name; the style with `-text` is for text
 """
 
 BLANK: Line = ()
+"""An empty row."""
 
 
 def width(line: Iterable[Span]) -> int:
@@ -88,6 +91,7 @@ def ascii_line(line: Line) -> Line:
 
 
 _ASCII = str.maketrans("…·━─│▌●▲■✓✗█░▶▸", "~.=-||o^#+x#.>>")
+"""Similar ASCII characters of the characters outside ASCII that the screen uses."""
 
 
 def to_ascii(text: str) -> str:

@@ -26,13 +26,13 @@ MANY = 100
 class LaneOutcome:
     """The numbers of a lane at the end.
 
-    `places` (ranks) and `spreads` (ranges over the rounds of heats) are by metric ("write", "read", "p99"),
+    `ranks` and `spreads` (ranges over the rounds of heats) are by metric ("write", "read", "p99"),
     `offered_loads` by role. `p99_us` is the value by which the lane is ranked as "p99".
     """
 
     frame: LaneFrame
     title: str
-    places: Mapping[str, Rank]
+    ranks: Mapping[str, Rank]
     p99_us: float | None
     offered_loads: Mapping[str, OfferedLoad]
     spreads: Mapping[str, RoundRange]
@@ -46,81 +46,81 @@ class LaneOutcome:
 class Comparison:
     """All lanes of a race, its settings at the start, and the changes of load during the race."""
 
-    runners: tuple[LaneOutcome, ...]
+    outcomes: tuple[LaneOutcome, ...]
     settings: RaceConfig
     changes: tuple[LoadChange, ...]
 
-    def rival(self, runner: LaneOutcome, metric: str) -> LaneOutcome | None:
+    def reference(self, outcome: LaneOutcome, metric: str) -> LaneOutcome | None:
         """Return the reference lane of a lane: the leader, and for the leader the best of the other lanes.
 
         Returns None if no other lane has a rank.
         """
         others = [
             other
-            for other in self.runners
-            if other is not runner and other.places[metric].position is not None
+            for other in self.outcomes
+            if other is not outcome and other.ranks[metric].position is not None
         ]
-        return min(others, key=lambda other: other.places[metric].position or 0, default=None)
+        return min(others, key=lambda other: other.ranks[metric].position or 0, default=None)
 
 
-def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
+def findings(outcome: LaneOutcome, race: Comparison) -> Iterator[str]:
     """Yield everything that is worth saying of a lane, its rank first."""
     connections = {"write": race.settings.writers, "read": race.settings.readers}
     asked = [
-        role for role in ("write", "read") if connections[role] or runner.work(role).operations
+        role for role in ("write", "read") if connections[role] or outcome.work(role).operations
     ]
-    if asked and not any(runner.work(role).operations for role in asked):
+    if asked and not any(outcome.work(role).operations for role in asked):
         yield "It acknowledged nothing."
     else:
         for role in asked:
-            yield _capital(_role(runner, race, role)) + "."
-    if runner.offered_loads and runner.p99_us is not None:
-        yield from _response_standing(runner, race)
-    if runner.frame.read.operations and LANES[runner.frame.lane].reads_redis:
-        yield from _answers(runner.frame, race)
-    yield from _troubles(runner.frame)
-    reason = runner.frame.client.bound_by
+            yield _capital(_role(outcome, race, role)) + "."
+    if outcome.offered_loads and outcome.p99_us is not None:
+        yield from _response_standing(outcome, race)
+    if outcome.frame.read.operations and LANES[outcome.frame.lane].reads_redis:
+        yield from _answers(outcome.frame, race)
+    yield from _troubles(outcome.frame)
+    reason = outcome.frame.client.bound_by
     if reason:
         yield f"telemon, not its servers, may have held it back: client-bound by {reason}."
 
 
-def _role(runner: LaneOutcome, race: Comparison, role: str) -> str:
-    work = runner.work(role)
+def _role(outcome: LaneOutcome, race: Comparison, role: str) -> str:
+    work = outcome.work(role)
     if not work.operations:
         return f"it acknowledged no {role}"
     if not work.interval_s:
         return f"it acknowledged {count(work.operations)} {role} operations in no time that was measured"
-    offer = runner.offered_loads.get(role)
+    offer = outcome.offered_loads.get(role)
     if offer is not None:
         return _offered(offer, work, role)
     metric = role
-    standing = _standing(runner, race, metric)
-    rival = race.rival(runner, metric)
+    standing = _standing(outcome, race, metric)
+    reference = race.reference(outcome, metric)
     rate = f"{count(work.rows_per_s)} rows/s"
     text = f"{standing} with {rate}" if standing else f"it {_did(role)} {rate}"
-    return text + _why(runner, rival, role)
+    return text + _why(outcome, reference, role)
 
 
 def _did(role: str) -> str:
     return "wrote" if role == "write" else "read"
 
 
-def _standing(runner: LaneOutcome, race: Comparison, metric: str) -> str:
+def _standing(outcome: LaneOutcome, race: Comparison, metric: str) -> str:
     """Return a text such as "1st, 2.6x ahead in writes"; "" if no other lane is in the race."""
-    if len(race.runners) == 1:
+    if len(race.outcomes) == 1:
         return ""
-    place = runner.places[metric]
-    rival = race.rival(runner, metric)
-    if rival is None or place.position is None or place.factor is None:
+    rank = outcome.ranks[metric]
+    reference = race.reference(outcome, metric)
+    if reference is None or rank.position is None or rank.factor is None:
         return f"the only lane that {_did(metric)}"
-    if place.factor < TIE_FACTOR:
-        return f"level with {rival.title} in {metric}s"
-    word = "ahead" if place.position == 1 else "behind"
-    text = f"{ordinal(place.position)}, {margin(place.factor)} {word} in {metric}s"
-    own, its = runner.spreads.get(metric), rival.spreads.get(metric)
+    if rank.factor < TIE_FACTOR:
+        return f"level with {reference.title} in {metric}s"
+    word = "ahead" if rank.position == 1 else "behind"
+    text = f"{ordinal(rank.position)}, {margin(rank.factor)} {word} in {metric}s"
+    own, its = outcome.spreads.get(metric), reference.spreads.get(metric)
     if own is not None and its is not None and own.low <= its.high and its.low <= own.high:
         text += (
-            f" (its rounds, {_range(own)}, and {rival.title}'s, {_range(its)}, overlap: "
+            f" (its rounds, {_range(own)}, and {reference.title}'s, {_range(its)}, overlap: "
             "the difference is no larger than theirs)"
         )
     return text
@@ -130,37 +130,37 @@ def _range(spread: RoundRange) -> str:
     return f"{count(spread.low)} to {count(spread.high)}"
 
 
-def _why(runner: LaneOutcome, rival: LaneOutcome | None, role: str) -> str:
+def _why(outcome: LaneOutcome, reference: LaneOutcome | None, role: str) -> str:
     """Return the latencies behind a rate, beside those of the reference lane.
 
     In a closed loop the mean latency decides the rate. If it does not differ as much as the rates do, the latencies are
     not called the reason.
     """
-    work = runner.work(role)
+    work = outcome.work(role)
     own = work.service
     text = f": {_unit(work, role)} took {latency(own.percentile_us(50))} (median; {_tail(work)})"
-    place = runner.places[role]
+    rank = outcome.ranks[role]
     if (
-        rival is None
-        or place.position is None
-        or (place.position == 1 and (place.factor or 0) >= TIE_FACTOR)
+        reference is None
+        or rank.position is None
+        or (rank.position == 1 and (rank.factor or 0) >= TIE_FACTOR)
     ):
         return text
-    its = rival.work(role)
+    its = reference.work(role)
     theirs = its.service
-    text += f", {rival.title}'s {latency(theirs.percentile_us(50))} ({_tail(its)})"
-    if place.factor is None or place.factor < TIE_FACTOR or not theirs.mean_us:
+    text += f", {reference.title}'s {latency(theirs.percentile_us(50))} ({_tail(its)})"
+    if rank.factor is None or rank.factor < TIE_FACTOR or not theirs.mean_us:
         return text
     ratio = own.mean_us / theirs.mean_us
     if ratio < TIE_FACTOR:
         return text + "; its latencies are not what it lost by"
-    if ratio**2 < place.factor:
+    if ratio**2 < rank.factor:
         return text + "; that explains a part of the gap only"
     # A percentile is the value of a histogram bucket, so equal latencies may differ slightly.
     if own.percentile_us(50) < TIE_FACTOR * theirs.percentile_us(50):
         return text + (
             f"; it lost by its slow ones: the mean is {latency(own.mean_us)}, "
-            f"{rival.title}'s {latency(theirs.mean_us)}"
+            f"{reference.title}'s {latency(theirs.mean_us)}"
         )
     return text
 
@@ -208,19 +208,19 @@ def _both(latencies: LatencyDistribution) -> str:
     return f"{latency(latencies.percentile_us(50))} (p99 {latency(latencies.percentile_us(99))})"
 
 
-def _response_standing(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
-    place, rival = runner.places["p99"], race.rival(runner, "p99")
-    if place.position is None or place.factor is None or rival is None:
+def _response_standing(outcome: LaneOutcome, race: Comparison) -> Iterator[str]:
+    rank, reference = outcome.ranks["p99"], race.reference(outcome, "p99")
+    if rank.position is None or rank.factor is None or reference is None:
         return
-    apart = margin(place.factor)
-    if place.factor < TIE_FACTOR:
-        where = f"level with that of {rival.title}"
-    elif place.position == 1:
-        more = "higher" if place.factor < NEAR else "as high"
-        where = f"the lowest, that of {rival.title} is {apart} {more}"
+    factor = margin(rank.factor)
+    if rank.factor < TIE_FACTOR:
+        where = f"level with that of {reference.title}"
+    elif rank.position == 1:
+        more = "higher" if rank.factor < NEAR else "as high"
+        where = f"the lowest, that of {reference.title} is {factor} {more}"
     else:
-        above = f"{apart} above" if place.factor < NEAR else apart
-        where = f"the {ordinal(place.position)} lowest, {above} that of {rival.title}"
+        above = f"{factor} above" if rank.factor < NEAR else factor
+        where = f"the {ordinal(rank.position)} lowest, {above} that of {reference.title}"
     yield f"The p99 of its reads' response time is {where}."
 
 
@@ -283,9 +283,9 @@ def _troubles(frame: LaneFrame) -> Iterator[str]:
             for kind, number in work.errors.items():
                 kinds[kind] = kinds.get(kind, 0) + number
         worst = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-        told = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst[:3])
+        by_kind = ", ".join(f"{sanitize(kind)} {count(number)}" for kind, number in worst[:3])
         more = f" and {len(worst) - 3} other kinds" if len(worst) > 3 else ""
-        yield f"{count(failed)} {'operation' if failed == 1 else 'operations'} failed: {told}{more}."
+        yield f"{count(failed)} {'operation' if failed == 1 else 'operations'} failed: {by_kind}{more}."
     if frame.reconnects:
         yield f"It had to connect again {_times(frame.reconnects)}."
     if frame.state is LaneState.DOWN:

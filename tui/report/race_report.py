@@ -89,11 +89,11 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[st
         yield "counts reconciled with the servers' own"
     elif agreed:
         yield f"counts reconciled with the servers' own: {', '.join(agreed)}"
-    apart: dict[str, list[str]] = {}
+    differing: dict[str, list[str]] = {}
     for lane, each in checked.items():
         if not each.reconciled:
-            apart.setdefault(each.verdict, []).append(titles[lane])
-    for verdict, lanes in apart.items():
+            differing.setdefault(each.verdict, []).append(titles[lane])
+    for verdict, lanes in differing.items():
         yield one_line(f"counts of {', '.join(lanes)} {verdict}")
     for word, concerned in (
         ("client-bound", [f for f in found if f.frame.client.client_bound]),
@@ -225,28 +225,28 @@ def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
         "read": rank_lanes({f.lane: f.read.rows_per_s for f in frames}, higher_wins=True),
         "p99": rank_lanes({f.lane: read_p99_us(f) for f in frames}, higher_wins=False),
     }
-    runners = tuple(
+    outcomes = tuple(
         LaneOutcome(
             frame=frame,
             title=sanitize(lane_info.title),
-            places={metric: by[frame.lane] for metric, by in ranked.items()},
+            ranks={metric: by[frame.lane] for metric, by in ranked.items()},
             p99_us=read_p99_us(frame),
             offered_loads=summary.offered_loads(frame.lane),
             spreads=_spreads(summary, frame.lane),
         )
         for lane_info, frame in zip(summary.lane_infos, frames, strict=True)
     )
-    race = Comparison(runners, summary.settings, tuple(summary.changes))
+    race = Comparison(outcomes, summary.settings, tuple(summary.changes))
     return tuple(
         LaneReport(
             lane_info,
-            runner.frame,
-            runner.places,
-            tuple(findings(runner, race)),
-            runner.offered_loads,
-            runner.spreads,
+            outcome.frame,
+            outcome.ranks,
+            tuple(findings(outcome, race)),
+            outcome.offered_loads,
+            outcome.spreads,
         )
-        for lane_info, runner in zip(summary.lane_infos, runners, strict=True)
+        for lane_info, outcome in zip(summary.lane_infos, outcomes, strict=True)
     )
 
 

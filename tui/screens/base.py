@@ -1,6 +1,6 @@
 """The base class of all screens: component styles, and layout for the terminal's current size only.
 
-Performance: the styles are declared once per screen. To declare them per widget would cost as much as a widget each.
+Performance: the styles are resolved once per screen. Resolving them for each widget would cost as much as the widget.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class RaceScreen(StyledScreen[None]):
             self.set_class(self._staged(screen_state), "-stage")
             self._arrange()
         self.set_class(screen_state.view is None, "-starting")
-        self.set_class(screen_state.countdown is not None, "-counting")
+        self.set_class(screen_state.start.countdown is not None, "-counting")
 
     def on_mount(self) -> None:
         """Collect the parts that `draw_steps` draws."""
@@ -145,7 +145,7 @@ class RaceScreen(StyledScreen[None]):
 
         Where it does not fit, a cut figure would be a wrong one.
         """
-        return screen_state.stage and not self.has_class("-no-stage")
+        return screen_state.presentation.stage and not self.has_class("-no-stage")
 
     @property
     def has_panes(self) -> bool:

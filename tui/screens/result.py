@@ -43,8 +43,8 @@ class ResultScreen(StyledScreen[None]):
     def compose(self) -> ComposeResult:
         """Yield the widgets of the screen."""
         with ResultScroll():
-            yield ResultPanel(self._report, glyphs=self._screen_state.glyphs)
-        yield ScrollHint(glyphs=self._screen_state.glyphs)
+            yield ResultPanel(self._report, glyphs=self._screen_state.presentation.glyphs)
+        yield ScrollHint(glyphs=self._screen_state.presentation.glyphs)
         yield KeyBar()
 
     def on_mount(self) -> None:

@@ -23,6 +23,7 @@ DARK = Theme(
         "lane-mysql-text": "#ffb020", "lane-cached-text": "#4da3ff", "lane-durable-text": "#2fd6b0",
     },
 )  # fmt: skip
+"""The default theme."""
 
 LIGHT = Theme(
     name="telemon-light",
@@ -37,6 +38,7 @@ LIGHT = Theme(
         "lane-mysql-text": "#a34300", "lane-cached-text": "#1553c0", "lane-durable-text": "#0b6e62",
     },
 )  # fmt: skip
+"""A theme for light terminals."""
 
 PROJECTOR = Theme(
     name="telemon-projector",
@@ -51,6 +53,7 @@ PROJECTOR = Theme(
         "lane-mysql-text": "#8f3300", "lane-cached-text": "#0033c0", "lane-durable-text": "#005c55",
     },
 )  # fmt: skip
+"""A light theme for projectors, with a contrast of at least 7:1."""
 
 _ANSI = {
     **BUILTIN_THEMES["ansi-dark"].variables,
@@ -93,6 +96,7 @@ SIXTEEN = Theme(
         **_ANSI,
     },
 )  # fmt: skip
+"""The theme for terminals with 16 colours, whose actual colours are unknown."""
 
 PLAIN = Theme(
     name="telemon-plain",
@@ -114,6 +118,7 @@ PLAIN = Theme(
         **_ANSI,
     },
 )  # fmt: skip
+"""The theme for terminals without colours."""
 
 PROJECTOR_DARK = Theme(
     name="telemon-hall",
@@ -128,8 +133,10 @@ PROJECTOR_DARK = Theme(
         "lane-mysql-text": "#ffb020", "lane-cached-text": "#6bb5ff", "lane-durable-text": "#2fd6b0",
     },
 )  # fmt: skip
+"""A dark theme for projectors in dark halls, with a contrast of at least 7:1."""
 
 THEMES = (DARK, LIGHT, PROJECTOR, PROJECTOR_DARK, SIXTEEN, PLAIN)
+"""All themes, which the app registers."""
 
 CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, PROJECTOR_DARK.name)
 """The themes that the theme key cycles through on a terminal with enough colours."""

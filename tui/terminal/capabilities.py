@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Color = Literal["truecolor", "256", "16", "none"]
+"""Number of colours that the terminal can show."""
 Glyphs = Literal["braille", "block", "ascii"]
+"""Characters that charts are drawn with."""
 
 COLORS = ("auto", "truecolor", "256", "16", "none")
 """Values of the option `--color`."""

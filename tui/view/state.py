@@ -10,32 +10,52 @@ from tui.view.view import View
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenState:
-    """Everything that a widget draws from: the numbers, and how to show them.
+class Presentation:
+    """How to show the numbers.
 
-    `stage` selects the layout for a projector. `over` says that no more frames will come. `themes` says that the
-    terminal has enough colours for a choice of themes. `holding` says that lanes are held at the start barrier;
-    `released` are the lanes that were released one by one. `progress` are the steps of the start with the time in
-    seconds at which each began; `starting_s` is the time in seconds since the first. `glyphs` is "braille", "block" or
-    "ascii". `shared_axis` puts all lanes on one y axis. The header shows `frozen` and `paused`. `screen_lag_s` is the
-    largest delay of the screen's own event loop since the last frame, in seconds.
+    `glyphs` is "braille", "block" or "ascii". `shared_axis` puts all lanes on one y axis. `frozen` says that the view
+    on show is kept while newer ones arrive; the header shows it. `themes` says that the terminal has enough colours for
+    a choice of themes. `stage` selects the layout for a projector.
+    """
+
+    glyphs: str = "braille"
+    shared_axis: bool = True
+    frozen: bool = False
+    themes: bool = True
+    stage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartState:
+    """The start of a race: its steps, and the start barrier.
+
+    `progress` are the steps with the time in seconds at which each began; `starting_s` is the time in seconds since the
+    first. `holding` says that lanes are held at the start barrier; `released` are the lanes that were released one by
+    one. `countdown` is the number on show; None while there is no countdown.
+    """
+
+    progress: tuple[tuple[str, float], ...] = ()
+    starting_s: float = 0.0
+    holding: bool = False
+    released: frozenset[str] = frozenset()
+    countdown: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenState:
+    """Everything that a widget draws from, in groups: numbers, load, presentation and start.
+
+    `view` is None before the first numbers. `paused` says that the load is paused, and `over` that no more frames will
+    come. `screen_lag_s` is the largest delay of the screen's own event loop since the last frame, in seconds.
     """
 
     view: View | None = None
     lane_infos: tuple[LaneInfo, ...] = ()
     load_settings: LoadSettings = field(default_factory=LoadSettings)
-    glyphs: str = "braille"
-    shared_axis: bool = True
-    frozen: bool = False
+    presentation: Presentation = field(default_factory=Presentation)
+    start: StartState = field(default_factory=StartState)
     paused: bool = False
-    holding: bool = False
-    released: frozenset[str] = frozenset()
-    themes: bool = True
-    stage: bool = False
     over: bool = False
-    countdown: int | None = None
-    progress: tuple[tuple[str, float], ...] = ()
-    starting_s: float = 0.0
     screen_lag_s: float = 0.0
 
     def lane_info(self, lane: str) -> LaneInfo:

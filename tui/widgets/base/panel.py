@@ -39,7 +39,7 @@ class Panel(LinesWidget):
         screen_state, size = self.screen_state, self.size
         if screen_state is None or not size:
             return
-        self.ascii_only = screen_state.glyphs == "ascii"
+        self.ascii_only = screen_state.presentation.glyphs == "ascii"
         try:
             lines = self.draw(screen_state, size)
         except Exception as error:

@@ -98,13 +98,13 @@ class LaneChart(LanePanel):
         view, (width, height) = screen_state.view, size
         if view is None or height < 2 or width < AXIS_CELLS + 8:
             return []
-        axis = view.axis if screen_state.shared_axis else lane.axis
+        axis = view.axis if screen_state.presentation.shared_axis else lane.axis
         top = axis.rows_per_s if self.kind == "rate" else axis.p99_us
         cells = width - AXIS_CELLS
-        per_cell = DOTS_PER_CELL[screen_state.glyphs]
+        per_cell = DOTS_PER_CELL[screen_state.presentation.glyphs]
         # A value is half a second in braille, where a cell shows two values, and a second in other glyphs.
         writes, reads = series(lane.points, self.kind, cells * per_cell, 2 // per_cell, top)
-        grid = plot(writes, reads, height - 1, screen_state.glyphs)
+        grid = plot(writes, reads, height - 1, screen_state.presentation.glyphs)
         labels = {0: _label(self.kind, top), height - 2: "0"}
         if height >= 8:
             labels[(height - 1) // 2] = _label(self.kind, top / 2)
@@ -122,14 +122,20 @@ class LaneChart(LanePanel):
         p99 = "response p99" if lane.paced else "p99"
         what = "rows/s" if self.kind == "rate" else p99
         area, line = {"braille": ("⣿", "⠒"), "block": ("█", "▀"), "ascii": (":", "*")}[
-            screen_state.glyphs
+            screen_state.presentation.glyphs
         ]
         seconds = round(cells * 2 * POINT_S)
         legend: list[Span] = [(what, TEXT), (f"  {area} writes  {line} reads", QUIET)]
-        scope = f"{seconds} s" if screen_state.shared_axis else f"{seconds} s, own axis"
+        scope = (
+            f"{seconds} s" if screen_state.presentation.shared_axis else f"{seconds} s, own axis"
+        )
         # Above the newest values if that fits, else in the corner; the time span is dropped before "own axis".
         available = width - widths(legend) - 1
-        ends = (scope + " " * AXIS_CELLS, scope, "" if screen_state.shared_axis else "own axis")
+        ends = (
+            scope + " " * AXIS_CELLS,
+            scope,
+            "" if screen_state.presentation.shared_axis else "own axis",
+        )
         return justify(legend, first_fitting(([(end, QUIET)] for end in ends), available), width)
 
 

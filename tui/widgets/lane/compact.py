@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from engines.model.lanes import LaneInfo
 from tui.draw import lane_style
 from tui.draw.cache_text import hit_counts
 from tui.draw.chart import sparkline
@@ -54,7 +55,7 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     available = width - cells(spans)
     view = screen_state.view
     if available >= 8 and view is not None:
-        axis = view.axis if screen_state.shared_axis else lane.axis
+        axis = view.axis if screen_state.presentation.shared_axis else lane.axis
         # Each cell shows two points, which is one second.
         values = paired(
             [
@@ -67,7 +68,7 @@ def role_line(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
             2,
             highest=False,
         )
-        spans.append((sparkline(values, screen_state.glyphs), lane.lane))
+        spans.append((sparkline(values, screen_state.presentation.glyphs), lane.lane))
     return tuple(spans)
 
 
@@ -93,13 +94,12 @@ def _open_loop(lane: LaneView, role: str, rate: list[Span], width: int) -> Line:
     return tuple(spans)
 
 
-def _subtitle(screen_state: ScreenState, lane: LaneView) -> str:
+def _subtitle(lane_info: LaneInfo) -> str:
     """Return servers and durability, which have no row of their own here."""
-    lane_info = screen_state.lane_info(lane.lane)
     return f"{lane_style.servers(lane_info)}, {sanitize(lane_info.durability)}"
 
 
-def cache_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
+def cache_line(lane_info: LaneInfo, lane: LaneView, width: int) -> Line:
     """Return how reads were answered; at the right errors, late starts, limits and client overhead, by priority."""
     cache: list[Span] = [("cache  ", TEXT)]
     end = first_fitting(
@@ -107,28 +107,29 @@ def cache_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     )
     cache += hit_counts(lane, width - cells(cache) - cells(end), brief=True)
     available = width - cells(cache) - cells(end)
-    bound = badges(screen_state, lane, width, _subtitle(screen_state, lane)).client_bound
+    bound = badges(lane_info, lane, width, _subtitle(lane_info)).client_bound
     for variants in ([late_text(lane, brief=True)], [[("  ", TEXT), *spans] for spans in bound]):
         if more := first_fitting(variants, available):
             end = [*more, *end]
             available -= cells(more)
-    return justify(cache, [*overheads(screen_state.lane_info(lane.lane), available), *end], width)
+    return justify(cache, [*overheads(lane_info, available), *end], width)
 
 
 def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: Size) -> list[Line]:
     """Return title, writes, reads, and cache with errors. With only three rows the title shows the errors."""
     width, height = size
     low = height < COMPACT_ROWS
+    lane_info = screen_state.lane_info(lane.lane)
     title = title_line(
-        screen_state,
+        lane_info,
         lane,
         number,
         width,
-        _subtitle(screen_state, lane),
+        _subtitle(lane_info),
         errors=lane_style.errors(lane) if low else (),
     )
     roles = [role_line(screen_state, lane, role, width) for role in ("write", "read")]
-    return [title, *roles] if low else [title, *roles, cache_line(screen_state, lane, width)]
+    return [title, *roles] if low else [title, *roles, cache_line(lane_info, lane, width)]
 
 
 class CompactLane(LanePanel):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.geometry import Size
 
+from engines.model.lanes import LaneInfo
 from tui.draw import lane_style
 from tui.draw.big_digits import rows_of
 from tui.draw.cache_text import error_line, fills_line, hit_counts, ratio_line
@@ -37,7 +38,9 @@ NARROWEST_FIGURE = "00.0k"
 """Widest text of the shortest form of a figure."""
 
 
-def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> list[Line]:
+def role_rows(
+    lane_info: LaneInfo, lane: LaneView, role: str, width: int, *, ascii_only: bool
+) -> list[Line]:
     """Return four rows for a role: a heading with the rank, and three of large digits with percentiles at the right."""
     numbers: RoleView = getattr(lane, role)
     title: list[Span] = [({"write": "writes", "read": "reads"}[role], TEXT)]
@@ -50,16 +53,14 @@ def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     if cells(title) + cells(rank_spans) + 1 > width:
         rank_spans = rank_spans[:1]
     heading = justify(title, rank_spans, width)
-    side_rows = (
-        _open_loop(numbers, width) if lane.paced else _service(screen_state, lane, role, width)
-    )
+    side_rows = _open_loop(numbers, width) if lane.paced else _service(lane_info, lane, role, width)
     side_cells = max(SIDE_CELLS, *(cells(side) + 1 for side in side_rows))
     available = min(len(rows_of(WIDEST_FIGURE, 0, 1)[0]), width - side_cells)
     figure = lane_style.done(lane, numbers.rows_per_s, count)
     if len(rows_of(figure, 0, 1)[0]) > available:
         # A figure that is cut would be a wrong one.
         figure = short(numbers.rows_per_s)
-    if screen_state.glyphs == "ascii":
+    if ascii_only:
         return [heading, *_plain_figure(figure, side_rows, style, width)]
     # Padded to a fixed width, or the digits would move with every power of ten.
     big = [row.rjust(available) for row in rows_of(figure, 0, 1)]
@@ -70,13 +71,13 @@ def role_rows(screen_state: ScreenState, lane: LaneView, role: str, width: int) 
     return [heading, *lines]
 
 
-def _service(screen_state: ScreenState, lane: LaneView, role: str, width: int) -> list[list[Span]]:
+def _service(lane_info: LaneInfo, lane: LaneView, role: str, width: int) -> list[list[Span]]:
     """Return the percentiles of a closed loop, and the client overhead of the median."""
     numbers: RoleView = getattr(lane, role)
     p50: list[Span] = [("p50 ", QUIET), (latency(numbers.p50_us).rjust(8), TEXT)]
     p99: list[Span] = [("p99 ", QUIET), (latency(numbers.p99_us).rjust(8), STRONG)]
     available = width - len(rows_of(WIDEST_FIGURE, 0, 1)[0]) - 1
-    own = overhead(screen_state.lane_info(lane.lane), role, available, numbers.scheduling_delay_us)
+    own = overhead(lane_info, role, available, numbers.scheduling_delay_us)
     return [p50, own, p99] if own and _fits(own, width) else [[], p50, p99]
 
 
@@ -97,10 +98,9 @@ def _plain_figure(figure: str, side_rows: list[list[Span]], style: str, width: i
     return [justify(row, side, width) for row, side in zip(rows, side_rows, strict=True)]
 
 
-def _fills(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
+def _fills(lane_info: LaneInfo, lane: LaneView, width: int) -> Line:
     """Return the cache fills, and the client overhead if it does not fit beside the percentiles."""
     fills = fills_line(lane, width)
-    lane_info = screen_state.lane_info(lane.lane)
     shown_above = not lane.paced and all(
         _fits(overhead(lane_info, role, 0), width) for role in ("write", "read")
     )
@@ -128,18 +128,23 @@ class LaneFigures(LanePanel):
         width = min(size.width, FIGURES_CELLS)
         # Spacer rows are dropped first where there are few rows.
         spacer = [BLANK] if size.height >= ROWS_WITH_SPACERS else []
-        below = badges(screen_state, lane, size.width)
+        lane_info = screen_state.lane_info(lane.lane)
+        glyphs = screen_state.presentation.glyphs
+        ascii_only = glyphs == "ascii"
+        below = badges(lane_info, lane, size.width)
         overloaded = [span for variant in below.overloaded for span in variant]
         return [
             *spacer,
-            *role_rows(screen_state, lane, "write", width),
+            *role_rows(lane_info, lane, "write", width, ascii_only=ascii_only),
             *spacer,
-            *role_rows(screen_state, lane, "read", width),
+            *role_rows(lane_info, lane, "read", width, ascii_only=ascii_only),
             *spacer,
             tuple(hit_counts(lane, width)),
             justify(
-                ratio_line(lane, width - cells(overloaded), screen_state.glyphs), overloaded, width
+                ratio_line(lane, width - cells(overloaded), glyphs),
+                overloaded,
+                width,
             ),
-            _fills(screen_state, lane, width),
+            _fills(lane_info, lane, width),
             _last(lane, below.client_bound, width),
         ]

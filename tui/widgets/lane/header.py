@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.geometry import Size
 
+from engines.model.lanes import LaneInfo
 from tui.draw import lane_style
 from tui.draw.client_bound_text import CLIENT_BOUND, badge, bound_by, client_bound
 from tui.draw.format import clip, sanitize
@@ -37,12 +38,12 @@ class Badges:
     client_bound: list[list[Span]]
 
 
-def badges(screen_state: ScreenState, lane: LaneView, width: int, subtitle: str = "") -> Badges:
+def badges(lane_info: LaneInfo, lane: LaneView, width: int, subtitle: str = "") -> Badges:
     """Return the badges that fit into a title of `width` cells; the others are returned as variants to be shown below.
 
     Long reasons are only used in the title if they leave space for `subtitle` beside the name.
     """
-    name = f"0 {lane_style.shape(lane.lane)} {lane_style.name(screen_state.lane_info(lane.lane))}"
+    name = f"0 {lane_style.shape(lane.lane)} {lane_style.name(lane_info)}"
     available = (
         width - cell_len(name) - len(lane_style.state(lane)[0]) - 1
         if width >= WIDE_TITLE_CELLS
@@ -71,7 +72,7 @@ def badges(screen_state: ScreenState, lane: LaneView, width: int, subtitle: str 
 
 
 def title_line(
-    screen_state: ScreenState,
+    lane_info: LaneInfo,
     lane: LaneView,
     number: int,
     width: int,
@@ -87,9 +88,9 @@ def title_line(
     style, read = lane.lane, lane_style.text_style(lane.lane)
     mark, name = (
         f"{number} {lane_style.shape(style)} ",
-        lane_style.name(screen_state.lane_info(style)),
+        lane_style.name(lane_info),
     )
-    right: list[Span] = [*badges(screen_state, lane, width, subtitle).title, lane_style.state(lane)]
+    right: list[Span] = [*badges(lane_info, lane, width, subtitle).title, lane_style.state(lane)]
     available = width - cells(right) - cell_len(mark) - min(cell_len(name), MIN_NAME_CELLS) - 3
     if error_spans := first_fitting(errors, available):
         right = [*error_spans, (" ", TEXT), *right]
@@ -118,7 +119,7 @@ class LaneHeader(LanePanel):
         width = size.width
         lane_info = screen_state.lane_info(lane.lane)
         return [
-            title_line(screen_state, lane, self.number, width),
+            title_line(lane_info, lane, self.number, width),
             ((clip(sanitize(lane_info.approach), width), TEXT),),
             ((clip(lane_style.servers(lane_info), width), QUIET),),
             ((clip(sanitize(lane_info.durability), width), QUIET),),

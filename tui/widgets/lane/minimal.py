@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from engines.metrics.frame import LaneState
+from engines.model.lanes import LaneInfo
 from tui.draw import lane_style
 from tui.draw.client_bound_text import CLIENT_BOUND, client_bound
 from tui.draw.format import clip, latency, ordinal, short
@@ -31,6 +32,7 @@ MARGIN_CELLS = 40
 """From this width in cells on, there is a margin at the left."""
 
 NAME_CELLS, STATE_CELLS = 16, 12
+"""Width in cells of the columns of names and states in a single row."""
 
 PROBLEM_STATES = (LaneState.RECONNECTING, LaneState.DOWN)
 """States that are shown in place of a rank."""
@@ -86,10 +88,10 @@ def _open_loop(numbers: RoleView, width: int) -> list[Span]:
     return first_fitting(variants, width)
 
 
-def title(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
+def title(lane_info: LaneInfo, lane: LaneView, width: int) -> Line:
     """Return the lane's name and state, and between them its badges in order of importance."""
     mark: list[Span] = [(f"{lane_style.shape(lane.lane)} ", lane.lane)]
-    name = lane_style.name(screen_state.lane_info(lane.lane))
+    name = lane_style.name(lane_info)
     state = lane_style.state(lane)
     badges: list[list[list[Span]]] = [lane_style.errors(lane)]
     badges += [
@@ -128,11 +130,11 @@ def rates(lane: LaneView, width: int) -> Line:
     return justify(line, first_fitting(wrong, width - cells(line) - 1), width)
 
 
-def single_row_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
+def single_row_line(lane_info: LaneInfo, lane: LaneView, width: int) -> Line:
     """Return a lane in one row: name, state, rate and position of both roles; factors and p99 where they fit."""
     read = lane_style.text_style(lane.lane)
     mark: Span = (f"{lane_style.shape(lane.lane)} ", lane.lane)
-    name = clip(lane_style.name(screen_state.lane_info(lane.lane)), NAME_CELLS - 3)
+    name = clip(lane_style.name(lane_info), NAME_CELLS - 3)
     line: list[Span] = list(fit([mark, (name, read)], NAME_CELLS))
     line += fit([lane_style.state(lane)], STATE_CELLS)
     # The columns depend on the width alone, so that they are the same for every lane.
@@ -188,13 +190,15 @@ class MinimalLanes(Panel):
                     continue
                 inner = width - 2 if width >= MARGIN_CELLS else width
                 for line in (
-                    title(screen_state, lane, inner),
+                    title(screen_state.lane_info(lane.lane), lane, inner),
                     role_line(lane, "write", inner, alone=False),
                     role_line(lane, "read", inner, alone=False),
                 ):
                     lines.append(((" ", TEXT), *line) if width >= MARGIN_CELLS else line)
         elif width >= SINGLE_ROW_CELLS:
-            lines = [single_row_line(screen_state, lane, width) for lane in lanes]
+            lines = [
+                single_row_line(screen_state.lane_info(lane.lane), lane, width) for lane in lanes
+            ]
         elif rows >= ROLE_ROWS:
             lines = [
                 role_line(lane, role, width, alone=True)

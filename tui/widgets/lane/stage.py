@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from engines.model.lanes import LaneInfo
 from tui.draw import lane_style
 from tui.draw.big_digits import inverse_block, largest, rows_of
 from tui.draw.format import clip, latency, short
@@ -145,10 +146,10 @@ def _figure_rows(value: str, width: int, height: int) -> tuple[str, ...]:
     return (value,)
 
 
-def _status_line(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
+def _status_line(lane_info: LaneInfo, lane: LaneView, width: int) -> Line:
     """Return errors, badges, and for an open loop service time and backlog."""
     spans: list[Span] = []
-    found = badges(screen_state, lane, width)
+    found = badges(lane_info, lane, width)
     below = [
         [[(text.strip(), STRONG)] for [(text, _)] in variants]
         for variants in (found.overloaded, found.client_bound)
@@ -191,12 +192,12 @@ class StageLane(LanePanel):
     def draw_lane(self, screen_state: ScreenState, lane: LaneView, size: Size) -> Sequence[Line]:
         """Return the rows of the lane."""
         width, height = size
-        ascii_only = screen_state.glyphs == "ascii"
+        ascii_only = screen_state.presentation.glyphs == "ascii"
         lane_info = screen_state.lane_info(lane.lane)
         lines: list[Line] = [
-            title_line(screen_state, lane, self.number, width),
+            title_line(lane_info, lane, self.number, width),
             ((clip(lane_style.servers(lane_info), width), TEXT),),
-            _status_line(screen_state, lane, width),
+            _status_line(lane_info, lane, width),
         ]
         left = height - len(lines)
         shown = METRICS if left >= 21 else METRICS[:2]

@@ -19,9 +19,12 @@ class Countdown(Panel):
 
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         """Return the number in large digits; nothing while there is no countdown."""
-        if screen_state.countdown is None:
+        if screen_state.start.countdown is None:
             return []
-        text, ascii_only = str(screen_state.countdown), screen_state.glyphs == "ascii"
+        text, ascii_only = (
+            str(screen_state.start.countdown),
+            screen_state.presentation.glyphs == "ascii",
+        )
         fits = largest(text, size.width, max(1, size.height - 2), ascii_only=ascii_only)
         rows = rows_of(text, *fits, ascii_only=ascii_only) if fits else (text,)
         left = " " * ((size.width - len(rows[0])) // 2)

@@ -35,12 +35,12 @@ def badges(screen_state: ScreenState, available: int, clock_cells: int) -> list[
     for shown, *texts in (
         # Before the first view, Enter has nothing to release.
         (
-            screen_state.holding and screen_state.view is not None,
+            screen_state.start.holding and screen_state.view is not None,
             " AT THE START LINE: ENTER ",
             " ENTER ",
         ),
         (screen_state.paused, " LOAD PAUSED ", " PAUSED "),
-        (screen_state.frozen, " DISPLAY FROZEN ", " FROZEN "),
+        (screen_state.presentation.frozen, " DISPLAY FROZEN ", " FROZEN "),
     ):
         if shown:
             for variant, text in zip(variants, texts, strict=True):
@@ -54,8 +54,8 @@ def race_clock(screen_state: ScreenState) -> list[Span]:
     """Return the race clock, and the end of the race if it has one."""
     view = screen_state.view
     if view is None:
-        return [("starting, then hold" if screen_state.holding else "starting", WARN)]
-    if screen_state.holding and not view.elapsed_s:
+        return [("starting, then hold" if screen_state.start.holding else "starting", WARN)]
+    if screen_state.start.holding and not view.elapsed_s:
         return [("ready", GOOD)]
     if not view.elapsed_s:
         return [("warming up", WARN)]
@@ -63,7 +63,7 @@ def race_clock(screen_state: ScreenState) -> list[Span]:
     if screen_state.load_settings.duration_s is not None:
         end = clock(screen_state.load_settings.duration_s)
         # Lanes that were released one by one have an end each.
-        separate_ends = len(screen_state.released) > 0 and len(view.lanes) > 1
+        separate_ends = len(screen_state.start.released) > 0 and len(view.lanes) > 1
         spans.append((f", {end} each" if separate_ends else f" / {end}", QUIET))
     return spans
 
@@ -134,7 +134,7 @@ class Header(Panel):
             [("batch ", QUIET), (f"{load.batch}", TEXT)],
             [("TTL ", QUIET), (f"{load.ttl_s:g} s", TEXT)],
             over,
-            [("y axis ", QUIET), ("shared" if screen_state.shared_axis else "own", TEXT)],
+            [("y axis ", QUIET), ("shared" if screen_state.presentation.shared_axis else "own", TEXT)],
         ]  # fmt: skip
         if load.paced and size.width < NARROW:
             # Only one of the two fits: the offered rate explains more of the numbers than the preset.

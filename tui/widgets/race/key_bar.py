@@ -17,7 +17,7 @@ def label(action: Action, screen_state: ScreenState) -> str:
     """Return what the key would do now."""
     if action.id == "pause" and screen_state.paused:
         return "resume"
-    if action.id == "freeze" and screen_state.frozen:
+    if action.id == "freeze" and screen_state.presentation.frozen:
         return "unfreeze"
     return action.label
 

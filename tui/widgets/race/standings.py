@@ -44,11 +44,11 @@ def metric(lane: LaneView, key: str) -> tuple[Span, ...]:
     )
 
 
-def track_line(screen_state: ScreenState, lane: LaneView, furthest: int, width: int) -> Line:
+def track_line(lane: LaneView, furthest: int, width: int, glyphs: str) -> Line:
     """Return how far a lane has come: the rows written and read as a bar, full for the leader (`furthest` rows)."""
     total = lane_style.done(lane, lane.rows, count)
     track_cells = max(0, width - 16)
-    full, empty = bar(lane.rows / furthest if furthest else 0.0, track_cells, screen_state.glyphs)
+    full, empty = bar(lane.rows / furthest if furthest else 0.0, track_cells, glyphs)
     # The number is left of the bar: Textual sends a row up to its last changed cell, and the number changes often.
     return fit([(total.rjust(14) + "  ", STRONG), (full, lane.lane), (empty, QUIET)], width)
 
@@ -62,9 +62,11 @@ class Standings(Panel):
         """Return the heading and a row per lane; nothing before the first view."""
         if screen_state.view is None:
             return []
-        lanes = screen_state.view.lanes
+        lanes, glyphs = screen_state.view.lanes, screen_state.presentation.glyphs
         furthest = max((lane.rows for lane in lanes), default=0)
-        columns = size.width >= NAME_CELLS + 3 * COLUMN_CELLS + 24 and not screen_state.stage
+        columns = (
+            size.width >= NAME_CELLS + 3 * COLUMN_CELLS + 24 and not screen_state.presentation.stage
+        )
         used = NAME_CELLS + (3 * COLUMN_CELLS if columns else 0)
         heading: list[Span] = [(" standings".ljust(NAME_CELLS), TEXT)]
         if columns:
@@ -92,5 +94,5 @@ class Standings(Panel):
             if columns:
                 for key in ("write", "read", "p99"):
                     spans += metric(lane, key)
-            lines.append((*spans, *track_line(screen_state, lane, furthest, size.width - used - 1)))
+            lines.append((*spans, *track_line(lane, furthest, size.width - used - 1, glyphs)))
         return lines

@@ -23,12 +23,12 @@ class StartProgress(Panel):
     def draw(self, screen_state: ScreenState, size: Size) -> Sequence[Line]:
         """Return a title and the latest steps that fit."""
         width = min(MAX_CELLS, size.width - 2)
-        steps = screen_state.progress
+        steps = screen_state.start.progress
         lines: list[Line] = []
         for position, (text, at_s) in enumerate(steps):
             done = position + 1 < len(steps)
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
-            took = f"{at_s if done else max(at_s, screen_state.starting_s):.1f} s"
+            took = f"{at_s if done else max(at_s, screen_state.start.starting_s):.1f} s"
             label = clip(sanitize(text), width - 12)
             lines.append(justify([mark, (label, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]
