@@ -41,7 +41,7 @@ def columns(paced: bool) -> Columns:
     )
 
 
-RESTING = (LaneState.STARTING, LaneState.DONE)
+IDLE = (LaneState.STARTING, LaneState.DONE)
 
 CACHELESS = "mysql"
 """Lane that has neither hits nor misses."""
@@ -56,7 +56,7 @@ def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> It
     """Yield a line for each lane of a frame; in heats only for lanes that are not idle."""
     for lane in frame.lanes:
         timed = lane.write.interval_s > 0 or lane.read.interval_s > 0
-        if heats and not timed and lane.state in RESTING:
+        if heats and not timed and lane.state in IDLE:
             continue
         cacheless = lane.lane == CACHELESS
         line = _row(
