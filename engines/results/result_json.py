@@ -77,16 +77,16 @@ def role_json(lane: LaneFrame, role: Role) -> dict[str, object]:
     return found
 
 
-def offered_load_json(offer: OfferedLoad) -> dict[str, object]:
+def offered_load_json(load: OfferedLoad) -> dict[str, object]:
     """Return the offered load of an open loop and what was achieved; null where it is not known."""
-    off_percent = offer.off_percent
+    off_percent = load.off_percent
     return {
-        "offered_per_s": offer.offered_per_s,
-        "achieved_per_s": round(offer.achieved_per_s, 1),
+        "offered_per_s": load.offered_per_s,
+        "achieved_per_s": round(load.achieved_per_s, 1),
         "off_percent": None if off_percent is None else round(off_percent, 2),
-        "held": offer.held,
-        "backlog_end": offer.backlog,
-        "backlog_max": offer.backlog_max,
+        "held": load.held,
+        "backlog_end": load.backlog,
+        "backlog_max": load.backlog_max,
     }
 
 

@@ -91,7 +91,7 @@ def clock(seconds: float) -> str:
 
 def share(part: float | None) -> str:
     """Return a part of one as a percentage, rounded down so that only all of it is 100.0 %: 97.3 %."""
-    # Without the small addend 0.57, whose float times 1000 may be below 570, would be 56.9 %.
+    # A mean of floats may be a hair below its true value: 0.31 weighted by time would be 30.9 % without the addend.
     return NOTHING if part is None else f"{floor(part * 1000 + 1e-9) / 10:.1f} %"
 
 

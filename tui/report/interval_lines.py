@@ -42,7 +42,7 @@ def columns(paced: bool) -> Columns:
     )
 
 
-RESTING = (LaneState.STARTING, LaneState.DONE)
+IDLE = (LaneState.STARTING, LaneState.DONE)
 
 
 def header(*, paced: bool = False) -> str:
@@ -54,7 +54,7 @@ def frame_lines(frame: Frame, *, paced: bool = False, heats: bool = False) -> It
     """Yield a line for each lane of a frame; in heats only for lanes that are not idle."""
     for lane in frame.lanes:
         timed = lane.write.interval_s > 0 or lane.read.interval_s > 0
-        if heats and not timed and lane.state in RESTING:
+        if heats and not timed and lane.state in IDLE:
             continue
         cacheless = not LANES[lane.lane].reads_redis
         line = _row(

@@ -67,16 +67,16 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
     yield from _heats(summary)
     yield ""
     for lane_info, lane in zip(summary.lane_infos, lanes, strict=True):
-        yield from _entrant(lane_info, lane)
+        yield from _lane_info(lane_info, lane)
     yield ""
     for label, text in fairness_lines(fairness(summary.facts, summary.settings)):
         yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
     yield from _reconciled(summary)
     yield from _changes(summary)
-    troubles = list(_troubles(lanes))
-    if troubles:
+    errors = list(_errors(lanes))
+    if errors:
         yield ""
-        yield from troubles
+        yield from errors
     notes = summary.notes()
     if notes:
         yield ""
@@ -165,44 +165,44 @@ def _pace(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     """Yield the offered load of an open loop and what was achieved; nothing for a closed loop."""
     offered_loads = [summary.offered_loads(lane.lane) for lane in lanes]
     for name, role in ROLE_NAMES:
-        made = [offer.get(role) for offer in offered_loads]
-        if not any(made):
+        loads = [each.get(role) for each in offered_loads]
+        if not any(loads):
             continue
-        yield f"{name}, operations/s", [_offered(each, _achieved) for each in made]
-        yield "  offered", [_offered(each, _offer) for each in made]
-        yield "  off by", [_offered(each, _off) for each in made]
+        yield f"{name}, operations/s", [_load_cell(each, _achieved_rate) for each in loads]
+        yield "  offered", [_load_cell(each, _offered_rate) for each in loads]
+        yield "  off by", [_load_cell(each, _deviation) for each in loads]
         for figure in figures_of(role, Shown.TABLE):
             if figure.group == "response":
                 yield _row(_label(name, figure, paced=True), figure, role, lanes)
-        yield "  backlog at the end", [_offered(each, _left) for each in made]
-        yield "  backlog at most", [_offered(each, _most) for each in made]
+        yield "  backlog at the end", [_load_cell(each, _backlog_end) for each in loads]
+        yield "  backlog at most", [_load_cell(each, _backlog_max) for each in loads]
     if any(offered_loads):
         yield "began late", [count(lane.late) for lane in lanes]
         yield "overloaded", ["YES" if lane.overloaded else "no" for lane in lanes]
 
 
-def _offered(offer: OfferedLoad | None, shown: Callable[[OfferedLoad], str]) -> str:
-    return "-" if offer is None else shown(offer)
+def _load_cell(load: OfferedLoad | None, shown: Callable[[OfferedLoad], str]) -> str:
+    return "-" if load is None else shown(load)
 
 
-def _achieved(offer: OfferedLoad) -> str:
-    return f"{offer.achieved_per_s:,.1f}"
+def _achieved_rate(load: OfferedLoad) -> str:
+    return f"{load.achieved_per_s:,.1f}"
 
 
-def _offer(offer: OfferedLoad) -> str:
-    return "changed" if offer.offered_per_s is None else f"{offer.offered_per_s:,.1f}"
+def _offered_rate(load: OfferedLoad) -> str:
+    return "changed" if load.offered_per_s is None else f"{load.offered_per_s:,.1f}"
 
 
-def _off(offer: OfferedLoad) -> str:
-    return "-" if offer.off_percent is None else f"{offer.off_percent:+.2f} %"
+def _deviation(load: OfferedLoad) -> str:
+    return "-" if load.off_percent is None else f"{load.off_percent:+.2f} %"
 
 
-def _left(offer: OfferedLoad) -> str:
-    return count(offer.backlog)
+def _backlog_end(load: OfferedLoad) -> str:
+    return count(load.backlog)
 
 
-def _most(offer: OfferedLoad) -> str:
-    return count(offer.backlog_max)
+def _backlog_max(load: OfferedLoad) -> str:
+    return count(load.backlog_max)
 
 
 def _heats(summary: Summary) -> Iterator[str | list[Row]]:
@@ -265,7 +265,7 @@ def _changes(summary: Summary) -> Iterator[str]:
         yield f"{'changed'.ljust(SHEET_WIDTH)}{count(summary.changes_left_out)} times more"
 
 
-def _entrant(lane_info: LaneInfo, lane: LaneFrame) -> Iterator[str]:
+def _lane_info(lane_info: LaneInfo, lane: LaneFrame) -> Iterator[str]:
     yield one_line(f"{lane_info.lane}: {lane_info.title}, {lane_info.approach}")
     yield one_line(f"  {lane_info.product}, version {lane_info.version}; {lane_info.durability}")
     shares = [
@@ -277,7 +277,7 @@ def _entrant(lane_info: LaneInfo, lane: LaneFrame) -> Iterator[str]:
         yield f"  p50 of a {'; of a '.join(shares)}"
 
 
-def _troubles(lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
+def _errors(lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
     for lane in lanes:
         for role, work in (("write", lane.write), ("read", lane.read)):
             if work.errors:

@@ -30,7 +30,7 @@ class LaneHistory:
         self.axes = Axes()
         self._client_bound_period = ClientBoundPeriod()
         self._heats = heats
-        self._resting = False
+        self._idle = False
         self._warm = False
         self._recent: deque[tuple[float, CacheStats]] = deque()
         self._cache = CacheStats()
@@ -45,8 +45,8 @@ class LaneHistory:
         before, self.frame = self.frame, frame
         timed = frame.write.interval_s > 0 or frame.read.interval_s > 0
         if self._heats:
-            self._resting = not timed and frame.state in (LaneState.STARTING, LaneState.DONE)
-            if self._resting:
+            self._idle = not timed and frame.state in (LaneState.STARTING, LaneState.DONE)
+            if self._idle:
                 self._client_bound_period.end()
                 if not self._measured:
                     # The warm-up of the connections belongs to no heat.
@@ -130,7 +130,7 @@ class LaneHistory:
         return any(total.interval_s > 0 for total in self._totals.values())
 
     def _role(self, role: str) -> RoleView:
-        if self._heats and self._resting and not self._measured:
+        if self._heats and self._idle and not self._measured:
             return RoleView()
         window, total = self.windows[role], self._totals[role].work()
         rows_per_s, window_rows_per_s = window.rate_over(1.0), window.rows_per_s
@@ -139,7 +139,7 @@ class LaneHistory:
         wait = window.scheduling_delay
         if self._heats and self._measured:
             window_rows_per_s = total.rows_per_s
-            if self._resting or self.frame.state is LaneState.DONE:
+            if self._idle or self.frame.state is LaneState.DONE:
                 rows_per_s = total.rows_per_s
             p50_us, p99_us = _percentiles_us(total.service)
             response_p50_us, response_p99_us = _percentiles_us(total.response)
