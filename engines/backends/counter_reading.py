@@ -21,7 +21,7 @@ class CounterReading:
     others: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def every(self) -> Mapping[str, int]:
+    def all_counters(self) -> Mapping[str, int]:
         """All counters, whatever they stand for."""
         return {**self.counts, **self.others}
 
@@ -35,8 +35,8 @@ def counter_delta(
     that was up before: how far it had counted by then, nobody knows.
     """
     if now.server == before.server and now.up_s >= before.up_s:
-        was = before.every
-        steps = {name: value - was.get(name, 0) for name, value in now.counts.items()}
-        return {name: now.counts[name] if moved < 0 else moved for name, moved in steps.items()}
+        previous = before.all_counters
+        deltas = {name: value - previous.get(name, 0) for name, value in now.counts.items()}
+        return {name: now.counts[name] if delta < 0 else delta for name, delta in deltas.items()}
     # How long they are up, servers tell in whole seconds.
     return now.counts if now.up_s <= between_s + 1 else None

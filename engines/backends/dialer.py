@@ -21,17 +21,17 @@ KEEP_ALIVE_EVERY_S = 10
 KEEP_ALIVE_PROBES = 3
 
 
-def dial(address: str, ways: AddressMap = ()) -> socket.socket:
+def dial(address: str, address_map: AddressMap = ()) -> socket.socket:
     """A connection to "host:port", or to where `ways` says that this is reached. Raises OSError.
 
     Reads and writes on it time out after `IO_TIMEOUT_S`.
     """
-    here = map_address(address, ways)
+    target = map_address(address, address_map)
     try:
-        sock = socket.create_connection(split(here), CONNECT_TIMEOUT_S)
+        sock = socket.create_connection(split(target), CONNECT_TIMEOUT_S)
     except UnicodeError as error:
         # From Python's codec for host names: a label is empty or too long. A server may name such a node.
-        raise OSError(f"{here!r} is no address: {error}") from error
+        raise OSError(f"{target!r} is no address: {error}") from error
     sock.settimeout(IO_TIMEOUT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

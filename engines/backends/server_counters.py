@@ -15,12 +15,12 @@ from engines.backends.redis import client as redis
 from engines.backends.redis.counters import RedisCounters
 from engines.endpoints.endpoint import LaneEndpoints
 
-EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 
-LAST_S = 1.0
+FINAL_READ_WAIT_S = 1.0
 """How long the end of a race waits for what its servers have counted."""
 
-CLOSE_S = 1.0
+CLOSE_WAIT_S = 1.0
 """How long the end of the reading is waited for. A server that hangs is left to a thread that ends with its answer."""
 
 WENT_DOWN = "went down, and what it counted last with it"
@@ -53,7 +53,7 @@ class _CounterDeltas:
         self._last: dict[str, tuple[float, CounterReading]] = {}
         """By address the last reading, and when it was taken (monotonic)."""
         self._answered: set[str] = set()
-        self._told: dict[str, str] = {}
+        self._caveats: dict[str, str] = {}
         """By address, why its counts are not the whole truth."""
         self.nodes: dict[str, dict[str, int]] = {}
         """By address, how far its counters have moved."""
@@ -70,22 +70,22 @@ class _CounterDeltas:
             readings = self._source.read()
         nodes = dict(self.nodes)
         for address, now in readings.items():
-            at_s, known = monotonic(), self._last.get(address)
-            self._last = {**self._last, address: (at_s, now)}
-            if known is None:
-                self._told[address] = JOINED
+            read_at_s, last = monotonic(), self._last.get(address)
+            self._last = {**self._last, address: (read_at_s, now)}
+            if last is None:
+                self._caveats[address] = JOINED
                 continue
-            before_s, before = known
-            steps = counter_delta(before, now, at_s - before_s)
-            if steps is None:
-                self._told[address] = ANOTHER
+            before_s, before = last
+            delta = counter_delta(before, now, read_at_s - before_s)
+            if delta is None:
+                self._caveats[address] = ANOTHER
                 continue
             if now.up_s < before.up_s:
-                self._told[address] = WENT_DOWN
+                self._caveats[address] = WENT_DOWN
             elif now.others.keys() != before.others.keys():
-                self._told[address] = TOOK_OVER
+                self._caveats[address] = TOOK_OVER
             moved = dict(nodes.get(address, {}))
-            for name, value in steps.items():
+            for name, value in delta.items():
                 moved[name] = moved.get(name, 0) + value
             nodes[address] = moved
         self.nodes = nodes
@@ -105,8 +105,10 @@ class _CounterDeltas:
         silent = dict.fromkeys(self._last.keys() - self._answered, WENT_DOWN)
         if late:
             silent = {**dict.fromkeys(self._last, TOO_LATE), **silent}
-        told = [f"{address} {why}" for address, why in sorted({**self._told, **silent}.items())]
-        return [*told, *filter(None, [self._source.caveat])]
+        caveats = [
+            f"{address} {why}" for address, why in sorted({**self._caveats, **silent}.items())
+        ]
+        return [*caveats, *filter(None, [self._source.caveat])]
 
     def close(self) -> None:
         self._source.close()
@@ -115,8 +117,8 @@ class _CounterDeltas:
 class _CounterPoller:
     """Reads one source once a second, and when asked, on a thread of its own: a server that hangs delays no other."""
 
-    def __init__(self, tally: _CounterDeltas) -> None:
-        self.tally = tally
+    def __init__(self, deltas: _CounterDeltas) -> None:
+        self.deltas = deltas
         self._changed = Condition()
         self._asked = 0
         """How often a reading was asked for, and of those"""
@@ -131,15 +133,15 @@ class _CounterPoller:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ended or self.late, EVERY_S)
+                self._changed.wait_for(lambda: self._ended or self.late, POLL_EVERY_S)
                 if self._ended:
                     break
                 asked = self._asked
-            self.tally.read()
+            self.deltas.read()
             with self._changed:
                 self._answered = asked
                 self._changed.notify_all()
-        self.tally.close()
+        self.deltas.close()
 
     @property
     def late(self) -> bool:
@@ -173,7 +175,7 @@ class ServerCounters:
 
     def __init__(self, endpoints: Mapping[str, LaneEndpoints]) -> None:
         self._endpoints = endpoints
-        self._watches: dict[str, list[_CounterPoller]] = {lane: [] for lane in endpoints}
+        self._pollers: dict[str, list[_CounterPoller]] = {lane: [] for lane in endpoints}
         self.unreadable: dict[str, str] = {}
         """By lane, why the counters of a server of its cannot be read: a user need not be allowed to."""
 
@@ -181,58 +183,60 @@ class ServerCounters:
         """Take the values to count from, and begin to read what can be read."""
         for lane, endpoint in self._endpoints.items():
             for source in _counter_sources(endpoint):
-                tally = _CounterDeltas(source)
+                deltas = _CounterDeltas(source)
                 try:
-                    tally.begin()
+                    deltas.begin()
                 except (*mysql.FAILURES, *redis.FAILURES) as error:
                     self.unreadable[lane] = mysql.error_text(error)
-                    tally.close()
+                    deltas.close()
                 else:
-                    watch = _CounterPoller(tally)
-                    watch.start()
-                    self._watches[lane].append(watch)
+                    poller = _CounterPoller(deltas)
+                    poller.start()
+                    self._pollers[lane].append(poller)
 
-    def _every(self) -> list[_CounterPoller]:
-        return [watch for watches in self._watches.values() for watch in watches]
+    def _all_pollers(self) -> list[_CounterPoller]:
+        return [poller for pollers in self._pollers.values() for poller in pollers]
 
-    def read(self, within_s: float = LAST_S) -> None:
+    def read(self, within_s: float = FINAL_READ_WAIT_S) -> None:
         """Ask every server now, and wait for the answers, but no longer than `within_s` for all of them."""
-        for watch in self._every():
-            watch.ask()
+        for poller in self._all_pollers():
+            poller.ask()
         until_s = monotonic() + within_s
-        for watch in self._every():
-            watch.wait(until_s)
+        for poller in self._all_pollers():
+            poller.wait(until_s)
 
     def moved(self, lane: str) -> Mapping[str, int]:
         """What a lane's servers have counted since the start, as last read."""
         moved: dict[str, int] = {}
-        for watch in self._watches.get(lane, ()):
-            moved |= watch.tally.moved
+        for poller in self._pollers.get(lane, ()):
+            moved |= poller.deltas.moved
         return moved
 
     def nodes(self, lane: str) -> Mapping[str, Mapping[str, int]]:
         """The same for each node of a cluster, by its address; empty for a lane without one."""
         return {
             address: moved
-            for watch in self._watches.get(lane, ())
-            if len(watch.tally.nodes) > 1
-            for address, moved in watch.tally.nodes.items()
+            for poller in self._pollers.get(lane, ())
+            if len(poller.deltas.nodes) > 1
+            for address, moved in poller.deltas.nodes.items()
         }
 
     def counter_caveats(self, lane: str) -> tuple[str, ...]:
         """Why that need not be all that they did for the lane, a sentence each."""
-        watches = self._watches.get(lane, ())
+        pollers = self._pollers.get(lane, ())
         return tuple(
-            caveat for watch in watches for caveat in watch.tally.counter_caveats(late=watch.late)
+            caveat
+            for poller in pollers
+            for caveat in poller.deltas.counter_caveats(late=poller.late)
         )
 
     def close(self) -> None:
         """Read no more, and wait a moment for it."""
-        for watch in self._every():
-            watch.end()
-        until_s = monotonic() + CLOSE_S
-        for watch in self._every():
-            watch.join(until_s)
+        for poller in self._all_pollers():
+            poller.end()
+        until_s = monotonic() + CLOSE_WAIT_S
+        for poller in self._all_pollers():
+            poller.join(until_s)
 
 
 def _counter_sources(endpoint: LaneEndpoints) -> Iterator[CounterSource]:

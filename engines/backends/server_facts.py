@@ -18,7 +18,7 @@ from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, ServerFacts
 
-PINGS = 20
+PING_COUNT = 20
 
 VARIABLES = (FLUSH, SYNC_BINLOG, LOG_BIN, "innodb_doublewrite")
 """MySQL manual, InnoDB Startup Options; Binary Logging Options."""
@@ -34,25 +34,30 @@ def read_server_facts(endpoints: LaneEndpoints) -> list[ServerFacts]:
 
     Raises one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
     """
-    found = []
+    facts = []
     if endpoints.mysql is not None:
-        found.append(_mysql(endpoints.mysql))
+        facts.append(_mysql(endpoints.mysql))
     if endpoints.redis is not None:
-        found.append(_redis(endpoints.redis, "store" if endpoints.mysql is None else "cache"))
-    return found
+        facts.append(_redis(endpoints.redis, "store" if endpoints.mysql is None else "cache"))
+    return facts
 
 
 def round_trip_us(ping: Callable[[], object]) -> float | None:
     """The median of `PINGS` pings, in us, as the client library sees it; None where the user may not ping."""
-    took_ns = []
-    for _ in range(PINGS):
-        began_ns = perf_counter_ns()
-        try:
-            ping()
-        except NoPermissionError:
-            return None
-        took_ns.append(perf_counter_ns() - began_ns)
-    return round(median(took_ns) / 1000, 1)
+    try:
+        return round(median(time_pings_ns(ping, PING_COUNT)) / 1000, 1)
+    except NoPermissionError:
+        return None
+
+
+def time_pings_ns(ping: Callable[[], object], count: int) -> list[int]:
+    """Call `ping` `count` times and return how long each call took, in ns and in call order. Raises what it raises."""
+    durations_ns = []
+    for _ in range(count):
+        started_ns = perf_counter_ns()
+        ping()
+        durations_ns.append(perf_counter_ns() - started_ns)
+    return durations_ns
 
 
 def describe_tls(tls: TlsOptions | None) -> str:
@@ -83,22 +88,22 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
 
 def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {VARIABLES!r}")
-    said = dict(cursor.fetchall())
-    found: dict[str, str | int] = {
-        name: _plain_value(said.get(name, UNREADABLE)) for name in VARIABLES
+    variables = dict(cursor.fetchall())
+    facts: dict[str, str | int] = {
+        name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
     cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
     counts = {name.lower(): int(value) for name, value in cursor.fetchall()}
-    found["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
-    found["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
-    return found
+    facts["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
+    facts["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
+    return facts
 
 
 def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
     facts = redis.read_facts(endpoint)
     nodes = redis.nodes(endpoint)
     with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        kept = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
+        durabilities = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
     # The first node that is pinged stands for all: they are reached the same way.
     with redis.client(nodes[0], endpoint) as node:
         trip_us = round_trip_us(node.ping)
@@ -109,24 +114,26 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
         nodes=len(nodes),
         tls=describe_tls(endpoint.tls),
         round_trip_us=trip_us,
-        durability={name: _common([each[name] for each in kept]) for name in kept[0]},
+        durability={
+            name: _common([each[name] for each in durabilities]) for name in durabilities[0]
+        },
         identity=_digest(nodes),
     )
 
 
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
     with redis.client(address, endpoint) as node:
-        found: dict[str, str | int] = {
+        facts: dict[str, str | int] = {
             name: _plain_value(_setting(node, name)) for name in REDIS_SETTINGS
         }
-        if found["appendonly"] == "no":
-            del found["appendfsync"]  # of a file that there is not
+        if facts["appendonly"] == "no":
+            del facts["appendfsync"]  # of a file that there is not
         try:
             replication: Mapping[str, Any] = node.info("replication")
-            found["replicas"] = int(replication["connected_slaves"])
+            facts["replicas"] = int(replication["connected_slaves"])
         except (ResponseError, KeyError):
-            found["replicas"] = UNREADABLE
-    return found
+            facts["replicas"] = UNREADABLE
+    return facts
 
 
 def _digest(names: Sequence[str]) -> str:

@@ -10,9 +10,9 @@ from typing import TypeAlias, TypeVar
 
 from engines.text import one_line
 
-Found = TypeVar("Found")
+Layer = TypeVar("Layer")
 
-FOUND_LENGTH = 300
+FINDING_LENGTH = 300
 """What a server says is shown up to this many characters."""
 
 NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
@@ -39,7 +39,7 @@ class Check:
     endpoint: str
     name: str
     status: Status
-    found: str
+    finding: str
     ms: float | None = None
     problem: str = ""
     next_step: str = ""
@@ -50,13 +50,13 @@ class Check:
             "check": self.name,
             "verdict": self.status.value,
             "ms": None if self.ms is None else round(self.ms, 3),
-            "found": self.found,
+            "found": self.finding,
             "problem": self.problem,
             "next_step": self.next_step,
         }
 
 
-Checks: TypeAlias = Generator[Check, None, Found | None]
+Checks: TypeAlias = Generator[Check, None, Layer | None]
 """A layer's checks in their order. It returns what the next layer stands on, and None when that is not there."""
 
 
@@ -67,17 +67,19 @@ class CheckRunner:
         self.endpoint = endpoint
         self._since_s = perf_counter()
 
-    def ok(self, name: str, found: str) -> Check:
-        return self._check(name, Status.OK, found, "", "")
+    def ok(self, name: str, finding: str) -> Check:
+        return self._check(name, Status.OK, finding, "", "")
 
-    def warn(self, name: str, problem: str, found: str, next_step: str) -> Check:
-        return self._check(name, Status.WARN, found, problem, next_step)
+    def warn(self, name: str, problem: str, finding: str, next_step: str) -> Check:
+        return self._check(name, Status.WARN, finding, problem, next_step)
 
-    def fail(self, name: str, problem: str, found: str, next_step: str) -> Check:
-        return self._check(name, Status.FAIL, found, problem, next_step)
+    def fail(self, name: str, problem: str, finding: str, next_step: str) -> Check:
+        return self._check(name, Status.FAIL, finding, problem, next_step)
 
-    def _check(self, name: str, status: Status, found: str, problem: str, next_step: str) -> Check:
+    def _check(
+        self, name: str, status: Status, finding: str, problem: str, next_step: str
+    ) -> Check:
         now_s = perf_counter()
         ms, self._since_s = (now_s - self._since_s) * 1000, now_s
-        said = one_line(" ".join(found.split()))[:FOUND_LENGTH]
-        return Check(self.endpoint, name, status, said, ms, problem, one_line(next_step))
+        text = one_line(" ".join(finding.split()))[:FINDING_LENGTH]
+        return Check(self.endpoint, name, status, text, ms, problem, one_line(next_step))

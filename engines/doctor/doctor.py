@@ -24,7 +24,7 @@ UNEXPECTED_STEP = "a mistake of telemon's: report it with this line and the serv
 def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
     """The checks in the order in which they are shown. Servers are looked at side by side, and only looked at: what
     is written to try a right is taken back."""
-    yield from _configuration(settings)
+    yield from _check_configuration(settings)
     load = PlannedLoad(settings.writers, settings.readers, settings.batch)
     own = settings.endpoints
     private = [lane for lane in settings.lanes if lane not in own]
@@ -50,18 +50,18 @@ def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list
     except Exception as error:
         # Its own words may hold anything that was sent.
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        found = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        where = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
         checks.append(
-            runner.fail("examination", "unexpected", f"it broke off: {found}", UNEXPECTED_STEP)
+            runner.fail("examination", "unexpected", f"it broke off: {where}", UNEXPECTED_STEP)
         )
     return checks
 
 
-def _configuration(settings: config.RaceConfig) -> Iterator[Check]:
+def _check_configuration(settings: config.RaceConfig) -> Iterator[Check]:
     if not settings.warnings:
         sources = {source for key, source in settings.sources}
-        named = f"set by {', '.join(sorted(sources))}" if sources else "nothing but defaults"
-        yield Check("", CONFIGURATION, Status.OK, named)
+        finding = f"set by {', '.join(sorted(sources))}" if sources else "nothing but defaults"
+        yield Check("", CONFIGURATION, Status.OK, finding)
     for warning in settings.warnings:
         found, _, step = warning.rpartition("; ")
         yield Check(

@@ -16,15 +16,15 @@ import psutil
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
 from engines.sandbox import binaries
-from engines.sandbox import directory as place
+from engines.sandbox import directory as directories
 from engines.sandbox.errors import SandboxError
 
-LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
+REQUIRED_LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
 
 SPARE_FILES = 64
 """What a process has open besides its connections."""
 
-LINKS = 4
+SOCKETS_PER_CONNECTION = 4
 """Sockets that a connection in the sense of its user may have: one to each node of a small cluster, or to MySQL and
 the nodes of a cache."""
 
@@ -53,10 +53,10 @@ def check_machine(
 
 
 def _libraries(runner: CheckRunner) -> Check:
-    found, missing = [f"Python {sys.version.split()[0]}"], []
-    for name in LIBRARIES:
+    installed, missing = [f"Python {sys.version.split()[0]}"], []
+    for name in REQUIRED_LIBRARIES:
         try:
-            found.append(f"{name} {version(name)}")
+            installed.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
@@ -66,12 +66,12 @@ def _libraries(runner: CheckRunner) -> Check:
             f"{', '.join(missing)} is not installed",
             "install telemon again: pip install --force-reinstall telemon",
         )
-    return runner.ok("libraries", ", ".join(found))
+    return runner.ok("libraries", ", ".join(installed))
 
 
 def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = SPARE_FILES + max(load.writers, load.readers) * LINKS
+    needed = SPARE_FILES + max(load.writers, load.readers) * SOCKETS_PER_CONNECTION
     if soft != resource.RLIM_INFINITY and soft < needed:
         return runner.fail(
             "open files",
@@ -106,7 +106,7 @@ def _program(
         )
     try:
         # The name it is started by decides what it is, and --version keeps it from starting at all.
-        told = subprocess.run(
+        result = subprocess.run(
             [run_as or str(server), "--version"],
             executable=server,
             stdin=subprocess.DEVNULL,
@@ -121,49 +121,51 @@ def _program(
             f"{server} does not even say its version: {error}",
             f"install it again: {binaries.install_command([kind])}",
         )
-    said = told.stdout.decode("utf-8", "replace").partition("\n")[0].removeprefix(str(server))
-    return runner.ok(f"{name} program", f"{server}: {said.strip()}")
+    version_text = (
+        result.stdout.decode("utf-8", "replace").partition("\n")[0].removeprefix(str(server))
+    )
+    return runner.ok(f"{name} program", f"{server}: {version_text.strip()}")
 
 
-def _directory(runner: CheckRunner, asked: Path | None) -> Iterator[Check]:
+def _directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
     name = "sandbox directory"
     try:
-        under = place.base(asked)
+        base = directories.base(configured)
     except SandboxError as error:
         yield runner.fail(
             name, "directory_unusable", str(error), "set sandbox.directory to one that can be used"
         )
         return
-    kind = place.file_system(under)
-    free_bytes = shutil.disk_usage(under).free
-    found = f"{under}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
+    kind = directories.file_system(base)
+    free_bytes = shutil.disk_usage(base).free
+    finding = f"{base}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
     if free_bytes < SANDBOX_BYTES:
         yield runner.fail(
             name,
             "disk_full",
-            found,
+            finding,
             f"make room: private servers need {SANDBOX_BYTES / 1e9:.1f} GB; or set sandbox.directory to another disk",
         )
-    elif kind in place.VOLATILE | place.REMOTE:
+    elif kind in directories.VOLATILE | directories.REMOTE:
         yield runner.warn(
             name,
             "not_a_disk",
-            f"{found}: {'memory' if kind in place.VOLATILE else 'a file system over the network'}, not a disk, so "
-            "what a commit costs here means nothing",
+            f"{finding}: {'memory' if kind in directories.VOLATILE else 'a file system over the network'}, not a disk, "
+            "so what a commit costs here means nothing",
             "set sandbox.directory to a directory on a local disk",
         )
     else:
-        yield runner.ok(name, found)
+        yield runner.ok(name, finding)
 
 
 def _memory(runner: CheckRunner) -> Check:
     free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
-    found = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
+    finding = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
     if free_bytes < SANDBOX_MEMORY_BYTES:
         return runner.warn(
             "memory",
             "little_memory",
-            found,
+            finding,
             f"private servers may take {SANDBOX_MEMORY_BYTES / 1e9:.1f} GB: race fewer lanes at once (--lanes)",
         )
-    return runner.ok("memory", found)
+    return runner.ok("memory", finding)

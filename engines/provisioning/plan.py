@@ -12,7 +12,7 @@ class PlannedChange:
 
     where: str
     what: str
-    do: Callable[[], str] = field(repr=False)
+    apply: Callable[[], str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Plan:
     """Deeds in their order, and (where, what) of all that is left as it is."""
 
     changes: tuple[PlannedChange, ...] = ()
-    left: tuple[tuple[str, str], ...] = ()
+    unchanged: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
-        return Plan(self.changes + other.changes, self.left + other.left)
+        return Plan(self.changes + other.changes, self.unchanged + other.unchanged)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engines.sandbox.errors import MissingBinary
 
-PLACES: tuple[str, ...] = (
+SEARCH_DIRECTORIES: tuple[str, ...] = (
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",
@@ -164,13 +164,17 @@ def _os_release() -> dict[str, str]:
 
 
 def _which(program: str, first: Sequence[Path] = ()) -> Path | None:
-    places = [str(place) for place in first]
-    places += [place for place in os.environ.get("PATH", "").split(os.pathsep) if place]
-    places += [
-        str(found) for place in PLACES for found in sorted(Path("/").glob(place.lstrip("/")))
+    directories = [str(directory) for directory in first]
+    directories += [
+        directory for directory in os.environ.get("PATH", "").split(os.pathsep) if directory
+    ]
+    directories += [
+        str(found)
+        for directory in SEARCH_DIRECTORIES
+        for found in sorted(Path("/").glob(directory.lstrip("/")))
     ]
     # shutil.which takes an empty path for "use the default".
-    found = shutil.which(program, path=os.pathsep.join(places)) if places else None
+    found = shutil.which(program, path=os.pathsep.join(directories)) if directories else None
     return Path(found).absolute() if found else None
 
 
@@ -189,9 +193,9 @@ def _is_mariadb(server: Path) -> bool:
     if "mariadb" in server.resolve().name:
         return True
     try:
-        told = subprocess.run(
+        result = subprocess.run(
             [server, "--no-defaults", "--version"], capture_output=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return b"mariadb" in told.stdout.lower()
+    return b"mariadb" in result.stdout.lower()

@@ -51,29 +51,29 @@ def base(directory: Path | None) -> Path:
     """The directory in which to make a sandbox: the one asked for, else TMPDIR, else the first of the user's cache
     directory, /var/tmp and /tmp that lies on a disk of this machine. Raises SandboxError if it cannot be used."""
     if directory is not None:
-        return _checked(directory, "sandbox.directory")
+        return _usable_or_error(directory, "sandbox.directory")
     if os.environ.get("TMPDIR"):
-        return _checked(Path(os.environ["TMPDIR"]), "TMPDIR")
-    usable = [place for place in default_bases() if _writable(place)]
+        return _usable_or_error(Path(os.environ["TMPDIR"]), "TMPDIR")
+    usable = [candidate for candidate in default_bases() if _writable(candidate)]
     if not usable:
-        tried = ", ".join(str(place) for place in default_bases())
+        tried = ", ".join(str(candidate) for candidate in default_bases())
         raise SandboxError(
             f"none of {tried} can be written to; set sandbox.directory to one that can"
         )
-    on_disk = (place for place in usable if file_system(place) not in VOLATILE | REMOTE)
+    on_disk = (candidate for candidate in usable if file_system(candidate) not in VOLATILE | REMOTE)
     return next(on_disk, usable[0])
 
 
 def default_bases() -> list[Path]:
     """Where a sandbox goes when nothing is said, best first."""
-    places = []
+    bases = []
     cache = os.environ.get("XDG_CACHE_HOME")
     if cache and Path(cache).is_absolute():
-        places.append(Path(cache))
+        bases.append(Path(cache))
     else:
         with contextlib.suppress(RuntimeError):
-            places.append(Path.home() / ".cache")
-    return [*places, Path("/var/tmp"), Path("/tmp")]
+            bases.append(Path.home() / ".cache")
+    return [*bases, Path("/var/tmp"), Path("/tmp")]
 
 
 def file_system(path: Path) -> str:
@@ -106,7 +106,7 @@ def make(under: Path) -> SandboxDirectory:
         (root / PROGRAMS).mkdir()
         sockets = root
         if len(os.fsencode(root / LONGEST_SOCKET)) > SOCKET_PATH_BYTES:
-            sockets = Path(tempfile.mkdtemp(prefix=SOCKETS_PREFIX, dir=_short()))
+            sockets = Path(tempfile.mkdtemp(prefix=SOCKETS_PREFIX, dir=_short_base()))
             (root / SOCKETS).symlink_to(sockets)
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
@@ -123,10 +123,10 @@ def write(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _short() -> Path:
-    for place in (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp"):
-        if place and len(os.fsencode(place)) < 40 and _writable(Path(place)):
-            return Path(place)
+def _short_base() -> Path:
+    for candidate in (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp"):
+        if candidate and len(os.fsencode(candidate)) < 40 and _writable(Path(candidate)):
+            return Path(candidate)
     raise SandboxError(
         "the path of the sandbox's directory is too long for a socket in it, and /tmp cannot be written to; "
         "set sandbox.directory to a shorter one"
@@ -137,7 +137,7 @@ def _writable(path: Path) -> bool:
     return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
-def _checked(path: Path, key: str) -> Path:
+def _usable_or_error(path: Path, key: str) -> Path:
     if not path.is_dir():
         raise UnusableDirectory(
             f"{key} = {path}: there is no such directory; make it, or set another"

@@ -17,21 +17,21 @@ DATABASE = "telemon"
 
 USER = "telemon"
 
-GREETING_WAIT_S = 1.0
+HANDSHAKE_WAIT_S = 1.0
 
 
 def server_spec(
-    binary: MySQLBinary, place: SandboxDirectory, name: str, port: int, password: str
+    binary: MySQLBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
 ) -> ServerSpec:
     """The MySQL server `name`; writes its files but its data directory."""
     lane = LANE_OF[name]
-    directory = place.root / name
-    socket = place.sockets / f"{name}.sock"
-    accounts = place.root / f"{name}.sql"
+    directory = sandbox.root / name
+    socket = sandbox.sockets / f"{name}.sock"
+    accounts = sandbox.root / f"{name}.sql"
     write(accounts, _accounts(binary, password))
     temporary = _temporary(directory)
     temporary.mkdir()
-    program = place.root / PROGRAMS / binary.server.name
+    program = sandbox.root / PROGRAMS / binary.server.name
     if not program.is_symlink():
         program.symlink_to(binary.server)
     return ServerSpec(
@@ -43,11 +43,11 @@ def server_spec(
         arguments=(
             "--no-defaults",
             *_as_root(),
-            *_home(binary),
+            *_base_directory(binary),
             f"--datadir={directory}",
             f"--tmpdir={temporary}",
             f"--socket={socket}",
-            f"--pid-file={place.root / name}.pid",
+            f"--pid-file={sandbox.root / name}.pid",
             f"--init-file={accounts}",
             f"--bind-address={HOST}",
             f"--port={port}",
@@ -63,7 +63,7 @@ def server_spec(
             *_redo_log(binary),
         ),
         directory=directory,
-        log=place.root / f"{name}.log",
+        log=sandbox.root / f"{name}.log",
         port=port,
         password=password,
         socket=socket,
@@ -88,7 +88,7 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
         f"--datadir=./{directory.name}",
         # In /tmp any other MariaDB that starts would delete this one's temporary tables under its feet.
         f"--tmpdir=../{_temporary(directory).name}",
-        *_home(binary),
+        *_base_directory(binary),
         # Under the name --user the script would take it as leave to change owners and modes in /usr/lib.
         *(option.replace("--", "--loose-", 1) for option in _as_root()),
         # Root has no password, and its socket lies in a directory closed to others; see _accounts.
@@ -108,29 +108,29 @@ def copy(installed: Path, directory: Path) -> None:
     shutil.copytree(installed, directory)
 
 
-async def version(launched: ServerSpec) -> str | None:
+async def version(spec: ServerSpec) -> str | None:
     """The version in the server's greeting, or None as long as it does not greet.
 
     It greets once it takes connections, and its accounts are made before. Asked on its own socket: a stranger may
     hold the port. The greeting is Protocol::HandshakeV10 of MySQL's client/server protocol.
     """
     try:
-        reader, writer = await asyncio.open_unix_connection(str(launched.socket))
+        reader, writer = await asyncio.open_unix_connection(str(spec.socket))
     except OSError:
         return None
     try:
-        async with asyncio.timeout(GREETING_WAIT_S):
+        async with asyncio.timeout(HANDSHAKE_WAIT_S):
             header = await reader.readexactly(4)
-            greeting = await reader.readexactly(int.from_bytes(header[:3], "little"))
+            handshake = await reader.readexactly(int.from_bytes(header[:3], "little"))
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return None
     finally:
         writer.close()
-    if greeting[:1] != b"\x0a":
+    if handshake[:1] != b"\x0a":
         return None
-    told = greeting[1:].split(b"\0", 1)[0].decode("ascii", "replace")
+    version_text = handshake[1:].split(b"\0", 1)[0].decode("ascii", "replace")
     # MariaDB before 11 pretends to be 5.5.5, for the sake of old replicas.
-    return told.removeprefix("5.5.5-").split("-", 1)[0]
+    return version_text.removeprefix("5.5.5-").split("-", 1)[0]
 
 
 def _accounts(binary: MySQLBinary, password: str) -> str:
@@ -141,12 +141,12 @@ def _accounts(binary: MySQLBinary, password: str) -> str:
     """
     # Oracle's default would need TLS or a further package in PyMySQL.
     method = "BY" if binary.installer else "WITH mysql_native_password BY"
-    who = f"'{USER}'@'{HOST}'"
+    account = f"'{USER}'@'{HOST}'"
     return (
         f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
-        f"CREATE USER IF NOT EXISTS {who} IDENTIFIED {method} '{password}';\n"
-        f"GRANT ALL ON {DATABASE}.* TO {who};\n"
-        f"GRANT PROCESS ON *.* TO {who};\n"
+        f"CREATE USER IF NOT EXISTS {account} IDENTIFIED {method} '{password}';\n"
+        f"GRANT ALL ON {DATABASE}.* TO {account};\n"
+        f"GRANT PROCESS ON *.* TO {account};\n"
         "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1', ''@'localhost', ''@'127.0.0.1';\n"
     )
 
@@ -156,7 +156,7 @@ def _as_root() -> tuple[str, ...]:
     return ("--user=root",) if os.geteuid() == 0 else ()
 
 
-def _home(binary: MySQLBinary) -> tuple[str, ...]:
+def _base_directory(binary: MySQLBinary) -> tuple[str, ...]:
     """Only an unpacked archive must be told where it is; a package knows."""
     prefix = binary.server.resolve().parent.parent
     unpacked = prefix.is_relative_to("/opt") and not prefix.is_relative_to("/opt/homebrew")

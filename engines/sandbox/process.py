@@ -17,19 +17,19 @@ from typing import TypeVar
 
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 
 START_WAIT_S = 30.0
 
-ASK_EVERY_S = 0.01
+POLL_EVERY_S = 0.01
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-STAMP = re.compile(
+LOG_LINE_PREFIX = re.compile(
     r"^(\d+:\w \d+ \w+ \d+ [\d:.]+ [-.*#] |\d{4}-\d\d-\d\d [\d:]+ \d+ \[\w+\] )",
 )
 """What Redis and MariaDB write before each line: when, who, and how grave."""
@@ -55,7 +55,7 @@ class ServerProcess:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     # Safe here: the keeper has one thread.
-                    preexec_fn=_dying_with(os.getpid()),
+                    preexec_fn=_set_death_signal(os.getpid()),
                 )
             except (OSError, subprocess.SubprocessError) as error:
                 raise SandboxError(f"{title} could not be started: {error}; {NEXT_STEP}") from None
@@ -82,35 +82,35 @@ class ServerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(within_s)
 
-    async def ended(self) -> int:
+    async def wait_for_exit(self) -> int:
         """Wait for the process to end by itself; its exit status, negative for a signal."""
         while (status := self._process.poll()) is None:
-            await asyncio.sleep(ASK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
         return status
 
-    async def answers(self, ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
+    async def poll_until_ready(self, probe: Callable[[], Awaitable[Result | None]]) -> Result:
         """Ask until there is an answer. Raises SandboxError if the process ends first or takes too long."""
-        until = time.monotonic() + START_WAIT_S
+        deadline_s = time.monotonic() + START_WAIT_S
         while self.alive:
-            answer = await ask()
-            if answer is not None:
-                return answer
-            if time.monotonic() > until:
+            result = await probe()
+            if result is not None:
+                return result
+            if time.monotonic() > deadline_s:
                 raise SandboxError(
-                    f"{self.title} was not ready after {START_WAIT_S:.0f} s: {self.words()}; {NEXT_STEP}"
+                    f"{self.title} was not ready after {START_WAIT_S:.0f} s: {self.last_log_line()}; {NEXT_STEP}"
                 )
-            await asyncio.sleep(ASK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
         raise SandboxError(f"{self.title} did not start: {self.exit_summary()}; {NEXT_STEP}")
 
     def exit_summary(self) -> str:
         """How the process ended, and its last words, in one line."""
         status = self._process.poll()
         if status is None:
-            return self.words()
-        how = f"exit status {status}" if status >= 0 else f"signal {-status}"
-        return f"{how}: {self.words()}"
+            return self.last_log_line()
+        exit_text = f"exit status {status}" if status >= 0 else f"signal {-status}"
+        return f"{exit_text}: {self.last_log_line()}"
 
-    def words(self) -> str:
+    def last_log_line(self) -> str:
         """The last thing worth reading in what the process wrote, in one line of at most 300 characters."""
         try:
             with self._log.open("rb") as log:
@@ -118,13 +118,13 @@ class ServerProcess:
                 lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             lines = []
-        said = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in lines]
+        printable = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in lines]
         # Redis marks what matters with a #, and MariaDB says more after the error.
-        telling = [
-            line for line in said if re.search(r"\berror\b|^\d+:\S .* # ", line, re.IGNORECASE)
+        important = [
+            line for line in printable if re.search(r"\berror\b|^\d+:\S .* # ", line, re.IGNORECASE)
         ]
-        last = next((line for line in reversed(telling or said) if line), "it wrote nothing")
-        return STAMP.sub("", last)[-300:]
+        last = next((line for line in reversed(important or printable) if line), "it wrote nothing")
+        return LOG_LINE_PREFIX.sub("", last)[-300:]
 
 
 def _environment() -> dict[str, str]:
@@ -133,15 +133,15 @@ def _environment() -> dict[str, str]:
     return {"PATH": path, "LC_ALL": "C", **kept}
 
 
-def _dying_with(keeper: int) -> Callable[[], None] | None:
+def _set_death_signal(parent_pid: int) -> Callable[[], None] | None:
     """For a child to call before it becomes the program: the kernel kills it when the keeper is killed."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
 
-    def ask_the_kernel() -> None:
+    def before_exec() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:
+        if os.getppid() != parent_pid:
             os._exit(1)
 
-    return ask_the_kernel
+    return before_exec

@@ -39,17 +39,17 @@ be lost within two seconds, and the others then go on with their own slots."""
 
 
 def server_spec(
-    binary: RedisBinary, place: SandboxDirectory, name: str, port: int, password: str
+    binary: RedisBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
 ) -> ServerSpec:
     """The server `name`, the cache or a node; writes its files but `nodes.conf`."""
     lane = LANE_OF[name]
-    directory = place.root / name
+    directory = sandbox.root / name
     directory.mkdir()
     # The program looks at the name it was started by, and goes by that name in the process list.
-    program = place.root / PROGRAMS / binary.run_as
+    program = sandbox.root / PROGRAMS / binary.run_as
     if not program.is_symlink():
         program.symlink_to(binary.server)
-    configuration = place.root / f"{name}.conf"
+    configuration = sandbox.root / f"{name}.conf"
     write(
         configuration,
         f"bind {HOST}\n"
@@ -67,7 +67,7 @@ def server_spec(
         program=program,
         arguments=(str(configuration),),
         directory=directory,
-        log=place.root / f"{name}.log",
+        log=sandbox.root / f"{name}.log",
         port=port,
         password=password,
     )
@@ -92,14 +92,14 @@ def form_cluster(nodes: Iterable[ServerSpec]) -> None:
         write(primaries[myself].directory / "nodes.conf", "\n".join(lines) + "\n")
 
 
-async def server_info(launched: ServerSpec) -> Mapping[str, str] | None:
+async def server_info(spec: ServerSpec) -> Mapping[str, str] | None:
     """INFO's section `server`; None as long as this very server does not answer. One that still loads its data does."""
-    return await _asked(launched, "INFO server")
+    return await _send_command(spec, "INFO server")
 
 
-async def cluster_info(launched: ServerSpec) -> Mapping[str, str] | None:
+async def cluster_info(spec: ServerSpec) -> Mapping[str, str] | None:
     """CLUSTER INFO; None as long as this very server does not answer it."""
-    return await _asked(launched, "CLUSTER INFO")
+    return await _send_command(spec, "CLUSTER INFO")
 
 
 def cluster_ready(info: Mapping[str, str] | None) -> bool:
@@ -111,15 +111,15 @@ def cluster_ready(info: Mapping[str, str] | None) -> bool:
     )
 
 
-async def _asked(launched: ServerSpec, command: str) -> Mapping[str, str] | None:
+async def _send_command(spec: ServerSpec, command: str) -> Mapping[str, str] | None:
     try:
-        reader, writer = await asyncio.open_connection(HOST, launched.port)
+        reader, writer = await asyncio.open_connection(HOST, spec.port)
     except OSError:
         return None
     try:
         async with asyncio.timeout(ANSWER_WAIT_S):
             # A stranger on our port does not know the password, and its refusal ends this.
-            writer.write(f"AUTH {launched.password}\r\n{command}\r\n".encode())
+            writer.write(f"AUTH {spec.password}\r\n{command}\r\n".encode())
             if await reader.readline() != b"+OK\r\n":
                 return None
             head = await reader.readline()

@@ -14,9 +14,8 @@ from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.model.lanes import LANES
-from engines.sandbox import binaries, mariadb, ports
-from engines.sandbox import cleanup as remains
-from engines.sandbox import directory as place
+from engines.sandbox import binaries, cleanup, mariadb, ports
+from engines.sandbox import directory as directories
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError
 from engines.sandbox.spec import SandboxSpec
 from engines.sandbox.supervisor_client import Message, SupervisorClient
@@ -64,7 +63,7 @@ class Sandbox:
         self._directory: Path | None = None
         self._file_system = ""
         # Both are replaced whole, by the tether's thread only.
-        self._described: Mapping[str, Message] = MappingProxyType({})
+        self._server_messages: Mapping[str, Message] = MappingProxyType({})
         self._down: Mapping[str, str | None] = MappingProxyType({})
 
     def __enter__(self) -> Self:
@@ -82,14 +81,14 @@ class Sandbox:
         """
         if self._supervisor is not None:
             raise RuntimeError("a sandbox starts once")
-        found = binaries.find(self._lanes)
-        under = place.base(self._asked_directory)
-        order = SandboxSpec(self._lanes, under, self._asked_port, os.getpid(), found)
+        programs = binaries.find(self._lanes)
+        base = directories.base(self._asked_directory)
+        spec = SandboxSpec(self._lanes, base, self._asked_port, os.getpid(), programs)
         try:
-            self._supervisor = SupervisorClient(order.message(), self._on_event, self._clean_up)
+            self._supervisor = SupervisorClient(spec.message(), self._on_event, self._clean_up)
             # While the servers start there is time for this.
-            for swept in remains.remove_orphans([under, *place.default_bases()]):
-                self._on_progress(f"removed {swept}, left by a telemon that was killed")
+            for removed in cleanup.remove_orphans([base, *directories.default_bases()]):
+                self._on_progress(f"removed {removed}, left by a telemon that was killed")
             self._await_ready(self._supervisor)
         except BaseException:
             self.close()
@@ -117,7 +116,7 @@ class Sandbox:
     @property
     def volatile(self) -> bool:
         """Whether the data lie in memory, where making a write durable costs nothing and means nothing."""
-        return self._file_system in place.VOLATILE
+        return self._file_system in directories.VOLATILE
 
     @property
     def note(self) -> str | None:
@@ -127,7 +126,7 @@ class Sandbox:
                 f"{self.directory.parent} is a {self._file_system}: fsync is free there and nothing is durable; "
                 "set sandbox.directory to a directory on a disk"
             )
-        if self._file_system in place.REMOTE:
+        if self._file_system in directories.REMOTE:
             return (
                 f"{self.directory.parent} is on {self._file_system}, a file system over the network; "
                 "set sandbox.directory to a directory on a local disk"
@@ -152,15 +151,15 @@ class Sandbox:
         return MappingProxyType(
             {
                 name: RunningServer(
-                    name, told["pid"], told["port"], told["product"], told["version"]
+                    name, server["pid"], server["port"], server["product"], server["version"]
                 )
-                for name, told in self._described.items()
+                for name, server in self._server_messages.items()
             }
         )
 
     def admin_mysql(self, name: str) -> Path:
         """The Unix socket on which root signs in to the MySQL server `name`, without a password; for tests."""
-        socket_path = self._described[name]["socket"]
+        socket_path = self._server_messages[name]["socket"]
         if socket_path is None:
             raise ValueError(f"{name} is not a MySQL server")
         return Path(socket_path)
@@ -185,22 +184,26 @@ class Sandbox:
 
         One that is started again is no longer among them. Returns at once.
         """
-        return MappingProxyType({name: how for name, how in self._down.items() if how is not None})
+        return MappingProxyType(
+            {name: exit_text for name, exit_text in self._down.items() if exit_text is not None}
+        )
 
     def down(self) -> frozenset[str]:
         """All servers known to be dead, asked for or not. Returns at once."""
         return frozenset(self._down)
 
-    def _await_ready(self, tether: SupervisorClient) -> None:
+    def _await_ready(self, supervisor: SupervisorClient) -> None:
         while True:
-            news = tether.next()
-            match news["event"]:
+            message = supervisor.next()
+            match message["event"]:
                 case "progress":
-                    self._on_progress(news["text"])
+                    self._on_progress(message["text"])
                 case "failed":
-                    raise (PortInUse if news["kind"] == "port" else SandboxError)(news["text"])
+                    raise (PortInUse if message["kind"] == "port" else SandboxError)(
+                        message["text"]
+                    )
                 case "ready":
-                    self._file_system = place.file_system(self.directory)
+                    self._file_system = directories.file_system(self.directory)
                     if self.note is not None:
                         self._on_progress(self.note)
                     return
@@ -210,42 +213,52 @@ class Sandbox:
             raise SandboxError("the sandbox has not been started")
         self._supervisor.call(command)
 
-    def _on_event(self, news: Message) -> None:
+    def _on_event(self, message: Message) -> None:
         """Take what the keeper says of its servers. Called in the order in which it happened."""
-        match news["event"]:
+        match message["event"]:
             case "directory":
-                self._directory = Path(news["path"])
+                self._directory = Path(message["path"])
             case "ready":
-                self._described = _by_name(news["servers"])
+                self._server_messages = _by_name(message["servers"])
                 # Of an earlier try, on ports that somebody else then took.
                 self._down = MappingProxyType({})
             case "died":
-                how = None if news["expected"] else news["text"]
-                self._down = MappingProxyType({**self._down, news["server"]: how})
+                exit_text = None if message["expected"] else message["text"]
+                self._down = MappingProxyType({**self._down, message["server"]: exit_text})
             case "started":
-                alive = news["server"]
-                self._described = MappingProxyType({**self._described, alive["name"]: alive})
-                others = {name: how for name, how in self._down.items() if name != alive["name"]}
+                started = message["server"]
+                self._server_messages = MappingProxyType(
+                    {**self._server_messages, started["name"]: started}
+                )
+                others = {
+                    name: exit_text
+                    for name, exit_text in self._down.items()
+                    if name != started["name"]
+                }
                 self._down = MappingProxyType(others)
 
     def _clean_up(self) -> None:
         """Do what the keeper no longer can."""
-        how = "the process that keeps the sandbox was killed, and its servers with it"
-        self._down = MappingProxyType({**dict.fromkeys(self._described, how), **self._down})
+        exit_text = "the process that keeps the sandbox was killed, and its servers with it"
+        self._down = MappingProxyType(
+            {**dict.fromkeys(self._server_messages, exit_text), **self._down}
+        )
         if self._directory is not None:
             # What stays is found by the next sweep.
             with contextlib.suppress(OSError, subprocess.SubprocessError):
-                remains.reclaim(self._directory)
+                cleanup.reclaim(self._directory)
 
     def _mysql_at(self, name: str) -> MySQLEndpoint:
-        told = self._described[name]
+        server = self._server_messages[name]
         return MySQLEndpoint(
-            ports.HOST, told["port"], mariadb.USER, told["password"], mariadb.DATABASE
+            ports.HOST, server["port"], mariadb.USER, server["password"], mariadb.DATABASE
         )
 
     def _redis_at(self, name: str) -> RedisEndpoint:
-        told = self._described[name]
-        return RedisEndpoint(ports.HOST, told["port"], told["password"], cluster=name != "cache")
+        server = self._server_messages[name]
+        return RedisEndpoint(
+            ports.HOST, server["port"], server["password"], cluster=name != "cache"
+        )
 
 
 def _by_name(servers: Sequence[Message]) -> Mapping[str, Message]:

@@ -15,7 +15,7 @@ class SandboxSpec:
     """What is to be started, for whom: `parent` is the process whose end is the end of the sandbox."""
 
     lanes: tuple[str, ...]
-    under: Path
+    base: Path
     port: int | None
     parent: int
     binaries: Binaries
@@ -24,7 +24,7 @@ class SandboxSpec:
         mysql, redis = self.binaries.mysql, self.binaries.redis
         return {
             "lanes": list(self.lanes),
-            "under": str(self.under),
+            "under": str(self.base),
             "port": self.port,
             "parent": self.parent,
             "mysql": mysql and [str(mysql.server), mysql.installer and str(mysql.installer)],

@@ -38,46 +38,49 @@ class SupervisorClient:
     ANSWERS = frozenset({"progress", "ready", "failed", "done", "refused"})
 
     def __init__(
-        self, order: Message, on_event: Callable[[Message], None], on_break: Callable[[], None]
+        self,
+        spec_message: Message,
+        on_event: Callable[[Message], None],
+        on_break: Callable[[], None],
     ) -> None:
         self._on_event = on_event
         self._on_break = on_break
         self._answers: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._calling = threading.Lock()
+        self._call_lock = threading.Lock()
         # A signal handler may call close() while close() runs.
-        self._closing = threading.RLock()
+        self._close_lock = threading.RLock()
         self._closed = False
-        self._diagnosis = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the keeper
-        self._channel, theirs = socket.socketpair()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the keeper
+        self._channel, far_end = socket.socketpair()
         try:
-            with theirs:
-                self._keeper = subprocess.Popen(
+            with far_end:
+                self._process = subprocess.Popen(
                     # -P: a directory "engines" where the user happens to be is not ours.
-                    [sys.executable, "-P", "-m", SUPERVISOR, str(theirs.fileno())],
-                    pass_fds=(theirs.fileno(),),
+                    [sys.executable, "-P", "-m", SUPERVISOR, str(far_end.fileno())],
+                    pass_fds=(far_end.fileno(),),
                     env={**os.environ, "PYTHONPATH": search_path()},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=self._diagnosis,
+                    stderr=self._stderr,
                     # Out of reach of the terminal's signals.
                     start_new_session=True,
                 )
         except BaseException:
             self._channel.close()
-            self._diagnosis.close()
+            self._stderr.close()
             raise
-        self._send(order)
+        self._send(spec_message)
         self._listener = threading.Thread(target=self._listen, name="sandbox", daemon=True)
         self._listener.start()
 
     @property
     def pid(self) -> int:
         """The keeper's."""
-        return self._keeper.pid
+        return self._process.pid
 
     def call(self, command: Message) -> Message:
         """Have the keeper do something, and return its answer. Raises SandboxError if it refuses, or is gone."""
-        with self._calling:
+        with self._call_lock:
             self._send(command)
             answer = self.next()
         if answer["event"] == "refused":
@@ -93,26 +96,26 @@ class SupervisorClient:
         if answer is None:
             # For the next one to ask.
             self._answers.put(None)
-            raise SandboxError(f"the sandbox is gone{self._last_words()}")
+            raise SandboxError(f"the sandbox is gone{self._last_stderr_line()}")
         return answer
 
     def close(self) -> None:
         """End the keeper and all that it keeps; return when that is done. Again, it does nothing."""
-        with self._closing:
+        with self._close_lock:
             if self._closed:
                 return
             self._closed = True
             with contextlib.suppress(OSError):
                 self._channel.shutdown(socket.SHUT_WR)
             try:
-                self._keeper.wait(END_WAIT_S)
+                self._process.wait(END_WAIT_S)
             except subprocess.TimeoutExpired:
-                self._keeper.kill()
-                self._keeper.wait()
+                self._process.kill()
+                self._process.wait()
             if threading.current_thread() is not self._listener:
                 self._listener.join(END_WAIT_S)
             self._channel.close()
-            self._diagnosis.close()
+            self._stderr.close()
 
     def _send(self, message: Message) -> None:
         # A keeper that is gone does not answer either, and that is where it is noticed.
@@ -129,14 +132,14 @@ class SupervisorClient:
         if not self._closed:
             # Its socket closes a moment before it has ended.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._keeper.wait(END_WAIT_S)
+                self._process.wait(END_WAIT_S)
             self._on_break()
         self._answers.put(None)
 
-    def _last_words(self) -> str:
+    def _last_stderr_line(self) -> str:
         """What a keeper that failed wrote about it."""
-        if self._diagnosis.closed:
+        if self._stderr.closed:
             return ""
-        self._diagnosis.seek(0)
-        lines = self._diagnosis.read().decode("utf-8", "replace").splitlines()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").splitlines()
         return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")

@@ -30,7 +30,7 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
     """Look at everything and print it; the exit code, 1 if anything failed."""
     checks: list[Check] = []
     endpoint: str | None = None
-    for check in _all(settings):
+    for check in _all_checks(settings):
         checks.append(check)
         if as_json:
             continue
@@ -60,7 +60,7 @@ def lines(check: Check, columns: int | None = None) -> Iterator[str]:
     """
     ms = "" if check.ms is None else f"{check.ms:.1f} ms"
     head = f"  {check.status.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
-    yield from _folded(head, check.found, columns)
+    yield from _folded(head, check.finding, columns)
     if check.next_step:
         yield from _folded(f"{'':<7}{'':>11}  next: ", check.next_step, columns)
 
@@ -96,21 +96,21 @@ def status(checks: list[Check]) -> str:
     return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"
 
 
-def _all(settings: config.RaceConfig) -> Iterator[Check]:
+def _all_checks(settings: config.RaceConfig) -> Iterator[Check]:
     yield from terminal(os.environ)
     yield from run_checks(settings)
 
 
 def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     """The checks of the terminal, if there is one."""
-    watch = CheckRunner()
+    runner = CheckRunner()
     name = "terminal"
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-        yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")
+        yield runner.ok(name, "none here: telemon races without a screen, as `telemon run`")
         return
     term = environ.get("TERM", "")
     if not can_draw(environ):
-        yield watch.warn(
+        yield runner.warn(
             name,
             "dumb_terminal",
             f"TERM is {term!r}: it cannot draw",
@@ -119,22 +119,27 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     columns, rows = shutil.get_terminal_size((0, 0))
     if columns < COLUMNS or rows < LINES:
-        yield watch.warn(
+        yield runner.warn(
             name,
             "small_terminal",
             f"{columns} x {rows} characters",
             f"make the window at least {COLUMNS} x {LINES}",
         )
     else:
-        yield watch.ok(name, f"{term}, {columns} x {rows} characters")
+        yield runner.ok(name, f"{term}, {columns} x {rows} characters")
     encoding = getattr(sys.stderr, "encoding", None)
-    seen = Terminal.detect(environ, encoding)
-    if seen.glyphs == "ascii":
-        yield watch.warn(
+    detected = Terminal.detect(environ, encoding)
+    if detected.glyphs == "ascii":
+        yield runner.warn(
             "characters", "not_utf_8", f"{encoding}: no curves, only ASCII", UTF_8_STEP
         )
     else:
-        yield watch.ok("characters", f"{encoding}, {seen.glyphs}")
-    places = {"seen from afar": seen.remote, "in tmux, screen or zellij": seen.multiplexed}
-    where = [f", {place}" for place, there in places.items() if there]
-    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{''.join(where)}")
+        yield runner.ok("characters", f"{encoding}, {detected.glyphs}")
+    situations = {
+        "seen from afar": detected.remote,
+        "in tmux, screen or zellij": detected.multiplexed,
+    }
+    where = [f", {situation}" for situation, applies in situations.items() if applies]
+    yield runner.ok(
+        "colours", f"{detected.color}, {detected.fps:g} pictures per second{''.join(where)}"
+    )

@@ -121,7 +121,7 @@ def cursor(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
         connection.close()
 
 
-def comment(cursor: Cursor) -> str | None:
+def read_table_comment(cursor: Cursor) -> str | None:
     """The comment on the table of telemon's name; None if there is no such table, as far as the user may see."""
     cursor.execute(
         "SELECT table_comment FROM information_schema.tables "
@@ -132,18 +132,18 @@ def comment(cursor: Cursor) -> str | None:
     return None if found is None else str(found[0])
 
 
-def not_ours(mark: str | None) -> str:
+def foreign_table_text(found_comment: str | None) -> str:
     """What is said of a table with the comment `mark`, which somebody else made."""
-    return f"was not made by telemon (its comment is {mark!r}, not {TABLE_COMMENT!r})"
+    return f"was not made by telemon (its comment is {found_comment!r}, not {TABLE_COMMENT!r})"
 
 
 def make_table(cursor: Cursor) -> None:
     """Make telemon's table where there is none. Raises ForeignTableError when there is one that it did not make."""
-    mark = comment(cursor)
-    if mark is not None:
-        if mark != TABLE_COMMENT:
+    found_comment = read_table_comment(cursor)
+    if found_comment is not None:
+        if found_comment != TABLE_COMMENT:
             raise ForeignTableError(
-                f"table {TABLE!r} exists and {not_ours(mark)}; name another database"
+                f"table {TABLE!r} exists and {foreign_table_text(found_comment)}; name another database"
             )
         return
     cursor.execute(
@@ -154,11 +154,11 @@ def make_table(cursor: Cursor) -> None:
     )
 
 
-def seed(cursor: Cursor, cars: KeyRange, readings: TelemetryPool, version: int) -> None:
+def seed(cursor: Cursor, keys: KeyRange, telemetry: TelemetryPool, version: int) -> None:
     """Give each of `cars` a row with that version."""
     rows = [
-        b"(%d,%b,%d)" % (car_id, readings.sql[row % len(readings.sql)], version)
-        for row, car_id in enumerate(range(cars.first, cars.last + 1))
+        b"(%d,%b,%d)" % (car_id, telemetry.sql[row % len(telemetry.sql)], version)
+        for row, car_id in enumerate(range(keys.first, keys.last + 1))
     ]
     for start in range(0, len(rows), SEED_ROWS):
         statement = UPSERT_HEAD + b",".join(rows[start : start + SEED_ROWS]) + UPSERT_TAIL

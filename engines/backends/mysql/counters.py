@@ -24,7 +24,7 @@ inserted (Handler_write) and rows updated instead (Handler_update). MySQL manual
 UPTIME = "Uptime"
 
 
-NAMES = ("hostname", "port", "datadir")
+IDENTITY_VARIABLES = ("hostname", "port", "datadir")
 """The settings that tell a server from every other, by whatever name it was reached."""
 
 
@@ -40,14 +40,16 @@ class MySQLCounters:
 
     def read(self) -> dict[str, CounterReading]:
         """The values of `COUNTERS` now, by the endpoint's address. Raises one of FAILURES."""
-        opened = self._connection is None
+        newly_opened = self._connection is None
         connection = self._connection or connect(self._endpoint, autocommit=True)
         self._connection = connection
         try:
             with connection.cursor() as cursor:
-                if opened:
+                if newly_opened:
                     # As a statement that is no SELECT: those are counted.
-                    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {NAMES!r}")
+                    cursor.execute(
+                        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {IDENTITY_VARIABLES!r}"
+                    )
                     self._server = repr(sorted(cursor.fetchall()))
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
                 counts = {str(name): int(value) for name, value in cursor.fetchall()}

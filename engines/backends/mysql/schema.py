@@ -32,7 +32,7 @@ def make_database(endpoint: MySQLEndpoint) -> None:
 
 def drop_table(cursor: Cursor) -> bool:
     """Remove the table if it is telemon's; whether it was."""
-    if mysql.comment(cursor) != mysql.TABLE_COMMENT:
+    if mysql.read_table_comment(cursor) != mysql.TABLE_COMMENT:
         return False
     cursor.execute(f"DROP TABLE {mysql.TABLE}")
     return True

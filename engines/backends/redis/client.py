@@ -53,7 +53,7 @@ def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
     ask, what the configuration says is believed.
     """
     try:
-        ranges = _ask(address_of(endpoint), endpoint)
+        ranges = _fetch_slot_ranges(address_of(endpoint), endpoint)
     except NoPermissionError:
         if endpoint.cluster is None:
             raise
@@ -76,7 +76,7 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
     error: Exception | None = None
     for address in seeds:
         try:
-            ranges = _ask(address, endpoint)
+            ranges = _fetch_slot_ranges(address, endpoint)
         except FAILURES as reason:
             error = reason
             continue
@@ -86,7 +86,7 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
     raise error
 
 
-def _ask(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
+def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
     """The cluster as the node at `address` sees it; None if it is part of none."""
     with client(address, endpoint) as node:
         return slot_ranges(node, address)
@@ -95,7 +95,7 @@ def _ask(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
 def slot_ranges(node: Redis, address: str) -> list[SlotRange] | None:
     """The cluster as `node`, which is at `address`, sees it; None if it is part of none. Raises redis.RedisError."""
     try:
-        return _slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
+        return _parse_slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
     except ResponseError as error:
         if NO_CLUSTER not in str(error):
             raise
@@ -107,23 +107,23 @@ def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> N
         raise ClusterModeError('it is no part of a cluster: set cluster to "auto" or "off"')
 
 
-def _slot_ranges(reply: Any, asked: str) -> list[SlotRange]:
+def _parse_slot_ranges(reply: Any, asked_address: str) -> list[SlotRange]:
     """What CLUSTER SLOTS says: [first, last, primary, replica, ...], a node being [host, port, id, metadata]."""
     ranges = []
     for first, last, *nodes in reply:
-        primary, *replicas = _addresses(nodes, asked)
+        primary, *replicas = _addresses(nodes, asked_address)
         ranges.append(SlotRange(int(first), int(last), primary, tuple(replicas)))
     return sorted(ranges, key=lambda part: part.first)
 
 
-def _addresses(nodes: Iterable[Any], asked: str) -> Iterator[str]:
+def _addresses(nodes: Iterable[Any], asked_address: str) -> Iterator[str]:
     for node in nodes:
         host = _text(node[0])
         if host == "?":  # it was told to be called by a host name, and not by which
             pairs = [_text(part) for part in node[3]] if len(node) > 3 else []
             host = dict(zip(pairs[::2], pairs[1::2], strict=False)).get("ip", "")
         # A node that does not know its own address leaves the host empty: it is where the answer came from.
-        yield f"{host or asked.rpartition(':')[0]}:{int(node[1])}"
+        yield f"{host or asked_address.rpartition(':')[0]}:{int(node[1])}"
 
 
 def _text(value: Any) -> str:
@@ -135,12 +135,12 @@ def nodes(endpoint: RedisEndpoint) -> list[str]:
     return sorted({part.address for part in slot_map(endpoint)})
 
 
-def seed(endpoint: RedisEndpoint, cars: KeyRange, readings: TelemetryPool, version: int) -> None:
+def seed(endpoint: RedisEndpoint, keys: KeyRange, telemetry: TelemetryPool, version: int) -> None:
     """Give each of `cars` a key with that version. Raises one of FAILURES."""
-    every = readings.payload
+    samples = telemetry.payload
     rows = (
-        (car_id, payload(car_id, every[row % len(every)], version))
-        for row, car_id in enumerate(range(cars.first, cars.last + 1))
+        (car_id, payload(car_id, samples[row % len(samples)], version))
+        for row, car_id in enumerate(range(keys.first, keys.last + 1))
     )
     fill(endpoint, rows)
 
@@ -185,11 +185,11 @@ def delete_own_keys(endpoint: RedisEndpoint) -> int:
     removed = 0
     for address in nodes(endpoint):
         with client(address, endpoint) as node:
-            names = own_keys(node)
-            while some := list(islice(names, 1000)):
+            key_names = own_keys(node)
+            while batch := list(islice(key_names, 1000)):
                 # One UNLINK a key: on a cluster's node one command must not span slots.
                 with node.pipeline(transaction=False) as pipeline:
-                    for name in some:
+                    for name in batch:
                         pipeline.unlink(name)
                     removed += sum(pipeline.execute())
     return removed

@@ -48,7 +48,7 @@ class NodeConnection(Connection):
         return wrap_tls(sock, endpoint.tls, self.host) if endpoint.tls else sock
 
 
-def _at(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
+def _connection_options(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
     host, port = split(address)
     return {
         "endpoint": endpoint,
@@ -68,7 +68,7 @@ def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
 
     With TLS it is an `ssl.SSLSocket`. Raises redis.RedisError, SecretError or OSError.
     """
-    connection = NodeConnection(**_at(address, endpoint))
+    connection = NodeConnection(**_connection_options(address, endpoint))
     connection.connect()
     try:
         if endpoint.read_replicas:
@@ -87,5 +87,5 @@ def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
 
 def client(address: str, endpoint: RedisEndpoint) -> Redis:
     """redis-py's client for the one node at `address`, without retries."""
-    pool = ConnectionPool(connection_class=NodeConnection, **_at(address, endpoint))
+    pool = ConnectionPool(connection_class=NodeConnection, **_connection_options(address, endpoint))
     return Redis.from_pool(pool)

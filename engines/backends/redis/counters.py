@@ -54,21 +54,21 @@ class RedisCounters:
         wanted = [*primaries, *(at for at in replicas if at not in self._out_of_reach)]
         # Side by side: nodes that are out of reach take seconds to say so, together no longer than one.
         with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
-            tried = dict(zip(wanted, pool.map(self._tried, wanted), strict=True))
+            results = dict(zip(wanted, pool.map(self._try_read, wanted), strict=True))
         found = {}
-        for address, answer in tried.items():
-            if isinstance(answer, CounterReading):
-                found[address] = answer
+        for address, result in results.items():
+            if isinstance(result, CounterReading):
+                found[address] = result
             elif not self._begun and address in primaries:
-                raise answer
+                raise result
             elif not self._begun:
                 self._out_of_reach.add(address)
         self._begun = True
         return found
 
-    def _tried(self, address: str) -> CounterReading | Exception:
+    def _try_read(self, address: str) -> CounterReading | Exception:
         try:
-            return self._reading(address)
+            return self._read_node(address)
         except FAILURES as error:
             return error
 
@@ -82,7 +82,7 @@ class RedisCounters:
             try:
                 ranges = slot_ranges(node, address)
             except FAILURES:
-                self._drop(address)
+                self._close_client(address)
                 continue
             break
         if ranges is None:
@@ -96,31 +96,33 @@ class RedisCounters:
         replicas = {address for part in ranges for address in part.replicas}
         return sorted(slots), sorted(replicas - slots.keys())
 
-    def _reading(self, address: str) -> CounterReading:
+    def _read_node(self, address: str) -> CounterReading:
         node = self._clients.get(address)
         if node is None:
             node = self._clients[address] = client(address, self._endpoint)
         try:
-            server, replication, stats, calls = self._sections(node)
+            server, replication, stats, command_stats = self._sections(node)
         except FAILURES:
-            self._drop(address)
+            self._close_client(address)
             raise
-        every = {name: int(stats[name]) for name in STATS}
+        counters = {name: int(stats[name]) for name in STATS}
         for command in COMMANDS:
-            every[f"{command}_calls"] = int(calls.get(f"cmdstat_{command}", {}).get("calls", 0))
+            counters[f"{command}_calls"] = int(
+                command_stats.get(f"cmdstat_{command}", {}).get("calls", 0)
+            )
         replica = replication.get("role") == "slave"
-        foreign: frozenset[str] = frozenset()
+        replicated: frozenset[str] = frozenset()
         if replica:
             # Nobody who races reads from it, unless that was asked for.
-            foreign = REPLICATED if self._endpoint.read_replicas else frozenset(every)
+            replicated = REPLICATED if self._endpoint.read_replicas else frozenset(counters)
         if replica and not self._endpoint.cluster:
             # The endpoint's name may lead to another server by now, as after a failover.
-            self._drop(address)
+            self._close_client(address)
         return CounterReading(
             server=str(server.get("run_id", address)),
             up_s=float(server.get("uptime_in_seconds", 0)),
-            counts={name: value for name, value in every.items() if name not in foreign},
-            others={name: value for name, value in every.items() if name in foreign},
+            counts={name: value for name, value in counters.items() if name not in replicated},
+            others={name: value for name, value in counters.items() if name in replicated},
         )
 
     def _sections(self, node: Redis) -> list[dict[str, Any]]:
@@ -134,7 +136,7 @@ class RedisCounters:
                 raise section
         return found
 
-    def _drop(self, address: str) -> None:
+    def _close_client(self, address: str) -> None:
         node = self._clients.pop(address, None)
         if node is not None:
             with suppress(RedisError, OSError):
@@ -142,4 +144,4 @@ class RedisCounters:
 
     def close(self) -> None:
         for address in tuple(self._clients):
-            self._drop(address)
+            self._close_client(address)

@@ -10,7 +10,7 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql import schema as place
+from engines.backends.mysql import schema
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.mysql.sign_in import REFUSALS, sign_in
@@ -39,12 +39,14 @@ def check_mysql(target: Target[MySQLEndpoint]) -> Iterator[Check]:
         try:
             cursor = yield from sign_in(runner, target.endpoint, stack)
             if cursor is not None:
-                yield from _inside(runner, target, cursor)
+                yield from _checks_after_sign_in(runner, target, cursor)
         except (MySQLError, OSError) as error:
             yield _broken(runner, error)
 
 
-def _inside(runner: CheckRunner, target: Target[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
+def _checks_after_sign_in(
+    runner: CheckRunner, target: Target[MySQLEndpoint], cursor: Cursor
+) -> Iterator[Check]:
     facts = mysql.read_facts(cursor)
     yield runner.ok("product", f"{facts.product} {facts.version}")
     ahead_s = clock.offset_s(lambda: _utc_s(cursor))
@@ -57,7 +59,7 @@ def _inside(runner: CheckRunner, target: Target[MySQLEndpoint], cursor: Cursor) 
     )
     if (yield from _table(runner, cursor)) is None:
         return
-    if (yield from _rights(runner, cursor)) is None:
+    if (yield from _permissions(runner, cursor)) is None:
         return
     yield from _durability(runner, cursor, facts.durability)
     yield from _room(runner, cursor, target)
@@ -87,7 +89,7 @@ def _writable(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
 def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     name = "table"
     try:
-        mark = mysql.comment(cursor)
+        comment = mysql.read_table_comment(cursor)
         cursor.execute(SELECT.decode() % NOBODY)
         cursor.fetchall()
     except MySQLError as error:
@@ -98,7 +100,7 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
             yield runner.fail(
                 name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
             )
-        elif code == NO_COLUMN and mark == mysql.TABLE_COMMENT:
+        elif code == NO_COLUMN and comment == mysql.TABLE_COMMENT:
             yield runner.fail(
                 name,
                 "wrong_columns",
@@ -106,14 +108,14 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
                 "run `telemon clean`, then `telemon prepare`",
             )
         elif code == NO_COLUMN:
-            yield _foreign(runner, mark)
+            yield _foreign(runner, comment)
         else:
             raise
         return None
-    if mark != mysql.TABLE_COMMENT:
-        yield _foreign(runner, mark)
+    if comment != mysql.TABLE_COMMENT:
+        yield _foreign(runner, comment)
         return None
-    rows = place.count_hot_rows(cursor)
+    rows = schema.count_hot_rows(cursor)
     if rows < len(HOT_KEYS):
         yield runner.fail(
             name,
@@ -126,16 +128,16 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _foreign(runner: CheckRunner, mark: str | None) -> Check:
+def _foreign(runner: CheckRunner, comment: str | None) -> Check:
     return runner.fail(
         "table",
         "foreign_table",
-        f"table {mysql.TABLE} {mysql.not_ours(mark)}",
+        f"table {mysql.TABLE} {mysql.foreign_table_text(comment)}",
         "telemon does not touch it: name another database",
     )
 
 
-def _rights(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     """Do what a writer and a reader do, and take it back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
@@ -202,10 +204,10 @@ def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) ->
     own = int(row[0]) if row else 0
     if own:
         free = min(free, own)
-    found = f"{most} connections allowed, {used} in use, {target.connections} asked for"
+    finding = f"{most} connections allowed, {used} in use, {target.connections} asked for"
     if target.connections > free:
         limit = f" (max_user_connections is {own})" if own == free else ""
-        yield runner.fail("room", "no_room", found + limit, REFUSALS[1040][1])
+        yield runner.fail("room", "no_room", finding + limit, REFUSALS[1040][1])
         return
     statement_bytes = target.batch * ROW_BYTES
     if statement_bytes > limits["max_allowed_packet"]:
@@ -217,7 +219,7 @@ def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) ->
             "race with a smaller batch, or raise max_allowed_packet",
         )
         return
-    yield runner.ok("room", found)
+    yield runner.ok("room", finding)
 
 
 def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
@@ -228,10 +230,10 @@ def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _broken(runner: CheckRunner, error: Exception) -> Check:
-    said = error.args[1] if len(error.args) > 1 else error
+    message = error.args[1] if len(error.args) > 1 else error
     return runner.fail(
         "connection",
         "broken_off",
-        f"the server stopped answering in the middle of it: {said}",
+        f"the server stopped answering in the middle of it: {message}",
         "run `telemon doctor` again; if it stays, look into the server's log",
     )

@@ -46,17 +46,17 @@ def read_handshake(sock: socket.socket) -> Handshake | HandshakeError:
     packet = read_exactly(sock, size)
     if packet[0] == ERROR:
         (code,) = struct.unpack_from("<H", packet, 1)
-        said = packet[3:]
-        if said[:1] == b"#":
-            said = said[6:]
-        return HandshakeError(code, said.decode("utf-8", "replace"))
+        message = packet[3:]
+        if message[:1] == b"#":
+            message = message[6:]
+        return HandshakeError(code, message.decode("utf-8", "replace"))
     version, end, rest = packet[1:].partition(b"\0")
     if packet[0] != VERSION_10 or not end or len(rest) < 15:
         raise NotMySQLError
     # Connection id, 8 bytes of salt, a filler; then the lower half of the capabilities.
     (capabilities,) = struct.unpack_from("<H", rest, 13)
-    told = version.decode("ascii", "replace").removeprefix("5.5.5-")
-    return Handshake(told, bool(capabilities & CLIENT_SSL))
+    version_text = version.decode("ascii", "replace").removeprefix("5.5.5-")
+    return Handshake(version_text, bool(capabilities & CLIENT_SSL))
 
 
 def ask_for_tls(sock: socket.socket) -> None:

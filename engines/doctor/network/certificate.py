@@ -29,14 +29,14 @@ class Certificate:
         return int((self.ends_utc_s - time.time()) // 86_400)
 
     @staticmethod
-    def of(told: Mapping[str, Any]) -> Certificate:
+    def of(fields: Mapping[str, Any]) -> Certificate:
         """From what `SSLSocket.getpeercert` says of a verified one."""
-        names = tuple(str(value) for _, value in told.get("subjectAltName", ()))
+        names = tuple(str(value) for _, value in fields.get("subjectAltName", ()))
         return Certificate(
-            target=_name(told.get("subject", ())) or (names[0] if names else "nobody"),
-            issuer=_name(told.get("issuer", ())) or "nobody",
+            target=_name(fields.get("subject", ())) or (names[0] if names else "nobody"),
+            issuer=_name(fields.get("issuer", ())) or "nobody",
             names=names,
-            ends_utc_s=ssl.cert_time_to_seconds(str(told["notAfter"])),
+            ends_utc_s=ssl.cert_time_to_seconds(str(fields["notAfter"])),
         )
 
     def __str__(self) -> str:
@@ -54,6 +54,14 @@ def _name(parts: Any) -> str:
     return ""
 
 
+def unverified_context() -> ssl.SSLContext:
+    """Return a client context that accepts every certificate. Send no data over it: the peer may be anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def fetch_certificate(connect: Callable[[], socket.socket], name: str) -> Certificate | None:
     """The certificate of a server that could not be verified, or was not; None if it cannot be read.
 
@@ -61,20 +69,24 @@ def fetch_certificate(connect: Callable[[], socket.socket], name: str) -> Certif
     taken for the authority that it is verified by. No byte of anything else goes over these connections, each of
     which `connect` opens as far as TLS begins.
     """
-    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    anyone.check_hostname = False
-    anyone.verify_mode = ssl.CERT_NONE
+    unverified = unverified_context()
     with suppress(OSError, ValueError):
-        with closing(connect()) as sock, anyone.wrap_socket(sock, server_hostname=name) as secured:
-            der = secured.getpeercert(binary_form=True)
-        itself = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        itself.check_hostname = False
-        itself.load_verify_locations(cadata=der)
-        itself.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        with (
+            closing(connect()) as sock,
+            unverified.wrap_socket(sock, server_hostname=name) as encrypted,
+        ):
+            der = encrypted.getpeercert(binary_form=True)
+        pinned = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        pinned.check_hostname = False
+        pinned.load_verify_locations(cadata=der)
+        pinned.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         # Last: what is taken away with ~ takes with it every flag that Python does not know.
-        itself.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
-        with closing(connect()) as sock, itself.wrap_socket(sock, server_hostname=name) as secured:
-            told = secured.getpeercert()
-            return Certificate.of(told) if told else None
+        pinned.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
+        with (
+            closing(connect()) as sock,
+            pinned.wrap_socket(sock, server_hostname=name) as encrypted,
+        ):
+            fields = encrypted.getpeercert()
+            return Certificate.of(fields) if fields else None
     return None

@@ -24,7 +24,7 @@ def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
     else:
         yield runner.ok(NAME, f"{host} is an address")
         return [host]
-    answer = _asked(host)
+    answer = _look_up(host)
     if isinstance(answer, list):
         yield runner.ok(NAME, f"{host} is {', '.join(answer)}")
         return answer
@@ -38,20 +38,20 @@ def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
     return None
 
 
-def _asked(host: str) -> list[str] | str:
+def _look_up(host: str) -> list[str] | str:
     """The addresses, or why there are none."""
     answers: SimpleQueue[list[str] | str] = SimpleQueue()
 
-    def ask() -> None:
+    def look_up() -> None:
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            said = error.strerror if isinstance(error, OSError) else None
-            answers.put(said or str(error))
+            reason = error.strerror if isinstance(error, OSError) else None
+            answers.put(reason or str(error))
         else:
             answers.put(list(dict.fromkeys(str(info[4][0]) for info in found)))
 
-    Thread(target=ask, name="resolve", daemon=True).start()
+    Thread(target=look_up, name="resolve", daemon=True).start()
     try:
         return answers.get(timeout=RESOLVE_WAIT_S)
     except Empty:

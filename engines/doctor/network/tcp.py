@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from engines.doctor.check import CheckRunner, Checks
+from engines.doctor.network.resolve import resolve
+from engines.endpoints.address import map_address, split
+from engines.endpoints.endpoint import AddressMap
 
 NAME = "TCP"
 
@@ -27,6 +30,20 @@ NEXT_STEPS = {
 """By problem."""
 
 
+def resolve_and_connect(
+    runner: CheckRunner, address: str, address_map: AddressMap
+) -> Checks[socket.socket]:
+    """Check name resolution and TCP of `address` ("host:port"), which `address_map` may replace by a tunnel's end.
+
+    Returns a connection to the first IP address that accepts one, None after a failed check.
+    """
+    host, port = split(map_address(address, address_map))
+    addresses = yield from resolve(runner, host)
+    if addresses is None:
+        return None
+    return (yield from connect(runner, addresses, port))
+
+
 def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
     """A connection to the first of `addresses` that takes one; the others are tried too."""
     first: socket.socket | None = None
@@ -34,11 +51,11 @@ def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[
     problem = ""
     # The name of a cluster may have many addresses, and a closed port is silent at each.
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(addresses))) as pool:
-        tried = list(pool.map(lambda address: _tried(address, port), addresses))
-    for address, result in zip(addresses, tried, strict=True):
+        results = list(pool.map(lambda address: _try_connect(address, port), addresses))
+    for address, result in zip(addresses, results, strict=True):
         if isinstance(result, OSError):
-            problem, why = explain(result)
-            failed.append(f"{address} port {port}: {why}")
+            problem, reason = explain(result)
+            failed.append(f"{address} port {port}: {reason}")
             continue
         reached.append(address)
         if first is None:
@@ -59,7 +76,7 @@ def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[
     return first
 
 
-def _tried(address: str, port: int) -> socket.socket | OSError:
+def _try_connect(address: str, port: int) -> socket.socket | OSError:
     try:
         return socket.create_connection((address, port), CONNECT_WAIT_S)
     except OSError as error:

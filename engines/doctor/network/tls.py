@@ -9,7 +9,11 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from engines.doctor.check import Check, CheckRunner, Checks
-from engines.doctor.network.certificate import Certificate, fetch_certificate
+from engines.doctor.network.certificate import (
+    Certificate,
+    fetch_certificate,
+    unverified_context,
+)
 from engines.endpoints.endpoint import TlsOptions
 from engines.endpoints.tls import ssl_context
 
@@ -45,19 +49,19 @@ def check_tls(
     """
     name = tls.server_name or host
     try:
-        secured = ssl_context(tls).wrap_socket(sock, server_hostname=name)
+        encrypted = ssl_context(tls).wrap_socket(sock, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
-        yield _untrusted(runner, error, fetch_certificate(connect, name), tls, name)
+        yield _check_untrusted(runner, error, fetch_certificate(connect, name), tls, name)
         return None
     except ssl.SSLError as error:
         if isinstance(error, HUNG_UP) or error.reason in PLAIN:
             raise ConnectionResetError("no TLS") from error
         yield _no_handshake(runner, error)
         return None
-    version = secured.version() or "TLS"
-    told = secured.getpeercert()
-    if told:
-        certificate = Certificate.of(told)
+    version = encrypted.version() or "TLS"
+    fields = encrypted.getpeercert()
+    if fields:
+        certificate = Certificate.of(fields)
         if certificate.days_left < SOON_DAYS:
             yield runner.warn(
                 NAME,
@@ -76,7 +80,7 @@ def check_tls(
             f"{version}, {seen or 'certificate unread'}; nothing of it is checked (tls_verify is none)",
             'anybody on the way can read and change everything: set tls_ca and tls_verify = "full"',
         )
-    return secured
+    return encrypted
 
 
 def unencrypted(runner: CheckRunner, address: str) -> Check:
@@ -91,21 +95,21 @@ def unencrypted(runner: CheckRunner, address: str) -> Check:
     )
 
 
-def _untrusted(
+def _check_untrusted(
     runner: CheckRunner,
     error: ssl.SSLCertVerificationError,
     seen: Certificate | None,
     tls: TlsOptions,
     name: str,
 ) -> Check:
-    shown = f" ({seen})" if seen else ""
+    suffix = f" ({seen})" if seen else ""
     code = error.verify_code
     if code in UNKNOWN_AUTHORITY:
         trusted = f"the authorities in {tls.ca_file}" if tls.ca_file else "the system's authorities"
         return runner.fail(
             NAME,
             "unknown_authority",
-            f"the certificate comes from nobody that {trusted} vouch for{shown}",
+            f"the certificate comes from nobody that {trusted} vouch for{suffix}",
             "set tls_ca to the file with the server's authority: for RDS and Aurora the bundle global-bundle.pem of "
             "truststore.pki.rds.amazonaws.com; ElastiCache and MemoryDB need none but the system's ca-certificates",
         )
@@ -114,7 +118,7 @@ def _untrusted(
         return runner.fail(
             NAME,
             "wrong_host_name",
-            f"the certificate is not for {name}{names}{shown}",
+            f"the certificate is not for {name}{names}{suffix}",
             "set host to the name that the certificate is for; through a tunnel keep that name as host and give the "
             "tunnel's end in address_map, or set tls_server_name",
         )
@@ -122,20 +126,20 @@ def _untrusted(
         return runner.fail(
             NAME,
             "certificate_expired",
-            f"the certificate, or one that vouches for it, has expired{shown}",
+            f"the certificate, or one that vouches for it, has expired{suffix}",
             "have the certificate renewed; if it should still hold, check this machine's clock (date -u)",
         )
     if code == NOT_YET:
         return runner.fail(
             NAME,
             "certificate_not_yet_valid",
-            f"the certificate is not valid yet{shown}",
+            f"the certificate is not valid yet{suffix}",
             "check this machine's clock (date -u)",
         )
     return runner.fail(
         NAME,
         "certificate_refused",
-        f"the certificate is refused: {error.verify_message}{shown}",
+        f"the certificate is refused: {error.verify_message}{suffix}",
         "have the certificate replaced; tls_ca must hold its whole chain",
     )
 
@@ -169,9 +173,9 @@ def wants_certificate(connect: Callable[[], socket.socket]) -> bool:
     """
     with suppress(ConnectionError, TimeoutError), connect() as sock:
         try:
-            with _anyone().wrap_socket(sock) as secured:
-                secured.settimeout(LISTEN_S)
-                secured.recv(1)
+            with unverified_context().wrap_socket(sock) as encrypted:
+                encrypted.settimeout(LISTEN_S)
+                encrypted.recv(1)
         except ssl.SSLError as error:
             return "CERTIFICATE" in (error.reason or "")
     return False
@@ -179,14 +183,6 @@ def wants_certificate(connect: Callable[[], socket.socket]) -> bool:
 
 def speaks_tls(connect: Callable[[], socket.socket]) -> bool:
     """Whether there is TLS at the other end, whoever it is."""
-    with suppress(OSError), connect() as sock, _anyone().wrap_socket(sock):
+    with suppress(OSError), connect() as sock, unverified_context().wrap_socket(sock):
         return True
     return False
-
-
-def _anyone() -> ssl.SSLContext:
-    """A client that takes every certificate, to find out who is there. It says nothing."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    return made

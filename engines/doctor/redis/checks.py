@@ -39,12 +39,12 @@ def check_redis(target: Target[RedisEndpoint]) -> Iterator[Check]:
             node = yield from sign_in(runner, target.endpoint, address_of(target.endpoint))
             if node is not None:
                 stack.callback(node.close)
-                yield from _inside(runner, target, node, stack)
+                yield from _checks_after_sign_in(runner, target, node, stack)
         except (RedisError, OSError) as error:
             yield refused(runner, "connection", error, target.endpoint)
 
 
-def _inside(
+def _checks_after_sign_in(
     runner: CheckRunner, target: Target[RedisEndpoint], node: Redis, stack: ExitStack
 ) -> Iterator[Check]:
     endpoint = target.endpoint
@@ -55,17 +55,17 @@ def _inside(
         ahead_s = clock.offset_s(lambda: _utc_s(node))
         if ahead_s is not None:
             yield clock.check_clock(runner, ahead_s)
-        nodes_and_shape = yield from _nodes(runner, endpoint, node, clustered, stack)
+        nodes_and_layout = yield from _nodes(runner, endpoint, node, clustered, stack)
     except NoPermissionError:
         # One right is missing; which others are is found out before anything is said.
         found = permissions.read_permissions(node, _calls(endpoint, cluster=True))
         yield from permissions.check_permissions(runner, found)
         return
-    if nodes_and_shape is None:
+    if nodes_and_layout is None:
         return
-    nodes, shape = nodes_and_shape
+    nodes, layout = nodes_and_layout
     yield from _round_trip(runner, nodes)
-    if (yield from _rights(runner, endpoint, nodes, shape, clustered=clustered)) is None:
+    if (yield from _permissions(runner, endpoint, nodes, layout, clustered=clustered)) is None:
         return
     if not target.cache and (yield from _seeded(runner, endpoint)) is None:
         return
@@ -127,13 +127,13 @@ def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[b
 
 def _utc_s(node: Redis) -> float | None:
     """The server's time, from INFO if the user may ask for that, else from TIME."""
-    told_us = _info(node, "server").get("server_time_usec")
-    if told_us is None:
+    server_us = _info(node, "server").get("server_time_usec")
+    if server_us is None:
         with suppress(NoPermissionError):
             seconds, us = node.time()
             return float(seconds) + float(us) / 1e6
         return None
-    return float(told_us) / 1e6
+    return float(server_us) / 1e6
 
 
 def _nodes(
@@ -152,11 +152,11 @@ def _nodes(
     if role:
         kind = "replica" if role == "slave" else "primary"
         yield runner.ok("role", f"{kind} in a cluster, which knows the others")
-    shape = ClusterLayout(tuple(slot_map(replace(endpoint, cluster=True))))
-    if (yield from check_coverage(runner, shape)) is None:
+    layout = ClusterLayout(tuple(slot_map(replace(endpoint, cluster=True))))
+    if (yield from check_coverage(runner, layout)) is None:
         return None
-    nodes = yield from check_nodes(runner, endpoint, shape, stack)
-    return None if nodes is None else (nodes, shape)
+    nodes = yield from check_nodes(runner, endpoint, layout, stack)
+    return None if nodes is None else (nodes, layout)
 
 
 def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
@@ -183,18 +183,18 @@ def _calls(
     )
 
 
-def _rights(
+def _permissions(
     runner: CheckRunner,
     endpoint: RedisEndpoint,
     nodes: Sequence[Node],
-    shape: ClusterLayout,
+    layout: ClusterLayout,
     *,
     clustered: bool,
 ) -> Checks[bool]:
     found = []
     for node in nodes:
         if not node.replica:
-            name = permissions.own_key(lambda slot, at=node.address: shape.owns(at, slot))  # type: ignore[misc]
+            name = permissions.own_key(lambda slot, at=node.address: layout.owns(at, slot))  # type: ignore[misc]
             calls = _calls(endpoint, cluster=clustered, name=name)
             found.append(permissions.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
@@ -281,12 +281,14 @@ def _room(
         if "maxclients" not in clients:
             yield runner.ok("room", "the server does not say how many connections it takes")
             return
-        most, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
-        free[node.address] = (most - used, most, used)
-    address, (left, most, used) = min(free.items(), key=lambda item: item[1])
+        allowed, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
+        free[node.address] = (allowed - used, allowed, used)
+    address, (free_count, allowed, used) = min(free.items(), key=lambda item: item[1])
     where = f" at {address}" if len(nodes) > 1 else ""
-    found = f"{most:,} connections allowed, {used:,} in use, {target.connections} asked for{where}"
-    if target.connections > left:
-        yield runner.fail("room", "no_room", found, FULL_STEP)
+    finding = (
+        f"{allowed:,} connections allowed, {used:,} in use, {target.connections} asked for{where}"
+    )
+    if target.connections > free_count:
+        yield runner.fail("room", "no_room", finding, FULL_STEP)
     else:
-        yield runner.ok("room", found)
+        yield runner.ok("room", finding)

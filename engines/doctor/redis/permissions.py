@@ -64,17 +64,17 @@ def command(node: Redis, *words: bytes | str | int) -> Any:
 def read_permissions(node: Redis, calls: list[tuple[bytes | str | int, ...]]) -> Permissions:
     """Ask the server what it would allow, else try. Raises redis.RedisError for what is no question of rights."""
     user = _whoami(node)
-    dry = user is not None
+    can_dry_run = user is not None
     commands, keys = [], True
     for call in calls:
-        said = _dry_run(node, user, call) if dry and user is not None else None
-        if said is None:
-            dry = False
-            said = _tried(node, call)
-        if COMMAND_DENIED.search(said):
+        denial = _dry_run(node, user, call) if can_dry_run and user is not None else None
+        if denial is None:
+            can_dry_run = False
+            denial = _try_call(node, call)
+        if COMMAND_DENIED.search(denial):
             words = call[:2] if call[0] == "CLUSTER" else call[:1]
             commands.append(" ".join(str(word) for word in words))
-        elif said:
+        elif denial:
             keys = False
     return Permissions(tuple(commands), keys)
 
@@ -92,14 +92,14 @@ def _whoami(node: Redis) -> str | None:
 def _dry_run(node: Redis, user: str, call: tuple[bytes | str | int, ...]) -> str | None:
     """What the server would say against the call, empty for nothing; None if it cannot be asked."""
     try:
-        said = command(node, "ACL", "DRYRUN", user, *call)
+        answer = command(node, "ACL", "DRYRUN", user, *call)
     except ResponseError:
         return None
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
     return "" if text == "OK" else text
 
 
-def _tried(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
+def _try_call(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
     """What the server says against the call, empty for nothing."""
     try:
         command(node, *call)
@@ -110,11 +110,11 @@ def _tried(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
     return ""
 
 
-def check_permissions(runner: CheckRunner, found: Permissions) -> Checks[bool]:
+def check_permissions(runner: CheckRunner, lacking: Permissions) -> Checks[bool]:
     """The check over a user's rights."""
-    if found.commands:
-        listed = ", ".join(found.commands)
-        needed = " ".join("+" + name.lower().replace(" ", "|") for name in found.commands)
+    if lacking.commands:
+        listed = ", ".join(lacking.commands)
+        needed = " ".join("+" + name.lower().replace(" ", "|") for name in lacking.commands)
         yield runner.fail(
             NAME,
             "denied_commands",
@@ -122,7 +122,7 @@ def check_permissions(runner: CheckRunner, found: Permissions) -> Checks[bool]:
             f"an administrator must add to the user's rules: {needed}",
         )
         return None
-    if not found.keys:
+    if not lacking.keys:
         yield runner.fail(
             NAME,
             "denied_keys",

@@ -56,9 +56,9 @@ def test_an_examination_that_breaks_off_is_a_failed_check(
     assert len(broken) == 1
     assert broken[0].status is Status.FAIL
     assert broken[0].endpoint.startswith("MySQL 127.0.0.1:")
-    assert said in broken[0].found
+    assert said in broken[0].finding
     assert broken[0].next_step
-    assert not any("hunter2" in check.found for check in checks)
+    assert not any("hunter2" in check.finding for check in checks)
     # What it had found is kept, and the other server was looked at.
     assert next(check.name for check in checks if check.endpoint == broken[0].endpoint) == "name"
     assert any(check.endpoint.startswith("Redis 127.0.0.1:") for check in checks)
