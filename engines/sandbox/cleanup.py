@@ -1,4 +1,4 @@
-"""What is left of a sandbox whose keeper is gone: its processes, its directory."""
+"""Clean-up of sandboxes whose supervisor has ended: their processes and directories."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from pathlib import Path
 from engines.sandbox.directory import LOCK, PREFIX, PROGRAMS, SOCKETS, SOCKETS_PREFIX
 
 MIN_ORPHAN_AGE_S = 60.0
-"""A directory without a lock may be one that another process is making just now, until it is this old."""
+"""Age in seconds from which a directory without a lock file counts as orphaned.
+
+A younger one may be under construction by another process. A smaller value could delete it.
+"""
 
 
 def reclaim(root: Path, within_s: float = 2.0) -> bool:
-    """Kill the servers of the sandbox in `root` and remove it, trying for `within_s`; whether it is gone.
+    """Kill the servers of the sandbox in `root` and remove it. Return whether it is gone.
 
-    Raises OSError and subprocess.SubprocessError where the system does not say which processes there are.
+    Blocks for up to `within_s` seconds. Raises OSError or subprocess.SubprocessError if the system does not list the
+    running processes.
     """
     deadline_s = time.monotonic() + within_s
     while True:
@@ -38,12 +42,12 @@ def reclaim(root: Path, within_s: float = 2.0) -> bool:
 
 
 def remove(root: Path) -> None:
-    """Remove the directories of the sandbox in `root`. Something may stay while one of its servers lives."""
+    """Remove the directories of the sandbox in `root`. Files may remain while one of its servers is alive."""
     with contextlib.suppress(OSError):
         sockets = (root / SOCKETS).readlink()
         if sockets.name.startswith(SOCKETS_PREFIX) and _is_own_directory(sockets):
             shutil.rmtree(sockets, ignore_errors=True)
-    # The programs go last, and with them the means to know a server again.
+    # Remove the programs last: `live_processes` recognizes a server by them.
     with contextlib.suppress(OSError):
         for path in list(root.iterdir()):
             if _is_own_directory(path) and path.name != PROGRAMS:
@@ -53,9 +57,9 @@ def remove(root: Path) -> None:
 
 
 def remove_orphans(directories: Iterable[Path]) -> list[Path]:
-    """Remove the sandboxes in `directories` that nobody keeps any more; which those were.
+    """Remove the sandboxes in `directories` that no process owns any more. Return their root directories.
 
-    There are such only after telemon and its keeper were both killed, or after a power cut.
+    Orphans exist only after telemon and its supervisor were both killed, or after a power failure.
     """
     removed = []
     for directory in dict.fromkeys(directories):
@@ -67,7 +71,8 @@ def remove_orphans(directories: Iterable[Path]) -> list[Path]:
                 if reclaim(root):
                     removed.append(root)
             except (OSError, subprocess.SubprocessError):
-                # Nobody can say whether a server lives in it: it keeps what a later sweep knows the server by.
+                # It is unknown whether a server lives in it. A later clean-up needs the remaining
+                # files to find out.
                 continue
             finally:
                 os.close(lock)
@@ -75,9 +80,12 @@ def remove_orphans(directories: Iterable[Path]) -> list[Path]:
 
 
 def live_processes(root: Path) -> Iterator[int]:
-    """The servers of the sandbox in `root` that are alive: this user's processes that run one of its programs and
-    work inside it. Neither says that of a shell that somebody opened there. A command line would not do: the child
-    that Redis forks to rewrite its log gives itself another."""
+    """Yield the process ids of the sandbox servers in `root` that are alive.
+
+    A server is a process of this user that runs one of the sandbox's programs and has its working directory inside the
+    sandbox. A shell that somebody opened there fulfils only one condition. Command lines are not compared: the child
+    that Redis forks to rewrite its log changes its own.
+    """
     if not Path("/proc/self/exe").exists():
         yield from _processes_from_ps(root)
         return
@@ -99,7 +107,10 @@ def live_processes(root: Path) -> Iterator[int]:
 
 
 def _processes_from_ps(root: Path) -> Iterator[int]:
-    """The same without /proc: servers are started by the links in their sandbox, and ps shows that."""
+    """Yield the same as `live_processes` on systems without /proc.
+
+    Servers are started through the links in their sandbox, and `ps` shows these paths.
+    """
     ps = ["ps", "-axww", "-o", "pid=,uid=,args="]
     result = subprocess.run(ps, capture_output=True, check=False, timeout=5)
     for line in result.stdout.splitlines():
@@ -138,7 +149,10 @@ def _sandboxes(directory: Path) -> list[Path]:
 
 
 def _lock_orphan(root: Path) -> int | None:
-    """The lock of `root` as a descriptor, taken; None while somebody else holds it, or may be about to."""
+    """Return the lock of `root` as an open, locked descriptor.
+
+    None if another process holds the lock or may be about to take it.
+    """
     try:
         lock = os.open(root / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -157,7 +171,7 @@ def _lock_orphan(root: Path) -> int | None:
 
 
 def _is_own_directory(path: Path) -> bool:
-    """Whether `path` is a directory of this user, and not a link to one."""
+    """Return whether `path` is a directory of this user, and not a symbolic link to one."""
     try:
         status = path.lstat()
     except OSError:

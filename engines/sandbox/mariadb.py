@@ -1,4 +1,4 @@
-"""A private MariaDB: how its data directory is made, its options, and who may sign in."""
+"""Private MariaDB or MySQL server: data directory, options and accounts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from engines.sandbox.ports import HOST
 from engines.sandbox.spec import ServerSpec
 
 DATABASE = "telemon"
+"""Name of the database that `USER` owns."""
 
 USER = "telemon"
+"""Account with which lanes sign in. It has rights on `DATABASE` only."""
 
 HANDSHAKE_WAIT_S = 1.0
+"""Timeout in seconds for the initial handshake packet of one readiness check."""
 
 
 def server_spec(
     binary: MySQLBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
 ) -> ServerSpec:
-    """The MySQL server `name`; writes its files but its data directory."""
+    """Return the spec of the MySQL server `name` and write its files, except its data directory."""
     lane = LANE_OF[name]
     directory = sandbox.root / name
     socket = sandbox.sockets / f"{name}.sock"
@@ -39,7 +42,7 @@ def server_spec(
         lane=lane,
         title=f"{'MariaDB' if binary.installer else 'MySQL'} for lane {lane}",
         program=program,
-        # Not a word of these is secret: anybody can read them in the process list.
+        # Arguments must contain no secret: every user can read them in the process list.
         arguments=(
             "--no-defaults",
             *_as_root(),
@@ -54,12 +57,13 @@ def server_spec(
             "--max-connections=1000",
             "--skip-name-resolve",
             "--skip-log-bin",
-            # MariaDB from 11.4 on makes a certificate by itself, and clients then encrypt even this loopback.
+            # MariaDB 11.4 and later creates a certificate by itself, and clients then encrypt even
+            # on loopback.
             "--loose-skip-ssl",
             # A commit is on disk before it is acknowledged, as in lane `durable`.
             "--innodb-flush-log-at-trx-commit=1",
             "--innodb-buffer-pool-size=256M",
-            # With less, a race measures checkpoints.
+            # With a smaller log, a race measures checkpoints.
             *_redo_log(binary),
         ),
         directory=directory,
@@ -71,7 +75,10 @@ def server_spec(
 
 
 def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
-    """The command that makes a data directory with only the system tables in it, to be run in its parent."""
+    """Return the command that creates a data directory with only the system tables.
+
+    Run it in the parent of `directory`.
+    """
     if binary.installer is None:
         return (
             str(binary.server),
@@ -84,35 +91,38 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
     return (
         str(binary.installer),
         "--no-defaults",
-        # The installer is a shell script that lets the spaces in a path fall apart, so the paths are short ones.
+        # The installer is a shell script that splits paths at spaces, so use short relative paths.
         f"--datadir=./{directory.name}",
-        # In /tmp any other MariaDB that starts would delete this one's temporary tables under its feet.
+        # In /tmp, any other MariaDB that starts would delete this server's temporary tables while
+        # in use.
         f"--tmpdir=../{_temporary(directory).name}",
         *_base_directory(binary),
-        # Under the name --user the script would take it as leave to change owners and modes in /usr/lib.
+        # With the plain option --user, the script would change owners and modes in /usr/lib.
         *(option.replace("--", "--loose-", 1) for option in _as_root()),
-        # Root has no password, and its socket lies in a directory closed to others; see _accounts.
+        # Root has no password, but its socket is in a directory closed to other users; see
+        # _accounts.
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
-        # Looking up this machine's own name may take seconds.
+        # Resolving this machine's own host name may take seconds.
         "--skip-name-resolve",
-        # Small, since it is copied; the server makes its own at its first start.
+        # Keep it small because it is copied. The server creates its own log at its first start.
         "--innodb-log-file-size=16M",
-        # A thousand syncs that protect nothing yet: the race has not begun.
+        # Skip about a thousand syncs: there is no data to protect before the race begins.
         "--loose-debug-no-sync",
     )
 
 
 def copy(installed: Path, directory: Path) -> None:
-    """A second data directory, in a tenth of the time that making one takes."""
+    """Copy an installed data directory. Performance: takes a tenth of the time of creating one."""
     shutil.copytree(installed, directory)
 
 
 async def version(spec: ServerSpec) -> str | None:
-    """The version in the server's greeting, or None as long as it does not greet.
+    """Return the server version from its initial handshake packet, or None while it sends none.
 
-    It greets once it takes connections, and its accounts are made before. Asked on its own socket: a stranger may
-    hold the port. The greeting is Protocol::HandshakeV10 of MySQL's client/server protocol.
+    The server sends it when it accepts connections, and its accounts exist by then. The check uses the server's own
+    Unix socket, because a foreign process may hold the port. The packet is Protocol::HandshakeV10 of MySQL's
+    client/server protocol.
     """
     try:
         reader, writer = await asyncio.open_unix_connection(str(spec.socket))
@@ -129,17 +139,17 @@ async def version(spec: ServerSpec) -> str | None:
     if handshake[:1] != b"\x0a":
         return None
     version_text = handshake[1:].split(b"\0", 1)[0].decode("ascii", "replace")
-    # MariaDB before 11 pretends to be 5.5.5, for the sake of old replicas.
+    # MariaDB before 11 reports 5.5.5 first, for compatibility with old replicas.
     return version_text.removeprefix("5.5.5-").split("-", 1)[0]
 
 
 def _accounts(binary: MySQLBinary, password: str) -> str:
-    """The statements run at every start, one to a line as the server wants them in an init file.
+    """Return the SQL that runs at every start, one statement per line as required in an init file.
 
-    The installer makes roots without a password that may come over TCP, and users without a name: these go, or any
-    user of the machine could sign in.
+    The installer creates root accounts without a password that can sign in over TCP, and anonymous accounts. They are
+    dropped, because otherwise any user of the machine could sign in.
     """
-    # Oracle's default would need TLS or a further package in PyMySQL.
+    # Oracle's default method would need TLS, or a further package for PyMySQL.
     method = "BY" if binary.installer else "WITH mysql_native_password BY"
     account = f"'{USER}'@'{HOST}'"
     return (
@@ -152,12 +162,12 @@ def _accounts(binary: MySQLBinary, password: str) -> str:
 
 
 def _as_root() -> tuple[str, ...]:
-    # The server refuses to run as root unless it is told to.
+    # The server refuses to run as root unless this option allows it.
     return ("--user=root",) if os.geteuid() == 0 else ()
 
 
 def _base_directory(binary: MySQLBinary) -> tuple[str, ...]:
-    """Only an unpacked archive must be told where it is; a package knows."""
+    """Return the option for the installation directory. Only an unpacked archive needs it; packages know theirs."""
     prefix = binary.server.resolve().parent.parent
     unpacked = prefix.is_relative_to("/opt") and not prefix.is_relative_to("/opt/homebrew")
     return (f"--basedir={prefix}",) if unpacked else ()

@@ -1,4 +1,4 @@
-"""The servers of one sandbox, from nothing to ready, and to nothing again."""
+"""All servers of one sandbox: start, restart, signals and stop."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from engines.sandbox.spec import ServerSpec
 from engines.wire.redis_info import product_and_version
 
 CLUSTER_WAIT_S = 30.0
+"""Seconds that the cluster may take to accept writes on every slot."""
 
 SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 """Signals after which a server is not expected to be dead."""
@@ -26,8 +27,10 @@ SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 
 @dataclass(slots=True)
 class ManagedServer:
-    """A server that the keeper answers for. `expected` says that somebody asked for its death, `told` that its death
-    has been told."""
+    """Server that the supervisor manages.
+
+    `expected` is true if its death was requested. `reported` is true once its death was reported.
+    """
 
     spec: ServerSpec
     process: ServerProcess | None = None
@@ -38,22 +41,27 @@ class ManagedServer:
 
     @property
     def alive(self) -> bool:
+        """Return whether the server runs."""
         return self.process is not None and self.process.alive
 
     def start(self) -> ServerProcess:
+        """Start the server process and return it. Raises SandboxError if the program cannot be started."""
         command = (str(self.spec.program), *self.spec.arguments)
         self.process = ServerProcess(self.spec.title, command, self.spec.directory, self.spec.log)
         self.expected = self.reported = False
         return self.process
 
     def exit_summary(self) -> str:
-        """Which server died and how, in one line."""
+        """Return one line with the server's title and how it ended."""
         assert self.process is not None
         return f"{self.spec.title} died: {self.process.exit_summary()}"
 
 
 class ServerGroup:
-    """The servers for `numbered` (name to port) in `place`. `progress` hears of each that is ready."""
+    """Servers in `port_by_name` (server name to port) of the sandbox in `directory`.
+
+    `progress` is called with a line for each server that is ready.
+    """
 
     def __init__(
         self,
@@ -68,7 +76,7 @@ class ServerGroup:
         self._began_s = time.monotonic()
         self._installer: ServerProcess | None = None
         self._servers: dict[str, ManagedServer] = {}
-        # The nodes of the cluster share one: a client signs in to all of them alike.
+        # Cluster nodes share one password: a client signs in to all of them with the same.
         shared = secrets.token_urlsafe(24)
         for name, port in port_by_name.items():
             password = shared if LANE_OF[name] == "durable" else secrets.token_urlsafe(24)
@@ -82,17 +90,19 @@ class ServerGroup:
 
     @property
     def servers(self) -> Mapping[str, ManagedServer]:
+        """Return the servers by name."""
         return self._servers
 
     async def start(self) -> None:
-        """Start everything, and return when all of it is ready. Raises SandboxError, with whatever is up still up."""
+        """Start all servers and return when all are ready. Raises SandboxError; servers started by then keep running."""
         mysql_servers = [
             server for server in self._servers.values() if server.spec.socket is not None
         ]
         nodes = [server for server in self._servers.values() if server.spec.lane == "durable"]
         caches = [server for server in self._servers.values() if server.spec.name == "cache"]
         redis_server.form_cluster(node.spec for node in nodes)
-        # The cluster takes longest, and waits rather than works: MariaDB's tables are made meanwhile.
+        # Start the cluster first: it takes longest but mostly waits, while MariaDB's tables are
+        # created.
         for server in (*nodes, *caches):
             server.start()
         try:
@@ -107,7 +117,7 @@ class ServerGroup:
             raise _first_error(failures) from None
 
     def restart(self, name: str) -> ManagedServer:
-        """Start a dead server again on its data. Raises SandboxError if it is not dead."""
+        """Restart a dead server with its data and return it. Raises SandboxError if it is not dead."""
         server = self._server(name)
         if server.alive:
             raise SandboxError(f"server {name} is running already")
@@ -115,7 +125,7 @@ class ServerGroup:
         return server
 
     async def wait_until_reachable(self, server: ManagedServer) -> None:
-        """Return when a server that was started takes connections. Raises SandboxError if it does not."""
+        """Return when a started server accepts connections. Raises SandboxError if it does not."""
         assert server.process is not None
         if server.spec.socket is not None:
             await server.process.poll_until_ready(lambda: mariadb.version(server.spec))
@@ -123,7 +133,7 @@ class ServerGroup:
             await server.process.poll_until_ready(lambda: redis_server.server_info(server.spec))
 
     async def signal(self, name: str, number: int) -> None:
-        """Send a signal to a server; after SIGKILL return when it is dead. Raises SandboxError."""
+        """Send a signal to a server. After SIGKILL, return when it is dead. Raises SandboxError if it is not running."""
         server = self._server(name)
         if server.process is None or not server.process.alive:
             raise SandboxError(f"server {name} is not running")
@@ -133,7 +143,7 @@ class ServerGroup:
             await server.process.wait_for_exit()
 
     def newly_dead(self) -> list[ManagedServer]:
-        """The servers that have died since the last call, whether or not somebody asked for it."""
+        """Return the servers that have died since the last call, expected or not."""
         found = [
             server
             for server in self._servers.values()
@@ -144,7 +154,7 @@ class ServerGroup:
         return found
 
     def foreign_port(self) -> int | None:
-        """Once all are dead, a port of theirs on which somebody else listens."""
+        """Return a port of a server on which a foreign process listens, or None. Call when all servers are dead."""
         taken = (
             server.spec.port
             for server in self._servers.values()
@@ -153,7 +163,7 @@ class ServerGroup:
         return next(taken, None)
 
     def kill(self) -> None:
-        """End every process, for certain."""
+        """Kill every process. Blocks until they have ended, for at most 2 s each."""
         processes = [server.process for server in self._servers.values()] + [self._installer]
         alive = [process for process in processes if process is not None]
         for process in alive:

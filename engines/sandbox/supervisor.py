@@ -1,10 +1,10 @@
-"""The process that keeps a sandbox, and takes it away when nobody wants it any more.
+"""Process that owns a sandbox and removes it when it is no longer needed.
 
-`python -m engines.sandbox.supervisor FD` is started by Tether, and talks with it over the socket FD, one JSON object to
-a line. First it is told what to start (an Order); then it says what happens (`event`: directory, progress, ready,
-failed, died, started), and takes commands (`do`: kill, start), each answered by done or refused. When the other end
-closes, for whatever reason, it kills the servers, removes the directory and ends. It does nothing else, so that
-nothing else can end it.
+`SupervisorClient` starts `python -m engines.sandbox.supervisor FD` and talks to it over the socket FD, one JSON object
+per line. The first line is a SandboxSpec. The supervisor then sends events (`event`: directory, progress, ready,
+failed, died, started) and accepts commands (`do`: kill, start), each answered by done or refused. When the other end
+closes for any reason, it kills the servers, removes the directory and exits. It does nothing else, so nothing else can
+make it fail.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from engines.sandbox.server_group import ManagedServer, ServerGroup
 from engines.sandbox.spec import SandboxSpec
 
 STARTS = 3
-"""How often to begin again when a stranger was quicker to take a port that had just been free."""
+"""Number of starts before giving up when foreign processes take a port that was free a moment before."""
 
 Message = dict[str, Any]
 
 
 class Supervisor:
-    """Keeps one sandbox for the other end of `channel`."""
+    """Owner of one sandbox for the process at the other end of `channel`."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -43,7 +43,7 @@ class Supervisor:
         self._directory: SandboxDirectory | None = None
 
     async def run(self) -> None:
-        """Return when nobody wants the sandbox any more, or it could not be started, and nothing of it is left."""
+        """Serve the sandbox. Return when it is no longer needed or could not be started, and all of it is removed."""
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
         line = await reader.readline()
         if not line:
@@ -83,7 +83,7 @@ class Supervisor:
             try:
                 if command["do"] == "start":
                     server = group.restart(name)
-                    # Before anything can be told of its death.
+                    # Send this before any event about its death.
                     self._send({"event": "started", "server": _server_json(server)})
                     await group.wait_until_reachable(server)
                 else:
@@ -124,7 +124,7 @@ class Supervisor:
         self._stop_requested.set()
 
     def _stop_when_parent_ends(self, parent: int) -> None:
-        """Notice the end of `parent` even if a child that it forked still holds its end of the channel."""
+        """Detect the end of `parent` even if a child that it forked still holds its end of the channel."""
         if os.getppid() != parent:
             self._stop_requested.set()
         elif hasattr(os, "pidfd_open"):
@@ -151,7 +151,7 @@ class Supervisor:
             try:
                 cleanup.reclaim(self._directory.root)
             except (OSError, subprocess.SubprocessError):
-                cleanup.remove(self._directory.root)  # Those that it started are dead already.
+                cleanup.remove(self._directory.root)  # The servers it started are dead already.
             os.close(self._directory.lock)
         self._group = self._directory = None
 
@@ -187,8 +187,9 @@ def _server_json(server: ManagedServer) -> Message:
 
 
 def main() -> None:
-    """Keep the sandbox that the other end of the socket named on the command line asks for."""
-    # Only the other end's closing ends this process. A handler and not SIG_IGN, which servers would inherit.
+    """Run the supervisor on the socket whose descriptor is the first command-line argument."""
+    # Only closing the other end stops this process. SIG_IGN would be inherited by the servers; a
+    # handler is not.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, _ignore_signals)
     os.umask(0o077)
