@@ -1,4 +1,4 @@
-"""The cache of lane `cached`: as it is when the warm-up begins, cold or filled with every hot car, and flushed."""
+"""State of the cache of lane `cached`: cold or filled before the warm-up, and flushed during the race."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from engines.workload.ttl import jittered_ttl_ms
 
 
 def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bool = True) -> int:
-    """Remove telemon's own keys from the cache of a lane that has one; then, for a filled start, put every hot car
-    into it as the lane's MySQL has it. How many cars were filled. `private` says that the servers are telemon's own.
+    """Delete telemon's own keys from a lane's cache. For a filled start, then copy every hot key from the lane's MySQL.
 
-    Raises PreparationError.
+    Returns the number of keys filled, 0 for a lane without a cache. `private` says that the servers belong to the
+    sandbox. Blocks. Raises PreparationError.
     """
     server, cache = endpoints.mysql, endpoints.redis
     if server is None or cache is None:
@@ -47,8 +47,11 @@ def flush_caches(
     private: Container[str],
     note: Callable[[str | None, str], None],
 ) -> None:
-    """Remove telemon's own keys from the cache of every lane that has one, beside the caller, and `note` by lane what
-    came of it, from another thread. The lanes in `private` are on servers of telemon's own."""
+    """Delete telemon's own keys from the cache of every lane that has one, in background threads.
+
+    `note` is called with lane and result from those threads. The lanes in `private` are on sandbox servers. Returns at
+    once.
+    """
 
     def flush_one(lane: str, cache: RedisEndpoint) -> None:
         try:
@@ -65,7 +68,7 @@ def flush_caches(
 
 
 def _rows(server: MySQLEndpoint, keys: KeyRange) -> Iterator[tuple[int, bytes]]:
-    """Each car of the table and its payload, as a reader that missed it would fill it."""
+    """Yield id and payload of each car of `keys` in the table, as a reader would fill it after a miss."""
     with mysql.cursor(server) as cursor:
         cursor.execute(
             f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {mysql.TABLE} "
@@ -77,7 +80,10 @@ def _rows(server: MySQLEndpoint, keys: KeyRange) -> Iterator[tuple[int, bytes]]:
 
 
 def _ttls_ms(settings: RaceConfig) -> Callable[[], int]:
-    """The time to live of one key after the other, spread as that of the keys that readers fill."""
+    """Return a function that returns the time to live of the next key in ms.
+
+    It is spread like that of keys that readers fill.
+    """
     random = Random(f"{settings.seed}:ttl:start").random
     ttl_ms, jitter = settings.ttl_s * 1000, settings.ttl_jitter
     return lambda: jittered_ttl_ms(ttl_ms, jitter, random())

@@ -1,4 +1,4 @@
-"""Removing what telemon made on servers of one's own: exactly that."""
+"""Plan the removal of exactly what telemon created on a user's servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engines.workload.redis_keys import KEY_PREFIX
 
 
 def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:
-    """What `telemon clean` would do on `lanes`. Only looks. Raises DeedError."""
+    """Return the changes that `telemon clean` makes on `lanes`. Read only. Raises PlanError."""
     total = Plan()
     for endpoints in lanes.values():
         if endpoints.mysql is not None:
@@ -54,7 +54,8 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
         )
     else:
         unchanged.append((name, f"there is no table {mysql.TABLE}"))
-    # A user with just enough rights does not see the routines and events that others keep in a database.
+    # Keep the database: a user with limited rights does not see the routines and events of others
+    # in it.
     drop = f"DROP DATABASE {schema.quoted(endpoint.database)}"
     unchanged.append((name, f"database {endpoint.database} stays; if nobody else uses it: {drop}"))
     return Plan(tuple(changes), tuple(unchanged))
@@ -78,7 +79,7 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
 
 
 def _count_own_keys(endpoint: RedisEndpoint) -> int:
-    """How many keys of telemon's there are, on all nodes. Raises one of redis.FAILURES."""
+    """Return the number of telemon's keys on all nodes. Raises one of redis.FAILURES."""
     key_count = 0
     for address in redis.nodes(endpoint):
         with redis.client(address, endpoint) as node:

@@ -1,4 +1,4 @@
-"""What a race needs on servers of one's own: is it there, and what would it take to make it?"""
+"""Check what a race needs on a user's servers, and plan the changes that create it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import KEY_PREFIX, redis_key
 
 PREPARE_HINT = "run `telemon prepare`"
+"""Next step when something is missing."""
 
 REQUIRED_PRIVILEGES = "CREATE, DROP, SELECT, INSERT, UPDATE"
-"""What telemon does in its database."""
+"""Privileges that telemon uses in its database."""
 
 
 def check(lanes: Mapping[str, LaneEndpoints]) -> None:
-    """Return if a race can begin on `lanes`. Only looks. Raises NotPreparedError."""
+    """Check that a race can begin on `lanes`. Read only. Raises NotPreparedError."""
     for endpoints in lanes.values():
         problem = None
         try:
@@ -66,7 +67,7 @@ def _missing_keys(name: str, present: int) -> str | None:
 
 
 def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
-    """What `telemon prepare` would do on `lanes`. Only looks. Raises DeedError."""
+    """Return the changes that `telemon prepare` makes on `lanes`. Read only. Raises PlanError."""
     telemetry = TelemetryPool(seed)
     total = Plan()
     for endpoints in lanes.values():
@@ -147,7 +148,7 @@ def _redis_plan(endpoint: RedisEndpoint, telemetry: TelemetryPool, *, cache: boo
 
 
 def hot_keys(endpoint: RedisEndpoint) -> int:
-    """How many of the cars that readers ask for have a key. Raises one of redis.FAILURES."""
+    """Return how many of the hot keys exist. Raises one of redis.FAILURES."""
     ranges = redis.slot_map(redis.resolve_cluster_mode(endpoint))
     keys_by_address: dict[str, list[bytes]] = {}
     for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1):
@@ -168,15 +169,17 @@ def hot_keys(endpoint: RedisEndpoint) -> int:
 
 
 def mysql_name(endpoint: MySQLEndpoint) -> str:
+    """Return the text that names a MySQL server and its database in messages."""
     return f"MySQL {endpoint.host}:{endpoint.port}/{endpoint.database}"
 
 
 def redis_name(endpoint: RedisEndpoint) -> str:
+    """Return the text that names a Redis server in messages."""
     return f"Redis {endpoint.host}:{endpoint.port}"
 
 
 def foreign_table_note(endpoint: MySQLEndpoint, comment: str) -> str:
-    """What is said of a table that somebody else made."""
+    """Return the message about a table that telemon did not create."""
     whose = f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.foreign_table_text(comment)}"
     return f"{whose} and is left alone; name another database"
 

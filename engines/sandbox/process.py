@@ -80,7 +80,7 @@ class ServerProcess:
             os.killpg(self._process.pid, number)
 
     def kill(self) -> None:
-        """Kill the process and its forks with SIGKILL. Their data is discarded anyway, so no clean shutdown is needed."""
+        """Kill the process and its forks with SIGKILL. All of its data is discarded, so no clean shutdown is needed."""
         self.signal(signal.SIGKILL)
 
     def wait(self, within_s: float) -> None:

@@ -105,7 +105,10 @@ class Sandbox:
 
     @property
     def directory(self) -> Path:
-        """The directory of this sandbox, gone after close(). Known from start() on."""
+        """Return the directory of this sandbox; close() removes it.
+
+        Known from start() on. Raises RuntimeError before.
+        """
         if self._directory is None:
             raise RuntimeError("the sandbox has not been started")
         return self._directory

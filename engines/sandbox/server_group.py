@@ -94,7 +94,10 @@ class ServerGroup:
         return self._servers
 
     async def start(self) -> None:
-        """Start all servers and return when all are ready. Raises SandboxError; servers started by then keep running."""
+        """Start all servers and return when all are ready.
+
+        Raises SandboxError; servers started by then keep running.
+        """
         mysql_servers = [
             server for server in self._servers.values() if server.spec.socket is not None
         ]
@@ -133,7 +136,10 @@ class ServerGroup:
             await server.process.poll_until_ready(lambda: redis_server.server_info(server.spec))
 
     async def signal(self, name: str, number: int) -> None:
-        """Send a signal to a server. After SIGKILL, return when it is dead. Raises SandboxError if it is not running."""
+        """Send a signal to a server; after SIGKILL, return when it is dead.
+
+        Raises SandboxError if it is not running.
+        """
         server = self._server(name)
         if server.process is None or not server.process.alive:
             raise SandboxError(f"server {name} is not running")

@@ -1,4 +1,4 @@
-"""What a supervisor is told to start."""
+"""Specification of the servers that a supervisor starts."""
 
 from __future__ import annotations
 

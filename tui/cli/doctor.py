@@ -1,4 +1,4 @@
-"""`telemon doctor`: the checks as lines or as one JSON object, and the terminal's own checks."""
+"""`telemon doctor`: print the checks as lines or as one JSON object, and check the terminal."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from engines.doctor.doctor import run_checks
 from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
-"""The least that the race screen is laid out for."""
+"""Smallest terminal size for which the race screen is designed."""
 
 NAME_WIDTH = 18
+"""Width in cells of the column of check names."""
 
 LEAST_TEXT, HANGING = 32, 8
-"""With less room than this beside a check's name, what goes on begins further to the left."""
+"""Least text width, and indent used when less fits beside a check's name. Both in cells."""
 
 UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
+"""Next step for a terminal without UTF-8."""
 
 
 def run(settings: config.RaceConfig, *, as_json: bool) -> int:
-    """Look at everything and print it; the exit code, 1 if anything failed."""
+    """Run all checks and print them. Return the exit code: 1 if a check failed, else 0."""
     checks: list[Check] = []
     endpoint: str | None = None
     for check in _all_checks(settings):
@@ -54,9 +56,9 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
 
 
 def lines(check: Check, columns: int | None = None) -> Iterator[str]:
-    """A check: how it ended, how long it took and what was found; then what to do, if something is to be done.
+    """Yield the lines of a check: status, duration and finding, then the next step if there is one.
 
-    Folded to `columns`, as far as there is room for it beside the names, and never within a word.
+    Lines are wrapped to `columns` as far as the names leave room, never inside a word.
     """
     ms = "" if check.ms is None else f"{check.ms:.1f} ms"
     head = f"  {check.status.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
@@ -68,7 +70,7 @@ def lines(check: Check, columns: int | None = None) -> Iterator[str]:
 def _folded(head: str, text: str, columns: int | None) -> list[str]:
     if columns is None or not text or len(head) + len(text) <= columns:
         return [head + text]
-    # Beside a long head on a narrow terminal there would be a word a line.
+    # Beside a long head on a narrow terminal there would be only one word per line.
     hanging = len(head) if columns - len(head) >= LEAST_TEXT else HANGING
     return textwrap.wrap(
         text,
@@ -81,14 +83,14 @@ def _folded(head: str, text: str, columns: int | None) -> list[str]:
 
 
 def _columns() -> int | None:
-    """How wide the terminal is that stdout goes to; None for a file or a pipe, where a line is a line."""
+    """Return the width of the terminal on stdout; None for a file or a pipe, where lines are not wrapped."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
 
 
 def status(checks: list[Check]) -> str:
-    """All checks in one line."""
+    """Return a one-line summary of all checks."""
     failed = sum(check.status is Status.FAIL for check in checks)
     warned = sum(check.status is Status.WARN for check in checks)
     passed = len(checks) - failed - warned
@@ -102,7 +104,7 @@ def _all_checks(settings: config.RaceConfig) -> Iterator[Check]:
 
 
 def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
-    """The checks of the terminal, if there is one."""
+    """Yield the checks of the terminal, if there is one."""
     runner = CheckRunner()
     name = "terminal"
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):

@@ -1,4 +1,4 @@
-"""`telemon prepare` and `telemon clean`: what will be done, a question, and what was done."""
+"""`telemon prepare` and `telemon clean`: show the planned changes, ask, and apply them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from engines.text import one_line
 from tui.cli.run import log_line
 
 DONE, FAILED, USAGE = 0, 1, 2
+"""Exit codes of these commands."""
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
+"""Reason why there is nothing to do without servers in the settings."""
 
 
 def prepare(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Make what a race needs on the servers that the settings name; the exit code."""
+    """Create what a race needs on the servers in the settings. Return the exit code."""
     return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
 
 
 def clean(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Remove what telemon made on the servers that the settings name; the exit code."""
+    """Remove what telemon created on the servers in the settings. Return the exit code."""
     return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
 
 
@@ -59,7 +61,7 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
 
 
 def _ask_user() -> bool | None:
-    """What the user says; None where there is nobody to ask."""
+    """Return whether the user agrees; None if there is no terminal to ask on."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None
     print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
