@@ -43,9 +43,9 @@ class CounterSource(Protocol):
         """Return the current counters of the servers that answer, by address."""
         ...
 
+    def close(self) -> None:
         """Close the connections."""
-
-    def close(self) -> None: ...
+        ...
 
 
 class _CounterDeltas:
@@ -56,7 +56,7 @@ class _CounterDeltas:
         self._last: dict[str, tuple[float, CounterReading]] = {}
         """Address -> time of the last reading (monotonic clock, s) and the reading."""
         self._answered: set[str] = set()
-        """Number of requested readings that are done."""
+        """Addresses that answered the last reading."""
         self._caveats: dict[str, str] = {}
         """Address -> reason why its counts may be incomplete or too high."""
         self.nodes: dict[str, dict[str, int]] = {}
@@ -131,7 +131,7 @@ class _CounterPoller:
         self._asked = 0
         """Number of requested readings."""
         self._answered = 0
-        """how many were followed by one."""
+        """Number of requested readings that are done."""
         self._ended = False
         self._thread = Thread(target=self._run, name="server counters", daemon=True)
 

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and the clock that times it."""
+"""Result of one check, and the runner that times checks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from engines.text import one_line
 Layer = TypeVar("Layer")
 
 FINDING_LENGTH = 300
-"""What a server says is shown up to this many characters."""
+"""Maximum number of characters shown of a finding: it may quote a server's text of any length."""
 
 NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
-"""The next step where a password cannot be had."""
+"""Next step when a password cannot be fetched."""
 
 
 class Status(StrEnum):
-    """How a check ended. A race runs with warnings; what fails keeps it from running, or from being a fair one."""
+    """Result of a check.
+
+    With warnings a race can run. A failure prevents it from running, or from being fair.
+    """
 
     OK = "OK"
     WARN = "WARN"
@@ -29,11 +32,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one check found, each part in one printable line.
+    """Finding of one check. Each text is one printable line.
 
-    `endpoint` says whose check it is (empty: this machine's), `ms` how long it took (None: no time worth a number),
-    `problem` is a word that stays the same between versions and empty where nothing is wrong, `next_step` what to do
-    about it.
+    `endpoint` names the server; empty for this machine. `ms` is the duration; None if there is none worth showing.
+    `problem` is a word that stays the same between versions; empty if nothing is wrong. `next_step` says how to fix it.
     """
 
     endpoint: str
@@ -45,6 +47,7 @@ class Check:
     next_step: str = ""
 
     def to_json(self) -> dict[str, object]:
+        """Return the check as an object of the JSON output."""
         return {
             "endpoint": self.endpoint,
             "check": self.name,
@@ -57,23 +60,26 @@ class Check:
 
 
 Checks: TypeAlias = Generator[Check, None, Layer | None]
-"""A layer's checks in their order. It returns what the next layer stands on, and None when that is not there."""
+"""Checks of one layer, in order. Returns the value that the next layer needs, or None if it is not available."""
 
 
 class CheckRunner:
-    """Makes the checks of one endpoint. The milliseconds of each run from the end of the one before."""
+    """Factory for the checks of one endpoint. The duration of each check starts at the end of the previous one."""
 
     def __init__(self, endpoint: str = "") -> None:
         self.endpoint = endpoint
         self._since_s = perf_counter()
 
     def ok(self, name: str, finding: str) -> Check:
+        """Return a passed check."""
         return self._check(name, Status.OK, finding, "", "")
 
     def warn(self, name: str, problem: str, finding: str, next_step: str) -> Check:
+        """Return a check with a warning."""
         return self._check(name, Status.WARN, finding, problem, next_step)
 
     def fail(self, name: str, problem: str, finding: str, next_step: str) -> Check:
+        """Return a failed check."""
         return self._check(name, Status.FAIL, finding, problem, next_step)
 
     def _check(

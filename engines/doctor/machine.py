@@ -1,4 +1,4 @@
-"""This machine: what telemon stands on, and what private servers need."""
+"""Checks of this machine: what telemon needs, and what private servers need."""
 
 from __future__ import annotations
 
@@ -20,27 +20,31 @@ from engines.sandbox import directory as directories
 from engines.sandbox.errors import SandboxError
 
 REQUIRED_LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
+"""Distributions that telemon imports. A version of each is shown."""
 
 SPARE_FILES = 64
-"""What a process has open besides its connections."""
+"""File descriptors of a process besides its connections."""
 
 SOCKETS_PER_CONNECTION = 4
-"""Sockets that a connection in the sense of its user may have: one to each node of a small cluster, or to MySQL and
-the nodes of a cache."""
+"""Maximum number of sockets for one configured connection.
+
+A connection opens one to each node of a small cluster, or to MySQL and to the nodes of a cache.
+"""
 
 SANDBOX_BYTES = 1 << 30
-"""What the private servers write before a race, with room for some minutes of one."""
+"""Disk space in bytes: what private servers write before a race, plus some minutes of racing."""
 
 SANDBOX_MEMORY_BYTES = 1 << 30
-"""Two buffer pools, a cache that is full, and the engines."""
+"""Memory in bytes for two buffer pools, a full cache and the engine processes."""
 
 VERSION_WAIT_S = 10.0
+"""Timeout in seconds for a server program that prints its version."""
 
 
 def check_machine(
     private: Sequence[str], load: PlannedLoad, directory: Path | None
 ) -> Iterator[Check]:
-    """The checks of this machine, for a race with private servers for the lanes `private`."""
+    """Yield the checks of this machine for a race with private servers for the lanes `private`."""
     runner = CheckRunner()
     yield _libraries(runner)
     yield _files(runner, load)
@@ -105,7 +109,8 @@ def _program(
             f"install with: {binaries.install_command([kind])}",
         )
     try:
-        # The name it is started by decides what it is, and --version keeps it from starting at all.
+        # The program acts by the name it is started by, and --version prevents it from starting a
+        # server.
         result = subprocess.run(
             [run_as or str(server), "--version"],
             executable=server,

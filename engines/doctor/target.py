@@ -1,4 +1,4 @@
-"""A server that is looked at, and what a race asks of it."""
+"""Servers to check, and the load that a race puts on them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Generic, TypeVar
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 
 COUNTER_CONNECTIONS = 1
-"""Beside the racing connections one reads the server's own counters."""
+"""Connections per server that read its counters, besides the racing ones."""
 
 Endpoint = TypeVar("Endpoint", MySQLEndpoint, RedisEndpoint)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLoad:
-    """What a race brings: connections per lane, and rows per write."""
+    """Load of a race: connections per lane, and rows per write."""
 
     writers: int
     readers: int
@@ -26,8 +26,11 @@ class PlannedLoad:
 
 @dataclass(frozen=True, slots=True)
 class Target(Generic[Endpoint]):
-    """`lanes` race on it with `connections` altogether (at a cluster: to each node); `cache` says that it holds
-    nothing but copies."""
+    """Server to check.
+
+    `lanes` race on it with `connections` in total; on a cluster, that many to each node. `cache` says that it holds
+    only copies.
+    """
 
     endpoint: Endpoint
     lanes: tuple[str, ...]
@@ -37,6 +40,7 @@ class Target(Generic[Endpoint]):
 
     @property
     def title(self) -> str:
+        """Return the text that names the server in the output."""
         endpoint, many = self.endpoint, "lanes" if len(self.lanes) > 1 else "lane"
         product, database = "Redis", ""
         if isinstance(endpoint, MySQLEndpoint):
@@ -49,7 +53,7 @@ class Target(Generic[Endpoint]):
 def targets(
     lanes: Mapping[str, LaneEndpoints], load: PlannedLoad
 ) -> list[Target[MySQLEndpoint] | Target[RedisEndpoint]]:
-    """The servers of `lanes`, each once: two lanes may share one."""
+    """Return the servers of `lanes`, each once, because lanes may share a server."""
     mysql_targets: dict[MySQLEndpoint, Target[MySQLEndpoint]] = {}
     redis_targets: dict[RedisEndpoint, Target[RedisEndpoint]] = {}
     for lane, endpoint in lanes.items():
@@ -76,7 +80,7 @@ def _add(known: dict[Endpoint, Target[Endpoint]], new: Target[Endpoint]) -> None
 
 
 def _add_up_connections(known: dict[Endpoint, Target[Endpoint]]) -> list[Target[Endpoint]]:
-    """The same, each with all that its server must bear: two lanes may have a database each on one server."""
+    """Return the targets with all connections of their server: two lanes may use two databases of one server."""
     total: Counter[tuple[str, int]] = Counter()
     for endpoint, target in known.items():
         total[endpoint.host, endpoint.port] += target.connections

@@ -1,4 +1,4 @@
-"""What a race needs of a MySQL server, once telemon is in: role, table, rights, durability, room."""
+"""Checks of a MySQL server after sign-in: role, table, permissions, durability and free connections."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from engines.workload.dataset import HOT_KEYS
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
 READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
-"""The first two are set on replicas, the last on Aurora's readers."""
+"""Variables of a server that refuses writes. Replicas set the first two, Aurora's readers the last."""
 
 READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
+"""Error numbers of a server that refuses writes."""
 DENIED, DENIED_COLUMN, NO_TABLE, NO_COLUMN = 1142, 1143, 1146, 1054
+"""Error numbers of a statement on the table."""
 
 ROW_BYTES = 64
-"""The most that a row takes in a statement: six numbers of up to 19 digits seldom come near it."""
+"""Maximum size of a row in a statement in bytes: six numbers of up to 19 digits are rarely that long."""
 
 NOBODY = 0
-"""A car that is in no race: the row to try with, which is rolled back."""
+"""Id of a car that no race uses. The permission check writes its row and rolls it back."""
 
 
 def check_mysql(target: Target[MySQLEndpoint]) -> Iterator[Check]:
-    """Every check of one MySQL server, up to the first that fails."""
+    """Yield the checks of one MySQL server, up to the first failed one."""
     runner = CheckRunner(target.title)
     with ExitStack() as stack:
         try:
@@ -138,7 +140,7 @@ def _foreign(runner: CheckRunner, comment: str | None) -> Check:
 
 
 def _permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
-    """Do what a writer and a reader do, and take it back."""
+    """Run a writer's and a reader's statements, and roll them back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
     try:
@@ -196,10 +198,10 @@ def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) ->
     limits = {name: int(value) for name, value in _variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
     row = cursor.fetchone()
-    used = int(row[1]) - 1 if row else 0  # less this one
+    used = int(row[1]) - 1 if row else 0  # minus this connection
     most = limits["max_connections"]
     free = most - used
-    cursor.execute("SELECT @@max_user_connections")  # the account's own limit, if it has one
+    cursor.execute("SELECT @@max_user_connections")  # the account's limit; 0 if it has none
     row = cursor.fetchone()
     own = int(row[0]) if row else 0
     if own:
@@ -223,7 +225,7 @@ def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) ->
 
 
 def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
-    """Those of the server's settings that it has."""
+    """Return those of the system variables `names` that the server has."""
     listed = ", ".join(f"'{name}'" for name in names)
     cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
     return {str(name): str(value) for name, value in cursor.fetchall()}

@@ -1,4 +1,4 @@
-"""Getting into a MySQL server, a layer at a time: greeting, TLS, account, database."""
+"""Checks of the sign-in to a MySQL server, layer by layer: initial packet, TLS, account, database."""
 
 from __future__ import annotations
 
@@ -26,19 +26,24 @@ from engines.endpoints.credential_sources import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 
 HANDSHAKE = "greeting"
+"""Name of the check of the initial packet."""
 SIGN_IN = "authentication"
+"""Name of the check of the account."""
 
 FULL = (
     "too_many_connections",
     "end connections that nobody needs, raise max_connections, or race with fewer writers and readers",
 )
+"""Problem and next step when no connection is free."""
 
 PASSWORD = "user and password"
+"""Words in a next step that are completed with the source of the password."""
 
 TLS_NEEDED = (
     "tls_needed",
     "set tls = true: the server, or this account, refuses connections that are not encrypted",
 )
+"""Problem and next step when the server or account requires TLS."""
 
 REFUSALS: dict[int, tuple[str, str]] = {
     1040: FULL,
@@ -76,18 +81,19 @@ REFUSALS: dict[int, tuple[str, str]] = {
     3159: TLS_NEEDED,
     4151: ("account_locked", "an administrator must run ALTER USER ... ACCOUNT UNLOCK"),
 }
-"""Problem and next step by error number (MySQL's and MariaDB's error references)."""
+"""Error number -> problem and next step (MySQL's and MariaDB's error references)."""
 
 IAM = (
     "for IAM: the user must exist in the database (IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), this machine's "
     "role must allow rds-db:connect for it, host must be the server's own name, and the clock must be right"
 )
+"""Next step when an IAM token is refused."""
 
 
 def sign_in(
     runner: CheckRunner, endpoint: MySQLEndpoint, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
-    """A cursor in telemon's database, closed with `stack`."""
+    """Check each layer up to the account. Return a cursor in telemon's database, closed with `stack`, or None."""
     address = f"{endpoint.host}:{endpoint.port}"
     sock = yield from resolve_and_connect(runner, address, endpoint.address_map)
     if sock is None:
@@ -132,7 +138,7 @@ def sign_in(
 
 
 def _connect_up_to_tls(reached: tuple[str, int]) -> socket.socket:
-    """Another connection to the same server, up to where TLS begins."""
+    """Open another connection to the same server, up to the point where TLS begins."""
     sock = socket.create_connection(reached, CONNECT_WAIT_S)
     try:
         read_handshake(sock)
@@ -195,9 +201,9 @@ def _check_sign_in(
 
 
 def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
-    """Whether an account that was refused without TLS is let in with it: MariaDB calls both a wrong password.
+    """Return whether an account that was refused without TLS can sign in with it. MariaDB calls both a wrong password.
 
-    Whoever is there has just been trusted without TLS, so no certificate is asked for.
+    The same server was just trusted without TLS, so its certificate is not verified.
     """
     if endpoint.tls is not None:
         return False

@@ -1,4 +1,4 @@
-"""From a name to addresses."""
+"""Check of name resolution."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from threading import Thread
 from engines.doctor.check import CheckRunner, Checks
 
 NAME = "name resolution"
+"""Name of the check."""
 
 RESOLVE_WAIT_S = 5.0
-"""The system's resolver may take half a minute over a name server that does not answer, and cannot be interrupted."""
+"""Timeout in seconds.
+
+With a name server that does not answer, the system's resolver may take half a minute and cannot be interrupted.
+"""
 
 
 def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
-    """The addresses of `host`, in the order in which they are tried."""
+    """Check name resolution of `host`. Return its addresses in the order in which they are tried."""
     try:
         ip_address(host)
     except ValueError:
@@ -39,7 +43,7 @@ def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
 
 
 def _look_up(host: str) -> list[str] | str:
-    """The addresses, or why there are none."""
+    """Return the addresses, or the reason why there are none. Blocks for at most `RESOLVE_WAIT_S`."""
     answers: SimpleQueue[list[str] | str] = SimpleQueue()
 
     def look_up() -> None:

@@ -1,4 +1,4 @@
-"""From addresses to a connection."""
+"""Check of TCP connections."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from engines.endpoints.address import map_address, split
 from engines.endpoints.endpoint import AddressMap
 
 NAME = "TCP"
+"""Name of the check."""
 
 CONNECT_WAIT_S = 3.0
+"""Timeout in seconds of one connect."""
 
 AT_ONCE = 16
-"""Addresses that are tried side by side."""
+"""Number of addresses that are tried in parallel."""
 
 NEXT_STEPS = {
     "refused": "nothing listens there: check host and port, and that the server runs; behind a tunnel, that the tunnel "
@@ -27,15 +29,15 @@ NEXT_STEPS = {
     "no_route": "this machine has no route there: check its network, VPN, VPC peering and route tables",
     "no_connection": "check host and port",
 }
-"""By problem."""
+"""Problem -> next step."""
 
 
 def resolve_and_connect(
     runner: CheckRunner, address: str, address_map: AddressMap
 ) -> Checks[socket.socket]:
-    """Check name resolution and TCP of `address` ("host:port"), which `address_map` may replace by a tunnel's end.
+    """Check name resolution and TCP of `address` ("host:port"), or of the address that `address_map` gives for it.
 
-    Returns a connection to the first IP address that accepts one, None after a failed check.
+    Returns a connection to the first IP address that accepts one, or None after a failed check.
     """
     host, port = split(map_address(address, address_map))
     addresses = yield from resolve(runner, host)
@@ -45,11 +47,11 @@ def resolve_and_connect(
 
 
 def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
-    """A connection to the first of `addresses` that takes one; the others are tried too."""
+    """Check TCP to all `addresses`. Return a connection to the first that accepts one, or None."""
     first: socket.socket | None = None
     reached, failed = [], []
     problem = ""
-    # The name of a cluster may have many addresses, and a closed port is silent at each.
+    # A cluster's name may have many addresses, and each filtered port costs the whole timeout.
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(addresses))) as pool:
         results = list(pool.map(lambda address: _try_connect(address, port), addresses))
     for address, result in zip(addresses, results, strict=True):
@@ -84,7 +86,7 @@ def _try_connect(address: str, port: int) -> socket.socket | OSError:
 
 
 def explain(error: OSError) -> tuple[str, str]:
-    """The problem behind a failed connect, and the words for it."""
+    """Return the problem behind a failed connect, and its text."""
     if isinstance(error, ConnectionRefusedError):
         return "refused", "refused"
     if isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""From a connection to an encrypted one: is it TLS, who is there, and is it who it should be?"""
+"""Checks of TLS: does the server use it, which server is it, and is its certificate valid?"""
 
 from __future__ import annotations
 
@@ -18,22 +18,29 @@ from engines.endpoints.endpoint import TlsOptions
 from engines.endpoints.tls import ssl_context
 
 NAME = "TLS"
+"""Name of the check."""
 
 SOON_DAYS = 14
-"""RDS and ElastiCache renew theirs long before; one that is this near to its end is watched by nobody."""
+"""Days before the end of a certificate that cause a warning.
+
+RDS and ElastiCache renew theirs long before, so nobody monitors one that is this close to its end.
+"""
 
 LISTEN_S = 1.0
+"""Seconds to wait for a server's TLS alert after the handshake."""
 
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21, 24, 33})
-"""OpenSSL's codes for a chain that ends at nobody who is trusted (x509_vfy.h): no issuer, or one of its own making."""
+"""OpenSSL's codes (x509_vfy.h) for a chain without a trusted root: no issuer, or a self-signed certificate."""
 WRONG_NAME = frozenset({62, 64})
+"""OpenSSL's codes (x509_vfy.h) for a wrong host name or IP address."""
 EXPIRED, NOT_YET = 10, 9
+"""OpenSSL's codes (x509_vfy.h) for an expired certificate, and for one that is not yet valid."""
 
 PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""OpenSSL's reasons when what answers is no TLS record."""
+"""OpenSSL's reasons if the answer is not a TLS record."""
 
 HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What a connection that the other end closes in the handshake raises; the second one in early versions of 3.11."""
+"""Exceptions raised when the peer closes the connection in the handshake. Early versions of 3.11 raise the second."""
 
 
 def check_tls(
@@ -43,9 +50,9 @@ def check_tls(
     host: str,
     connect: Callable[[], socket.socket],
 ) -> Checks[ssl.SSLSocket]:
-    """The connection `sock`, encrypted. `connect` opens another one to the same point, to look at the certificate.
+    """Check TLS on `sock` and return the encrypted connection. `connect` opens another one, to read the certificate.
 
-    A server that is silent, hangs up or speaks plainly raises OSError: only its own protocol can tell what it is.
+    Raises OSError if the server is silent, hangs up or does not use TLS: only its own protocol can identify it then.
     """
     name = tls.server_name or host
     try:
@@ -84,7 +91,7 @@ def check_tls(
 
 
 def unencrypted(runner: CheckRunner, address: str) -> Check:
-    """The check of a connection without TLS, to the IP address `address`."""
+    """Return the check of a connection without TLS to the IP address `address`."""
     if ip_address(address.partition("%")[0]).is_loopback:
         return runner.ok(NAME, "none, on a connection that begins on this machine")
     return runner.warn(
@@ -155,7 +162,7 @@ def _no_handshake(runner: CheckRunner, error: ssl.SSLError) -> Check:
 
 
 def not_tls(runner: CheckRunner) -> Check:
-    """The check of a server that speaks plainly where TLS is asked for."""
+    """Return the check of a server that does not use TLS although it is configured."""
     return runner.fail(
         NAME,
         "not_tls",
@@ -166,10 +173,10 @@ def not_tls(runner: CheckRunner) -> Check:
 
 
 def wants_certificate(connect: Callable[[], socket.socket]) -> bool:
-    """Whether a server hangs up on clients that show no certificate of their own.
+    """Return whether a server closes connections of clients without a certificate.
 
-    In TLS 1.3 it looks for one after the client has done its part, and its last words are lost to a client that has
-    gone on speaking. So this one listens.
+    In TLS 1.3 the server checks this after the client has finished the handshake. A client that goes on sending loses
+    the server's final alert, so this function only listens.
     """
     with suppress(ConnectionError, TimeoutError), connect() as sock:
         try:
@@ -182,7 +189,7 @@ def wants_certificate(connect: Callable[[], socket.socket]) -> bool:
 
 
 def speaks_tls(connect: Callable[[], socket.socket]) -> bool:
-    """Whether there is TLS at the other end, whoever it is."""
+    """Return whether the peer uses TLS, whatever its certificate."""
     with suppress(OSError), connect() as sock, unverified_context().wrap_socket(sock):
         return True
     return False

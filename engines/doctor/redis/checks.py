@@ -1,4 +1,4 @@
-"""What a race needs of a Redis server or cluster, once telemon is in: role, nodes, rights, durability, room."""
+"""Checks of a Redis server or cluster after sign-in: role, nodes, permissions, durability and free connections."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import DOCTOR_PREFIX
 
 SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
-"""What goes to and fro where PING is not allowed."""
+"""Command used as a ping if PING is not allowed."""
 
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"
+"""Next step for an endpoint that is a replica."""
 
 
 def check_redis(target: Target[RedisEndpoint]) -> Iterator[Check]:
-    """Every check of one Redis server or cluster, up to the first that fails."""
+    """Yield the checks of one Redis server or cluster, up to the first failed one."""
     runner = CheckRunner(target.title)
     with ExitStack() as stack:
         try:
@@ -57,7 +58,8 @@ def _checks_after_sign_in(
             yield clock.check_clock(runner, ahead_s)
         nodes_and_layout = yield from _nodes(runner, endpoint, node, clustered, stack)
     except NoPermissionError:
-        # One right is missing; which others are is found out before anything is said.
+        # A permission is missing. Find out which others are missing too, and report all of them at
+        # once.
         found = permissions.read_permissions(node, _calls(endpoint, cluster=True))
         yield from permissions.check_permissions(runner, found)
         return
@@ -74,7 +76,7 @@ def _checks_after_sign_in(
 
 
 def _info(node: Redis, section: str) -> Mapping[str, Any]:
-    """What INFO says; nothing, if the user may not ask for it."""
+    """Return a section of INFO; empty if the user may not run it."""
     try:
         return dict(node.info(section))
     except NoPermissionError:
@@ -82,7 +84,10 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
 
 
 def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
-    """What it is, and whether it is a node of a cluster: INFO says so, else CLUSTER SLOTS answers or does not."""
+    """Check product and cluster mode. Return whether the server is a cluster node.
+
+    INFO tells it; without INFO, CLUSTER SLOTS succeeds or fails.
+    """
     server = _info(node, "server")
     if server:
         clustered = bool(_info(node, "cluster").get("cluster_enabled"))
@@ -126,7 +131,7 @@ def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[b
 
 
 def _utc_s(node: Redis) -> float | None:
-    """The server's time, from INFO if the user may ask for that, else from TIME."""
+    """Return the server's time in seconds since 1970, from INFO if allowed, else from TIME; None if neither is."""
     server_us = _info(node, "server").get("server_time_usec")
     if server_us is None:
         with suppress(NoPermissionError):
@@ -139,7 +144,7 @@ def _utc_s(node: Redis) -> float | None:
 def _nodes(
     runner: CheckRunner, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
 ) -> Generator[Check, None, tuple[Sequence[Node], ClusterLayout] | None]:
-    """The nodes that take part, and their slots."""
+    """Check role, slots and nodes. Return the nodes that take part and their slots."""
     here = address_of(endpoint)
     role = _info(node, "replication").get("role")
     if not clustered:
@@ -160,7 +165,10 @@ def _nodes(
 
 
 def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
-    """The check over the node that is farthest away; none where nothing that would do as a ping is allowed."""
+    """Check the round trip of the node that is farthest away.
+
+    Yields no check if no command that can serve as a ping is allowed.
+    """
     times = {}
     for node in nodes:
         for call in (("PING",), SOME_SCAN):
@@ -274,7 +282,7 @@ def _is_memorydb(endpoint: RedisEndpoint) -> bool:
 def _room(
     runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
-    """The check over the node with the least room."""
+    """Check the free connections of the node that has the fewest."""
     free: dict[str, tuple[int, int, int]] = {}
     for node in nodes:
         clients = _info(node.client, "clients")

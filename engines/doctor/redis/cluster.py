@@ -1,4 +1,4 @@
-"""The nodes of a Redis Cluster: do they serve every slot, and can each of them be reached from here?"""
+"""Checks of a Redis Cluster: all slots are served, and every node is reachable."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from engines.endpoints.slot_map import SlotRange
 from engines.wire.resp import SLOTS
 
 COVERAGE, NODES = "cluster coverage", "cluster nodes"
+"""Names of the checks."""
 
 AT_ONCE = 16
-"""Nodes that are tried side by side."""
+"""Number of nodes that are tried in parallel."""
 
 OUT_OF_REACH = frozenset(
     {
@@ -34,12 +35,12 @@ OUT_OF_REACH = frozenset(
         "not_redis",
     }
 )
-"""The problems of a node that is not there, seen from here."""
+"""Problems of a node that cannot be reached from this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of the cluster at `address`, as the cluster names it, with a client that is signed in to it."""
+    """Node of the cluster at `address`, as the cluster names it, with a client that is signed in."""
 
     address: str
     replica: bool
@@ -48,27 +49,30 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ClusterLayout:
-    """Who serves which slots."""
+    """Assignment of slots to nodes."""
 
     ranges: tuple[SlotRange, ...]
 
     @property
     def primaries(self) -> tuple[str, ...]:
+        """Return the addresses of the primaries, in the order of their slots."""
         return tuple(dict.fromkeys(part.address for part in self.ranges))
 
     @property
     def replicas(self) -> tuple[str, ...]:
+        """Return the addresses of the replicas, in the order of their slots."""
         every = (address for part in self.ranges for address in part.replicas)
         return tuple(dict.fromkeys(every))
 
     def owns(self, address: str, slot: int) -> bool:
+        """Return whether the primary at `address` serves `slot`."""
         return any(
             part.first <= slot <= part.last for part in self.ranges if part.address == address
         )
 
 
 def check_coverage(runner: CheckRunner, layout: ClusterLayout) -> Checks[bool]:
-    """The check over the slots."""
+    """Check that every slot is served."""
     served = {slot for part in layout.ranges for slot in range(part.first, part.last + 1)}
     missing = sorted(set(range(SLOTS)) - served)
     if missing:
@@ -89,7 +93,7 @@ def check_coverage(runner: CheckRunner, layout: ClusterLayout) -> Checks[bool]:
 def check_nodes(
     runner: CheckRunner, endpoint: RedisEndpoint, layout: ClusterLayout, stack: ExitStack
 ) -> Generator[Check, None, Sequence[Node] | None]:
-    """The nodes, signed in to one by one."""
+    """Sign in to every node in parallel, and check that each can be reached. Return the nodes."""
     wanted = [*layout.primaries, *(layout.replicas if endpoint.read_replicas else ())]
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
         results = list(pool.map(lambda address: _try_sign_in(endpoint, address), wanted))
@@ -120,7 +124,7 @@ def check_nodes(
 
 
 def _try_sign_in(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
-    """A client of the node, or the check that failed."""
+    """Return a client of the node, or the check that failed."""
     checks = sign_in(CheckRunner(), endpoint, address)
     failed: Check | None = None
     while True:

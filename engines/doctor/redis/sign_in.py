@@ -1,4 +1,4 @@
-"""Getting into a Redis server, a layer at a time: name, TCP, TLS or none, account."""
+"""Checks of the sign-in to a Redis server, layer by layer: name, TCP, TLS or none, account."""
 
 from __future__ import annotations
 
@@ -33,29 +33,38 @@ from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
 
 ANSWER = "answer"
+"""Name of the check of the first reply."""
 SIGN_IN = "authentication"
+"""Name of the check of the account."""
 
 TOO_MANY = "max number of clients reached"
+"""Part of Redis' error when maxclients is reached."""
 
 FULL_STEP = (
     "end connections that nobody needs, raise maxclients, or race with fewer writers and readers"
 )
+"""Next step when maxclients is reached."""
 
 SILENT_STEP = (
     "something else listens there, or the server hangs: check the port, then the server itself"
 )
+"""Next step for a server that sends nothing."""
 
 IAM = (
     "for IAM: user id and user name must be the same, the user must belong to the group or ACL of the cluster, this "
     "machine's role must allow elasticache:Connect or memorydb:connect on cluster and user, iam_name must be the "
     "cluster's in lower case, and the clock must be right"
 )
+"""Next step when an IAM token is refused."""
 
 
 def sign_in(
     runner: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
-    """A client of the node at `address` ("host:port" as the servers say it), signed in."""
+    """Check each layer up to the account. Return a client of the node at `address`, signed in, or None.
+
+    `address` is "host:port" as the servers report it.
+    """
     sock = yield from resolve_and_connect(runner, address, endpoint.address_map)
     if sock is None:
         return None
@@ -84,7 +93,7 @@ def sign_in(
 
 
 def _no_tls(runner: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
-    """The check of a server that answers a TLS handshake with silence, or hangs up."""
+    """Return the check of a server that does not answer a TLS handshake or hangs up."""
     try:
         with connect() as sock:
             line = _ping_line(sock)
@@ -105,7 +114,7 @@ def _no_tls(runner: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
 def _check_plain_answer(
     runner: CheckRunner, sock: socket.socket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
-    """Whether a server answers that is spoken to without TLS."""
+    """Check that the server answers without TLS."""
     try:
         line = _ping_line(sock)
     except OSError as error:
@@ -128,7 +137,7 @@ def _check_plain_answer(
 
 
 TLS_ALERT = b"\x15"
-"""The type of a TLS record that says what was wrong with the bytes before (RFC 8446, 5.1)."""
+"""Type of a TLS record that reports an error in the preceding bytes (RFC 8446, 5.1)."""
 
 
 def _tls_needed(runner: CheckRunner) -> Check:
@@ -143,7 +152,7 @@ def _tls_needed(runner: CheckRunner) -> Check:
 def _check_tls_answer(
     runner: CheckRunner, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
-    """Whether a server answers over TLS."""
+    """Check that the server answers over TLS."""
     try:
         line = _ping_line(sock)
     except TimeoutError:
@@ -169,7 +178,7 @@ def _check_tls_answer(
 
 
 def _ping_line(sock: socket.socket) -> bytes:
-    """The first line of the answer to a PING before signing in: refused or not, it shows who is there."""
+    """Send PING before signing in and return the first line of the reply. Even a refusal identifies the server."""
     sock.sendall(b"PING\r\n")
     return read_line(sock)
 
@@ -216,7 +225,7 @@ def _check_sign_in(
 ) -> Generator[Check, None, Redis | None]:
     try:
         node = client(address, endpoint)
-        # Who is told that this is not allowed has signed in.
+        # A user who may not run PING has signed in nevertheless.
         with suppress(NoPermissionError):
             node.ping()
     except SecretError as error:
@@ -232,7 +241,7 @@ def _check_sign_in(
 def refused(
     runner: CheckRunner, name: str, error: Exception, endpoint: RedisEndpoint | None = None
 ) -> Check:
-    """The check of what a server refuses for a reason that is not the command."""
+    """Return the check of an error that is not about a single command."""
     text = str(error)
     if isinstance(error, AuthenticationError):
         return runner.fail(name, *_wrong_account(error, endpoint))
