@@ -128,7 +128,7 @@ class _CounterPoller:
     def __init__(self, deltas: _CounterDeltas) -> None:
         self.deltas = deltas
         self._changed = Condition()
-        self._asked = 0
+        self._requested = 0
         """Number of requested readings."""
         self._answered = 0
         """Number of requested readings that are done."""
@@ -145,22 +145,22 @@ class _CounterPoller:
                 self._changed.wait_for(lambda: self._ended or self.late, POLL_EVERY_S)
                 if self._ended:
                     break
-                asked = self._asked
+                requested = self._requested
             self.deltas.read()
             with self._changed:
-                self._answered = asked
+                self._answered = requested
                 self._changed.notify_all()
         self.deltas.close()
 
     @property
     def late(self) -> bool:
         """Return whether a requested reading is not done yet."""
-        return self._answered < self._asked
+        return self._answered < self._requested
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Request a reading that begins now."""
         with self._changed:
-            self._asked += 1
+            self._requested += 1
             self._changed.notify_all()
 
     def wait(self, until_s: float) -> None:
@@ -209,7 +209,7 @@ class ServerCounters:
     def read(self, within_s: float = FINAL_READ_WAIT_S) -> None:
         """Read all servers now. Block for at most `within_s` seconds in total."""
         for poller in self._all_pollers():
-            poller.ask()
+            poller.request()
         until_s = monotonic() + within_s
         for poller in self._all_pollers():
             poller.wait(until_s)

@@ -46,17 +46,17 @@ def check_machine(
 ) -> Iterator[Check]:
     """Yield the checks of this machine for a race with private servers for the lanes `private`."""
     runner = CheckRunner()
-    yield _libraries(runner)
-    yield _files(runner, load)
+    yield _check_libraries(runner)
+    yield _check_open_files(runner, load)
     if not private:
         yield runner.ok("private servers", "not needed: every lane has servers of its own")
         return
-    yield from _programs(runner, private)
-    yield from _directory(runner, directory)
-    yield _memory(runner)
+    yield from _check_programs(runner, private)
+    yield from _check_directory(runner, directory)
+    yield _check_memory(runner)
 
 
-def _libraries(runner: CheckRunner) -> Check:
+def _check_libraries(runner: CheckRunner) -> Check:
     installed, missing = [f"Python {sys.version.split()[0]}"], []
     for name in REQUIRED_LIBRARIES:
         try:
@@ -73,7 +73,7 @@ def _libraries(runner: CheckRunner) -> Check:
     return runner.ok("libraries", ", ".join(installed))
 
 
-def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
+def _check_open_files(runner: CheckRunner, load: PlannedLoad) -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = SPARE_FILES + max(load.writers, load.readers) * SOCKETS_PER_CONNECTION
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -88,17 +88,17 @@ def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
     return runner.ok("open files", f"a process may have {allowed} files open")
 
 
-def _programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
+def _check_programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
     if set(private) & {"mysql", "cached"}:
         mysql = binaries.find_mysql()
-        yield _program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
+        yield _check_program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
     if set(private) & {"cached", "durable"}:
         redis = binaries.find_redis()
         name = redis.run_as if redis else None
-        yield _program(runner, "Redis", "redis", redis.server if redis else None, name)
+        yield _check_program(runner, "Redis", "redis", redis.server if redis else None, name)
 
 
-def _program(
+def _check_program(
     runner: CheckRunner, name: str, kind: str, server: Path | None, run_as: str | None
 ) -> Check:
     if server is None:
@@ -132,7 +132,7 @@ def _program(
     return runner.ok(f"{name} program", f"{server}: {version_text.strip()}")
 
 
-def _directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
+def _check_directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
     name = "sandbox directory"
     try:
         base = directories.base(configured)
@@ -163,7 +163,7 @@ def _directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
         yield runner.ok(name, finding)
 
 
-def _memory(runner: CheckRunner) -> Check:
+def _check_memory(runner: CheckRunner) -> Check:
     free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
     finding = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
     if free_bytes < SANDBOX_MEMORY_BYTES:

@@ -138,8 +138,8 @@ class ServerProcess:
 
 def _environment() -> dict[str, str]:
     path = os.pathsep.join(part for part in (os.environ.get("PATH"), SYSTEM_PATH) if part)
-    kept = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}
-    return {"PATH": path, "LC_ALL": "C", **kept}
+    libraries = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}
+    return {"PATH": path, "LC_ALL": "C", **libraries}
 
 
 def _set_death_signal(parent_pid: int) -> Callable[[], None] | None:

@@ -163,10 +163,10 @@ async def test_a_port_lost_to_a_stranger_meanwhile_is_not_the_end(
     monkeypatch.setattr(ports, "choose", first_a_taken_one)
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    keeping = asyncio.create_task(Supervisor(theirs).run())
-    order = SandboxSpec(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
+    serving = asyncio.create_task(Supervisor(theirs).run())
+    spec = SandboxSpec(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
     reader, writer = await asyncio.open_unix_connection(sock=ours)
-    writer.write(json.dumps(order.message()).encode() + b"\n")
+    writer.write(json.dumps(spec.message()).encode() + b"\n")
     directories: list[str] = []
     ready: dict[str, Any] = {}
     async with asyncio.timeout(20):
@@ -179,7 +179,7 @@ async def test_a_port_lost_to_a_stranger_meanwhile_is_not_the_end(
     assert taken not in [server["port"] for server in ready["servers"]]
     assert list(tmp_path.iterdir()) == [Path(directories[1])]
     writer.close()
-    await asyncio.wait_for(keeping, 5)
+    await asyncio.wait_for(serving, 5)
     assert_gone(tmp_path, [])
 
 

@@ -26,7 +26,7 @@ def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
     holder = hold(base)
     left = next(base.iterdir())
     assert not holder.sockets.is_relative_to(base)
-    # Stopped first, or it would clean up when it sees its keeper die.
+    # Stopped first, or it would clean up when it sees its supervisor die.
     holder.process.send_signal(signal.SIGSTOP)
     holder.kept[1].kill()
     holder.process.kill()

@@ -43,7 +43,7 @@ def check_mysql(target: Target[MySQLEndpoint]) -> Iterator[Check]:
             if cursor is not None:
                 yield from _checks_after_sign_in(runner, target, cursor)
         except (MySQLError, OSError) as error:
-            yield _broken(runner, error)
+            yield _broken_off(runner, error)
 
 
 def _checks_after_sign_in(
@@ -54,17 +54,17 @@ def _checks_after_sign_in(
     ahead_s = clock.offset_s(lambda: _utc_s(cursor))
     if ahead_s is not None:
         yield clock.check_clock(runner, ahead_s)
-    if (yield from _writable(runner, cursor)) is None:
+    if (yield from _check_role(runner, cursor)) is None:
         return
     yield from round_trip.check_round_trip(
         runner, round_trip.round_trips_ms(cursor.connection.ping)
     )
-    if (yield from _table(runner, cursor)) is None:
+    if (yield from _check_table(runner, cursor)) is None:
         return
-    if (yield from _permissions(runner, cursor)) is None:
+    if (yield from _check_permissions(runner, cursor)) is None:
         return
-    yield from _durability(runner, cursor, facts.durability)
-    yield from _room(runner, cursor, target)
+    yield from _check_durability(runner, cursor, facts.durability)
+    yield from _check_free_connections(runner, cursor, target)
 
 
 def _utc_s(cursor: Cursor) -> float | None:
@@ -73,7 +73,7 @@ def _utc_s(cursor: Cursor) -> float | None:
     return row[0].replace(tzinfo=UTC).timestamp() if row else None
 
 
-def _writable(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _check_role(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     settings = _variables(cursor, READ_ONLY)
     closed = [name for name, value in settings.items() if value.upper() in ("ON", "1")]
     if closed:
@@ -88,7 +88,7 @@ def _writable(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _check_table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     name = "table"
     try:
         comment = mysql.read_table_comment(cursor)
@@ -97,7 +97,7 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     except MySQLError as error:
         code = error.args[0]
         if code in (DENIED, DENIED_COLUMN):
-            yield _denied(runner, name, error)
+            yield _table_denied(runner, name, error)
         elif code == NO_TABLE:
             yield runner.fail(
                 name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
@@ -110,12 +110,12 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
                 "run `telemon clean`, then `telemon prepare`",
             )
         elif code == NO_COLUMN:
-            yield _foreign(runner, comment)
+            yield _foreign_table(runner, comment)
         else:
             raise
         return None
     if comment != mysql.TABLE_COMMENT:
-        yield _foreign(runner, comment)
+        yield _foreign_table(runner, comment)
         return None
     rows = schema.count_hot_rows(cursor)
     if rows < len(HOT_KEYS):
@@ -130,7 +130,7 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _foreign(runner: CheckRunner, comment: str | None) -> Check:
+def _foreign_table(runner: CheckRunner, comment: str | None) -> Check:
     return runner.fail(
         "table",
         "foreign_table",
@@ -139,7 +139,7 @@ def _foreign(runner: CheckRunner, comment: str | None) -> Check:
     )
 
 
-def _permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _check_permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     """Run a writer's and a reader's statements, and roll them back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
@@ -153,7 +153,7 @@ def _permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
                 cursor.execute("ROLLBACK")
     except MySQLError as error:
         if error.args[0] in (DENIED, DENIED_COLUMN):
-            yield _denied(runner, name, error)
+            yield _table_denied(runner, name, error)
         elif error.args[0] in READ_ONLY_ERRORS:
             yield runner.fail(
                 "role", "read_only", str(error.args[1]), "name the writer, or turn read_only off"
@@ -165,7 +165,7 @@ def _permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
+def _table_denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
     return runner.fail(
         name,
         "denied_table",
@@ -175,7 +175,7 @@ def _denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
     )
 
 
-def _durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
+def _check_durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
     names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
     settings = _variables(cursor, names)
     weak = settings.get(names[0], "1") != "1"
@@ -193,7 +193,9 @@ def _durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Che
         yield runner.ok("durability", words)
 
 
-def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) -> Iterator[Check]:
+def _check_free_connections(
+    runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]
+) -> Iterator[Check]:
     names = ("max_connections", "max_allowed_packet")
     limits = {name: int(value) for name, value in _variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
@@ -231,7 +233,7 @@ def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
     return {str(name): str(value) for name, value in cursor.fetchall()}
 
 
-def _broken(runner: CheckRunner, error: Exception) -> Check:
+def _broken_off(runner: CheckRunner, error: Exception) -> Check:
     message = error.args[1] if len(error.args) > 1 else error
     return runner.fail(
         "connection",

@@ -1,4 +1,4 @@
-"""Checks of TLS: does the server use it, which server is it, and is its certificate valid?"""
+"""Checks of TLS: whether the server uses it, and whether its certificate is valid and its own."""
 
 from __future__ import annotations
 

@@ -50,29 +50,33 @@ def _checks_after_sign_in(
 ) -> Iterator[Check]:
     endpoint = target.endpoint
     try:
-        clustered = yield from _mode(runner, endpoint, node)
+        clustered = yield from _check_mode(runner, endpoint, node)
         if clustered is None:
             return
         ahead_s = clock.offset_s(lambda: _utc_s(node))
         if ahead_s is not None:
             yield clock.check_clock(runner, ahead_s)
-        nodes_and_layout = yield from _nodes(runner, endpoint, node, clustered, stack)
+        nodes_and_layout = yield from _check_role_and_nodes(
+            runner, endpoint, node, clustered, stack
+        )
     except NoPermissionError:
         # A permission is missing. Find out which others are missing too, and report all of them at
         # once.
-        found = permissions.read_permissions(node, _calls(endpoint, cluster=True))
+        found = permissions.read_permissions(node, _permission_probes(endpoint, cluster=True))
         yield from permissions.check_permissions(runner, found)
         return
     if nodes_and_layout is None:
         return
     nodes, layout = nodes_and_layout
-    yield from _round_trip(runner, nodes)
-    if (yield from _permissions(runner, endpoint, nodes, layout, clustered=clustered)) is None:
+    yield from _check_round_trip(runner, nodes)
+    if (
+        yield from _check_permissions(runner, endpoint, nodes, layout, clustered=clustered)
+    ) is None:
         return
-    if not target.cache and (yield from _seeded(runner, endpoint)) is None:
+    if not target.cache and (yield from _check_keys(runner, endpoint)) is None:
         return
-    yield from _durability(runner, target, nodes)
-    yield from _room(runner, target, nodes)
+    yield from _check_durability(runner, target, nodes)
+    yield from _check_free_connections(runner, target, nodes)
 
 
 def _info(node: Redis, section: str) -> Mapping[str, Any]:
@@ -83,7 +87,7 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
         return {}
 
 
-def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
+def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
     """Check product and cluster mode. Return whether the server is a cluster node.
 
     INFO tells it; without INFO, CLUSTER SLOTS succeeds or fails.
@@ -141,7 +145,7 @@ def _utc_s(node: Redis) -> float | None:
     return float(server_us) / 1e6
 
 
-def _nodes(
+def _check_role_and_nodes(
     runner: CheckRunner, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
 ) -> Generator[Check, None, tuple[Sequence[Node], ClusterLayout] | None]:
     """Check role, slots and nodes. Return the nodes that take part and their slots."""
@@ -164,7 +168,7 @@ def _nodes(
     return None if nodes is None else (nodes, layout)
 
 
-def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
+def _check_round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
     """Check the round trip of the node that is farthest away.
 
     Yields no check if no command that can serve as a ping is allowed.
@@ -183,7 +187,7 @@ def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
         yield from round_trip.check_round_trip(runner, times[farthest], where)
 
 
-def _calls(
+def _permission_probes(
     endpoint: RedisEndpoint, *, cluster: bool, name: bytes | None = None
 ) -> list[tuple[bytes | str | int, ...]]:
     return permissions.probes(
@@ -191,7 +195,7 @@ def _calls(
     )
 
 
-def _permissions(
+def _check_permissions(
     runner: CheckRunner,
     endpoint: RedisEndpoint,
     nodes: Sequence[Node],
@@ -203,27 +207,27 @@ def _permissions(
     for node in nodes:
         if not node.replica:
             name = permissions.own_key(lambda slot, at=node.address: layout.owns(at, slot))  # type: ignore[misc]
-            calls = _calls(endpoint, cluster=clustered, name=name)
+            calls = _permission_probes(endpoint, cluster=clustered, name=name)
             found.append(permissions.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
     return (yield from permissions.check_permissions(runner, worst))
 
 
-def _seeded(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
-    held = hot_keys(endpoint)
-    if held < len(HOT_KEYS):
+def _check_keys(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
+    present = hot_keys(endpoint)
+    if present < len(HOT_KEYS):
         yield runner.fail(
             "keys",
             "not_seeded",
-            f"holds {held:,} of the {len(HOT_KEYS):,} cars that readers ask for",
+            f"holds {present:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             "run `telemon prepare`",
         )
         return None
-    yield runner.ok("keys", f"holds all {held:,} hot cars")
+    yield runner.ok("keys", f"holds all {present:,} hot cars")
     return True
 
 
-def _durability(
+def _check_durability(
     runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
     memory = _info(nodes[0].client, "memory")
@@ -279,7 +283,7 @@ def _is_memorydb(endpoint: RedisEndpoint) -> bool:
     return ".memorydb." in endpoint.host and endpoint.host.endswith((".amazonaws.com", ".com.cn"))
 
 
-def _room(
+def _check_free_connections(
     runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
     """Check the free connections of the node that has the fewest."""

@@ -32,11 +32,11 @@ def open_null_server() -> None:
         pass
 
 
-def open_tether() -> None:
+def open_supervisor_client() -> None:
     SupervisorClient({}, lambda _: None, lambda: None)
 
 
-@pytest.mark.parametrize("begin", [open_null_server, open_tether])
+@pytest.mark.parametrize("begin", [open_null_server, open_supervisor_client])
 def test_a_process_that_does_not_start_leaves_no_socket(
     monkeypatch: pytest.MonkeyPatch, begin: object
 ) -> None:
@@ -80,7 +80,7 @@ def test_a_sweep_leaves_alone_what_it_cannot_look_into(
     assert cleanup.remove_orphans([tmp_path]) == [held.root]
 
 
-def test_a_keeper_looks_for_modules_where_this_process_does_but_not_where_the_user_is(
+def test_a_supervisor_looks_for_modules_where_this_process_does_but_not_where_the_user_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
