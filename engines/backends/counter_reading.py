@@ -1,4 +1,4 @@
-"""What a server has counted, and which run of which server counted it."""
+"""Counters of one server at one moment, and the identity of that server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class CounterReading:
-    """A server's counters at one moment, and for how long it has been up.
+    """Counters and uptime of a server at one moment.
 
-    `server` is one word for the server, the same at every reading of it and for no other. `counts` are the counters
-    that stand for what clients did; `others` those that now count something else (a replica's SETs are its
-    primary's), kept for the time when they do.
+    `server` is a text that identifies the server: the same at each of its readings, and different for every other
+    server. `counts` are the counters that stand for the work of clients. `others` are the counters that currently
+    measure something else (the SETs of a replica are its primary's); they are kept for the time when they count again.
     """
 
     server: str
@@ -21,22 +21,22 @@ class CounterReading:
     others: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def every(self) -> Mapping[str, int]:
-        """All counters, whatever they stand for."""
+    def all_counters(self) -> Mapping[str, int]:
+        """Return `counts` and `others` together."""
         return {**self.counts, **self.others}
 
 
 def counter_delta(
     before: CounterReading, now: CounterReading, between_s: float
 ) -> Mapping[str, int] | None:
-    """By how much the counters at one address have moved between two readings `between_s` apart. Pure.
+    """Return how far the counters of one address moved between two readings taken `between_s` seconds apart. Pure.
 
-    A server that has started since, or whose counters were reset, counts from zero. None when another server answers
-    that was up before: how far it had counted by then, nobody knows.
+    A server that restarted in between, or whose counters were reset, counts from zero. None if another server answers
+    that was already up at the first reading: its counts at that time are unknown.
     """
     if now.server == before.server and now.up_s >= before.up_s:
-        was = before.every
-        steps = {name: value - was.get(name, 0) for name, value in now.counts.items()}
-        return {name: now.counts[name] if moved < 0 else moved for name, moved in steps.items()}
-    # How long they are up, servers tell in whole seconds.
+        previous = before.all_counters
+        deltas = {name: value - previous.get(name, 0) for name, value in now.counts.items()}
+        return {name: now.counts[name] if delta < 0 else delta for name, delta in deltas.items()}
+    # Servers report uptime in whole seconds.
     return now.counts if now.up_s <= between_s + 1 else None

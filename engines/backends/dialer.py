@@ -1,4 +1,4 @@
-"""Opens connections to servers: by way of a tunnel where there is one, kept alive, encrypted as the endpoint says."""
+"""Open TCP and TLS connections to servers, with keep-alive, through a tunnel if one is configured."""
 
 from __future__ import annotations
 
@@ -10,34 +10,41 @@ from engines.endpoints.endpoint import AddressMap, TlsOptions
 from engines.endpoints.tls import ssl_context
 
 CONNECT_TIMEOUT_S = 3.0
-"""For each address that a name has, and for the handshake of TLS."""
+"""Timeout in seconds for each address of a name, and for the TLS handshake."""
 
 IO_TIMEOUT_S = 5.0
+"""Timeout in seconds for a read or write."""
 
 KEEP_ALIVE_IDLE_S = 30
-"""NAT gateways and load balancers of AWS forget a connection that was idle for 350 s."""
+"""Seconds without traffic before the first keep-alive probe.
+
+NAT gateways and load balancers of AWS drop connections that are idle for 350 s, so keep it well below.
+"""
 
 KEEP_ALIVE_EVERY_S = 10
+"""Seconds between keep-alive probes."""
 KEEP_ALIVE_PROBES = 3
+"""Number of unanswered probes after which the connection is broken."""
 
 
-def dial(address: str, ways: AddressMap = ()) -> socket.socket:
-    """A connection to "host:port", or to where `ways` says that this is reached. Raises OSError.
+def dial(address: str, address_map: AddressMap = ()) -> socket.socket:
+    """Return a TCP connection to "host:port", or to the address that `address_map` gives for it.
 
-    Reads and writes on it time out after `IO_TIMEOUT_S`.
+    Reads and writes on it time out after `IO_TIMEOUT_S`. Blocks. Raises OSError.
     """
-    here = map_address(address, ways)
+    target = map_address(address, address_map)
     try:
-        sock = socket.create_connection(split(here), CONNECT_TIMEOUT_S)
+        sock = socket.create_connection(split(target), CONNECT_TIMEOUT_S)
     except UnicodeError as error:
-        # From Python's codec for host names: a label is empty or too long. A server may name such a node.
-        raise OSError(f"{here!r} is no address: {error}") from error
+        # Raised by Python's host name codec if a label is empty or too long. A server may report
+        # such a node.
+        raise OSError(f"{target!r} is no address: {error}") from error
     sock.settimeout(IO_TIMEOUT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (
         ("TCP_KEEPIDLE", KEEP_ALIVE_IDLE_S),
-        ("TCP_KEEPALIVE", KEEP_ALIVE_IDLE_S),  # its name on macOS
+        ("TCP_KEEPALIVE", KEEP_ALIVE_IDLE_S),  # the macOS name of TCP_KEEPIDLE
         ("TCP_KEEPINTVL", KEEP_ALIVE_EVERY_S),
         ("TCP_KEEPCNT", KEEP_ALIVE_PROBES),
     ):
@@ -47,7 +54,10 @@ def dial(address: str, ways: AddressMap = ()) -> socket.socket:
 
 
 def wrap_tls(sock: socket.socket, tls: TlsOptions, host: str) -> ssl.SSLSocket:
-    """TLS over `sock` to a server that calls itself `host`. Raises OSError (ssl.SSLError) and closes the socket."""
+    """Return `sock` with TLS, connected to a server named `host`. Blocks.
+
+    Raises OSError (ssl.SSLError) and closes the socket then.
+    """
     try:
         sock.settimeout(CONNECT_TIMEOUT_S)
         wrapped = ssl_context(tls).wrap_socket(sock, server_hostname=tls.server_name or host)

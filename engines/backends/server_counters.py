@@ -1,4 +1,4 @@
-"""The servers' own counters, read once a second beside the race, of each server on its own."""
+"""Counters of the servers, polled once per second during the race, separately for each server."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from engines.backends.redis import client as redis
 from engines.backends.redis.counters import RedisCounters
 from engines.endpoints.endpoint import LaneEndpoints
 
-EVERY_S = 1.0
+POLL_EVERY_S = 1.0
+"""Seconds between two readings of a server."""
 
-LAST_S = 1.0
-"""How long the end of a race waits for what its servers have counted."""
+FINAL_READ_WAIT_S = 1.0
+"""Seconds that the end of a race waits for the final readings."""
 
-CLOSE_S = 1.0
-"""How long the end of the reading is waited for. A server that hangs is left to a thread that ends with its answer."""
+CLOSE_WAIT_S = 1.0
+"""Seconds to wait for the pollers to end. A poller whose server hangs ends later, with the server's answer."""
 
 WENT_DOWN = "went down, and what it counted last with it"
 TOOK_OVER = "changed its role between two readings, and what it copied is among its counts"
@@ -31,61 +32,64 @@ JOINED = "joined in the middle of the race, when it had counted before"
 
 
 class CounterSource(Protocol):
-    """A server, or the nodes of a cluster."""
+    """Source of counters: a server, or the nodes of a cluster."""
 
     @property
     def caveat(self) -> str:
-        """Why a count need not be that of clients alone; empty when there is no reason."""
+        """Return the reason why the counts may include more than the work of clients; empty if there is none."""
         ...
 
     def read(self) -> Mapping[str, CounterReading]:
-        """What is counted now, by address: of those that answer."""
+        """Return the current counters of the servers that answer, by address."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connections."""
+        ...
 
 
 class _CounterDeltas:
-    """How far the counters of one source have moved, whichever of its servers counted."""
+    """Increase of the counters of one source, whichever of its servers counted."""
 
     def __init__(self, source: CounterSource) -> None:
         self._source = source
         self._last: dict[str, tuple[float, CounterReading]] = {}
-        """By address the last reading, and when it was taken (monotonic)."""
+        """Address -> time of the last reading (monotonic clock, s) and the reading."""
         self._answered: set[str] = set()
-        self._told: dict[str, str] = {}
-        """By address, why its counts are not the whole truth."""
+        """Addresses that answered the last reading."""
+        self._caveats: dict[str, str] = {}
+        """Address -> reason why its counts may be incomplete or too high."""
         self.nodes: dict[str, dict[str, int]] = {}
-        """By address, how far its counters have moved."""
+        """Address -> increase of its counters."""
 
     def begin(self) -> None:
-        """Take the values to count from."""
+        """Read the initial values."""
         self._last = {at: (monotonic(), reading) for at, reading in self._source.read().items()}
         self._answered = set(self._last)
 
     def read(self) -> None:
-        """Ask now. A server that does not answer keeps its last values."""
+        """Read the counters now. A server that does not answer keeps its last values."""
         readings: Mapping[str, CounterReading] = {}
         with suppress(Exception):
             readings = self._source.read()
         nodes = dict(self.nodes)
         for address, now in readings.items():
-            at_s, known = monotonic(), self._last.get(address)
-            self._last = {**self._last, address: (at_s, now)}
-            if known is None:
-                self._told[address] = JOINED
+            read_at_s, last = monotonic(), self._last.get(address)
+            self._last = {**self._last, address: (read_at_s, now)}
+            if last is None:
+                self._caveats[address] = JOINED
                 continue
-            before_s, before = known
-            steps = counter_delta(before, now, at_s - before_s)
-            if steps is None:
-                self._told[address] = ANOTHER
+            before_s, before = last
+            delta = counter_delta(before, now, read_at_s - before_s)
+            if delta is None:
+                self._caveats[address] = ANOTHER
                 continue
             if now.up_s < before.up_s:
-                self._told[address] = WENT_DOWN
+                self._caveats[address] = WENT_DOWN
             elif now.others.keys() != before.others.keys():
-                self._told[address] = TOOK_OVER
+                self._caveats[address] = TOOK_OVER
             moved = dict(nodes.get(address, {}))
-            for name, value in steps.items():
+            for name, value in delta.items():
                 moved[name] = moved.get(name, 0) + value
             nodes[address] = moved
         self.nodes = nodes
@@ -93,7 +97,7 @@ class _CounterDeltas:
 
     @property
     def moved(self) -> dict[str, int]:
-        """The same of all of them together."""
+        """Return the increase of the counters, summed over the nodes."""
         moved: dict[str, int] = {}
         for node in self.nodes.values():
             for name, value in node.items():
@@ -101,138 +105,147 @@ class _CounterDeltas:
         return moved
 
     def counter_caveats(self, *, late: bool) -> list[str]:
-        """Why what has moved need not be all that was done, a sentence each; `late` when the last answer is not in."""
+        """Return the reasons, one sentence each, why the increase may differ from what clients did.
+
+        `late` says that the final reading has not arrived.
+        """
         silent = dict.fromkeys(self._last.keys() - self._answered, WENT_DOWN)
         if late:
             silent = {**dict.fromkeys(self._last, TOO_LATE), **silent}
-        told = [f"{address} {why}" for address, why in sorted({**self._told, **silent}.items())]
-        return [*told, *filter(None, [self._source.caveat])]
+        caveats = [
+            f"{address} {why}" for address, why in sorted({**self._caveats, **silent}.items())
+        ]
+        return [*caveats, *filter(None, [self._source.caveat])]
 
     def close(self) -> None:
+        """Close the source."""
         self._source.close()
 
 
 class _CounterPoller:
-    """Reads one source once a second, and when asked, on a thread of its own: a server that hangs delays no other."""
+    """Thread that reads one source once per second and on request. A server that hangs delays no other source."""
 
-    def __init__(self, tally: _CounterDeltas) -> None:
-        self.tally = tally
+    def __init__(self, deltas: _CounterDeltas) -> None:
+        self.deltas = deltas
         self._changed = Condition()
-        self._asked = 0
-        """How often a reading was asked for, and of those"""
+        self._requested = 0
+        """Number of requested readings."""
         self._answered = 0
-        """how many were followed by one."""
+        """Number of requested readings that are done."""
         self._ended = False
         self._thread = Thread(target=self._run, name="server counters", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ended or self.late, EVERY_S)
+                self._changed.wait_for(lambda: self._ended or self.late, POLL_EVERY_S)
                 if self._ended:
                     break
-                asked = self._asked
-            self.tally.read()
+                requested = self._requested
+            self.deltas.read()
             with self._changed:
-                self._answered = asked
+                self._answered = requested
                 self._changed.notify_all()
-        self.tally.close()
+        self.deltas.close()
 
     @property
     def late(self) -> bool:
-        """Whether a reading that was asked for is not in."""
-        return self._answered < self._asked
+        """Return whether a requested reading is not done yet."""
+        return self._answered < self._requested
 
-    def ask(self) -> None:
-        """Ask for a reading that begins now."""
+    def request(self) -> None:
+        """Request a reading that begins now."""
         with self._changed:
-            self._asked += 1
+            self._requested += 1
             self._changed.notify_all()
 
     def wait(self, until_s: float) -> None:
-        """Wait for what was asked for, until that moment of the monotonic clock at the latest."""
+        """Block until the requested reading is done, at most until `until_s` (monotonic clock)."""
         with self._changed:
             self._changed.wait_for(lambda: not self.late, max(0.0, until_s - monotonic()))
 
     def end(self) -> None:
-        """Read no more. The connections are closed by the thread that may be at work on them."""
+        """Stop reading. The thread closes the connections itself, because it may be using them."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def join(self, until_s: float) -> None:
-        """Wait for the end, until that moment of the monotonic clock at the latest."""
+        """Block until the thread has ended, at most until `until_s` (monotonic clock)."""
         self._thread.join(max(0.0, until_s - monotonic()))
 
 
 class ServerCounters:
-    """By lane, how far the servers' counters have moved since `start`."""
+    """Increase of the servers' counters since `start`, by lane."""
 
     def __init__(self, endpoints: Mapping[str, LaneEndpoints]) -> None:
         self._endpoints = endpoints
-        self._watches: dict[str, list[_CounterPoller]] = {lane: [] for lane in endpoints}
+        self._pollers: dict[str, list[_CounterPoller]] = {lane: [] for lane in endpoints}
         self.unreadable: dict[str, str] = {}
-        """By lane, why the counters of a server of its cannot be read: a user need not be allowed to."""
+        """Lane -> error of a server whose counters cannot be read, for example for lack of rights."""
 
     def start(self) -> None:
-        """Take the values to count from, and begin to read what can be read."""
+        """Read the initial values and start the pollers of all readable sources. Blocks."""
         for lane, endpoint in self._endpoints.items():
             for source in _counter_sources(endpoint):
-                tally = _CounterDeltas(source)
+                deltas = _CounterDeltas(source)
                 try:
-                    tally.begin()
+                    deltas.begin()
                 except (*mysql.FAILURES, *redis.FAILURES) as error:
                     self.unreadable[lane] = mysql.error_text(error)
-                    tally.close()
+                    deltas.close()
                 else:
-                    watch = _CounterPoller(tally)
-                    watch.start()
-                    self._watches[lane].append(watch)
+                    poller = _CounterPoller(deltas)
+                    poller.start()
+                    self._pollers[lane].append(poller)
 
-    def _every(self) -> list[_CounterPoller]:
-        return [watch for watches in self._watches.values() for watch in watches]
+    def _all_pollers(self) -> list[_CounterPoller]:
+        return [poller for pollers in self._pollers.values() for poller in pollers]
 
-    def read(self, within_s: float = LAST_S) -> None:
-        """Ask every server now, and wait for the answers, but no longer than `within_s` for all of them."""
-        for watch in self._every():
-            watch.ask()
+    def read(self, within_s: float = FINAL_READ_WAIT_S) -> None:
+        """Read all servers now. Block for at most `within_s` seconds in total."""
+        for poller in self._all_pollers():
+            poller.request()
         until_s = monotonic() + within_s
-        for watch in self._every():
-            watch.wait(until_s)
+        for poller in self._all_pollers():
+            poller.wait(until_s)
 
     def moved(self, lane: str) -> Mapping[str, int]:
-        """What a lane's servers have counted since the start, as last read."""
+        """Return the increase of the counters of a lane's servers since the start, as of the last reading."""
         moved: dict[str, int] = {}
-        for watch in self._watches.get(lane, ()):
-            moved |= watch.tally.moved
+        for poller in self._pollers.get(lane, ()):
+            moved |= poller.deltas.moved
         return moved
 
     def nodes(self, lane: str) -> Mapping[str, Mapping[str, int]]:
-        """The same for each node of a cluster, by its address; empty for a lane without one."""
+        """Return the same for each node of a cluster, by address; empty for a lane without a cluster."""
         return {
             address: moved
-            for watch in self._watches.get(lane, ())
-            if len(watch.tally.nodes) > 1
-            for address, moved in watch.tally.nodes.items()
+            for poller in self._pollers.get(lane, ())
+            if len(poller.deltas.nodes) > 1
+            for address, moved in poller.deltas.nodes.items()
         }
 
     def counter_caveats(self, lane: str) -> tuple[str, ...]:
-        """Why that need not be all that they did for the lane, a sentence each."""
-        watches = self._watches.get(lane, ())
+        """Return the reasons, one sentence each, why the increase may differ from what the lane did."""
+        pollers = self._pollers.get(lane, ())
         return tuple(
-            caveat for watch in watches for caveat in watch.tally.counter_caveats(late=watch.late)
+            caveat
+            for poller in pollers
+            for caveat in poller.deltas.counter_caveats(late=poller.late)
         )
 
     def close(self) -> None:
-        """Read no more, and wait a moment for it."""
-        for watch in self._every():
-            watch.end()
-        until_s = monotonic() + CLOSE_S
-        for watch in self._every():
-            watch.join(until_s)
+        """Stop the pollers. Block for at most `CLOSE_WAIT_S`."""
+        for poller in self._all_pollers():
+            poller.end()
+        until_s = monotonic() + CLOSE_WAIT_S
+        for poller in self._all_pollers():
+            poller.join(until_s)
 
 
 def _counter_sources(endpoint: LaneEndpoints) -> Iterator[CounterSource]:

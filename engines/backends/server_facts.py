@@ -1,4 +1,7 @@
-"""What the servers of a lane say that a fair comparison must know. Read before the race, and off its clock."""
+"""Facts about a lane's servers that a fair comparison needs.
+
+They are read before the race, outside its measured time.
+"""
 
 from __future__ import annotations
 
@@ -18,45 +21,58 @@ from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, ServerFacts
 
-PINGS = 20
+PING_COUNT = 20
+"""Number of pings whose median is the round trip of a server."""
 
 VARIABLES = (FLUSH, SYNC_BINLOG, LOG_BIN, "innodb_doublewrite")
-"""MySQL manual, InnoDB Startup Options; Binary Logging Options."""
+"""Variables that determine durability. MySQL manual, InnoDB Startup Options; Binary Logging Options."""
 
 STATUS = ("Slaves_connected", "Rpl_semi_sync_master_clients", "Rpl_semi_sync_source_clients")
-"""How many replicas there are, and how many of them a commit waits for. The first is MariaDB's, the last MySQL's."""
+"""Status variables: number of replicas, and of replicas that a commit waits for.
+
+The first is MariaDB's name and the last MySQL's.
+"""
 
 REDIS_SETTINGS = ("appendonly", "appendfsync", "min-replicas-to-write")
+"""Settings of CONFIG GET that determine durability."""
 
 
 def read_server_facts(endpoints: LaneEndpoints) -> list[ServerFacts]:
-    """A lane's servers, in the order in which it asks them.
+    """Return the facts of a lane's servers, in the order in which the lane asks them. Blocks.
 
     Raises one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
     """
-    found = []
+    facts = []
     if endpoints.mysql is not None:
-        found.append(_mysql(endpoints.mysql))
+        facts.append(_mysql(endpoints.mysql))
     if endpoints.redis is not None:
-        found.append(_redis(endpoints.redis, "store" if endpoints.mysql is None else "cache"))
-    return found
+        facts.append(_redis(endpoints.redis, "store" if endpoints.mysql is None else "cache"))
+    return facts
 
 
 def round_trip_us(ping: Callable[[], object]) -> float | None:
-    """The median of `PINGS` pings, in us, as the client library sees it; None where the user may not ping."""
-    took_ns = []
-    for _ in range(PINGS):
-        began_ns = perf_counter_ns()
-        try:
-            ping()
-        except NoPermissionError:
-            return None
-        took_ns.append(perf_counter_ns() - began_ns)
-    return round(median(took_ns) / 1000, 1)
+    """Return the median of `PING_COUNT` pings in us, as seen by the client library; None if the user may not ping."""
+    try:
+        return round(median(time_pings_ns(ping, PING_COUNT)) / 1000, 1)
+    except NoPermissionError:
+        return None
+
+
+def time_pings_ns(ping: Callable[[], object], count: int) -> list[int]:
+    """Call `ping` `count` times and return the duration of each call in ns, in call order.
+
+    Raises the errors of `ping`.
+    """
+    durations_ns = []
+    for _ in range(count):
+        started_ns = perf_counter_ns()
+        ping()
+        durations_ns.append(perf_counter_ns() - started_ns)
+    return durations_ns
 
 
 def describe_tls(tls: TlsOptions | None) -> str:
-    """How connections are encrypted, in words."""
+    """Return a text that describes the encryption of connections."""
     if tls is None:
         return "off"
     return {
@@ -83,23 +99,23 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
 
 def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {VARIABLES!r}")
-    said = dict(cursor.fetchall())
-    found: dict[str, str | int] = {
-        name: _plain_value(said.get(name, UNREADABLE)) for name in VARIABLES
+    variables = dict(cursor.fetchall())
+    facts: dict[str, str | int] = {
+        name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
     cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
     counts = {name.lower(): int(value) for name, value in cursor.fetchall()}
-    found["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
-    found["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
-    return found
+    facts["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
+    facts["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
+    return facts
 
 
 def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
     facts = redis.read_facts(endpoint)
     nodes = redis.nodes(endpoint)
     with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        kept = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
-    # The first node that is pinged stands for all: they are reached the same way.
+        durabilities = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
+    # Ping only the first node: all nodes are reached over the same network path.
     with redis.client(nodes[0], endpoint) as node:
         trip_us = round_trip_us(node.ping)
     return ServerFacts(
@@ -109,28 +125,30 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
         nodes=len(nodes),
         tls=describe_tls(endpoint.tls),
         round_trip_us=trip_us,
-        durability={name: _common([each[name] for each in kept]) for name in kept[0]},
+        durability={
+            name: _common([each[name] for each in durabilities]) for name in durabilities[0]
+        },
         identity=_digest(nodes),
     )
 
 
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
     with redis.client(address, endpoint) as node:
-        found: dict[str, str | int] = {
+        facts: dict[str, str | int] = {
             name: _plain_value(_setting(node, name)) for name in REDIS_SETTINGS
         }
-        if found["appendonly"] == "no":
-            del found["appendfsync"]  # of a file that there is not
+        if facts["appendonly"] == "no":
+            del facts["appendfsync"]  # there is no such file
         try:
             replication: Mapping[str, Any] = node.info("replication")
-            found["replicas"] = int(replication["connected_slaves"])
+            facts["replicas"] = int(replication["connected_slaves"])
         except (ResponseError, KeyError):
-            found["replicas"] = UNREADABLE
-    return found
+            facts["replicas"] = UNREADABLE
+    return facts
 
 
 def _digest(names: Sequence[str]) -> str:
-    """One word for what names a server: enough to tell two apart, and it gives no host or path away."""
+    """Return a short hash of the names of a server: it distinguishes servers without revealing host names or paths."""
     return sha256("\0".join(names).encode()).hexdigest()[:16]
 
 
@@ -147,5 +165,5 @@ def _plain_value(value: object) -> str | int:
 
 
 def _common(values: list[str | int]) -> str | int:
-    """What the nodes of a cluster have in common; all that they say where they differ."""
+    """Return the value that all nodes of a cluster share, or all different values as one text."""
     return values[0] if len(set(values)) == 1 else " / ".join(sorted({str(v) for v in values}))

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and the clock that times it."""
+"""Result of one check, and the runner that times checks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import TypeAlias, TypeVar
 
 from engines.text import one_line
 
-Found = TypeVar("Found")
+Layer = TypeVar("Layer")
 
-FOUND_LENGTH = 300
-"""What a server says is shown up to this many characters."""
+FINDING_LENGTH = 300
+"""Maximum number of characters shown of a finding: it may quote a server's text of any length."""
 
 NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
-"""The next step where a password cannot be had."""
+"""Next step when a password cannot be fetched."""
 
 
 class Status(StrEnum):
-    """How a check ended. A race runs with warnings; what fails keeps it from running, or from being a fair one."""
+    """Result of a check.
+
+    With warnings a race can run. A failure prevents it from running, or from being fair.
+    """
 
     OK = "OK"
     WARN = "WARN"
@@ -29,55 +32,60 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one check found, each part in one printable line.
+    """Finding of one check. Each text is one printable line.
 
-    `endpoint` says whose check it is (empty: this machine's), `ms` how long it took (None: no time worth a number),
-    `problem` is a word that stays the same between versions and empty where nothing is wrong, `next_step` what to do
-    about it.
+    `endpoint` names the server; empty for this machine. `ms` is the duration; None if there is none worth showing.
+    `problem` is a word that stays the same between versions; empty if nothing is wrong. `next_step` says how to fix it.
     """
 
     endpoint: str
     name: str
     status: Status
-    found: str
+    finding: str
     ms: float | None = None
     problem: str = ""
     next_step: str = ""
 
     def to_json(self) -> dict[str, object]:
+        """Return the check as an object of the JSON output."""
         return {
             "endpoint": self.endpoint,
             "check": self.name,
             "verdict": self.status.value,
             "ms": None if self.ms is None else round(self.ms, 3),
-            "found": self.found,
+            "found": self.finding,
             "problem": self.problem,
             "next_step": self.next_step,
         }
 
 
-Checks: TypeAlias = Generator[Check, None, Found | None]
-"""A layer's checks in their order. It returns what the next layer stands on, and None when that is not there."""
+Checks: TypeAlias = Generator[Check, None, Layer | None]
+"""Checks of one layer, in order. Returns the value that the next layer needs, or None if it is not available."""
 
 
 class CheckRunner:
-    """Makes the checks of one endpoint. The milliseconds of each run from the end of the one before."""
+    """Factory for the checks of one endpoint. The duration of each check starts at the end of the previous one."""
 
     def __init__(self, endpoint: str = "") -> None:
         self.endpoint = endpoint
         self._since_s = perf_counter()
 
-    def ok(self, name: str, found: str) -> Check:
-        return self._check(name, Status.OK, found, "", "")
+    def ok(self, name: str, finding: str) -> Check:
+        """Return a passed check."""
+        return self._check(name, Status.OK, finding, "", "")
 
-    def warn(self, name: str, problem: str, found: str, next_step: str) -> Check:
-        return self._check(name, Status.WARN, found, problem, next_step)
+    def warn(self, name: str, problem: str, finding: str, next_step: str) -> Check:
+        """Return a check with a warning."""
+        return self._check(name, Status.WARN, finding, problem, next_step)
 
-    def fail(self, name: str, problem: str, found: str, next_step: str) -> Check:
-        return self._check(name, Status.FAIL, found, problem, next_step)
+    def fail(self, name: str, problem: str, finding: str, next_step: str) -> Check:
+        """Return a failed check."""
+        return self._check(name, Status.FAIL, finding, problem, next_step)
 
-    def _check(self, name: str, status: Status, found: str, problem: str, next_step: str) -> Check:
+    def _check(
+        self, name: str, status: Status, finding: str, problem: str, next_step: str
+    ) -> Check:
         now_s = perf_counter()
         ms, self._since_s = (now_s - self._since_s) * 1000, now_s
-        said = one_line(" ".join(found.split()))[:FOUND_LENGTH]
-        return Check(self.endpoint, name, status, said, ms, problem, one_line(next_step))
+        text = one_line(" ".join(finding.split()))[:FINDING_LENGTH]
+        return Check(self.endpoint, name, status, text, ms, problem, one_line(next_step))

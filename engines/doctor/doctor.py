@@ -1,4 +1,4 @@
-"""All that `telemon doctor` looks at but the terminal: this machine, then every server of the racing lanes."""
+"""All checks of `telemon doctor` except the terminal's: this machine, then every server of the racing lanes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 CONFIGURATION = "configuration"
+"""Name of the check."""
 
 UNEXPECTED_STEP = "a mistake of telemon's: report it with this line and the server's version"
+"""Next step after an unexpected exception in a check."""
 
 
 def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
-    """The checks in the order in which they are shown. Servers are looked at side by side, and only looked at: what
-    is written to try a right is taken back."""
-    yield from _configuration(settings)
+    """Yield all checks in the order of display.
+
+    Servers are checked in parallel and stay unchanged: writes that test a permission are undone.
+    """
+    yield from _check_configuration(settings)
     load = PlannedLoad(settings.writers, settings.readers, settings.batch)
     own = settings.endpoints
     private = [lane for lane in settings.lanes if lane not in own]
@@ -37,7 +41,7 @@ def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
 
 
 def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list[Check]:
-    """All checks of one server. What nobody thought of ends its examination, not that of the others."""
+    """Return all checks of one server. An unexpected exception ends only the checks of this server."""
     runner = CheckRunner(target.title)
     checks: list[Check] = []
     try:
@@ -48,20 +52,20 @@ def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list
     except SecretError as error:
         checks.append(runner.fail("authentication", "no_secret", str(error), NO_SECRET_STEP))
     except Exception as error:
-        # Its own words may hold anything that was sent.
+        # Do not show the exception's text: it may contain data that was sent.
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        found = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        where = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
         checks.append(
-            runner.fail("examination", "unexpected", f"it broke off: {found}", UNEXPECTED_STEP)
+            runner.fail("examination", "unexpected", f"it broke off: {where}", UNEXPECTED_STEP)
         )
     return checks
 
 
-def _configuration(settings: config.RaceConfig) -> Iterator[Check]:
+def _check_configuration(settings: config.RaceConfig) -> Iterator[Check]:
     if not settings.warnings:
         sources = {source for key, source in settings.sources}
-        named = f"set by {', '.join(sorted(sources))}" if sources else "nothing but defaults"
-        yield Check("", CONFIGURATION, Status.OK, named)
+        finding = f"set by {', '.join(sorted(sources))}" if sources else "nothing but defaults"
+        yield Check("", CONFIGURATION, Status.OK, finding)
     for warning in settings.warnings:
         found, _, step = warning.rpartition("; ")
         yield Check(

@@ -1,4 +1,4 @@
-"""This machine: what telemon stands on, and what private servers need."""
+"""Checks of this machine: what telemon needs, and what private servers need."""
 
 from __future__ import annotations
 
@@ -17,47 +17,51 @@ from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
 from engines.model.lanes import LANES
 from engines.sandbox import binaries
-from engines.sandbox import directory as place
+from engines.sandbox import directory as directories
 from engines.sandbox.errors import SandboxError
 
-LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
+REQUIRED_LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
+"""Distributions that telemon imports. A version of each is shown."""
 
 SPARE_FILES = 64
-"""What a process has open besides its connections."""
+"""File descriptors of a process besides its connections."""
 
-LINKS = 4
-"""Sockets that a connection in the sense of its user may have: one to each node of a small cluster, or to MySQL and
-the nodes of a cache."""
+SOCKETS_PER_CONNECTION = 4
+"""Maximum number of sockets for one configured connection.
+
+A connection opens one to each node of a small cluster, or to MySQL and to the nodes of a cache.
+"""
 
 SANDBOX_BYTES = 1 << 30
-"""What the private servers write before a race, with room for some minutes of one."""
+"""Disk space in bytes: what private servers write before a race, plus some minutes of racing."""
 
 SANDBOX_MEMORY_BYTES = 1 << 30
-"""Two buffer pools, a cache that is full, and the engines."""
+"""Memory in bytes for two buffer pools, a full cache and the engine processes."""
 
 VERSION_WAIT_S = 10.0
+"""Timeout in seconds for a server program that prints its version."""
 
 
 def check_machine(
     private: Sequence[str], load: PlannedLoad, directory: Path | None
 ) -> Iterator[Check]:
-    """The checks of this machine, for a race with private servers for the lanes `private`."""
+    """Yield the checks of this machine for a race with private servers for the lanes `private`."""
     runner = CheckRunner()
-    yield _libraries(runner)
-    yield _files(runner, load)
+    yield _check_libraries(runner)
+    yield _check_open_files(runner, load)
     if not private:
         yield runner.ok("private servers", "not needed: every lane has servers of its own")
         return
-    yield from _programs(runner, private)
-    yield from _directory(runner, directory)
-    yield _memory(runner)
+    yield from _check_programs(runner, private)
+    yield from _check_directory(runner, directory)
+    yield _check_memory(runner)
 
 
-def _libraries(runner: CheckRunner) -> Check:
-    found, missing = [f"Python {sys.version.split()[0]}"], []
-    for name in LIBRARIES:
+def _check_libraries(runner: CheckRunner) -> Check:
+    installed, missing = [f"Python {sys.version.split()[0]}"], []
+    for name in REQUIRED_LIBRARIES:
         try:
-            found.append(f"{name} {version(name)}")
+            installed.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
@@ -67,12 +71,12 @@ def _libraries(runner: CheckRunner) -> Check:
             f"{', '.join(missing)} is not installed",
             "install telemon again: pip install --force-reinstall telemon",
         )
-    return runner.ok("libraries", ", ".join(found))
+    return runner.ok("libraries", ", ".join(installed))
 
 
-def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
+def _check_open_files(runner: CheckRunner, load: PlannedLoad) -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = SPARE_FILES + max(load.writers, load.readers) * LINKS
+    needed = SPARE_FILES + max(load.writers, load.readers) * SOCKETS_PER_CONNECTION
     if soft != resource.RLIM_INFINITY and soft < needed:
         return runner.fail(
             "open files",
@@ -85,17 +89,17 @@ def _files(runner: CheckRunner, load: PlannedLoad) -> Check:
     return runner.ok("open files", f"a process may have {allowed} files open")
 
 
-def _programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
+def _check_programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
     if any(LANES[lane].has_mysql for lane in private):
         mysql = binaries.find_mysql()
-        yield _program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
+        yield _check_program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
     if any(LANES[lane].has_redis for lane in private):
         redis = binaries.find_redis()
         name = redis.run_as if redis else None
-        yield _program(runner, "Redis", "redis", redis.server if redis else None, name)
+        yield _check_program(runner, "Redis", "redis", redis.server if redis else None, name)
 
 
-def _program(
+def _check_program(
     runner: CheckRunner, name: str, kind: str, server: Path | None, run_as: str | None
 ) -> Check:
     if server is None:
@@ -106,8 +110,9 @@ def _program(
             f"install with: {binaries.install_command([kind])}",
         )
     try:
-        # The name it is started by decides what it is, and --version keeps it from starting at all.
-        told = subprocess.run(
+        # The program acts by the name it is started by, and --version prevents it from starting a
+        # server.
+        result = subprocess.run(
             [run_as or str(server), "--version"],
             executable=server,
             stdin=subprocess.DEVNULL,
@@ -122,49 +127,51 @@ def _program(
             f"{server} does not even say its version: {error}",
             f"install it again: {binaries.install_command([kind])}",
         )
-    said = told.stdout.decode("utf-8", "replace").partition("\n")[0].removeprefix(str(server))
-    return runner.ok(f"{name} program", f"{server}: {said.strip()}")
+    version_text = (
+        result.stdout.decode("utf-8", "replace").partition("\n")[0].removeprefix(str(server))
+    )
+    return runner.ok(f"{name} program", f"{server}: {version_text.strip()}")
 
 
-def _directory(runner: CheckRunner, asked: Path | None) -> Iterator[Check]:
+def _check_directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
     name = "sandbox directory"
     try:
-        under = place.base(asked)
+        base = directories.base(configured)
     except SandboxError as error:
         yield runner.fail(
             name, "directory_unusable", str(error), "set sandbox.directory to one that can be used"
         )
         return
-    kind = place.file_system(under)
-    free_bytes = shutil.disk_usage(under).free
-    found = f"{under}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
+    kind = directories.file_system(base)
+    free_bytes = shutil.disk_usage(base).free
+    finding = f"{base}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
     if free_bytes < SANDBOX_BYTES:
         yield runner.fail(
             name,
             "disk_full",
-            found,
+            finding,
             f"make room: private servers need {SANDBOX_BYTES / 1e9:.1f} GB; or set sandbox.directory to another disk",
         )
-    elif kind in place.VOLATILE | place.REMOTE:
+    elif kind in directories.VOLATILE | directories.REMOTE:
         yield runner.warn(
             name,
             "not_a_disk",
-            f"{found}: {'memory' if kind in place.VOLATILE else 'a file system over the network'}, not a disk, so "
-            "what a commit costs here means nothing",
+            f"{finding}: {'memory' if kind in directories.VOLATILE else 'a file system over the network'}, not a disk, "
+            "so what a commit costs here means nothing",
             "set sandbox.directory to a directory on a local disk",
         )
     else:
-        yield runner.ok(name, found)
+        yield runner.ok(name, finding)
 
 
-def _memory(runner: CheckRunner) -> Check:
+def _check_memory(runner: CheckRunner) -> Check:
     free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
-    found = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
+    finding = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
     if free_bytes < SANDBOX_MEMORY_BYTES:
         return runner.warn(
             "memory",
             "little_memory",
-            found,
+            finding,
             f"private servers may take {SANDBOX_MEMORY_BYTES / 1e9:.1f} GB: race fewer lanes at once (--lanes)",
         )
-    return runner.ok("memory", found)
+    return runner.ok("memory", finding)

@@ -1,4 +1,4 @@
-"""A server that is looked at, and what a race asks of it."""
+"""Servers to check, and the load that a race puts on them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Generic, TypeVar
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 
-COUNTING = 1
-"""Beside the racing connections one reads the server's own counters."""
+COUNTER_CONNECTIONS = 1
+"""Connections per server that read its counters, besides the racing ones."""
 
 Endpoint = TypeVar("Endpoint", MySQLEndpoint, RedisEndpoint)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLoad:
-    """What a race brings: connections per lane, and rows per write."""
+    """Load of a race: connections per lane, and rows per write."""
 
     writers: int
     readers: int
@@ -26,8 +26,11 @@ class PlannedLoad:
 
 @dataclass(frozen=True, slots=True)
 class Target(Generic[Endpoint]):
-    """`lanes` race on it with `connections` altogether (at a cluster: to each node); `cache` says that it holds
-    nothing but copies."""
+    """Server to check.
+
+    `lanes` race on it with `connections` in total; on a cluster, that many to each node. `cache` says that it holds
+    only copies.
+    """
 
     endpoint: Endpoint
     lanes: tuple[str, ...]
@@ -37,28 +40,31 @@ class Target(Generic[Endpoint]):
 
     @property
     def title(self) -> str:
-        at, many = self.endpoint, "lanes" if len(self.lanes) > 1 else "lane"
+        """Return the text that names the server in the output."""
+        endpoint, many = self.endpoint, "lanes" if len(self.lanes) > 1 else "lane"
         product, database = "Redis", ""
-        if isinstance(at, MySQLEndpoint):
-            product, database = "MySQL", f"/{at.database}"
-        return f"{product} {at.host}:{at.port}{database} ({many} {', '.join(self.lanes)})"
+        if isinstance(endpoint, MySQLEndpoint):
+            product, database = "MySQL", f"/{endpoint.database}"
+        return (
+            f"{product} {endpoint.host}:{endpoint.port}{database} ({many} {', '.join(self.lanes)})"
+        )
 
 
 def targets(
     lanes: Mapping[str, LaneEndpoints], load: PlannedLoad
 ) -> list[Target[MySQLEndpoint] | Target[RedisEndpoint]]:
-    """The servers of `lanes`, each once: two lanes may share one."""
-    mysqls: dict[MySQLEndpoint, Target[MySQLEndpoint]] = {}
-    rediss: dict[RedisEndpoint, Target[RedisEndpoint]] = {}
-    for lane, at in lanes.items():
-        if at.mysql is not None:
-            count = load.writers + load.readers + COUNTING
-            _add(mysqls, Target(at.mysql, (lane,), count, load.batch))
-        if at.redis is not None:
-            cache = at.mysql is not None
-            count = load.readers + COUNTING + (0 if cache else load.writers)
-            _add(rediss, Target(at.redis, (lane,), count, load.batch, cache))
-    return [*_sharing(mysqls), *_sharing(rediss)]
+    """Return the servers of `lanes`, each once, because lanes may share a server."""
+    mysql_targets: dict[MySQLEndpoint, Target[MySQLEndpoint]] = {}
+    redis_targets: dict[RedisEndpoint, Target[RedisEndpoint]] = {}
+    for lane, endpoint in lanes.items():
+        if endpoint.mysql is not None:
+            count = load.writers + load.readers + COUNTER_CONNECTIONS
+            _add(mysql_targets, Target(endpoint.mysql, (lane,), count, load.batch))
+        if endpoint.redis is not None:
+            cache = endpoint.mysql is not None
+            count = load.readers + COUNTER_CONNECTIONS + (0 if cache else load.writers)
+            _add(redis_targets, Target(endpoint.redis, (lane,), count, load.batch, cache))
+    return [*_add_up_connections(mysql_targets), *_add_up_connections(redis_targets)]
 
 
 def _add(known: dict[Endpoint, Target[Endpoint]], new: Target[Endpoint]) -> None:
@@ -73,9 +79,12 @@ def _add(known: dict[Endpoint, Target[Endpoint]], new: Target[Endpoint]) -> None
     known[new.endpoint] = new
 
 
-def _sharing(known: dict[Endpoint, Target[Endpoint]]) -> list[Target[Endpoint]]:
-    """The same, each with all that its server must bear: two lanes may have a database each on one server."""
+def _add_up_connections(known: dict[Endpoint, Target[Endpoint]]) -> list[Target[Endpoint]]:
+    """Return the targets with all connections of their server: two lanes may use two databases of one server."""
     total: Counter[tuple[str, int]] = Counter()
-    for at, target in known.items():
-        total[at.host, at.port] += target.connections
-    return [replace(target, connections=total[at.host, at.port]) for at, target in known.items()]
+    for endpoint, target in known.items():
+        total[endpoint.host, endpoint.port] += target.connections
+    return [
+        replace(target, connections=total[endpoint.host, endpoint.port])
+        for endpoint, target in known.items()
+    ]

@@ -16,6 +16,7 @@ from engines.lanes.request_cache import GetCache, SelectCache
 from engines.model.lanes import LANES
 from engines.workload.dataset import ALL_KEYS, DECK_MYSQL_WRITES, HOT_KEYS, KeyRange, TelemetryPool
 from engines.workload.streams import BatchStream, Partition, read_key_stream
+from engines.workload.ttl import jittered_ttl_ms
 
 
 def write_keys(lane: str, preset: str) -> KeyRange:
@@ -58,8 +59,7 @@ class ProgramFactory:
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
 
     def _jittered_ttl_ms(self) -> int:
-        spread = self._ttl_jitter * (2 * self._jitter() - 1)
-        return max(1, round(self.ttl_ms * (1 + spread)))
+        return jittered_ttl_ms(self.ttl_ms, self._ttl_jitter, self._jitter())
 
     def set_batch(self, rows: int) -> None:
         """From the next batch on, batches have so many rows."""

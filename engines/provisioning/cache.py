@@ -1,4 +1,4 @@
-"""The cache of lane `cached`: as it is when the warm-up begins, cold or filled with every hot car, and flushed."""
+"""State of the cache of lane `cached`: cold or filled before the warm-up, and flushed during the race."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from engines.config.race_config import RaceConfig
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.errors import PreparationError, doctor_hint
 from engines.workload.dataset import HOT_KEYS, KeyRange, payload
+from engines.workload.ttl import jittered_ttl_ms
 
 
 def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bool = True) -> int:
-    """Remove telemon's own keys from the cache of a lane that has one; then, for a filled start, put every hot car
-    into it as the lane's MySQL has it. How many cars were filled. `private` says that the servers are telemon's own.
+    """Delete telemon's own keys from a lane's cache. For a filled start, then copy every hot key from the lane's MySQL.
 
-    Raises PreparationError.
+    Returns the number of keys filled, 0 for a lane without a cache. `private` says that the servers belong to the
+    sandbox. Blocks. Raises PreparationError.
     """
     server, cache = endpoints.mysql, endpoints.redis
     if server is None or cache is None:
         return 0
-    at = f"Redis at {cache.host}:{cache.port}"
+    address = f"Redis at {cache.host}:{cache.port}"
     try:
         redis.delete_own_keys(cache)
         if settings.cache != "filled":
             return 0
-        at = f"MySQL at {server.host}:{server.port}"
+        address = f"MySQL at {server.host}:{server.port}"
         rows = list(_rows(server, HOT_KEYS))
-        at = f"Redis at {cache.host}:{cache.port}"
+        address = f"Redis at {cache.host}:{cache.port}"
         redis.fill(cache, rows, _ttls_ms(settings))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
-            f"lane {endpoints.lane}: {at}: the cache could not be made {settings.cache}: {error_text(error)}"
+            f"lane {endpoints.lane}: {address}: the cache could not be made {settings.cache}: {error_text(error)}"
             f"{doctor_hint(private)}"
         ) from error
     return len(rows)
@@ -46,10 +47,13 @@ def flush_caches(
     private: Container[str],
     note: Callable[[str | None, str], None],
 ) -> None:
-    """Remove telemon's own keys from the cache of every lane that has one, beside the caller, and `note` by lane what
-    came of it, from another thread. The lanes in `private` are on servers of telemon's own."""
+    """Delete telemon's own keys from the cache of every lane that has one, in background threads.
 
-    def forget(lane: str, cache: RedisEndpoint) -> None:
+    `note` is called with lane and result from those threads. The lanes in `private` are on sandbox servers. Returns at
+    once.
+    """
+
+    def flush_one(lane: str, cache: RedisEndpoint) -> None:
         try:
             note(lane, f"cache flushed: {redis.delete_own_keys(cache):,} keys removed")
         except redis.FAILURES as error:
@@ -60,23 +64,26 @@ def flush_caches(
 
     for endpoints in lanes:
         if endpoints.mysql is not None and endpoints.redis is not None:
-            Thread(target=forget, args=(endpoints.lane, endpoints.redis), daemon=True).start()
+            Thread(target=flush_one, args=(endpoints.lane, endpoints.redis), daemon=True).start()
 
 
-def _rows(server: MySQLEndpoint, cars: KeyRange) -> Iterator[tuple[int, bytes]]:
-    """Each car of the table and its payload, as a reader that missed it would fill it."""
+def _rows(server: MySQLEndpoint, keys: KeyRange) -> Iterator[tuple[int, bytes]]:
+    """Yield id and payload of each car of `keys` in the table, as a reader would fill it after a miss."""
     with mysql.cursor(server) as cursor:
         cursor.execute(
             f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {mysql.TABLE} "
             "WHERE car_id BETWEEN %s AND %s",
-            (cars.first, cars.last),
+            (keys.first, keys.last),
         )
         for car_id, *reading, version in cursor.fetchall():
             yield car_id, payload(car_id, b":".join(b"%d" % value for value in reading), version)
 
 
 def _ttls_ms(settings: RaceConfig) -> Callable[[], int]:
-    """The time to live of one key after the other, spread as that of the keys that readers fill."""
-    draw = Random(f"{settings.seed}:ttl:start").random
+    """Return a function that returns the time to live of the next key in ms.
+
+    It is spread like that of keys that readers fill.
+    """
+    random = Random(f"{settings.seed}:ttl:start").random
     ttl_ms, jitter = settings.ttl_s * 1000, settings.ttl_jitter
-    return lambda: max(1, round(ttl_ms * (1 + jitter * (2 * draw() - 1))))
+    return lambda: jittered_ttl_ms(ttl_ms, jitter, random())

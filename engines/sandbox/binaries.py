@@ -1,4 +1,4 @@
-"""The programs of the private servers: where they are, and how to install those that are not there."""
+"""Server programs for the sandbox: where to find them, and how to install missing ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from engines.model.lanes import LANES
 from engines.sandbox.errors import MissingBinary
 
-PLACES: tuple[str, ...] = (
+SEARCH_DIRECTORIES: tuple[str, ...] = (
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",
@@ -25,16 +25,19 @@ PLACES: tuple[str, ...] = (
     "/usr/local/opt/*/bin",
     "/usr/local/mysql/bin",
 )
-"""Where servers live besides PATH: an ordinary user's often lacks /usr/sbin, where Debian has mariadbd."""
+"""Directories searched after PATH. A normal user's PATH often lacks /usr/sbin, where Debian installs mariadbd."""
 
 OS_RELEASE = Path("/etc/os-release")
+"""File that names the Linux distribution (os-release(5)). It selects the package manager in the install hint."""
 
 MYSQL_PROGRAMS = ("mariadbd", "mysqld")
+"""Names of MySQL servers, in order of preference: MariaDB first."""
 
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
+"""Scripts that create MariaDB's system tables, newest name first."""
 
 INSTALLER_NEEDS = "my_print_defaults"
-"""The installer is a script that stops without this program, which Debian ships apart, in mariadb-client-core."""
+"""Program without which the installer script stops. Debian ships it separately, in mariadb-client-core."""
 
 REDIS_PROGRAMS: Mapping[str, str] = {
     "valkey-server": "valkey-server",
@@ -43,16 +46,20 @@ REDIS_PROGRAMS: Mapping[str, str] = {
     "valkey-check-rdb": "valkey-server",
     "redis-check-rdb": "redis-server",
 }
-"""Programs that are a Redis or Valkey server when run under the name on the right.
+"""Program file -> name under which it acts as a Redis or Valkey server, in order of preference.
 
-The server and its RDB checker are one program that looks at the name it was started by, and Debian has it in
-redis-tools as redis-check-rdb; its redis-server is a link to that.
+Server and RDB checker are one executable that looks at the name it was started by. Debian's redis-tools contains it as
+redis-check-rdb, and Debian's redis-server is a link to that file.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class MySQLBinary:
-    """A MySQL server: `installer` makes MariaDB's system tables; None means Oracle's mysqld, which makes its own."""
+    """MySQL server program and its installer.
+
+    `installer` is the script that creates MariaDB's system tables. It is None for Oracle's mysqld, which creates its
+    own.
+    """
 
     server: Path
     installer: Path | None
@@ -60,7 +67,7 @@ class MySQLBinary:
 
 @dataclass(frozen=True, slots=True)
 class RedisBinary:
-    """A Redis or Valkey server, and the name that it must be started by."""
+    """Redis or Valkey server program, and the name (argv[0]) it must be started by."""
 
     server: Path
     run_as: str
@@ -68,14 +75,17 @@ class RedisBinary:
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """What was found; None for what the lanes asked for do not need."""
+    """Programs found for a set of lanes. None: not needed by these lanes."""
 
     mysql: MySQLBinary | None
     redis: RedisBinary | None
 
 
 def find(lanes: Iterable[str]) -> Binaries:
-    """The programs that `lanes` need. Raises MissingBinary, naming all that are missing at once."""
+    """Return the programs that `lanes` need.
+
+    Raises MissingBinary with one message that names all missing programs.
+    """
     wanted = [LANES[lane] for lane in lanes]
     needs_mysql = any(lane.has_mysql for lane in wanted)
     needs_redis = any(lane.has_redis for lane in wanted)
@@ -100,7 +110,7 @@ def find(lanes: Iterable[str]) -> Binaries:
 
 
 def find_mysql() -> MySQLBinary | None:
-    """MariaDB if there is one with its installer, else Oracle's MySQL, else None."""
+    """Return MariaDB if it is installed together with its installer, else Oracle's MySQL, else None."""
     for program in MYSQL_PROGRAMS:
         server = _which(program)
         if server is None:
@@ -114,7 +124,7 @@ def find_mysql() -> MySQLBinary | None:
 
 
 def find_redis() -> RedisBinary | None:
-    """Valkey if there is one, else Redis, else None."""
+    """Return Valkey if it is installed, else Redis, else None."""
     for program, run_as in REDIS_PROGRAMS.items():
         server = _which(program)
         if server is not None:
@@ -123,7 +133,7 @@ def find_redis() -> RedisBinary | None:
 
 
 def install_command(kinds: Sequence[str]) -> str:
-    """The command that installs the server programs of `kinds` ("mysql", "redis") on this platform."""
+    """Return the shell command that installs the server programs `kinds` ("mysql", "redis") on this platform."""
     if sys.platform == "darwin":
         manager, packages = "brew install", {"mysql": "mariadb", "redis": "redis"}
     else:
@@ -137,7 +147,7 @@ def _linux_packages(release: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     if "amzn" in family:
         return "sudo dnf install", {"mysql": "mariadb105-server", "redis": "redis6"}
     if family & {"fedora", "rhel", "centos"}:
-        # Valkey took the place of Redis in Fedora 41 and in RHEL 10.
+        # Valkey replaced Redis in Fedora 41 and in RHEL 10.
         old = release.get("ID") != "fedora" and major.isdigit() and int(major) < 10
         return "sudo dnf install", {
             "mysql": "mariadb-server",
@@ -145,7 +155,7 @@ def _linux_packages(release: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         }
     if "arch" in family:
         return "sudo pacman -S", {"mysql": "mariadb", "redis": "valkey"}
-    # Only the packages that hold the programs: these start no service.
+    # Name only the packages that contain the programs: these start no service.
     apt = "sudo apt-get install --no-install-recommends"
     if family & {"debian", "ubuntu"}:
         return apt, {
@@ -165,13 +175,17 @@ def _os_release() -> dict[str, str]:
 
 
 def _which(program: str, first: Sequence[Path] = ()) -> Path | None:
-    places = [str(place) for place in first]
-    places += [place for place in os.environ.get("PATH", "").split(os.pathsep) if place]
-    places += [
-        str(found) for place in PLACES for found in sorted(Path("/").glob(place.lstrip("/")))
+    directories = [str(directory) for directory in first]
+    directories += [
+        directory for directory in os.environ.get("PATH", "").split(os.pathsep) if directory
     ]
-    # shutil.which takes an empty path for "use the default".
-    found = shutil.which(program, path=os.pathsep.join(places)) if places else None
+    directories += [
+        str(found)
+        for directory in SEARCH_DIRECTORIES
+        for found in sorted(Path("/").glob(directory.lstrip("/")))
+    ]
+    # shutil.which would treat an empty path as "use the default".
+    found = shutil.which(program, path=os.pathsep.join(directories)) if directories else None
     return Path(found).absolute() if found else None
 
 
@@ -190,9 +204,9 @@ def _is_mariadb(server: Path) -> bool:
     if "mariadb" in server.resolve().name:
         return True
     try:
-        told = subprocess.run(
+        result = subprocess.run(
             [server, "--no-defaults", "--version"], capture_output=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return b"mariadb" in told.stdout.lower()
+    return b"mariadb" in result.stdout.lower()

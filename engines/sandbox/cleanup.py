@@ -1,4 +1,4 @@
-"""What is left of a sandbox whose keeper is gone: its processes, its directory."""
+"""Clean-up of sandboxes whose supervisor has ended: their processes and directories."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from pathlib import Path
 
 from engines.sandbox.directory import LOCK, PREFIX, PROGRAMS, SOCKETS, SOCKETS_PREFIX
 
-YOUNG_S = 60.0
-"""A directory without a lock may be one that another process is making just now, until it is this old."""
+MIN_ORPHAN_AGE_S = 60.0
+"""Age in seconds from which a directory without a lock file counts as orphaned.
+
+A younger one may be under construction by another process. A smaller value could delete it.
+"""
 
 
 def reclaim(root: Path, within_s: float = 2.0) -> bool:
-    """Kill the servers of the sandbox in `root` and remove it, trying for `within_s`; whether it is gone.
+    """Kill the servers of the sandbox in `root` and remove it. Return whether it is gone.
 
-    Raises OSError and subprocess.SubprocessError where the system does not say which processes there are.
+    Blocks for up to `within_s` seconds. Raises OSError or subprocess.SubprocessError if the system does not list the
+    running processes.
     """
-    until = time.monotonic() + within_s
+    deadline_s = time.monotonic() + within_s
     while True:
         for pid in live_processes(root):
             with contextlib.suppress(OSError):
@@ -32,110 +36,128 @@ def reclaim(root: Path, within_s: float = 2.0) -> bool:
         remove(root)
         if not root.exists():
             return True
-        if time.monotonic() > until:
+        if time.monotonic() > deadline_s:
             return False
         time.sleep(0.01)
 
 
 def remove(root: Path) -> None:
-    """Remove the directories of the sandbox in `root`. Something may stay while one of its servers lives."""
+    """Remove the directories of the sandbox in `root`. Files may remain while one of its servers is alive."""
     with contextlib.suppress(OSError):
         sockets = (root / SOCKETS).readlink()
-        if sockets.name.startswith(SOCKETS_PREFIX) and _own(sockets):
+        if sockets.name.startswith(SOCKETS_PREFIX) and _is_own_directory(sockets):
             shutil.rmtree(sockets, ignore_errors=True)
-    # The programs go last, and with them the means to know a server again.
+    # Remove the programs last: `live_processes` recognizes a server by them.
     with contextlib.suppress(OSError):
-        for entry in list(root.iterdir()):
-            if _own(entry) and entry.name != PROGRAMS:
-                shutil.rmtree(entry, ignore_errors=True)
-    if not _data(root):
+        for path in list(root.iterdir()):
+            if _is_own_directory(path) and path.name != PROGRAMS:
+                shutil.rmtree(path, ignore_errors=True)
+    if not _has_data(root):
         shutil.rmtree(root, ignore_errors=True)
 
 
 def remove_orphans(directories: Iterable[Path]) -> list[Path]:
-    """Remove the sandboxes in `directories` that nobody keeps any more; which those were.
+    """Remove the sandboxes in `directories` that no process owns any more. Return their root directories.
 
-    There are such only after telemon and its keeper were both killed, or after a power cut.
+    Orphans exist only after telemon and its supervisor were both killed, or after a power failure.
     """
-    swept = []
+    removed = []
     for directory in dict.fromkeys(directories):
         for root in _sandboxes(directory):
-            lock = _orphan(root)
+            lock = _lock_orphan(root)
             if lock is None:
                 continue
             try:
                 if reclaim(root):
-                    swept.append(root)
+                    removed.append(root)
             except (OSError, subprocess.SubprocessError):
-                # Nobody can say whether a server lives in it: it keeps what a later sweep knows the server by.
+                # It is unknown whether a server lives in it. A later clean-up needs the remaining
+                # files to find out.
                 continue
             finally:
                 os.close(lock)
-    return swept
+    return removed
 
 
 def live_processes(root: Path) -> Iterator[int]:
-    """The servers of the sandbox in `root` that are alive: this user's processes that run one of its programs and
-    work inside it. Neither says that of a shell that somebody opened there. A command line would not do: the child
-    that Redis forks to rewrite its log gives itself another."""
+    """Yield the process ids of the sandbox servers in `root` that are alive.
+
+    A server is a process of this user that runs one of the sandbox's programs and has its working directory inside the
+    sandbox. A shell that somebody opened there fulfils only one condition. Command lines are not compared: the child
+    that Redis forks to rewrite its log changes its own.
+    """
     if not Path("/proc/self/exe").exists():
-        yield from _listed(root)
+        yield from _processes_from_ps(root)
         return
-    programs = _targets(root)
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
+    programs = _program_files(root)
+    for path in Path("/proc").iterdir():
+        if not path.name.isdigit():
             continue
         try:
-            works_in = Path(_real(entry / "cwd"))
-            runs = _real(entry / "exe")
-            if runs in programs and works_in.is_relative_to(root) and _of_this_user(entry):
-                yield int(entry.name)
+            working_directory = Path(_link_target(path / "cwd"))
+            program = _link_target(path / "exe")
+            if (
+                program in programs
+                and working_directory.is_relative_to(root)
+                and _of_this_user(path)
+            ):
+                yield int(path.name)
         except OSError:
             continue
 
 
-def _listed(root: Path) -> Iterator[int]:
-    """The same without /proc: servers are started by the links in their sandbox, and ps shows that."""
-    asked = ["ps", "-axww", "-o", "pid=,uid=,args="]
-    told = subprocess.run(asked, capture_output=True, check=False, timeout=5)
-    for line in told.stdout.splitlines():
+def _processes_from_ps(root: Path) -> Iterator[int]:
+    """Yield the same as `live_processes` on systems without /proc.
+
+    Servers are started through the links in their sandbox, and `ps` shows these paths.
+    """
+    ps = ["ps", "-axww", "-o", "pid=,uid=,args="]
+    result = subprocess.run(ps, capture_output=True, check=False, timeout=5)
+    for line in result.stdout.splitlines():
         pid, uid, command = line.split(None, 2)
         if int(uid) == os.geteuid() and command.startswith(os.fsencode(root / PROGRAMS) + b"/"):
             yield int(pid)
 
 
-def _targets(root: Path) -> frozenset[str]:
+def _program_files(root: Path) -> frozenset[str]:
     try:
         return frozenset(str(link.resolve()) for link in (root / PROGRAMS).iterdir())
     except OSError:
         return frozenset()
 
 
-def _real(link: Path) -> str:
+def _link_target(link: Path) -> str:
     return str(link.readlink()).removesuffix(" (deleted)")
 
 
-def _data(root: Path) -> bool:
+def _has_data(root: Path) -> bool:
     try:
-        return any(_own(entry) and entry.name != PROGRAMS for entry in root.iterdir())
+        return any(_is_own_directory(path) and path.name != PROGRAMS for path in root.iterdir())
     except OSError:
         return False
 
 
 def _sandboxes(directory: Path) -> list[Path]:
     try:
-        return [root for root in directory.iterdir() if root.name.startswith(PREFIX) and _own(root)]
+        return [
+            root
+            for root in directory.iterdir()
+            if root.name.startswith(PREFIX) and _is_own_directory(root)
+        ]
     except OSError:
         return []
 
 
-def _orphan(root: Path) -> int | None:
-    """The lock of `root` as a descriptor, taken; None while somebody else holds it, or may be about to."""
+def _lock_orphan(root: Path) -> int | None:
+    """Return the lock of `root` as an open, locked descriptor.
+
+    None if another process holds the lock or may be about to take it.
+    """
     try:
         lock = os.open(root / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         with contextlib.suppress(OSError):
-            if time.time() - root.stat().st_mtime > YOUNG_S:
+            if time.time() - root.stat().st_mtime > MIN_ORPHAN_AGE_S:
                 return os.open(root, os.O_RDONLY | os.O_CLOEXEC)
         return None
     except OSError:
@@ -148,8 +170,8 @@ def _orphan(root: Path) -> int | None:
     return lock
 
 
-def _own(path: Path) -> bool:
-    """Whether `path` is a directory of this user, and not a link to one."""
+def _is_own_directory(path: Path) -> bool:
+    """Return whether `path` is a directory of this user, and not a symbolic link to one."""
     try:
         status = path.lstat()
     except OSError:

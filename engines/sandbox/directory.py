@@ -1,4 +1,4 @@
-"""The directory of a sandbox: where it goes, and what it lies on."""
+"""Directory of a sandbox: its location, its lock and its file system."""
 
 from __future__ import annotations
 
@@ -14,33 +14,43 @@ from pathlib import Path
 from engines.sandbox.errors import SandboxError, UnusableDirectory
 
 PREFIX = "telemon-sandbox-"
+"""Start of the name of every sandbox directory.
+
+If it changes, `remove_orphans` no longer finds sandboxes of older versions.
+"""
 
 SOCKETS_PREFIX = "telemon-"
+"""Start of the name of every separate directory for sockets. `remove` deletes only directories with this prefix."""
 
 SOCKET_PATH_BYTES = 107
-"""The longest path of a Unix socket: sun_path less its final NUL (unix(7))."""
+"""Longest path of a Unix socket in bytes: sun_path without its final NUL (unix(7))."""
 
 LONGEST_SOCKET = "cached-mysql.sock.lock"
+"""Longest name of a file next to a socket. It decides whether a separate directory for sockets is needed."""
 
 LOCK = "lock"
-"""Locked as long as somebody keeps the sandbox; an open one tells that its keeper was killed."""
+"""Name of the lock file. It is locked while a supervisor owns the sandbox; if it is not, the supervisor was killed."""
 
 SOCKETS = "sockets"
-"""The link from a sandbox to its second directory, where its own path is too long for a socket's."""
+"""Name of the link from a sandbox to its separate directory for sockets, if its own path is too long for sockets."""
 
 PROGRAMS = "bin"
-"""Links to the programs of the servers, by which they are started and known again."""
+"""Directory of links to the server programs. Servers are started through them and recognized by them."""
 
 VOLATILE = frozenset({"tmpfs", "ramfs"})
+"""File systems in memory: data on them is not durable."""
 
 REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "lustre", "fuse.sshfs"})
-"""File systems over a network: a home directory may lie on one, and a database does not belong there."""
+"""File systems over a network. A home directory may be on one, but a database should not."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxDirectory:
-    """The directories of one sandbox: `root` holds everything, `sockets` the Unix sockets (`root` itself where its
-    path is short enough). The sandbox is somebody's until the descriptor `lock` is closed."""
+    """Directories of one sandbox.
+
+    `root` holds everything. `sockets` holds the Unix sockets; it is `root` itself if that path is short enough. The
+    sandbox has an owner until the descriptor `lock` is closed.
+    """
 
     root: Path
     sockets: Path
@@ -48,36 +58,42 @@ class SandboxDirectory:
 
 
 def base(directory: Path | None) -> Path:
-    """The directory in which to make a sandbox: the one asked for, else TMPDIR, else the first of the user's cache
-    directory, /var/tmp and /tmp that lies on a disk of this machine. Raises SandboxError if it cannot be used."""
+    """Return the directory in which to create a sandbox.
+
+    It is `directory` if given, else TMPDIR, else the first of the user's cache directory, /var/tmp and /tmp that is on
+    a disk of this machine. Raises SandboxError if it cannot be used.
+    """
     if directory is not None:
-        return _checked(directory, "sandbox.directory")
+        return _usable_or_error(directory, "sandbox.directory")
     if os.environ.get("TMPDIR"):
-        return _checked(Path(os.environ["TMPDIR"]), "TMPDIR")
-    usable = [place for place in default_bases() if _writable(place)]
+        return _usable_or_error(Path(os.environ["TMPDIR"]), "TMPDIR")
+    usable = [candidate for candidate in default_bases() if _writable(candidate)]
     if not usable:
-        tried = ", ".join(str(place) for place in default_bases())
+        tried = ", ".join(str(candidate) for candidate in default_bases())
         raise SandboxError(
             f"none of {tried} can be written to; set sandbox.directory to one that can"
         )
-    on_disk = (place for place in usable if file_system(place) not in VOLATILE | REMOTE)
+    on_disk = (candidate for candidate in usable if file_system(candidate) not in VOLATILE | REMOTE)
     return next(on_disk, usable[0])
 
 
 def default_bases() -> list[Path]:
-    """Where a sandbox goes when nothing is said, best first."""
-    places = []
+    """Return the directories to try when none is configured, best first."""
+    bases = []
     cache = os.environ.get("XDG_CACHE_HOME")
     if cache and Path(cache).is_absolute():
-        places.append(Path(cache))
+        bases.append(Path(cache))
     else:
         with contextlib.suppress(RuntimeError):
-            places.append(Path.home() / ".cache")
-    return [*places, Path("/var/tmp"), Path("/tmp")]
+            bases.append(Path.home() / ".cache")
+    return [*bases, Path("/var/tmp"), Path("/tmp")]
 
 
 def file_system(path: Path) -> str:
-    """The type of the file system that holds `path`, as in /proc/mounts ("ext4", "tmpfs"); "" where there is none."""
+    """Return the type of the file system that holds `path`, as in /proc/mounts ("ext4", "tmpfs").
+
+    "" on systems without /proc/mounts.
+    """
     try:
         mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
@@ -94,11 +110,15 @@ def file_system(path: Path) -> str:
 
 
 def make(under: Path) -> SandboxDirectory:
-    """A new sandbox directory in `under`: closed to other users, and locked by this process."""
+    """Create a sandbox directory in `under`. Other users cannot enter it, and this process holds its lock.
+
+    Raises OSError or SandboxError, and leaves nothing behind then.
+    """
     root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=under))
     lock = -1
     try:
-        # Locked before it gets its name, so that a sweep never finds the lock of a living sandbox open.
+        # Lock the file before it gets its final name. A clean-up then never sees the lock of a live
+        # sandbox free.
         unnamed = root / f".{LOCK}"
         lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,7 +126,7 @@ def make(under: Path) -> SandboxDirectory:
         (root / PROGRAMS).mkdir()
         sockets = root
         if len(os.fsencode(root / LONGEST_SOCKET)) > SOCKET_PATH_BYTES:
-            sockets = Path(tempfile.mkdtemp(prefix=SOCKETS_PREFIX, dir=_short()))
+            sockets = Path(tempfile.mkdtemp(prefix=SOCKETS_PREFIX, dir=_short_base()))
             (root / SOCKETS).symlink_to(sockets)
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
@@ -117,16 +137,16 @@ def make(under: Path) -> SandboxDirectory:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file that only this user may read: it may hold a password."""
+    """Write `text` to a file that only this user can read: it may contain a password."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 
 
-def _short() -> Path:
-    for place in (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp"):
-        if place and len(os.fsencode(place)) < 40 and _writable(Path(place)):
-            return Path(place)
+def _short_base() -> Path:
+    for candidate in (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp"):
+        if candidate and len(os.fsencode(candidate)) < 40 and _writable(Path(candidate)):
+            return Path(candidate)
     raise SandboxError(
         "the path of the sandbox's directory is too long for a socket in it, and /tmp cannot be written to; "
         "set sandbox.directory to a shorter one"
@@ -137,7 +157,7 @@ def _writable(path: Path) -> bool:
     return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
-def _checked(path: Path, key: str) -> Path:
+def _usable_or_error(path: Path, key: str) -> Path:
     if not path.is_dir():
         raise UnusableDirectory(
             f"{key} = {path}: there is no such directory; make it, or set another"

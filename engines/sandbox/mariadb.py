@@ -1,4 +1,4 @@
-"""A private MariaDB: how its data directory is made, its options, and who may sign in."""
+"""Private MariaDB or MySQL server: data directory, options and accounts."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from engines.sandbox.ports import HOST
 from engines.sandbox.spec import ServerSpec
 
 DATABASE = "telemon"
+"""Name of the database that `USER` owns."""
 
 USER = "telemon"
+"""Account with which lanes sign in. It has rights on `DATABASE` only."""
 
-GREETING_WAIT_S = 1.0
+HANDSHAKE_WAIT_S = 1.0
+"""Timeout in seconds for the initial handshake packet of one readiness check."""
 
 
 def server_spec(
-    binary: MySQLBinary, place: SandboxDirectory, name: str, port: int, password: str
+    binary: MySQLBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
 ) -> ServerSpec:
-    """The MySQL server `name`; writes its files but its data directory."""
+    """Return the spec of the MySQL server `name` and write its files, except its data directory."""
     lane = LANE_OF[name]
-    directory = place.root / name
-    socket = place.sockets / f"{name}.sock"
-    accounts = place.root / f"{name}.sql"
+    directory = sandbox.root / name
+    socket = sandbox.sockets / f"{name}.sock"
+    accounts = sandbox.root / f"{name}.sql"
     write(accounts, _accounts(binary, password))
     temporary = _temporary(directory)
     temporary.mkdir()
-    program = place.root / PROGRAMS / binary.server.name
+    program = sandbox.root / PROGRAMS / binary.server.name
     if not program.is_symlink():
         program.symlink_to(binary.server)
     return ServerSpec(
@@ -39,31 +42,32 @@ def server_spec(
         lane=lane,
         title=f"{'MariaDB' if binary.installer else 'MySQL'} for lane {lane}",
         program=program,
-        # Not a word of these is secret: anybody can read them in the process list.
+        # Arguments must contain no secret: every user can read them in the process list.
         arguments=(
             "--no-defaults",
             *_as_root(),
-            *_home(binary),
+            *_base_directory(binary),
             f"--datadir={directory}",
             f"--tmpdir={temporary}",
             f"--socket={socket}",
-            f"--pid-file={place.root / name}.pid",
+            f"--pid-file={sandbox.root / name}.pid",
             f"--init-file={accounts}",
             f"--bind-address={HOST}",
             f"--port={port}",
             "--max-connections=1000",
             "--skip-name-resolve",
             "--skip-log-bin",
-            # MariaDB from 11.4 on makes a certificate by itself, and clients then encrypt even this loopback.
+            # MariaDB 11.4 and later creates a certificate by itself, and clients then encrypt even
+            # on loopback.
             "--loose-skip-ssl",
             # A commit is on disk before it is acknowledged, as in lane `durable`.
             "--innodb-flush-log-at-trx-commit=1",
             "--innodb-buffer-pool-size=256M",
-            # With less, a race measures checkpoints.
+            # With a smaller log, a race measures checkpoints.
             *_redo_log(binary),
         ),
         directory=directory,
-        log=place.root / f"{name}.log",
+        log=sandbox.root / f"{name}.log",
         port=port,
         password=password,
         socket=socket,
@@ -71,7 +75,10 @@ def server_spec(
 
 
 def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
-    """The command that makes a data directory with only the system tables in it, to be run in its parent."""
+    """Return the command that creates a data directory with only the system tables.
+
+    Run it in the parent of `directory`.
+    """
     if binary.installer is None:
         return (
             str(binary.server),
@@ -84,80 +91,83 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
     return (
         str(binary.installer),
         "--no-defaults",
-        # The installer is a shell script that lets the spaces in a path fall apart, so the paths are short ones.
+        # The installer is a shell script that splits paths at spaces, so use short relative paths.
         f"--datadir=./{directory.name}",
-        # In /tmp any other MariaDB that starts would delete this one's temporary tables under its feet.
+        # In /tmp, any other MariaDB that starts would delete this server's temporary tables while
+        # in use.
         f"--tmpdir=../{_temporary(directory).name}",
-        *_home(binary),
-        # Under the name --user the script would take it as leave to change owners and modes in /usr/lib.
+        *_base_directory(binary),
+        # With the plain option --user, the script would change owners and modes in /usr/lib.
         *(option.replace("--", "--loose-", 1) for option in _as_root()),
-        # Root has no password, and its socket lies in a directory closed to others; see _accounts.
+        # Root has no password, but its socket is in a directory closed to other users; see
+        # _accounts.
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
-        # Looking up this machine's own name may take seconds.
+        # Resolving this machine's own host name may take seconds.
         "--skip-name-resolve",
-        # Small, since it is copied; the server makes its own at its first start.
+        # Keep it small because it is copied. The server creates its own log at its first start.
         "--innodb-log-file-size=16M",
-        # A thousand syncs that protect nothing yet: the race has not begun.
+        # Skip about a thousand syncs: there is no data to protect before the race begins.
         "--loose-debug-no-sync",
     )
 
 
 def copy(installed: Path, directory: Path) -> None:
-    """A second data directory, in a tenth of the time that making one takes."""
+    """Copy an installed data directory. Performance: takes a tenth of the time of creating one."""
     shutil.copytree(installed, directory)
 
 
-async def version(launched: ServerSpec) -> str | None:
-    """The version in the server's greeting, or None as long as it does not greet.
+async def version(spec: ServerSpec) -> str | None:
+    """Return the server version from its initial handshake packet, or None while it sends none.
 
-    It greets once it takes connections, and its accounts are made before. Asked on its own socket: a stranger may
-    hold the port. The greeting is Protocol::HandshakeV10 of MySQL's client/server protocol.
+    The server sends it when it accepts connections, and its accounts exist by then. The check uses the server's own
+    Unix socket, because a foreign process may hold the port. The packet is Protocol::HandshakeV10 of MySQL's
+    client/server protocol.
     """
     try:
-        reader, writer = await asyncio.open_unix_connection(str(launched.socket))
+        reader, writer = await asyncio.open_unix_connection(str(spec.socket))
     except OSError:
         return None
     try:
-        async with asyncio.timeout(GREETING_WAIT_S):
+        async with asyncio.timeout(HANDSHAKE_WAIT_S):
             header = await reader.readexactly(4)
-            greeting = await reader.readexactly(int.from_bytes(header[:3], "little"))
+            handshake = await reader.readexactly(int.from_bytes(header[:3], "little"))
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return None
     finally:
         writer.close()
-    if greeting[:1] != b"\x0a":
+    if handshake[:1] != b"\x0a":
         return None
-    told = greeting[1:].split(b"\0", 1)[0].decode("ascii", "replace")
-    # MariaDB before 11 pretends to be 5.5.5, for the sake of old replicas.
-    return told.removeprefix("5.5.5-").split("-", 1)[0]
+    version_text = handshake[1:].split(b"\0", 1)[0].decode("ascii", "replace")
+    # MariaDB before 11 reports 5.5.5 first, for compatibility with old replicas.
+    return version_text.removeprefix("5.5.5-").split("-", 1)[0]
 
 
 def _accounts(binary: MySQLBinary, password: str) -> str:
-    """The statements run at every start, one to a line as the server wants them in an init file.
+    """Return the SQL that runs at every start, one statement per line as required in an init file.
 
-    The installer makes roots without a password that may come over TCP, and users without a name: these go, or any
-    user of the machine could sign in.
+    The installer creates root accounts without a password that can sign in over TCP, and anonymous accounts. They are
+    dropped, because otherwise any user of the machine could sign in.
     """
-    # Oracle's default would need TLS or a further package in PyMySQL.
+    # Oracle's default method would need TLS, or a further package for PyMySQL.
     method = "BY" if binary.installer else "WITH mysql_native_password BY"
-    who = f"'{USER}'@'{HOST}'"
+    account = f"'{USER}'@'{HOST}'"
     return (
         f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
-        f"CREATE USER IF NOT EXISTS {who} IDENTIFIED {method} '{password}';\n"
-        f"GRANT ALL ON {DATABASE}.* TO {who};\n"
-        f"GRANT PROCESS ON *.* TO {who};\n"
+        f"CREATE USER IF NOT EXISTS {account} IDENTIFIED {method} '{password}';\n"
+        f"GRANT ALL ON {DATABASE}.* TO {account};\n"
+        f"GRANT PROCESS ON *.* TO {account};\n"
         "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1', ''@'localhost', ''@'127.0.0.1';\n"
     )
 
 
 def _as_root() -> tuple[str, ...]:
-    # The server refuses to run as root unless it is told to.
+    # The server refuses to run as root unless this option allows it.
     return ("--user=root",) if os.geteuid() == 0 else ()
 
 
-def _home(binary: MySQLBinary) -> tuple[str, ...]:
-    """Only an unpacked archive must be told where it is; a package knows."""
+def _base_directory(binary: MySQLBinary) -> tuple[str, ...]:
+    """Return the option for the installation directory. Only an unpacked archive needs it; packages know theirs."""
     prefix = binary.server.resolve().parent.parent
     unpacked = prefix.is_relative_to("/opt") and not prefix.is_relative_to("/opt/homebrew")
     return (f"--basedir={prefix}",) if unpacked else ()

@@ -1,4 +1,4 @@
-"""Which loopback ports the servers listen on."""
+"""Loopback ports of the private servers."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ from engines.model.lanes import LANE_OF, SLOT_OF
 from engines.sandbox.errors import PortInUse
 
 HOST = "127.0.0.1"
+"""Address that all private servers listen on."""
 
 
 BUS_DISTANCE = 10_000
-"""From a cluster node's port to that of its bus: Redis' own default."""
+"""Distance from a cluster node's port to its bus port. Redis' own default; clients and nodes assume it."""
 
 LOWEST_BASE, HIGHEST_BASE = 10_000, 22_760
-"""The bases to try: with its bus every port stays below 32768, where Linux begins to choose ports by itself."""
+"""Range of base ports to try.
+
+Every port, including the bus ports, then stays below 32768, where Linux's automatic port range begins.
+"""
 
 TRIES = 200
+"""Number of random base ports to try before giving up."""
 
 
 def names(lanes: Iterable[str]) -> tuple[str, ...]:
-    """The servers that `lanes` need, in the order of their ports."""
+    """Return the names of the servers that `lanes` need, in the order of their ports."""
     wanted = frozenset(lanes)
     return tuple(name for name, lane in LANE_OF.items() if lane in wanted)
 
 
 def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
-    """A free port for each of `servers`: counted from `base` if there is one, else from a base found by trying.
+    """Return a free port for each of `servers`, counted from `base`, or from a free base found by trying.
 
-    Raises PortInUse when a port counted from `base` is taken, not allowed, or beyond the last port.
+    Raises PortInUse if a port counted from `base` is in use, not allowed, or beyond the last port.
     """
     wanted = frozenset(servers)
     if base is not None:
@@ -42,7 +47,7 @@ def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
                 )
         return _ports(wanted, base)
     for _ in range(TRIES):
-        # At random, so that two sandboxes that start at the same moment hardly ever try the same.
+        # Try at random: two sandboxes that start at the same moment then rarely try the same base.
         tried = random.randint(LOWEST_BASE, HIGHEST_BASE)
         if all(free(port) for _, port in _numbered(wanted, tried)):
             return _ports(wanted, tried)
@@ -52,9 +57,9 @@ def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
 
 
 def free(port: int) -> bool:
-    """Whether a server could listen on the loopback `port` now."""
+    """Return whether a server could listen on the loopback `port` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: a port on which only closed connections linger is free.
+        # Servers set SO_REUSEADDR too: a port that only has connections in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -68,7 +73,7 @@ def _ports(wanted: frozenset[str], base: int) -> dict[str, int]:
 
 
 def _numbered(wanted: frozenset[str], base: int) -> Iterator[tuple[str, int]]:
-    """Each port that `wanted` need, the cluster nodes' buses included, with who needs it."""
+    """Yield each port that `wanted` need, including the cluster nodes' bus ports, with a text that names its use."""
     for name, port in _ports(wanted, base).items():
         yield name, port
         if SLOT_OF[name].role == "store":

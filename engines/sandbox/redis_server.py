@@ -1,4 +1,4 @@
-"""A private Redis or Valkey: its configuration, as the cache or as a node of the cluster, and what it answers."""
+"""Private Redis or Valkey server: configuration as the cache or as a cluster node, and its state."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engines.sandbox.spec import ServerSpec
 from engines.wire.resp import SLOTS
 
 ANSWER_WAIT_S = 1.0
+"""Timeout in seconds for the reply to one command of a readiness check."""
 
 CACHE = """\
 save ""
@@ -22,7 +23,7 @@ appendonly no
 maxmemory 256mb
 maxmemory-policy allkeys-lru
 """
-"""A cache: it keeps nothing, and makes room by itself."""
+"""Configuration of a cache: no persistence, and eviction when memory is full."""
 
 NODE = """\
 save ""
@@ -34,23 +35,26 @@ cluster-node-timeout 1000
 cluster-require-full-coverage no
 cluster-announce-ip 127.0.0.1
 """
-"""A node that stands in for one of MemoryDB: a write is on disk before it is acknowledged, a lost node is known to
-be lost within two seconds, and the others then go on with their own slots."""
+"""Configuration of a cluster node that stands in for a MemoryDB node.
+
+A write is on disk before it is acknowledged. A lost node is detected within two seconds, and the other nodes then
+continue to serve their own slots.
+"""
 
 
 def server_spec(
-    binary: RedisBinary, place: SandboxDirectory, name: str, port: int, password: str
+    binary: RedisBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
 ) -> ServerSpec:
-    """The server `name`, the cache or a node; writes its files but `nodes.conf`."""
+    """Return the spec of the server `name`, the cache or a cluster node, and write its files except `nodes.conf`."""
     lane = LANE_OF[name]
     cache = SLOT_OF[name].role == "cache"
-    directory = place.root / name
+    directory = sandbox.root / name
     directory.mkdir()
-    # The program looks at the name it was started by, and goes by that name in the process list.
-    program = place.root / PROGRAMS / binary.run_as
+    # The program looks at the name it was started by, and the process list shows that name.
+    program = sandbox.root / PROGRAMS / binary.run_as
     if not program.is_symlink():
         program.symlink_to(binary.server)
-    configuration = place.root / f"{name}.conf"
+    configuration = sandbox.root / f"{name}.conf"
     write(
         configuration,
         f"bind {HOST}\n"
@@ -68,17 +72,17 @@ def server_spec(
         program=program,
         arguments=(str(configuration),),
         directory=directory,
-        log=place.root / f"{name}.log",
+        log=sandbox.root / f"{name}.log",
         port=port,
         password=password,
     )
 
 
 def form_cluster(nodes: Iterable[ServerSpec]) -> None:
-    """Write to each node what it would know of the others in a cluster formed long ago.
+    """Write the `nodes.conf` of every node, as if the nodes had formed a cluster long ago.
 
-    Sparing the nodes the introduction makes the cluster ready after the two seconds for which a node refuses
-    writes after any start (CLUSTER_WRITABLE_DELAY in Redis' cluster.c). The format is that of CLUSTER NODES.
+    The format is that of CLUSTER NODES. Performance: without a handshake between the nodes the cluster is ready after
+    the two seconds for which a node refuses writes after any start (CLUSTER_WRITABLE_DELAY in Redis' cluster.c).
     """
     primaries = list(nodes)
     ids = [secrets.token_hex(20) for _ in primaries]
@@ -93,18 +97,21 @@ def form_cluster(nodes: Iterable[ServerSpec]) -> None:
         write(primaries[myself].directory / "nodes.conf", "\n".join(lines) + "\n")
 
 
-async def server_info(launched: ServerSpec) -> Mapping[str, str] | None:
-    """INFO's section `server`; None as long as this very server does not answer. One that still loads its data does."""
-    return await _asked(launched, "INFO server")
+async def server_info(spec: ServerSpec) -> Mapping[str, str] | None:
+    """Return the section `server` of INFO, or None while this server does not answer.
+
+    A server that is still loading its data answers.
+    """
+    return await _send_command(spec, "INFO server")
 
 
-async def cluster_info(launched: ServerSpec) -> Mapping[str, str] | None:
-    """CLUSTER INFO; None as long as this very server does not answer it."""
-    return await _asked(launched, "CLUSTER INFO")
+async def cluster_info(spec: ServerSpec) -> Mapping[str, str] | None:
+    """Return the fields of CLUSTER INFO, or None while this server does not answer."""
+    return await _send_command(spec, "CLUSTER INFO")
 
 
 def cluster_ready(info: Mapping[str, str] | None) -> bool:
-    """Whether a node that says `info` takes writes and knows of an owner for every slot."""
+    """Return whether the node with this CLUSTER INFO accepts writes and knows an owner for every slot."""
     return (
         info is not None
         and info.get("cluster_state") == "ok"
@@ -112,15 +119,15 @@ def cluster_ready(info: Mapping[str, str] | None) -> bool:
     )
 
 
-async def _asked(launched: ServerSpec, command: str) -> Mapping[str, str] | None:
+async def _send_command(spec: ServerSpec, command: str) -> Mapping[str, str] | None:
     try:
-        reader, writer = await asyncio.open_connection(HOST, launched.port)
+        reader, writer = await asyncio.open_connection(HOST, spec.port)
     except OSError:
         return None
     try:
         async with asyncio.timeout(ANSWER_WAIT_S):
-            # A stranger on our port does not know the password, and its refusal ends this.
-            writer.write(f"AUTH {launched.password}\r\n{command}\r\n".encode())
+            # A foreign process on this port rejects the password, which ends the check.
+            writer.write(f"AUTH {spec.password}\r\n{command}\r\n".encode())
             if await reader.readline() != b"+OK\r\n":
                 return None
             head = await reader.readline()

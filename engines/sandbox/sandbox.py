@@ -1,4 +1,4 @@
-"""Private servers for a race, from start to the last file: what the rest of telemon sees of the sandbox."""
+"""Private servers for a race: the interface of the sandbox to the rest of telemon."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.model.lanes import LANES, SLOT_OF, Lane
-from engines.sandbox import binaries, mariadb, ports
-from engines.sandbox import cleanup as remains
-from engines.sandbox import directory as place
+from engines.sandbox import binaries, cleanup, mariadb, ports
+from engines.sandbox import directory as directories
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError
 from engines.sandbox.spec import SandboxSpec
 from engines.sandbox.supervisor_client import Message, SupervisorClient
@@ -26,7 +25,7 @@ __all__ = ["MissingBinary", "PortInUse", "RunningServer", "Sandbox", "SandboxErr
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server of the sandbox as it runs now. `product` is "MariaDB", "MySQL", "Redis" or "Valkey"."""
+    """Running server of the sandbox. `product` is "MariaDB", "MySQL", "Redis" or "Valkey"."""
 
     name: str
     pid: int
@@ -36,13 +35,15 @@ class RunningServer:
 
 
 class Sandbox:
-    """Private servers for `lanes`: a MariaDB each for `mysql` and `cached`, a Redis as the cache of `cached`, and a
-    Redis Cluster of three primaries for `durable`. They listen on loopback only, each with a password of its own.
+    """Private servers for `lanes`.
 
-    They belong to a keeper process and vanish with their directory when close() is called, when this process ends,
-    however it ends, and when the keeper is killed. `directory` is where to make that directory (by default on a disk
-    if there is one), `port` the first of six ports in a row (by default found by trying). Any thread may call; calls
-    that wait for a server wait for each other, the rest return at once.
+    Lanes `mysql` and `cached` get a MariaDB each, `cached` also a Redis as its cache, and `durable` a Redis Cluster of
+    three primaries. All servers listen on loopback only, each with its own password.
+
+    A supervisor process owns them. They and their directory are removed when close() is called, when this process ends
+    in any way, and when the supervisor is killed. `directory` is the parent of that directory (default: on a disk if
+    there is one). `port` is the first of six consecutive ports (default: found by trying). Methods may be called from
+    any thread. Calls that wait for a server are serialized; all others return at once.
     """
 
     def __init__(
@@ -63,8 +64,8 @@ class Sandbox:
         self._supervisor: SupervisorClient | None = None
         self._directory: Path | None = None
         self._file_system = ""
-        # Both are replaced whole, by the tether's thread only.
-        self._described: Mapping[str, Message] = MappingProxyType({})
+        # Both mappings are replaced, never changed, and only by the supervisor client's thread.
+        self._server_messages: Mapping[str, Message] = MappingProxyType({})
         self._down: Mapping[str, str | None] = MappingProxyType({})
 
     def __enter__(self) -> Self:
@@ -75,28 +76,28 @@ class Sandbox:
         self.close()
 
     def start(self) -> None:
-        """Start the servers and return when all of them are ready, telling `on_progress` of each.
+        """Start the servers and return when all of them are ready. Report each to `on_progress`.
 
-        Raises SandboxError (MissingBinary, PortInUse, UnusableDirectory) when that is not possible; nothing is left
-        behind then, nor after a KeyboardInterrupt.
+        Raises SandboxError (MissingBinary, PortInUse, UnusableDirectory) if that fails. Nothing is left behind then,
+        nor after a KeyboardInterrupt.
         """
         if self._supervisor is not None:
             raise RuntimeError("a sandbox starts once")
-        found = binaries.find(self._lanes)
-        under = place.base(self._asked_directory)
-        order = SandboxSpec(self._lanes, under, self._asked_port, os.getpid(), found)
+        programs = binaries.find(self._lanes)
+        base = directories.base(self._asked_directory)
+        spec = SandboxSpec(self._lanes, base, self._asked_port, os.getpid(), programs)
         try:
-            self._supervisor = SupervisorClient(order.message(), self._on_event, self._clean_up)
-            # While the servers start there is time for this.
-            for swept in remains.remove_orphans([under, *place.default_bases()]):
-                self._on_progress(f"removed {swept}, left by a telemon that was killed")
+            self._supervisor = SupervisorClient(spec.message(), self._on_event, self._clean_up)
+            # Do this while the servers start: it costs no extra time.
+            for removed in cleanup.remove_orphans([base, *directories.default_bases()]):
+                self._on_progress(f"removed {removed}, left by a telemon that was killed")
             self._await_ready(self._supervisor)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """End the servers and remove their directory; return when that is done. Again, it does nothing."""
+        """Stop the servers and remove their directory. Return when that is done. Further calls do nothing."""
         if self._supervisor is not None:
             self._supervisor.close()
         if self._directory is not None and self._directory.exists():
@@ -104,30 +105,33 @@ class Sandbox:
 
     @property
     def directory(self) -> Path:
-        """The directory of this sandbox, gone after close(). Known from start() on."""
+        """Return the directory of this sandbox; close() removes it.
+
+        Known from start() on. Raises RuntimeError before.
+        """
         if self._directory is None:
             raise RuntimeError("the sandbox has not been started")
         return self._directory
 
     @property
     def file_system(self) -> str:
-        """The type of the file system that the data lie on ("ext4", "tmpfs"); "" where that cannot be told."""
+        """Return the type of the file system of the data ("ext4", "tmpfs"); "" if it is unknown."""
         return self._file_system
 
     @property
     def volatile(self) -> bool:
-        """Whether the data lie in memory, where making a write durable costs nothing and means nothing."""
-        return self._file_system in place.VOLATILE
+        """Return whether the data is in memory, where a durable write costs nothing and guarantees nothing."""
+        return self._file_system in directories.VOLATILE
 
     @property
     def note(self) -> str | None:
-        """What must be said beside the numbers about where the data lie; None if nothing must."""
+        """Return a note on the location of the data that must accompany the results, or None."""
         if self.volatile:
             return (
                 f"{self.directory.parent} is a {self._file_system}: fsync is free there and nothing is durable; "
                 "set sandbox.directory to a directory on a disk"
             )
-        if self._file_system in place.REMOTE:
+        if self._file_system in directories.REMOTE:
             return (
                 f"{self.directory.parent} is on {self._file_system}, a file system over the network; "
                 "set sandbox.directory to a directory on a local disk"
@@ -136,64 +140,68 @@ class Sandbox:
 
     @property
     def endpoints(self) -> Mapping[str, LaneEndpoints]:
-        """Where each lane's servers are. They stay the same when a server is started again."""
+        """Return the endpoints of each lane. They stay the same when a server is restarted."""
         return MappingProxyType({lane: self._endpoints_of(LANES[lane]) for lane in self._lanes})
 
     @property
     def servers(self) -> Mapping[str, RunningServer]:
-        """The servers by name: "mysql", "cached-mysql", "cache", "durable-1" to "durable-3", as far as asked for."""
+        """Return the requested servers by name: "mysql", "cached-mysql", "cache", "durable-1" to "durable-3"."""
         return MappingProxyType(
             {
                 name: RunningServer(
-                    name, told["pid"], told["port"], told["product"], told["version"]
+                    name, server["pid"], server["port"], server["product"], server["version"]
                 )
-                for name, told in self._described.items()
+                for name, server in self._server_messages.items()
             }
         )
 
     def admin_mysql(self, name: str) -> Path:
-        """The Unix socket on which root signs in to the MySQL server `name`, without a password; for tests."""
-        socket_path = self._described[name]["socket"]
+        """Return the Unix socket on which root signs in to the MySQL server `name` without a password. For tests."""
+        socket_path = self._server_messages[name]["socket"]
         if socket_path is None:
             raise ValueError(f"{name} is not a MySQL server")
         return Path(socket_path)
 
     def kill(self, name: str, signal: int = signals.SIGKILL) -> None:
-        """Send a signal to a server and its forks; after SIGKILL return when it is dead. For fault tests.
+        """Send a signal to a server and its forks. After SIGKILL, return when it is dead. For fault tests.
 
-        Raises SandboxError if there is no such server, or it is dead.
+        Raises SandboxError if there is no such server or if it is dead.
         """
         self._call({"do": "kill", "server": name, "signal": int(signal)})
 
     def start_server(self, name: str) -> None:
-        """Start a dead server again, on its data and its port; return when it takes connections.
+        """Restart a dead server with its data and port. Return when it accepts connections.
 
-        A Redis may still be loading then, and a node of the cluster refuses writes for its first two seconds.
-        For fault tests. Raises SandboxError if there is no such server, if it runs, or if it does not start.
+        A Redis may still be loading its data then, and a cluster node refuses writes for its first two seconds. For
+        fault tests. Raises SandboxError if there is no such server, if it runs, or if it does not start.
         """
         self._call({"do": "start", "server": name})
 
     def died(self) -> Mapping[str, str]:
-        """The servers that are dead though nobody asked for it, by name, each with how it ended in one line.
+        """Return the servers that died unexpectedly, by name, each with its exit summary in one line.
 
-        One that is started again is no longer among them. Returns at once.
+        A restarted server is no longer included. Returns at once.
         """
-        return MappingProxyType({name: how for name, how in self._down.items() if how is not None})
+        return MappingProxyType(
+            {name: exit_text for name, exit_text in self._down.items() if exit_text is not None}
+        )
 
     def down(self) -> frozenset[str]:
-        """All servers known to be dead, asked for or not. Returns at once."""
+        """Return the names of all servers known to be dead, expected or not. Returns at once."""
         return frozenset(self._down)
 
-    def _await_ready(self, tether: SupervisorClient) -> None:
+    def _await_ready(self, supervisor: SupervisorClient) -> None:
         while True:
-            news = tether.next()
-            match news["event"]:
+            message = supervisor.next()
+            match message["event"]:
                 case "progress":
-                    self._on_progress(news["text"])
+                    self._on_progress(message["text"])
                 case "failed":
-                    raise (PortInUse if news["kind"] == "port" else SandboxError)(news["text"])
+                    raise (PortInUse if message["kind"] == "port" else SandboxError)(
+                        message["text"]
+                    )
                 case "ready":
-                    self._file_system = place.file_system(self.directory)
+                    self._file_system = directories.file_system(self.directory)
                     if self.note is not None:
                         self._on_progress(self.note)
                     return
@@ -203,32 +211,40 @@ class Sandbox:
             raise SandboxError("the sandbox has not been started")
         self._supervisor.call(command)
 
-    def _on_event(self, news: Message) -> None:
-        """Take what the keeper says of its servers. Called in the order in which it happened."""
-        match news["event"]:
+    def _on_event(self, message: Message) -> None:
+        """Update the state from an event of the supervisor. Called in the order of the events."""
+        match message["event"]:
             case "directory":
-                self._directory = Path(news["path"])
+                self._directory = Path(message["path"])
             case "ready":
-                self._described = _by_name(news["servers"])
-                # Of an earlier try, on ports that somebody else then took.
+                self._server_messages = _by_name(message["servers"])
+                # Forget deaths of an earlier start, whose ports were taken by a foreign process.
                 self._down = MappingProxyType({})
             case "died":
-                how = None if news["expected"] else news["text"]
-                self._down = MappingProxyType({**self._down, news["server"]: how})
+                exit_text = None if message["expected"] else message["text"]
+                self._down = MappingProxyType({**self._down, message["server"]: exit_text})
             case "started":
-                alive = news["server"]
-                self._described = MappingProxyType({**self._described, alive["name"]: alive})
-                others = {name: how for name, how in self._down.items() if name != alive["name"]}
+                started = message["server"]
+                self._server_messages = MappingProxyType(
+                    {**self._server_messages, started["name"]: started}
+                )
+                others = {
+                    name: exit_text
+                    for name, exit_text in self._down.items()
+                    if name != started["name"]
+                }
                 self._down = MappingProxyType(others)
 
     def _clean_up(self) -> None:
-        """Do what the keeper no longer can."""
-        how = "the process that keeps the sandbox was killed, and its servers with it"
-        self._down = MappingProxyType({**dict.fromkeys(self._described, how), **self._down})
+        """Remove the sandbox after the supervisor was killed."""
+        exit_text = "the process that keeps the sandbox was killed, and its servers with it"
+        self._down = MappingProxyType(
+            {**dict.fromkeys(self._server_messages, exit_text), **self._down}
+        )
         if self._directory is not None:
-            # What stays is found by the next sweep.
+            # The next clean-up finds what remains.
             with contextlib.suppress(OSError, subprocess.SubprocessError):
-                remains.reclaim(self._directory)
+                cleanup.reclaim(self._directory)
 
     def _endpoints_of(self, lane: Lane) -> LaneEndpoints:
         first = {slot.product: slot.sandbox[0] for slot in lane.servers}
@@ -239,15 +255,15 @@ class Sandbox:
         )
 
     def _mysql_at(self, name: str) -> MySQLEndpoint:
-        told = self._described[name]
+        server = self._server_messages[name]
         return MySQLEndpoint(
-            ports.HOST, told["port"], mariadb.USER, told["password"], mariadb.DATABASE
+            ports.HOST, server["port"], mariadb.USER, server["password"], mariadb.DATABASE
         )
 
     def _redis_at(self, name: str) -> RedisEndpoint:
-        told = self._described[name]
+        server = self._server_messages[name]
         cluster = SLOT_OF[name].role == "store"
-        return RedisEndpoint(ports.HOST, told["port"], told["password"], cluster=cluster)
+        return RedisEndpoint(ports.HOST, server["port"], server["password"], cluster=cluster)
 
 
 def _by_name(servers: Sequence[Message]) -> Mapping[str, Message]:

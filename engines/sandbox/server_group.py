@@ -1,4 +1,4 @@
-"""The servers of one sandbox, from nothing to ready, and to nothing again."""
+"""All servers of one sandbox: start, restart, signals and stop."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from engines.sandbox.spec import ServerSpec
 from engines.wire.redis_info import product_and_version
 
 CLUSTER_WAIT_S = 30.0
+"""Seconds that the cluster may take to accept writes on every slot."""
 
 SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 """Signals after which a server is not expected to be dead."""
@@ -26,199 +27,222 @@ SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 
 @dataclass(slots=True)
 class ManagedServer:
-    """A server that the keeper answers for. `expected` says that somebody asked for its death, `told` that its death
-    has been told."""
+    """Server that the supervisor manages.
 
-    launch: ServerSpec
-    child: ServerProcess | None = None
+    `expected` is true if its death was requested. `reported` is true once its death was reported.
+    """
+
+    spec: ServerSpec
+    process: ServerProcess | None = None
     product: str = ""
     version: str = ""
     expected: bool = False
-    told: bool = False
+    reported: bool = False
 
     @property
     def alive(self) -> bool:
-        return self.child is not None and self.child.alive
+        """Return whether the server runs."""
+        return self.process is not None and self.process.alive
 
     def start(self) -> ServerProcess:
-        command = (str(self.launch.program), *self.launch.arguments)
-        self.child = ServerProcess(
-            self.launch.title, command, self.launch.directory, self.launch.log
-        )
-        self.expected = self.told = False
-        return self.child
+        """Start the server process and return it. Raises SandboxError if the program cannot be started."""
+        command = (str(self.spec.program), *self.spec.arguments)
+        self.process = ServerProcess(self.spec.title, command, self.spec.directory, self.spec.log)
+        self.expected = self.reported = False
+        return self.process
 
     def exit_summary(self) -> str:
-        """Which server died and how, in one line."""
-        assert self.child is not None
-        return f"{self.launch.title} died: {self.child.exit_summary()}"
+        """Return one line with the server's title and how it ended."""
+        assert self.process is not None
+        return f"{self.spec.title} died: {self.process.exit_summary()}"
 
 
 class ServerGroup:
-    """The servers for `numbered` (name to port) in `place`. `progress` hears of each that is ready."""
+    """Servers in `port_by_name` (server name to port) of the sandbox in `directory`.
+
+    `progress` is called with a line for each server that is ready.
+    """
 
     def __init__(
         self,
         binaries: Binaries,
-        place: SandboxDirectory,
-        numbered: Mapping[str, int],
+        directory: SandboxDirectory,
+        port_by_name: Mapping[str, int],
         progress: Callable[[str], None],
     ) -> None:
         self._binaries = binaries
-        self._place = place
+        self._directory = directory
         self._progress = progress
         self._began_s = time.monotonic()
         self._installer: ServerProcess | None = None
-        self._kept: dict[str, ManagedServer] = {}
-        # The nodes of the cluster share one: a client signs in to all of them alike.
+        self._servers: dict[str, ManagedServer] = {}
+        # Cluster nodes share one password: a client signs in to all of them with the same.
         shared = secrets.token_urlsafe(24)
-        for name, port in numbered.items():
+        for name, port in port_by_name.items():
             slot = SLOT_OF[name]
             password = shared if slot.role == "store" else secrets.token_urlsafe(24)
             if slot.product == "mysql":
                 assert binaries.mysql is not None
-                launch = mariadb.server_spec(binaries.mysql, place, name, port, password)
+                spec = mariadb.server_spec(binaries.mysql, directory, name, port, password)
             else:
                 assert binaries.redis is not None
-                launch = redis_server.server_spec(binaries.redis, place, name, port, password)
-            self._kept[name] = ManagedServer(launch)
+                spec = redis_server.server_spec(binaries.redis, directory, name, port, password)
+            self._servers[name] = ManagedServer(spec)
 
     @property
-    def kept(self) -> Mapping[str, ManagedServer]:
-        return self._kept
+    def servers(self) -> Mapping[str, ManagedServer]:
+        """Return the servers by name."""
+        return self._servers
 
     async def start(self) -> None:
-        """Start everything, and return when all of it is ready. Raises SandboxError, with whatever is up still up."""
-        mysqls = [kept for kept in self._kept.values() if kept.launch.socket is not None]
-        nodes = [kept for kept in self._kept.values() if LANES[kept.launch.lane].is_cluster]
-        caches = [kept for name, kept in self._kept.items() if SLOT_OF[name].role == "cache"]
-        redis_server.form_cluster(node.launch for node in nodes)
-        # The cluster takes longest, and waits rather than works: MariaDB's tables are made meanwhile.
-        for kept in (*nodes, *caches):
-            kept.start()
+        """Start all servers and return when all are ready.
+
+        Raises SandboxError; servers started by then keep running.
+        """
+        mysql_servers = [
+            server for server in self._servers.values() if server.spec.socket is not None
+        ]
+        nodes = [server for server in self._servers.values() if LANES[server.spec.lane].is_cluster]
+        caches = [
+            server for server in self._servers.values() if SLOT_OF[server.spec.name].role == "cache"
+        ]
+        redis_server.form_cluster(node.spec for node in nodes)
+        # Start the cluster first: it takes longest but mostly waits, while MariaDB's tables are
+        # created.
+        for server in (*nodes, *caches):
+            server.start()
         try:
             async with asyncio.TaskGroup() as group:
                 if nodes:
                     group.create_task(self._await_cluster(nodes))
                 for cache in caches:
                     group.create_task(self._await_redis(cache))
-                if mysqls:
-                    group.create_task(self._install(mysqls))
+                if mysql_servers:
+                    group.create_task(self._install(mysql_servers))
         except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+            raise _first_error(failures) from None
 
-    def start_again(self, name: str) -> ManagedServer:
-        """Start a dead server again on its data. Raises SandboxError if it is not dead."""
-        kept = self._known(name)
-        if kept.alive:
+    def restart(self, name: str) -> ManagedServer:
+        """Restart a dead server with its data and return it. Raises SandboxError if it is not dead."""
+        server = self._server(name)
+        if server.alive:
             raise SandboxError(f"server {name} is running already")
-        kept.start()
-        return kept
+        server.start()
+        return server
 
-    async def reachable(self, kept: ManagedServer) -> None:
-        """Return when a server that was started takes connections. Raises SandboxError if it does not."""
-        assert kept.child is not None
-        if kept.launch.socket is not None:
-            await kept.child.answers(lambda: mariadb.version(kept.launch))
+    async def wait_until_reachable(self, server: ManagedServer) -> None:
+        """Return when a started server accepts connections. Raises SandboxError if it does not."""
+        assert server.process is not None
+        if server.spec.socket is not None:
+            await server.process.poll_until_ready(lambda: mariadb.version(server.spec))
         else:
-            await kept.child.answers(lambda: redis_server.server_info(kept.launch))
+            await server.process.poll_until_ready(lambda: redis_server.server_info(server.spec))
 
     async def signal(self, name: str, number: int) -> None:
-        """Send a signal to a server; after SIGKILL return when it is dead. Raises SandboxError."""
-        kept = self._known(name)
-        if kept.child is None or not kept.child.alive:
+        """Send a signal to a server; after SIGKILL, return when it is dead.
+
+        Raises SandboxError if it is not running.
+        """
+        server = self._server(name)
+        if server.process is None or not server.process.alive:
             raise SandboxError(f"server {name} is not running")
-        kept.expected = number not in SURVIVABLE
-        kept.child.signal(number)
+        server.expected = number not in SURVIVABLE
+        server.process.signal(number)
         if number == signal.SIGKILL:
-            await kept.child.ended()
+            await server.process.wait_for_exit()
 
     def newly_dead(self) -> list[ManagedServer]:
-        """The servers that have died since the last call, whether or not somebody asked for it."""
+        """Return the servers that have died since the last call, expected or not."""
         found = [
-            kept for kept in self._kept.values() if kept.child and not kept.alive and not kept.told
+            server
+            for server in self._servers.values()
+            if server.process and not server.alive and not server.reported
         ]
-        for kept in found:
-            kept.told = True
+        for server in found:
+            server.reported = True
         return found
 
     def foreign_port(self) -> int | None:
-        """Once all are dead, a port of theirs on which somebody else listens."""
+        """Return a port of a server on which a foreign process listens, or None. Call when all servers are dead."""
         taken = (
-            kept.launch.port for kept in self._kept.values() if not ports.free(kept.launch.port)
+            server.spec.port
+            for server in self._servers.values()
+            if not ports.free(server.spec.port)
         )
         return next(taken, None)
 
     def kill(self) -> None:
-        """End every process, for certain."""
-        children = [kept.child for kept in self._kept.values()] + [self._installer]
-        alive = [child for child in children if child is not None]
-        for child in alive:
-            child.kill()
-        for child in alive:
-            child.wait(2.0)
+        """Kill every process. Blocks until they have ended, for at most 2 s each."""
+        processes = [server.process for server in self._servers.values()] + [self._installer]
+        alive = [process for process in processes if process is not None]
+        for process in alive:
+            process.kill()
+        for process in alive:
+            process.wait(2.0)
 
-    async def _install(self, mysqls: list[ManagedServer]) -> None:
+    async def _install(self, mysql_servers: list[ManagedServer]) -> None:
         assert self._binaries.mysql is not None
-        first = mysqls[0].launch
+        first = mysql_servers[0].spec
         command = mariadb.install(self._binaries.mysql, first.directory)
-        log = self._place.root / "install.log"
-        self._installer = ServerProcess("the MariaDB installer", command, self._place.root, log)
-        if await self._installer.ended() != 0:
+        log = self._directory.root / "install.log"
+        self._installer = ServerProcess("the MariaDB installer", command, self._directory.root, log)
+        if await self._installer.wait_for_exit() != 0:
             raise SandboxError(
                 "the data directory of MariaDB could not be made "
                 f"({self._installer.exit_summary()}); {NEXT_STEP}"
             )
-        for other in mysqls[1:]:
-            mariadb.copy(first.directory, other.launch.directory)
-        for kept in mysqls:
-            kept.start()
-        await asyncio.gather(*(self._await_mysql(kept) for kept in mysqls))
+        for other in mysql_servers[1:]:
+            mariadb.copy(first.directory, other.spec.directory)
+        for server in mysql_servers:
+            server.start()
+        await asyncio.gather(*(self._await_mysql(server) for server in mysql_servers))
 
-    async def _await_mysql(self, kept: ManagedServer) -> None:
-        assert kept.child is not None
-        kept.version = await kept.child.answers(lambda: mariadb.version(kept.launch))
+    async def _await_mysql(self, server: ManagedServer) -> None:
+        assert server.process is not None
+        server.version = await server.process.poll_until_ready(lambda: mariadb.version(server.spec))
         assert self._binaries.mysql is not None
-        kept.product = "MariaDB" if self._binaries.mysql.installer else "MySQL"
-        self._ready(f"{kept.product} {kept.version} for lane {kept.launch.lane} is ready")
+        server.product = "MariaDB" if self._binaries.mysql.installer else "MySQL"
+        self._report_ready(
+            f"{server.product} {server.version} for lane {server.spec.lane} is ready"
+        )
 
-    async def _await_redis(self, kept: ManagedServer) -> None:
-        assert kept.child is not None
-        info = await kept.child.answers(lambda: redis_server.server_info(kept.launch))
-        kept.product, kept.version = product_and_version(info)
-        if SLOT_OF[kept.launch.name].role == "cache":
-            self._ready(
-                f"{kept.product} {kept.version}, the cache of lane {kept.launch.lane}, is ready"
+    async def _await_redis(self, server: ManagedServer) -> None:
+        assert server.process is not None
+        info = await server.process.poll_until_ready(lambda: redis_server.server_info(server.spec))
+        server.product, server.version = product_and_version(info)
+        if SLOT_OF[server.spec.name].role == "cache":
+            self._report_ready(
+                f"{server.product} {server.version}, the cache of lane {server.spec.lane}, is ready"
             )
 
     async def _await_cluster(self, nodes: list[ManagedServer]) -> None:
         await asyncio.gather(*(self._await_redis(node) for node in nodes))
-        until = time.monotonic() + CLUSTER_WAIT_S
+        deadline_s = time.monotonic() + CLUSTER_WAIT_S
         for node in nodes:
-            while not redis_server.cluster_ready(await redis_server.cluster_info(node.launch)):
-                assert node.child is not None
-                if not node.child.alive:
+            while not redis_server.cluster_ready(await redis_server.cluster_info(node.spec)):
+                assert node.process is not None
+                if not node.process.alive:
                     raise SandboxError(f"{node.exit_summary()}; {NEXT_STEP}")
-                if time.monotonic() > until:
+                if time.monotonic() > deadline_s:
                     raise SandboxError(
                         f"the cluster of lane durable did not form within {CLUSTER_WAIT_S:.0f} s: "
-                        f"{node.child.words()}; {NEXT_STEP}"
+                        f"{node.process.last_log_line()}; {NEXT_STEP}"
                     )
                 await asyncio.sleep(0.02)
         product, version = nodes[0].product, nodes[0].version
-        self._ready(
+        self._report_ready(
             f"{product} Cluster {version} of {len(nodes)} primaries for lane durable is ready"
         )
 
-    def _ready(self, text: str) -> None:
+    def _report_ready(self, text: str) -> None:
         self._progress(f"{text} ({time.monotonic() - self._began_s:.1f} s)")
 
-    def _known(self, name: str) -> ManagedServer:
-        if name not in self._kept:
-            raise SandboxError(f"there is no server {name}; there are {', '.join(self._kept)}")
-        return self._kept[name]
+    def _server(self, name: str) -> ManagedServer:
+        if name not in self._servers:
+            raise SandboxError(f"there is no server {name}; there are {', '.join(self._servers)}")
+        return self._servers[name]
 
 
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first_error(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return _first_error(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,4 +1,4 @@
-"""What a keeper is asked to start."""
+"""Specification of the servers that a supervisor starts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from engines.sandbox.binaries import Binaries, MySQLBinary, RedisBinary
 
 @dataclass(frozen=True, slots=True)
 class SandboxSpec:
-    """What is to be started, for whom: `parent` is the process whose end is the end of the sandbox."""
+    """Servers to start. The sandbox ends when the process with id `parent` ends.
+
+    `base` is the directory in which to create the sandbox's own. `port` is the first port, or None to find one.
+    """
 
     lanes: tuple[str, ...]
-    under: Path
+    base: Path
     port: int | None
     parent: int
     binaries: Binaries
 
     def message(self) -> dict[str, Any]:
+        """Return the spec as a JSON object for the supervisor."""
         mysql, redis = self.binaries.mysql, self.binaries.redis
         return {
             "lanes": list(self.lanes),
-            "under": str(self.under),
+            "under": str(self.base),
             "port": self.port,
             "parent": self.parent,
             "mysql": mysql and [str(mysql.server), mysql.installer and str(mysql.installer)],
@@ -33,6 +37,7 @@ class SandboxSpec:
 
     @staticmethod
     def of(message: Mapping[str, Any]) -> SandboxSpec:
+        """Return the spec from the JSON object of `message`."""
         mysql, redis = message["mysql"], message["redis"]
         return SandboxSpec(
             tuple(message["lanes"]),
@@ -48,8 +53,11 @@ class SandboxSpec:
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """One server: `program` is its link in the sandbox, `directory` its data and where it works, `log` where its
-    output goes. `socket` is where root signs in to a MySQL server; None for Redis."""
+    """One server to start.
+
+    `program` is its link in the sandbox. `directory` holds its data and is its working directory. `log` receives its
+    output. `socket` is the Unix socket on which root signs in to a MySQL server; None for Redis.
+    """
 
     name: str
     lane: str

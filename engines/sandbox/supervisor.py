@@ -1,10 +1,10 @@
-"""The process that keeps a sandbox, and takes it away when nobody wants it any more.
+"""Process that owns a sandbox and removes it when it is no longer needed.
 
-`python -m engines.sandbox.supervisor FD` is started by Tether, and talks with it over the socket FD, one JSON object to
-a line. First it is told what to start (an Order); then it says what happens (`event`: directory, progress, ready,
-failed, died, started), and takes commands (`do`: kill, start), each answered by done or refused. When the other end
-closes, for whatever reason, it kills the servers, removes the directory and ends. It does nothing else, so that
-nothing else can end it.
+`SupervisorClient` starts `python -m engines.sandbox.supervisor FD` and talks to it over the socket FD, one JSON object
+per line. The first line is a SandboxSpec. The supervisor then sends events (`event`: directory, progress, ready,
+failed, died, started) and accepts commands (`do`: kill, start), each answered by done or refused. When the other end
+closes for any reason, it kills the servers, removes the directory and exits. It does nothing else, so nothing else can
+make it fail.
 """
 
 from __future__ import annotations
@@ -19,182 +19,187 @@ import subprocess
 import sys
 from typing import Any
 
-from engines.sandbox import cleanup as remains
-from engines.sandbox import directory as places
-from engines.sandbox import ports
+from engines.sandbox import cleanup, ports
+from engines.sandbox import directory as directories
 from engines.sandbox.directory import SandboxDirectory
 from engines.sandbox.errors import NEXT_STEP, PortInUse, SandboxError
 from engines.sandbox.server_group import ManagedServer, ServerGroup
 from engines.sandbox.spec import SandboxSpec
 
 STARTS = 3
-"""How often to begin again when a stranger was quicker to take a port that had just been free."""
+"""Number of starts before giving up when foreign processes take a port that was free a moment before."""
 
 Message = dict[str, Any]
 
 
 class Supervisor:
-    """Keeps one sandbox for the other end of `channel`."""
+    """Owner of one sandbox for the process at the other end of `channel`."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
-        self._unwanted = asyncio.Event()
+        self._stop_requested = asyncio.Event()
         self._commands: asyncio.Queue[Message] = asyncio.Queue()
-        self._servers: ServerGroup | None = None
-        self._place: SandboxDirectory | None = None
+        self._group: ServerGroup | None = None
+        self._directory: SandboxDirectory | None = None
 
-    async def keep(self) -> None:
-        """Return when nobody wants the sandbox any more, or it could not be started, and nothing of it is left."""
+    async def run(self) -> None:
+        """Serve the sandbox. Return when it is no longer needed or could not be started, and all of it is removed."""
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
         line = await reader.readline()
         if not line:
             return
-        order = SandboxSpec.of(json.loads(line))
+        spec = SandboxSpec.of(json.loads(line))
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGCHLD, self._look_for_dead)
-        self._watch(order.parent)
+        loop.add_signal_handler(signal.SIGCHLD, self._report_dead)
+        self._stop_when_parent_ends(spec.parent)
         listening = asyncio.create_task(self._listen(reader))
-        unwanted = asyncio.create_task(self._unwanted.wait())
-        working = asyncio.create_task(self._work(order))
+        stop_requested = asyncio.create_task(self._stop_requested.wait())
+        serving = asyncio.create_task(self._serve(spec))
         try:
-            await asyncio.wait({working, unwanted}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (working, unwanted, listening):
+            for task in (serving, stop_requested, listening):
                 task.cancel()
-            await asyncio.gather(working, unwanted, listening, return_exceptions=True)
-            self._clear()
-        if not working.cancelled() and (error := working.exception()) is not None:
+            await asyncio.gather(serving, stop_requested, listening, return_exceptions=True)
+            self._clean_up()
+        if not serving.cancelled() and (error := serving.exception()) is not None:
             kind = "port" if isinstance(error, PortInUse) else "sandbox"
-            self._tell({"event": "failed", "kind": kind, "text": _error_json(error, order)})
+            self._send({"event": "failed", "kind": kind, "text": _error_json(error, spec)})
         with contextlib.suppress(OSError):
             await self._writer.drain()
         self._writer.close()
 
-    async def _work(self, order: SandboxSpec) -> None:
-        servers = await self._start(order)
-        self._tell({"event": "ready", "servers": [_described(k) for k in servers.kept.values()]})
+    async def _serve(self, spec: SandboxSpec) -> None:
+        group = await self._start(spec)
+        self._send(
+            {
+                "event": "ready",
+                "servers": [_server_json(server) for server in group.servers.values()],
+            }
+        )
         while True:
             command = await self._commands.get()
             name = command["server"]
             try:
                 if command["do"] == "start":
-                    kept = servers.start_again(name)
-                    # Before anything can be told of its death.
-                    self._tell({"event": "started", "server": _described(kept)})
-                    await servers.reachable(kept)
+                    server = group.restart(name)
+                    # Send this before any event about its death.
+                    self._send({"event": "started", "server": _server_json(server)})
+                    await group.wait_until_reachable(server)
                 else:
-                    await servers.signal(name, command["signal"])
-                    self._look_for_dead()
+                    await group.signal(name, command["signal"])
+                    self._report_dead()
             except SandboxError as error:
-                self._tell({"event": "refused", "text": str(error)})
+                self._send({"event": "refused", "text": str(error)})
             else:
-                self._tell({"event": "done"})
+                self._send({"event": "done"})
 
-    async def _start(self, order: SandboxSpec) -> ServerGroup:
+    async def _start(self, spec: SandboxSpec) -> ServerGroup:
         for start in range(1, STARTS + 1):
-            numbered = ports.choose(ports.names(order.lanes), order.port)
-            self._place = places.make(order.under)
-            self._tell({"event": "directory", "path": str(self._place.root)})
-            servers = ServerGroup(order.binaries, self._place, numbered, self._progress)
-            self._servers = servers
+            port_by_name = ports.choose(ports.names(spec.lanes), spec.port)
+            self._directory = directories.make(spec.base)
+            self._send({"event": "directory", "path": str(self._directory.root)})
+            group = ServerGroup(spec.binaries, self._directory, port_by_name, self._progress)
+            self._group = group
             try:
-                await servers.start()
+                await group.start()
             except SandboxError:
-                servers.kill()
-                foreign = servers.foreign_port()
-                if foreign is None:
+                group.kill()
+                taken = group.foreign_port()
+                if taken is None:
                     raise
-                if order.port is not None or start == STARTS:
+                if spec.port is not None or start == STARTS:
                     raise PortInUse(
-                        f"port {foreign} was taken while the sandbox started; set another sandbox.port"
+                        f"port {taken} was taken while the sandbox started; set another sandbox.port"
                     ) from None
-                self._clear()
+                self._clean_up()
             else:
-                return servers
+                return group
         raise AssertionError("every start ends in a return or an error")
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
             while line := await reader.readline():
                 self._commands.put_nowait(json.loads(line))
-        self._unwanted.set()
+        self._stop_requested.set()
 
-    def _watch(self, parent: int) -> None:
-        """Notice the end of `parent` even if a child that it forked still holds its end of the channel."""
+    def _stop_when_parent_ends(self, parent: int) -> None:
+        """Detect the end of `parent` even if a child that it forked still holds its end of the channel."""
         if os.getppid() != parent:
-            self._unwanted.set()
+            self._stop_requested.set()
         elif hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
-                watched = os.pidfd_open(parent)
-                asyncio.get_running_loop().add_reader(watched, self._unwanted.set)
+                pidfd = os.pidfd_open(parent)
+                asyncio.get_running_loop().add_reader(pidfd, self._stop_requested.set)
 
-    def _look_for_dead(self) -> None:
-        if self._servers is not None:
-            for kept in self._servers.newly_dead():
-                self._tell(
+    def _report_dead(self) -> None:
+        if self._group is not None:
+            for server in self._group.newly_dead():
+                self._send(
                     {
                         "event": "died",
-                        "server": kept.launch.name,
-                        "expected": kept.expected,
-                        "text": kept.exit_summary(),
+                        "server": server.spec.name,
+                        "expected": server.expected,
+                        "text": server.exit_summary(),
                     }
                 )
 
-    def _clear(self) -> None:
-        if self._servers is not None:
-            self._servers.kill()
-        if self._place is not None:
+    def _clean_up(self) -> None:
+        if self._group is not None:
+            self._group.kill()
+        if self._directory is not None:
             try:
-                remains.reclaim(self._place.root)
+                cleanup.reclaim(self._directory.root)
             except (OSError, subprocess.SubprocessError):
-                remains.remove(self._place.root)  # Those that it started are dead already.
-            os.close(self._place.lock)
-        self._servers = self._place = None
+                cleanup.remove(self._directory.root)  # The servers it started are dead already.
+            os.close(self._directory.lock)
+        self._group = self._directory = None
 
     def _progress(self, text: str) -> None:
-        self._tell({"event": "progress", "text": text})
+        self._send({"event": "progress", "text": text})
 
-    def _tell(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         self._writer.write(json.dumps(message).encode() + b"\n")
 
 
-def _error_json(error: BaseException, order: SandboxSpec) -> str:
+def _error_json(error: BaseException, spec: SandboxSpec) -> str:
     if isinstance(error, SandboxError):
         return str(error)
     if isinstance(error, OSError):
         return (
-            f"the sandbox could not be made in {order.under}: {error.strerror}; "
+            f"the sandbox could not be made in {spec.base}: {error.strerror}; "
             "make room there, or set sandbox.directory to another directory"
         )
     return f"the sandbox failed: {error!r}; {NEXT_STEP}"
 
 
-def _described(kept: ManagedServer) -> Message:
-    launch = kept.launch
+def _server_json(server: ManagedServer) -> Message:
+    spec = server.spec
     return {
-        "name": launch.name,
-        "pid": kept.child.pid if kept.child is not None else 0,
-        "port": launch.port,
-        "product": kept.product,
-        "version": kept.version,
-        "password": launch.password,
-        "socket": launch.socket and str(launch.socket),
+        "name": spec.name,
+        "pid": server.process.pid if server.process is not None else 0,
+        "port": spec.port,
+        "product": server.product,
+        "version": server.version,
+        "password": spec.password,
+        "socket": spec.socket and str(spec.socket),
     }
 
 
 def main() -> None:
-    """Keep the sandbox that the other end of the socket named on the command line asks for."""
-    # Only the other end's closing ends this process. A handler and not SIG_IGN, which servers would inherit.
+    """Run the supervisor on the socket whose descriptor is the first command-line argument."""
+    # Only closing the other end stops this process. SIG_IGN would be inherited by the servers; a
+    # handler is not.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, _ignore_signals)
     os.umask(0o077)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.setblocking(False)
 
-    async def keep() -> None:
-        await Supervisor(channel).keep()
+    async def run() -> None:
+        await Supervisor(channel).run()
 
-    asyncio.run(keep())
+    asyncio.run(run())
 
 
 def _ignore_signals(*_: object) -> None:

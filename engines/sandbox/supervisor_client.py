@@ -1,4 +1,4 @@
-"""What ties a keeper to this process: the process itself, and the socket between the two."""
+"""Start the sandbox supervisor and talk to it over a socket pair."""
 
 from __future__ import annotations
 
@@ -18,66 +18,75 @@ from engines.paths import search_path
 from engines.sandbox.errors import SandboxError
 
 SUPERVISOR = "engines.sandbox.supervisor"
+"""Module that the supervisor process runs."""
 
 ANSWER_WAIT_S = 60.0
-"""More than any wait of the keeper's own, so that it is the keeper who says what was too slow."""
+"""Seconds to wait for an answer.
+
+Longer than any wait inside the supervisor, so that the supervisor can report what was too slow.
+"""
 
 END_WAIT_S = 5.0
+"""Seconds that the supervisor may take to remove the sandbox before it is killed."""
 
 Message = Mapping[str, Any]
 
 
 class SupervisorClient:
-    """A keeper, started at once with `order`. It ends, and its servers with it, when close() is called and when this
-    process ends.
+    """Supervisor process, started at once with `spec_message`.
 
-    `on_event` is called from a thread of this object's own with each event, in order; `on_break` when the keeper has
-    ended though close() was not called. Events that answer something go to next() besides.
+    The supervisor and its servers end when close() is called and when this process ends. `on_event` is called with each
+    event, in order, from a thread of this object. `on_break` is called from it if the supervisor ends without a call to
+    close(). Events that answer a request also go to next().
     """
 
     ANSWERS = frozenset({"progress", "ready", "failed", "done", "refused"})
+    """Events that go to next()."""
 
     def __init__(
-        self, order: Message, on_event: Callable[[Message], None], on_break: Callable[[], None]
+        self,
+        spec_message: Message,
+        on_event: Callable[[Message], None],
+        on_break: Callable[[], None],
     ) -> None:
         self._on_event = on_event
         self._on_break = on_break
         self._answers: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._calling = threading.Lock()
+        self._call_lock = threading.Lock()
         # A signal handler may call close() while close() runs.
-        self._closing = threading.RLock()
+        self._close_lock = threading.RLock()
         self._closed = False
-        self._diagnosis = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the keeper
-        self._channel, theirs = socket.socketpair()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open until close()
+        self._channel, far_end = socket.socketpair()
         try:
-            with theirs:
-                self._keeper = subprocess.Popen(
-                    # -P: a directory "engines" where the user happens to be is not ours.
-                    [sys.executable, "-P", "-m", SUPERVISOR, str(theirs.fileno())],
-                    pass_fds=(theirs.fileno(),),
+            with far_end:
+                self._process = subprocess.Popen(
+                    # -P: do not import from a directory "engines" in the user's working directory.
+                    [sys.executable, "-P", "-m", SUPERVISOR, str(far_end.fileno())],
+                    pass_fds=(far_end.fileno(),),
                     env={**os.environ, "PYTHONPATH": search_path()},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=self._diagnosis,
-                    # Out of reach of the terminal's signals.
+                    stderr=self._stderr,
+                    # The terminal's signals must not reach it.
                     start_new_session=True,
                 )
         except BaseException:
             self._channel.close()
-            self._diagnosis.close()
+            self._stderr.close()
             raise
-        self._send(order)
+        self._send(spec_message)
         self._listener = threading.Thread(target=self._listen, name="sandbox", daemon=True)
         self._listener.start()
 
     @property
     def pid(self) -> int:
-        """The keeper's."""
-        return self._keeper.pid
+        """Return the supervisor's process id."""
+        return self._process.pid
 
     def call(self, command: Message) -> Message:
-        """Have the keeper do something, and return its answer. Raises SandboxError if it refuses, or is gone."""
-        with self._calling:
+        """Send a command and return its answer. Raises SandboxError if the supervisor refuses it or has ended."""
+        with self._call_lock:
             self._send(command)
             answer = self.next()
         if answer["event"] == "refused":
@@ -85,37 +94,40 @@ class SupervisorClient:
         return answer
 
     def next(self) -> Message:
-        """The next answer; waits for it. Raises SandboxError if the keeper is gone or silent."""
+        """Return the next answer. Blocks for up to `ANSWER_WAIT_S`.
+
+        Raises SandboxError if the supervisor has ended or does not answer.
+        """
         try:
             answer = self._answers.get(timeout=ANSWER_WAIT_S)
         except queue.Empty:
             raise SandboxError(f"the sandbox did not answer within {ANSWER_WAIT_S:.0f} s") from None
         if answer is None:
-            # For the next one to ask.
+            # Let the next caller get the same answer.
             self._answers.put(None)
-            raise SandboxError(f"the sandbox is gone{self._last_words()}")
+            raise SandboxError(f"the sandbox is gone{self._last_stderr_line()}")
         return answer
 
     def close(self) -> None:
-        """End the keeper and all that it keeps; return when that is done. Again, it does nothing."""
-        with self._closing:
+        """Stop the supervisor and its servers. Return when that is done. Further calls do nothing."""
+        with self._close_lock:
             if self._closed:
                 return
             self._closed = True
             with contextlib.suppress(OSError):
                 self._channel.shutdown(socket.SHUT_WR)
             try:
-                self._keeper.wait(END_WAIT_S)
+                self._process.wait(END_WAIT_S)
             except subprocess.TimeoutExpired:
-                self._keeper.kill()
-                self._keeper.wait()
+                self._process.kill()
+                self._process.wait()
             if threading.current_thread() is not self._listener:
                 self._listener.join(END_WAIT_S)
             self._channel.close()
-            self._diagnosis.close()
+            self._stderr.close()
 
     def _send(self, message: Message) -> None:
-        # A keeper that is gone does not answer either, and that is where it is noticed.
+        # A supervisor that has ended does not answer either, and `next` reports that.
         with contextlib.suppress(OSError):
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
@@ -127,16 +139,16 @@ class SupervisorClient:
                 if message["event"] in self.ANSWERS:
                     self._answers.put(message)
         if not self._closed:
-            # Its socket closes a moment before it has ended.
+            # Its socket closes a moment before the process has ended.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._keeper.wait(END_WAIT_S)
+                self._process.wait(END_WAIT_S)
             self._on_break()
         self._answers.put(None)
 
-    def _last_words(self) -> str:
-        """What a keeper that failed wrote about it."""
-        if self._diagnosis.closed:
+    def _last_stderr_line(self) -> str:
+        """Return the last line that a failed supervisor wrote to stderr, with a leading ": ", or ""."""
+        if self._stderr.closed:
             return ""
-        self._diagnosis.seek(0)
-        lines = self._diagnosis.read().decode("utf-8", "replace").splitlines()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode("utf-8", "replace").splitlines()
         return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")

@@ -31,7 +31,7 @@ def endpoint(sandbox: Sandbox) -> Iterator[RedisEndpoint]:
     at = sandbox.endpoints["durable"].redis
     assert at is not None
     for change in plan({"durable": sandbox.endpoints["durable"]}, seed=1).changes:
-        change.do()
+        change.apply()
     yield at
     delete_own_keys(at)
 
@@ -91,8 +91,8 @@ def test_a_slot_that_nobody_serves(endpoint: RedisEndpoint, admins: dict[str, re
         command(admins[owner], "CLUSTER", "ADDSLOTS", slot)
         _whole(admins)
     assert found.problems == ["slots_uncovered"]
-    assert "1 of the 16,384 slots" in found.failed.found
-    assert str(slot) in found.failed.found
+    assert "1 of the 16,384 slots" in found.failed.finding
+    assert str(slot) in found.failed.finding
 
 
 def _whole(admins: dict[str, redis.Redis]) -> None:
@@ -108,14 +108,14 @@ def test_a_node_that_is_dead(endpoint: RedisEndpoint, breakable: Sandbox) -> Non
     found = look(endpoint)
     assert found.problems == ["node_unreachable"]
     assert found.failed.name == "cluster nodes"
-    assert f":{breakable.servers['durable-2'].port}: TCP" in found.failed.found
+    assert f":{breakable.servers['durable-2'].port}: TCP" in found.failed.finding
 
 
 def test_a_node_that_hangs(endpoint: RedisEndpoint, breakable: Sandbox) -> None:
     breakable.kill("durable-3", SIGSTOP)
     found = look(endpoint)
     assert found.problems == ["node_unreachable"]
-    assert "1 of 3 nodes" in found.failed.found
+    assert "1 of 3 nodes" in found.failed.finding
 
 
 def _tells(node: redis.Redis, names: Iterable[str]) -> bool:
@@ -154,8 +154,8 @@ def test_a_tunnel_to_one_node_only(endpoint: RedisEndpoint, admins: dict[str, re
     assert found.problems == half.problems == ["node_unmapped"]
     assert "address_map" in found.failed.next_step
     for name in names.values():
-        assert name in found.failed.found
-        assert (name in half.failed.found) == (name != own)
+        assert name in found.failed.finding
+        assert (name in half.failed.finding) == (name != own)
 
 
 def test_nodes_out_of_reach_without_a_tunnel(
@@ -193,7 +193,7 @@ def test_a_tunnel_whose_far_end_is_dead(
         ways[max(ways)] = f"{HOST}:{stack.enter_context(tunnel(1))}"
         found = look(replace(endpoint, address_map=(first, *ways.items())))
     assert found.problems == ["node_unreachable"]
-    assert "hangs up" in found.failed.found
+    assert "hangs up" in found.failed.finding
 
 
 def test_rights_that_are_missing_on_one_node_only(
@@ -263,4 +263,4 @@ def test_no_room_on_one_node(endpoint: RedisEndpoint, admins: dict[str, redis.Re
         assert look(endpoint, connections=20).problems == []
         found = look(endpoint, connections=21)
     assert found.problems == ["no_room"]
-    assert address in found.failed.found
+    assert address in found.failed.finding

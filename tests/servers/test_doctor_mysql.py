@@ -39,8 +39,8 @@ def endpoint(sandbox: Sandbox) -> Iterator[MySQLEndpoint]:
     at = sandbox.endpoints["mysql"].mysql
     assert at is not None
     admin(sandbox, "DROP TABLE IF EXISTS telemon.cars")
-    for deed in plan({"mysql": sandbox.endpoints["mysql"]}, seed=1).changes:
-        deed.do()
+    for change in plan({"mysql": sandbox.endpoints["mysql"]}, seed=1).changes:
+        change.apply()
     yield at
     admin(sandbox, "DROP TABLE IF EXISTS telemon.cars")
 
@@ -122,7 +122,7 @@ def test_where_the_wrong_password_came_from_is_said(
     file.write_text("not it")
     found = diagnose(replace(endpoint, secret=FromFile(file)))
     assert found.problems == ["wrong_password"]
-    assert "user 'telemon'" in found.failed.found
+    assert "user 'telemon'" in found.failed.finding
     assert f"check user and password (password_file {file})" in found.failed.next_step
     assert "not it" not in str(found)
 
@@ -130,7 +130,7 @@ def test_where_the_wrong_password_came_from_is_said(
 def test_a_password_that_cannot_be_had(endpoint: MySQLEndpoint) -> None:
     found = diagnose(replace(endpoint, secret=FromEnvironment("TELEMON_TEST_NOT_SET")))
     assert found.problems == ["no_secret"]
-    assert "TELEMON_TEST_NOT_SET" in found.failed.found
+    assert "TELEMON_TEST_NOT_SET" in found.failed.finding
 
 
 def test_a_missing_database(sandbox: Sandbox, endpoint: MySQLEndpoint) -> None:
@@ -170,7 +170,7 @@ def test_a_foreign_table(sandbox: Sandbox, endpoint: MySQLEndpoint, columns: str
     )
     found = diagnose(endpoint)
     assert found.problems == ["foreign_table"]
-    assert "the garage" in found.failed.found
+    assert "the garage" in found.failed.finding
 
 
 def test_a_table_of_telemon_s_with_other_columns(sandbox: Sandbox, endpoint: MySQLEndpoint) -> None:
@@ -182,7 +182,7 @@ def test_a_table_without_the_hot_cars(sandbox: Sandbox, endpoint: MySQLEndpoint)
     admin(sandbox, "DELETE FROM telemon.cars WHERE car_id = 50001000")
     found = diagnose(endpoint)
     assert found.problems == ["not_seeded"]
-    assert "1,000 of the 1,001" in found.failed.found
+    assert "1,000 of the 1,001" in found.failed.finding
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_user_without_rights_on_the_table(
     with user(sandbox, endpoint, grant) as at:
         found = diagnose(at)
     assert found.problems == ["denied_table"]
-    assert missing in found.failed.found
+    assert missing in found.failed.finding
 
 
 def test_the_least_rights_that_a_race_needs(sandbox: Sandbox, endpoint: MySQLEndpoint) -> None:
@@ -242,7 +242,7 @@ def test_no_room_for_the_connections_of_the_race(sandbox: Sandbox, endpoint: MyS
         assert diagnose(endpoint, connections=12).problems == []
         found = diagnose(endpoint, connections=13)
     assert found.problems == ["no_room"]
-    assert "20 connections allowed, 8 in use, 13 asked for" in found.failed.found
+    assert "20 connections allowed, 8 in use, 13 asked for" in found.failed.finding
 
 
 def test_no_room_for_one_user(sandbox: Sandbox, endpoint: MySQLEndpoint) -> None:

@@ -43,7 +43,7 @@ def test_a_name_that_does_not_resolve(kind: str) -> None:
     found = diagnose(endpoints("db.nowhere.invalid", 6379)[kind])
     assert found.problems == ["unresolved"]
     assert found.failed.name == "name resolution"
-    assert "db.nowhere.invalid" in found.failed.found
+    assert "db.nowhere.invalid" in found.failed.finding
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -104,7 +104,7 @@ def test_where_the_wrong_password_came_from_is_said(
     file.write_text("not it")
     found = diagnose(replace(endpoint, secret=FromFile(file)))
     assert found.problems == ["wrong_password"]
-    assert "user default: " in found.failed.found
+    assert "user default: " in found.failed.finding
     assert f"check user and password (password_file {file})" in found.failed.next_step
     assert "not it" not in str(found)
 
@@ -208,7 +208,7 @@ def test_no_room_for_the_connections_of_the_race(
         assert diagnose(endpoint, connections=10).problems == []
         found = diagnose(endpoint, connections=11)
     assert found.problems == ["no_room"]
-    assert f"{used} in use, 11 asked for" in found.failed.found
+    assert f"{used} in use, 11 asked for" in found.failed.finding
 
 
 def test_a_cache_that_fills_up(endpoint: RedisEndpoint, admin: redis.Redis) -> None:

@@ -46,7 +46,7 @@ def mysql(certificates: Certificates) -> Iterator[SealedMySQL]:
         sealed_mysql(certificates, Path(directory)) as server,
     ):
         for change in plan({"mysql": LaneEndpoints("mysql", mysql=server.endpoint)}, 1).changes:
-            change.do()
+            change.apply()
         yield server
 
 
@@ -76,7 +76,7 @@ def showing(server: Sealed, name: str) -> Iterator[None]:
 def test_a_server_in_order(sealed: Sealed) -> None:
     found = diagnose(sealed.endpoint)
     assert found.problems == []
-    said = found.named("TLS").found
+    said = found.named("TLS").finding
     assert "certificate of localhost" in said
     assert "issued by trusted" in said
     assert "89 days left" in said or "90 days left" in said
@@ -141,7 +141,7 @@ def test_an_unknown_authority(sealed: Sealed, how: str) -> None:
     assert found.problems == ["unknown_authority"]
     assert found.failed.name == "TLS"
     issuer = "trusted" if how == "of the system" else "stranger"
-    assert f"issued by {issuer}" in found.failed.found
+    assert f"issued by {issuer}" in found.failed.finding
     assert "tls_ca" in found.failed.next_step
 
 
@@ -153,16 +153,16 @@ def test_a_wrong_host_name(sealed: Sealed) -> None:
         )
         chain = diagnose(replace(sealed.endpoint, tls=replace(_tls(sealed), verify="chain")))
     assert found.problems == ["wrong_host_name"]
-    assert "it is for db.elsewhere.example" in found.failed.found
+    assert "it is for db.elsewhere.example" in found.failed.finding
     assert named.problems == chain.problems == []
-    assert "not checked" in chain.named("TLS").found
+    assert "not checked" in chain.named("TLS").finding
 
 
 def test_an_expired_certificate(sealed: Sealed) -> None:
     with showing(sealed, "expired"):
         found = diagnose(sealed.endpoint)
     assert found.problems == ["certificate_expired"]
-    assert "ended 3 days ago" in found.failed.found or "ended 4 days ago" in found.failed.found
+    assert "ended 3 days ago" in found.failed.finding or "ended 4 days ago" in found.failed.finding
 
 
 def test_a_certificate_from_the_future(sealed: Sealed) -> None:
@@ -181,7 +181,7 @@ def test_a_certificate_that_nobody_looks_at(sealed: Sealed) -> None:
     with showing(sealed, "stranger"):
         found = diagnose(replace(sealed.endpoint, tls=TlsOptions(verify="none")))
     assert found.problems == ["unverified"]
-    assert "issued by stranger" in found.named("TLS").found
+    assert "issued by stranger" in found.named("TLS").finding
 
 
 def test_a_server_that_wants_a_certificate_of_its_clients(redis: SealedRedis) -> None:

@@ -19,7 +19,7 @@ from tests.support.tls_cluster import TlsCluster, tls_cluster
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
     with tls_cluster(tmp_path_factory.mktemp("cluster")) as made:
         for change in plan({"durable": LaneEndpoints("durable", redis=made.endpoint)}, 1).changes:
-            change.do()
+            change.apply()
         until = time.monotonic() + 10
         for node in made.primaries():  # until the news of the replicas has gone round
             here = replace(made.endpoint, host=node.name, port=node.port)
@@ -34,8 +34,10 @@ def test_a_cluster_in_order_but_for_its_disk(cluster: TlsCluster, replicas: bool
     found = diagnose(replace(cluster.endpoint, read_replicas=replicas), cache=False)
     # It keeps nothing on disk, so that it starts sooner.
     assert found.problems == ["not_durable"]
-    assert "3 primaries serve all 16,384 slots, 3 replicas" in found.named("cluster coverage").found
-    nodes = found.named("cluster nodes").found
+    assert (
+        "3 primaries serve all 16,384 slots, 3 replicas" in found.named("cluster coverage").finding
+    )
+    nodes = found.named("cluster nodes").finding
     assert f"all {6 if replicas else 3} answer, through address_map" in nodes
 
 
@@ -44,7 +46,7 @@ def test_a_node_that_the_map_forgot(cluster: TlsCluster) -> None:
     ways = [pair for pair in cluster.endpoint.address_map if pair[0] != forgotten.address]
     found = diagnose(replace(cluster.endpoint, address_map=tuple(ways)), cache=False)
     assert found.problems == ["node_unmapped"]
-    assert forgotten.address in found.failed.found
+    assert forgotten.address in found.failed.finding
 
 
 def test_a_certificate_that_is_not_for_the_nodes(cluster: TlsCluster) -> None:
@@ -53,7 +55,7 @@ def test_a_certificate_that_is_not_for_the_nodes(cluster: TlsCluster) -> None:
     at = replace(cluster.endpoint, host=near[0], port=int(near[2]))
     found = diagnose(at, cache=False)
     assert found.problems == ["wrong_host_name"]
-    assert "it is for *.cluster.test" in found.failed.found
+    assert "it is for *.cluster.test" in found.failed.finding
 
 
 def test_a_replica_that_is_dead_matters_to_those_who_read_from_it(cluster: TlsCluster) -> None:
@@ -66,4 +68,4 @@ def test_a_replica_that_is_dead_matters_to_those_who_read_from_it(cluster: TlsCl
         cluster.heal()
     assert alone.problems == ["not_durable"]
     assert reading.problems == ["node_unreachable"]
-    assert f"1 of 6 nodes cannot be reached: {replica.address}" in reading.failed.found
+    assert f"1 of 6 nodes cannot be reached: {replica.address}" in reading.failed.finding

@@ -17,7 +17,7 @@ from engines.backends.server_facts import read_server_facts
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.race.race import Race
 from engines.results.summary import Summary
-from engines.sandbox import directory as place
+from engines.sandbox import directory as directories
 from engines.sandbox.sandbox import Sandbox
 from tests.support.race_run import with_settings
 from tests.support.tunnel import tunnel
@@ -91,7 +91,7 @@ def test_a_long_way_to_a_server_is_measured(sandbox: Sandbox) -> None:
 
 
 def test_a_race_in_memory_says_that_a_commit_costs_nothing() -> None:
-    if not Path("/dev/shm").is_dir() or place.file_system(Path("/dev/shm")) != "tmpfs":
+    if not Path("/dev/shm").is_dir() or directories.file_system(Path("/dev/shm")) != "tmpfs":
         pytest.skip("no tmpfs at /dev/shm here")
     directory = Path(tempfile.mkdtemp(dir="/dev/shm"))
     try:

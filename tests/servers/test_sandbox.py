@@ -87,9 +87,9 @@ def test_only_the_lanes_asked_for_are_started(tmp_path: Path) -> None:
     with Sandbox(["mysql"], directory=tmp_path) as servers:
         assert list(servers.servers) == ["mysql"]
         assert list(servers.endpoints) == ["mysql"]
-        keeper = psutil.Process(servers.servers["mysql"].pid).parent()
-        assert keeper is not None
-        assert [child.pid for child in keeper.children()] == [servers.servers["mysql"].pid]
+        supervisor = psutil.Process(servers.servers["mysql"].pid).parent()
+        assert supervisor is not None
+        assert [child.pid for child in supervisor.children()] == [servers.servers["mysql"].pid]
 
 
 def test_closing_again_does_nothing_and_nothing_answers_afterwards(tmp_path: Path) -> None:

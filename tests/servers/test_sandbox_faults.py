@@ -1,4 +1,4 @@
-"""Servers that die, and are started again, and a keeper that is killed."""
+"""Servers that die, and are started again, and a supervisor that is killed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_server_that_dies_by_itself_is_told(breakable: Sandbox) -> None:
 
 def test_a_server_killed_on_purpose_is_not_told(breakable: Sandbox) -> None:
     breakable.kill("cache")
-    # Whatever the keeper has to say about it has come before its next answer.
+    # Whatever the supervisor has to say about it has come before its next answer.
     breakable.start_server("cache")
     breakable.kill("cache", SIGTERM)
     eventually(lambda: "cache" in breakable.down())
@@ -156,7 +156,7 @@ def test_a_server_that_cannot_start_again_says_why(breakable: Sandbox) -> None:
     assert "cache" in breakable.down()
 
 
-def test_killing_the_keeper_ends_everything(tmp_path: Path) -> None:
+def test_killing_the_supervisor_ends_everything(tmp_path: Path) -> None:
     with Sandbox(["cached"], directory=tmp_path) as servers:
         processes = [psutil.Process(server.pid) for server in servers.servers.values()]
         cache = node(servers, "cache")
@@ -167,27 +167,27 @@ def test_killing_the_keeper_ends_everything(tmp_path: Path) -> None:
         cache.bgsave()
         eventually(lambda: processes[1].children())
         processes += processes[1].children()
-        keeper = processes[0].parent()
-        assert keeper is not None
-        keeper.kill()
-        assert_gone(tmp_path, [*processes, keeper])
+        supervisor = processes[0].parent()
+        assert supervisor is not None
+        supervisor.kill()
+        assert_gone(tmp_path, [*processes, supervisor])
         assert sorted(servers.died()) == ["cache", "cached-mysql"]
         with pytest.raises(SandboxError, match="the sandbox is gone"):
             servers.kill("cache")
     assert inhabitants(tmp_path) == []
 
 
-def test_the_keeper_heeds_no_signal(tmp_path: Path) -> None:
+def test_the_supervisor_heeds_no_signal(tmp_path: Path) -> None:
     with Sandbox(["mysql"], directory=tmp_path) as servers:
         server = psutil.Process(servers.servers["mysql"].pid)
-        keeper = server.parent()
-        assert keeper is not None
+        supervisor = server.parent()
+        assert supervisor is not None
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-            keeper.send_signal(number)
-        # Whatever a signal began, this waits for it: the keeper answers only after it.
+            supervisor.send_signal(number)
+        # Whatever a signal began, this waits for it: the supervisor answers only after it.
         servers.kill("mysql")
         servers.start_server("mysql")
-        assert keeper.is_running()
+        assert supervisor.is_running()
         with signed_in(mysql_at(servers, "mysql")) as connection:
             connection.ping()
-    assert_gone(tmp_path, [server, keeper])
+    assert_gone(tmp_path, [server, supervisor])

@@ -43,7 +43,7 @@ def test_missing_programs_are_named_with_what_installs_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lanes: list[str], programs: list[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(binaries, "PLACES", ())
+    monkeypatch.setattr(binaries, "SEARCH_DIRECTORIES", ())
     monkeypatch.setattr(binaries, "OS_RELEASE", release(tmp_path, 'ID=debian\nVERSION_ID="12"'))
     with pytest.raises(MissingBinary) as missing:
         Sandbox(lanes, directory=tmp_path).start()
@@ -69,7 +69,7 @@ def test_a_mariadb_whose_installer_would_stop_is_missing(
     programs.mkdir()
     for program in (found.server, found.installer):
         (programs / program.name).symlink_to(program)
-    monkeypatch.setattr(binaries, "PLACES", ())
+    monkeypatch.setattr(binaries, "SEARCH_DIRECTORIES", ())
     monkeypatch.setattr(binaries, "INSTALLER_NEEDS", "no_print_defaults")
     monkeypatch.setenv("PATH", str(programs))
     assert binaries.find_mysql() is None
@@ -163,10 +163,10 @@ async def test_a_port_lost_to_a_stranger_meanwhile_is_not_the_end(
     monkeypatch.setattr(ports, "choose", first_a_taken_one)
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    keeping = asyncio.create_task(Supervisor(theirs).keep())
-    order = SandboxSpec(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
+    serving = asyncio.create_task(Supervisor(theirs).run())
+    spec = SandboxSpec(("cached",), tmp_path, None, os.getppid(), binaries.find(["cached"]))
     reader, writer = await asyncio.open_unix_connection(sock=ours)
-    writer.write(json.dumps(order.message()).encode() + b"\n")
+    writer.write(json.dumps(spec.message()).encode() + b"\n")
     directories: list[str] = []
     ready: dict[str, Any] = {}
     async with asyncio.timeout(20):
@@ -179,7 +179,7 @@ async def test_a_port_lost_to_a_stranger_meanwhile_is_not_the_end(
     assert taken not in [server["port"] for server in ready["servers"]]
     assert list(tmp_path.iterdir()) == [Path(directories[1])]
     writer.close()
-    await asyncio.wait_for(keeping, 5)
+    await asyncio.wait_for(serving, 5)
     assert_gone(tmp_path, [])
 
 

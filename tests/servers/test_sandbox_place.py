@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engines.sandbox import directory as place
+from engines.sandbox import directory as directories
 from engines.sandbox import ports
 from engines.sandbox.sandbox import Sandbox, SandboxError
 from tests.servers.test_sandbox import mysql_at, node, signed_in
@@ -148,7 +148,7 @@ def test_an_ordinary_user_has_one_too() -> None:
 
 
 def test_a_directory_in_memory_is_said_so() -> None:
-    if not Path("/dev/shm").is_dir() or place.file_system(Path("/dev/shm")) != "tmpfs":
+    if not Path("/dev/shm").is_dir() or directories.file_system(Path("/dev/shm")) != "tmpfs":
         pytest.skip("no tmpfs at /dev/shm here")
     base = Path(tempfile.mkdtemp(dir="/dev/shm"))
     said: list[str] = []
@@ -172,11 +172,11 @@ def test_file_systems_are_those_that_df_sees(path: str) -> None:
     )
     if asked.returncode != 0:
         pytest.skip(f"df says nothing of {path} here")
-    assert place.file_system(Path(path)) == asked.stdout.split()[-1]
+    assert directories.file_system(Path(path)) == asked.stdout.split()[-1]
 
 
 def test_a_disk_is_said_nothing_of(sandbox: Sandbox) -> None:
-    if place.file_system(sandbox.directory) in place.VOLATILE | place.REMOTE:
+    if directories.file_system(sandbox.directory) in directories.VOLATILE | directories.REMOTE:
         pytest.skip("no disk here")
     assert not sandbox.volatile
     assert sandbox.note is None
@@ -188,21 +188,21 @@ def test_directories_come_in_the_order_promised(
     asked, temporary, cache = tmp_path / "asked", tmp_path / "temporary", tmp_path / "cache"
     for path in (asked, temporary, cache):
         path.mkdir()
-    monkeypatch.setattr(place, "file_system", lambda _: "ext4")
+    monkeypatch.setattr(directories, "file_system", lambda _: "ext4")
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    assert place.base(asked) == asked
-    assert place.base(None) == temporary
+    assert directories.base(asked) == asked
+    assert directories.base(None) == temporary
     monkeypatch.delenv("TMPDIR")
-    assert place.base(None) == cache
+    assert directories.base(None) == cache
     # What nobody asked for is left out when it is no disk of this machine.
     for kind in ("tmpfs", "nfs4"):
         monkeypatch.setattr(
-            place, "file_system", lambda path, kind=kind: kind if path == cache else "ext4"
+            directories, "file_system", lambda path, kind=kind: kind if path == cache else "ext4"
         )
-        assert place.base(None) == Path("/var/tmp")
-    monkeypatch.setattr(place, "file_system", lambda _: "tmpfs")
-    assert place.base(None) == cache
+        assert directories.base(None) == Path("/var/tmp")
+    monkeypatch.setattr(directories, "file_system", lambda _: "tmpfs")
+    assert directories.base(None) == cache
 
 
 def test_a_directory_that_cannot_be_used_names_its_key(

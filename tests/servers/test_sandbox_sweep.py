@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from engines.sandbox import cleanup as remains
-from engines.sandbox import directory as place
+from engines.sandbox import cleanup
+from engines.sandbox import directory as directories
 from engines.sandbox.sandbox import Sandbox
 from tests.servers.test_sandbox import mysql_at, signed_in
 from tests.servers.test_sandbox_ends import end, hold
@@ -26,7 +26,7 @@ def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
     holder = hold(base)
     left = next(base.iterdir())
     assert not holder.sockets.is_relative_to(base)
-    # Stopped first, or it would clean up when it sees its keeper die.
+    # Stopped first, or it would clean up when it sees its supervisor die.
     holder.process.send_signal(signal.SIGSTOP)
     holder.kept[1].kill()
     holder.process.kill()
@@ -41,7 +41,7 @@ def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
         assert not holder.sockets.exists()
         assert any(str(left) in line for line in said)
         # The living are let be.
-        assert remains.remove_orphans([base]) == []
+        assert cleanup.remove_orphans([base]) == []
         with signed_in(mysql_at(servers, "mysql")) as connection:
             connection.ping()
     assert_gone(base, [])
@@ -50,10 +50,10 @@ def test_the_next_start_sweeps_up_after_a_double_murder(tmp_path: Path) -> None:
 def test_a_sweep_kills_servers_that_survived_and_nobody_else(tmp_path: Path) -> None:
     sleep = shutil.which("sleep")
     assert sleep is not None
-    made = place.make(tmp_path)
+    made = directories.make(tmp_path)
     data = made.root / "cache"
     data.mkdir()
-    program = made.root / place.PROGRAMS / "redis-server"
+    program = made.root / directories.PROGRAMS / "redis-server"
     program.symlink_to(sleep)
     os.close(made.lock)
     other = shutil.copy(sleep, tmp_path / "other")
@@ -63,8 +63,8 @@ def test_a_sweep_kills_servers_that_survived_and_nobody_else(tmp_path: Path) -> 
     visitor = subprocess.Popen([other, "60"], cwd=data)
     try:
         time.sleep(0.1)
-        assert list(remains.live_processes(made.root)) == [server.pid]
-        assert remains.remove_orphans([tmp_path]) == [made.root]
+        assert list(cleanup.live_processes(made.root)) == [server.pid]
+        assert cleanup.remove_orphans([tmp_path]) == [made.root]
         assert server.wait(2) == -signal.SIGKILL
         assert (elsewhere.poll(), visitor.poll()) == (None, None)
     finally:
@@ -74,18 +74,18 @@ def test_a_sweep_kills_servers_that_survived_and_nobody_else(tmp_path: Path) -> 
 
 
 def test_a_sweep_leaves_alone_what_may_be_somebodys(tmp_path: Path) -> None:
-    held = place.make(tmp_path)
-    young = Path(tempfile.mkdtemp(prefix=place.PREFIX, dir=tmp_path))
-    old = Path(tempfile.mkdtemp(prefix=place.PREFIX, dir=tmp_path))
+    held = directories.make(tmp_path)
+    young = Path(tempfile.mkdtemp(prefix=directories.PREFIX, dir=tmp_path))
+    old = Path(tempfile.mkdtemp(prefix=directories.PREFIX, dir=tmp_path))
     os.utime(old, (time.time() - 3_600, time.time() - 3_600))
     target = tmp_path / "target"
     target.mkdir()
-    linked = tmp_path / f"{place.PREFIX}linked"
+    linked = tmp_path / f"{directories.PREFIX}linked"
     linked.symlink_to(target)
     foreign = tmp_path / "others-sandbox"
     foreign.mkdir()
-    assert remains.remove_orphans([tmp_path, tmp_path / "absent"]) == [old]
+    assert cleanup.remove_orphans([tmp_path, tmp_path / "absent"]) == [old]
     assert set(tmp_path.iterdir()) == {held.root, young, target, linked, foreign}
     os.close(held.lock)
-    assert remains.remove_orphans([tmp_path]) == [held.root]
+    assert cleanup.remove_orphans([tmp_path]) == [held.root]
     assert inhabitants(tmp_path) == []

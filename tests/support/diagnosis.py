@@ -75,7 +75,7 @@ def check_clock(
     monkeypatch.setattr(clock, "time", SimpleNamespace(time=lambda: time.time() + ahead_s))
     found = diagnose(endpoint)
     assert found.problems == problems
-    said = found.named("clock").found
+    said = found.named("clock").finding
     assert ("behind the server's" if ahead_s < 0 else "ahead of the server's") in said
     (told_s,) = re.findall(r"[0-9]+\.[0-9]", said)
     assert abs(float(told_s) - abs(ahead_s)) < 5

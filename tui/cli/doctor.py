@@ -1,4 +1,4 @@
-"""`telemon doctor`: the checks as lines or as one JSON object, and the terminal's own checks."""
+"""`telemon doctor`: print the checks as lines or as one JSON object, and check the terminal."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from tui.cli import exit_codes
 from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
-"""The least that the race screen is laid out for."""
+"""Smallest terminal size for which the race screen is designed."""
 
 NAME_WIDTH = 18
+"""Width in cells of the column of check names."""
 
 LEAST_TEXT, HANGING = 32, 8
-"""With less room than this beside a check's name, what goes on begins further to the left."""
+"""Least text width, and indent used when less fits beside a check's name. Both in cells."""
 
 UTF_8_STEP = "set LANG=C.UTF-8 (every system has it) before ssh or tmux starts; in tmux: tmux -u"
+"""Next step for a terminal without UTF-8."""
 
 
 def run(settings: config.RaceConfig, *, as_json: bool) -> int:
-    """Look at everything and print it; the exit code, 1 if anything failed."""
+    """Run all checks and print them. Return the exit code: 1 if a check failed, else 0."""
     checks: list[Check] = []
     endpoint: str | None = None
-    for check in _all(settings):
+    for check in _all_checks(settings):
         checks.append(check)
         if as_json:
             continue
@@ -55,13 +57,13 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
 
 
 def lines(check: Check, columns: int | None = None) -> Iterator[str]:
-    """A check: how it ended, how long it took and what was found; then what to do, if something is to be done.
+    """Yield the lines of a check: status, duration and finding, then the next step if there is one.
 
-    Folded to `columns`, as far as there is room for it beside the names, and never within a word.
+    Lines are wrapped to `columns` as far as the names leave room, never inside a word.
     """
     ms = "" if check.ms is None else f"{check.ms:.1f} ms"
     head = f"  {check.status.value:<4} {ms:>11}  {check.name + ':':<{NAME_WIDTH}} "
-    yield from _folded(head, check.found, columns)
+    yield from _folded(head, check.finding, columns)
     if check.next_step:
         yield from _folded(f"{'':<7}{'':>11}  next: ", check.next_step, columns)
 
@@ -69,7 +71,7 @@ def lines(check: Check, columns: int | None = None) -> Iterator[str]:
 def _folded(head: str, text: str, columns: int | None) -> list[str]:
     if columns is None or not text or len(head) + len(text) <= columns:
         return [head + text]
-    # Beside a long head on a narrow terminal there would be a word a line.
+    # Beside a long head on a narrow terminal there would be only one word per line.
     hanging = len(head) if columns - len(head) >= LEAST_TEXT else HANGING
     return textwrap.wrap(
         text,
@@ -82,14 +84,14 @@ def _folded(head: str, text: str, columns: int | None) -> list[str]:
 
 
 def _columns() -> int | None:
-    """How wide the terminal is that stdout goes to; None for a file or a pipe, where a line is a line."""
+    """Return the width of the terminal on stdout; None for a file or a pipe, where lines are not wrapped."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
 
 
 def status(checks: list[Check]) -> str:
-    """All checks in one line."""
+    """Return a one-line summary of all checks."""
     failed = sum(check.status is Status.FAIL for check in checks)
     warned = sum(check.status is Status.WARN for check in checks)
     passed = len(checks) - failed - warned
@@ -97,21 +99,21 @@ def status(checks: list[Check]) -> str:
     return f"{passed} OK, {warned} WARN, {failed} FAIL{after}"
 
 
-def _all(settings: config.RaceConfig) -> Iterator[Check]:
+def _all_checks(settings: config.RaceConfig) -> Iterator[Check]:
     yield from terminal(os.environ)
     yield from run_checks(settings)
 
 
 def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
-    """The checks of the terminal, if there is one."""
-    watch = CheckRunner()
+    """Yield the checks of the terminal, if there is one."""
+    runner = CheckRunner()
     name = "terminal"
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-        yield watch.ok(name, "none here: telemon races without a screen, as `telemon run`")
+        yield runner.ok(name, "none here: telemon races without a screen, as `telemon run`")
         return
     term = environ.get("TERM", "")
     if not can_draw(environ):
-        yield watch.warn(
+        yield runner.warn(
             name,
             "dumb_terminal",
             f"TERM is {term!r}: it cannot draw",
@@ -120,22 +122,27 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     columns, rows = shutil.get_terminal_size((0, 0))
     if columns < COLUMNS or rows < LINES:
-        yield watch.warn(
+        yield runner.warn(
             name,
             "small_terminal",
             f"{columns} x {rows} characters",
             f"make the window at least {COLUMNS} x {LINES}",
         )
     else:
-        yield watch.ok(name, f"{term}, {columns} x {rows} characters")
+        yield runner.ok(name, f"{term}, {columns} x {rows} characters")
     encoding = getattr(sys.stderr, "encoding", None)
-    seen = Terminal.detect(environ, encoding)
-    if seen.glyphs == "ascii":
-        yield watch.warn(
+    detected = Terminal.detect(environ, encoding)
+    if detected.glyphs == "ascii":
+        yield runner.warn(
             "characters", "not_utf_8", f"{encoding}: no curves, only ASCII", UTF_8_STEP
         )
     else:
-        yield watch.ok("characters", f"{encoding}, {seen.glyphs}")
-    places = {"seen from afar": seen.remote, "in tmux, screen or zellij": seen.multiplexed}
-    where = [f", {place}" for place, there in places.items() if there]
-    yield watch.ok("colours", f"{seen.color}, {seen.fps:g} pictures per second{''.join(where)}")
+        yield runner.ok("characters", f"{encoding}, {detected.glyphs}")
+    situations = {
+        "seen from afar": detected.remote,
+        "in tmux, screen or zellij": detected.multiplexed,
+    }
+    where = [f", {situation}" for situation, applies in situations.items() if applies]
+    yield runner.ok(
+        "colours", f"{detected.color}, {detected.fps:g} pictures per second{''.join(where)}"
+    )

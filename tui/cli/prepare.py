@@ -1,4 +1,4 @@
-"""`telemon prepare` and `telemon clean`: what will be done, a question, and what was done."""
+"""`telemon prepare` and `telemon clean`: show the planned changes, ask, and apply them."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from tui.cli.exit_codes import DONE, FAILED, USAGE
 from tui.cli.run import log_line
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
+"""Reason why there is nothing to do without servers in the settings."""
 
 
 def prepare(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Make what a race needs on the servers that the settings name; the exit code."""
+    """Create what a race needs on the servers in the settings. Return the exit code."""
     return _run(lambda: preparing.plan(settings.endpoints, settings.seed), settings, yes=yes)
 
 
 def clean(settings: config.RaceConfig, *, yes: bool) -> int:
-    """Remove what telemon made on the servers that the settings name; the exit code."""
+    """Remove what telemon created on the servers in the settings. Return the exit code."""
     return _run(lambda: cleaning.plan(settings.endpoints), settings, yes=yes)
 
 
-def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
+def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
     if not settings.endpoints:
         print(f"nothing to do: {PRIVATE}")
         return DONE
     try:
-        plan = planned()
+        plan = make_plan()
     except PlanError as error:
         log_line(str(error))
         return FAILED
-    for where, what in plan.left:
+    for where, what in plan.unchanged:
         print(one_line(f"{where}: as it is: {what}"))
     for change in plan.changes:
         print(one_line(f"{change.where}: to do: {change.what}"))
@@ -47,30 +48,30 @@ def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool)
         return DONE
     sys.stdout.flush()
     if not yes:
-        asked = _agreed()
-        if asked is None:
+        agreed = _ask_user()
+        if agreed is None:
             log_line("nothing was done: there is no terminal to ask on; say --yes")
             return USAGE
-        if not asked:
+        if not agreed:
             log_line("nothing was done")
             return FAILED
-    return _done(plan)
+    return _apply(plan)
 
 
-def _agreed() -> bool | None:
-    """What the user says; None where there is nobody to ask."""
+def _ask_user() -> bool | None:
+    """Return whether the user agrees; None if there is no terminal to ask on."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None
     print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _done(plan: Plan) -> int:
+def _apply(plan: Plan) -> int:
     for change in plan.changes:
         try:
-            came_of_it = change.do()
+            result = change.apply()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED
-        print(one_line(f"{change.where}: {came_of_it}"), flush=True)
+        print(one_line(f"{change.where}: {result}"), flush=True)
     return DONE

@@ -1,4 +1,4 @@
-"""A MySQL or MariaDB server: connections to it, telemon's table on it, and what it says of itself."""
+"""Access to a MySQL or MariaDB server: connections, telemon's table, and facts about the server."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ from engines.workload.dataset import KeyRange, TelemetryPool
 from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
 
 TABLE = "cars"
+"""Name of telemon's table."""
 TABLE_COMMENT = "made by telemon"
-"""The comment on telemon's own table. A table without it is somebody else's and is left alone."""
+"""Comment on telemon's own table. A table without it belongs to somebody else and is not touched."""
 
 REFUSED = ((1045,), (1698,))
-"""Error numbers of a server that does not take the password."""
+"""Arguments of errors with which a server rejects the password."""
 
 AUTHENTICATION_PLUGIN = 2059
-"""The client's own error number for a way to sign in that it does not know."""
+"""PyMySQL's own error number for an unsupported authentication plugin."""
 
 FAILURES = (MySQLError, OSError, SecretError)
-"""What a server that cannot be used raises."""
+"""Exceptions raised for a server that cannot be used."""
 
 SEED_ROWS = 500
-"""Rows in one statement while seeding: some 30 kB, far below any max_allowed_packet."""
+"""Rows per statement while seeding: about 30 kB, far below any max_allowed_packet."""
 
 
 def error_text(error: Exception) -> str:
-    """What a client library says of an error, in one line."""
+    """Return the message of a client library's exception in one line."""
     text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
     return " ".join(str(text).split())
 
 
 class ForeignTableError(Exception):
-    """The table that telemon would write to was not made by telemon."""
+    """The table that telemon would write to was not created by telemon."""
 
 
 @dataclass(frozen=True, slots=True)
 class MySQLFacts:
-    """What a server says of itself."""
+    """Facts that a server reports about itself."""
 
     product: str
     version: str
@@ -56,7 +57,7 @@ class MySQLFacts:
 
 
 def connect(endpoint: MySQLEndpoint, *, autocommit: bool) -> Connection[Cursor]:
-    """A connection of PyMySQL's, signed in. Raises one of FAILURES."""
+    """Return a PyMySQL connection that is signed in. Blocks. Raises one of FAILURES."""
     return with_credential(
         endpoint.secret,
         Credential(endpoint.password),
@@ -70,19 +71,21 @@ def _connect(
 ) -> Connection[Cursor]:
     tls = endpoint.tls
     connection: Connection[Cursor] = Connection(
-        # The name that the certificate is compared with: the connection itself is opened here.
+        # Host name to compare the certificate with. The TCP connection is opened below.
         host=(tls.server_name if tls else None) or endpoint.host,
         port=endpoint.port,
         user=credential.user or endpoint.user,
-        # As text PyMySQL would take it for Latin-1.
+        # PyMySQL would encode text as Latin-1.
         password=credential.password.encode(),
         database=endpoint.database,
         autocommit=autocommit,
         connect_timeout=CONNECT_TIMEOUT_S,
-        # One value for both, or PyMySQL sets the socket's timeout anew with each turn.
+        # Use one value for both: otherwise PyMySQL sets the socket's timeout before each read and
+        # write.
         read_timeout=IO_TIMEOUT_S,
         write_timeout=IO_TIMEOUT_S,
-        # A context of one's own makes TLS a must; PyMySQL would else go on without when the server has none.
+        # An explicit context makes TLS mandatory: otherwise PyMySQL continues without it if the
+        # server has none.
         ssl=ssl_context(tls) if tls else None,
         ssl_disabled=tls is None,
         defer_connect=True,
@@ -90,7 +93,7 @@ def _connect(
     try:
         connection.connect(dial(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
     except RuntimeError as error:
-        # Without TLS some ways to sign in need a package more.
+        # Without TLS some authentication plugins need an extra package.
         raise OperationalError(
             AUTHENTICATION_PLUGIN, f"{error}, or an encrypted connection: tls = true"
         ) from error
@@ -98,9 +101,9 @@ def _connect(
 
 
 def open_socket(endpoint: MySQLEndpoint, *, autocommit: bool) -> socket:
-    """An authenticated connection, taken off PyMySQL once it stands: the reactor speaks on it from then on.
+    """Return an authenticated socket, detached from PyMySQL, for the reactor to use.
 
-    With TLS it is an `ssl.SSLSocket`. Raises one of FAILURES.
+    With TLS it is an `ssl.SSLSocket`. Blocks. Raises one of FAILURES.
     """
     connection = connect(endpoint, autocommit=autocommit)
     sock: socket = connection._sock  # type: ignore[attr-defined]
@@ -112,7 +115,7 @@ def open_socket(endpoint: MySQLEndpoint, *, autocommit: bool) -> socket:
 
 @contextmanager
 def cursor(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
-    """A cursor for a few statements, each its own transaction. Raises one of FAILURES."""
+    """Open a cursor for a few statements, each in its own transaction. Raises one of FAILURES."""
     connection = connect(endpoint, autocommit=True)
     try:
         with connection.cursor() as cursor:
@@ -121,8 +124,8 @@ def cursor(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
         connection.close()
 
 
-def comment(cursor: Cursor) -> str | None:
-    """The comment on the table of telemon's name; None if there is no such table, as far as the user may see."""
+def read_table_comment(cursor: Cursor) -> str | None:
+    """Return the comment on the table named `TABLE`; None if the user can see no such table."""
     cursor.execute(
         "SELECT table_comment FROM information_schema.tables "
         "WHERE table_schema = DATABASE() AND table_name = %s",
@@ -132,18 +135,18 @@ def comment(cursor: Cursor) -> str | None:
     return None if found is None else str(found[0])
 
 
-def not_ours(mark: str | None) -> str:
-    """What is said of a table with the comment `mark`, which somebody else made."""
-    return f"was not made by telemon (its comment is {mark!r}, not {TABLE_COMMENT!r})"
+def foreign_table_text(found_comment: str | None) -> str:
+    """Return the text about a table with the comment `found_comment`, which telemon did not create."""
+    return f"was not made by telemon (its comment is {found_comment!r}, not {TABLE_COMMENT!r})"
 
 
 def make_table(cursor: Cursor) -> None:
-    """Make telemon's table where there is none. Raises ForeignTableError when there is one that it did not make."""
-    mark = comment(cursor)
-    if mark is not None:
-        if mark != TABLE_COMMENT:
+    """Create telemon's table if there is none. Raises ForeignTableError if a table of that name is not telemon's."""
+    found_comment = read_table_comment(cursor)
+    if found_comment is not None:
+        if found_comment != TABLE_COMMENT:
             raise ForeignTableError(
-                f"table {TABLE!r} exists and {not_ours(mark)}; name another database"
+                f"table {TABLE!r} exists and {foreign_table_text(found_comment)}; name another database"
             )
         return
     cursor.execute(
@@ -154,11 +157,11 @@ def make_table(cursor: Cursor) -> None:
     )
 
 
-def seed(cursor: Cursor, cars: KeyRange, readings: TelemetryPool, version: int) -> None:
-    """Give each of `cars` a row with that version."""
+def seed(cursor: Cursor, keys: KeyRange, telemetry: TelemetryPool, version: int) -> None:
+    """Write a row with the given version for each of `keys`."""
     rows = [
-        b"(%d,%b,%d)" % (car_id, readings.sql[row % len(readings.sql)], version)
-        for row, car_id in enumerate(range(cars.first, cars.last + 1))
+        b"(%d,%b,%d)" % (car_id, telemetry.sql[row % len(telemetry.sql)], version)
+        for row, car_id in enumerate(range(keys.first, keys.last + 1))
     ]
     for start in range(0, len(rows), SEED_ROWS):
         statement = UPSERT_HEAD + b",".join(rows[start : start + SEED_ROWS]) + UPSERT_TAIL
@@ -166,7 +169,7 @@ def seed(cursor: Cursor, cars: KeyRange, readings: TelemetryPool, version: int) 
 
 
 def read_facts(cursor: Cursor) -> MySQLFacts:
-    """The server's product, version and durability, as it states them."""
+    """Return product, version and durability as the server reports them."""
     cursor.execute(
         "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog, @@basedir"
     )
@@ -183,7 +186,8 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
     durability = at_commit.get(int(flush), f"innodb_flush_log_at_trx_commit={flush}") + binlog
     aurora = _aurora_version(cursor)
     if aurora:
-        # Its storage is no disk of the server's: how many copies a commit waits for, it does not say.
+        # Aurora does not store on a local disk, and does not report how many copies a commit waits
+        # for.
         product, durability = "Aurora MySQL", f"Aurora storage; {durability}"
     elif "/rdsdb" in str(home):
         product = f"RDS {product}"
@@ -197,7 +201,7 @@ def _aurora_version(cursor: Cursor) -> str | None:
 
 
 def identity(cursor: Cursor) -> tuple[str, ...]:
-    """What tells this server from every other, by whatever name it was reached."""
+    """Return values that distinguish this server from every other, whatever address was used."""
     cursor.execute("SELECT @@hostname, @@port, @@datadir")
     row = cursor.fetchone()
     assert row is not None

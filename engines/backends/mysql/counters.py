@@ -1,4 +1,4 @@
-"""MySQL's own status counters."""
+"""Status counters of a MySQL or MariaDB server."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ COUNTERS = (
     "Handler_update",
     "Handler_write",
 )
-"""What a race reconciles with: statements by kind, commits (Handler_commit has the implicit ones), rows tried to be
-inserted (Handler_write) and rows updated instead (Handler_update). MySQL manual, Server Status Variables."""
+"""Counters that a race is reconciled with.
+
+They are statements by kind, commits (Handler_commit includes implicit ones), rows of attempted inserts (Handler_write)
+and rows updated instead (Handler_update). See MySQL manual, Server Status Variables.
+"""
 
 
 UPTIME = "Uptime"
+"""Status variable with the server's uptime in seconds."""
 
 
-NAMES = ("hostname", "port", "datadir")
-"""The settings that tell a server from every other, by whatever name it was reached."""
+IDENTITY_VARIABLES = ("hostname", "port", "datadir")
+"""System variables that distinguish a server from every other, whatever address was used."""
 
 
 class MySQLCounters:
-    """Reads a server's own counters over one connection of its own, opened again when it broke."""
+    """Reader of a server's counters over its own connection, which is reopened after an error."""
 
     caveat = ""
+    """Always empty: MySQL's counters need no caveat."""
 
     def __init__(self, endpoint: MySQLEndpoint) -> None:
         self._endpoint = endpoint
@@ -39,15 +44,17 @@ class MySQLCounters:
         self._server = ""
 
     def read(self) -> dict[str, CounterReading]:
-        """The values of `COUNTERS` now, by the endpoint's address. Raises one of FAILURES."""
-        opened = self._connection is None
+        """Return the current values of `COUNTERS` by the endpoint's address. Blocks. Raises one of FAILURES."""
+        newly_opened = self._connection is None
         connection = self._connection or connect(self._endpoint, autocommit=True)
         self._connection = connection
         try:
             with connection.cursor() as cursor:
-                if opened:
-                    # As a statement that is no SELECT: those are counted.
-                    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {NAMES!r}")
+                if newly_opened:
+                    # Do not use SELECT here: SELECTs are counted.
+                    cursor.execute(
+                        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {IDENTITY_VARIABLES!r}"
+                    )
                     self._server = repr(sorted(cursor.fetchall()))
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
                 counts = {str(name): int(value) for name, value in cursor.fetchall()}
@@ -59,6 +66,7 @@ class MySQLCounters:
         return {address: CounterReading(self._server, up_s, counts)}
 
     def close(self) -> None:
+        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             connection.close()

@@ -1,4 +1,4 @@
-"""telemon's own place on a MySQL server: the database that it is given or makes, and its table."""
+"""Database and table of telemon on a MySQL server."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.workload.dataset import HOT_KEYS
 
 NO_DATABASE, NO_ACCESS = 1049, 1044
-"""Error numbers: the database does not exist; it does not, or the user may not use it."""
+"""Error numbers: the database does not exist; it does not exist or the user has no rights on it."""
 
 
 def count_hot_rows(cursor: Cursor) -> int:
-    """How many of the cars that readers ask for have a row in telemon's table. Raises pymysql.MySQLError."""
+    """Return how many hot keys have a row in telemon's table. Raises pymysql.MySQLError."""
     cursor.execute(
         f"SELECT COUNT(*) FROM {mysql.TABLE} WHERE car_id BETWEEN {HOT_KEYS.first} AND {HOT_KEYS.last}"
     )
@@ -25,24 +25,24 @@ def count_hot_rows(cursor: Cursor) -> int:
 
 
 def make_database(endpoint: MySQLEndpoint) -> None:
-    """Make the database. Raises one of mysql.FAILURES, among them that it exists already."""
+    """Create the endpoint's database. Raises one of mysql.FAILURES, also if it exists already."""
     with mysql.cursor(replace(endpoint, database="")) as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(endpoint.database)}")
 
 
 def drop_table(cursor: Cursor) -> bool:
-    """Remove the table if it is telemon's; whether it was."""
-    if mysql.comment(cursor) != mysql.TABLE_COMMENT:
+    """Drop the table if it is telemon's. Return whether it was."""
+    if mysql.read_table_comment(cursor) != mysql.TABLE_COMMENT:
         return False
     cursor.execute(f"DROP TABLE {mysql.TABLE}")
     return True
 
 
 def missing_database(error: Exception) -> bool:
-    """Whether a server that could not be signed in to said that the database is not there."""
+    """Return whether the error of a failed sign-in says that the database does not exist."""
     return isinstance(error, MySQLError) and error.args[:1] == (NO_DATABASE,)
 
 
 def quoted(name: str) -> str:
-    """A name as an identifier in a statement."""
+    """Return `name` quoted as an SQL identifier."""
     return "`" + name.replace("`", "``") + "`"

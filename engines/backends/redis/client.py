@@ -1,4 +1,4 @@
-"""A Redis or Valkey server or cluster: its topology, seeding, and what it says of itself."""
+"""Access to a Redis or Valkey server or cluster: topology, seeding, and facts about it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from engines.workload.dataset import KeyRange, TelemetryPool, payload
 from engines.workload.redis_keys import KEY_PREFIX, is_telemon_key, redis_key
 
 FAILURES = (RedisError, OSError, SecretError)
-"""What a server that cannot be used raises."""
+"""Exceptions raised for a server that cannot be used."""
 
 
 class ClusterModeError(RedisError):
-    """A server is part of a cluster and the configuration says that it is not, or the reverse."""
+    """The configured cluster mode differs from the server's."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """What a server says of itself."""
+    """Facts that a server reports about itself."""
 
     product: str
     version: str
@@ -38,22 +38,22 @@ class RedisFacts:
 
 
 def address_of(endpoint: RedisEndpoint) -> str:
-    """An endpoint as a topology names it: "host:port"."""
+    """Return the address of an endpoint in the format of the slot map: "host:port"."""
     return f"{endpoint.host}:{endpoint.port}"
 
 
 NO_CLUSTER = "cluster support disabled"
-"""What a server on its own answers to questions on its cluster."""
+"""Part of the error with which a standalone server answers CLUSTER commands."""
 
 
 def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
-    """`endpoint` with `cluster` as the server has it, where that was left to the server. Raises one of FAILURES.
+    """Return `endpoint` with `cluster` set to the server's mode if the configuration leaves it open.
 
-    A configuration that says otherwise than the server is a ClusterModeError. Of a server that does not let its user
-    ask, what the configuration says is believed.
+    Raises one of FAILURES, ClusterModeError if the configuration contradicts the server. If the user may not ask the
+    server, the configuration is trusted.
     """
     try:
-        ranges = _ask(address_of(endpoint), endpoint)
+        ranges = _fetch_slot_ranges(address_of(endpoint), endpoint)
     except NoPermissionError:
         if endpoint.cluster is None:
             raise
@@ -65,9 +65,10 @@ def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
 
 
 def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
-    """Who owns which slots, from the first node that answers: those at `addresses`, then the endpoint itself.
+    """Return the owners of the slots as reported by the first node that answers.
 
-    A server that is no cluster owns them all. Raises one of FAILURES when no node answers.
+    The nodes at `addresses` are tried first, then the endpoint itself. A standalone server owns all slots. Raises one
+    of FAILURES if no node answers.
     """
     alone = [SlotRange(0, SLOTS - 1, address_of(endpoint))]
     if endpoint.cluster is False:
@@ -76,7 +77,7 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
     error: Exception | None = None
     for address in seeds:
         try:
-            ranges = _ask(address, endpoint)
+            ranges = _fetch_slot_ranges(address, endpoint)
         except FAILURES as reason:
             error = reason
             continue
@@ -86,16 +87,19 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
     raise error
 
 
-def _ask(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
-    """The cluster as the node at `address` sees it; None if it is part of none."""
+def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
+    """Return the cluster as the node at `address` sees it, None if it is in no cluster."""
     with client(address, endpoint) as node:
         return slot_ranges(node, address)
 
 
 def slot_ranges(node: Redis, address: str) -> list[SlotRange] | None:
-    """The cluster as `node`, which is at `address`, sees it; None if it is part of none. Raises redis.RedisError."""
+    """Return the cluster as `node`, which is at `address`, sees it; None if it is in no cluster.
+
+    Raises redis.RedisError.
+    """
     try:
-        return _slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
+        return _parse_slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
     except ResponseError as error:
         if NO_CLUSTER not in str(error):
             raise
@@ -107,23 +111,27 @@ def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> N
         raise ClusterModeError('it is no part of a cluster: set cluster to "auto" or "off"')
 
 
-def _slot_ranges(reply: Any, asked: str) -> list[SlotRange]:
-    """What CLUSTER SLOTS says: [first, last, primary, replica, ...], a node being [host, port, id, metadata]."""
+def _parse_slot_ranges(reply: Any, asked_address: str) -> list[SlotRange]:
+    """Parse the reply of CLUSTER SLOTS: [first, last, primary, replica, ...].
+
+    A node is [host, port, id, metadata].
+    """
     ranges = []
     for first, last, *nodes in reply:
-        primary, *replicas = _addresses(nodes, asked)
+        primary, *replicas = _addresses(nodes, asked_address)
         ranges.append(SlotRange(int(first), int(last), primary, tuple(replicas)))
     return sorted(ranges, key=lambda part: part.first)
 
 
-def _addresses(nodes: Iterable[Any], asked: str) -> Iterator[str]:
+def _addresses(nodes: Iterable[Any], asked_address: str) -> Iterator[str]:
     for node in nodes:
         host = _text(node[0])
-        if host == "?":  # it was told to be called by a host name, and not by which
+        if host == "?":  # the node announces a host name that is not configured
             pairs = [_text(part) for part in node[3]] if len(node) > 3 else []
             host = dict(zip(pairs[::2], pairs[1::2], strict=False)).get("ip", "")
-        # A node that does not know its own address leaves the host empty: it is where the answer came from.
-        yield f"{host or asked.rpartition(':')[0]}:{int(node[1])}"
+        # A node that does not know its address leaves the host empty: use the address that
+        # answered.
+        yield f"{host or asked_address.rpartition(':')[0]}:{int(node[1])}"
 
 
 def _text(value: Any) -> str:
@@ -131,16 +139,16 @@ def _text(value: Any) -> str:
 
 
 def nodes(endpoint: RedisEndpoint) -> list[str]:
-    """The addresses of the primaries that own slots. Raises one of FAILURES."""
+    """Return the addresses of the primaries that own slots. Raises one of FAILURES."""
     return sorted({part.address for part in slot_map(endpoint)})
 
 
-def seed(endpoint: RedisEndpoint, cars: KeyRange, readings: TelemetryPool, version: int) -> None:
-    """Give each of `cars` a key with that version. Raises one of FAILURES."""
-    every = readings.payload
+def seed(endpoint: RedisEndpoint, keys: KeyRange, telemetry: TelemetryPool, version: int) -> None:
+    """Write a key with the given version for each of `keys`. Raises one of FAILURES."""
+    samples = telemetry.payload
     rows = (
-        (car_id, payload(car_id, every[row % len(every)], version))
-        for row, car_id in enumerate(range(cars.first, cars.last + 1))
+        (car_id, payload(car_id, samples[row % len(samples)], version))
+        for row, car_id in enumerate(range(keys.first, keys.last + 1))
     )
     fill(endpoint, rows)
 
@@ -150,9 +158,10 @@ def fill(
     rows: Iterable[tuple[int, bytes]],
     ttl_ms: Callable[[], int] | None = None,
 ) -> None:
-    """Set the key of each (car_id, payload), to live for as long as `ttl_ms` says each time, or for ever.
+    """Set the key of each (car_id, payload).
 
-    Raises one of FAILURES.
+    `ttl_ms` is called once per key and returns its time to live in ms; None: keys do not expire. Raises one of
+    FAILURES.
     """
     ranges = slot_map(endpoint)
     by_address: dict[str, list[tuple[bytes, bytes]]] = {}
@@ -171,9 +180,9 @@ def fill(
 
 
 def own_keys(node: Redis) -> Iterator[bytes]:
-    """telemon's keys on one node, some perhaps twice. Raises redis.RedisError.
+    """Yield telemon's keys on one node; a key may appear twice. Raises redis.RedisError.
 
-    SCAN goes over all keys bit by bit, and never holds the server up as KEYS would.
+    SCAN walks through all keys in small steps, so it does not block the server as KEYS would.
     """
     for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
         if is_telemon_key(name):
@@ -181,26 +190,26 @@ def own_keys(node: Redis) -> Iterator[bytes]:
 
 
 def delete_own_keys(endpoint: RedisEndpoint) -> int:
-    """Remove telemon's own keys, and no others; how many there were. Raises one of FAILURES."""
+    """Delete telemon's own keys and no others. Return how many were deleted. Raises one of FAILURES."""
     removed = 0
     for address in nodes(endpoint):
         with client(address, endpoint) as node:
-            names = own_keys(node)
-            while some := list(islice(names, 1000)):
-                # One UNLINK a key: on a cluster's node one command must not span slots.
+            key_names = own_keys(node)
+            while batch := list(islice(key_names, 1000)):
+                # Send one UNLINK per key: on a cluster node, one command must not span slots.
                 with node.pipeline(transaction=False) as pipeline:
-                    for name in some:
+                    for name in batch:
                         pipeline.unlink(name)
                     removed += sum(pipeline.execute())
     return removed
 
 
 NOT_READABLE = "not readable"
-"""What is said for what a server does not say."""
+"""Text shown for a value that the server does not report."""
 
 
 def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
-    """A server's product, version and durability, as it states them. Raises one of FAILURES."""
+    """Return product, version and durability as the server reports them. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
         try:
             server: Mapping[str, Any] = node.info("server")
@@ -210,7 +219,10 @@ def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
 
 
 def _durability(node: Redis) -> str:
-    """As far as the server says: managed services hide it, and their INFO tells nothing of what keeps the data."""
+    """Return the durability as far as the server reports it.
+
+    Managed services hide it: their INFO does not show what keeps the data.
+    """
     persistence: Mapping[str, Any] = node.info("persistence")
     try:
         policy = str(node.config_get("appendfsync").get("appendfsync", "unknown"))

@@ -1,4 +1,4 @@
-"""Connections to the nodes of a Redis or Valkey: encrypted, by way of tunnels, signed in with what is fetched."""
+"""Connections to Redis and Valkey nodes through redis-py, with TLS, tunnels and credential sources."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from engines.endpoints.endpoint import RedisEndpoint
 
 
 class NodeConnection(Connection):
-    """redis-py's connection to one node of an endpoint."""
+    """redis-py connection to one node of an endpoint."""
 
     def __init__(self, *, endpoint: RedisEndpoint, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._endpoint = endpoint
 
     def connect(self) -> None:
-        """Connect and sign in. Raises redis.RedisError or SecretError."""
+        """Connect and sign in. Blocks. Raises redis.RedisError or SecretError."""
         if self._sock is None:
             with_credential(
                 self._endpoint.secret,
@@ -48,13 +48,13 @@ class NodeConnection(Connection):
         return wrap_tls(sock, endpoint.tls, self.host) if endpoint.tls else sock
 
 
-def _at(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
+def _connection_options(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
     host, port = split(address)
     return {
         "endpoint": endpoint,
         "host": host,
         "port": port,
-        # redis-py 8 would otherwise speak RESP3 and send four commands of its own on each connection.
+        # redis-py 8 would otherwise use RESP3 and send four commands of its own on each connection.
         "protocol": 2,
         "driver_info": None,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
@@ -64,15 +64,15 @@ def _at(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:
 
 
 def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
-    """An authenticated connection to the node at `address`, taken off redis-py once it stands.
+    """Return an authenticated socket to the node at `address`, detached from redis-py.
 
-    With TLS it is an `ssl.SSLSocket`. Raises redis.RedisError, SecretError or OSError.
+    With TLS it is an `ssl.SSLSocket`. Blocks. Raises redis.RedisError, SecretError or OSError.
     """
-    connection = NodeConnection(**_at(address, endpoint))
+    connection = NodeConnection(**_connection_options(address, endpoint))
     connection.connect()
     try:
         if endpoint.read_replicas:
-            # A replica sends its clients to the primary unless they say that it need not.
+            # A replica redirects its clients to the primary unless they send READONLY.
             connection.send_command("READONLY")  # type: ignore[no-untyped-call]
             connection.read_response()
     except BaseException:
@@ -86,6 +86,6 @@ def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
 
 
 def client(address: str, endpoint: RedisEndpoint) -> Redis:
-    """redis-py's client for the one node at `address`, without retries."""
-    pool = ConnectionPool(connection_class=NodeConnection, **_at(address, endpoint))
+    """Return a redis-py client for the single node at `address`, without retries."""
+    pool = ConnectionPool(connection_class=NodeConnection, **_connection_options(address, endpoint))
     return Redis.from_pool(pool)

@@ -1,4 +1,4 @@
-"""The own counters of a Redis or Valkey server, or of all nodes of a cluster, wherever its slots go."""
+"""Counters of a Redis or Valkey server or of all nodes of a cluster, also when its slots move."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from engines.endpoints.endpoint import RedisEndpoint
 from engines.model.lanes import RACE_COMMANDS
 
 SECTIONS = ("server", "replication", "stats", "commandstats")
+"""Sections of INFO to read."""
 
 STATS = ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys")
+"""Counters to read from section `stats`."""
 
 COMMANDS = tuple(name.lower() for name in RACE_COMMANDS)
-"""The commands that lanes send while they race, as `INFO commandstats` names them."""
+"""Commands whose calls are counted: those that lanes send, as `INFO commandstats` names them."""
 
 AT_ONCE = 8
-"""Nodes that are asked side by side."""
+"""Number of nodes that are read in parallel."""
 
 SLOTS_MOVED = "slots moved from node to node, and a key that is moved counts as a hit"
+"""Caveat when slots moved between nodes: a moved key counts as a hit."""
 
 REPLICATED = frozenset(f"{name}_calls" for name in COMMANDS) - {"get_calls"}
-"""What a replica counts of its primary's commands. GETs are not replicated, nor are the hits and misses they make."""
+"""Counters of a replica that include its primary's commands. GETs are not replicated, nor are their hits and misses."""
 
 
 class RedisCounters:
-    """Reads them over connections of its own, one to each node.
+    """Reader of the counters, over its own connections, one per node.
 
-    Replicas are read too: one may be a primary at the next reading, and what counts then is how far it has moved.
+    Replicas are read too: a replica may be a primary at the next reading, and then its change since this one counts.
     """
 
     def __init__(self, endpoint: RedisEndpoint) -> None:
@@ -41,41 +44,42 @@ class RedisCounters:
         self._clients: dict[str, Redis] = {}
         self._begun = False
         self._out_of_reach: set[str] = set()
-        """Replicas that did not answer at first. A tunnel may lead to the primaries only."""
+        """Replicas that did not answer the first reading. A tunnel may lead to the primaries only."""
         self._slots: dict[str, set[tuple[int, int]]] = {}
-        """The slots of each primary, as last heard."""
+        """Slots of each primary, as last reported."""
         self.caveat = ""
-        """Why a count need not be that of clients alone; empty when there is no reason."""
+        """Reason why the counts may include more than the work of clients; empty if there is none."""
 
     def read(self) -> dict[str, CounterReading]:
-        """The counters of every node that answers, by its address.
+        """Return the counters of every node that answers, by address. Blocks.
 
-        Raises one of FAILURES when no node knows the cluster, and at the first reading when a primary does not answer.
+        Raises one of FAILURES if no node reports the cluster, and at the first reading if a primary does not answer.
         """
         primaries, replicas = self._nodes()
         wanted = [*primaries, *(at for at in replicas if at not in self._out_of_reach)]
-        # Side by side: nodes that are out of reach take seconds to say so, together no longer than one.
+        # Read in parallel: unreachable nodes time out after seconds, together no later than one
+        # alone.
         with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
-            tried = dict(zip(wanted, pool.map(self._tried, wanted), strict=True))
+            results = dict(zip(wanted, pool.map(self._try_read, wanted), strict=True))
         found = {}
-        for address, answer in tried.items():
-            if isinstance(answer, CounterReading):
-                found[address] = answer
+        for address, result in results.items():
+            if isinstance(result, CounterReading):
+                found[address] = result
             elif not self._begun and address in primaries:
-                raise answer
+                raise result
             elif not self._begun:
                 self._out_of_reach.add(address)
         self._begun = True
         return found
 
-    def _tried(self, address: str) -> CounterReading | Exception:
+    def _try_read(self, address: str) -> CounterReading | Exception:
         try:
-            return self._reading(address)
+            return self._read_node(address)
         except FAILURES as error:
             return error
 
     def _nodes(self) -> tuple[list[str], list[str]]:
-        """The primaries that own slots, and their replicas."""
+        """Return the primaries that own slots, and their replicas."""
         endpoint = self._endpoint
         if endpoint.cluster is False:
             return [address_of(endpoint)], []
@@ -84,7 +88,7 @@ class RedisCounters:
             try:
                 ranges = slot_ranges(node, address)
             except FAILURES:
-                self._drop(address)
+                self._close_client(address)
                 continue
             break
         if ranges is None:
@@ -98,35 +102,38 @@ class RedisCounters:
         replicas = {address for part in ranges for address in part.replicas}
         return sorted(slots), sorted(replicas - slots.keys())
 
-    def _reading(self, address: str) -> CounterReading:
+    def _read_node(self, address: str) -> CounterReading:
         node = self._clients.get(address)
         if node is None:
             node = self._clients[address] = client(address, self._endpoint)
         try:
-            server, replication, stats, calls = self._sections(node)
+            server, replication, stats, command_stats = self._sections(node)
         except FAILURES:
-            self._drop(address)
+            self._close_client(address)
             raise
-        every = {name: int(stats[name]) for name in STATS}
+        counters = {name: int(stats[name]) for name in STATS}
         for command in COMMANDS:
-            every[f"{command}_calls"] = int(calls.get(f"cmdstat_{command}", {}).get("calls", 0))
+            counters[f"{command}_calls"] = int(
+                command_stats.get(f"cmdstat_{command}", {}).get("calls", 0)
+            )
         replica = replication.get("role") == "slave"
-        foreign: frozenset[str] = frozenset()
+        replicated: frozenset[str] = frozenset()
         if replica:
-            # Nobody who races reads from it, unless that was asked for.
-            foreign = REPLICATED if self._endpoint.read_replicas else frozenset(every)
+            # No racing connection reads from a replica unless that is configured.
+            replicated = REPLICATED if self._endpoint.read_replicas else frozenset(counters)
         if replica and not self._endpoint.cluster:
-            # The endpoint's name may lead to another server by now, as after a failover.
-            self._drop(address)
+            # The endpoint's name may resolve to another server by now, for example after a
+            # failover.
+            self._close_client(address)
         return CounterReading(
             server=str(server.get("run_id", address)),
             up_s=float(server.get("uptime_in_seconds", 0)),
-            counts={name: value for name, value in every.items() if name not in foreign},
-            others={name: value for name, value in every.items() if name in foreign},
+            counts={name: value for name, value in counters.items() if name not in replicated},
+            others={name: value for name, value in counters.items() if name in replicated},
         )
 
     def _sections(self, node: Redis) -> list[dict[str, Any]]:
-        """All sections in one go, so that they are of one moment."""
+        """Read all sections in one pipeline, so that they belong to one moment."""
         with node.pipeline(transaction=False) as pipeline:
             for section in SECTIONS:
                 pipeline.info(section)
@@ -136,12 +143,13 @@ class RedisCounters:
                 raise section
         return found
 
-    def _drop(self, address: str) -> None:
+    def _close_client(self, address: str) -> None:
         node = self._clients.pop(address, None)
         if node is not None:
             with suppress(RedisError, OSError):
                 node.close()
 
     def close(self) -> None:
+        """Close the connections to all nodes."""
         for address in tuple(self._clients):
-            self._drop(address)
+            self._close_client(address)

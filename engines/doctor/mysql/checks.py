@@ -1,4 +1,4 @@
-"""What a race needs of a MySQL server, once telemon is in: role, table, rights, durability, room."""
+"""Checks of a MySQL server after sign-in: role, table, permissions, durability and free connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql import schema as place
+from engines.backends.mysql import schema
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.mysql.sign_in import REFUSALS, sign_in
@@ -20,47 +20,51 @@ from engines.workload.dataset import HOT_KEYS
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
 READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
-"""The first two are set on replicas, the last on Aurora's readers."""
+"""Variables of a server that refuses writes. Replicas set the first two, Aurora's readers the last."""
 
 READ_ONLY_ERRORS = frozenset({1290, 1792, 1836})
+"""Error numbers of a server that refuses writes."""
 DENIED, DENIED_COLUMN, NO_TABLE, NO_COLUMN = 1142, 1143, 1146, 1054
+"""Error numbers of a statement on the table."""
 
 ROW_BYTES = 64
-"""The most that a row takes in a statement: six numbers of up to 19 digits seldom come near it."""
+"""Maximum size of a row in a statement in bytes: six numbers of up to 19 digits are rarely that long."""
 
 NOBODY = 0
-"""A car that is in no race: the row to try with, which is rolled back."""
+"""Id of a car that no race uses. The permission check writes its row and rolls it back."""
 
 
 def check_mysql(target: Target[MySQLEndpoint]) -> Iterator[Check]:
-    """Every check of one MySQL server, up to the first that fails."""
+    """Yield the checks of one MySQL server, up to the first failed one."""
     runner = CheckRunner(target.title)
     with ExitStack() as stack:
         try:
             cursor = yield from sign_in(runner, target.endpoint, stack)
             if cursor is not None:
-                yield from _inside(runner, target, cursor)
+                yield from _checks_after_sign_in(runner, target, cursor)
         except (MySQLError, OSError) as error:
-            yield _broken(runner, error)
+            yield _broken_off(runner, error)
 
 
-def _inside(runner: CheckRunner, target: Target[MySQLEndpoint], cursor: Cursor) -> Iterator[Check]:
+def _checks_after_sign_in(
+    runner: CheckRunner, target: Target[MySQLEndpoint], cursor: Cursor
+) -> Iterator[Check]:
     facts = mysql.read_facts(cursor)
     yield runner.ok("product", f"{facts.product} {facts.version}")
     ahead_s = clock.offset_s(lambda: _utc_s(cursor))
     if ahead_s is not None:
         yield clock.check_clock(runner, ahead_s)
-    if (yield from _writable(runner, cursor)) is None:
+    if (yield from _check_role(runner, cursor)) is None:
         return
     yield from round_trip.check_round_trip(
         runner, round_trip.round_trips_ms(cursor.connection.ping)
     )
-    if (yield from _table(runner, cursor)) is None:
+    if (yield from _check_table(runner, cursor)) is None:
         return
-    if (yield from _rights(runner, cursor)) is None:
+    if (yield from _check_permissions(runner, cursor)) is None:
         return
-    yield from _durability(runner, cursor, facts.durability)
-    yield from _room(runner, cursor, target)
+    yield from _check_durability(runner, cursor, facts.durability)
+    yield from _check_free_connections(runner, cursor, target)
 
 
 def _utc_s(cursor: Cursor) -> float | None:
@@ -69,7 +73,7 @@ def _utc_s(cursor: Cursor) -> float | None:
     return row[0].replace(tzinfo=UTC).timestamp() if row else None
 
 
-def _writable(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _check_role(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     settings = _variables(cursor, READ_ONLY)
     closed = [name for name, value in settings.items() if value.upper() in ("ON", "1")]
     if closed:
@@ -84,21 +88,21 @@ def _writable(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _check_table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     name = "table"
     try:
-        mark = mysql.comment(cursor)
+        comment = mysql.read_table_comment(cursor)
         cursor.execute(SELECT.decode() % NOBODY)
         cursor.fetchall()
     except MySQLError as error:
         code = error.args[0]
         if code in (DENIED, DENIED_COLUMN):
-            yield _denied(runner, name, error)
+            yield _table_denied(runner, name, error)
         elif code == NO_TABLE:
             yield runner.fail(
                 name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
             )
-        elif code == NO_COLUMN and mark == mysql.TABLE_COMMENT:
+        elif code == NO_COLUMN and comment == mysql.TABLE_COMMENT:
             yield runner.fail(
                 name,
                 "wrong_columns",
@@ -106,14 +110,14 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
                 "run `telemon clean`, then `telemon prepare`",
             )
         elif code == NO_COLUMN:
-            yield _foreign(runner, mark)
+            yield _foreign_table(runner, comment)
         else:
             raise
         return None
-    if mark != mysql.TABLE_COMMENT:
-        yield _foreign(runner, mark)
+    if comment != mysql.TABLE_COMMENT:
+        yield _foreign_table(runner, comment)
         return None
-    rows = place.count_hot_rows(cursor)
+    rows = schema.count_hot_rows(cursor)
     if rows < len(HOT_KEYS):
         yield runner.fail(
             name,
@@ -126,17 +130,17 @@ def _table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _foreign(runner: CheckRunner, mark: str | None) -> Check:
+def _foreign_table(runner: CheckRunner, comment: str | None) -> Check:
     return runner.fail(
         "table",
         "foreign_table",
-        f"table {mysql.TABLE} {mysql.not_ours(mark)}",
+        f"table {mysql.TABLE} {mysql.foreign_table_text(comment)}",
         "telemon does not touch it: name another database",
     )
 
 
-def _rights(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
-    """Do what a writer and a reader do, and take it back."""
+def _check_permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+    """Run a writer's and a reader's statements, and roll them back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
     try:
@@ -149,7 +153,7 @@ def _rights(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
                 cursor.execute("ROLLBACK")
     except MySQLError as error:
         if error.args[0] in (DENIED, DENIED_COLUMN):
-            yield _denied(runner, name, error)
+            yield _table_denied(runner, name, error)
         elif error.args[0] in READ_ONLY_ERRORS:
             yield runner.fail(
                 "role", "read_only", str(error.args[1]), "name the writer, or turn read_only off"
@@ -161,7 +165,7 @@ def _rights(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
+def _table_denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
     return runner.fail(
         name,
         "denied_table",
@@ -171,7 +175,7 @@ def _denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
     )
 
 
-def _durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
+def _check_durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
     names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
     settings = _variables(cursor, names)
     weak = settings.get(names[0], "1") != "1"
@@ -189,23 +193,25 @@ def _durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Che
         yield runner.ok("durability", words)
 
 
-def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) -> Iterator[Check]:
+def _check_free_connections(
+    runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]
+) -> Iterator[Check]:
     names = ("max_connections", "max_allowed_packet")
     limits = {name: int(value) for name, value in _variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
     row = cursor.fetchone()
-    used = int(row[1]) - 1 if row else 0  # less this one
+    used = int(row[1]) - 1 if row else 0  # minus this connection
     most = limits["max_connections"]
     free = most - used
-    cursor.execute("SELECT @@max_user_connections")  # the account's own limit, if it has one
+    cursor.execute("SELECT @@max_user_connections")  # the account's limit; 0 if it has none
     row = cursor.fetchone()
     own = int(row[0]) if row else 0
     if own:
         free = min(free, own)
-    found = f"{most} connections allowed, {used} in use, {target.connections} asked for"
+    finding = f"{most} connections allowed, {used} in use, {target.connections} asked for"
     if target.connections > free:
         limit = f" (max_user_connections is {own})" if own == free else ""
-        yield runner.fail("room", "no_room", found + limit, REFUSALS[1040][1])
+        yield runner.fail("room", "no_room", finding + limit, REFUSALS[1040][1])
         return
     statement_bytes = target.batch * ROW_BYTES
     if statement_bytes > limits["max_allowed_packet"]:
@@ -217,21 +223,21 @@ def _room(runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]) ->
             "race with a smaller batch, or raise max_allowed_packet",
         )
         return
-    yield runner.ok("room", found)
+    yield runner.ok("room", finding)
 
 
 def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
-    """Those of the server's settings that it has."""
+    """Return those of the system variables `names` that the server has."""
     listed = ", ".join(f"'{name}'" for name in names)
     cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
     return {str(name): str(value) for name, value in cursor.fetchall()}
 
 
-def _broken(runner: CheckRunner, error: Exception) -> Check:
-    said = error.args[1] if len(error.args) > 1 else error
+def _broken_off(runner: CheckRunner, error: Exception) -> Check:
+    message = error.args[1] if len(error.args) > 1 else error
     return runner.fail(
         "connection",
         "broken_off",
-        f"the server stopped answering in the middle of it: {said}",
+        f"the server stopped answering in the middle of it: {message}",
         "run `telemon doctor` again; if it stays, look into the server's log",
     )

@@ -1,4 +1,4 @@
-"""What a MySQL server says first, before anybody has signed in."""
+"""Initial packet of a MySQL server, sent before sign-in."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_SECURE_CONNECTION = 0x0200, 0x0800, 0x800
 """Capability flags of MySQL's client/server protocol."""
 
 ERROR, VERSION_10 = 0xFF, 0x0A
-"""The first byte of an error packet, and of Protocol::HandshakeV10."""
+"""First byte of an error packet, and of Protocol::HandshakeV10."""
 
 LARGEST_BYTES = 4096
+"""Largest initial packet in bytes. A larger length means that the server is not MySQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """`offers_tls` says whether the server can encrypt."""
+    """Initial packet. `offers_tls` says whether the server supports encryption."""
 
     version: str
     offers_tls: bool
@@ -27,18 +28,21 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeError:
-    """The error that a server says in place of a greeting."""
+    """Error packet sent instead of the initial packet."""
 
     code: int
     message: str
 
 
 class NotMySQLError(Exception):
-    """What answers speaks another protocol."""
+    """The server uses another protocol."""
 
 
 def read_handshake(sock: socket.socket) -> Handshake | HandshakeError:
-    """Read it. Raises TimeoutError for a silent server, ConnectionError for one that hangs up, NotMySQLError."""
+    """Read the initial packet.
+
+    Raises TimeoutError for a silent server, ConnectionError for one that hangs up, and NotMySQLError.
+    """
     header = read_exactly(sock, 4)
     size, number = int.from_bytes(header[:3], "little"), header[3]
     if number != 0 or not 3 <= size <= LARGEST_BYTES:
@@ -46,21 +50,21 @@ def read_handshake(sock: socket.socket) -> Handshake | HandshakeError:
     packet = read_exactly(sock, size)
     if packet[0] == ERROR:
         (code,) = struct.unpack_from("<H", packet, 1)
-        said = packet[3:]
-        if said[:1] == b"#":
-            said = said[6:]
-        return HandshakeError(code, said.decode("utf-8", "replace"))
+        message = packet[3:]
+        if message[:1] == b"#":
+            message = message[6:]
+        return HandshakeError(code, message.decode("utf-8", "replace"))
     version, end, rest = packet[1:].partition(b"\0")
     if packet[0] != VERSION_10 or not end or len(rest) < 15:
         raise NotMySQLError
     # Connection id, 8 bytes of salt, a filler; then the lower half of the capabilities.
     (capabilities,) = struct.unpack_from("<H", rest, 13)
-    told = version.decode("ascii", "replace").removeprefix("5.5.5-")
-    return Handshake(told, bool(capabilities & CLIENT_SSL))
+    version_text = version.decode("ascii", "replace").removeprefix("5.5.5-")
+    return Handshake(version_text, bool(capabilities & CLIENT_SSL))
 
 
 def ask_for_tls(sock: socket.socket) -> None:
-    """Send SSLRequest, after which TLS begins."""
+    """Send SSLRequest. TLS begins after it."""
     flags = CLIENT_PROTOCOL_41 | CLIENT_SSL | CLIENT_SECURE_CONNECTION
     body = struct.pack("<IIB23x", flags, 0xFFFFFF, 45)
     sock.sendall(len(body).to_bytes(3, "little") + b"\x01" + body)

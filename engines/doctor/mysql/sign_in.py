@@ -1,4 +1,4 @@
-"""Getting into a MySQL server, a layer at a time: greeting, TLS, account, database."""
+"""Checks of the sign-in to a MySQL server, layer by layer: initial packet, TLS, account, database."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ from engines.doctor.mysql.handshake import (
     ask_for_tls,
     read_handshake,
 )
-from engines.doctor.network.resolve import resolve
-from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
+from engines.doctor.network.tcp import CONNECT_WAIT_S, resolve_and_connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import check_tls, unencrypted
-from engines.endpoints.address import map_address, split
 from engines.endpoints.credential_sources import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 from engines.wire.error_kinds import MYSQL_ERRORS
 
 HANDSHAKE = "greeting"
+"""Name of the check of the initial packet."""
 SIGN_IN = "authentication"
+"""Name of the check of the account."""
 
 PASSWORD = "user and password"
+"""Words in a next step that are completed with the source of the password."""
 
 REFUSALS: dict[int, tuple[str, str]] = {
     code: (known.problem, known.next_step) for code, known in MYSQL_ERRORS.items() if known.problem
 }
-"""Problem and next step by error number, out of the table of errors."""
+"""Error number -> problem and next step, from the table of known errors."""
 
 TLS_NEEDED = REFUSALS[3159]
+"""Problem and next step when the server or account requires TLS."""
 
 IAM = (
     "for IAM: the user must exist in the database (IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'), this machine's "
     "role must allow rds-db:connect for it, host must be the server's own name, and the clock must be right"
 )
+"""Next step when an IAM token is refused."""
 
 
 def sign_in(
     runner: CheckRunner, endpoint: MySQLEndpoint, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
-    """A cursor in telemon's database, closed with `stack`."""
-    host, port = split(map_address(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
-    addresses = yield from resolve(runner, host)
-    if addresses is None:
-        return None
-    sock = yield from connect(runner, addresses, port)
+    """Check each layer up to the account. Return a cursor in telemon's database, closed with `stack`, or None."""
+    address = f"{endpoint.host}:{endpoint.port}"
+    sock = yield from resolve_and_connect(runner, address, endpoint.address_map)
     if sock is None:
         return None
     with sock:
         reached = sock.getpeername()
-        greeted = yield from _greeted(runner, sock)
-        if greeted is None:
+        handshake = yield from _check_handshake(runner, sock)
+        if handshake is None:
             return None
         if endpoint.tls is not None:
-            if not greeted.offers_tls:
+            if not handshake.offers_tls:
                 yield runner.fail(
                     TLS,
                     "not_tls",
@@ -73,8 +73,12 @@ def sign_in(
                 return None
             ask_for_tls(sock)
             try:
-                secured = yield from check_tls(
-                    runner, sock, endpoint.tls, endpoint.host, lambda: _to_tls(reached[:2])
+                encrypted = yield from check_tls(
+                    runner,
+                    sock,
+                    endpoint.tls,
+                    endpoint.host,
+                    lambda: _connect_up_to_tls(reached[:2]),
                 )
             except OSError as error:
                 yield runner.fail(
@@ -84,16 +88,16 @@ def sign_in(
                     "look into the server's log; a proxy or a tunnel on the way may not be meant for MySQL",
                 )
                 return None
-            if secured is None:
+            if encrypted is None:
                 return None
-            secured.close()
+            encrypted.close()
         else:
             yield unencrypted(runner, str(reached[0]))
-    return (yield from _signed_in(runner, endpoint, greeted, stack))
+    return (yield from _check_sign_in(runner, endpoint, handshake, stack))
 
 
-def _to_tls(reached: tuple[str, int]) -> socket.socket:
-    """Another connection to the same server, up to where TLS begins."""
+def _connect_up_to_tls(reached: tuple[str, int]) -> socket.socket:
+    """Open another connection to the same server, up to the point where TLS begins."""
     sock = socket.create_connection(reached, CONNECT_WAIT_S)
     try:
         read_handshake(sock)
@@ -104,9 +108,9 @@ def _to_tls(reached: tuple[str, int]) -> socket.socket:
     return sock
 
 
-def _greeted(runner: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
+def _check_handshake(runner: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
     try:
-        told = read_handshake(sock)
+        answer = read_handshake(sock)
     except TimeoutError:
         yield runner.fail(
             HANDSHAKE,
@@ -126,15 +130,15 @@ def _greeted(runner: CheckRunner, sock: socket.socket) -> Checks[Handshake]:
             "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log",
         )
     else:
-        if isinstance(told, HandshakeError):
-            yield _refused(runner, told.code, told.message, HANDSHAKE)
+        if isinstance(answer, HandshakeError):
+            yield _refusal(runner, answer.code, answer.message, HANDSHAKE)
             return None
-        return told
+        return answer
     return None
 
 
-def _signed_in(
-    runner: CheckRunner, endpoint: MySQLEndpoint, greeted: Handshake, stack: ExitStack
+def _check_sign_in(
+    runner: CheckRunner, endpoint: MySQLEndpoint, handshake: Handshake, stack: ExitStack
 ) -> Generator[Check, None, Cursor | None]:
     try:
         cursor = stack.enter_context(mysql.cursor(endpoint))
@@ -143,8 +147,8 @@ def _signed_in(
     except SecretError as error:
         yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
     except MySQLError as error:
-        code, said = error.args if len(error.args) > 1 else (0, str(error))
-        check = _refused(runner, int(code), str(said), SIGN_IN, endpoint, greeted)
+        code, message = error.args if len(error.args) > 1 else (0, str(error))
+        check = _refusal(runner, int(code), str(message), SIGN_IN, endpoint, handshake)
         yield check
     except OSError as error:
         yield runner.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
@@ -156,9 +160,9 @@ def _signed_in(
 
 
 def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
-    """Whether an account that was refused without TLS is let in with it: MariaDB calls both a wrong password.
+    """Return whether an account that was refused without TLS can sign in with it. MariaDB calls both a wrong password.
 
-    Whoever is there has just been trusted without TLS, so no certificate is asked for.
+    The same server was just trusted without TLS, so its certificate is not verified.
     """
     if endpoint.tls is not None:
         return False
@@ -171,13 +175,13 @@ def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
         return False
 
 
-def _refused(
+def _refusal(
     runner: CheckRunner,
     code: int,
-    said: str,
+    message: str,
     name: str,
     endpoint: MySQLEndpoint | None = None,
-    greeted: Handshake | None = None,
+    handshake: Handshake | None = None,
 ) -> Check:
     problem, step = REFUSALS.get(
         code, ("refused_by_server", "look the error up in the manual of the server")
@@ -185,8 +189,8 @@ def _refused(
     if problem == "wrong_password" and endpoint is not None:
         if isinstance(endpoint.secret, RdsToken):
             step = IAM
-        elif greeted is not None and greeted.offers_tls and _signs_in_by_tls(endpoint):
+        elif handshake is not None and handshake.offers_tls and _signs_in_by_tls(endpoint):
             problem, step = TLS_NEEDED
         else:
             step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
-    return runner.fail(name, problem, f"{said} (error {code})", step)
+    return runner.fail(name, problem, f"{message} (error {code})", step)

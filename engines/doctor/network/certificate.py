@@ -1,4 +1,4 @@
-"""What a server's certificate says, also where it must not be trusted."""
+"""Content of a server's certificate, also if it is not trusted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 X509_V_FLAG_NO_CHECK_TIME = 0x200000
-"""From OpenSSL's x509_vfy.h; Python names it not."""
+"""Flag of OpenSSL's x509_vfy.h that Python does not name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """`names` are the host names and addresses that it is for; `ends_utc_s` when it ends, in seconds since 1970."""
+    """Server certificate.
+
+    `names` are the host names and addresses it is valid for. `ends_utc_s` is its end in seconds since 1970 (UTC).
+    """
 
     target: str
     issuer: str
@@ -25,18 +28,18 @@ class Certificate:
 
     @property
     def days_left(self) -> int:
-        """Whole days until it ends, negative once it has."""
+        """Return the whole days until it expires, negative afterwards."""
         return int((self.ends_utc_s - time.time()) // 86_400)
 
     @staticmethod
-    def of(told: Mapping[str, Any]) -> Certificate:
-        """From what `SSLSocket.getpeercert` says of a verified one."""
-        names = tuple(str(value) for _, value in told.get("subjectAltName", ()))
+    def of(fields: Mapping[str, Any]) -> Certificate:
+        """Return the certificate from the result of `SSLSocket.getpeercert` for a verified one."""
+        names = tuple(str(value) for _, value in fields.get("subjectAltName", ()))
         return Certificate(
-            target=_name(told.get("subject", ())) or (names[0] if names else "nobody"),
-            issuer=_name(told.get("issuer", ())) or "nobody",
+            target=_name(fields.get("subject", ())) or (names[0] if names else "nobody"),
+            issuer=_name(fields.get("issuer", ())) or "nobody",
             names=names,
-            ends_utc_s=ssl.cert_time_to_seconds(str(told["notAfter"])),
+            ends_utc_s=ssl.cert_time_to_seconds(str(fields["notAfter"])),
         )
 
     def __str__(self) -> str:
@@ -46,7 +49,7 @@ class Certificate:
 
 
 def _name(parts: Any) -> str:
-    """The telling part of a distinguished name, which the ssl module has as tuples of tuples of pairs."""
+    """Return the relevant part of a distinguished name, which the ssl module gives as tuples of tuples of pairs."""
     pairs = {str(key): str(value) for part in parts for key, value in part}
     for key in ("commonName", "organizationName", "organizationalUnitName"):
         if pairs.get(key):
@@ -54,27 +57,39 @@ def _name(parts: Any) -> str:
     return ""
 
 
-def fetch_certificate(connect: Callable[[], socket.socket], name: str) -> Certificate | None:
-    """The certificate of a server that could not be verified, or was not; None if it cannot be read.
+def unverified_context() -> ssl.SSLContext:
+    """Return a client context that accepts every certificate. Send no data over it: the peer may be anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
-    The ssl module takes apart only a certificate that it has verified. So the server's own is fetched first, and then
-    taken for the authority that it is verified by. No byte of anything else goes over these connections, each of
-    which `connect` opens as far as TLS begins.
+
+def fetch_certificate(connect: Callable[[], socket.socket], name: str) -> Certificate | None:
+    """Return the certificate of a server without trusting it; None if it cannot be read.
+
+    The ssl module decodes only verified certificates. So the certificate is fetched first and then used as the
+    authority that verifies it. No other data is sent over these connections. `connect` opens each up to the point where
+    TLS begins.
     """
-    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    anyone.check_hostname = False
-    anyone.verify_mode = ssl.CERT_NONE
+    unverified = unverified_context()
     with suppress(OSError, ValueError):
-        with closing(connect()) as sock, anyone.wrap_socket(sock, server_hostname=name) as secured:
-            der = secured.getpeercert(binary_form=True)
-        itself = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        itself.check_hostname = False
-        itself.load_verify_locations(cadata=der)
-        itself.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        # Last: what is taken away with ~ takes with it every flag that Python does not know.
-        itself.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
-        with closing(connect()) as sock, itself.wrap_socket(sock, server_hostname=name) as secured:
-            told = secured.getpeercert()
-            return Certificate.of(told) if told else None
+        with (
+            closing(connect()) as sock,
+            unverified.wrap_socket(sock, server_hostname=name) as encrypted,
+        ):
+            der = encrypted.getpeercert(binary_form=True)
+        pinned = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        pinned.check_hostname = False
+        pinned.load_verify_locations(cadata=der)
+        pinned.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        # Keep this last: removing a flag with ~ also drops every flag that Python does not know.
+        pinned.verify_flags |= ssl.VerifyFlags(X509_V_FLAG_NO_CHECK_TIME)
+        with (
+            closing(connect()) as sock,
+            pinned.wrap_socket(sock, server_hostname=name) as encrypted,
+        ):
+            fields = encrypted.getpeercert()
+            return Certificate.of(fields) if fields else None
     return None

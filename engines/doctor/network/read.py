@@ -1,4 +1,4 @@
-"""Reading from a socket that may say nothing."""
+"""Blocking reads from a socket of an unknown server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import socket
 
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:
-    """`count` bytes. Raises TimeoutError when the socket's timeout passes, ConnectionResetError at the end."""
+    """Read `count` bytes.
+
+    Raises TimeoutError after the socket's timeout, and ConnectionResetError at the end of the stream.
+    """
     read = b""
     while len(read) < count:
         more = sock.recv(count - len(read))
@@ -17,7 +20,10 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
 
 
 def read_line(sock: socket.socket, limit_bytes: int = 512) -> bytes:
-    """What comes up to the first line feed, at most `limit_bytes`; raises as `read_exactly`, if nothing came at all."""
+    """Read up to the first line feed, at most `limit_bytes`. Return the line without its end.
+
+    Raises the errors of `read_exactly` if nothing was received at all.
+    """
     read = b""
     while b"\n" not in read and len(read) < limit_bytes:
         try:

@@ -1,4 +1,4 @@
-"""From a name to addresses."""
+"""Check of name resolution."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from threading import Thread
 from engines.doctor.check import CheckRunner, Checks
 
 NAME = "name resolution"
+"""Name of the check."""
 
 RESOLVE_WAIT_S = 5.0
-"""The system's resolver may take half a minute over a name server that does not answer, and cannot be interrupted."""
+"""Timeout in seconds.
+
+With a name server that does not answer, the system's resolver may take half a minute and cannot be interrupted.
+"""
 
 
 def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
-    """The addresses of `host`, in the order in which they are tried."""
+    """Check name resolution of `host`. Return its addresses in the order in which they are tried."""
     try:
         ip_address(host)
     except ValueError:
@@ -24,7 +28,7 @@ def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
     else:
         yield runner.ok(NAME, f"{host} is an address")
         return [host]
-    answer = _asked(host)
+    answer = _look_up(host)
     if isinstance(answer, list):
         yield runner.ok(NAME, f"{host} is {', '.join(answer)}")
         return answer
@@ -38,20 +42,20 @@ def resolve(runner: CheckRunner, host: str) -> Checks[list[str]]:
     return None
 
 
-def _asked(host: str) -> list[str] | str:
-    """The addresses, or why there are none."""
+def _look_up(host: str) -> list[str] | str:
+    """Return the addresses, or the reason why there are none. Blocks for at most `RESOLVE_WAIT_S`."""
     answers: SimpleQueue[list[str] | str] = SimpleQueue()
 
-    def ask() -> None:
+    def look_up() -> None:
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            said = error.strerror if isinstance(error, OSError) else None
-            answers.put(said or str(error))
+            reason = error.strerror if isinstance(error, OSError) else None
+            answers.put(reason or str(error))
         else:
             answers.put(list(dict.fromkeys(str(info[4][0]) for info in found)))
 
-    Thread(target=ask, name="resolve", daemon=True).start()
+    Thread(target=look_up, name="resolve", daemon=True).start()
     try:
         return answers.get(timeout=RESOLVE_WAIT_S)
     except Empty:

@@ -1,4 +1,4 @@
-"""From addresses to a connection."""
+"""Check of TCP connections."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from engines.doctor.check import CheckRunner, Checks
+from engines.doctor.network.resolve import resolve
+from engines.endpoints.address import map_address, split
+from engines.endpoints.endpoint import AddressMap
 
 NAME = "TCP"
+"""Name of the check."""
 
 CONNECT_WAIT_S = 3.0
+"""Timeout in seconds of one connect."""
 
 AT_ONCE = 16
-"""Addresses that are tried side by side."""
+"""Number of addresses that are tried in parallel."""
 
 NEXT_STEPS = {
     "refused": "nothing listens there: check host and port, and that the server runs; behind a tunnel, that the tunnel "
@@ -24,21 +29,35 @@ NEXT_STEPS = {
     "no_route": "this machine has no route there: check its network, VPN, VPC peering and route tables",
     "no_connection": "check host and port",
 }
-"""By problem."""
+"""Problem -> next step."""
+
+
+def resolve_and_connect(
+    runner: CheckRunner, address: str, address_map: AddressMap
+) -> Checks[socket.socket]:
+    """Check name resolution and TCP of `address` ("host:port"), or of the address that `address_map` gives for it.
+
+    Returns a connection to the first IP address that accepts one, or None after a failed check.
+    """
+    host, port = split(map_address(address, address_map))
+    addresses = yield from resolve(runner, host)
+    if addresses is None:
+        return None
+    return (yield from connect(runner, addresses, port))
 
 
 def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[socket.socket]:
-    """A connection to the first of `addresses` that takes one; the others are tried too."""
+    """Check TCP to all `addresses`. Return a connection to the first that accepts one, or None."""
     first: socket.socket | None = None
     reached, failed = [], []
     problem = ""
-    # The name of a cluster may have many addresses, and a closed port is silent at each.
+    # A cluster's name may have many addresses, and each filtered port costs the whole timeout.
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(addresses))) as pool:
-        tried = list(pool.map(lambda address: _tried(address, port), addresses))
-    for address, result in zip(addresses, tried, strict=True):
+        results = list(pool.map(lambda address: _try_connect(address, port), addresses))
+    for address, result in zip(addresses, results, strict=True):
         if isinstance(result, OSError):
-            problem, why = explain(result)
-            failed.append(f"{address} port {port}: {why}")
+            problem, reason = explain(result)
+            failed.append(f"{address} port {port}: {reason}")
             continue
         reached.append(address)
         if first is None:
@@ -59,7 +78,7 @@ def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[
     return first
 
 
-def _tried(address: str, port: int) -> socket.socket | OSError:
+def _try_connect(address: str, port: int) -> socket.socket | OSError:
     try:
         return socket.create_connection((address, port), CONNECT_WAIT_S)
     except OSError as error:
@@ -67,7 +86,7 @@ def _tried(address: str, port: int) -> socket.socket | OSError:
 
 
 def explain(error: OSError) -> tuple[str, str]:
-    """The problem behind a failed connect, and the words for it."""
+    """Return the problem behind a failed connect, and its text."""
     if isinstance(error, ConnectionRefusedError):
         return "refused", "refused"
     if isinstance(error, TimeoutError):

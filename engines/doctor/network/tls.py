@@ -1,4 +1,4 @@
-"""From a connection to an encrypted one: is it TLS, who is there, and is it who it should be?"""
+"""Checks of TLS: whether the server uses it, and whether its certificate is valid and its own."""
 
 from __future__ import annotations
 
@@ -9,27 +9,38 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from engines.doctor.check import Check, CheckRunner, Checks
-from engines.doctor.network.certificate import Certificate, fetch_certificate
+from engines.doctor.network.certificate import (
+    Certificate,
+    fetch_certificate,
+    unverified_context,
+)
 from engines.endpoints.endpoint import TlsOptions
 from engines.endpoints.tls import ssl_context
 
 NAME = "TLS"
+"""Name of the check."""
 
 SOON_DAYS = 14
-"""RDS and ElastiCache renew theirs long before; one that is this near to its end is watched by nobody."""
+"""Days before the end of a certificate that cause a warning.
+
+RDS and ElastiCache renew theirs long before, so nobody monitors one that is this close to its end.
+"""
 
 LISTEN_S = 1.0
+"""Seconds to wait for a server's TLS alert after the handshake."""
 
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21, 24, 33})
-"""OpenSSL's codes for a chain that ends at nobody who is trusted (x509_vfy.h): no issuer, or one of its own making."""
+"""OpenSSL's codes (x509_vfy.h) for a chain without a trusted root: no issuer, or a self-signed certificate."""
 WRONG_NAME = frozenset({62, 64})
+"""OpenSSL's codes (x509_vfy.h) for a wrong host name or IP address."""
 EXPIRED, NOT_YET = 10, 9
+"""OpenSSL's codes (x509_vfy.h) for an expired certificate, and for one that is not yet valid."""
 
 PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""OpenSSL's reasons when what answers is no TLS record."""
+"""OpenSSL's reasons if the answer is not a TLS record."""
 
 HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What a connection that the other end closes in the handshake raises; the second one in early versions of 3.11."""
+"""Exceptions raised when the peer closes the connection in the handshake. Early versions of 3.11 raise the second."""
 
 
 def check_tls(
@@ -39,25 +50,25 @@ def check_tls(
     host: str,
     connect: Callable[[], socket.socket],
 ) -> Checks[ssl.SSLSocket]:
-    """The connection `sock`, encrypted. `connect` opens another one to the same point, to look at the certificate.
+    """Check TLS on `sock` and return the encrypted connection. `connect` opens another one, to read the certificate.
 
-    A server that is silent, hangs up or speaks plainly raises OSError: only its own protocol can tell what it is.
+    Raises OSError if the server is silent, hangs up or does not use TLS: only its own protocol can identify it then.
     """
     name = tls.server_name or host
     try:
-        secured = ssl_context(tls).wrap_socket(sock, server_hostname=name)
+        encrypted = ssl_context(tls).wrap_socket(sock, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
-        yield _untrusted(runner, error, fetch_certificate(connect, name), tls, name)
+        yield _check_untrusted(runner, error, fetch_certificate(connect, name), tls, name)
         return None
     except ssl.SSLError as error:
         if isinstance(error, HUNG_UP) or error.reason in PLAIN:
             raise ConnectionResetError("no TLS") from error
         yield _no_handshake(runner, error)
         return None
-    version = secured.version() or "TLS"
-    told = secured.getpeercert()
-    if told:
-        certificate = Certificate.of(told)
+    version = encrypted.version() or "TLS"
+    fields = encrypted.getpeercert()
+    if fields:
+        certificate = Certificate.of(fields)
         if certificate.days_left < SOON_DAYS:
             yield runner.warn(
                 NAME,
@@ -76,11 +87,11 @@ def check_tls(
             f"{version}, {seen or 'certificate unread'}; nothing of it is checked (tls_verify is none)",
             'anybody on the way can read and change everything: set tls_ca and tls_verify = "full"',
         )
-    return secured
+    return encrypted
 
 
 def unencrypted(runner: CheckRunner, address: str) -> Check:
-    """The check of a connection without TLS, to the IP address `address`."""
+    """Return the check of a connection without TLS to the IP address `address`."""
     if ip_address(address.partition("%")[0]).is_loopback:
         return runner.ok(NAME, "none, on a connection that begins on this machine")
     return runner.warn(
@@ -91,21 +102,21 @@ def unencrypted(runner: CheckRunner, address: str) -> Check:
     )
 
 
-def _untrusted(
+def _check_untrusted(
     runner: CheckRunner,
     error: ssl.SSLCertVerificationError,
     seen: Certificate | None,
     tls: TlsOptions,
     name: str,
 ) -> Check:
-    shown = f" ({seen})" if seen else ""
+    suffix = f" ({seen})" if seen else ""
     code = error.verify_code
     if code in UNKNOWN_AUTHORITY:
         trusted = f"the authorities in {tls.ca_file}" if tls.ca_file else "the system's authorities"
         return runner.fail(
             NAME,
             "unknown_authority",
-            f"the certificate comes from nobody that {trusted} vouch for{shown}",
+            f"the certificate comes from nobody that {trusted} vouch for{suffix}",
             "set tls_ca to the file with the server's authority: for RDS and Aurora the bundle global-bundle.pem of "
             "truststore.pki.rds.amazonaws.com; ElastiCache and MemoryDB need none but the system's ca-certificates",
         )
@@ -114,7 +125,7 @@ def _untrusted(
         return runner.fail(
             NAME,
             "wrong_host_name",
-            f"the certificate is not for {name}{names}{shown}",
+            f"the certificate is not for {name}{names}{suffix}",
             "set host to the name that the certificate is for; through a tunnel keep that name as host and give the "
             "tunnel's end in address_map, or set tls_server_name",
         )
@@ -122,20 +133,20 @@ def _untrusted(
         return runner.fail(
             NAME,
             "certificate_expired",
-            f"the certificate, or one that vouches for it, has expired{shown}",
+            f"the certificate, or one that vouches for it, has expired{suffix}",
             "have the certificate renewed; if it should still hold, check this machine's clock (date -u)",
         )
     if code == NOT_YET:
         return runner.fail(
             NAME,
             "certificate_not_yet_valid",
-            f"the certificate is not valid yet{shown}",
+            f"the certificate is not valid yet{suffix}",
             "check this machine's clock (date -u)",
         )
     return runner.fail(
         NAME,
         "certificate_refused",
-        f"the certificate is refused: {error.verify_message}{shown}",
+        f"the certificate is refused: {error.verify_message}{suffix}",
         "have the certificate replaced; tls_ca must hold its whole chain",
     )
 
@@ -151,7 +162,7 @@ def _no_handshake(runner: CheckRunner, error: ssl.SSLError) -> Check:
 
 
 def not_tls(runner: CheckRunner) -> Check:
-    """The check of a server that speaks plainly where TLS is asked for."""
+    """Return the check of a server that does not use TLS although it is configured."""
     return runner.fail(
         NAME,
         "not_tls",
@@ -162,31 +173,23 @@ def not_tls(runner: CheckRunner) -> Check:
 
 
 def wants_certificate(connect: Callable[[], socket.socket]) -> bool:
-    """Whether a server hangs up on clients that show no certificate of their own.
+    """Return whether a server closes connections of clients without a certificate.
 
-    In TLS 1.3 it looks for one after the client has done its part, and its last words are lost to a client that has
-    gone on speaking. So this one listens.
+    In TLS 1.3 the server checks this after the client has finished the handshake. A client that goes on sending loses
+    the server's final alert, so this function only listens.
     """
     with suppress(ConnectionError, TimeoutError), connect() as sock:
         try:
-            with _anyone().wrap_socket(sock) as secured:
-                secured.settimeout(LISTEN_S)
-                secured.recv(1)
+            with unverified_context().wrap_socket(sock) as encrypted:
+                encrypted.settimeout(LISTEN_S)
+                encrypted.recv(1)
         except ssl.SSLError as error:
             return "CERTIFICATE" in (error.reason or "")
     return False
 
 
 def speaks_tls(connect: Callable[[], socket.socket]) -> bool:
-    """Whether there is TLS at the other end, whoever it is."""
-    with suppress(OSError), connect() as sock, _anyone().wrap_socket(sock):
+    """Return whether the peer uses TLS, whatever its certificate."""
+    with suppress(OSError), connect() as sock, unverified_context().wrap_socket(sock):
         return True
     return False
-
-
-def _anyone() -> ssl.SSLContext:
-    """A client that takes every certificate, to find out who is there. It says nothing."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    return made

@@ -1,4 +1,4 @@
-"""What a race needs of a Redis server or cluster, once telemon is in: role, nodes, rights, durability, room."""
+"""Checks of a Redis server or cluster after sign-in: role, nodes, permissions, durability and free connections."""
 
 from __future__ import annotations
 
@@ -26,63 +26,72 @@ from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import DOCTOR_PREFIX
 
 SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
-"""What goes to and fro where PING is not allowed."""
+"""Command used as a ping if PING is not allowed."""
 
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"
+"""Next step for an endpoint that is a replica."""
 
 
 def check_redis(target: Target[RedisEndpoint]) -> Iterator[Check]:
-    """Every check of one Redis server or cluster, up to the first that fails."""
+    """Yield the checks of one Redis server or cluster, up to the first failed one."""
     runner = CheckRunner(target.title)
     with ExitStack() as stack:
         try:
             node = yield from sign_in(runner, target.endpoint, address_of(target.endpoint))
             if node is not None:
                 stack.callback(node.close)
-                yield from _inside(runner, target, node, stack)
+                yield from _checks_after_sign_in(runner, target, node, stack)
         except (RedisError, OSError) as error:
             yield refused(runner, "connection", error, target.endpoint)
 
 
-def _inside(
+def _checks_after_sign_in(
     runner: CheckRunner, target: Target[RedisEndpoint], node: Redis, stack: ExitStack
 ) -> Iterator[Check]:
     endpoint = target.endpoint
     try:
-        clustered = yield from _mode(runner, endpoint, node)
+        clustered = yield from _check_mode(runner, endpoint, node)
         if clustered is None:
             return
         ahead_s = clock.offset_s(lambda: _utc_s(node))
         if ahead_s is not None:
             yield clock.check_clock(runner, ahead_s)
-        nodes_and_shape = yield from _nodes(runner, endpoint, node, clustered, stack)
+        nodes_and_layout = yield from _check_role_and_nodes(
+            runner, endpoint, node, clustered, stack
+        )
     except NoPermissionError:
-        # One right is missing; which others are is found out before anything is said.
-        found = permissions.read_permissions(node, _calls(endpoint, cluster=True))
+        # A permission is missing. Find out which others are missing too, and report all of them at
+        # once.
+        found = permissions.read_permissions(node, _permission_probes(endpoint, cluster=True))
         yield from permissions.check_permissions(runner, found)
         return
-    if nodes_and_shape is None:
+    if nodes_and_layout is None:
         return
-    nodes, shape = nodes_and_shape
-    yield from _round_trip(runner, nodes)
-    if (yield from _rights(runner, endpoint, nodes, shape, clustered=clustered)) is None:
+    nodes, layout = nodes_and_layout
+    yield from _check_round_trip(runner, nodes)
+    if (
+        yield from _check_permissions(runner, endpoint, nodes, layout, clustered=clustered)
+    ) is None:
         return
-    if not target.cache and (yield from _seeded(runner, endpoint)) is None:
+    if not target.cache and (yield from _check_keys(runner, endpoint)) is None:
         return
-    yield from _durability(runner, target, nodes)
-    yield from _room(runner, target, nodes)
+    yield from _check_durability(runner, target, nodes)
+    yield from _check_free_connections(runner, target, nodes)
 
 
 def _info(node: Redis, section: str) -> Mapping[str, Any]:
-    """What INFO says; nothing, if the user may not ask for it."""
+    """Return a section of INFO; empty if the user may not run it."""
     try:
         return dict(node.info(section))
     except NoPermissionError:
         return {}
 
 
-def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
-    """What it is, and whether it is a node of a cluster: INFO says so, else CLUSTER SLOTS answers or does not."""
+def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
+    """Check product and cluster mode. Return whether the server is a cluster node.
+
+    INFO tells it; without INFO, CLUSTER SLOTS succeeds or fails.
+    """
     server = _info(node, "server")
     if server:
         clustered = bool(_info(node, "cluster").get("cluster_enabled"))
@@ -126,20 +135,20 @@ def _mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[b
 
 
 def _utc_s(node: Redis) -> float | None:
-    """The server's time, from INFO if the user may ask for that, else from TIME."""
-    told_us = _info(node, "server").get("server_time_usec")
-    if told_us is None:
+    """Return the server's time in seconds since 1970, from INFO if allowed, else from TIME; None if neither is."""
+    server_us = _info(node, "server").get("server_time_usec")
+    if server_us is None:
         with suppress(NoPermissionError):
             seconds, us = node.time()
             return float(seconds) + float(us) / 1e6
         return None
-    return float(told_us) / 1e6
+    return float(server_us) / 1e6
 
 
-def _nodes(
+def _check_role_and_nodes(
     runner: CheckRunner, endpoint: RedisEndpoint, node: Redis, clustered: bool, stack: ExitStack
 ) -> Generator[Check, None, tuple[Sequence[Node], ClusterLayout] | None]:
-    """The nodes that take part, and their slots."""
+    """Check role, slots and nodes. Return the nodes that take part and their slots."""
     here = address_of(endpoint)
     role = _info(node, "replication").get("role")
     if not clustered:
@@ -152,15 +161,18 @@ def _nodes(
     if role:
         kind = "replica" if role == "slave" else "primary"
         yield runner.ok("role", f"{kind} in a cluster, which knows the others")
-    shape = ClusterLayout(tuple(slot_map(replace(endpoint, cluster=True))))
-    if (yield from check_coverage(runner, shape)) is None:
+    layout = ClusterLayout(tuple(slot_map(replace(endpoint, cluster=True))))
+    if (yield from check_coverage(runner, layout)) is None:
         return None
-    nodes = yield from check_nodes(runner, endpoint, shape, stack)
-    return None if nodes is None else (nodes, shape)
+    nodes = yield from check_nodes(runner, endpoint, layout, stack)
+    return None if nodes is None else (nodes, layout)
 
 
-def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
-    """The check over the node that is farthest away; none where nothing that would do as a ping is allowed."""
+def _check_round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
+    """Check the round trip of the node that is farthest away.
+
+    Yields no check if no command that can serve as a ping is allowed.
+    """
     times = {}
     for node in nodes:
         for call in (("PING",), SOME_SCAN):
@@ -175,7 +187,7 @@ def _round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Check]:
         yield from round_trip.check_round_trip(runner, times[farthest], where)
 
 
-def _calls(
+def _permission_probes(
     endpoint: RedisEndpoint, *, cluster: bool, name: bytes | None = None
 ) -> list[tuple[bytes | str | int, ...]]:
     return permissions.probes(
@@ -183,39 +195,39 @@ def _calls(
     )
 
 
-def _rights(
+def _check_permissions(
     runner: CheckRunner,
     endpoint: RedisEndpoint,
     nodes: Sequence[Node],
-    shape: ClusterLayout,
+    layout: ClusterLayout,
     *,
     clustered: bool,
 ) -> Checks[bool]:
     found = []
     for node in nodes:
         if not node.replica:
-            name = permissions.own_key(lambda slot, at=node.address: shape.owns(at, slot))  # type: ignore[misc]
-            calls = _calls(endpoint, cluster=clustered, name=name)
+            name = permissions.own_key(lambda slot, at=node.address: layout.owns(at, slot))  # type: ignore[misc]
+            calls = _permission_probes(endpoint, cluster=clustered, name=name)
             found.append(permissions.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
     return (yield from permissions.check_permissions(runner, worst))
 
 
-def _seeded(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
-    held = hot_keys(endpoint)
-    if held < len(HOT_KEYS):
+def _check_keys(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
+    present = hot_keys(endpoint)
+    if present < len(HOT_KEYS):
         yield runner.fail(
             "keys",
             "not_seeded",
-            f"holds {held:,} of the {len(HOT_KEYS):,} cars that readers ask for",
+            f"holds {present:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             "run `telemon prepare`",
         )
         return None
-    yield runner.ok("keys", f"holds all {held:,} hot cars")
+    yield runner.ok("keys", f"holds all {present:,} hot cars")
     return True
 
 
-def _durability(
+def _check_durability(
     runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
     memory = _info(nodes[0].client, "memory")
@@ -271,22 +283,24 @@ def _is_memorydb(endpoint: RedisEndpoint) -> bool:
     return ".memorydb." in endpoint.host and endpoint.host.endswith((".amazonaws.com", ".com.cn"))
 
 
-def _room(
+def _check_free_connections(
     runner: CheckRunner, target: Target[RedisEndpoint], nodes: Sequence[Node]
 ) -> Iterator[Check]:
-    """The check over the node with the least room."""
+    """Check the free connections of the node that has the fewest."""
     free: dict[str, tuple[int, int, int]] = {}
     for node in nodes:
         clients = _info(node.client, "clients")
         if "maxclients" not in clients:
             yield runner.ok("room", "the server does not say how many connections it takes")
             return
-        most, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
-        free[node.address] = (most - used, most, used)
-    address, (left, most, used) = min(free.items(), key=lambda item: item[1])
+        allowed, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
+        free[node.address] = (allowed - used, allowed, used)
+    address, (free_count, allowed, used) = min(free.items(), key=lambda item: item[1])
     where = f" at {address}" if len(nodes) > 1 else ""
-    found = f"{most:,} connections allowed, {used:,} in use, {target.connections} asked for{where}"
-    if target.connections > left:
-        yield runner.fail("room", "no_room", found, FULL_STEP)
+    finding = (
+        f"{allowed:,} connections allowed, {used:,} in use, {target.connections} asked for{where}"
+    )
+    if target.connections > free_count:
+        yield runner.fail("room", "no_room", finding, FULL_STEP)
     else:
-        yield runner.ok("room", found)
+        yield runner.ok("room", finding)

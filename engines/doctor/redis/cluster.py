@@ -1,4 +1,4 @@
-"""The nodes of a Redis Cluster: do they serve every slot, and can each of them be reached from here?"""
+"""Checks of a Redis Cluster: all slots are served, and every node is reachable."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from engines.endpoints.slot_map import SlotRange
 from engines.wire.resp import SLOTS
 
 COVERAGE, NODES = "cluster coverage", "cluster nodes"
+"""Names of the checks."""
 
 AT_ONCE = 16
-"""Nodes that are tried side by side."""
+"""Number of nodes that are tried in parallel."""
 
 OUT_OF_REACH = frozenset(
     {
@@ -34,12 +35,12 @@ OUT_OF_REACH = frozenset(
         "not_redis",
     }
 )
-"""The problems of a node that is not there, seen from here."""
+"""Problems of a node that cannot be reached from this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of the cluster at `address`, as the cluster names it, with a client that is signed in to it."""
+    """Node of the cluster at `address`, as the cluster names it, with a client that is signed in."""
 
     address: str
     replica: bool
@@ -48,28 +49,31 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ClusterLayout:
-    """Who serves which slots."""
+    """Assignment of slots to nodes."""
 
     ranges: tuple[SlotRange, ...]
 
     @property
     def primaries(self) -> tuple[str, ...]:
+        """Return the addresses of the primaries, in the order of their slots."""
         return tuple(dict.fromkeys(part.address for part in self.ranges))
 
     @property
     def replicas(self) -> tuple[str, ...]:
+        """Return the addresses of the replicas, in the order of their slots."""
         every = (address for part in self.ranges for address in part.replicas)
         return tuple(dict.fromkeys(every))
 
     def owns(self, address: str, slot: int) -> bool:
+        """Return whether the primary at `address` serves `slot`."""
         return any(
             part.first <= slot <= part.last for part in self.ranges if part.address == address
         )
 
 
-def check_coverage(runner: CheckRunner, shape: ClusterLayout) -> Checks[bool]:
-    """The check over the slots."""
-    served = {slot for part in shape.ranges for slot in range(part.first, part.last + 1)}
+def check_coverage(runner: CheckRunner, layout: ClusterLayout) -> Checks[bool]:
+    """Check that every slot is served."""
+    served = {slot for part in layout.ranges for slot in range(part.first, part.last + 1)}
     missing = sorted(set(range(SLOTS)) - served)
     if missing:
         yield runner.fail(
@@ -81,36 +85,36 @@ def check_coverage(runner: CheckRunner, shape: ClusterLayout) -> Checks[bool]:
         return None
     yield runner.ok(
         COVERAGE,
-        f"{len(shape.primaries)} primaries serve all {SLOTS:,} slots, {len(shape.replicas)} replicas",
+        f"{len(layout.primaries)} primaries serve all {SLOTS:,} slots, {len(layout.replicas)} replicas",
     )
     return True
 
 
 def check_nodes(
-    runner: CheckRunner, endpoint: RedisEndpoint, shape: ClusterLayout, stack: ExitStack
+    runner: CheckRunner, endpoint: RedisEndpoint, layout: ClusterLayout, stack: ExitStack
 ) -> Generator[Check, None, Sequence[Node] | None]:
-    """The nodes, signed in to one by one."""
-    wanted = [*shape.primaries, *(shape.replicas if endpoint.read_replicas else ())]
+    """Sign in to every node in parallel, and check that each can be reached. Return the nodes."""
+    wanted = [*layout.primaries, *(layout.replicas if endpoint.read_replicas else ())]
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
-        tried = list(pool.map(lambda address: _tried(endpoint, address), wanted))
+        results = list(pool.map(lambda address: _try_sign_in(endpoint, address), wanted))
     nodes, failed = [], []
-    for address, (client, check) in zip(wanted, tried, strict=True):
+    for address, (client, check) in zip(wanted, results, strict=True):
         if client is not None:
             stack.callback(client.close)
-            nodes.append(Node(address, address not in shape.primaries, client))
+            nodes.append(Node(address, address not in layout.primaries, client))
         else:
             assert check is not None
             failed.append((address, check))
     if failed:
         yield _failed(runner, endpoint, failed, len(wanted))
         return None
-    ways = [map_address(address, endpoint.address_map) for address in wanted]
-    twice = next((way for way in ways if ways.count(way) > 1), None)
-    if twice is not None:
+    mapped = [map_address(address, endpoint.address_map) for address in wanted]
+    shared = next((address for address in mapped if mapped.count(address) > 1), None)
+    if shared is not None:
         yield runner.fail(
             NODES,
             "nodes_share_way",
-            f"address_map leads to several nodes by the one address {twice}",
+            f"address_map leads to several nodes by the one address {shared}",
             "give each node a tunnel with a local port of its own",
         )
         return None
@@ -119,13 +123,13 @@ def check_nodes(
     return nodes
 
 
-def _tried(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
-    """A client of the node, or the check that failed."""
-    entering = sign_in(CheckRunner(), endpoint, address)
+def _try_sign_in(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
+    """Return a client of the node, or the check that failed."""
+    checks = sign_in(CheckRunner(), endpoint, address)
     failed: Check | None = None
     while True:
         try:
-            check = next(entering)
+            check = next(checks)
         except StopIteration as ended:
             return ended.value, failed
         if check.status is Status.FAIL:
@@ -149,7 +153,7 @@ def _failed(
             "a cluster sends its clients to every node: open a tunnel to each, with a local port of its own, and name "
             "it in address_map as the cluster does",
         )
-    listed = "; ".join(f"{address}: {check.name}: {check.found}" for address, check in failed)
+    listed = "; ".join(f"{address}: {check.name}: {check.finding}" for address, check in failed)
     first = failed[0][1]
     if first.problem in OUT_OF_REACH:
         return runner.fail(

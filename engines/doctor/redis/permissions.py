@@ -1,4 +1,4 @@
-"""What a Redis user may do, out of what telemon will do."""
+"""Permissions of a Redis user for the commands that telemon sends."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from engines.wire.resp import SLOTS, key_slot
 from engines.workload.redis_keys import DOCTOR_PREFIX, KEY_PREFIX
 
 NAME = "permissions"
+"""Name of the check."""
 
 COMMAND_DENIED = re.compile(r"permissions? to run the '")
-"""In Redis 6 to 8 and Valkey alike; what else is denied is a key."""
+"""Text of a denied command in Redis 6 to 8 and Valkey. Any other denial is about a key."""
 
 LIFE_MS = 10_000
-"""What is written to try a right goes away by itself, should telemon be killed in between."""
+"""Time to live in ms of the key that tests a permission, in case telemon is killed before it deletes the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What a user lacks: commands by name, and whether it may use telemon's keys."""
+    """Missing permissions: commands by name, and whether telemon's keys may be used."""
 
     commands: tuple[str, ...] = ()
     keys: bool = True
 
 
 def probes(name: bytes, *, cluster: bool, replicas: bool) -> list[tuple[bytes | str | int, ...]]:
-    """One call of each command that telemon sends, none of which harms: the only key is `name`."""
+    """Return one harmless call of each command that telemon sends. Their only key is `name`."""
     calls: list[tuple[bytes | str | int, ...]] = [
         ("SET", name, "telemon", "PX", LIFE_MS),
         ("GET", name),
@@ -48,7 +49,7 @@ def probes(name: bytes, *, cluster: bool, replicas: bool) -> list[tuple[bytes | 
 
 
 def own_key(owned: Callable[[int], bool] = lambda slot: 0 <= slot < SLOTS) -> bytes:
-    """A key of the doctor's own whose slot is `owned`."""
+    """Return a key of the doctor whose slot satisfies `owned`."""
     tag = secrets.token_hex(4).encode()
     number = 0
     while not owned(key_slot(name := DOCTOR_PREFIX + b"%b:%d" % (tag, number))):
@@ -57,30 +58,33 @@ def own_key(owned: Callable[[int], bool] = lambda slot: 0 <= slot < SLOTS) -> by
 
 
 def command(node: Redis, *words: bytes | str | int) -> Any:
-    """What the server answers to a command. Raises redis.RedisError."""
+    """Send a command and return its reply. Raises redis.RedisError."""
     return node.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
 def read_permissions(node: Redis, calls: list[tuple[bytes | str | int, ...]]) -> Permissions:
-    """Ask the server what it would allow, else try. Raises redis.RedisError for what is no question of rights."""
+    """Ask the server what it would allow, or try each call if it does not tell.
+
+    Raises redis.RedisError for errors other than missing permissions.
+    """
     user = _whoami(node)
-    dry = user is not None
+    can_dry_run = user is not None
     commands, keys = [], True
     for call in calls:
-        said = _dry_run(node, user, call) if dry and user is not None else None
-        if said is None:
-            dry = False
-            said = _tried(node, call)
-        if COMMAND_DENIED.search(said):
+        denial = _dry_run(node, user, call) if can_dry_run and user is not None else None
+        if denial is None:
+            can_dry_run = False
+            denial = _try_call(node, call)
+        if COMMAND_DENIED.search(denial):
             words = call[:2] if call[0] == "CLUSTER" else call[:1]
             commands.append(" ".join(str(word) for word in words))
-        elif said:
+        elif denial:
             keys = False
     return Permissions(tuple(commands), keys)
 
 
 def _whoami(node: Redis) -> str | None:
-    """The user's name, where asking for it and for what it may do is allowed (Redis 7; AWS does not)."""
+    """Return the user's name if ACL WHOAMI and ACL DRYRUN are allowed (Redis 7, but not on AWS), else None."""
     try:
         name = command(node, "ACL", "WHOAMI")
         command(node, "ACL", "DRYRUN", name, "PING")
@@ -90,31 +94,31 @@ def _whoami(node: Redis) -> str | None:
 
 
 def _dry_run(node: Redis, user: str, call: tuple[bytes | str | int, ...]) -> str | None:
-    """What the server would say against the call, empty for nothing; None if it cannot be asked."""
+    """Return the server's denial of the call, "" if it allows it, None if ACL DRYRUN fails."""
     try:
-        said = command(node, "ACL", "DRYRUN", user, *call)
+        answer = command(node, "ACL", "DRYRUN", user, *call)
     except ResponseError:
         return None
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
     return "" if text == "OK" else text
 
 
-def _tried(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
-    """What the server says against the call, empty for nothing."""
+def _try_call(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
+    """Send the call. Return the server's denial, "" if it allows it."""
     try:
         command(node, *call)
     except NoPermissionError as error:
         return str(error)
     except (MovedError, AskError):
-        pass  # Sent to another node: rights are looked at before.
+        pass  # The key belongs to another node. Permissions were checked before the redirect.
     return ""
 
 
-def check_permissions(runner: CheckRunner, found: Permissions) -> Checks[bool]:
-    """The check over a user's rights."""
-    if found.commands:
-        listed = ", ".join(found.commands)
-        needed = " ".join("+" + name.lower().replace(" ", "|") for name in found.commands)
+def check_permissions(runner: CheckRunner, lacking: Permissions) -> Checks[bool]:
+    """Check the permissions of a user."""
+    if lacking.commands:
+        listed = ", ".join(lacking.commands)
+        needed = " ".join("+" + name.lower().replace(" ", "|") for name in lacking.commands)
         yield runner.fail(
             NAME,
             "denied_commands",
@@ -122,7 +126,7 @@ def check_permissions(runner: CheckRunner, found: Permissions) -> Checks[bool]:
             f"an administrator must add to the user's rules: {needed}",
         )
         return None
-    if not found.keys:
+    if not lacking.keys:
         yield runner.fail(
             NAME,
             "denied_keys",

@@ -1,4 +1,4 @@
-"""Getting into a Redis server, a layer at a time: name, TCP, TLS or none, account."""
+"""Checks of the sign-in to a Redis server, layer by layer: name, TCP, TLS or none, account."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from redis.exceptions import (
 from engines.backends.redis.client import client
 from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Checks
 from engines.doctor.network.read import read_line
-from engines.doctor.network.resolve import resolve
-from engines.doctor.network.tcp import CONNECT_WAIT_S, connect
+from engines.doctor.network.tcp import CONNECT_WAIT_S, resolve_and_connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import (
     check_tls,
@@ -29,71 +28,76 @@ from engines.doctor.network.tls import (
     unencrypted,
     wants_certificate,
 )
-from engines.endpoints.address import map_address, split
+from engines.endpoints.address import split
 from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.wire.error_kinds import REDIS_ERRORS
 
 ANSWER = "answer"
+"""Name of the check of the first reply."""
 SIGN_IN = "authentication"
+"""Name of the check of the account."""
 
 TOO_MANY = "max number of clients reached"
+"""Part of Redis' error when maxclients is reached."""
 
 FULL_STEP = (
     "end connections that nobody needs, raise maxclients, or race with fewer writers and readers"
 )
+"""Next step when maxclients is reached."""
 
 SILENT_STEP = (
     "something else listens there, or the server hangs: check the port, then the server itself"
 )
+"""Next step for a server that sends nothing."""
 
 IAM = (
     "for IAM: user id and user name must be the same, the user must belong to the group or ACL of the cluster, this "
     "machine's role must allow elasticache:Connect or memorydb:connect on cluster and user, iam_name must be the "
     "cluster's in lower case, and the clock must be right"
 )
+"""Next step when an IAM token is refused."""
 
 
 def sign_in(
     runner: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
-    """A client of the node at `address` ("host:port" as the servers say it), signed in."""
-    host, port = split(map_address(address, endpoint.address_map))
-    addresses = yield from resolve(runner, host)
-    if addresses is None:
-        return None
-    sock = yield from connect(runner, addresses, port)
+    """Check each layer up to the account. Return a client of the node at `address`, signed in, or None.
+
+    `address` is "host:port" as the servers report it.
+    """
+    sock = yield from resolve_and_connect(runner, address, endpoint.address_map)
     if sock is None:
         return None
     with sock:
         reached = sock.getpeername()[:2]
         open_again = lambda: socket.create_connection(reached, CONNECT_WAIT_S)  # noqa: E731
         if endpoint.tls is None:
-            speaks = yield from _speaks_plainly(runner, sock, open_again)
-            if speaks is not None:
+            answered = yield from _check_plain_answer(runner, sock, open_again)
+            if answered is not None:
                 yield unencrypted(runner, str(reached[0]))
         else:
             try:
-                secured = yield from check_tls(
+                encrypted = yield from check_tls(
                     runner, sock, endpoint.tls, split(address)[0], open_again
                 )
             except OSError:
                 yield _no_tls(runner, open_again)
                 return None
-            if secured is None:
+            if encrypted is None:
                 return None
-            with secured:
-                speaks = yield from _speaks(runner, secured, open_again)
-        if speaks is None:
+            with encrypted:
+                answered = yield from _check_tls_answer(runner, encrypted, open_again)
+        if answered is None:
             return None
-    return (yield from _signed_in(runner, endpoint, address))
+    return (yield from _check_sign_in(runner, endpoint, address))
 
 
 def _no_tls(runner: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
-    """The check of a server that answers a TLS handshake with silence, or hangs up."""
+    """Return the check of a server that does not answer a TLS handshake or hangs up."""
     try:
         with connect() as sock:
-            said = _said(sock)
+            line = _ping_line(sock)
     except TimeoutError:
         return runner.fail(
             TLS,
@@ -103,17 +107,17 @@ def _no_tls(runner: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
         )
     except OSError:
         return _hung_up(runner, TLS)
-    if _is_redis(said):
+    if _is_redis(line):
         return not_tls(runner)
     return _not_redis(runner, TLS)
 
 
-def _speaks_plainly(
+def _check_plain_answer(
     runner: CheckRunner, sock: socket.socket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
-    """Whether a server answers that is spoken to without TLS."""
+    """Check that the server answers without TLS."""
     try:
-        said = _said(sock)
+        line = _ping_line(sock)
     except OSError as error:
         if speaks_tls(connect):
             yield _tls_needed(runner)
@@ -127,14 +131,14 @@ def _speaks_plainly(
         else:
             yield _hung_up(runner, ANSWER)
         return None
-    if said[:1] == TLS_ALERT:
+    if line[:1] == TLS_ALERT:
         yield _tls_needed(runner)
         return None
-    return (yield from _judged(runner, said))
+    return (yield from _check_answer(runner, line))
 
 
 TLS_ALERT = b"\x15"
-"""The type of a TLS record that says what was wrong with the bytes before (RFC 8446, 5.1)."""
+"""Type of a TLS record that reports an error in the preceding bytes (RFC 8446, 5.1)."""
 
 
 def _tls_needed(runner: CheckRunner) -> Check:
@@ -146,12 +150,12 @@ def _tls_needed(runner: CheckRunner) -> Check:
     )
 
 
-def _speaks(
+def _check_tls_answer(
     runner: CheckRunner, sock: ssl.SSLSocket, connect: Callable[[], socket.socket]
 ) -> Checks[bool]:
-    """Whether a server answers over TLS."""
+    """Check that the server answers over TLS."""
     try:
-        said = _said(sock)
+        line = _ping_line(sock)
     except TimeoutError:
         yield runner.fail(
             ANSWER,
@@ -171,22 +175,22 @@ def _speaks(
         else:
             yield _hung_up(runner, ANSWER)
         return None
-    return (yield from _judged(runner, said))
+    return (yield from _check_answer(runner, line))
 
 
-def _said(sock: socket.socket) -> bytes:
-    """The first line of the answer to a PING before signing in: refused or not, it shows who is there."""
+def _ping_line(sock: socket.socket) -> bytes:
+    """Send PING before signing in and return the first line of the reply. Even a refusal identifies the server."""
     sock.sendall(b"PING\r\n")
     return read_line(sock)
 
 
-def _is_redis(said: bytes) -> bool:
-    return said.startswith((b"+PONG", b"-NOAUTH", b"-ERR", b"-LOADING", b"-DENIED", b"-NOPERM"))
+def _is_redis(line: bytes) -> bool:
+    return line.startswith((b"+PONG", b"-NOAUTH", b"-ERR", b"-LOADING", b"-DENIED", b"-NOPERM"))
 
 
-def _judged(runner: CheckRunner, said: bytes) -> Checks[bool]:
-    text = said.decode("utf-8", "replace")
-    if not _is_redis(said):
+def _check_answer(runner: CheckRunner, line: bytes) -> Checks[bool]:
+    text = line.decode("utf-8", "replace")
+    if not _is_redis(line):
         yield _not_redis(runner, ANSWER)
     elif TOO_MANY in text:
         yield runner.fail(ANSWER, "too_many_connections", text[1:], FULL_STEP)
@@ -217,12 +221,12 @@ def _hung_up(runner: CheckRunner, name: str) -> Check:
     )
 
 
-def _signed_in(
+def _check_sign_in(
     runner: CheckRunner, endpoint: RedisEndpoint, address: str
 ) -> Generator[Check, None, Redis | None]:
     try:
         node = client(address, endpoint)
-        # Who is told that this is not allowed has signed in.
+        # A user who may not run PING has signed in nevertheless.
         with suppress(NoPermissionError):
             node.ping()
     except SecretError as error:
@@ -238,52 +242,54 @@ def _signed_in(
 def refused(
     runner: CheckRunner, name: str, error: Exception, endpoint: RedisEndpoint | None = None
 ) -> Check:
-    """The check of what a server refuses for a reason that is not the command."""
-    said = str(error)
+    """Return the check of an error that is not about a single command."""
+    text = str(error)
     if isinstance(error, AuthenticationError):
-        return runner.fail(name, *_account(error, endpoint))
+        return runner.fail(name, *_wrong_account(error, endpoint))
     if isinstance(error, BusyLoadingError):
-        return runner.fail(name, "loading", said, REDIS_ERRORS["LOADING"].next_step)
-    if TOO_MANY in said:
-        return runner.fail(name, "too_many_connections", said, FULL_STEP)
+        return runner.fail(name, "loading", text, REDIS_ERRORS["LOADING"].next_step)
+    if TOO_MANY in text:
+        return runner.fail(name, "too_many_connections", text, FULL_STEP)
     if isinstance(error, ResponseError):
         code = error.status_code or ""
         return runner.fail(
             name,
             "refused_by_server",
-            f"{code} {said}".strip(),
+            f"{code} {text}".strip(),
             "look the error up in the manual of the server",
         )
     return runner.fail(
         name,
         "broken_off",
-        f"the server stopped answering in the middle of it: {said}",
+        f"the server stopped answering in the middle of it: {text}",
         "run `telemon doctor` again; if it stays, look into the server's log",
     )
 
 
-def _account(error: AuthenticationError, endpoint: RedisEndpoint | None) -> tuple[str, str, str]:
-    said = str(error)
+def _wrong_account(
+    error: AuthenticationError, endpoint: RedisEndpoint | None
+) -> tuple[str, str, str]:
+    text = str(error)
     if endpoint is not None:
-        said = f"user {endpoint.user or 'default'}: {said}"
+        text = f"user {endpoint.user or 'default'}: {text}"
     if error.status_code == "NOAUTH":
         return (
             "password_needed",
-            said,
+            text,
             "name where the password comes from: password_env, password_file, password_command, password_secret or "
             "iam (and user, if it is not the default user's)",
         )
-    if "without any password" in said or "no password is set" in said:
+    if "without any password" in text or "no password is set" in text:
         return (
             "password_not_wanted",
-            said,
+            text,
             "leave the password out, or set one at the server",
         )
     if endpoint is not None and isinstance(endpoint.secret, CacheToken):
-        return ("wrong_password", said, IAM)
+        return ("wrong_password", text, IAM)
     source = f" ({origin(endpoint.secret)})" if endpoint is not None else ""
     return (
         "wrong_password",
-        said,
+        text,
         f"check user and password{source}, that the user is on, and that it belongs to the cluster's user group or ACL",
     )

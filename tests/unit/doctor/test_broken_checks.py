@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engines.config import race_config as config
-from engines.doctor import doctor as examination
+from engines.doctor import doctor
 from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.mysql import checks as mysql
 from engines.doctor.target import Target
@@ -51,14 +51,14 @@ def test_an_examination_that_breaks_off_is_a_failed_check(
         raise error
 
     monkeypatch.setattr(mysql, "check_mysql", breaks)
-    checks = [check for check in examination.run_checks(settings) if check.endpoint]
+    checks = [check for check in doctor.run_checks(settings) if check.endpoint]
     broken = [check for check in checks if check.problem == problem]
     assert len(broken) == 1
     assert broken[0].status is Status.FAIL
     assert broken[0].endpoint.startswith("MySQL 127.0.0.1:")
-    assert said in broken[0].found
+    assert said in broken[0].finding
     assert broken[0].next_step
-    assert not any("hunter2" in check.found for check in checks)
+    assert not any("hunter2" in check.finding for check in checks)
     # What it had found is kept, and the other server was looked at.
     assert next(check.name for check in checks if check.endpoint == broken[0].endpoint) == "name"
     assert any(check.endpoint.startswith("Redis 127.0.0.1:") for check in checks)

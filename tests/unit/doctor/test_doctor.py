@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.doctor import machine
-from engines.doctor.check import FOUND_LENGTH, Check, CheckRunner, Status
+from engines.doctor.check import FINDING_LENGTH, Check, CheckRunner, Status
 from engines.doctor.network import resolve, tcp
 from engines.doctor.round_trip import check_round_trip, percentile_ms
 from engines.doctor.target import PlannedLoad, targets
@@ -60,7 +60,7 @@ def test_each_check_has_the_time_since_the_one_before() -> None:
 @given(st.text())
 def test_whatever_a_server_says_is_one_printable_line(text: str) -> None:
     check = CheckRunner("e").fail("name", "problem", text, "next")
-    assert len(check.found) <= FOUND_LENGTH
+    assert len(check.finding) <= FINDING_LENGTH
     for line in lines(check):
         assert line.isprintable()
         assert "\x1b" not in line
@@ -138,7 +138,7 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
     (check,) = resolve.resolve(CheckRunner("e"), "db.example.com")
     assert time.monotonic() - began_s < 0.9
     assert check.problem == "unresolved"
-    assert "no name server answered" in check.found
+    assert "no name server answered" in check.finding
 
 
 def test_a_name_with_two_addresses_of_which_one_is_dead() -> None:
@@ -154,7 +154,7 @@ def test_a_name_with_two_addresses_of_which_one_is_dead() -> None:
         with ended.value.value as sock:
             assert sock.getpeername() == ("127.0.0.1", port)
     assert (check.status, check.problem) == (Status.WARN, "partly_refused")
-    assert "127.0.0.2" in check.found
+    assert "127.0.0.2" in check.finding
 
 
 def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
@@ -198,7 +198,7 @@ def test_a_machine_in_order(tmp_path: Path) -> None:
 
 def test_programs_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(binaries, "PLACES", ())
+    monkeypatch.setattr(binaries, "SEARCH_DIRECTORIES", ())
     found = found_on_machine(directory=tmp_path)
     for name in ("MariaDB program", "Redis program"):
         assert found[name].problem == "program_missing"
@@ -212,13 +212,13 @@ def test_a_program_that_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("PATH", str(tmp_path))
     found = found_on_machine(directory=tmp_path)
     assert found["Redis program"].problem == "program_broken"
-    assert str(program) in found["Redis program"].found
+    assert str(program) in found["Redis program"].finding
 
 
 def test_a_sandbox_directory_that_cannot_be_used(tmp_path: Path) -> None:
     found = found_on_machine(directory=tmp_path / "absent")
     assert found["sandbox directory"].problem == "directory_unusable"
-    assert "absent" in found["sandbox directory"].found
+    assert "absent" in found["sandbox directory"].finding
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no memory file system here")
@@ -227,7 +227,7 @@ def test_a_sandbox_directory_in_memory() -> None:
     if found.problem == "disk_full":  # a small one is too small before it is no disk
         pytest.skip("/dev/shm is small")
     assert found.problem == "not_a_disk"
-    assert "tmpfs" in found.found
+    assert "tmpfs" in found.finding
 
 
 def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

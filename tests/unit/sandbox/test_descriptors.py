@@ -13,8 +13,8 @@ import pytest
 
 from engines.paths import PACKAGE_ROOT, search_path
 from engines.race.null_server import NullServer
-from engines.sandbox import cleanup as remains
-from engines.sandbox import directory as place
+from engines.sandbox import cleanup
+from engines.sandbox import directory as directories
 from engines.sandbox.errors import SandboxError
 from engines.sandbox.supervisor_client import SupervisorClient
 
@@ -32,11 +32,11 @@ def open_null_server() -> None:
         pass
 
 
-def open_tether() -> None:
+def open_supervisor_client() -> None:
     SupervisorClient({}, lambda _: None, lambda: None)
 
 
-@pytest.mark.parametrize("begin", [open_null_server, open_tether])
+@pytest.mark.parametrize("begin", [open_null_server, open_supervisor_client])
 def test_a_process_that_does_not_start_leaves_no_socket(
     monkeypatch: pytest.MonkeyPatch, begin: object
 ) -> None:
@@ -58,10 +58,10 @@ def test_a_directory_that_cannot_be_made_leaves_no_lock(
 
     under = tmp_path / ("x" * 100)
     under.mkdir()
-    monkeypatch.setattr(place, "_short", no_short_one)
+    monkeypatch.setattr(directories, "_short_base", no_short_one)
     before = open_descriptors()
     with pytest.raises(SandboxError):
-        place.make(under)
+        directories.make(under)
     assert open_descriptors() == before
     assert list(under.iterdir()) == []
 
@@ -70,17 +70,17 @@ def test_a_sweep_leaves_alone_what_it_cannot_look_into(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Without /proc and without ps nobody knows whether a server lives in it."""
-    held = place.make(tmp_path)
+    held = directories.make(tmp_path)
     os.close(held.lock)
-    monkeypatch.setattr(remains, "live_processes", remains._listed)
+    monkeypatch.setattr(cleanup, "live_processes", cleanup._processes_from_ps)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert remains.remove_orphans([tmp_path]) == []
+    assert cleanup.remove_orphans([tmp_path]) == []
     assert held.root.exists()
     monkeypatch.undo()
-    assert remains.remove_orphans([tmp_path]) == [held.root]
+    assert cleanup.remove_orphans([tmp_path]) == [held.root]
 
 
-def test_a_keeper_looks_for_modules_where_this_process_does_but_not_where_the_user_is(
+def test_a_supervisor_looks_for_modules_where_this_process_does_but_not_where_the_user_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
