@@ -49,7 +49,7 @@ class ConnectionManager:
         self._connections: list[Connection] = []
         self._removed: list[Connection] = []
 
-    # ---------------------------------------------------------------- which there are
+    # ---------------------------------------------------------------- registry
 
     def connection(self, session: Session, address: str) -> Connection:
         """Return a new connection of `session` to `address`; opening it starts in the background."""

@@ -403,9 +403,9 @@ class Reactor:
                 collector.count_failure(kind)
                 session.in_operation = False
                 if not final:
-                    self._abandon_operation(session)
+                    self._discard_operation(session)
 
-    def _abandon_operation(self, session: Session) -> None:
+    def _discard_operation(self, session: Session) -> None:
         """Drop the operation in flight of `session` and restart its program."""
         for connection in tuple(session.connections.values()):
             connection.request = None
@@ -447,7 +447,7 @@ class Reactor:
         for connection in tuple(session.connections.values()):
             self.connections.remove(connection)
 
-    # ---------------------------------------------------------------- what else the loop does
+    # ---------------------------------------------------------------- timers and watched descriptors
 
     def after_ns(self, delay_ns: int, callback: Callable[[], None]) -> None:
         """Call `callback` from the loop after `delay_ns`."""

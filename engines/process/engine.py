@@ -85,10 +85,10 @@ class Engine:
 
     def _add_session(self, program: Callable[[Session], Program]) -> None:
         """Add a session that runs `program`, and open its connections to all Redis nodes."""
-        topology = self._programs.topology(len(self._reactor.sessions))
+        slot_map = self._programs.topology(len(self._reactor.sessions))
         session = self._reactor.add(program)
-        if topology is not None:
-            for address in sorted(topology.addresses()):
+        if slot_map is not None:
+            for address in sorted(slot_map.addresses()):
                 session.connections[address]  # opens the connection before the first request
 
     def _await_connections(self) -> None:
@@ -185,8 +185,8 @@ class Engine:
         elif isinstance(message, control.Rate):
             self._phases.set_rate(message.per_s)
         elif isinstance(message, control.Connections) and message.role == self._spec.role:
-            base, rest = divmod(message.count, self._spec.processes)
-            self._connections = base + (self._spec.process < rest)
+            base, remainder = divmod(message.count, self._spec.processes)
+            self._connections = base + (self._spec.process < remainder)
             self._repartition()
 
     def _repartition(self) -> None:
@@ -218,7 +218,7 @@ class Engine:
             return
         self._phases.end_suspension()
 
-    # ---------------------------------------------------------------- trouble
+    # ---------------------------------------------------------------- problems
 
     def _on_redirect(self) -> None:
         """Count a redirect."""

@@ -141,7 +141,7 @@ class RunPhases:
             )
         )
 
-    # ---------------------------------------------------------------- in between
+    # ---------------------------------------------------------------- pauses and changes of load
 
     def pause(self) -> None:
         """Start no operation until `resume`; called when the user pauses."""

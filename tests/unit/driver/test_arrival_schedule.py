@@ -1,4 +1,4 @@
-"""Due times: fixed, evenly dealt out, and never moved."""
+"""Due times: fixed, assigned evenly, and never moved."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def test_the_backlog_is_what_is_due_and_not_taken(
         assert (arrivals.backlog(now_ns) == 0) == (counted == 0)
 
 
-def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
+def test_postponing_changes_the_lateness_of_no_operation() -> None:
     arrivals = ArrivalSchedule(per_s=10.0, start_ns=0)
     assert [arrivals.take() for _ in range(2)] == [0, 100_000_000]
-    # At 450 ms those of 200, 300 and 400 ms are due; 2 s are left out from then on.
+    # At 450 ms the operations of 200, 300 and 400 ms are due; 2 s are cut out from then on.
     assert arrivals.backlog(450_000_000) == 3
     arrivals.postpone(450_000_000, 2_450_000_000)
     assert arrivals.backlog(2_450_000_000) == 3
     assert arrivals.take() == 2_200_000_000
-    # What lies before the first operation was never part of it.
+    # Time before the first operation was never part of the schedule.
     later = ArrivalSchedule(per_s=10.0, start_ns=1_000)
     later.postpone(0, 900)
     assert later.next_ns == 1_000
@@ -72,10 +72,11 @@ def test_time_left_out_makes_nothing_late_and_nothing_less_so() -> None:
     assert later.next_ns == 1_100
 
 
-def test_a_change_of_rate_forgets_nothing_that_was_due() -> None:
+def test_a_change_of_rate_keeps_the_backlog() -> None:
     arrivals = ArrivalSchedule(per_s=10.0, start_ns=0)
     assert arrivals.take() == 0
-    # At 350 ms those of 100, 200 and 300 ms are due. From then on there are four a second.
+    # At 350 ms the operations of 100, 200 and 300 ms are due. From then on the rate is four per
+    # second.
     arrivals.change(4.0, 350_000_000)
     assert arrivals.per_s == 4.0
     assert arrivals.backlog(350_000_000) == 3 + 1
@@ -88,12 +89,12 @@ def test_a_change_of_rate_forgets_nothing_that_was_due() -> None:
         600_000_000,
     ]
     assert arrivals.next_ns == 850_000_000
-    # With nothing due it just changes.
+    # Without a backlog only the rate changes.
     arrivals.change(100.0, 700_000_000)
     assert [arrivals.take() for _ in range(2)] == [700_000_000, 710_000_000]
 
 
-def test_time_left_out_moves_what_was_due_at_any_rate() -> None:
+def test_postponing_moves_the_backlog_of_every_segment() -> None:
     arrivals = ArrivalSchedule(per_s=10.0, start_ns=0)
     arrivals.change(100.0, 150_000_000)
     arrivals.postpone(155_000_000, 1_155_000_000)

@@ -1,4 +1,4 @@
-"""Pauses grow, are capped, and differ."""
+"""Pauses grow, are limited, and differ."""
 
 from engines.driver.backoff import CAP_S, FIRST_S, delay_s
 

@@ -1,4 +1,4 @@
-"""The threads for what would block the loop."""
+"""Threads for blocking jobs."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ def test_threads_that_have_nothing_to_do_end_too() -> None:
     assert own_threads() - before == set()
 
 
-def test_who_is_kept_waiting_by_one_host_keeps_nobody_waiting_for_another() -> None:
-    """64 connections to a host that swallows packets are no reason for the others, or the question for the topology,
-    to wait for their time-outs."""
+def test_a_host_that_does_not_answer_delays_no_other_host() -> None:
+    """With 64 connections to a host that drops packets, other jobs do not wait for its timeouts."""
     runner = BlockingJobRunner()
     gate = threading.Event()
     done: list[str] = []

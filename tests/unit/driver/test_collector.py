@@ -1,4 +1,4 @@
-"""What the operations that end in one turn of the loop are counted as."""
+"""Counting of operations that complete in the same wake-up."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ HIT, MISS, NOTHING = (
     completed(skipped=3),
 )
 
-turns = st.lists(
+wake_ups = st.lists(
     st.lists(st.tuples(st.integers(0, 10**10), st.sampled_from((HIT, MISS, NOTHING))), min_size=1),
     max_size=5,
 )
 
 
-@given(turns)
-def test_every_operation_of_a_turn_is_counted_as_what_it_was(
-    turns: list[list[tuple[int, object]]],
+@given(wake_ups)
+def test_operations_of_one_wake_up_are_counted_by_their_results(
+    wake_ups: list[list[tuple[int, object]]],
 ) -> None:
-    tally = StatsCollector()
-    for turn in turns:
-        tally.add([took_ns for took_ns, _ in turn], [outcome for _, outcome in turn])  # type: ignore[misc]
-    counted = tally.take(1.0)
-    ended = [outcome for turn in turns for _, outcome in turn]
+    collector = StatsCollector()
+    for wake_up in wake_ups:
+        collector.add([took_ns for took_ns, _ in wake_up], [outcome for _, outcome in wake_up])  # type: ignore[misc]
+    stats = collector.take(1.0)
+    ended = [outcome for wake_up in wake_ups for _, outcome in wake_up]
     hits, misses, nothing = (ended.count(outcome) for outcome in (HIT, MISS, NOTHING))
-    assert counted.work.operations == len(ended)
-    assert counted.work.rows == hits + misses
-    assert counted.cache.hits == hits
-    assert counted.cache.misses == counted.cache.fills == misses
-    assert counted.cache.skipped == 3 * nothing
-    assert counted.work.service.count == len(ended)
-    assert counted.work.service.sum_ns == sum(took_ns for turn in turns for took_ns, _ in turn)
+    assert stats.work.operations == len(ended)
+    assert stats.work.rows == hits + misses
+    assert stats.cache.hits == hits
+    assert stats.cache.misses == stats.cache.fills == misses
+    assert stats.cache.skipped == 3 * nothing
+    assert stats.work.service.count == len(ended)
+    assert stats.work.service.sum_ns == sum(
+        took_ns for wake_up in wake_ups for took_ns, _ in wake_up
+    )

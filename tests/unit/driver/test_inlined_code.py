@@ -115,7 +115,7 @@ def test_the_inlined_send_does_what_send_does(
 
 
 def complete_with_the_function(bench: Bench) -> None:
-    """Complete the operation in flight as an answer that comes from no socket does."""
+    """Complete the operation in flight without a reply from the socket."""
     bench.connection.wanted = 0
     step = bench.session.resume(b"x")
     bench.reactor._step(bench.session, step, perf_counter_ns())

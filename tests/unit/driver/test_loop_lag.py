@@ -1,4 +1,4 @@
-"""How late the loop notices a reply, and how much of that is its own work."""
+"""Loop lag, and the part of it that is the loop's own CPU time."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ WORK_NS = 4_000_000
 
 
 def work() -> None:
-    """Uses the processor for `WORK_NS`, however often it is taken away meanwhile."""
+    """Use the CPU for `WORK_NS` of CPU time, however often the thread is preempted."""
     until_ns = time.thread_time_ns() + WORK_NS
     while time.thread_time_ns() < until_ns:
         pass
 
 
-def rest() -> None:
-    """Away for as long, without using the processor."""
+def sleep() -> None:
+    """Sleep for `WORK_NS`, without using the CPU."""
     time.sleep(WORK_NS / 1e9)
 
 
 class Answering:
-    """A socket on which every request is answered at once."""
+    """Socket that answers every request at once."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -47,7 +47,7 @@ class Answering:
 
 
 class Polls:
-    """Stands for the poller: has a reply for every session at each of `turns` polls, after `wait`."""
+    """Replacement for the poller: at each of `turns` polls it has a reply for every session, after `wait`."""
 
     def __init__(self, reactor: Reactor, turns: int, wait: Callable[[], None]) -> None:
         self._reactor = reactor
@@ -61,7 +61,7 @@ class Polls:
         self._left -= 1
         self._reactor.running = self._left > 0
         self._wait()
-        # Who has not sent yet, because its next operation is still to be made up, has no reply.
+        # A session whose next operation is still to be built has sent nothing and has no reply.
         return [
             (number, READ)
             for number in self.sessions
@@ -82,7 +82,7 @@ def race(
     apart: bool = False,
     wait: Callable[[], None] = lambda: None,
 ) -> tuple[Reactor, Polls]:
-    """Sessions whose operations take `make_up` to make up, on a loop with that poller."""
+    """Run a loop with that poller and sessions that call `make_up` to build an operation."""
     reactor = Reactor(lambda _: (REDIS, Answering))  # type: ignore[arg-type,return-value]
     reactor.connections.poller.close()
     polls = Polls(reactor, turns, wait)
@@ -122,36 +122,37 @@ def taken(reactor: Reactor) -> tuple[LatencyDistribution, LatencyDistribution]:
     return reactor.loop_lag.take(), reactor.cpu_loop_lag.take()
 
 
-def test_work_that_keeps_replies_waiting_is_lag_and_the_loop_s_own() -> None:
-    lag, own = taken(race(work)[0])
-    # Two operations are made up in a turn, and then two replies are there.
+def test_work_that_keeps_replies_waiting_is_also_cpu_only_loop_lag() -> None:
+    lag, cpu_lag = taken(race(work)[0])
+    # Two operations are built in one iteration, and then two replies are there.
     assert lag.max_ns >= 2 * WORK_NS
-    assert own.max_ns >= 2 * WORK_NS
-    assert own.percentile_us(50) >= WORK_NS / 1000
+    assert cpu_lag.max_ns >= 2 * WORK_NS
+    assert cpu_lag.percentile_us(50) >= WORK_NS / 1000
 
 
-def test_time_without_the_processor_is_lag_and_not_the_loop_s_own() -> None:
-    lag, own = taken(race(rest)[0])
+def test_time_without_a_cpu_is_loop_lag_and_not_cpu_only_loop_lag() -> None:
+    lag, cpu_lag = taken(race(sleep)[0])
     assert lag.max_ns >= 2 * WORK_NS
-    assert own.count > 0
-    assert own.max_ns < WORK_NS
+    assert cpu_lag.count > 0
+    assert cpu_lag.max_ns < WORK_NS
 
 
 def test_a_loop_that_waits_for_its_replies_has_no_lag() -> None:
     """However long it was at work before."""
-    lag, own = taken(race(work, wait=lambda: time.sleep(0.001))[0])
+    lag, cpu_lag = taken(race(work, wait=lambda: time.sleep(0.001))[0])
     assert lag.count > 5
-    assert lag.max_ns == own.max_ns == 0
+    assert lag.max_ns == cpu_lag.max_ns == 0
 
 
 @pytest.mark.parametrize(("apart", "most"), [(True, 1), (False, 3)])
-def test_operations_made_up_apart_let_the_sockets_be_looked_at_between_two(
+def test_sockets_are_polled_between_operations_that_are_built_separately(
     apart: bool, most: int
 ) -> None:
     reactor, polls = race(lambda: None, sessions=3, apart=apart)
     rows = "".join("." if word == "poll" else "m" for word in polls.log).split(".")
     assert max(map(len, rows)) == most
-    # The loop ended in the midst of things; whoever is still to be made up can begin when there is a next time.
+    # The loop stopped between two steps; a session whose operation is still to be built starts it
+    # in the next run.
     reactor.issuing = False
     waiting = len(reactor._ended)
     reactor.fail_in_flight("unfinished", final=True)

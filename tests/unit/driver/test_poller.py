@@ -1,4 +1,4 @@
-"""How exactly an engine process wakes."""
+"""Timer slack of an engine process."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ HERE = "from pathlib import Path; print(Path('/proc/self/timerslack_ns').read_te
 
 
 @pytest.mark.skipif(not TIMER_SLACK.exists(), reason="this system has no such setting")
-def test_an_engine_s_waits_are_not_drawn_out() -> None:
-    """Its own process starts with what the system gives to all."""
+def test_timer_slack_does_not_extend_the_waits_of_an_engine_process() -> None:
+    """A new process starts with the default of the system."""
 
-    def told(*words: str) -> int:
+    def slack_ns(*words: str) -> int:
         code = "; ".join([*words, HERE])
         ran = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         return int(ran.stdout)
 
-    assert told() > TIMER_SLACK_NS
+    assert slack_ns() > TIMER_SLACK_NS
     woken = "from engines.driver.poller import set_timer_slack; set_timer_slack()"
-    assert told(woken) == TIMER_SLACK_NS
+    assert slack_ns(woken) == TIMER_SLACK_NS
 
 
 @pytest.mark.skipif(not TIMER_SLACK.exists(), reason="this system has no such setting")
-def test_an_engine_begins_with_it() -> None:
-    # No channel comes with the descriptor: it is closed, and the engine has nothing to do but to say what it was.
+def test_an_engine_process_sets_the_timer_slack() -> None:
+    # The other end of the channel is closed, so the engine process ends after it has set its slack.
     code = (
         "import socket; from engines.process import __main__ as worker; near, far = socket.socketpair(); far.close(); "
         f"worker.main(near.detach()); {HERE}"

@@ -1,4 +1,4 @@
-"""What the reactor makes of connections that break, hang, or are given up."""
+"""Reactor with connections that break, hang, or whose operations are abandoned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPLY = b"$1\r\nx\r\n"
 
 
 def reads(address: str) -> Callable[[Session], Program]:
-    """A program that gets a key, again and again."""
+    """Return a program that gets a key repeatedly."""
 
     def program(session: Session) -> Program:
         connection, hit = session.connections[address], completed(rows=1, hits=1)
@@ -37,7 +37,7 @@ def reads(address: str) -> Callable[[Session], Program]:
 
 
 class Bench:
-    """A reactor, and the far ends of the connections that it opened, by address and in order."""
+    """A reactor, and the far ends of its connections, by address and in the order in which they were opened."""
 
     def __init__(self) -> None:
         self.far: dict[str, list[socket.socket]] = {}
@@ -74,13 +74,13 @@ class Bench:
         self.turn_until(lambda: False, for_ms)
 
     def connected(self, address: str = "a:1") -> Session:
-        """A session whose connection stands."""
+        """Return a session whose connection is open."""
         session = self.reactor.add(reads(address))
         self.turn_until(lambda: session.connections[address].socket is not None)
         return session
 
     def reply(self, address: str = "a:1") -> None:
-        """Answer the request that has come by the last connection to `address`."""
+        """Answer the request that arrived over the last connection to `address`."""
         far = self.far[address][-1]
         far.settimeout(5)
         far.recv(4096)
@@ -106,7 +106,7 @@ def test_a_silent_host_keeps_no_other_from_being_connected_to(bench: Bench) -> N
     assert alive.connections["alive:1"].socket is not None
 
 
-def test_a_connection_that_nobody_needs_any_more_is_not_opened(bench: Bench) -> None:
+def test_a_removed_connection_is_not_opened(bench: Bench) -> None:
     for _ in range(3):
         bench.reactor.add(reads("silent:1"))
     late = bench.connected("a:1")
@@ -127,8 +127,10 @@ def test_a_connection_that_nobody_needs_any_more_is_not_opened(bench: Bench) -> 
     assert late.connections["a:1"].socket is not None
 
 
-def test_an_operation_given_up_is_counted_once_and_its_session_goes_on(bench: Bench) -> None:
-    """After a heat that ended with a server that hung: the late reply is nobody's."""
+def test_an_operation_failed_in_flight_is_counted_once_and_its_session_continues(
+    bench: Bench,
+) -> None:
+    """After a heat that ended while the server hung, the late reply belongs to no operation."""
     reactor = bench.reactor
     session = bench.connected()
     reactor.begin_all()
@@ -141,7 +143,7 @@ def test_an_operation_given_up_is_counted_once_and_its_session_goes_on(bench: Be
     counted = reactor.measured.take(1.0).work
     assert (counted.errors, counted.failures.count, counted.operations) == ({"unfinished": 1}, 1, 0)
 
-    # The next heat, over a connection of its own.
+    # The next heat, over its own connection.
     bench.turn_until(
         lambda: len(bench.far["a:1"]) == 2 and session.connections["a:1"].socket is not None
     )
@@ -156,8 +158,8 @@ def test_an_operation_given_up_is_counted_once_and_its_session_goes_on(bench: Be
     assert (counted.operations, counted.errors) == (1, {})
 
 
-def test_what_is_given_up_for_good_keeps_its_connection(bench: Bench) -> None:
-    """At the end of a race there is nothing to open anew."""
+def test_operations_failed_at_the_end_of_a_run_keep_their_connections(bench: Bench) -> None:
+    """At the end of a run no connection needs to be reopened."""
     session = bench.connected()
     bench.reactor.begin_all()
     bench.reactor.issuing = False
@@ -169,8 +171,8 @@ def test_what_is_given_up_for_good_keeps_its_connection(bench: Bench) -> None:
     assert session.connections["a:1"].socket is not None
 
 
-def test_a_program_begun_anew_gets_no_answer_to_what_it_never_asked(bench: Bench) -> None:
-    """A send failed, and before its answer came the operation was given up."""
+def test_a_restarted_program_gets_no_answer_to_a_request_it_did_not_send(bench: Bench) -> None:
+    """A send failed, and the operation was abandoned before the answer to it was delivered."""
     reactor = bench.reactor
     session = bench.connected()
     bench.far["a:1"][-1].close()
@@ -186,7 +188,7 @@ def test_a_program_begun_anew_gets_no_answer_to_what_it_never_asked(bench: Bench
 def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_by_server(
     bench: Bench,
 ) -> None:
-    """A server that has gone to sleep is woken once for several requests, not once for each."""
+    """A server that went to sleep is woken once for several requests, not once for each."""
     log: list[str] = []
 
     def logged(word: str, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -208,8 +210,8 @@ def test_all_replies_at_hand_are_taken_in_before_the_next_requests_leave_server_
     assert log[4:] == ["receive"] * 4 + ["to a:1"] * 2 + ["to b:1"] * 2
 
 
-def test_what_is_watched_is_noticed_after_the_replies_of_its_turn(bench: Bench) -> None:
-    """A word that ends the race finds every operation ended or under way, and none in between."""
+def test_watchers_are_called_after_the_replies_of_the_same_poll(bench: Bench) -> None:
+    """A message that ends the run finds each operation completed or in flight, and none between these states."""
     reactor = bench.reactor
     sessions = [bench.connected(), bench.connected()]
     near, far = socket.socketpair()
@@ -229,7 +231,7 @@ def test_what_is_watched_is_noticed_after_the_replies_of_its_turn(bench: Bench) 
         end.sendall(REPLY)
     bench.turn(5)
     assert seen == [(2, 2)]
-    # Each asked for its next key, and only once.
+    # Each session requested its next key, and only once.
     for end in bench.far["a:1"]:
         end.settimeout(5)
     requests = [end.recv(4096) for end in bench.far["a:1"]]
@@ -258,14 +260,15 @@ def test_a_reply_that_is_longer_than_most_is_taken_in_whole(bench: Bench) -> Non
         far.recv(4096)
         far.sendall(b"$5000\r\n" + b"y" * 5000 + b"\r\n")
         bench.turn_until(lambda: bench.reactor.measured.failures.take().count == 1)
-    # It is no hit, as this program sees it; what counts is that it came in one piece, the second in one go.
+    # This program does not count it as a hit; the test checks that it arrived in one piece, the
+    # second one in one read.
     assert sizes == [RECEIVE_BYTES, LARGE_RECEIVE_BYTES, LARGE_RECEIVE_BYTES]
 
 
 def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply(
     bench: Bench,
 ) -> None:
-    """What comes between, for other operations of the same turn, is the server's time in neither."""
+    """Time spent on other operations of the same wake-up is not part of the service time."""
     reactor = bench.reactor
     for address in ("a:1", "b:1"):
         connection = bench.connected(address).connections[address]
@@ -283,12 +286,12 @@ def test_an_operation_is_timed_from_its_own_request_to_the_wake_up_for_its_reply
             bench.reply(address)
         bench.turn_until(lambda: sum(reactor.measured.outcomes.values()) == 2)
         service = reactor.measured.take(1.0).work.service
-        # The first reply was there while the loop was still at the second request.
+        # The first reply was queued while the loop still sent the second request.
         assert 38_000 < service.max_us < 60_000
         assert 19_000 < service.min_us < 38_000
 
 
-def test_no_response_time_reaches_back_to_a_pace_that_is_over(bench: Bench) -> None:
+def test_no_response_time_refers_to_a_schedule_that_has_ended(bench: Bench) -> None:
     reactor = bench.reactor
     session = bench.connected()
     reactor.set_arrivals(ArrivalSchedule(1000.0, perf_counter_ns()))
@@ -307,14 +310,15 @@ def test_no_response_time_reaches_back_to_a_pace_that_is_over(bench: Bench) -> N
     assert work.response.count == 0
 
 
-def test_a_server_that_accepts_and_hangs_up_is_not_asked_without_a_pause(bench: Bench) -> None:
+def test_a_server_that_accepts_and_closes_is_retried_with_pauses(bench: Bench) -> None:
     bench.hangs_up = True
     session = bench.reactor.add(reads("a:1"))
     bench.turn(600)
     # Pauses of at least 10, 20, 40, 80, 160 and 250 ms.
     assert 2 <= len(bench.far["a:1"]) <= 8
     assert session.connections["a:1"].last_error == "the connection was closed as soon as it stood"
-    # One that brings a reply is opened again at once when it breaks, and nothing is held against it.
+    # A connection that brings a reply is reopened at once after it breaks, and its earlier failures
+    # do not count.
     bench.hangs_up = False
     connection = session.connections["a:1"]
     bench.turn_until(lambda: connection.socket is not None)
@@ -341,7 +345,7 @@ def test_a_connection_lost_while_idle_is_a_reconnect_and_no_failed_operation(ben
 
 @pytest.mark.parametrize("paced", [False, True])
 def test_an_operation_that_began_in_the_warm_up_is_not_measured(bench: Bench, paced: bool) -> None:
-    """Though it ends when measuring is under way."""
+    """This holds even if it completes after measuring began."""
     reactor = bench.reactor
     session = bench.connected()
     reactor.measure_from_ns = perf_counter_ns() + 60_000_000_000
@@ -361,7 +365,7 @@ def test_an_operation_that_began_in_the_warm_up_is_not_measured(bench: Bench, pa
     assert reactor.warm.take(1.0).work.operations == 0
 
 
-def test_nothing_is_measured_before_it_is_said_from_when() -> None:
+def test_nothing_is_measured_before_measuring_starts() -> None:
     reactor = Reactor(lambda _: (REDIS, socket.socket))
     assert reactor.measure_from_ns > perf_counter_ns()
     reactor.close()

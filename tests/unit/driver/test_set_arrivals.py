@@ -1,4 +1,4 @@
-"""Switching between an open and a closed loop while operations are under way."""
+"""Switches between an open and a closed loop while operations are in flight."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engines.driver.session import Session
 from engines.wire.dialect import REDIS
 
 
-def test_what_began_in_a_closed_loop_was_never_due() -> None:
+def test_an_operation_of_the_closed_loop_has_no_due_time() -> None:
     reactor = Reactor(lambda _: (REDIS, socket.socket))
     session = Session()
     session.in_operation = True

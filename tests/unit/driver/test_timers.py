@@ -1,4 +1,4 @@
-"""Callbacks in due order."""
+"""Callbacks in the order of their due times."""
 
 from engines.driver.timers import NEVER_NS, Timers
 

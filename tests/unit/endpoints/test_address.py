@@ -1,4 +1,4 @@
-"""Hosts, addresses, and ways to them."""
+"""Hosts, addresses, and address maps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_an_address_is_a_host_and_a_port(address: str, host: str, port: int) -> 
 
 
 def test_only_what_the_map_names_is_reached_by_another_way() -> None:
-    ways = (("a:1", "x:9"), ("b:1", "y:9"))
-    assert [map_address(address, ways) for address in ("a:1", "b:1", "a:2")] == [
+    address_map = (("a:1", "x:9"), ("b:1", "y:9"))
+    assert [map_address(address, address_map) for address in ("a:1", "b:1", "a:2")] == [
         "x:9",
         "y:9",
         "a:2",

@@ -1,4 +1,4 @@
-"""Tokens and secrets of AWS: signed as AWS has it, and in one line when that cannot be."""
+"""Tokens and secrets of AWS: signatures by its specification, and errors of one line."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ TOKENS = [
 ]
 
 
-@pytest.mark.parametrize(("made", "service", "region", "asked"), TOKENS)
+@pytest.mark.parametrize(("made", "service", "region", "expected_query"), TOKENS)
 def test_a_token_is_signed_by_the_specification(
-    made: Any, service: str, region: str, asked: dict[str, str]
+    made: Any, service: str, region: str, expected_query: dict[str, str]
 ) -> None:
     token = made()
     assert "://" not in token
@@ -132,7 +132,7 @@ def test_a_token_is_signed_by_the_specification(
     day = query.pop("X-Amz-Date")[:8]
     assert query == {
         "Action": "connect",
-        **asked,
+        **expected_query,
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": f"{KEY_ID}/{day}/{region}/{service}/aws4_request",
         "X-Amz-Expires": "900",
@@ -220,7 +220,7 @@ def test_a_token_is_kept_for_ten_minutes_and_no_longer(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "expected"),
     [
         (RdsToken(RDS_HOST, 3306, "u"), f"no IAM token for u@{RDS_HOST}: "),
         (CacheToken("memorydb", "c", "u", "eu-west-1"), "no IAM token for u at c: "),
@@ -228,13 +228,13 @@ def test_a_token_is_kept_for_ten_minutes_and_no_longer(monkeypatch: pytest.Monke
     ],
 )
 def test_without_botocore_and_without_credentials_one_line_says_what_to_do(
-    source: CredentialSource, said: str, monkeypatch: pytest.MonkeyPatch
+    source: CredentialSource, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     with pytest.raises(SecretError) as raised:
         source.fetch()
-    assert str(raised.value).startswith(said)
+    assert str(raised.value).startswith(expected)
     assert "credentials" in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -249,7 +249,7 @@ def test_without_botocore_and_without_credentials_one_line_says_what_to_do(
     with pytest.raises(SecretError) as raised:
         source.fetch()
     assert str(raised.value) == (
-        f"{said}needs botocore, which is not installed; pip install 'telemon[aws]'"
+        f"{expected}needs botocore, which is not installed; pip install 'telemon[aws]'"
     )
 
 
@@ -321,7 +321,7 @@ def test_a_secret_is_what_rds_writes_or_a_password(
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [
         (None, "ResourceNotFoundException"),
         (json.dumps({"username": "bob"}), 'the secret is JSON without a "password"'),
@@ -330,11 +330,11 @@ def test_a_secret_is_what_rds_writes_or_a_password(
     ],
 )
 def test_a_secret_that_is_none_is_one_line(
-    secrets: dict[str, Any], value: str | None, said: str
+    secrets: dict[str, Any], value: str | None, expected: str
 ) -> None:
     if value is not None:
         secrets[ARN] = value
     with pytest.raises(SecretError) as raised:
         FromSecretsManager(ARN).fetch()
-    assert said in str(raised.value)
+    assert expected in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1

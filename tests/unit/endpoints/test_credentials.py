@@ -1,4 +1,4 @@
-"""Where passwords come from: what is taken, what is said when it cannot be, and how often a source is asked."""
+"""Sources of passwords: valid values, errors, and how often a source is fetched."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """No test knows what another fetched."""
+def empty_cache() -> Iterator[None]:
+    """Empty the cache, so that no test sees what another fetched."""
     secret._cache.clear()
     yield
     secret._cache.clear()
@@ -69,7 +69,7 @@ def test_the_environment_a_file_and_a_command(
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "expected"),
     [
         (
             FromEnvironment("NOT_SET_ANYWHERE"),
@@ -89,15 +89,15 @@ def test_the_environment_a_file_and_a_command(
     ],
 )
 def test_what_cannot_be_had_is_one_line_without_a_secret(
-    source: CredentialSource, said: str
+    source: CredentialSource, expected: str
 ) -> None:
     with pytest.raises(SecretError) as raised:
         source.fetch()
     message = str(raised.value)
-    assert said in message
+    assert expected in message
     assert len(message.splitlines()) == 1
     assert "sup3r" not in message
-    # Nor in what a traceback would show beside it.
+    # Nor in the text of a traceback.
     assert "sup3r" not in repr(raised.value.__cause__)
 
 
@@ -125,7 +125,8 @@ def test_a_source_is_asked_once_until_a_server_refuses_what_it_said(
     (tmp_path / "says").write_text("two")
     assert credential(source, refused=first) == Credential("two")
     assert runs(tmp_path) == 2
-    # Another connection, refused with the first too, is given the second without asking again.
+    # Another connection that was refused with the first credential gets the second without another
+    # fetch.
     assert credential(source, refused=first) == Credential("two")
     assert runs(tmp_path) == 2
 
@@ -144,13 +145,15 @@ def test_many_refusals_at_once_ask_once(tmp_path: Path, clock: Clock) -> None:
 
 def test_threads_wait_for_one_answer(tmp_path: Path) -> None:
     source = counting(tmp_path, "slow")
-    said: list[Credential] = []
-    threads = [threading.Thread(target=lambda: said.append(credential(source))) for _ in range(8)]
+    answers: list[Credential] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(credential(source))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert said == [Credential("slow")] * 8
+    assert answers == [Credential("slow")] * 8
     assert runs(tmp_path) == 1
 
 
@@ -183,22 +186,24 @@ def test_signing_in_tries_a_new_credential_once(tmp_path: Path, clock: Clock) ->
         return "in"
 
     def in_(source: CredentialSource | None) -> str:
-        own = Credential("own")
-        return with_credential(source, own, attempt, lambda error: isinstance(error, RefusedError))
+        configured = Credential("own")
+        return with_credential(
+            source, configured, attempt, lambda error: isinstance(error, RefusedError)
+        )
 
     credential(source)
     clock.now_s += 10
     (tmp_path / "says").write_text("new")
     assert in_(source) == "in"
     assert tried == ["old", "new"]
-    # What is refused again, and the same, is tried no second time.
+    # A credential that was refused and is fetched again unchanged is not tried a second time.
     tried.clear()
     (tmp_path / "says").write_text("other")
     secret._cache.clear()
     with pytest.raises(RefusedError):
         in_(source)
     assert tried == ["other"]
-    # Without a source there is nothing else to try.
+    # Without a source there is no other credential to try.
     tried.clear()
     with pytest.raises(RefusedError):
         in_(None)

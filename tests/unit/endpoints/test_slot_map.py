@@ -1,4 +1,4 @@
-"""Who owns a slot."""
+"""Owners of slots."""
 
 import pytest
 
@@ -32,13 +32,13 @@ def test_a_cluster_that_serves_nothing_is_refused() -> None:
         topology()
 
 
-def test_writes_go_to_the_primary_and_reads_to_the_replica_that_was_asked_for() -> None:
+def test_writes_go_to_the_primary_and_reads_to_the_requested_replica() -> None:
     two = SlotRange(0, 5460, "a:1", ("b:1", "c:1"))
     none = SlotRange(5461, SLOTS - 1, "d:1")
     for replica, reader in ((0, "b:1"), (1, "c:1"), (2, "b:1")):
         nodes = SlotMap([two, none], lambda: None, replica)
         assert (nodes.write_node[0], nodes.read_node[0]) == ("a:1", reader)
-        # Where there is no replica the primary answers.
+        # If there is no replica, the primary answers.
         assert (nodes.write_node[5461], nodes.read_node[5461]) == ("d:1", "d:1")
         assert nodes.addresses() == {"a:1", "d:1", reader}
     nodes = topology(two, none)

@@ -1,4 +1,4 @@
-"""What is verified, and what is said of a file that holds no authorities."""
+"""Verification of certificates, and the error for a file without authorities."""
 
 from __future__ import annotations
 

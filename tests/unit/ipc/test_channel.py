@@ -1,4 +1,4 @@
-"""Whole messages, whatever the socket does to them."""
+"""Complete messages, whatever the socket does to them."""
 
 from __future__ import annotations
 

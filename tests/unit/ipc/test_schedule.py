@@ -1,4 +1,4 @@
-"""Where the intervals of a race end."""
+"""Ends of the intervals of a run."""
 
 from __future__ import annotations
 

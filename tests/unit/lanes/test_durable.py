@@ -1,4 +1,4 @@
-"""What a batch looks like on its way to the shards."""
+"""Requests of a batch, per shard."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from engines.workload.streams import BatchStream, Partition
 SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}
 
 
-class Linked:
-    """A session whose links are their addresses."""
+class FakeSession:
+    """A session whose connections are their addresses."""
 
     connections = {address: address for address in SHARDS}  # noqa: RUF012 - never changed
 
@@ -31,13 +31,13 @@ class Linked:
 def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
     rows: int, first_version: int, seed: int
 ) -> None:
-    topology = SlotMap([SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None)
-    readings = TelemetryPool(seed)
+    slot_map = SlotMap([SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None)
+    telemetry = TelemetryPool(seed)
     context = LaneContext(
-        telemetry=readings,
+        telemetry=telemetry,
         gets=GetCache(),
         selects=SelectCache(),
-        slot_map=topology,
+        slot_map=slot_map,
         fills=FillTracker(),
         ttl_ms=lambda: 1,
         issuing=lambda: True,
@@ -50,12 +50,12 @@ def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
 
     pack: Any = hiredis.pack_command  # its stub takes tuples of one
     expected: dict[str, list[bytes]] = {}
-    for car_id, reading, version in batches().next():
+    for car_id, sample, version in batches().next():
         name = f"telemon:{car_id}".encode()
-        (owner,) = (address for address, slots in SHARDS.items() if key_slot(name) in slots)
-        value = b"%d:%b:%d" % (car_id, readings.payload[reading], version)
-        expected.setdefault(owner, []).append(pack((b"SET", name, value)))
-    session: Any = Linked
+        (write_node,) = (address for address, slots in SHARDS.items() if key_slot(name) in slots)
+        value = b"%d:%b:%d" % (car_id, telemetry.payload[sample], version)
+        expected.setdefault(write_node, []).append(pack((b"SET", name, value)))
+    session: Any = FakeSession
     requests: Any = next(write_durable(session, batches(), context))
     assert {connection: (request, due) for connection, request, due in requests} == {
         address: (b"".join(sets), len(sets)) for address, sets in expected.items()

@@ -1,4 +1,4 @@
-"""Duplicate fills: of n readers that miss a car together, n - 1."""
+"""Duplicate fills: of n readers that miss a key together, n - 1."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_a_miss_from_before_the_other_fill_ended_is_a_duplicate() -> None:
     assert fills.begin(1, missed_from_ns=15)
 
 
-def test_a_fill_that_came_to_nothing_leaves_no_trace() -> None:
+def test_a_failed_fill_leaves_no_trace() -> None:
     fills = FillTracker()
     fills.begin(1, missed_from_ns=10)
     fills.end(1, now_ns=None)
     assert not fills.begin(1, missed_from_ns=5)
 
 
-def test_a_fill_whose_operation_was_given_up_is_under_way_no_more() -> None:
+def test_a_fill_of_an_abandoned_operation_is_no_longer_in_flight() -> None:
     fills = FillTracker()
     session = Session()
     session.connections = SessionConnections(

@@ -1,4 +1,4 @@
-"""What an engine process does with what it is told, without a server."""
+"""Messages to an engine process and their effects, without a server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from engines.ipc.schedule import Schedule
 from engines.lanes.context import MYSQL_ADDRESS
 from engines.model import controls as control
 from engines.process import connect as routes
-from engines.process import topology as topologies
+from engines.process import topology
 from engines.process.__main__ import _first_messages
 from engines.process.engine import Engine
 from engines.wire.dialect import MYSQL as MYSQL_DIALECT
@@ -51,7 +51,7 @@ FAR_NS = 3_600_000_000_000
 
 
 class Harness:
-    """A worker whose far end is the test."""
+    """An engine whose race is the test."""
 
     def __init__(self, spec: EngineSpec = SPEC, *early: object) -> None:
         ours, theirs = socket.socketpair()
@@ -59,13 +59,13 @@ class Harness:
         self.theirs = Channel(theirs)
         self.worker = Engine(self.theirs, spec, early)
         self.reactor: Any = self.worker._reactor
-        self.said: list[Any] = []
+        self.received: list[Any] = []
 
     def turn(self, until: Callable[[], bool], at_most_ms: int = 10_000) -> None:
         deadline_ns = perf_counter_ns() + at_most_ms * 1_000_000
 
         def look() -> None:
-            self.said += self.channel.receive()
+            self.received += self.channel.receive()
             if until() or perf_counter_ns() >= deadline_ns:
                 self.reactor.running = False
             else:
@@ -75,19 +75,19 @@ class Harness:
         look()
         self.reactor.run()
 
-    def heard(self, kind: type) -> list[Any]:
-        self.said += self.channel.receive()
-        return [message for message in self.said if isinstance(message, kind)]
+    def messages(self, kind: type) -> list[Any]:
+        self.received += self.channel.receive()
+        return [message for message in self.received if isinstance(message, kind)]
 
     def start(self, *, held: bool = False) -> None:
-        """Start the race now, for as long as it takes."""
+        """Start a run without an end now."""
         now_ns = perf_counter_ns()
         self.worker._phases.start(StartRun(Schedule(now_ns, now_ns, None, FAR_NS), held=held))
         self.turn(lambda: self.worker._phases._started)
 
 
 class Stuck(Harness):
-    """One whose sessions are in an operation for as long as `busy` says so; nothing is ever sent."""
+    """A harness whose sessions have an operation in flight while `busy` is set; nothing is ever sent."""
 
     def __init__(self, spec: EngineSpec = SPEC) -> None:
         super().__init__(spec)
@@ -111,9 +111,9 @@ def made() -> Iterator[list[Harness]]:
         harness.theirs.close()
 
 
-@pytest.mark.parametrize("asked", [control.Resume(), control.Connections("read", 0)])
-def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
-    made: list[Harness], asked: object
+@pytest.mark.parametrize("change", [control.Resume(), control.Connections("read", 0)])
+def test_no_control_in_the_drain_of_a_heat_starts_operations(
+    made: list[Harness], change: object
 ) -> None:
     stuck = Stuck()
     made.append(stuck)
@@ -123,22 +123,22 @@ def test_nothing_that_is_asked_in_the_drain_of_a_heat_lets_its_lane_race_on(
     assert stuck.begun > 0
     begun, stuck.busy = stuck.begun, True
     stuck.worker._phases._end_heat()
-    stuck.worker._apply_control(asked)  # An operation is still under way.
+    stuck.worker._apply_control(change)  # An operation is still in flight.
     stuck.turn(lambda: False, 5)
     stuck.busy = False
-    stuck.turn(lambda: bool(stuck.heard(HeatDone)))
+    stuck.turn(lambda: bool(stuck.messages(HeatDone)))
     stuck.turn(lambda: False, 5)
-    assert stuck.heard(HeatDone)
+    assert stuck.messages(HeatDone)
     assert (stuck.reactor.issuing, stuck.begun) == (False, begun)
 
-    # It goes when it is told to.
+    # It starts when the race says so.
     now_ns = perf_counter_ns()
     stuck.worker._phases.start_measuring(StartMeasuring(now_ns, now_ns, None))
     assert stuck.reactor.issuing
 
 
-def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list[Harness]) -> None:
-    """What is due until the operations under way are over is overdue, what would be while connections open is not."""
+def test_the_time_of_a_repartition_is_not_counted_against_the_servers(made: list[Harness]) -> None:
+    """Operations due before those in flight have completed are late; time in which connections open adds none."""
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
     stuck.start()
@@ -155,12 +155,12 @@ def test_the_time_in_which_cars_are_dealt_out_anew_is_not_the_servers(made: list
     stuck.turn(lambda: False, 400)
     opening.clear()
     stuck.turn(lambda: stuck.reactor.issuing)
-    # A thousand a second; a busy machine may take a while from one line to the next.
+    # The rate is 1,000 per second; a busy machine may take a while from one line to the next.
     assert 190 <= arrivals.backlog(perf_counter_ns()) < 400
 
 
-def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: list[Harness]) -> None:
-    """Nothing becomes due in a pause, and what was overdue before still is after it, whatever the rate is then."""
+def test_a_pause_and_a_change_of_rate_keep_the_backlog(made: list[Harness]) -> None:
+    """Nothing becomes due in a pause; the backlog from before remains, whatever the new rate is."""
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
     stuck.start()
@@ -174,7 +174,7 @@ def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: lis
     assert backlog() == paused
     stuck.worker._apply_control(control.Resume())
     assert stuck.reactor.issuing
-    # One a second from now on: the first of them is due where the pace changed.
+    # The rate is one per second from now on; the first of them is due when the rate changed.
     assert backlog() == paused + 1
     stuck.worker._apply_control(control.Rate(0.01))
     assert paused + 1 <= backlog() <= paused + 2
@@ -185,7 +185,7 @@ def test_a_pause_and_a_change_of_rate_forget_no_operation_that_was_due(made: lis
     assert backlog() <= 1
 
 
-def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> None:
+def test_a_warm_up_leaves_no_backlog_at_the_start_barrier(made: list[Harness]) -> None:
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
     phases, backlog = stuck.worker._phases, stuck.reactor.open_loop.backlog
@@ -203,16 +203,16 @@ def test_a_warm_up_leaves_no_backlog_at_the_start_line(made: list[Harness]) -> N
     phases.start_measuring(StartMeasuring(now_ns, now_ns, None, final=False))
     stuck.turn(lambda: False, 100)
     assert 200 <= backlog() < 2000
-    # What a heat could not do is said at its end, and not carried into the next.
+    # The backlog of a heat is reported at its end and not carried into the next.
     left = backlog()
     phases._end_heat()
-    stuck.turn(lambda: bool(stuck.heard(HeatDone)))
-    assert left <= stuck.heard(IntervalReport)[-1].backlog < left + 100
+    stuck.turn(lambda: bool(stuck.messages(HeatDone)))
+    assert left <= stuck.messages(IntervalReport)[-1].backlog < left + 100
     stuck.turn(lambda: False, 20)
     assert backlog() == 0
 
 
-def test_what_was_due_at_the_end_and_not_begun_is_said(made: list[Harness]) -> None:
+def test_the_backlog_at_the_end_is_reported(made: list[Harness]) -> None:
     stuck = Stuck(replace(SPEC, rate_per_s=1000.0))
     made.append(stuck)
     stuck.start()
@@ -222,12 +222,12 @@ def test_what_was_due_at_the_end_and_not_begun_is_said(made: list[Harness]) -> N
     left = stuck.reactor.open_loop.backlog()
     stuck.turn(lambda: False, 50)  # Nothing is due after the end.
     stuck.busy = False
-    stuck.turn(lambda: any(report.last for report in stuck.heard(IntervalReport)))
-    assert stuck.heard(IntervalReport)[-1].backlog == left >= 100
+    stuck.turn(lambda: any(report.last for report in stuck.messages(IntervalReport)))
+    assert stuck.messages(IntervalReport)[-1].backlog == left >= 100
 
 
-def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that was slow to start finds several messages at once."""
+def test_messages_that_arrive_with_the_spec_are_handled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine process that was slow to start finds several messages at once."""
 
     def refused(*_: object, **__: object) -> socket.socket:
         raise ConnectionRefusedError("refused")
@@ -242,20 +242,20 @@ def test_what_came_with_the_spec_is_done(monkeypatch: pytest.MonkeyPatch) -> Non
     engine = Engine(theirs, SPEC, early)
     reactor = engine._reactor
     reactor.after_ns(5_000_000_000, lambda: setattr(reactor, "running", False))
-    engine.run()  # Ends, since it was told to.
-    said = ours.receive()
+    engine.run()  # Ends, because of the `Stop`.
+    received = ours.receive()
     ours.close()
     theirs.close()
-    reports = [message for message in said if isinstance(message, IntervalReport)]
+    reports = [message for message in received if isinstance(message, IntervalReport)]
     assert [report.last for report in reports] == [True]
-    assert any(isinstance(message, NodeCountsReport) for message in said)
-    # It never began, and has done nothing for no time.
+    assert any(isinstance(message, NodeCountsReport) for message in received)
+    # The run never began: no operations in an interval of no length.
     assert reports[0].warm.work.interval_s < 1e-6
     assert reports[0].measured.work.interval_s == 0.0
     assert reports[0].cpu_share == 0.0
 
 
-def test_a_trouble_is_told_with_its_server_and_in_words(
+def test_a_problem_is_reported_with_its_server_and_in_words(
     made: list[Harness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> socket.socket:
@@ -266,17 +266,17 @@ def test_a_trouble_is_told_with_its_server_and_in_words(
     made.append(harness)
     monkeypatch.setattr("engines.process.engine.NOT_READY_EVERY_NS", 0)
     harness.worker._discover()
-    harness.turn(lambda: bool(harness.heard(NotReady)))
-    assert harness.heard(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
+    harness.turn(lambda: bool(harness.messages(NotReady)))
+    assert harness.messages(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
     harness.worker._phases.report(perf_counter_ns())
-    (report,) = harness.heard(IntervalReport)
+    (report,) = harness.messages(IntervalReport)
     assert (report.closed_connections, report.problem) == (
         1,
         "db.example:3307: Too many connections",
     )
 
 
-def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None:
+def test_no_old_reason_is_reported_for_a_new_problem(made: list[Harness]) -> None:
     harness = Harness()
     made.append(harness)
     session = Session()
@@ -289,13 +289,13 @@ def test_no_former_reason_is_told_for_a_new_trouble(made: list[Harness]) -> None
     harness.reactor.connections._connections.append(connection)
     assert [closed.last_error for closed in harness.reactor.connections.closed()] == [""]
     harness.worker._phases.report(perf_counter_ns())
-    assert harness.heard(IntervalReport)[0].problem == "db.example:3307: the connection was lost"
+    assert harness.messages(IntervalReport)[0].problem == "db.example:3307: the connection was lost"
 
 
-def test_the_question_for_the_topology_waits_for_no_connection(
+def test_a_request_for_the_slot_map_waits_for_no_connection(
     made: list[Harness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every node but the one that is asked swallows packets: the answer is what says whom to turn to."""
+    """Every node except the one that is asked drops packets: only the answer shows which node to use."""
     endpoint = RedisEndpoint("a", 1, "p", cluster=True)
     harness = Harness(
         replace(SPEC, lane="durable", endpoints=LaneEndpoints("durable", redis=endpoint))
@@ -309,12 +309,12 @@ def test_the_question_for_the_topology_waits_for_no_connection(
 
     ranges = [SlotRange(0, SLOTS - 1, "b:1")]
     monkeypatch.setattr(routes, "_open_redis", silent)
-    monkeypatch.setattr(topologies, "_ask", lambda *_: ranges)
-    topology = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
-    harness.worker._topology.slot_maps = harness.worker._programs.topologies = [topology]
+    monkeypatch.setattr(topology, "_ask", lambda *_: ranges)
+    slot_map = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
+    harness.worker._topology.slot_maps = harness.worker._programs.topologies = [slot_map]
     for program in harness.worker._programs.deal(8):
         harness.worker._add_session(program)
     harness.worker._topology.refresh()
-    harness.turn(lambda: topology.write_node[0] == "b:1", 5_000)
+    harness.turn(lambda: slot_map.write_node[0] == "b:1", 5_000)
     gate.set()
-    assert topology.write_node[0] == "b:1"
+    assert slot_map.write_node[0] == "b:1"

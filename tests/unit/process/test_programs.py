@@ -1,4 +1,4 @@
-"""The programs of one engine process: what they share."""
+"""State that the programs of one engine process share."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def next_of(program: Program, reply: object) -> Step:
 
 def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
     """The first requests of each reader of one engine process that is told of hits, or of rows, only."""
-    asked = []
+    requested = []
     for begin in made(lane, preset, connections).deal(connections):
         program = begin(session_of())
         reply = [(b"1.0000",) * 5] if lane == "mysql" else b"1"
@@ -89,8 +89,8 @@ def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
             assert isinstance(step, tuple)
             requests.append(step[1])
             step = next_of(program, reply)
-        asked.append(requests)
-    return asked
+        requested.append(requests)
+    return requested
 
 
 SHAPES = [
@@ -115,7 +115,7 @@ def streams(lane: str, role: Role, shape: KeyDistribution) -> list[list[bytes]]:
     reply: object = Ok(1, 0, 0, 0) if in_mysql and role == "write" else b"1"
     if in_mysql and role == "read":
         reply = [(b"1.0000",) * 5]
-    asked = []
+    requested = []
     for begin in made(lane, "fair", 3, role=role, shape=shape).deal(3):
         program = begin(session_of())
         step = next(program)
@@ -128,13 +128,13 @@ def streams(lane: str, role: Role, shape: KeyDistribution) -> list[list[bytes]]:
             values = re.findall(VALUES[in_mysql, role], text)
             seen += sorted(value.replace(b",", b":") for value in values)
             step = next_of(program, [ALL_OK] * len(requests) if several else reply)
-        asked.append(seen)
-    return asked
+        requested.append(seen)
+    return requested
 
 
 @pytest.mark.parametrize("role", ["write", "read"])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.kind)
-def test_every_lane_is_asked_for_the_same_in_the_same_order(
+def test_every_lane_gets_the_same_requests_in_the_same_order(
     role: Role, shape: KeyDistribution
 ) -> None:
     mysql = streams("mysql", role, shape)

@@ -1,4 +1,4 @@
-"""What an engine says of an interval."""
+"""Interval reports."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ def reactor() -> Iterator[Reactor]:
     made.close()
 
 
-def cut(meter: IntervalReporter, now_ns: int) -> IntervalReport:
-    return meter.report(0, now_ns, problem="", paused=False, held=False, last=False)
+def cut(reporter: IntervalReporter, now_ns: int) -> IntervalReport:
+    return reporter.report(0, now_ns, problem="", paused=False, held=False, last=False)
 
 
-def test_a_wait_for_a_processor_belongs_to_the_work_of_its_interval(
+def test_a_scheduling_delay_belongs_to_the_statistics_of_its_interval(
     reactor: Reactor, tmp_path: Path
 ) -> None:
     stat = tmp_path / "schedstat"
     stat.write_text("0 1000 1\n")
-    meter = IntervalReporter(reactor)
-    meter._run_queue = SchedstatReader(stat)
+    reporter = IntervalReporter(reactor)
+    reporter._run_queue = SchedstatReader(stat)
     stat.write_text("0 3000 2\n")
-    meter.begin_race(0)  # What it waited before is no part of the race.
+    reporter.begin_race(0)  # Discards the scheduling delay before the run.
     reactor.measure_from_ns = NEVER_NS
 
     stat.write_text("0 8000 4\n")
-    warm = cut(meter, 1_000)
+    warm = cut(reporter, 1_000)
     assert warm.warm.work.scheduling_delay == SchedulingDelay(5_000, 2)
     assert warm.measured.work.scheduling_delay == UNKNOWN
 
-    # Measuring begins within an interval: nobody knows on which side of it the loop waited.
+    # Measuring begins within an interval: it is unknown in which part of it the loop waited.
     reactor.measure_from_ns = 1_500
     stat.write_text("0 9000 5\n")
-    both = cut(meter, 2_000)
+    both = cut(reporter, 2_000)
     assert both.warm.work.scheduling_delay == SchedulingDelay(1_000, 1)
     assert both.measured.work.scheduling_delay == UNKNOWN
 
     for _ in range(6):
         reactor.loop_lag.record(10)
     stat.write_text("0 9600 8\n")
-    measured = cut(meter, 3_000)
+    measured = cut(reporter, 3_000)
     assert measured.warm.work.scheduling_delay == UNKNOWN
     assert measured.measured.work.scheduling_delay == SchedulingDelay(600, 6)
 

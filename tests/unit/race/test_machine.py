@@ -1,4 +1,4 @@
-"""How much of a machine a control group leaves to telemon."""
+"""CPU limits of control groups."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_in_a_container_the_root_is_the_group(tmp_path: Path) -> None:
 def test_the_first_version_of_control_groups(tmp_path: Path) -> None:
     names = {"cpu.cfs_quota_us": "250000\n", "cpu.cfs_period_us": "100000\n"}
     root = laid_out(tmp_path, "5:memory:/x\n3:cpu,cpuacct:/x\n")
-    place = root / "sys/fs/cgroup/cpu,cpuacct/x"
-    place.mkdir(parents=True)
+    group = root / "sys/fs/cgroup/cpu,cpuacct/x"
+    group.mkdir(parents=True)
     for name, text in names.items():
-        (place / name).write_text(text)
+        (group / name).write_text(text)
     assert cpu_limit(root) == 2.5
-    (place / "cpu.cfs_quota_us").write_text("-1\n")
+    (group / "cpu.cfs_quota_us").write_text("-1\n")
     assert cpu_limit(root) is None
 
 
@@ -54,15 +54,15 @@ def test_without_a_limit_there_is_none(tmp_path: Path, groups: str) -> None:
     assert cpu_limit(laid_out(tmp_path, groups, cpu_dot_max="max 100000\n")) is None
 
 
-def test_the_limit_is_among_what_is_said_of_a_machine(tmp_path: Path) -> None:
+def test_the_limit_is_among_the_facts_of_a_machine(tmp_path: Path) -> None:
     root = laid_out(tmp_path, "0::/\n", cpu_dot_max="150000 100000\n")
     assert machine_facts(root)["cpu_limit"] == 1.5
 
 
-def test_what_is_said_of_this_machine() -> None:
-    said = machine_facts()
-    assert said["cpus"]
-    versions = said["versions"]
+def test_the_facts_of_this_machine() -> None:
+    facts = machine_facts()
+    assert facts["cpus"]
+    versions = facts["versions"]
     assert isinstance(versions, dict)
     assert set(versions) == {"python", "hiredis", "redis", "pymysql"}
     assert "not installed" not in versions.values()

@@ -1,4 +1,4 @@
-"""Replies cut anywhere read as they were meant, and as PyMySQL reads them; so are statements sent."""
+"""Replies cut at any byte, compared with their meaning and with PyMySQL; requests as a server reads them."""
 
 from __future__ import annotations
 
@@ -386,7 +386,7 @@ class Watched(MySQLReplyParser):
         return super().feed_many(data, wanted)
 
 
-def test_what_comes_all_the_time_is_read_the_quick_way() -> None:
+def test_frequent_replies_use_the_fast_path() -> None:
     parser = Watched()
     done = ok(2, 0, AUTOCOMMIT, 0)
     parser.feed_one(FROM_MARIADB.wire)

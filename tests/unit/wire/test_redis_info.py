@@ -1,4 +1,4 @@
-"""Which product answers, by what INFO says of it."""
+"""Product and version from INFO."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies cut anywhere read as they were meant, and as hiredis reads them; requests are what Redis expects."""
+"""Replies cut at any byte, compared with their meaning and with hiredis; requests as Redis expects them."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_an_error_in_a_batch_is_at_its_own_place() -> None:
         assert got[at] == RedisErrorReply("MOVED", "MOVED 1 a:1")
 
 
-def test_one_and_many_take_turns() -> None:
+def test_feed_one_and_feed_many_alternate() -> None:
     parser = RespReplyParser()
     assert parser.feed_many(b"+OK\r\n+O", 2) is INCOMPLETE
     assert parser.feed_many(b"K\r\n", 2) is ALL_OK

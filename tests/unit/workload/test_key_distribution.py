@@ -1,4 +1,4 @@
-"""Key shapes against their theory: chi-squared on fixed seeds."""
+"""Key distributions against their theory: chi-squared on fixed seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engines.workload.key_distribution import KeyDistribution, popularity_order,
 DRAWS = 200_000
 KEYS = 1001
 
-SHAPES = [
+DISTRIBUTIONS = [
     KeyDistribution("uniform"),
     KeyDistribution("zipfian", exponent=0.99),
     KeyDistribution("zipfian", exponent=0.5),
@@ -30,29 +30,29 @@ def limit(degrees: int) -> float:
     return degrees * (1 - 2 / (9 * degrees) + 3.09 * sqrt(2 / (9 * degrees))) ** 3
 
 
-def expected(shape: KeyDistribution) -> list[float]:
-    """The probability of each rank, from the definition of the shape and not from its code."""
-    if shape.kind == "zipfian":
-        harmonic = sum(1 / rank**shape.exponent for rank in range(1, KEYS + 1))
-        return [1 / rank**shape.exponent / harmonic for rank in range(1, KEYS + 1)]
-    if shape.kind == "hot-set":
-        hot = {0.1: 100, 0.2: 200}[shape.hot_keys]
-        return [shape.hot_operations / hot] * hot + [(1 - shape.hot_operations) / (KEYS - hot)] * (
-            KEYS - hot
-        )
+def expected(distribution: KeyDistribution) -> list[float]:
+    """Return the probability of each rank, from the definition of the distribution and not from its code."""
+    if distribution.kind == "zipfian":
+        harmonic = sum(1 / rank**distribution.exponent for rank in range(1, KEYS + 1))
+        return [1 / rank**distribution.exponent / harmonic for rank in range(1, KEYS + 1)]
+    if distribution.kind == "hot-set":
+        hot = {0.1: 100, 0.2: 200}[distribution.hot_keys]
+        return [distribution.hot_operations / hot] * hot + [
+            (1 - distribution.hot_operations) / (KEYS - hot)
+        ] * (KEYS - hot)
     return [1 / KEYS] * KEYS
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_draws_follow_the_theory(shape: KeyDistribution) -> None:
-    draw = sample_indices(shape, KEYS, Random(20_260), seed=5)
-    seen = Counter(draw() for _ in range(DRAWS))
-    order = range(KEYS) if shape.kind == "uniform" else popularity_order(KEYS, 5)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=str)
+def test_draws_follow_the_theory(distribution: KeyDistribution) -> None:
+    sample = sample_indices(distribution, KEYS, Random(20_260), seed=5)
+    seen = Counter(sample() for _ in range(DRAWS))
+    order = range(KEYS) if distribution.kind == "uniform" else popularity_order(KEYS, 5)
     squared, bins, pooled_seen, pooled_expected = 0.0, 0, 0, 0.0
-    for index, share in zip(order, expected(shape), strict=True):
+    for index, probability in zip(order, expected(distribution), strict=True):
         pooled_seen += seen[index]
-        pooled_expected += share * DRAWS
-        # Rare ranks are pooled: chi-squared wants some five expected draws in each bin.
+        pooled_expected += probability * DRAWS
+        # Rare ranks are pooled: chi-squared needs about five expected samples in each bin.
         if pooled_expected >= 20:
             squared += (pooled_seen - pooled_expected) ** 2 / pooled_expected
             bins, pooled_seen, pooled_expected = bins + 1, 0, 0.0
@@ -76,26 +76,26 @@ def test_the_limit_is_that_of_the_tables() -> None:
 def test_every_index_is_in_range_and_the_weights_add_up(
     count: int, kind: str, exponent: float, hot_keys: float, hot_operations: float
 ) -> None:
-    shape = KeyDistribution(kind, exponent, hot_keys, hot_operations)  # type: ignore[arg-type]
-    weights = shape.weights(count)
+    distribution = KeyDistribution(kind, exponent, hot_keys, hot_operations)  # type: ignore[arg-type]
+    weights = distribution.weights(count)
     assert len(weights) == count
     assert isclose(sum(weights), 1.0, rel_tol=1e-9)
-    draw = sample_indices(shape, count, Random(1), seed=1)
-    assert all(0 <= draw() < count for _ in range(50))
+    sample = sample_indices(distribution, count, Random(1), seed=1)
+    assert all(0 <= sample() < count for _ in range(50))
 
 
 def test_the_same_seed_draws_the_same_and_popular_keys_are_the_same_for_every_stream() -> None:
-    shape = KeyDistribution("zipfian")
-    first = sample_indices(shape, KEYS, Random("a"), seed=7)
-    again = sample_indices(shape, KEYS, Random("a"), seed=7)
+    distribution = KeyDistribution("zipfian")
+    first = sample_indices(distribution, KEYS, Random("a"), seed=7)
+    again = sample_indices(distribution, KEYS, Random("a"), seed=7)
     assert [first() for _ in range(100)] == [again() for _ in range(100)]
-    other = sample_indices(shape, KEYS, Random("b"), seed=7)
+    other = sample_indices(distribution, KEYS, Random("b"), seed=7)
     popular = Counter(other() for _ in range(5000)).most_common(1)[0][0]
     assert popular == popularity_order(KEYS, 7)[0]
 
 
-def test_a_fleet_of_hundreds_of_millions_needs_no_table_of_them() -> None:
-    draw = sample_indices(KeyDistribution("zipfian"), 900_000_000, Random(1), seed=1)
-    drawn = [draw() for _ in range(1000)]
-    assert max(drawn) < 900_000_000
-    assert max(drawn) > 100_000_000
+def test_a_key_range_of_hundreds_of_millions_needs_no_table_of_them() -> None:
+    sample = sample_indices(KeyDistribution("zipfian"), 900_000_000, Random(1), seed=1)
+    samples = [sample() for _ in range(1000)]
+    assert max(samples) < 900_000_000
+    assert max(samples) > 100_000_000
