@@ -98,8 +98,7 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
 
 
 def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
-    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {VARIABLES!r}")
-    variables = dict(cursor.fetchall())
+    variables = mysql.read_variables(cursor, VARIABLES)
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }

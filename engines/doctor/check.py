@@ -18,6 +18,20 @@ FINDING_LENGTH = 300
 NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
 """Next step when a password cannot be fetched."""
 
+SILENT_STEP = (
+    "something else listens there, or the server hangs: check the port, then the server itself"
+)
+"""Next step for a server that accepts a connection and sends nothing."""
+
+HUNG_UP_STEP = "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log"
+"""Next step for a server that closes a connection before it sends anything."""
+
+BROKEN_OFF_STEP = "run `telemon doctor` again; if it stays, look into the server's log"
+"""Next step for a server that stops answering after sign-in."""
+
+UNKNOWN_ERROR_STEP = "look the error up in the manual of the server"
+"""Next step for an error that telemon does not know."""
+
 
 class Status(StrEnum):
     """Result of a check.

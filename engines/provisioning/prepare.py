@@ -152,10 +152,10 @@ def hot_keys(endpoint: RedisEndpoint) -> int:
     ranges = redis.slot_map(redis.resolve_cluster_mode(endpoint))
     keys_by_address: dict[str, list[bytes]] = {}
     for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1):
-        slot = key_slot(redis_key(car_id))
-        for part in ranges:
-            if part.first <= slot <= part.last:
-                keys_by_address.setdefault(part.address, []).append(redis_key(car_id))
+        key = redis_key(car_id)
+        owner = redis.slot_owner(ranges, key_slot(key))
+        if owner is not None:
+            keys_by_address.setdefault(owner, []).append(key)
     present = 0
     for address, wanted in keys_by_address.items():
         with (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from socket import socket
@@ -192,6 +192,13 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
     elif "/rdsdb" in str(home):
         product = f"RDS {product}"
     return MySQLFacts(product, str(version).split("-")[0], durability)
+
+
+def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
+    """Return those of the global system variables `names` that the server has."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
+    return {str(name): str(value) for name, value in cursor.fetchall()}
 
 
 def _aurora_version(cursor: Cursor) -> str | None:

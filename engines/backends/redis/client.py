@@ -15,6 +15,7 @@ from engines.backends.redis.connection import open_socket as open_socket
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
+from engines.model.server_facts import UNREADABLE
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.dataset import KeyRange, TelemetryPool, payload
@@ -168,15 +169,20 @@ def fill(
     for car_id, value in rows:
         name = redis_key(car_id)
         slot = key_slot(name)
-        owner = next((part for part in ranges if part.first <= slot <= part.last), None)
+        owner = slot_owner(ranges, slot)
         if owner is None:
             raise ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
-        by_address.setdefault(owner.address, []).append((name, value))
+        by_address.setdefault(owner, []).append((name, value))
     for address, pairs in by_address.items():
         with client(address, endpoint) as node, node.pipeline(transaction=False) as pipeline:
             for name, value in pairs:
                 pipeline.set(name, value, px=ttl_ms() if ttl_ms is not None else None)
             pipeline.execute()
+
+
+def slot_owner(ranges: Iterable[SlotRange], slot: int) -> str | None:
+    """Return the address of the primary that serves `slot`, None if there is none."""
+    return next((part.address for part in ranges if part.first <= slot <= part.last), None)
 
 
 def own_keys(node: Redis) -> Iterator[bytes]:
@@ -204,10 +210,6 @@ def delete_own_keys(endpoint: RedisEndpoint) -> int:
     return removed
 
 
-NOT_READABLE = "not readable"
-"""Text shown for a value that the server does not report."""
-
-
 def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
     """Return product, version and durability as the server reports them. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
@@ -215,7 +217,7 @@ def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
             server: Mapping[str, Any] = node.info("server")
             return RedisFacts(*product_and_version(server), durability=_durability(node))
         except NoPermissionError:
-            return RedisFacts("Redis", NOT_READABLE, NOT_READABLE)
+            return RedisFacts("Redis", UNREADABLE, UNREADABLE)
 
 
 def _durability(node: Redis) -> str:
@@ -227,7 +229,7 @@ def _durability(node: Redis) -> str:
     try:
         policy = str(node.config_get("appendfsync").get("appendfsync", "unknown"))
     except ResponseError:
-        return NOT_READABLE
+        return UNREADABLE
     if not persistence.get("aof_enabled"):
         return "none: memory only"
     return {

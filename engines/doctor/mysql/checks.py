@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC
 
@@ -12,10 +12,12 @@ from pymysql.cursors import Cursor
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema
 from engines.doctor import clock, round_trip
-from engines.doctor.check import Check, CheckRunner, Checks
+from engines.doctor.check import BROKEN_OFF_STEP, Check, CheckRunner, Checks
 from engines.doctor.mysql.sign_in import REFUSALS, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import MySQLEndpoint
+from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG
+from engines.provisioning.prepare import PREPARE_HINT
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
 
@@ -74,7 +76,7 @@ def _utc_s(cursor: Cursor) -> float | None:
 
 
 def _check_role(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
-    settings = _variables(cursor, READ_ONLY)
+    settings = mysql.read_variables(cursor, READ_ONLY)
     closed = [name for name, value in settings.items() if value.upper() in ("ON", "1")]
     if closed:
         yield runner.fail(
@@ -99,9 +101,7 @@ def _check_table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
         if code in (DENIED, DENIED_COLUMN):
             yield _table_denied(runner, name, error)
         elif code == NO_TABLE:
-            yield runner.fail(
-                name, "no_table", f"there is no table {mysql.TABLE}", "run `telemon prepare`"
-            )
+            yield runner.fail(name, "no_table", f"there is no table {mysql.TABLE}", PREPARE_HINT)
         elif code == NO_COLUMN and comment == mysql.TABLE_COMMENT:
             yield runner.fail(
                 name,
@@ -123,7 +123,7 @@ def _check_table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
             name,
             "not_seeded",
             f"table {mysql.TABLE} holds {rows:,} of the {len(HOT_KEYS):,} cars that readers ask for",
-            "run `telemon prepare`",
+            PREPARE_HINT,
         )
         return None
     yield runner.ok(name, f"{mysql.TABLE}, {mysql.TABLE_COMMENT}, holds all {rows:,} hot cars")
@@ -176,11 +176,10 @@ def _table_denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
 
 
 def _check_durability(runner: CheckRunner, cursor: Cursor, words: str) -> Iterator[Check]:
-    names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
-    settings = _variables(cursor, names)
-    weak = settings.get(names[0], "1") != "1"
-    if settings.get("log_bin", "OFF").upper() in ("ON", "1"):
-        weak = weak or settings.get("sync_binlog", "1") != "1"
+    settings = mysql.read_variables(cursor, (FLUSH, LOG_BIN, SYNC_BINLOG))
+    weak = settings.get(FLUSH, "1") != "1"
+    if settings.get(LOG_BIN, "OFF").upper() in ("ON", "1"):
+        weak = weak or settings.get(SYNC_BINLOG, "1") != "1"
     if weak:
         yield runner.warn(
             "durability",
@@ -197,7 +196,7 @@ def _check_free_connections(
     runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]
 ) -> Iterator[Check]:
     names = ("max_connections", "max_allowed_packet")
-    limits = {name: int(value) for name, value in _variables(cursor, names).items()}
+    limits = {name: int(value) for name, value in mysql.read_variables(cursor, names).items()}
     cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
     row = cursor.fetchone()
     used = int(row[1]) - 1 if row else 0  # minus this connection
@@ -226,18 +225,11 @@ def _check_free_connections(
     yield runner.ok("room", finding)
 
 
-def _variables(cursor: Cursor, names: tuple[str, ...]) -> Mapping[str, str]:
-    """Return those of the system variables `names` that the server has."""
-    listed = ", ".join(f"'{name}'" for name in names)
-    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
-    return {str(name): str(value) for name, value in cursor.fetchall()}
-
-
 def _broken_off(runner: CheckRunner, error: Exception) -> Check:
     message = error.args[1] if len(error.args) > 1 else error
     return runner.fail(
         "connection",
         "broken_off",
         f"the server stopped answering in the middle of it: {message}",
-        "run `telemon doctor` again; if it stays, look into the server's log",
+        BROKEN_OFF_STEP,
     )

@@ -11,7 +11,15 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
-from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Checks
+from engines.doctor.check import (
+    HUNG_UP_STEP,
+    NO_SECRET_STEP,
+    SILENT_STEP,
+    UNKNOWN_ERROR_STEP,
+    Check,
+    CheckRunner,
+    Checks,
+)
 from engines.doctor.mysql.handshake import (
     Handshake,
     HandshakeError,
@@ -116,7 +124,7 @@ def _check_handshake(runner: CheckRunner, sock: socket.socket) -> Checks[Handsha
             HANDSHAKE,
             "silent",
             f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
-            "something else listens there, or the server hangs: check the port, then the server itself",
+            SILENT_STEP,
         )
     except NotMySQLError:
         yield runner.fail(
@@ -127,7 +135,7 @@ def _check_handshake(runner: CheckRunner, sock: socket.socket) -> Checks[Handsha
             HANDSHAKE,
             "hung_up",
             "takes the connection and hangs up",
-            "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log",
+            HUNG_UP_STEP,
         )
     else:
         if isinstance(answer, HandshakeError):
@@ -183,9 +191,7 @@ def _refusal(
     endpoint: MySQLEndpoint | None = None,
     handshake: Handshake | None = None,
 ) -> Check:
-    problem, step = REFUSALS.get(
-        code, ("refused_by_server", "look the error up in the manual of the server")
-    )
+    problem, step = REFUSALS.get(code, ("refused_by_server", UNKNOWN_ERROR_STEP))
     if problem == "wrong_password" and endpoint is not None:
         if isinstance(endpoint.secret, RdsToken):
             step = IAM

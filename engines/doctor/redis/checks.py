@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, read_facts, slot_map
+from engines.backends.redis.client import NO_CLUSTER, address_of, read_facts, slot_map
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.redis import permissions as permissions
@@ -19,7 +19,8 @@ from engines.doctor.redis.sign_in import FULL_STEP, refused, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
-from engines.provisioning.prepare import hot_keys
+from engines.model.server_facts import UNREADABLE
+from engines.provisioning.prepare import PREPARE_HINT, hot_keys
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS
 from engines.workload.dataset import HOT_KEYS
@@ -220,7 +221,7 @@ def _check_keys(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
             "keys",
             "not_seeded",
             f"holds {present:,} of the {len(HOT_KEYS):,} cars that readers ask for",
-            "run `telemon prepare`",
+            PREPARE_HINT,
         )
         return None
     yield runner.ok("keys", f"holds all {present:,} hot cars")
@@ -267,7 +268,7 @@ def _check_durability(
             "this is no system of record: lane durable is meant for MemoryDB, or for appendonly yes with appendfsync "
             "always; say so beside the result",
         )
-    elif "every reply" in words or words == NOT_READABLE:
+    elif "every reply" in words or words == UNREADABLE:
         yield runner.ok("durability", words)
     else:
         yield runner.warn(

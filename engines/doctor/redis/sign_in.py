@@ -17,7 +17,16 @@ from redis.exceptions import (
 )
 
 from engines.backends.redis.client import client
-from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Checks
+from engines.doctor.check import (
+    BROKEN_OFF_STEP,
+    HUNG_UP_STEP,
+    NO_SECRET_STEP,
+    SILENT_STEP,
+    UNKNOWN_ERROR_STEP,
+    Check,
+    CheckRunner,
+    Checks,
+)
 from engines.doctor.network.read import read_line
 from engines.doctor.network.tcp import CONNECT_WAIT_S, resolve_and_connect
 from engines.doctor.network.tls import NAME as TLS
@@ -45,11 +54,6 @@ FULL_STEP = (
     "end connections that nobody needs, raise maxclients, or race with fewer writers and readers"
 )
 """Next step when maxclients is reached."""
-
-SILENT_STEP = (
-    "something else listens there, or the server hangs: check the port, then the server itself"
-)
-"""Next step for a server that sends nothing."""
 
 IAM = (
     "for IAM: user id and user name must be the same, the user must belong to the group or ACL of the cluster, this "
@@ -217,7 +221,7 @@ def _hung_up(runner: CheckRunner, name: str) -> Check:
         name,
         "hung_up",
         "takes the connection and hangs up",
-        "behind a tunnel or a proxy: its far end does not reach the server; else look into the server's log",
+        HUNG_UP_STEP,
     )
 
 
@@ -256,13 +260,13 @@ def refused(
             name,
             "refused_by_server",
             f"{code} {text}".strip(),
-            "look the error up in the manual of the server",
+            UNKNOWN_ERROR_STEP,
         )
     return runner.fail(
         name,
         "broken_off",
         f"the server stopped answering in the middle of it: {text}",
-        "run `telemon doctor` again; if it stays, look into the server's log",
+        BROKEN_OFF_STEP,
     )
 
 
