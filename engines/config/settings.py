@@ -27,6 +27,7 @@ from engines.config.value_types import (
     ValueType,
 )
 from engines.model.lanes import LANES, SERVER_SLOTS, ServerSlot
+from engines.model.roles import CONNECTIONS, Role
 from engines.text import duration_text
 from engines.workload.key_distribution import (
     KINDS,
@@ -366,6 +367,11 @@ class LoadConfig:
         key="duration",
         unset="until you quit; 30s without a screen",
     )
+
+    @property
+    def connections(self) -> dict[Role, int]:
+        """Return the connections per lane, by role."""
+        return {role: getattr(self, name) for role, name in CONNECTIONS.items()}
 
     @property
     def key_distribution(self) -> KeyDistribution:

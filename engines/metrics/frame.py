@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
+from engines.model.roles import ROLES, Role
 
 
 class LaneState(StrEnum):
@@ -44,6 +45,15 @@ class LaneFrame:
     heat: int = 0
     client: ClientStats = field(default_factory=ClientStats)
     server: Mapping[str, int] = field(default_factory=dict)
+
+    def role(self, role: str) -> RoleStats:
+        """Return the numbers of the writers ("write") or of the readers ("read")."""
+        return self.write if role == "write" else self.read
+
+    @property
+    def roles(self) -> tuple[tuple[Role, RoleStats], ...]:
+        """Return (role, numbers) of writers and readers."""
+        return tuple((role, self.role(role)) for role in ROLES)
 
 
 @dataclass(frozen=True, slots=True)

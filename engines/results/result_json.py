@@ -113,7 +113,7 @@ def heat_json(number: int, lane: LaneFrame) -> dict[str, object]:
                 **{name: _rounded(figure(work)) for name, figure in FIGURES.items()},
                 "errors": dict(work.errors),
             }
-            for role, work in (("write", lane.write), ("read", lane.read))
+            for role, work in lane.roles
         },
     }
 

@@ -9,6 +9,7 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
 from engines.metrics.totals import UNMEASURED, LaneTotals
+from engines.model.roles import ROLES
 
 FIGURES: Mapping[str, Callable[[RoleStats], float | None]] = {
     "rows_per_s": lambda work: work.rows_per_s,
@@ -77,8 +78,8 @@ class HeatRounds:
         nothing count for its rate, and not for its latencies; a figure that no round has is left out."""
         frames = list(self.of(lane).values())
         found: dict[str, dict[str, RoundRange]] = {}
-        for role in ("write", "read"):
-            works: list[RoleStats] = [getattr(frame, role) for frame in frames]
+        for role in ROLES:
+            works: list[RoleStats] = [frame.role(role) for frame in frames]
             found[role] = {}
             together = RoleStats.merged(works, sum(work.interval_s for work in works))
             for name, figure in FIGURES.items():

@@ -11,6 +11,7 @@ from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
 from engines.model.controls import FlushCache, describe
 from engines.model.lanes import LANES
+from engines.model.roles import ROLES
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import LoadChange
@@ -35,7 +36,7 @@ class LaneOutcome:
     spreads: Mapping[str, RoundRange]
 
     def work(self, role: str) -> RoleStats:
-        return self.frame.write if role == "write" else self.frame.read
+        return self.frame.role(role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,8 @@ class Comparison:
 
 def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
     """Everything that is worth saying of a lane, the standing first."""
-    connections = {"write": race.settings.writers, "read": race.settings.readers}
-    asked = [
-        role for role in ("write", "read") if connections[role] or runner.work(role).operations
-    ]
+    connections = race.settings.connections
+    asked = [role for role in ROLES if connections[role] or runner.work(role).operations]
     if asked and not any(runner.work(role).operations for role in asked):
         yield "It acknowledged nothing."
     else:

@@ -88,7 +88,7 @@ class LaneHistory:
             self._recent.popleft()
         if frame.state in UNMEASURED:
             return False
-        for role, work in (("write", frame.write), ("read", frame.read)):
+        for role, work in frame.roles:
             self._totals[role].add(work)
             if self._heats:
                 self._heat_totals[role].add(work, work.interval_s)

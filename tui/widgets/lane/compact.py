@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from engines.model.roles import ROLES
 from tui.draw import lane_style as lanelook
 from tui.draw.cache_text import hit_counts
 from tui.draw.chart import sparkline
@@ -120,7 +121,7 @@ def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: 
         _beside(screen_state, lane),
         errors=lanelook.errors(lane) if low else (),
     )
-    roles = [role_line(screen_state, lane, role, width) for role in ("write", "read")]
+    roles = [role_line(screen_state, lane, role, width) for role in ROLES]
     return [title, *roles] if low else [title, *roles, cache_line(screen_state, lane, width)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.geometry import Size
 
+from engines.model.roles import ROLES
 from tui.draw import lane_style as lanelook
 from tui.draw.big_digits import rows_of
 from tui.draw.cache_text import error_line, fills_line, hit_counts, ratio_line
@@ -98,9 +99,7 @@ def _fills(screen_state: ScreenState, lane: LaneView, width: int) -> Line:
     """What misses led to, and telemon's own share where it has no room beside the percentiles."""
     fills = fills_line(lane, width)
     lane_info = screen_state.lane_info(lane.lane)
-    beside = not lane.paced and all(
-        _fits(overhead(lane_info, role, 0), width) for role in ("write", "read")
-    )
+    beside = not lane.paced and all(_fits(overhead(lane_info, role, 0), width) for role in ROLES)
     own = [] if beside else overheads(lane_info, width - cells(fills))
     return justify(fills, own, width)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from engines.metrics.frame import LaneState
+from engines.model.roles import ROLES
 from tui.draw import lane_style as lanelook
 from tui.draw.client_bound_text import CLIENT_BOUND, client_bound
 from tui.draw.format import clip, latency, ordinal, short
@@ -37,7 +38,7 @@ NOT_WELL = (LaneState.RECONNECTING, LaneState.DOWN)
 def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
     """One role's rate and p99, and its rank and gap; `alone` without a title above it, where it also has to say which
     lane it is and what is wrong there. What has no room is left out, the rank last."""
-    numbers = lane.write if role == "write" else lane.read
+    numbers = lane.role(role)
     mark: list[Span] = [(lanelook.shape(lane.lane), lane.lane)] if alone else []
     per_s = lanelook.done(lane, numbers.rows_per_s, short)
     rate: list[Span] = [
@@ -184,11 +185,7 @@ class MinimalLanes(Panel):
         elif width >= FLAT:
             lines = [flat(screen_state, lane, width) for lane in lanes]
         elif rows >= ROLE_ROWS:
-            lines = [
-                role_line(lane, role, width, alone=True)
-                for lane in lanes
-                for role in ("write", "read")
-            ]
+            lines = [role_line(lane, role, width, alone=True) for lane in lanes for role in ROLES]
         else:
             lines = [rates(lane, width) for lane in lanes]
         return lines

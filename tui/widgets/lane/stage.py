@@ -36,8 +36,7 @@ def figure(lane: LaneView, metric: str) -> str:
     """The metric's value as it stands under the plate."""
     if metric == "p99":
         return latency(lane.read.ranking_p99_us)
-    role = lane.write if metric == "write" else lane.read
-    return lanelook.done(lane, role.window_rows_per_s, short)
+    return lanelook.done(lane, lane.role(metric).window_rows_per_s, short)
 
 
 def words(place: Rank | None, metric: str) -> str:

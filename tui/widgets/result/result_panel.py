@@ -39,8 +39,7 @@ def value(lane_report: LaneReport, metric: str, room: int) -> str:
     if offer is not None:
         rate = offer.achieved_per_s
         return f"{rate:.1f}" if rate < 1000 else _fitting(rate, room)
-    work = lane_report.frame.write if metric == "write" else lane_report.frame.read
-    return _fitting(work.rows_per_s, room)
+    return _fitting(lane_report.frame.role(metric).rows_per_s, room)
 
 
 def _fitting(number: float, room: int) -> str:
