@@ -1,4 +1,4 @@
-"""The cache of lane `cached`: as it is when the warm-up begins, cold or filled with every hot car, and flushed."""
+"""Put the cache of a lane into the state in which the warm-up begins (cold or filled), and flush it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from engines.workload.dataset import HOT_KEYS, KeyRange, payload
 
 
 def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bool = True) -> int:
-    """Remove telemon's own keys from the cache of a lane that has one; then, for a filled start, put every hot car
-    into it as the lane's MySQL has it. How many cars were filled. `private` says that the servers are telemon's own.
+    """Remove telemon's own keys from the lane's cache; for a filled start, copy every hot row from MySQL into it.
 
-    Raises PreparationError.
+    Return the number of rows that were copied, 0 for a lane without a cache. `private` says that the servers are
+    private ones. It blocks until the cache is ready. Raises PreparationError.
     """
     server, cache = endpoints.mysql, endpoints.redis
     if server is None or cache is None:
@@ -46,10 +46,13 @@ def flush_caches(
     private: Container[str],
     note: Callable[[str | None, str], None],
 ) -> None:
-    """Remove telemon's own keys from the cache of every lane that has one, beside the caller, and `note` by lane what
-    came of it, from another thread. The lanes in `private` are on servers of telemon's own."""
+    """Remove telemon's own keys from the cache of every lane that has one, in a thread per cache.
 
-    def forget(lane: str, cache: RedisEndpoint) -> None:
+    It returns at once. `note` is called from these threads with the lane and the result in words. The lanes in
+    `private` are on private servers.
+    """
+
+    def flush(lane: str, cache: RedisEndpoint) -> None:
         try:
             note(lane, f"cache flushed: {redis.delete_own_keys(cache):,} keys removed")
         except redis.FAILURES as error:
@@ -60,11 +63,11 @@ def flush_caches(
 
     for endpoints in lanes:
         if endpoints.mysql is not None and endpoints.redis is not None:
-            Thread(target=forget, args=(endpoints.lane, endpoints.redis), daemon=True).start()
+            Thread(target=flush, args=(endpoints.lane, endpoints.redis), daemon=True).start()
 
 
 def _rows(server: MySQLEndpoint, cars: KeyRange) -> Iterator[tuple[int, bytes]]:
-    """Each car of the table and its payload, as a reader that missed it would fill it."""
+    """Return (car id, payload) of each row, as a reader fills it after a miss."""
     with mysql.cursor(server) as cursor:
         cursor.execute(
             f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {mysql.TABLE} "
@@ -76,7 +79,7 @@ def _rows(server: MySQLEndpoint, cars: KeyRange) -> Iterator[tuple[int, bytes]]:
 
 
 def _ttls_ms(settings: RaceConfig) -> Callable[[], int]:
-    """The time to live of one key after the other, spread as that of the keys that readers fill."""
-    draw = Random(f"{settings.seed}:ttl:start").random
+    """Return a function for the TTL in ms of the next key, with the jitter that readers' fills have."""
+    sample = Random(f"{settings.seed}:ttl:start").random
     ttl_ms, jitter = settings.ttl_s * 1000, settings.ttl_jitter
-    return lambda: max(1, round(ttl_ms * (1 + jitter * (2 * draw() - 1))))
+    return lambda: max(1, round(ttl_ms * (1 + jitter * (2 * sample() - 1))))

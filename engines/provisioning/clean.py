@@ -1,11 +1,11 @@
-"""Removing what telemon made on servers of one's own: exactly that."""
+"""Plan the removal of what telemon made on servers of the user, and of nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql import schema as place
+from engines.backends.mysql import schema
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
@@ -16,7 +16,10 @@ from engines.workload.redis_keys import KEY_PREFIX
 
 
 def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:
-    """What `telemon clean` would do on `lanes`. Only looks. Raises DeedError."""
+    """Return what `telemon clean` would do on `lanes`.
+
+    It only reads from the servers, and blocks while they answer. Raises PlanError.
+    """
     whole = Plan()
     for endpoints in lanes.values():
         if endpoints.mysql is not None:
@@ -28,34 +31,36 @@ def plan(lanes: Mapping[str, LaneEndpoints]) -> Plan:
 
 def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
     name = mysql_name(endpoint)
-    changes, left = [], []
+    changes, unchanged = [], []
 
     def drop_table() -> str:
         with mysql.cursor(endpoint) as cursor:
-            dropped = place.drop_table(cursor)
+            dropped = schema.drop_table(cursor)
         if not dropped:
             return f"table {mysql.TABLE} is left alone: it is no longer telemon's"
         return f"removed table {mysql.TABLE}"
 
     try:
         with mysql.cursor(endpoint) as cursor:
-            mark = mysql.comment(cursor)
+            comment = mysql.comment(cursor)
     except mysql.FAILURES as error:
-        if place.missing_database(error):
-            return Plan(left=((name, f"there is no database {endpoint.database}"),))
+        if schema.missing_database(error):
+            return Plan(unchanged=((name, f"there is no database {endpoint.database}"),))
         raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
-    if mark == mysql.TABLE_COMMENT:
+    if comment == mysql.TABLE_COMMENT:
         changes.append(
-            PlannedChange(name, f"drop table {mysql.TABLE} (its comment: {mark})", drop_table)
+            PlannedChange(name, f"drop table {mysql.TABLE} (its comment: {comment})", drop_table)
         )
-    elif mark is not None:
-        left.append((name, f"table {mysql.TABLE}: not made by telemon (its comment is {mark!r})"))
+    elif comment is not None:
+        unchanged.append(
+            (name, f"table {mysql.TABLE}: not made by telemon (its comment is {comment!r})")
+        )
     else:
-        left.append((name, f"there is no table {mysql.TABLE}"))
+        unchanged.append((name, f"there is no table {mysql.TABLE}"))
     # A user with just enough rights does not see the routines and events that others keep in a database.
-    drop = f"DROP DATABASE {place.quoted(endpoint.database)}"
-    left.append((name, f"database {endpoint.database} stays; if nobody else uses it: {drop}"))
-    return Plan(tuple(changes), tuple(left))
+    drop = f"DROP DATABASE {schema.quoted(endpoint.database)}"
+    unchanged.append((name, f"database {endpoint.database} stays; if nobody else uses it: {drop}"))
+    return Plan(tuple(changes), tuple(unchanged))
 
 
 def _redis_plan(endpoint: RedisEndpoint) -> Plan:
@@ -69,12 +74,12 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
     except redis.FAILURES as error:
         raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
     if not held:
-        return Plan(left=((name, "holds no key of telemon's"),))
+        return Plan(unchanged=((name, "holds no key of telemon's"),))
     return Plan((PlannedChange(name, f"remove {held:,} keys {KEY_PREFIX.decode()}...", unlink),))
 
 
 def _held(endpoint: RedisEndpoint) -> int:
-    """How many keys of telemon's there are, on all nodes. Raises one of redis.FAILURES."""
+    """Return the number of telemon's keys on all nodes. Raises one of redis.FAILURES."""
     held = 0
     for address in redis.nodes(endpoint):
         with redis.client(address, endpoint) as node:

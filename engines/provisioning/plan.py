@@ -1,4 +1,4 @@
-"""Things to be done to other people's servers, said before they are done."""
+"""Changes to servers of the user, shown before they are made."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """`what` will be done on the server `where`, each in one line; `do` does it, and says what came of it."""
+    """A change to a server that is shown to the user before it is made.
+
+    `what` is the change and `where` the server, each in one line. `apply` makes the change and returns the result in
+    one line; it blocks, and raises what the client library raises.
+    """
 
     where: str
     what: str
-    do: Callable[[], str] = field(repr=False)
+    apply: Callable[[], str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Deeds in their order, and (where, what) of all that is left as it is."""
+    """Planned changes in their order, and (where, what) of everything that stays unchanged."""
 
     changes: tuple[PlannedChange, ...] = ()
-    left: tuple[tuple[str, str], ...] = ()
+    unchanged: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
-        return Plan(self.changes + other.changes, self.left + other.left)
+        return Plan(self.changes + other.changes, self.unchanged + other.unchanged)

@@ -1,4 +1,4 @@
-"""What a race needs on servers of one's own: is it there, and what would it take to make it?"""
+"""Check that servers of the user are prepared for a race, and plan what prepares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pymysql import MySQLError
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql import schema as place
+from engines.backends.mysql import schema
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
@@ -21,52 +21,58 @@ from engines.workload.redis_keys import KEY_PREFIX, redis_key
 PREPARE = "run `telemon prepare`"
 
 RIGHTS = "CREATE, DROP, SELECT, INSERT, UPDATE"
-"""What telemon does in its database."""
+"""The rights that telemon needs in its database. The advice of `telemon prepare` grants exactly these."""
 
 
 def check(lanes: Mapping[str, LaneEndpoints]) -> None:
-    """Return if a race can begin on `lanes`. Only looks. Raises NotPreparedError."""
+    """Return if a race can begin on `lanes`.
+
+    It only reads from the servers, and blocks while they answer. Raises NotPreparedError.
+    """
     for endpoints in lanes.values():
-        lacking = None
+        missing = None
         try:
             if endpoints.mysql is not None:
-                lacking = _lacking_in_mysql(endpoints.mysql)
+                missing = _missing_from_mysql(endpoints.mysql)
             elif endpoints.redis is not None:
-                lacking = _lacking(redis_name(endpoints.redis), hot_keys(endpoints.redis))
+                missing = _missing(redis_name(endpoints.redis), hot_keys(endpoints.redis))
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             where = _where(endpoints)
             raise NotPreparedError(
                 f"lane {endpoints.lane}: {where}: {error_text(error)}; {DOCTOR_HINT}"
             ) from error
-        if lacking is not None:
-            raise NotPreparedError(f"lane {endpoints.lane}: {lacking}")
+        if missing is not None:
+            raise NotPreparedError(f"lane {endpoints.lane}: {missing}")
 
 
-def _lacking_in_mysql(endpoint: MySQLEndpoint) -> str | None:
+def _missing_from_mysql(endpoint: MySQLEndpoint) -> str | None:
     name = mysql_name(endpoint)
     try:
         with mysql.cursor(endpoint) as cursor:
-            mark = mysql.comment(cursor)
-            if mark is None:
+            comment = mysql.comment(cursor)
+            if comment is None:
                 return f"{name} has no table {mysql.TABLE}; {PREPARE}"
-            if mark != mysql.TABLE_COMMENT:
-                return foreign_table_note(endpoint, mark)
-            held = place.count_hot_rows(cursor)
+            if comment != mysql.TABLE_COMMENT:
+                return foreign_table_note(endpoint, comment)
+            held = schema.count_hot_rows(cursor)
     except MySQLError as error:
-        if place.missing_database(error):
+        if schema.missing_database(error):
             return f"{name}: there is no database {endpoint.database}; {PREPARE}"
         raise
-    return _lacking(name, held)
+    return _missing(name, held)
 
 
-def _lacking(name: str, held: int) -> str | None:
+def _missing(name: str, held: int) -> str | None:
     if held >= len(HOT_KEYS):
         return None
     return f"{name} holds {held:,} of the {len(HOT_KEYS):,} cars that readers ask for; {PREPARE}"
 
 
 def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
-    """What `telemon prepare` would do on `lanes`. Only looks. Raises DeedError."""
+    """Return what `telemon prepare` would do on `lanes`.
+
+    It only reads from the servers, and blocks while they answer. Raises PlanError.
+    """
     readings = TelemetryPool(seed)
     whole = Plan()
     for endpoints in lanes.values():
@@ -77,7 +83,7 @@ def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
                 whole += _redis_plan(endpoints.redis, readings, cache=endpoints.mysql is not None)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             raise PlanError(
-                f"{_where(endpoints)}: {error_text(error)}{_advice(endpoints, error)}"
+                f"{_where(endpoints)}: {error_text(error)}{_next_step(endpoints, error)}"
             ) from error
     return whole
 
@@ -86,7 +92,7 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
     name, changes = mysql_name(endpoint), []
 
     def make_database() -> str:
-        place.make_database(endpoint)
+        schema.make_database(endpoint)
         return f"made database {endpoint.database}"
 
     def make_table() -> str:
@@ -102,13 +108,13 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
     held: int | None = None
     try:
         with mysql.cursor(endpoint) as cursor:
-            mark = mysql.comment(cursor)
-            if mark is not None and mark != mysql.TABLE_COMMENT:
-                raise PlanError(foreign_table_note(endpoint, mark))
-            if mark is not None:
-                held = place.count_hot_rows(cursor)
+            comment = mysql.comment(cursor)
+            if comment is not None and comment != mysql.TABLE_COMMENT:
+                raise PlanError(foreign_table_note(endpoint, comment))
+            if comment is not None:
+                held = schema.count_hot_rows(cursor)
     except MySQLError as error:
-        if not place.missing_database(error):
+        if not schema.missing_database(error):
             raise
         changes.append(PlannedChange(name, f"make database {endpoint.database}", make_database))
     if held is None:
@@ -120,7 +126,9 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
             )
         )
     if held == len(HOT_KEYS):
-        return Plan(left=((name, f"prepared: table {mysql.TABLE} holds all {held:,} hot cars"),))
+        return Plan(
+            unchanged=((name, f"prepared: table {mysql.TABLE} holds all {held:,} hot cars"),)
+        )
     what = (
         f"write {len(HOT_KEYS):,} rows into {mysql.TABLE}: cars {HOT_KEYS.first} to {HOT_KEYS.last}"
     )
@@ -130,7 +138,7 @@ def _mysql_plan(endpoint: MySQLEndpoint, readings: TelemetryPool) -> Plan:
 def _redis_plan(endpoint: RedisEndpoint, readings: TelemetryPool, *, cache: bool) -> Plan:
     name = redis_name(endpoint)
     if cache:
-        return Plan(left=((name, "a cache: it fills itself while racing"),))
+        return Plan(unchanged=((name, "a cache: it fills itself while racing"),))
 
     def fill() -> str:
         redis.seed(endpoint, HOT_KEYS, readings, SEED_VERSION)
@@ -138,14 +146,14 @@ def _redis_plan(endpoint: RedisEndpoint, readings: TelemetryPool, *, cache: bool
 
     held = hot_keys(endpoint)
     if held == len(HOT_KEYS):
-        return Plan(left=((name, f"prepared: holds all {held:,} hot cars"),))
+        return Plan(unchanged=((name, f"prepared: holds all {held:,} hot cars"),))
     prefix = KEY_PREFIX.decode()
     what = f"set {len(HOT_KEYS):,} keys: {prefix}{HOT_KEYS.first} to {prefix}{HOT_KEYS.last}"
     return Plan((PlannedChange(name, what, fill),))
 
 
 def hot_keys(endpoint: RedisEndpoint) -> int:
-    """How many of the cars that readers ask for have a key. Raises one of redis.FAILURES."""
+    """Return how many of the hot keys exist. Raises one of redis.FAILURES."""
     ranges = redis.slot_map(redis.resolve_cluster_mode(endpoint))
     names: dict[str, list[bytes]] = {}
     for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1):
@@ -173,9 +181,9 @@ def redis_name(endpoint: RedisEndpoint) -> str:
     return f"Redis {endpoint.host}:{endpoint.port}"
 
 
-def foreign_table_note(endpoint: MySQLEndpoint, mark: str) -> str:
-    """What is said of a table that somebody else made."""
-    whose = f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.not_ours(mark)}"
+def foreign_table_note(endpoint: MySQLEndpoint, comment: str) -> str:
+    """Return the message for a table that telemon did not make. `comment` is the table's comment."""
+    whose = f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.not_ours(comment)}"
     return f"{whose} and is left alone; name another database"
 
 
@@ -188,9 +196,9 @@ def _where(endpoints: LaneEndpoints) -> str:
     return " or ".join(names)
 
 
-def _advice(endpoints: LaneEndpoints, error: Exception) -> str:
+def _next_step(endpoints: LaneEndpoints, error: Exception) -> str:
     at = endpoints.mysql
-    if at is not None and isinstance(error, MySQLError) and error.args[:1] == (place.NO_ACCESS,):
+    if at is not None and isinstance(error, MySQLError) and error.args[:1] == (schema.NO_ACCESS,):
         return (
             f"; let an administrator run: CREATE DATABASE IF NOT EXISTS `{at.database}`; "
             f"GRANT {RIGHTS} ON `{at.database}`.* TO the user"

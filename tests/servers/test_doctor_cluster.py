@@ -31,7 +31,7 @@ def endpoint(sandbox: Sandbox) -> Iterator[RedisEndpoint]:
     at = sandbox.endpoints["durable"].redis
     assert at is not None
     for change in plan({"durable": sandbox.endpoints["durable"]}, seed=1).changes:
-        change.do()
+        change.apply()
     yield at
     delete_own_keys(at)
 

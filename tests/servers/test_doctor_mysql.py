@@ -40,7 +40,7 @@ def endpoint(sandbox: Sandbox) -> Iterator[MySQLEndpoint]:
     assert at is not None
     admin(sandbox, "DROP TABLE IF EXISTS telemon.cars")
     for deed in plan({"mysql": sandbox.endpoints["mysql"]}, seed=1).changes:
-        deed.do()
+        deed.apply()
     yield at
     admin(sandbox, "DROP TABLE IF EXISTS telemon.cars")
 

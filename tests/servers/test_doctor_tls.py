@@ -46,7 +46,7 @@ def mysql(certificates: Certificates) -> Iterator[SealedMySQL]:
         sealed_mysql(certificates, Path(directory)) as server,
     ):
         for change in plan({"mysql": LaneEndpoints("mysql", mysql=server.endpoint)}, 1).changes:
-            change.do()
+            change.apply()
         yield server
 
 

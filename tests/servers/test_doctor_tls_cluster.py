@@ -19,7 +19,7 @@ from tests.support.tls_cluster import TlsCluster, tls_cluster
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
     with tls_cluster(tmp_path_factory.mktemp("cluster")) as made:
         for change in plan({"durable": LaneEndpoints("durable", redis=made.endpoint)}, 1).changes:
-            change.do()
+            change.apply()
         until = time.monotonic() + 10
         for node in made.primaries():  # until the news of the replicas has gone round
             here = replace(made.endpoint, host=node.name, port=node.port)

@@ -207,7 +207,7 @@ def test_what_changes_hands_between_the_question_and_the_answer_is_left_alone(
     assert at is not None
     lanes = {"mysql": LaneEndpoints("mysql", mysql=replace(at, database="fresh-1"))}
     for change in prepare.plan(lanes, seed=1).changes:
-        change.do()
+        change.apply()
     (table,) = clean.plan(lanes).changes
     as_root(
         creator.sandbox,
@@ -216,7 +216,7 @@ def test_what_changes_hands_between_the_question_and_the_answer_is_left_alone(
         "CREATE DATABASE `fresh-1`",
         "CREATE TABLE `fresh-1`.cars (id INT)",
     )
-    assert "left alone" in table.do()
+    assert "left alone" in table.apply()
     assert tables(creator, "fresh-1") == ["cars"]
 
 

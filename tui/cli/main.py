@@ -101,7 +101,7 @@ def _check_rate(settings: RaceConfig) -> None:
     """Say that a rate does nothing in a closed loop: without a screen no key opens it."""
     if settings.mode == "saturate" and settings.rate_per_s is not None:
         report_error(
-            f"warning: {settings.given('rate')}: of no effect in mode saturate; set mode to pace"
+            f"warning: {settings.cite('rate')}: of no effect in mode saturate; set mode to pace"
         )
 
 

@@ -39,7 +39,7 @@ def _run(planned: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool)
     except PlanError as error:
         log_line(str(error))
         return FAILED
-    for where, what in plan.left:
+    for where, what in plan.unchanged:
         print(one_line(f"{where}: as it is: {what}"))
     for change in plan.changes:
         print(one_line(f"{change.where}: to do: {change.what}"))
@@ -69,7 +69,7 @@ def _agreed() -> bool | None:
 def _done(plan: Plan) -> int:
     for change in plan.changes:
         try:
-            came_of_it = change.do()
+            came_of_it = change.apply()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED

@@ -312,7 +312,7 @@ def test_the_question_for_the_topology_waits_for_no_connection(
     monkeypatch.setattr(topologies, "_ask", lambda *_: ranges)
     topology = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
     harness.worker._topologies.known = harness.worker._programs.topologies = [topology]
-    for program in harness.worker._programs.deal(8):
+    for program in harness.worker._programs.partition(8):
         harness.worker._add_session(program)
     harness.worker._topologies.refresh()
     harness.turn(lambda: topology.owner[0] == "b:1", 5_000)
