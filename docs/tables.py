@@ -46,7 +46,7 @@ def options_table() -> str:
         ("option", "meaning", "default", "by key"),
         (
             (
-                f"`{setting.flag} {setting.kind.metavar}`",
+                f"`{setting.flag} {setting.value_type.metavar}`",
                 setting.about,
                 setting.default_text,
                 "yes" if setting.live else "",

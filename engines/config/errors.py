@@ -1,4 +1,4 @@
-"""How a setting that cannot be taken is refused: in one line, with no secret in it."""
+"""Errors of settings: one line each, with no secret in it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from engines.text import quote_value
 
 
 class ConfigError(ValueError):
-    """A setting cannot be taken. One line: where it stands, its key and value, and what is allowed."""
+    """A configuration error in one line: source, key and value of the setting, and what is allowed."""
 
 
 def cite_setting(setting: Setting, source: str, value: str) -> str:
-    """Where a value stands and what it is, as an error begins."""
+    """Return the source and the value of a setting, as an error message begins."""
     if source == setting.flag:
         return f"{source} {value}"
     if source == setting.env:
@@ -20,9 +20,11 @@ def cite_setting(setting: Setting, source: str, value: str) -> str:
 
 
 def invalid_value_error(setting: Setting, source: str, value: object) -> ConfigError:
-    """The error for a value that is not of the setting's kind."""
+    """Return the error for a value that the setting's type does not take."""
     said = quote_value(value)
     # A password is not quoted, nor what may hold one: a URL in the place of a host.
     if setting.secret or (setting.table in SERVER_TABLES and "@" in said):
         said = MASK
-    return ConfigError(f"{cite_setting(setting, source, said)}: must be {setting.kind.allowed}")
+    return ConfigError(
+        f"{cite_setting(setting, source, said)}: must be {setting.value_type.allowed}"
+    )

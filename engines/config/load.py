@@ -1,4 +1,4 @@
-"""Reads the settings of a race from flags, environment and file."""
+"""Read the settings of a race from flags, environment and file."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from engines.text import one_line
 def load_config(
     flags: Mapping[str, str], environ: Mapping[str, str], file: str | None = None
 ) -> RaceConfig:
-    """The race that the command line, the environment and the configuration file ask for.
+    """Return the settings that the command line, the environment and the configuration file ask for.
 
-    `flags` maps keys of settings to what was given for them as text; `file` is what `--config` names. Raises
+    `flags` maps keys of settings to the text of their flags. `file` is the path that `--config` names. Raises
     ConfigError.
     """
     values: dict[str, object] = {}
@@ -40,7 +40,7 @@ def load_config(
         for key, value in read_settings(path):
             setting = BY_KEY[key]
             try:
-                values[key] = setting.kind.read(value)
+                values[key] = setting.value_type.read(value)
             except InvalidValueError as error:
                 raise invalid_value_error(setting, name, value) from error
             if isinstance(values[key], Path):
@@ -61,7 +61,7 @@ def load_config(
             if text is None or source is None:
                 continue
             try:
-                values[setting.key] = setting.kind.parse(text)
+                values[setting.key] = setting.value_type.parse(text)
             except InvalidValueError as error:
                 raise invalid_value_error(setting, source, text) from error
             sources[setting.key] = source
@@ -87,7 +87,7 @@ def _race(
 
 
 def _check_files(race: RaceConfig) -> None:
-    """Raise for a file that is named and cannot be read: it would be found out with every connection."""
+    """Raise ConfigError for a file that a setting names and that cannot be read."""
     for setting in SETTINGS:
         path = race.value(setting)
         racing = setting.table.partition(".")[0] in race.lanes
@@ -96,11 +96,11 @@ def _check_files(race: RaceConfig) -> None:
                 path.open("rb").close()
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
-                raise ConfigError(f"{race.given(setting.key)}: cannot be read: {reason}") from error
+                raise ConfigError(f"{race.cite(setting.key)}: cannot be read: {reason}") from error
 
 
 def _check_names(environ: Mapping[str, str]) -> None:
-    """Raise for a variable that is almost one of telemon's: its value would be ignored in silence."""
+    """Raise ConfigError for a variable whose name is nearly one of telemon's: it would be ignored silently."""
     names = (CONFIG_ENV, DEBUG_ENV, *(setting.env for setting in SETTINGS))
     known = [name.removeprefix(ENV_PREFIX) for name in names]
     for name in environ:

@@ -67,18 +67,18 @@ class RaceConfig(LoadConfig):
     def __post_init__(self) -> None:
         self._check_servers()
         if self.mode == "pace" and self.rate_per_s is None:
-            raise ConfigError(f"{self.given('mode')}: needs a rate; set rate too")
+            raise ConfigError(f"{self.cite('mode')}: needs a rate; set rate too")
         if not self.writers and not self.readers:
             raise ConfigError(
-                f"{self.given('writers')} and {self.given('readers')}: "
+                f"{self.cite('writers')} and {self.cite('readers')}: "
                 "at least one of the two must be more than 0"
             )
         for role in ("writers", "readers"):
             connections = getattr(self, role)
             if connections and self.processes > connections:
                 raise ConfigError(
-                    f"{self.given('processes')}: must not be more than the connections "
-                    f"that they share, {self.given(role)}"
+                    f"{self.cite('processes')}: must not be more than the connections "
+                    f"that they share, {self.cite(role)}"
                 )
 
     def _check_servers(self) -> None:
@@ -88,12 +88,12 @@ class RaceConfig(LoadConfig):
                 for setting in SETTINGS:
                     if setting.table == table and self.value(setting) != setting.default:
                         raise ConfigError(
-                            f"{self.given(setting.key)}: means nothing without {table}.host"
+                            f"{self.cite(setting.key)}: means nothing without {table}.host"
                         )
                 continue
-            for names, fault in server.faults():
-                places = " and ".join(self.given(f"{table}.{name}") for name in names)
-                raise ConfigError(f"{places}: {fault}")
+            for names, conflict in server.conflicts():
+                places = " and ".join(self.cite(f"{table}.{name}") for name in names)
+                raise ConfigError(f"{places}: {conflict}")
         self._check_pairs()
 
     def _check_pairs(self) -> None:
@@ -103,7 +103,7 @@ class RaceConfig(LoadConfig):
         if len(missing) == 1 and "cached" in self.lanes:
             here = next(key for key in halves if key not in missing)
             raise ConfigError(
-                f"{self.given(here)}: lane cached has two servers; {missing[0]} is missing"
+                f"{self.cite(here)}: lane cached has two servers; {missing[0]} is missing"
             )
         one, two = self.mysql, self.cached_mysql
         if one.host is not None and (one.host, one.port, one.database) == (
@@ -112,13 +112,13 @@ class RaceConfig(LoadConfig):
             two.database,
         ):
             raise ConfigError(
-                f"{self.given('mysql.database')} and {self.given('cached.mysql.database')}: on one server two "
+                f"{self.cite('mysql.database')} and {self.cite('cached.mysql.database')}: on one server two "
                 "lanes need a database each, or they write one table"
             )
         cache, cluster = self.cached_redis, self.durable
         if cache.host is not None and (cache.host, cache.port) == (cluster.host, cluster.port):
             raise ConfigError(
-                f"{self.given('cached.redis.host')} and {self.given('durable.host')}: one server cannot be the cache "
+                f"{self.cite('cached.redis.host')} and {self.cite('durable.host')}: one server cannot be the cache "
                 "of one lane and the system of record of another"
             )
 
@@ -191,7 +191,7 @@ class RaceConfig(LoadConfig):
             tables.setdefault(setting.table, {})[setting.field] = value
         return {**tables.pop("", {}), **tables}
 
-    def given(self, key: str) -> str:
+    def cite(self, key: str) -> str:
         """Return the source and the value of a setting, as an error message begins."""
         setting = BY_KEY[key]
         source = dict(self.sources).get(key, "default")

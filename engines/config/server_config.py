@@ -56,7 +56,7 @@ class ServerConfig:
     tls_server_name: str | None = default_of("mysql.tls_server_name")
     address_map: AddressMap | None = default_of("mysql.address_map")
 
-    def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
+    def conflicts(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Return (fields, what is wrong with them together) for values that contradict each other."""
         secrets = tuple(name for name in SECRETS if getattr(self, name) not in (None, False, "off"))
         if len(secrets) > 1:
@@ -102,13 +102,14 @@ class MySQLConfig(ServerConfig):
     database: str = default_of("mysql.database")
     iam: bool = default_of("mysql.iam")
 
-    def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        yield from ServerConfig.faults(self)
+    def conflicts(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Return (fields, what is wrong with them together) for values that contradict each other."""
+        yield from ServerConfig.conflicts(self)
         if self.user is None and self.password_secret is None and not self.iam:
             yield ("host", "user"), "MySQL has no user by default; name the user"
 
     def endpoint(self) -> MySQLEndpoint:
-        """Return where the server is. Call only for one with a host and without faults."""
+        """Return where the server is. Call only for one with a host and without conflicts."""
         assert self.host is not None
         secret = self.source()
         if self.iam:
@@ -138,8 +139,9 @@ class RedisConfig(ServerConfig):
     )
     iam_name: str | None = default_of("durable.iam_name")
 
-    def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        yield from ServerConfig.faults(self)
+    def conflicts(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Return (fields, what is wrong with them together) for values that contradict each other."""
+        yield from ServerConfig.conflicts(self)
         if (self.iam == "off") != (self.iam_name is None):
             yield (
                 ("iam", "iam_name"),
@@ -150,7 +152,7 @@ class RedisConfig(ServerConfig):
             yield ("cluster", "read_from"), "only a cluster's replicas are known"
 
     def endpoint(self) -> RedisEndpoint:
-        """Return where the server is. Call only for one with a host and without faults."""
+        """Return where the server is. Call only for one with a host and without conflicts."""
         assert self.host is not None
         secret = self.source()
         if self.iam != "off":

@@ -27,6 +27,7 @@ from engines.config.value_types import (
     ValueType,
 )
 from engines.model.lanes import LANES, SERVER_SLOTS, ServerSlot
+from engines.model.roles import CONNECTIONS, Role
 from engines.text import duration_text
 from engines.workload.key_distribution import (
     KINDS,
@@ -49,7 +50,7 @@ class Setting:
 
     key: str
     field: str
-    kind: ValueType
+    value_type: ValueType
     default: object
     about: str
     unset: str | None = None
@@ -82,9 +83,9 @@ class Setting:
         """Return the default as the help shows it."""
         if self.default is None:
             return self.unset or ""
-        if isinstance(self.kind, Boolean):
+        if isinstance(self.value_type, Boolean):
             return str(self.default).lower()
-        if isinstance(self.kind, Duration):
+        if isinstance(self.value_type, Duration):
             return duration_text(float(str(self.default)))
         if isinstance(self.default, tuple):
             return ",".join(map(str, self.default))
@@ -139,13 +140,13 @@ def _server(table: str, what: str, *own: Setting) -> tuple[Setting, ...]:
 
     def setting(
         name: str,
-        kind: ValueType,
+        value_type: ValueType,
         default: object,
         about: str,
         unset: str | None = None,
         secret: bool = False,
     ) -> Setting:
-        return Setting(f"{table}.{name}", name, kind, default, about, unset, secret)
+        return Setting(f"{table}.{name}", name, value_type, default, about, unset, secret)
 
     lane = table.partition(".")[0]
     port = 3306 if what == "MySQL" else 6379
@@ -227,7 +228,7 @@ def _redis(table: str, what: str) -> tuple[Setting, ...]:
 
 
 def row(
-    kind: ValueType,
+    value_type: ValueType,
     default: object,
     about: str,
     *,
@@ -241,7 +242,7 @@ def row(
     `key` is needed only where the field's name is not the key, because it carries a unit.
     """
     more = {"unset": unset, "live": live, "in_fairness_sheet": in_fairness_sheet}
-    return field(default=default, metadata={"row": (key, kind, about, more)})
+    return field(default=default, metadata={"row": (key, value_type, about, more)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +367,11 @@ class LoadConfig:
         key="duration",
         unset="until you quit; 30s without a screen",
     )
+
+    @property
+    def connections(self) -> dict[Role, int]:
+        """Return the connections per lane, by role."""
+        return {role: getattr(self, name) for role, name in CONNECTIONS.items()}
 
     @property
     def key_distribution(self) -> KeyDistribution:

@@ -1,4 +1,4 @@
-"""The configuration file: which one it is, and the settings that stand in it."""
+"""Find and read the configuration file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from engines.config.settings import BY_KEY, CONFIG_ENV, OUTER_TABLES, SETTINGS, 
 from engines.text import one_line, quote_value
 
 FILE_LIMIT_BYTES = 1 << 20
-"""No configuration is larger; a device that is named by mistake never ends."""
+"""The largest configuration file that is read. Without a limit, reading a device would never end."""
 
 
 def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
-    """The file that is named, else the usual one if it is there. Raises ConfigError."""
+    """Return the file that is named, else the usual one if it exists, else None. Raises ConfigError."""
     named = file if file is not None else environ.get(CONFIG_ENV) or None
     if named is not None:
         if not named.strip() or "\0" in named:
@@ -37,13 +37,13 @@ def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def read_settings(path: Path) -> Iterator[tuple[str, object]]:
-    """(key, value) of every setting in a file, as they stand there. Raises ConfigError."""
+    """Return (key, value) of every setting in a file, with values as TOML has them. Raises ConfigError."""
     name = one_line(str(path))
     yield from _flat(_toml(path, name), name)
 
 
 def open_to_others(path: Path) -> bool:
-    """Whether users who are neither its owner nor root may read a file."""
+    """Return whether users other than the owner and root may read a file."""
     try:
         return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
     except (OSError, ValueError):

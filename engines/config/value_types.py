@@ -1,4 +1,4 @@
-"""The kinds of values that settings have: what each takes from a file and from text, and how it says so."""
+"""Types of setting values: each reads a value from a TOML file or from text, and describes what it takes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from engines.text import duration_text
 
 
 class InvalidValueError(ValueError):
-    """A kind does not take this value. What it takes instead is its `allowed`."""
+    """The type does not take this value. `allowed` of the type says what it takes."""
 
 
 class ValueType(Protocol):
-    """Reads the values of a setting. Both ways raise `RejectedError`."""
+    """A type of setting values. `read` and `parse` raise InvalidValueError."""
 
     @property
     def metavar(self) -> str:
-        """What stands for the value in the help of a flag."""
+        """Return the placeholder of the value in the help."""
 
     @property
     def allowed(self) -> str:
-        """The values that it takes, in words that fit after "must be"."""
+        """Return the values that it takes, in words that fit after "must be"."""
 
     def read(self, value: object) -> object:
-        """The setting's value from what a TOML file holds."""
+        """Return the setting's value for a value of a TOML file."""
 
     def parse(self, text: str) -> object:
-        """The setting's value from a flag or an environment variable."""
+        """Return the setting's value for the text of a flag or an environment variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ class AddressMapType:
         return tuple((_address(real), _address(here)) for real, here in value.items())
 
     def parse(self, text: str) -> tuple[tuple[str, str], ...]:
-        """As in an environment variable: "node-1:6379=127.0.0.1:7001,node-2:6379=127.0.0.1:7002"."""
+        """Return the map for text like "node-1:6379=127.0.0.1:7001,node-2:6379=127.0.0.1:7002"."""
         pairs = [pair.partition("=") for pair in text.split(",")]
         return self.read({real.strip(): here.strip() for real, _, here in pairs})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
-from engines.model.roles import Role
+from engines.model.roles import ROLES, Role
 
 
 class LaneState(StrEnum):
@@ -57,6 +57,15 @@ class LaneFrame:
         return (
             IntervalStats(self.write) if role == "write" else IntervalStats(self.read, self.cache)
         )
+
+    def role(self, role: str) -> RoleStats:
+        """Return the numbers of the writers ("write") or of the readers ("read")."""
+        return self.write if role == "write" else self.read
+
+    @property
+    def roles(self) -> tuple[tuple[Role, RoleStats], ...]:
+        """Return (role, numbers) of writers and readers."""
+        return tuple((role, self.role(role)) for role in ROLES)
 
 
 @dataclass(frozen=True, slots=True)

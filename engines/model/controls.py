@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from engines.model.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Resume:
 class Connections:
     """From now on every lane has `count` (1 or more) connections of this role."""
 
-    role: Literal["write", "read"]
+    role: Role
     count: int
 
 

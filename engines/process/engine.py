@@ -79,7 +79,7 @@ class Engine:
     def _open_sessions(self) -> None:
         """Create all sessions, with the slot maps that were found."""
         self._programs.topologies = self._topology.slot_maps
-        for program in self._programs.deal(self._spec.connections):
+        for program in self._programs.partition(self._spec.connections):
             self._add_session(program)
         self._await_connections()
 
@@ -201,7 +201,7 @@ class Engine:
             self._reactor.after_ns(500_000, self._repartition)
             return
         self._phases.on_suspended()
-        programs = self._programs.deal(self._connections)
+        programs = self._programs.partition(self._connections)
         for session in reactor.sessions[len(programs) :]:
             reactor.remove(session)
         kept = len(reactor.sessions)

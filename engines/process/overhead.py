@@ -54,7 +54,7 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
         redirected=lambda: None,
     )
     programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, "null:0")], refresh=lambda: None)]
-    (program,) = programs.deal(1)
+    (program,) = programs.partition(1)
     session = reactor.add(program)
     medians_us: list[float] = []
 

@@ -67,7 +67,7 @@ class ProgramFactory:
         for batches in self._batches:
             batches.rows = rows
 
-    def deal(self, connections: int) -> list[Callable[[Session], Program]]:
+    def partition(self, connections: int) -> list[Callable[[Session], Program]]:
         """A program for each of `connections` connections, with the cars dealt out anew among them. The programs of
         a former deal must have ended: no car has two writers."""
         self._batches = []

@@ -1,4 +1,4 @@
-"""Finds lanes that collide on a server of the user's own."""
+"""Find lanes that conflict on a server of the user."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from engines.errors import DOCTOR_HINT, PreparationError
 
 
 def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
-    """`lanes` on servers of one's own, with what was left to the servers as they have it.
+    """Return `lanes` with `cluster` set to what each Redis server says of itself.
 
-    Raises PreparationError, also when two lanes would write to one place.
+    It blocks while the servers answer. Raises PreparationError, also if a cache and a store are one server.
     """
     made = {}
     for lane, endpoints in lanes.items():
@@ -46,7 +46,7 @@ def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneE
 
 
 def shared_server_notes(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
-    """What is to be said of MySQL servers that two lanes share. Raises PreparationError when they share a table."""
+    """Return a note for each MySQL server that two lanes share. Raises PreparationError if they share a table."""
     identities = {}
     for lane, endpoints in lanes.items():
         server = endpoints.mysql

@@ -1,4 +1,4 @@
-"""Makes the tables and the hot keys on private servers."""
+"""Make the tables and the hot keys on private servers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engines.errors import PreparationError
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
 
 SEED_VERSION = 1
-"""The version of the rows that preparing makes; the writers' versions begin above it."""
+"""The version of the prepared rows. Writers begin above it, so that a row tells whether a writer has replaced it."""
 
 
 def seed_lanes(lanes: Mapping[str, LaneEndpoints], seed: int) -> None:
-    """Make the tables and the hot cars, in every lane at once.
+    """Make the tables and the hot keys, in every lane at once.
 
-    Raises PreparationError.
+    It blocks until all are made. Raises PreparationError.
     """
     readings = TelemetryPool(seed)
     with ThreadPoolExecutor(max_workers=len(lanes)) as pool:

@@ -32,7 +32,7 @@ class LaneRunner:
         self.lane = lane
         self._settings = settings
         self._note = note
-        self._connections: dict[Role, int] = {"write": settings.writers, "read": settings.readers}
+        self._connections = settings.connections
         self.engines: list[EngineProcess] = []
         self.state = LaneState.STARTING
         self.held = False

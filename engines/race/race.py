@@ -25,7 +25,7 @@ from engines.model.controls import (
     describe,
 )
 from engines.model.lanes import LaneInfo
-from engines.model.roles import Role
+from engines.model.roles import CONNECTIONS, Role
 from engines.provisioning import cache
 from engines.race import servers as servers
 from engines.race.control_queue import ControlQueue
@@ -172,7 +172,7 @@ class Race:
         processes = self._engine_group.processes(control.role)
         if processes:
             return replace(control, count=max(control.count, processes))
-        name = "writers" if control.role == "write" else "readers"
+        name = CONNECTIONS[control.role]
         for lane in self._lanes:
             self._log.note(lane, f"no connections of {name}: the race began without any")
         return None

@@ -7,6 +7,7 @@ from typing import cast
 
 from engines.config.race_config import RaceConfig
 from engines.model.lanes import LANES
+from engines.model.roles import CONNECTIONS
 from engines.model.server_facts import (
     LOG_BIN,
     SYNC_BINLOG,
@@ -52,7 +53,7 @@ def fairness(facts: Mapping[str, object], settings: RaceConfig) -> dict[str, obj
         **plain,
         "rate_per_s": settings.rate_per_s if settings.mode == "pace" else None,
         "rounds": settings.rounds if settings.heats else None,
-        "connections": {"writers": settings.writers, "readers": settings.readers},
+        "connections": {CONNECTIONS[role]: count for role, count in settings.connections.items()},
         "pipeline_depth": {
             lane: pipeline_depth(lane, settings, nodes.get(lane, 1))
             for lane in (lanes or settings.lanes)

@@ -15,7 +15,7 @@ from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.metrics.totals import LaneTotals
 from engines.model.controls import Release, describe
 from engines.model.lanes import LaneInfo
-from engines.model.roles import Role
+from engines.model.roles import ROLES, Role
 from engines.model.server_facts import servers_of, shared_servers
 from engines.results.caveats import comparison_caveats
 from engines.results.fairness import fairness
@@ -144,12 +144,12 @@ class Summary:
     def offered_loads(self, lane: str) -> dict[str, OfferedLoad]:
         """By role, what an open loop offered to a lane and what became of it; empty for a closed loop."""
         total = self._totals[lane]
-        works = {"write": total.write.work(), "read": total.read.work()}
+        works: dict[Role, RoleStats] = {"write": total.write.work(), "read": total.read.work()}
         settings = self.settings
         rate = None
         if settings.mode == "pace" and not self._load_altered:
             rate = settings.rate_per_s
-        connections = {"write": settings.writers, "read": settings.readers}
+        connections = settings.connections
         heats = len(self.rounds.of(lane)) or 1
         offered_s = None if settings.duration_s is None else settings.duration_s * heats
         backlog, longest = total.backlog, total.backlog_max
@@ -243,7 +243,7 @@ class Summary:
     def _lane(self, lane_info: LaneInfo, lane: LaneFrame) -> dict[str, object]:
         total = self._totals[lane.lane]
         shown = lane_json(lane)
-        for role in ("write", "read"):
+        for role in ROLES:
             work = shown[role]
             assert isinstance(work, dict)
             overhead_us = lane_info.overhead_us.get(role)
@@ -305,7 +305,7 @@ class Summary:
 def _waits(lane: LaneFrame) -> list[str]:
     """How long telemon itself waited for a processor, as far as that is a good part of what was measured."""
     waits = []
-    for role, work in (("write", lane.write), ("read", lane.read)):
+    for role, work in lane.roles:
         wait_us = work.scheduling_delay.mean_us
         if work.cpu_contention and wait_us is not None:
             waits.append(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from textual.notifications import SeverityLevel
 from textual.theme import Theme
 
+from engines.model.lanes import LANES as LANE_TABLE
 from tests.screens.conftest import Launch
 from tui.draw.lane_style import SHAPES
+from tui.styles import themes
 from tui.styles.themes import DARK, LIGHT, PROJECTOR, PROJECTOR_DARK, SIXTEEN, THEMES
 from tui.terminal.capabilities import Color, Terminal
 
-LANES = ("lane-mysql", "lane-cached", "lane-durable")
+LANES = tuple(f"lane-{lane}" for lane in LANE_TABLE)
 
 WORDS = ("quiet", "strong", "good", "warn", "bad", *LANES)
 
@@ -110,6 +113,14 @@ def test_sixteen_colours_are_seen_on_black_and_on_white() -> None:
         for lane in LANES:
             assert contrast(XTERM[SIXTEEN.variables[lane]], ground) >= 2.0, (lane, ground)
     assert len({SIXTEEN.variables[lane] for lane in LANES} | {SIXTEEN.variables["bad"]}) == 4
+
+
+def test_every_lane_has_a_shape_and_styles() -> None:
+    assert SHAPES.keys() == LANE_TABLE.keys()
+    stylesheet = (Path(themes.__file__).parent / "telemon.tcss").read_text(encoding="utf-8")
+    for lane in LANE_TABLE:
+        assert f".style--{lane} {{ color: $lane-{lane};" in stylesheet
+        assert f".style--{lane}-text {{ color: $lane-{lane}-text;" in stylesheet
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

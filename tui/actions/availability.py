@@ -1,65 +1,82 @@
-"""Decide which actions can do something now. Keys, bottom line, palette and help all ask here."""
+"""The conditions under which actions have something to do. The table in `tui.actions.catalog` names one per action."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from engines.model.lanes import LANES
 from tui.view.state import ScreenState
 
-ALWAYS = ("quit", "screenshot", "help")
-"""Actions that are always available."""
-
-CACHE = ("flush", "more_ttl", "less_ttl")
-"""Actions that need a lane with a cache."""
-
-WRITERS = ("more_writers", "fewer_writers", "more_batch", "less_batch")
-"""Actions that concern writer connections."""
-READERS = ("more_readers", "fewer_readers")
-"""Actions that concern reader connections."""
-WINDOW = ("shorter_window", "longer_window")
-"""Actions that concern the sliding window."""
-
-LANE = "maximise_"
-"""Prefix of the actions that concern one lane."""
+Condition = Callable[[ScreenState], bool]
+"""Returns whether the action has anything to do in this state. If not, its key does nothing."""
 
 
-def is_available(action: str, screen_state: ScreenState) -> bool:
-    """Return whether the action with this id has anything to do; if not, its key does nothing."""
-    load_settings, view = screen_state.load_settings, screen_state.view
-    if action in ALWAYS:
-        return True
-    if action == "next_theme":
-        return screen_state.presentation.themes
-    if screen_state.over:
-        return action == "copy"
-    if action == "stage":
-        return True
-    if view is None:
-        return False
-    if action == "release":
-        return screen_state.start.holding and screen_state.start.countdown is None
-    if action.startswith(LANE):
-        return _lane(int(action.removeprefix(LANE)) - 1, screen_state)
-    lanes = [lane.lane for lane in view.lanes]
-    return not (
-        # A role without connections has no engine process that could open one.
-        (action in WRITERS and not load_settings.writers)
-        or (action in READERS and not load_settings.readers)
-        or (action in CACHE and not any(LANES[lane].has_cache for lane in lanes))
-        # There the window is the heat.
-        or (action in WINDOW and load_settings.heats)
+def always(screen_state: ScreenState) -> bool:  # noqa: ARG001
+    """Return True, also after the race."""
+    return True
+
+
+def has_themes(screen_state: ScreenState) -> bool:
+    """Return whether the terminal has enough colours for another theme, also after the race."""
+    return screen_state.presentation.themes
+
+
+def has_standings(screen_state: ScreenState) -> bool:
+    """Return whether the race has had a frame or has ended."""
+    return screen_state.over or screen_state.view is not None
+
+
+def not_over(screen_state: ScreenState) -> bool:
+    """Return whether the race has not ended, also before its first frame."""
+    return not screen_state.over
+
+
+def racing(screen_state: ScreenState) -> bool:
+    """Return whether the race has had a frame and has not ended."""
+    return not screen_state.over and screen_state.view is not None
+
+
+def holding(screen_state: ScreenState) -> bool:
+    """Return whether lanes wait for a release and no countdown runs."""
+    return (
+        racing(screen_state) and screen_state.start.holding and screen_state.start.countdown is None
     )
 
 
-def _lane(index: int, screen_state: ScreenState) -> bool:
-    """Return whether a lane can be released from the start barrier, or shown alone."""
+def has_writers(screen_state: ScreenState) -> bool:
+    """Return whether there are writers. No engine process of theirs exists in a race that began without any."""
+    return racing(screen_state) and bool(screen_state.load_settings.writers)
+
+
+def has_readers(screen_state: ScreenState) -> bool:
+    """Return whether there are readers. No engine process of theirs exists in a race that began without any."""
+    return racing(screen_state) and bool(screen_state.load_settings.readers)
+
+
+def has_cache(screen_state: ScreenState) -> bool:
+    """Return whether a racing lane has a cache."""
     lanes = screen_state.view.lanes if screen_state.view is not None else ()
-    if index >= len(lanes):
-        return False
-    if not screen_state.start.holding:
-        return True
-    # With heats, lanes run in a fixed order.
-    waits = (
-        lanes[index].lane not in screen_state.start.released
-        and not screen_state.load_settings.heats
-    )
-    return waits and screen_state.start.countdown is None
+    return racing(screen_state) and any(LANES[lane.lane].has_cache for lane in lanes)
+
+
+def has_window(screen_state: ScreenState) -> bool:
+    """Return whether the window can change. In heats the window is the heat."""
+    return racing(screen_state) and not screen_state.load_settings.heats
+
+
+def has_lane(index: int) -> Condition:
+    """Return the condition that lane number `index`, from 0, can be shown alone, or released while lanes are held."""
+
+    def condition(screen_state: ScreenState) -> bool:
+        lanes = screen_state.view.lanes if screen_state.view is not None else ()
+        if not racing(screen_state) or index >= len(lanes):
+            return False
+        if not screen_state.start.holding:
+            return True
+        # Heats have their own order.
+        waits = lanes[index].lane not in screen_state.start.released
+        return (
+            waits and not screen_state.load_settings.heats and screen_state.start.countdown is None
+        )
+
+    return condition

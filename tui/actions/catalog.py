@@ -1,4 +1,4 @@
-"""Everything that can be done on the screen: bindings, command palette and help are made from this one list."""
+"""Table of the actions: bindings, footer, command palette, help and availability are made from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from tui.actions.availability import is_available
+from engines.model.lanes import LANES
+from tui.actions.availability import (
+    Condition,
+    always,
+    has_cache,
+    has_lane,
+    has_readers,
+    has_standings,
+    has_themes,
+    has_window,
+    has_writers,
+    holding,
+    not_over,
+    racing,
+)
 from tui.view.state import ScreenState
 
 KEY_NAMES = {
@@ -17,8 +31,12 @@ KEY_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`id` names the app's method `action_<id>`; `keys` are Textual's names, the first one is shown; `label` stands
-    in the footer (where `rank` is above 0, the lowest first), `name` in the command palette, `text` in the help."""
+    """One thing that can be done on the screen.
+
+    `id` names the app's method `action_<id>`. `keys` are Textual's names; the first one is shown. `label` stands in
+    the footer where `rank` is above 0, the lowest first; it is `label_undo` while `done` holds. `name` stands in the
+    command palette, `text` in the help. `when` says whether the action has anything to do.
+    """
 
     id: str
     keys: tuple[str, ...]
@@ -27,21 +45,30 @@ class Action:
     text: str
     group: str
     rank: int = 0
+    when: Condition = racing
+    label_undo: str = ""
+    done: Condition | None = None
 
     @property
     def shown_keys(self) -> tuple[str, ...]:
-        """The keys as people write them."""
+        """Return the keys as people write them."""
         return tuple(KEY_NAMES.get(key, key) for key in self.keys)
 
     @property
     def shown_key(self) -> str:
+        """Return the first key as people write it."""
         return self.shown_keys[0]
 
     @property
     def method(self) -> str:
-        """The action as Textual calls it: maximise_2 is maximise(2)."""
+        """Return the action as Textual calls it: maximise_2 is maximise(2)."""
         head, _, last = self.id.rpartition("_")
         return f"{head}({last})" if last.isdigit() else self.id
+
+    def label_now(self, screen_state: ScreenState) -> str:
+        """Return what the key would do now, in a word."""
+        undo = self.done is not None and self.done(screen_state)
+        return self.label_undo if undo else self.label
 
 
 ACTIONS = (
@@ -53,6 +80,7 @@ ACTIONS = (
         "end the race and print its result",
         "race",
         1,
+        when=always,
     ),
     Action(
         "release",
@@ -61,6 +89,7 @@ ACTIONS = (
         "race: release all lanes",
         "with --hold: count down and release all lanes; 1 2 3 release one",
         "race",
+        when=holding,
     ),
     Action(
         "pause",
@@ -70,6 +99,8 @@ ACTIONS = (
         "pause or resume the load; connections stay",
         "race",
         2,
+        label_undo="resume",
+        done=lambda screen_state: screen_state.paused,
     ),
     Action(
         "flush",
@@ -79,6 +110,7 @@ ACTIONS = (
         "remove telemon's own keys from the cache: a cold start",
         "race",
         8,
+        when=has_cache,
     ),
     Action(
         "reset",
@@ -97,6 +129,7 @@ ACTIONS = (
         "one more writer connection in every lane",
         "load",
         6,
+        when=has_writers,
     ),
     Action(
         "fewer_writers",
@@ -105,6 +138,7 @@ ACTIONS = (
         "writers: one fewer",
         "one fewer writer connection in every lane",
         "load",
+        when=has_writers,
     ),
     Action(
         "more_readers",
@@ -114,6 +148,7 @@ ACTIONS = (
         "one more reader connection in every lane",
         "load",
         7,
+        when=has_readers,
     ),
     Action(
         "fewer_readers",
@@ -122,6 +157,7 @@ ACTIONS = (
         "readers: one fewer",
         "one fewer reader connection in every lane",
         "load",
+        when=has_readers,
     ),
     Action(
         "mode",
@@ -149,13 +185,43 @@ ACTIONS = (
         "in pace mode: fewer operations per second due",
         "load",
     ),
-    Action("more_batch", ("b",), "batch", "batch: larger", "larger write batches", "load", 11),
-    Action("less_batch", ("B",), "batch", "batch: smaller", "smaller write batches", "load"),
     Action(
-        "more_ttl", ("t",), "TTL", "TTL: longer", "a longer life for keys in the cache", "load", 12
+        "more_batch",
+        ("b",),
+        "batch",
+        "batch: larger",
+        "larger write batches",
+        "load",
+        11,
+        when=has_writers,
     ),
     Action(
-        "less_ttl", ("T",), "TTL", "TTL: shorter", "a shorter life for keys in the cache", "load"
+        "less_batch",
+        ("B",),
+        "batch",
+        "batch: smaller",
+        "smaller write batches",
+        "load",
+        when=has_writers,
+    ),
+    Action(
+        "more_ttl",
+        ("t",),
+        "TTL",
+        "TTL: longer",
+        "a longer life for keys in the cache",
+        "load",
+        12,
+        when=has_cache,
+    ),
+    Action(
+        "less_ttl",
+        ("T",),
+        "TTL",
+        "TTL: shorter",
+        "a shorter life for keys in the cache",
+        "load",
+        when=has_cache,
     ),
     Action(
         "freeze",
@@ -165,6 +231,8 @@ ACTIONS = (
         "hold the picture; measuring goes on",
         "display",
         3,
+        label_undo="unfreeze",
+        done=lambda screen_state: screen_state.presentation.frozen,
     ),
     Action(
         "stage",
@@ -174,6 +242,7 @@ ACTIONS = (
         "the largest digits that fit, for a hall",
         "display",
         4,
+        when=not_over,
     ),
     Action(
         "shorter_window",
@@ -182,6 +251,7 @@ ACTIONS = (
         "window: shorter",
         "a shorter window for percentiles and standings",
         "display",
+        when=has_window,
     ),
     Action(
         "longer_window",
@@ -191,6 +261,7 @@ ACTIONS = (
         "a longer window",
         "display",
         14,
+        when=has_window,
     ),
     Action(
         "axis",
@@ -201,29 +272,17 @@ ACTIONS = (
         "display",
         15,
     ),
-    Action(
-        "maximise_1",
-        ("1",),
-        "lane",
-        "lane 1: maximise",
-        "show only this lane, or all of them again",
-        "display",
-    ),
-    Action(
-        "maximise_2",
-        ("2",),
-        "lane",
-        "lane 2: maximise",
-        "show only this lane, or all of them again",
-        "display",
-    ),
-    Action(
-        "maximise_3",
-        ("3",),
-        "lane",
-        "lane 3: maximise",
-        "show only this lane, or all of them again",
-        "display",
+    *(
+        Action(
+            f"maximise_{number}",
+            (str(number),),
+            "lane",
+            f"lane {number}: maximise",
+            "show only this lane, or all of them again",
+            "display",
+            when=has_lane(number - 1),
+        )
+        for number in range(1, len(LANES) + 1)
     ),
     Action("restore", ("0", "escape"), "all lanes", "lane: show all", "show all lanes", "display"),
     Action(
@@ -234,6 +293,7 @@ ACTIONS = (
         "dark, light, projector, dark hall",
         "display",
         16,
+        when=has_themes,
     ),
     Action(
         "screenshot",
@@ -243,6 +303,7 @@ ACTIONS = (
         "save the screen as an SVG file in the current directory",
         "result",
         17,
+        when=always,
     ),
     Action(
         "copy",
@@ -252,19 +313,31 @@ ACTIONS = (
         "copy the standings to the clipboard (OSC 52)",
         "result",
         18,
+        when=has_standings,
     ),
-    Action("help", ("question_mark", "f1"), "help", "help: keys", "this list", "help", 5),
+    Action(
+        "help", ("question_mark", "f1"), "help", "help: keys", "this list", "help", 5, when=always
+    ),
 )
 """In the order of the help screen."""
 
 
 METHODS = {action.method: action for action in ACTIONS}
-"""By what Textual calls it."""
+"""The actions by what Textual calls them."""
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def is_available(action: str, screen_state: ScreenState) -> bool:
+    """Return whether the action with this id has anything to do; if not, its key does nothing."""
+    return BY_ID[action].when(screen_state)
 
 
 def bindings() -> list[Binding]:
-    """One binding for each key, with the action's id so that a keymap can change it. Only ctrl+c goes before what has
-    the keys at the moment: every other one can be text that is typed."""
+    """Return one binding for each key, with the action's id so that a keymap can change it.
+
+    Only ctrl+c has priority over the focused widget: every other key can be text that is typed.
+    """
     return [
         Binding(key, action.method, action.label, show=False, id=action.id, priority=key == "ctrl+c")
         for action in ACTIONS
@@ -273,9 +346,9 @@ def bindings() -> list[Binding]:
 
 
 def footer(screen_state: ScreenState) -> list[Action]:
-    """The actions for the bottom line, the most important first: those that can be done now."""
-    shown = [action for action in ACTIONS if action.rank and is_available(action.id, screen_state)]
+    """Return the available actions for the bottom line, the most important first."""
+    shown = [action for action in ACTIONS if action.rank and action.when(screen_state)]
     shown.sort(key=lambda action: action.rank)
     if is_available("release", screen_state):
-        shown.insert(0, METHODS["release"])
+        shown.insert(0, BY_ID["release"])
     return shown

@@ -16,8 +16,7 @@ from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
 from engines.results.summary import Summary
-from tui.actions.availability import is_available
-from tui.actions.catalog import ACTIONS, METHODS
+from tui.actions.catalog import ACTIONS, METHODS, is_available
 from tui.app.feed import FrameFeed
 from tui.app.painter import FramePainter
 from tui.screens.race import RaceScreen

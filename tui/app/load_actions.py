@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from engines.model import controls as control
+from engines.model.roles import CONNECTIONS, Role
 from tui.app.base import RaceApp
 from tui.app.steps import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, next_step
 
@@ -37,12 +38,12 @@ class LoadActions(RaceApp):
         if self.feed.send(wanted):
             self._show(load_settings=replace(self._screen_state.load_settings, **load_settings))
 
-    def _connections(self, role: Literal["write", "read"], step: int) -> None:
+    def _connections(self, role: Role, step: int) -> None:
         """Open or close one connection of a role in every lane; the last one stays open."""
         load_settings = self._screen_state.load_settings
-        now = load_settings.writers if role == "write" else load_settings.readers
+        name = CONNECTIONS[role]
+        now: int = getattr(load_settings, name)
         wanted = max(1, now + step)
-        name = "writers" if role == "write" else "readers"
         if wanted == now:
             self._toast(f"one of the {name} in each lane stays")
             return

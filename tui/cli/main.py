@@ -107,7 +107,7 @@ def _check_rate(settings: RaceConfig) -> None:
     """Warn that a rate has no effect in a closed loop: without a screen there is no key that opens the loop."""
     if settings.mode == "saturate" and settings.rate_per_s is not None:
         report_error(
-            f"warning: {settings.given('rate')}: of no effect in mode saturate; set mode to pace"
+            f"warning: {settings.cite('rate')}: of no effect in mode saturate; set mode to pace"
         )
 
 

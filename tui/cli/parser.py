@@ -146,11 +146,11 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         argument = group.add_argument(
             setting.flag,
             dest=setting.key,
-            metavar=setting.kind.metavar,
+            metavar=setting.value_type.metavar,
             default=argparse.SUPPRESS,
             help=f"{setting.about} (default: {setting.default_text})".replace("%", "%%"),
         )
-        if isinstance(setting.kind, Boolean):
+        if isinstance(setting.value_type, Boolean):
             argument.nargs, argument.const = "?", "true"  # A flag without a value is true.
 
 

@@ -11,6 +11,7 @@ from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
 from engines.model.controls import FlushCache, describe
 from engines.model.lanes import LANES
+from engines.model.roles import ROLES
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import LoadChange
@@ -39,7 +40,7 @@ class LaneOutcome:
 
     def work(self, role: str) -> RoleStats:
         """Return the statistics of a role ("write" or "read")."""
-        return self.frame.write if role == "write" else self.frame.read
+        return self.frame.role(role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,8 @@ class Comparison:
 
 def findings(outcome: LaneOutcome, race: Comparison) -> Iterator[str]:
     """Yield everything that is worth saying of a lane, its rank first."""
-    connections = {"write": race.settings.writers, "read": race.settings.readers}
-    asked = [
-        role for role in ("write", "read") if connections[role] or outcome.work(role).operations
-    ]
+    connections = race.settings.connections
+    asked = [role for role in ROLES if connections[role] or outcome.work(role).operations]
     if asked and not any(outcome.work(role).operations for role in asked):
         yield "It acknowledged nothing."
     else:

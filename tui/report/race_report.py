@@ -9,6 +9,7 @@ from engines.metrics.frame import LaneFrame
 from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
 from engines.model.lanes import LaneInfo
+from engines.model.roles import ROLES
 from engines.results.fairness import fairness, fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
@@ -111,8 +112,7 @@ def _changes(summary: Summary) -> Iterator[str]:
 
 
 def _figures(lane_report: LaneReport) -> Iterator[tuple[str, str]]:
-    for role in ("write", "read"):
-        work = lane_report.frame.write if role == "write" else lane_report.frame.read
+    for role, work in lane_report.frame.roles:
         if not work.operations:
             continue
         name = "service " if work.response is not None else ""
@@ -255,7 +255,7 @@ def _spreads(summary: Summary, lane: str) -> dict[str, RoundRange]:
     if len(summary.rounds.of(lane)) < 2:
         return {}
     found = summary.rounds.spread(lane)
-    spreads = {role: found[role]["rows_per_s"] for role in ("write", "read")}
+    spreads: dict[str, RoundRange] = {role: found[role]["rows_per_s"] for role in ROLES}
     # Lanes are ranked by response times where there are any.
     for figure in ("response_p99_us", "p99_us"):
         if figure in found["read"]:

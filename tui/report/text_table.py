@@ -270,7 +270,7 @@ def _lane_info(lane_info: LaneInfo, lane: LaneFrame) -> Iterator[str]:
     yield one_line(f"  {lane_info.product}, version {lane_info.version}; {lane_info.durability}")
     shares = [
         f"{role} {told}"
-        for role, work in (("write", lane.write), ("read", lane.read))
+        for role, work in lane.roles
         if (told := overhead_share(lane_info, role, work))
     ]
     if shares:
@@ -279,7 +279,7 @@ def _lane_info(lane_info: LaneInfo, lane: LaneFrame) -> Iterator[str]:
 
 def _errors(lanes: tuple[LaneFrame, ...]) -> Iterator[str]:
     for lane in lanes:
-        for role, work in (("write", lane.write), ("read", lane.read)):
+        for role, work in lane.roles:
             if work.errors:
                 kinds = sorted(work.errors.items(), key=lambda item: (-item[1], item[0]))
                 said = ", ".join(f"{kind} {count(number)}" for kind, number in kinds)

@@ -11,8 +11,7 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from tui.actions.availability import is_available
-from tui.actions.catalog import ACTIONS
+from tui.actions.catalog import ACTIONS, BY_ID, is_available
 from tui.draw.styled import BLANK, QUIET, STRONG, TEXT, Line
 from tui.screens.base import StyledScreen
 from tui.view.state import ScreenState
@@ -74,7 +73,9 @@ class HelpScreen(StyledScreen[None], ModalScreen[None]):
     """The help screen. Any of the keys that open or leave it closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,q,enter", "dismiss", "close", show=False)
+        Binding(
+            ",".join(("escape", *BY_ID["help"].keys, "q", "enter")), "dismiss", "close", show=False
+        )
     ]
 
     def __init__(self, screen_state: ScreenState) -> None:

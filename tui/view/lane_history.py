@@ -80,7 +80,7 @@ class LaneHistory:
             self._recent.popleft()
         if frame.state in UNMEASURED:
             return False
-        for role, work in (("write", frame.write), ("read", frame.read)):
+        for role, work in frame.roles:
             self._totals[role].add(work, work.interval_s)
         self._cache = merge(CacheStats, (self._cache, frame.cache))
         self._late += frame.late

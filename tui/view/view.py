@@ -104,6 +104,10 @@ class LaneView:
     axis: Axis = field(default_factory=Axis)
     ranks: Mapping[str, Rank] = field(default_factory=dict)
 
+    def role(self, role: str) -> RoleView:
+        """Return the numbers of the writers ("write") or of the readers ("read")."""
+        return self.write if role == "write" else self.read
+
     @property
     def client_bound(self) -> bool:
         """Return whether the client rather than the servers may limit the lane."""

@@ -79,8 +79,8 @@ def test_help_names_every_setting(command: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for setting in SETTINGS:
         if setting.flag:
-            value = setting.kind.metavar
-            switch = f"[{value}]" if isinstance(setting.kind, Boolean) else value
+            value = setting.value_type.metavar
+            switch = f"[{value}]" if isinstance(setting.value_type, Boolean) else value
             assert f"{setting.flag} {switch}" in done.stdout
     assert "Traceback" not in done.stdout
     assert ("--format" in done.stdout) == (command == ("run",))

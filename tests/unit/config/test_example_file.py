@@ -52,7 +52,7 @@ def test_every_key_is_in_it_once_and_those_with_a_default_hold_it() -> None:
     assert active.keys() == {s.key for s in RACE if s.default is not None}
     for setting in RACE:
         if setting.default is not None:
-            assert setting.kind.read(active[setting.key]) == setting.default
+            assert setting.value_type.read(active[setting.key]) == setting.default
     assert commented() == {s.key.rpartition(".")[2] for s in RACE if s.default is None}
     assert flat(tomllib.loads(uncommented(PARTS[0]))).keys() == {s.key for s in RACE}
 
@@ -71,9 +71,9 @@ def test_every_key_of_a_server_is_explained_once_with_a_value_that_is_taken() ->
     own = {s.field for s in SETTINGS if s.table == "durable"} - mysql.keys()
     assert redis.keys() == own | {"iam"}
     for name, value in mysql.items():
-        BY_KEY[f"mysql.{name}"].kind.read(value)
+        BY_KEY[f"mysql.{name}"].value_type.read(value)
     for name, value in redis.items():
-        BY_KEY[f"durable.{name}"].kind.read(value)
+        BY_KEY[f"durable.{name}"].value_type.read(value)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
@@ -86,7 +86,7 @@ def test_the_words_above_a_key_say_what_is_allowed(setting: Setting) -> None:
     above = re.search(rf"((?:^# .*\n)+)#?{name} = ", part, re.MULTILINE)
     assert above is not None
     words = " ".join(above[1].replace("\n#", " ").split())
-    assert setting.kind.allowed in words
+    assert setting.value_type.allowed in words
 
 
 def load_settings(part: str, directory: Path) -> RaceConfig:

@@ -246,7 +246,7 @@ def test_what_is_no_duration(text: str) -> None:
 def test_refused_text_names_the_flag_or_variable_and_what_is_allowed(key: str, text: str) -> None:
     setting = next(setting for setting in SETTINGS if setting.key == key)
     assert last_error({key: text}).startswith(f"{setting.flag} ")
-    assert last_error({key: text}).endswith(f": must be {setting.kind.allowed}")
+    assert last_error({key: text}).endswith(f": must be {setting.value_type.allowed}")
     if text:
         assert last_error({}, {setting.env: text}).startswith(f"{setting.env}=")
 
@@ -284,7 +284,7 @@ def test_refused_text_names_the_flag_or_variable_and_what_is_allowed(key: str, t
 def test_refused_value_in_a_file(file: Path, toml_text: str, key: str, value: str) -> None:
     file.write_text(toml_text)
     setting = next(setting for setting in SETTINGS if setting.key == key)
-    assert last_error(file=file) == f"{file}: {key} = {value}: must be {setting.kind.allowed}"
+    assert last_error(file=file) == f"{file}: {key} = {value}: must be {setting.value_type.allowed}"
 
 
 @pytest.mark.parametrize(

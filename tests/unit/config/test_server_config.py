@@ -186,7 +186,7 @@ def test_every_key_has_a_variable_and_no_flag() -> None:
     ],
 )
 def test_a_value_that_is_refused(file: Path, lines: str, key: str, value: str) -> None:
-    allowed = BY_KEY[f"mysql.{key}"].kind.allowed
+    allowed = BY_KEY[f"mysql.{key}"].value_type.allowed
     host = "" if key == "host" else 'host = "h"\n'
     assert last_error(file, f"[mysql]\n{host}{lines}") == (
         f"{file}: mysql.{key} = {value}: must be {allowed}"

@@ -26,7 +26,7 @@ ASKED_EARLIER = {"INFO"}
 
 
 def presets() -> tuple[str, ...]:
-    kind = BY_KEY["preset"].kind
+    kind = BY_KEY["preset"].value_type
     assert isinstance(kind, Choice)
     return kind.options
 

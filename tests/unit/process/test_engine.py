@@ -312,7 +312,7 @@ def test_a_request_for_the_slot_map_waits_for_no_connection(
     monkeypatch.setattr(topology, "_ask", lambda *_: ranges)
     slot_map = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
     harness.worker._topology.slot_maps = harness.worker._programs.topologies = [slot_map]
-    for program in harness.worker._programs.deal(8):
+    for program in harness.worker._programs.partition(8):
         harness.worker._add_session(program)
     harness.worker._topology.refresh()
     harness.turn(lambda: slot_map.write_node[0] == "b:1", 5_000)

@@ -80,7 +80,7 @@ def next_of(program: Program, reply: object) -> Step:
 def readers(lane: str, preset: str, connections: int) -> list[list[bytes]]:
     """The first requests of each reader of one engine process that is told of hits, or of rows, only."""
     requested = []
-    for begin in made(lane, preset, connections).deal(connections):
+    for begin in made(lane, preset, connections).partition(connections):
         program = begin(session_of())
         reply = [(b"1.0000",) * 5] if lane == "mysql" else b"1"
         step = next(program)
@@ -116,7 +116,7 @@ def streams(lane: str, role: Role, shape: KeyDistribution) -> list[list[bytes]]:
     if in_mysql and role == "read":
         reply = [(b"1.0000",) * 5]
     requested = []
-    for begin in made(lane, "fair", 3, role=role, shape=shape).deal(3):
+    for begin in made(lane, "fair", 3, role=role, shape=shape).partition(3):
         program = begin(session_of())
         step = next(program)
         seen: list[bytes] = []
@@ -164,7 +164,7 @@ def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> 
     """A deck reader that finds nothing tries on, until it finds a car or is told to begin nothing new."""
     issuing = True
     programs = made(lane, "deck", 1, issuing=lambda: issuing)
-    (begin,) = programs.deal(1)
+    (begin,) = programs.partition(1)
     program = begin(session_of())
     calls = {"Com_select": 0, "get_calls": 0, "set_calls": 0}
     step = next(program)

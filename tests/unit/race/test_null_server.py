@@ -8,6 +8,9 @@ from engines.model.lanes import RACE_COMMANDS
 from engines.race.null_server import GET_REPLY, INTEGER_REPLY, REDIS_REPLIES, answer_redis
 from engines.wire import resp
 
+ANSWERED_BY_NUMBERS = {b"DEL", b"UNLINK", b"PEXPIRE"}
+"""Commands for which `INTEGER_REPLY` is what a server might say."""
+
 GET = resp.get(b"telemon:1")
 SET = resp.set_(b"telemon:1", b"1:2:3")
 SET_PX = resp.set_px(b"telemon:1", b"1:2:3", 1000)
@@ -15,7 +18,8 @@ UNLINK = resp.command(b"UNLINK", b"telemon:1", b"telemon:2")
 
 
 def test_every_command_of_a_race_has_an_answer() -> None:
-    assert REDIS_REPLIES.keys() == {name.encode() for name in RACE_COMMANDS}
+    others = {name.encode() for name in RACE_COMMANDS} - REDIS_REPLIES.keys()
+    assert others <= ANSWERED_BY_NUMBERS
 
 
 @pytest.mark.parametrize(

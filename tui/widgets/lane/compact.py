@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from engines.model.lanes import LaneInfo
+from engines.model.roles import ROLES
 from tui.draw import lane_style
 from tui.draw.cache_text import hit_counts
 from tui.draw.chart import sparkline
@@ -128,7 +129,7 @@ def compact_lines(screen_state: ScreenState, lane: LaneView, number: int, size: 
         _subtitle(lane_info),
         errors=lane_style.errors(lane) if low else (),
     )
-    roles = [role_line(screen_state, lane, role, width) for role in ("write", "read")]
+    roles = [role_line(screen_state, lane, role, width) for role in ROLES]
     return [title, *roles] if low else [title, *roles, cache_line(lane_info, lane, width)]
 
 

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from textual.geometry import Size
 
 from engines.model.lanes import LaneInfo
+from engines.model.roles import ROLES
 from tui.draw import lane_style
 from tui.draw.big_digits import rows_of
 from tui.draw.cache_text import error_line, fills_line, hit_counts, ratio_line
@@ -102,7 +103,7 @@ def _fills(lane_info: LaneInfo, lane: LaneView, width: int) -> Line:
     """Return the cache fills, and the client overhead if it does not fit beside the percentiles."""
     fills = fills_line(lane, width)
     shown_above = not lane.paced and all(
-        _fits(overhead(lane_info, role, 0), width) for role in ("write", "read")
+        _fits(overhead(lane_info, role, 0), width) for role in ROLES
     )
     own = [] if shown_above else overheads(lane_info, width - cells(fills))
     return justify(fills, own, width)

@@ -8,6 +8,7 @@ from textual.geometry import Size
 
 from engines.metrics.frame import LaneState
 from engines.model.lanes import LaneInfo
+from engines.model.roles import ROLES
 from tui.draw import lane_style
 from tui.draw.client_bound_text import CLIENT_BOUND, client_bound
 from tui.draw.format import clip, latency, ordinal, short
@@ -43,7 +44,7 @@ def role_line(lane: LaneView, role: str, width: int, *, alone: bool) -> Line:
 
     With `alone` there is no title above the line, so it also shows the lane's mark, its errors and its state.
     """
-    numbers = lane.write if role == "write" else lane.read
+    numbers = lane.role(role)
     mark: list[Span] = [(lane_style.shape(lane.lane), lane.lane)] if alone else []
     per_s = lane_style.done(lane, numbers.rows_per_s, short)
     rate: list[Span] = [
@@ -200,11 +201,7 @@ class MinimalLanes(Panel):
                 single_row_line(screen_state.lane_info(lane.lane), lane, width) for lane in lanes
             ]
         elif rows >= ROLE_ROWS:
-            lines = [
-                role_line(lane, role, width, alone=True)
-                for lane in lanes
-                for role in ("write", "read")
-            ]
+            lines = [role_line(lane, role, width, alone=True) for lane in lanes for role in ROLES]
         else:
             lines = [rates(lane, width) for lane in lanes]
         return lines

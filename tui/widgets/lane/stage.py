@@ -38,8 +38,7 @@ def figure(lane: LaneView, metric: str) -> str:
     """Return the value of the metric as shown below the inverse block."""
     if metric == "p99":
         return latency(lane.read.ranking_p99_us)
-    role = lane.write if metric == "write" else lane.read
-    return lane_style.done(lane, role.window_rows_per_s, short)
+    return lane_style.done(lane, lane.role(metric).window_rows_per_s, short)
 
 
 def factor_caption(rank: Rank | None, metric: str) -> str:

@@ -6,20 +6,11 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.actions.catalog import Action, footer
+from tui.actions.catalog import footer
 from tui.draw.styled import QUIET, STRONG, Line, Span
 from tui.draw.styled import width as cells
 from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
-
-
-def label(action: Action, screen_state: ScreenState) -> str:
-    """Return what the key would do now."""
-    if action.id == "pause" and screen_state.paused:
-        return "resume"
-    if action.id == "freeze" and screen_state.presentation.frozen:
-        return "unfreeze"
-    return action.label
 
 
 class KeyBar(Panel):
@@ -31,7 +22,7 @@ class KeyBar(Panel):
         for action in footer(screen_state):
             more: list[Span] = [
                 (f" {action.shown_key}", STRONG),
-                (f" {label(action, screen_state)} ", QUIET),
+                (f" {action.label_now(screen_state)} ", QUIET),
             ]
             if cells(line) + cells(more) > size.width:
                 continue
