@@ -14,7 +14,7 @@ WRITE = 0x4
 
 TIMER_SLACK = Path("/proc/self/timerslack_ns")
 TIMER_SLACK_NS = 1_000
-"""The smallest slack that matters here; the kernel's default of 50 us makes open-loop operations start late."""
+"""Requested timer slack. With a larger one, such as the kernel's default of 50 us, open-loop operations start late."""
 
 
 def set_timer_slack() -> None:
