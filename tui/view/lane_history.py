@@ -116,7 +116,7 @@ class LaneHistory:
             waiting=self._waiting,
             comparable=self._measured if self._heats else not self._waiting,
             cpu_share=client.cpu_share,
-            loop_lag_p99_us=client.loop_lag.percentile_us(99),
+            loop_lag_p99_us=client.loop_lag_p99_us,
             client_bound_by=self._client_bound_period.limits,
             points=self.series.points,
             axis=self.axes.fit([self.series.points], points),
