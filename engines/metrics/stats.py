@@ -121,6 +121,16 @@ class ClientStats:
     cpu_loop_lag: LatencyDistribution = field(default=EMPTY, metadata=DISTRIBUTION)
 
     @property
+    def loop_lag_p99_us(self) -> float:
+        """Return the p99 of the loop lag in us; 0.0 where there was none."""
+        return lag_p99_us(self.loop_lag)
+
+    @property
+    def cpu_loop_lag_p99_us(self) -> float:
+        """Return the p99 of the CPU-only loop lag in us; 0.0 where there was none."""
+        return lag_p99_us(self.cpu_loop_lag)
+
+    @property
     def client_bound(self) -> bool:
         """Return whether the lane may be limited by telemon and not by its servers."""
         return bool(self.limits)
@@ -137,7 +147,7 @@ class ClientStats:
         if self.cpu_share > CLIENT_BOUND_CPU_SHARE:
             reasons.append(f"cpu {self.cpu_share:.0%} of a core".replace("%", " %"))
         if is_lagging(self.cpu_loop_lag):
-            reasons.append(f"loop lag p99 {self.cpu_loop_lag.percentile_us(99) / 1000:.1f} ms")
+            reasons.append(f"loop lag p99 {self.cpu_loop_lag_p99_us / 1000:.1f} ms")
         return tuple(reasons)
 
     @property
@@ -146,10 +156,15 @@ class ClientStats:
         return is_lagging(self.loop_lag) and not is_lagging(self.cpu_loop_lag)
 
 
+def lag_p99_us(lag: LatencyDistribution) -> float:
+    """Return the p99 of a loop lag in us, by which engine processes are judged; 0.0 where there was none."""
+    return lag.percentile_us(99)
+
+
 def is_lagging(lag: LatencyDistribution) -> bool:
     """Return whether an event loop with this lag distorts the latencies that it measures."""
     return (
-        lag.percentile_us(99) > CLIENT_BOUND_LOOP_LAG_US
+        lag_p99_us(lag) > CLIENT_BOUND_LOOP_LAG_US
         and lag.above(CLIENT_BOUND_LOOP_LAG_US) >= CLIENT_BOUND_REPLIES
     )
 

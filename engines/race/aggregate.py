@@ -9,7 +9,7 @@ from engines.ipc.messages import IntervalReport
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import EMPTY, LatencyDistribution
 from engines.metrics.merge import merge
-from engines.metrics.stats import ClientStats, IntervalStats, RoleStats, is_lagging
+from engines.metrics.stats import ClientStats, IntervalStats, RoleStats, is_lagging, lag_p99_us
 from engines.model.roles import Role
 from engines.wire.error_kinds import ENGINE_DIED
 
@@ -91,7 +91,7 @@ def _worst(lags: Iterable[LatencyDistribution]) -> LatencyDistribution:
     The lags are not merged: an idle engine process wakes far more often, and a busy one's lags would be among the
     slowest hundredth of all.
     """
-    return max(lags, key=lambda lag: (is_lagging(lag), lag.percentile_us(99)), default=EMPTY)
+    return max(lags, key=lambda lag: (is_lagging(lag), lag_p99_us(lag)), default=EMPTY)
 
 
 def early_part(report: IntervalReport) -> IntervalReport | None:

@@ -145,8 +145,8 @@ def client_json(client: ClientStats) -> dict[str, object]:
     """Return the cost of telemon itself; `client_bound_by` is null where the lane is not client-bound."""
     return {
         "cpu_share": round(client.cpu_share, 3),
-        "loop_lag_p99_us": round(client.loop_lag.percentile_us(99), 1),
-        "own_lag_p99_us": round(client.cpu_loop_lag.percentile_us(99), 1),
+        "loop_lag_p99_us": round(client.loop_lag_p99_us, 1),
+        "own_lag_p99_us": round(client.cpu_loop_lag_p99_us, 1),
         "client_bound": client.client_bound,
         "client_bound_by": client.bound_by or None,
     }

@@ -94,7 +94,7 @@ def _lanes(summary: Summary, lanes: tuple[LaneFrame, ...]) -> Iterator[Row]:
     yield from _cache(lanes)
     yield "telemon itself", ["" for _ in lanes]
     yield "  cpu of one core", [share(lane.client.cpu_share) for lane in lanes]
-    yield "  loop lag p99 ms", [ms(lane.client.loop_lag.percentile_us(99)) for lane in lanes]
+    yield "  loop lag p99 ms", [ms(lane.client.loop_lag_p99_us) for lane in lanes]
     yield "  client-bound", ["YES" if lane.client.client_bound else "no" for lane in lanes]
 
 
