@@ -1,4 +1,4 @@
-"""Where a server is and how to sign in to it."""
+"""Addresses, accounts and TLS options of servers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ AddressMap = tuple[tuple[str, str], ...]
 """("host:port" as the servers name it, "host:port" where it is reached from here) of each node behind a tunnel."""
 
 Verify = Literal["full", "chain", "none"]
-"""full: the certificate's chain and the host name in it; chain: any host name; none: whoever answers is believed."""
+"""full: the certificate's chain and the host name in it; chain: any host name; none: nothing is verified."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
-    """How a connection is encrypted, and what its certificate must show.
+    """The encryption of a connection, and what is verified of the certificate.
 
-    `ca_file` (PEM) holds the authorities that are trusted instead of the system's; `server_name` is the name that the
-    certificate must be for, where that is not the host of the endpoint.
+    `ca_file` (PEM) holds the authorities that are trusted instead of the system's. `server_name` is the name in the
+    certificate if it is not the host of the endpoint.
     """
 
     ca_file: Path | None = None
@@ -32,8 +32,8 @@ class TlsOptions:
 class MySQLEndpoint:
     """A MySQL or MariaDB server and the database on it that telemon uses. The password never shows in a repr.
 
-    `secret` is where user and password come from; None means that `user` and `password` are they. `tls` None means
-    an open connection. `host` and `port` are the server's own, also where `address_map` says another way to it.
+    `secret` is the source of user and password; None means that `user` and `password` hold them. `tls` None means no
+    encryption. `host` and `port` are the server's own, also if `address_map` leads through a tunnel.
     """
 
     host: str
@@ -48,10 +48,10 @@ class MySQLEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class RedisEndpoint:
-    """A Redis or Valkey server: one on its own, or (`cluster`) any node of a cluster; None asks the server.
+    """A single Redis or Valkey server, or (`cluster` True) any node of a cluster; None asks the server.
 
-    The password never shows in a repr. `secret`, `tls` and `address_map` are as in `MySQLEndpoint`; the map holds for
-    every node that the cluster names. With `read_replicas` a cluster's reads go to replicas, where it has some.
+    The password never shows in a repr. `secret`, `tls` and `address_map` are as in `MySQLEndpoint`. The map holds for
+    every node that the cluster names. With `read_replicas` a cluster's reads go to replicas, if it has any.
     """
 
     host: str
@@ -67,7 +67,7 @@ class RedisEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class LaneEndpoints:
-    """One lane's servers: `mysql` in lanes `mysql` and `cached`, `redis` in `cached` (the cache) and `durable`."""
+    """The servers of one lane. A lane with both has `redis` as a cache in front of `mysql`."""
 
     lane: str
     mysql: MySQLEndpoint | None = None

@@ -1,4 +1,4 @@
-"""How an engine process reaches its servers."""
+"""Open connections from an engine process to its servers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from engines.wire.dialect import Dialect
 
 
 class ServerConnector:
-    """The servers of one engine process, by the addresses that its programs know them by."""
+    """The servers of one engine process, by the addresses that its programs use."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
 
     def __call__(self, address: str) -> tuple[Dialect, Callable[[], socket.socket]]:
-        """The protocol that is spoken at `address`, and what opens a connection to it; that blocks."""
+        """Return the protocol dialect at `address`, and a function that opens a connection there.
+
+        The function blocks, and raises OSError or what the client library raises.
+        """
         endpoints = self._spec.endpoints
         if address == MYSQL_ADDRESS:
             mysql = endpoints.mysql
             assert mysql is not None
-            # On the slide a batch ends with a commit of its own; elsewhere the one statement of a batch commits itself.
+            # In preset deck a batch ends with a COMMIT; in preset fair the one statement of a batch commits itself.
             autocommit = not (self._spec.load.preset == "deck" and self._spec.role == "write")
             return MYSQL_DIALECT, lambda: _open_mysql(mysql, autocommit)
         redis = endpoints.redis
@@ -33,14 +36,14 @@ class ServerConnector:
         return REDIS_DIALECT, lambda: _open_redis(address, redis)
 
     def name(self, address: str) -> str:
-        """The server at `address`, "host:port", as its user knows it."""
+        """Return "host:port" of the server at `address`."""
         mysql = self._spec.endpoints.mysql
         if address == MYSQL_ADDRESS and mysql is not None:
             return f"{mysql.host}:{mysql.port}"
         return address
 
 
-# The client libraries are imported on first use: an engine that never speaks to Redis does without 20 MB of it.
+# The client libraries are imported on first use: an engine process without Redis saves 20 MB.
 
 
 def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:

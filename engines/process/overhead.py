@@ -1,5 +1,4 @@
-"""What telemon itself costs: the lane's own program, driven by the same reactor, against a server that answers at
-once."""
+"""Measure the client overhead: the lane's own program and the same reactor against the null server."""
 
 from __future__ import annotations
 
@@ -19,18 +18,22 @@ from engines.wire.dialect import Dialect
 from engines.wire.resp import SLOTS
 
 WARM_S = 0.02
-"""The first operations build their requests' tables and are not counted."""
+"""How long operations are not counted: the first ones build the caches of requests."""
 
 SLICE_S = 0.02
+"""Length of one measurement. A shorter one has too few operations for a median."""
 
 SLICES = 5
-"""What is wanted is what an operation cannot do without. On a busy machine every round trip waits for a processor, at
-times for longer than it takes: the quietest of a few moments is the nearest to it."""
+"""Number of measurements; the least of their medians is the result. On a busy machine a round trip may wait longer for
+a processor than it takes, and such waits are not client overhead."""
 
 
 def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: int) -> float:
-    """The median service time in us of an operation of `spec` over one connection to a null server, in the slice of
-    time in which it was least; 0.0 where it does not answer. Takes `WARM_S` and `SLICES` of `SLICE_S`."""
+    """Return the median service time in us of an operation of `spec` over one connection to the null server.
+
+    It is the least median of `SLICES` measurements, or 0.0 if the server does not answer. The ports are those of the
+    null server on this machine. It blocks for `WARM_S` + `SLICES` * `SLICE_S`.
+    """
 
     def connect(port: int) -> socket.socket:
         sock = socket.create_connection(("127.0.0.1", port), timeout=1.0)
@@ -59,12 +62,12 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
             reactor.after_ns(1_000_000, begin)
         else:
             reactor.begin_all()
-            reactor.after_ns(int(WARM_S * 1e9), forget)
+            reactor.after_ns(int(WARM_S * 1e9), discard)
             for number in range(1, SLICES + 1):
                 reactor.after_ns(int((WARM_S + number * SLICE_S) * 1e9), end_slice)
             reactor.after_ns(int((WARM_S + SLICES * SLICE_S) * 1e9) + 1, end)
 
-    def forget() -> None:
+    def discard() -> None:
         reactor.measured.service.take()
 
     def end_slice() -> None:

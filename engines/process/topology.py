@@ -1,4 +1,4 @@
-"""Where the Redis of a lane is, as one engine process has asked."""
+"""Read the slot map of a lane's Redis, and refresh it in the background."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from engines.model.lanes import LANES
 from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
-"""The least time between two questions for the topology."""
+"""The least time between two requests for the slot map. Without it every redirect would cause one."""
 
 QUEUE = "topology"
-"""What a connector's threads for such a question are about: it does not wait for connections."""
+"""Name of the queue of blocking jobs for these requests, so that they do not wait behind connects."""
 
 
 class ClusterTopology:
-    """The topologies of one engine process; several, each with other replicas to read from, are shared out among its
-    connections."""
+    """The slot maps of one engine process.
+
+    Readers of replicas have several, each with other replicas to read from. Connections take turns with them.
+    """
 
     def __init__(self, spec: EngineSpec, reactor: Reactor) -> None:
         self._spec = spec
@@ -32,10 +34,13 @@ class ClusterTopology:
         self._refreshed_ns = 0
         self._refreshing = False
         self.known: list[SlotMap] = []
-        """Empty before `discover` has had its answer, and where there is no Redis."""
+        """Empty until `discover` has finished, and for a role that never talks to Redis."""
 
     def discover(self, found: Callable[[], None], failed: Callable[[str, str], None]) -> None:
-        """Learn the topology, where the lane has one, and call `found`; or `failed` with who did not answer and why."""
+        """Request the slot map, then call `found`, or `failed` with address and reason.
+
+        For a role that never talks to Redis it calls `found` at once.
+        """
         endpoint = self._endpoint
         if endpoint is None:
             found()
@@ -55,14 +60,14 @@ class ClusterTopology:
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
-        """The numbers of the replicas that are read from, the same for each primary; None for the primaries."""
+        """Return the numbers of the replicas that are read from, the same for each primary; None for the primaries."""
         endpoint = self._endpoint
         if endpoint is None or not endpoint.read_replicas or self._spec.role == "write":
             return [None]
         return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
 
     def refresh(self) -> None:
-        """Ask the cluster again, in the background, at most once per `REFRESH_EVERY_NS`."""
+        """Request the slot map again, in the background, at most once per `REFRESH_EVERY_NS`."""
         endpoint = self._endpoint
         if endpoint is None or not self.known or endpoint.cluster is False or self._refreshing:
             return
@@ -91,7 +96,7 @@ class ClusterTopology:
             self._reactor.timers.at(due_ns, ask)
 
     def _drop_unneeded(self) -> None:
-        """Close the connections to nodes that own nothing any more."""
+        """Close the connections to nodes that own no slots any more."""
         needed = self._addresses()
         for session in tuple(self._reactor.sessions):
             for connection in tuple(session.connections.values()):
@@ -99,7 +104,7 @@ class ClusterTopology:
                     self._reactor.connections.remove(connection)
 
     def _nodes_to_ask(self) -> list[str]:
-        """The nodes of the cluster; first those that answer: one that is gone may take seconds to say so."""
+        """Return the addresses of the nodes, first those with an open connection: a dead node may block for seconds."""
         connections = [
             connection
             for session in self._reactor.sessions

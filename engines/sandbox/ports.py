@@ -1,4 +1,4 @@
-"""Which loopback ports the servers listen on."""
+"""Choose the loopback ports of the private servers."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ HOST = "127.0.0.1"
 
 
 BUS_DISTANCE = 10_000
-"""From a cluster node's port to that of its bus: Redis' own default."""
+"""Distance from a cluster node's port to the port of its bus. It is Redis' default, which the nodes rely on."""
 
 LOWEST_BASE, HIGHEST_BASE = 10_000, 22_760
-"""The bases to try: with its bus every port stays below 32768, where Linux begins to choose ports by itself."""
+"""The base ports to try. A higher base would put a bus port above 32768, where Linux chooses ephemeral ports."""
 
 TRIES = 200
+"""Base ports that are tried before the search fails."""
 
 
 def names(lanes: Iterable[str]) -> tuple[str, ...]:
-    """The servers that `lanes` need, in the order of their ports."""
+    """Return the names of the private servers that `lanes` need, in the order of their ports."""
     wanted = frozenset(lanes)
     return tuple(name for name, lane in LANE_OF.items() if lane in wanted)
 
 
 def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
-    """A free port for each of `servers`: counted from `base` if there is one, else from a base found by trying.
+    """Return a free port for each of `servers`, counted from `base`, or from a base that is found by trying.
 
-    Raises PortInUse when a port counted from `base` is taken, not allowed, or beyond the last port.
+    Raises PortInUse if a port counted from `base` is taken, not allowed, or above 65535.
     """
     wanted = frozenset(servers)
     if base is not None:
@@ -52,7 +53,7 @@ def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
 
 
 def free(port: int) -> bool:
-    """Whether a server could listen on the loopback `port` now."""
+    """Return whether a server could listen on the loopback `port` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: a port on which only closed connections linger is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,7 +69,7 @@ def _ports(wanted: frozenset[str], base: int) -> dict[str, int]:
 
 
 def _numbered(wanted: frozenset[str], base: int) -> Iterator[tuple[str, int]]:
-    """Each port that `wanted` need, the cluster nodes' buses included, with who needs it."""
+    """Return (who needs it, port) for every port of `wanted`, the buses of cluster nodes included."""
     for name, port in _ports(wanted, base).items():
         yield name, port
         if SLOT_OF[name].role == "store":

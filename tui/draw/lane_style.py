@@ -1,4 +1,4 @@
-"""How a lane looks besides its colour: a shape of its own, so that nothing is told by colour alone."""
+"""Shapes, names, states and ranks of lanes as text. A lane is told by its shape as well as by its colour."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ STATE_STYLES = {
 
 
 def shape(lane: str) -> str:
-    """The lane's mark."""
+    """Return the lane's mark."""
     return SHAPES.get(lane, "◆")
 
 
 def name(lane_info: LaneInfo) -> str:
-    """The lane's title, safe to show."""
+    """Return the lane's title, sanitized."""
     return sanitize(lane_info.title)
 
 
 def servers(lane_info: LaneInfo) -> str:
-    """Products and their versions, safe to show: "MariaDB 10.11.14 + Redis 7.0.15"."""
+    """Return products and versions, sanitized: "MariaDB 10.11.14 + Redis 7.0.15"."""
     products, versions = lane_info.product.split(" + "), lane_info.version.split(" + ")
     if len(products) != len(versions):
         return sanitize(f"{lane_info.product} {lane_info.version}".strip())
@@ -43,25 +43,24 @@ def servers(lane_info: LaneInfo) -> str:
 
 
 def state(lane: LaneView) -> Span:
-    """The lane's state as a word. Between its heats, or at the start line, it waits: nothing is wrong with it."""
+    """Return the lane's state as a word; "waiting" between its heats and at the start barrier."""
     if lane.waiting:
         return "waiting", QUIET
     return lane.state.value, STATE_STYLES[lane.state]
 
 
 def done(lane: LaneView, number: float, write: Callable[[float], str]) -> str:
-    """What the lane did, as `write` has it; nothing for one that waits for its first heat, or at the start line: it
-    does not stand still."""
+    """Return `number` as `write` formats it, or `NOTHING` for a lane that waits for its start."""
     return NOTHING if lane.waiting and not lane.comparable else write(number)
 
 
 def text_style(lane: str) -> str:
-    """The ink for what must be read of a lane: its own colour, but on terminals whose colours nobody knows."""
+    """Return the style for text of a lane: its own colour, or the default one if the terminal's colours are unknown."""
     return f"{lane}-text" if lane in SHAPES else lane
 
 
 def gap_text(place: Rank | None) -> str:
-    """How far from its rival: "+2.7x" for the leader, "2.7x", "3 %", "level"; nothing without a rival."""
+    """Return the factor to the reference lane: "+2.7x" for the leader, "2.7x", "3 %", "level"; "" without one."""
     if place is None or place.rank is None:
         return ""
     told = margin(place.gap)
@@ -69,7 +68,7 @@ def gap_text(place: Rank | None) -> str:
 
 
 def rank_text(place: Rank | None) -> str:
-    """Rank and gap in ten cells or fewer, the gaps in one column: "1st +2.7x", "2nd  2.7x"."""
+    """Return rank and factor in at most ten cells, factors in one column: "1st +2.7x", "2nd  2.7x"."""
     if place is None or place.rank is None:
         return ""
     told = gap_text(place)
@@ -77,7 +76,7 @@ def rank_text(place: Rank | None) -> str:
 
 
 def rank_of(place: Rank | None, style: str, *, worse: str = "behind") -> list[Span]:
-    """A rank and a gap in words: "1st 2.7x ahead". `ink` is for the leader."""
+    """Return rank and factor in words: "1st 2.7x ahead". `style` is for the leader."""
     if place is None or place.rank is None:
         return []
     leads = place.rank == 1
@@ -90,7 +89,7 @@ def rank_of(place: Rank | None, style: str, *, worse: str = "behind") -> list[Sp
 
 
 def errors(lane: LaneView) -> list[list[Span]]:
-    """How many operations failed, at length, briefly, and as a mark alone; no variant where none did."""
+    """Return the number of failed operations in three variants, the longest first; none if nothing failed."""
     failed = lane.write.failed + lane.read.failed
     if not failed:
         return []

@@ -1,4 +1,4 @@
-"""Colours: quiet surroundings, three lanes that no common colour blindness confuses, and poor terminals.
+"""Themes: quiet surroundings, lane colours that stay apart under colour blindness, and terminals with few colours.
 
 Orange, blue and sea green after the palette of Okabe and Ito (2008), moved apart in lightness; a test computes
 contrast (WCAG 2.2) and the distance that is left under simulated colour blindness (Machado et al., 2009).
@@ -68,8 +68,8 @@ _ANSI = {
         "ansi_default",
     ),
 }  # fmt: skip
-"""Textual's own stylesheets need these where a theme has no colours to mix. What must be read has the terminal's own
-colours: no other is readable on black and on white alike."""
+"""Variables that Textual's stylesheets need if a theme has no colours to mix. Text has the terminal's own colours: no
+other is readable on black and on white alike."""
 
 SIXTEEN = Theme(
     name="telemon-16",
@@ -128,4 +128,4 @@ HALL = Theme(
 THEMES = (DARK, LIGHT, PROJECTOR, HALL, SIXTEEN, PLAIN)
 
 CYCLE = (DARK.name, LIGHT.name, PROJECTOR.name, HALL.name)
-"""What the theme key goes through on a terminal with enough colours."""
+"""The themes that the theme key cycles through on a terminal with enough colours."""

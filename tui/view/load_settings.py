@@ -1,4 +1,4 @@
-"""What the screen says of a race besides its numbers."""
+"""The settings of a race that the header shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engines.config.settings import LoadConfig
 from engines.model.heats import Heat, heat_order
 
 SANDBOX = "sandbox"
-"""Where lanes race that have no servers of their own."""
+"""The word for private servers."""
 
 
 DEFAULTS = LoadConfig()
@@ -18,12 +18,11 @@ DEFAULTS = LoadConfig()
 
 @dataclass(frozen=True, slots=True)
 class LoadSettings:
-    """The settings of a race that stand in the header, as last asked for.
+    """The settings of a race in the header, as last requested.
 
-    `paced` says that operations are due at a rate, `rate_per_s` (per role and lane) is that rate, or the one to go
-    back to, if any. `where` says in a word whose servers are raced, `servers` names those that the user named, as
-    "host:port" and nothing else. `duration_s` is None for a race without an end, `heats` are the turns of the lanes
-    in their order (empty where they race together).
+    `paced` says that the loop is open. `rate_per_s` (per role and lane) is the rate of the open loop, or the one to
+    return to. `where` says in a word whose servers they are; `servers` has the user's as "host:port". `duration_s` is
+    None for a race without an end. `heats` are in their order, and empty if all lanes race together.
     """
 
     preset: str = DEFAULTS.preset
@@ -40,7 +39,7 @@ class LoadSettings:
 
     @staticmethod
     def of(settings: RaceConfig) -> LoadSettings:
-        """The header's part of a race's settings."""
+        """Return the part of a race's settings that the header shows."""
         servers = _servers(settings)
         return LoadSettings(
             preset=settings.preset,
@@ -58,7 +57,7 @@ class LoadSettings:
 
 
 def _servers(settings: RaceConfig) -> tuple[str, ...]:
-    """The servers of the racing lanes that have some of their own, each once, from left to right."""
+    """Return the user's servers of the racing lanes as "host:port", each once, from left to right."""
     found = (
         f"{server.host}:{server.port}"
         for endpoints in settings.endpoints.values()
@@ -69,7 +68,7 @@ def _servers(settings: RaceConfig) -> tuple[str, ...]:
 
 
 def _where(private: int, servers: int) -> str:
-    """The word for so many lanes on private servers and so many servers of one's own."""
+    """Return the words for `private` lanes on private servers and `servers` servers of the user."""
     own = "endpoint" if servers == 1 else "endpoints"
     if not servers:
         return SANDBOX
