@@ -73,8 +73,9 @@ class StartRun:
 class StartMeasuring:
     """Release of a held engine process.
 
-    It races from `at_ns`, measures from `measure_from_ns`, and issues nothing from `stop_ns` on. The times are of the machine-wide clock, in ns. After the drain the engine process ends, or, unless this is
-    `final`, returns to the start barrier and sends `HeatDone`.
+    It races from `at_ns`, measures from `measure_from_ns`, and issues nothing from `stop_ns` on. The times are of the
+    machine-wide clock, in ns. After the drain the engine process ends, or, unless this is `final`, returns to the start
+    barrier and sends `HeatDone`.
     """
 
     at_ns: int

@@ -54,7 +54,7 @@ class ProgramFactory:
         self.ttl_ms = round(spec.load.ttl_s * 1000)
         """TTL in ms of the next fill."""
         self.topologies: list[SlotMap] = []
-        """The slot maps of the lane's Redis, each with other replicas to read from. Connections take turns with them."""
+        """The slot maps of the lane's Redis, each with other replicas to read from. Connections take turns."""
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
 
     def _jittered_ttl_ms(self) -> int:
