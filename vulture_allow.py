@@ -32,3 +32,4 @@ _.credential_provider  # redis-py reads it when a connection signs in
 _.admin_mysql  # the socket of a private MySQL for its administrator
 _.start_server  # starts a private server again that was stopped
 _.min_us  # read by name, as a figure (engines/metrics/figures.py)
+_.COMMANDS_USED  # tests hold the permissions, the null server and docs/bastion.md to it

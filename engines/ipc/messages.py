@@ -1,4 +1,4 @@
-"""What a race and its engine processes say to each other."""
+"""Messages between the race and its engine processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engines.model.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What an engine process is for: one role of one lane, as process number `process` of `processes`."""
+    """The task of an engine process: one role of one lane, as process number `process` of `processes`."""
 
     lane: str
     role: Role
@@ -35,12 +35,12 @@ class EngineSpec:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """All connections of the engine stand."""
+    """All connections of the engine process are open."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """The engine is still waiting for a connection: which, and why the last attempt failed."""
+    """The engine process still waits for a connection: its address, and why the last attempt failed."""
 
     address: str
     reason: str
@@ -48,7 +48,7 @@ class NotReady:
 
 @dataclass(frozen=True, slots=True)
 class MeasureOverhead:
-    """Measure, before the race, what telemon itself costs against the null server at these ports."""
+    """Request to measure the client overhead against the null server at these ports, before the race."""
 
     mysql_port: int
     redis_port: int
@@ -56,14 +56,14 @@ class MeasureOverhead:
 
 @dataclass(frozen=True, slots=True)
 class OverheadMeasured:
-    """The median service time of an operation against the null server; 0.0 where it did not answer."""
+    """The median service time in us of an operation against the null server; 0.0 if it did not answer."""
 
     overhead_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class StartRun:
-    """Race by this schedule; with `held`, wait after the warm-up for `Begin`."""
+    """Start by this schedule; with `held`, wait after the warm-up for `StartMeasuring`."""
 
     schedule: Schedule
     held: bool = False
@@ -71,8 +71,12 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class StartMeasuring:
-    """To engines that are held: race from `at_ns` and measure from `measure_from_ns` on, and begin no new operation
-    from `stop_ns` on. Then end, or, unless it is `final`, go back to the start line and say `Rested`."""
+    """Release of a held engine process.
+
+    It races from `at_ns`, measures from `measure_from_ns`, and issues nothing from `stop_ns` on. The times are of the
+    machine-wide clock, in ns. After the drain the engine process ends, or, unless this is `final`, returns to the start
+    barrier and sends `HeatDone`.
+    """
 
     at_ns: int
     measure_from_ns: int
@@ -82,21 +86,21 @@ class StartMeasuring:
 
 @dataclass(frozen=True, slots=True)
 class HeatDone:
-    """The engine is back at the start line, and all that it did is reported."""
+    """The engine process is back at the start barrier, and everything it did is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Begin no new operation, wait for those under way, and end."""
+    """Request to issue nothing more, wait for the operations in flight, and end."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalReport:
-    """What an engine did in interval `index`.
+    """The statistics of an engine process for interval `index`.
 
     `warm` holds the operations that began before measuring did: all of them during the warm-up, stragglers after it.
-    `closed_links` counts the connections that are down at its end; `trouble` says why the last one could not be
-    opened. `last` marks the end of the engine's race.
+    `closed_connections` counts the connections that are down at the end of the interval. `problem` says why the last
+    one could not be opened. `last` marks the last report.
     """
 
     index: int
@@ -111,25 +115,25 @@ class IntervalReport:
     problem: str
     paused: bool
     held: bool = False
-    """Whether the engine waits at the start line."""
+    """Whether the engine process waits at the start barrier."""
     backlog: int = 0
-    """Operations that were due at the end of the interval and had not begun."""
+    """Operations that were due by the end of the interval and had not started."""
     late: int = 0
-    """Operations that began late."""
+    """Operations that started late."""
     cpu_loop_lag: LatencyDistribution = EMPTY
-    """The share of the engine's own work in its loop lag, sampled."""
+    """The part of the loop lag that is the engine process's own CPU time, sampled."""
     last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCountsReport:
-    """What the engine had of each Redis node; sent before the last delta."""
+    """The counts of each Redis node; sent before the last interval report."""
 
     shards: CountsByNode
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedVersions:
-    """The last acknowledged version of every car that the engine wrote; sent before the last delta when asked for."""
+    """The last acknowledged version of every written key; sent before the last report if the spec asks for it."""
 
     versions: Mapping[int, int]

@@ -1,4 +1,4 @@
-"""What each connection of an engine process does: its lane's program over its own share of the cars."""
+"""Make the program of each connection of an engine process, over its own partition of the keys."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from engines.workload.ttl import jittered_ttl_ms
 
 
 def write_keys(lane: str, preset: str) -> KeyRange:
-    """The cars that a lane's writers cover."""
+    """Return the keys that a lane's writers cover."""
     return DECK_MYSQL_WRITES if preset == "deck" and LANES[lane].writes_sql else ALL_KEYS
 
 
 def read_keys(lane: str, preset: str) -> KeyRange:
-    """The cars that a lane's readers ask for."""
+    """Return the keys that a lane's readers ask for."""
     return ALL_KEYS if preset == "deck" and not LANES[lane].writes_sql else HOT_KEYS
 
 
 class ProgramFactory:
-    """Makes the programs of one engine process; they share readings, versions, fills, the
-    requests of readers and the ledger.
+    """The programs of one engine process and what they share.
 
-    `flowing` says whether operations may still begin, `redirected` is called for every MOVED or ASK.
+    They share telemetry samples, versions, the fill tracker, the readers' requests and the acknowledged versions.
+    `issuing` returns whether new operations may start. `redirected` is called for every MOVED or ASK.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ProgramFactory:
         self._redirected = redirected
         self._readings = TelemetryPool(spec.load.seed)
         self._fills = FillTracker()
-        # Up to 50,001 GETs, of 12 MB: one table for all readers.
+        # Up to 50,001 GETs take 12 MB, so all readers share one table.
         self._gets = GetCache()
         self._selects = SelectCache()
         self._versions = count(spec.first_version)
@@ -53,28 +53,30 @@ class ProgramFactory:
         self._jitter = Random(f"{spec.load.seed}:ttl:{spec.process}").random
         self._ttl_jitter = spec.load.ttl_jitter
         self.ttl_ms = round(spec.load.ttl_s * 1000)
-        """The time to live of the next fill."""
+        """TTL in ms of the next fill."""
         self.topologies: list[SlotMap] = []
-        """Where the lane's Redis is; several, each with other replicas to read from, are shared out."""
+        """The slot maps of the lane's Redis, each with other replicas to read from. Connections take turns."""
         self.ledger: dict[int, int] | None = {} if spec.ledger else None
 
     def _jittered_ttl_ms(self) -> int:
         return jittered_ttl_ms(self.ttl_ms, self._ttl_jitter, self._jitter())
 
     def set_batch(self, rows: int) -> None:
-        """From the next batch on, batches have so many rows."""
+        """Set the number of rows of every batch from the next one on."""
         self._batch_rows = rows
         for batches in self._batches:
             batches.rows = rows
 
     def partition(self, connections: int) -> list[Callable[[Session], Program]]:
-        """A program for each of `connections` connections, with the cars dealt out anew among them. The programs of
-        a former deal must have ended: no car has two writers."""
+        """Return a program for each of `connections` connections, with the keys partitioned anew among them.
+
+        The programs of an earlier partition must have ended, or a key has two writers.
+        """
         self._batches = []
         return [self._program(connection, connections) for connection in range(connections)]
 
     def topology(self, connection: int) -> SlotMap | None:
-        """The one that connection number `connection` goes by."""
+        """Return the slot map of connection number `connection`; None if the role never talks to Redis."""
         return self.topologies[connection % len(self.topologies)] if self.topologies else None
 
     def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:

@@ -1,4 +1,4 @@
-"""Getting the servers of a race ready, and saying what they are."""
+"""Describe the lanes of a race by what their servers say."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from engines.model.server_facts import ServerFacts
 def read_lane_servers(
     lanes: Mapping[str, LaneEndpoints], private: Collection[str]
 ) -> dict[str, list[ServerFacts]]:
-    """What the servers of each lane say for the fairness sheet, of one lane after the other, so that the pings of one
-    do not disturb those of another.
+    """Return by lane the facts of its servers for the fairness sheet.
 
-    The lanes in `private` are on servers of telemon's own. Raises PreparationError.
+    Lanes are read one after the other, so that pings do not disturb each other. It blocks. The lanes in `private` are
+    on private servers. Raises PreparationError.
     """
     found = {}
     for lane, endpoints in lanes.items():
@@ -36,9 +36,9 @@ def read_lane_servers(
 def lane_infos(
     lanes: Mapping[str, LaneEndpoints], notes: tuple[str, ...], private: Collection[str]
 ) -> tuple[LaneInfo, ...]:
-    """Each lane with what its servers say of themselves.
+    """Return the description of each lane, with product, version and durability read from its servers.
 
-    The lanes in `private` are on servers of telemon's own, beside which `notes` are said. Raises PreparationError.
+    The lanes in `private` are on private servers; `notes` belong to them. It blocks. Raises PreparationError.
     """
     return tuple(
         _lane_info(
@@ -49,7 +49,7 @@ def lane_infos(
 
 
 def _connection_notes(endpoints: LaneEndpoints) -> tuple[str, ...]:
-    """How a lane's own servers are reached."""
+    """Return notes on how the user's servers of a lane are reached."""
     notes = []
     for name, at in (("MySQL", endpoints.mysql), ("Redis", endpoints.redis)):
         if at is not None:
@@ -79,7 +79,7 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
         approach=lane.approach,
         product=" + ".join(product for product, _, _ in parts),
         version=" + ".join(version for _, version, _ in parts),
-        # A cache is no place of record: how durable the lane is, its first part says.
+        # The system of record is the first part, and a cache does not change how durable the lane is.
         durability=parts[0][2],
         notes=notes,
     )
