@@ -94,7 +94,7 @@ class Connection:
         self.opened = 0
         """How often the connection was opened. All but the first count as reconnects."""
         self.failures = 0
-        """Failed attempts to open it in a row. A connection that proved useful resets the count."""
+        """Failed attempts to open it in a row. A useful connection resets the count."""
         self.attached_ns = 0
         """When the current socket was attached."""
         self.answered_before = 0

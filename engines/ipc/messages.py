@@ -29,7 +29,7 @@ class EngineSpec:
     """Operations per second of this lane and role, over all its processes; None in a closed loop. `load.rate_per_s`
     does not say whether the loop is open."""
     first_version: int = 2
-    ledger: bool = False
+    keep_versions: bool = False
     """Whether to keep the last acknowledged version of every key, and to send it at the end."""
 
 

@@ -1,4 +1,4 @@
-"""Work over a sliding window: percentiles of the last seconds without merging them anew for every frame."""
+"""Work over a sliding window: rates and percentiles of the last seconds, updated frame by frame."""
 
 from __future__ import annotations
 

@@ -136,8 +136,8 @@ class Engine:
 
     def _finish(self) -> None:
         """Send the closing counts and the last report, then exit the loop."""
-        if self._programs.ledger is not None:
-            self._channel.send(AcknowledgedVersions(self._programs.ledger))
+        if self._programs.acked_versions is not None:
+            self._channel.send(AcknowledgedVersions(self._programs.acked_versions))
         self._channel.send(NodeCountsReport(self._node_counts()))
         self._phases.report(perf_counter_ns(), last=True)
         self._exit_when_flushed()

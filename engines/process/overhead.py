@@ -49,7 +49,7 @@ def measure_client_overhead_us(spec: EngineSpec, mysql_port: int, redis_port: in
     reactor = Reactor(plan)
     reactor.measure_from_ns = 0
     programs = ProgramFactory(
-        replace(spec, process=0, processes=1, ledger=False),
+        replace(spec, process=0, processes=1, keep_versions=False),
         issuing=lambda: reactor.issuing,
         redirected=lambda: None,
     )

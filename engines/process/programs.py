@@ -56,7 +56,7 @@ class ProgramFactory:
         """TTL in ms of the next fill."""
         self.topologies: list[SlotMap] = []
         """The slot maps of the lane's Redis, each with other replicas to read from. Connections take turns."""
-        self.ledger: dict[int, int] | None = {} if spec.ledger else None
+        self.acked_versions: dict[int, int] | None = {} if spec.keep_versions else None
 
     def _jittered_ttl_ms(self) -> int:
         return jittered_ttl_ms(self.ttl_ms, self._ttl_jitter, self._jitter())
@@ -68,7 +68,7 @@ class ProgramFactory:
             batches.rows = rows
 
     def partition(self, connections: int) -> list[Callable[[Session], Program]]:
-        """Return a program for each of `connections` connections, with the keys partitioned anew among them.
+        """Return a program for each of `connections` connections, among which the keys are partitioned.
 
         The programs of an earlier partition must have ended, or a key has two writers.
         """
@@ -90,7 +90,7 @@ class ProgramFactory:
             ttl_ms=self._jittered_ttl_ms if self._ttl_jitter else lambda: self.ttl_ms,
             issuing=self._issuing,
             redirected=self._redirected,
-            acked_versions=self.ledger,
+            acked_versions=self.acked_versions,
         )
         if spec.role == "write":
             share = Partition(spec.process, spec.processes, connection, connections)

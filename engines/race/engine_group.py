@@ -64,7 +64,9 @@ class EngineGroup:
         for lane in self.lanes.values():
             lane.close()
 
-    def assign(self, servers: RaceServers, rate_per_s: float | None, *, ledger: bool) -> None:
+    def assign(
+        self, servers: RaceServers, rate_per_s: float | None, *, keep_versions: bool
+    ) -> None:
         """Tell every engine its share of the work."""
         first_version = SEED_VERSION + 1
         if len(servers.private) < len(self.lanes):
@@ -73,7 +75,9 @@ class EngineGroup:
             first_version = int(time.time() * 1e6)
         for name, lane in self.lanes.items():
             lane.private = name in servers.private
-            lane.assign(servers.endpoints[name], rate_per_s, first_version, ledger=ledger)
+            lane.assign(
+                servers.endpoints[name], rate_per_s, first_version, keep_versions=keep_versions
+            )
 
     def await_ready(self) -> None:
         """Wait until every connection stands, or the race is asked to end. Raises RaceError when one does not."""

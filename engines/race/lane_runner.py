@@ -50,7 +50,7 @@ class LaneRunner:
         self.warm: dict[Role, IntervalStats] = {role: merge_stats([], 0.0) for role in ROLES}
         """The operations that count as warm-up, since the start."""
         self.versions: dict[int, int] = {}
-        """The last acknowledged version of each car, when the race keeps a ledger."""
+        """The last acknowledged version of each car, if `keep_versions` is set."""
         self._counted_deaths: set[str] = set()
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class LaneRunner:
         rate_per_s: float | None,
         first_version: int,
         *,
-        ledger: bool,
+        keep_versions: bool,
     ) -> None:
         """Tell every engine its share of the work. Rows are numbered from `first_version` on."""
         for role, connections in self._connections.items():
@@ -95,7 +95,7 @@ class LaneRunner:
                         endpoints=endpoints,
                         rate_per_s=rate_per_s,
                         first_version=first_version,
-                        ledger=ledger,
+                        keep_versions=keep_versions,
                     )
                 )
 

@@ -62,10 +62,10 @@ class Race:
         interval_s: float = 1.0,
         on_progress: Callable[[str], None] = lambda _: None,
         sandbox: Sandbox | None = None,
-        ledger: bool = False,
+        keep_versions: bool = False,
         hold: bool = False,
     ) -> None:
-        """`sandbox` is a running one to race on, which the race leaves as it is; `ledger` keeps `versions`.
+        """`sandbox` is a running one to race on, which the race leaves as it is; `keep_versions` keeps `versions`.
 
         With `hold` every lane waits at the start line, connected and warm, until a `Release` is sent; its duration
         counts from then. In heats the first release, whatever lane it names, begins the first heat.
@@ -74,7 +74,7 @@ class Race:
         self._interval_s = interval_s
         self._narrate = on_progress
         self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
-        self._ledger = ledger
+        self._keep_versions = keep_versions
         self._exit = ExitStack()
         self._log = EventBuffer()
         self._inbox = ControlQueue()
@@ -123,7 +123,7 @@ class Race:
         place = servers.make_ready(self._settings, self.sandbox, self._narrate, self._exit)
         self._servers = place
         self.facts = dict(place.facts)
-        self._engine_group.assign(place, self._rate_per_s, ledger=self._ledger)
+        self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
         self._narrate("connecting the lanes")
         self._engine_group.await_ready()
         self._narrate("measuring telemon's own share")
@@ -271,7 +271,7 @@ class Race:
 
     @property
     def versions(self) -> dict[str, dict[int, int]]:
-        """By lane, the last acknowledged version of each car, when the race keeps a ledger."""
+        """By lane, the last acknowledged version of each car, if `keep_versions` is set."""
         return {lane: runner.versions for lane, runner in self._lanes.items()}
 
     def engine_pids(self) -> dict[str, int]:

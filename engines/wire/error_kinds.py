@@ -195,8 +195,11 @@ ERROR_KINDS: Mapping[str, KnownError] = {
 """Every kind that has a name of its own: the keys of `errors` in a result, with their meaning and the next step."""
 
 READ_ONLY_KINDS = frozenset(kind for kind, known in ERROR_KINDS.items() if known.takes_no_writes)
-"""Kinds after which the connections are opened anew: the server's name may lead to the new primary already. Without
-this, writers would stay on the old primary after a failover."""
+"""Kinds after which the connections are closed and opened again.
+
+The server's name may already lead to the new primary. Without this, writers would stay on the old primary after a
+failover.
+"""
 
 KIND_CHARACTERS = 40
 """The longest name of a kind that a server chooses. A longer one would not fit into the table and the screen."""

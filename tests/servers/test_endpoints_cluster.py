@@ -33,7 +33,7 @@ def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:
 
 def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCluster) -> None:
     before = {node.name: cluster.calls(node, "set") for node in cluster.primaries()}
-    with Race(settings(cluster), ledger=True) as race:
+    with Race(settings(cluster), keep_versions=True) as race:
         assert race.sandbox is None
         (lane_info,) = race.lane_infos
         frames = list(race.frames())

@@ -65,7 +65,7 @@ def run_race(
         settings,
         interval_s=interval_s,
         sandbox=sandbox,
-        ledger=True,
+        keep_versions=True,
         hold=hold,
     ) as race:
         for frame in race.frames():

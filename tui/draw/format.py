@@ -111,7 +111,7 @@ def clip(text: str, cells: int) -> str:
 
 
 def sanitize(text: str) -> str:
-    """Return foreign text without control characters, which a terminal would obey: each becomes a space."""
+    """Return foreign text without control characters, which a terminal would execute: each becomes a space."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
