@@ -130,7 +130,7 @@ class IntervalReport:
 class NodeCountsReport:
     """What the engine had of each Redis node; sent before the last delta."""
 
-    shards: CountsByNode
+    node_counts: CountsByNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,11 @@ def reconcile(
     server: Mapping[str, int],
     sharing: Sequence[str] = (),
     counter_caveats: Sequence[str] = (),
-    shards: Sequence[NodeComparison] = (),
+    node_comparisons: Sequence[NodeComparison] = (),
 ) -> Reconciliation:
     """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
     the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole;
-    `shards` is what was counted of and by each node of a cluster, beside their sums.
+    `node_comparisons` is what was counted of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
@@ -105,7 +105,7 @@ def reconcile(
         check("gets", "get_calls", read.operations + asked_again)
         check("hits", "keyspace_hits", cache.hits)
         check("misses", "keyspace_misses", cache.misses + asked_again)
-    for node in shards:
+    for node in node_comparisons:
         check("sets", "set_calls", node.telemon.sets, node)
         check("gets", "get_calls", node.telemon.gets, node)
         check("hits", "keyspace_hits", node.telemon.hits, node)

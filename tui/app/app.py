@@ -119,7 +119,7 @@ class TelemonApp(ViewActions, LoadActions):
         self._tick_due_s = self._started_s + TICK_S
         self.set_interval(TICK_S, self._tick)
         self.set_interval(0.5, self._catch_up)
-        self.feed.start()
+        self.feed.start_thread()
 
     def _tick(self) -> None:
         """See how late this is: so late would a key be, or a picture."""

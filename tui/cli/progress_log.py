@@ -1,25 +1,30 @@
-"""What a race without a screen tells on stderr while it runs: events, as many as somebody can read. Pure."""
+"""The progress log of a race without a screen: its events on stderr, limited to a number that a person can read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from engines.errors import RaceError
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneState
+from engines.source import SourceInfo
 from engines.text import one_line
 
 WINDOW_S = 10.0
+"""Length of a window. With a shorter one, `MOST` allows more lines a minute."""
 
 MOST = 5
-"""Lines for each lane in each window. What a lane in trouble says twice a second tells nobody more, and buries what
-another says once."""
+"""Lines for each lane in each window. With more, a lane that repeats its trouble twice a second hides a message that
+another lane writes once."""
 
 STATES = frozenset(state.value for state in LaneState)
 
 
 class EventThrottle:
-    """Picks the events to tell. Those above `MOST` are counted, and the count is told when the window is over.
+    """A limit to the events of a race, which performs no I/O.
 
-    Without `states` a plain change of state is not told: the line of the lane says it.
+    Events of a window above `MOST` are counted, and the count is a line at the end of the window. Without `states`, a
+    plain change of state is no line: the line of the lane shows it.
     """
 
     def __init__(self, *, states: bool) -> None:
@@ -28,7 +33,7 @@ class EventThrottle:
         self._told: dict[str | None, int] = {}
 
     def lines(self, frame: Frame) -> Iterator[str]:
-        """What to tell of a frame."""
+        """Yield the lines for the events of a frame."""
         if self._from_s is None or frame.at_monotonic_s - self._from_s >= WINDOW_S:
             yield from self.rest()
             self._from_s = frame.at_monotonic_s
@@ -40,7 +45,7 @@ class EventThrottle:
                 yield event_line(event)
 
     def rest(self) -> Iterator[str]:
-        """How many events have not been told since the window began; a new one begins."""
+        """Yield the counts of the events that this window left out, and begin a new window."""
         for lane, told in self._told.items():
             if told > MOST:
                 more = told - MOST
@@ -48,7 +53,29 @@ class EventThrottle:
         self._told = {}
 
 
+class ProgressLog:
+    """The consumer of frames that passes the lines of a throttle to `write`, which must raise no exception."""
+
+    def __init__(self, throttle: EventThrottle, write: Callable[[str], None]) -> None:
+        self._throttle = throttle
+        self._write = write
+
+    def start(self, _source: SourceInfo) -> None:
+        """Do nothing: the source has reported its start already."""
+
+    def frame(self, frame: Frame) -> None:
+        """Write the events of a frame."""
+        for line in self._throttle.lines(frame):
+            self._write(line)
+
+    def finish(self, _closing: ClosingCounts, error: RaceError | None) -> None:
+        """Write the counts of the last window. After an error, that error is the last line."""
+        if error is None:
+            for line in self._throttle.rest():
+                self._write(line)
+
+
 def event_line(event: Event) -> str:
-    """An event as one line, whatever a server put into it."""
+    """Return an event as a single line. Text from a server cannot add a line to it."""
     text = one_line(event.text)
     return f"{event.lane}: {text}" if event.lane else text
