@@ -1,48 +1,41 @@
-"""Where frames come from: a running race, a recording, a test. The screen knows no more of it than this."""
+"""Sources of frames: a running race, a recording, a test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
-from engines.metrics.node_counts import NodeComparison
-from engines.metrics.stats import IntervalStats
 from engines.model.controls import Control
 from engines.model.lanes import LaneInfo
-from engines.model.roles import Role
 
 ProgressCallback = Callable[[str], None]
-"""Told, in a few words, what is being done while a source starts. May raise to abandon the start."""
+"""Receives a short description of each step while a source starts. It may raise an exception to abandon the start."""
 
 
-class FrameSource(Protocol):
-    """A context manager: entering starts it (seconds, on private servers), leaving removes all that it made.
-
-    `frames` blocks between frames and ends when the race is over or after `stop`. `stop` and `send` may be called
-    from any thread.
-    """
+class SourceInfo(Protocol):
+    """The part of a source that is known before its first frame."""
 
     @property
     def lane_infos(self) -> tuple[LaneInfo, ...]:
-        """The lanes, from left to right. Known once the source has been entered."""
+        """Return the lanes, from left to right."""
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What a fair reading of the result must know, for `engines.results.summary.Summary`."""
+        """Return what `engines.results.summary.Summary` says about the environment of the race."""
+
+
+class FrameSource(SourceInfo, Protocol):
+    """A context manager that starts on entry and removes everything it made on exit.
+
+    Entry takes seconds if private servers have to be started. Only `engines.pipeline.run_pipeline` iterates `frames`.
+    """
 
     @property
-    def warm(self) -> Mapping[str, Mapping[Role, IntervalStats]]:
-        """By lane and role, what counts as warm-up and no frame's measured part shows. Known after the last frame."""
-
-    @property
-    def counter_caveats(self) -> Mapping[str, Sequence[str]]:
-        """By lane, why its servers' own counts need not be whole. Known after the last frame."""
-
-    @property
-    def shards(self) -> Mapping[str, Sequence[NodeComparison]]:
-        """By lane, what telemon and each node of its cluster counted. Known after the last frame."""
+    def closing_counts(self) -> ClosingCounts:
+        """Return the counts for the comparison with the servers. They are complete after the last frame."""
 
     def __enter__(self) -> Self: ...
 
@@ -53,12 +46,15 @@ class FrameSource(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def frames(self) -> Iterator[Frame]: ...
+    def frames(self) -> Iterator[Frame]:
+        """Yield a frame per interval until the race is over or `stop` is called. Blocks between frames."""
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """End the race. Any thread and any signal handler may call it."""
 
-    def send(self, control: Control) -> None: ...
+    def send(self, control: Control) -> None:
+        """Pass a control to the race. Any thread may call it."""
 
 
 FrameSourceFactory = Callable[[ProgressCallback], FrameSource]
-"""Makes a source that is not started yet and tells `Narrate` how its start goes."""
+"""Creates a source that has not started yet and reports the steps of its start to the callback."""

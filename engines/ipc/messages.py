@@ -129,7 +129,7 @@ class IntervalReport:
 class NodeCountsReport:
     """The counts of each Redis node; sent before the last interval report."""
 
-    shards: CountsByNode
+    node_counts: CountsByNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class EngineProcess:
         """When it ended, in order."""
         self.reports: list[IntervalReport] = []
         """What it reported and no frame has shown yet."""
-        self.shards: CountsByNode = {}
+        self.node_counts: CountsByNode = {}
         """What it had of each Redis node, once it is over."""
         self.versions: dict[int, int] = {}
 
@@ -108,7 +108,7 @@ class EngineProcess:
             elif isinstance(message, OverheadMeasured):
                 self.overhead_us = message.overhead_us
             elif isinstance(message, NodeCountsReport):
-                self.shards = message.shards
+                self.node_counts = message.node_counts
             elif isinstance(message, AcknowledgedVersions):
                 self.versions = dict(message.versions)
         if self.channel.closed and not self.over:

@@ -12,7 +12,7 @@ from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, Sto
 from engines.ipc.schedule import DRAIN_NS
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import NodeCounts
-from engines.metrics.node_counts import merged as shards_merged
+from engines.metrics.node_counts import merged as merge_node_counts
 from engines.metrics.stats import IntervalStats
 from engines.model.roles import ROLES, Role
 from engines.race.aggregate import early_part, lane_frame, merge_stats
@@ -67,9 +67,9 @@ class LaneRunner:
             engine.close()
 
     @property
-    def shards(self) -> dict[str, NodeCounts]:
-        """What it had of each Redis node, once it is over."""
-        return shards_merged(engine.shards for engine in self.engines)
+    def node_counts(self) -> dict[str, NodeCounts]:
+        """Return the counts of each Redis node. They are complete once the lane is over."""
+        return merge_node_counts(engine.node_counts for engine in self.engines)
 
     def assign(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -12,9 +12,9 @@ from typing import Self
 from engines.config import race_config as config
 from engines.errors import RaceError
 from engines.ipc.schedule import Schedule
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
-from engines.metrics.node_counts import NodeComparison, NodeCounts
-from engines.metrics.stats import IntervalStats
+from engines.metrics.node_counts import CountsByNode, NodeComparison, NodeCounts
 from engines.model.controls import (
     Connections,
     Control,
@@ -25,7 +25,7 @@ from engines.model.controls import (
     describe,
 )
 from engines.model.lanes import LaneInfo
-from engines.model.roles import CONNECTIONS, Role
+from engines.model.roles import CONNECTIONS
 from engines.provisioning import cache
 from engines.race import servers as servers
 from engines.race.control_queue import ControlQueue
@@ -44,9 +44,8 @@ class Race:
 
     ::
 
-        with Race(settings, interval_s=1.0, narrate=print) as race:
-            for frame in race.frames():
-                ...
+        with Race(settings, interval_s=1.0, on_progress=print) as race:
+            run_pipeline(race, consumers)
 
     Entering starts private servers for the lanes that are on no others, makes the tables and the hot cars there, and
     opens every connection; it raises RaceError (config.ConfigError for a setting that does not fit this machine) and
@@ -244,36 +243,31 @@ class Race:
     # ---------------------------------------------------------------- what is known afterwards
 
     @property
-    def warm(self) -> dict[str, dict[Role, IntervalStats]]:
-        """By lane and role, the operations that count as warm-up: what the servers did and no result shows."""
-        return {lane: dict(runner.warm) for lane, runner in self._lanes.items()}
-
-    @property
-    def shards(self) -> dict[str, list[NodeComparison]]:
-        """By lane, what telemon and each node of its cluster counted, once the race is over."""
-        found = {}
-        for lane, runner in self._lanes.items():
-            nodes = self._servers.counters.nodes(lane) if self._servers else {}
-            ours = runner.shards
-            found[lane] = [
-                NodeComparison(address, ours.get(address, NodeCounts()), nodes[address])
-                for address in sorted(nodes)
-            ]
-        return found
-
-    @property
-    def counter_caveats(self) -> dict[str, tuple[str, ...]]:
-        """By lane, why what its servers counted need not be all that they did: one went down, another took over."""
-        return {
-            lane: self._servers.counters.counter_caveats(lane) if self._servers else ()
-            for lane in self._lanes
-        }
+    def closing_counts(self) -> ClosingCounts:
+        """Return the counts for the comparison with the servers. They are complete after the last frame."""
+        counters = self._servers.counters if self._servers is not None else None
+        return ClosingCounts(
+            warm={lane: dict(runner.warm) for lane, runner in self._lanes.items()},
+            counter_caveats={
+                lane: counters.counter_caveats(lane) if counters else () for lane in self._lanes
+            },
+            node_comparisons={
+                lane: _compare_nodes(runner.node_counts, counters.nodes(lane) if counters else {})
+                for lane, runner in self._lanes.items()
+            },
+        )
 
     @property
     def versions(self) -> dict[str, dict[int, int]]:
         """By lane, the last acknowledged version of each car, if `keep_versions` is set."""
         return {lane: runner.versions for lane, runner in self._lanes.items()}
 
-    def engine_pids(self) -> dict[str, int]:
-        """The engine processes by name."""
-        return {engine.name: engine.pid for engine in self._engine_group.engines}
+
+def _compare_nodes(
+    telemon: CountsByNode, servers: Mapping[str, Mapping[str, int]]
+) -> list[NodeComparison]:
+    """Return the counts of both sides for every node that has counters, sorted by address."""
+    return [
+        NodeComparison(address, telemon.get(address, NodeCounts()), servers[address])
+        for address in sorted(servers)
+    ]

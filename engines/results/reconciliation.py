@@ -143,11 +143,11 @@ def reconcile(
     server: Mapping[str, int],
     sharing: Sequence[str] = (),
     counter_caveats: Sequence[str] = (),
-    shards: Sequence[NodeComparison] = (),
+    node_comparisons: Sequence[NodeComparison] = (),
 ) -> Reconciliation:
     """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
     the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole;
-    `shards` is what was counted of and by each node of a cluster, beside their sums.
+    `node_comparisons` is what was counted of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
@@ -165,7 +165,7 @@ def reconcile(
     counts = LaneCounts(preset, write, read, cache)
     for what, counter, ours in _expected(LANES[lane], counts):
         check(what, counter, ours)
-    for node in shards:
+    for node in node_comparisons:
         check("sets", "set_calls", node.telemon.sets, node)
         check("gets", "get_calls", node.telemon.gets, node)
         check("hits", "keyspace_hits", node.telemon.hits, node)

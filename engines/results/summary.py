@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Self
 
 from engines import __version__
 from engines.config.race_config import RaceConfig
+from engines.errors import RaceError
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneFrame
-from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.metrics.totals import LaneTotals
 from engines.model.controls import Release, describe
@@ -32,6 +32,7 @@ from engines.results.result_json import (
 )
 from engines.results.rounds import HeatRounds
 from engines.results.run_counts import RunCounts
+from engines.source import SourceInfo
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""
@@ -70,7 +71,7 @@ class Summary:
         self._load_altered = False
         """Whether no single rate was offered."""
         self.reconciliations: dict[str, Reconciliation] = {}
-        """By lane, once the race is over (`settle`)."""
+        """By lane, once the race is over (`reconcile_with_servers`)."""
         self._totals = {lane_info.lane: LaneTotals() for lane_info in self.lane_infos}
         self._run_counts = {lane_info.lane: RunCounts() for lane_info in self.lane_infos}
         self._started_at_s: float | None = None
@@ -107,19 +108,25 @@ class Summary:
         else:
             self.changes_left_out += 1
 
-    def reconcile_with_servers(
-        self,
-        warm: Mapping[str, Mapping[Role, IntervalStats]],
-        counter_caveats: Mapping[str, Sequence[str]] = MappingProxyType({}),
-        shards: Mapping[str, Sequence[NodeComparison]] = MappingProxyType({}),
-    ) -> None:
-        """Compare the counts of the whole race with the servers' own, when it is over. `warm` holds, by lane and role,
-        the operations of the warm-up, `doubts` by lane why the servers' counts need not be whole, `shards` by lane the
-        counts of each node of a cluster, as `engines.race.race.Race` has them."""
+    # A consumer of `engines.pipeline.run_pipeline`.
+
+    def start(self, _source: SourceInfo) -> None:
+        """Do nothing: the summary was created with the lanes of the source and what is known of its environment."""
+
+    def frame(self, frame: Frame) -> None:
+        """Count a frame, like `add`."""
+        self.add(frame)
+
+    def finish(self, closing: ClosingCounts, _error: RaceError | None) -> None:
+        """Compare with the servers' counters, also after a race that an error ended early."""
+        self.reconcile_with_servers(closing)
+
+    def reconcile_with_servers(self, closing: ClosingCounts) -> None:
+        """Compare the counts of the whole race with the servers' counters. Call it after the last frame."""
         nothing = IntervalStats(RoleStats(), CacheStats())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self._totals.items():
-            roles = warm.get(lane, {})
+            roles = closing.warm.get(lane, {})
             write, read = roles.get("write", nothing), roles.get("read", nothing)
             every = self._run_counts[lane].total(write.work, read.work, read.cache)
             self.reconciliations[lane] = reconcile(
@@ -128,8 +135,8 @@ class Summary:
                 *every,
                 total.server,
                 sharing.get(lane, ()),
-                counter_caveats.get(lane, ()),
-                shards.get(lane, ()),
+                closing.counter_caveats.get(lane, ()),
+                closing.node_comparisons.get(lane, ()),
             )
 
     @property

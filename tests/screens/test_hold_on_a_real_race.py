@@ -13,7 +13,7 @@ from engines.sandbox.sandbox import Sandbox
 from tests.support import view_keys as display_keys
 from tests.support.keyed_race import Keyed
 from tests.support.live_race import OF_LANE, real_race
-from tests.support.race_run import forget
+from tests.support.race_run import engine_pids, forget
 
 RANK = re.compile(r"\b(1st|2nd|3rd)\b")
 
@@ -24,12 +24,12 @@ async def test_lanes_are_released_one_by_one(sandbox: Sandbox, tmp_path: Path) -
     forget(sandbox)
     async with real_race(sandbox, SETTINGS, hold=True) as racing:
         keyed = Keyed(racing, tmp_path)
-        keyed.pids = racing.race.engine_pids()
+        keyed.pids = engine_pids(racing.race)
         await racing.state(LaneState.STARTING)
         # Warm: it has worked already, and every connection stands.
         assert all(
             work.operations
-            for roles in racing.race.warm.values()
+            for roles in racing.race.closing_counts.warm.values()
             for work in (roles["write"].work, roles["read"].work)
         )
         connected = racing.servers.connections()

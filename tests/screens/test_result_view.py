@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.model.controls import Batch, Release, describe
@@ -34,7 +35,7 @@ def summary_of(*lanes: LaneFrame, notes: tuple[str, ...] = (), **settings: objec
     summary = Summary(RaceConfig(**settings), lane_infos, {"notes": list(notes)})  # type: ignore[arg-type]
     changed = Event(0.0, None, describe(Batch(7)))
     summary.add(replace(frame(0, 1.0, *lanes), events=(changed,)))
-    summary.reconcile_with_servers({})
+    summary.reconcile_with_servers(ClosingCounts())
     return summary
 
 

@@ -6,7 +6,7 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneState
 from engines.sandbox.sandbox import Sandbox
 from tests.support.live_race import real_race
-from tests.support.race_run import forget
+from tests.support.race_run import engine_pids, forget
 from tui.widgets.base.panel import Panel
 
 SIZES = (
@@ -24,7 +24,7 @@ async def test_every_size_shows_every_lane(sandbox: Sandbox) -> None:
     )
     async with real_race(sandbox, settings, size=SIZES[0]) as racing:
         await racing.state(LaneState.RACING)
-        pids = racing.race.engine_pids()
+        pids = engine_pids(racing.race)
         for size in SIZES:
             await racing.pilot.resize_terminal(*size)
             seq = racing.view.seq
@@ -36,5 +36,5 @@ async def test_every_size_shows_every_lane(sandbox: Sandbox) -> None:
             assert all(shape in racing.text() for shape in SHAPES), racing.text()
             assert Panel.MISTAKE not in racing.text()
             assert racing.app.fault is None
-        assert racing.race.engine_pids() == pids
+        assert engine_pids(racing.race) == pids
         assert all(lane.read.operations for lane in (await racing.whole(1))[0].lanes)

@@ -276,7 +276,7 @@ def test_what_was_dropped_is_shown_when_nothing_follows() -> None:
     posted: list[object] = []
     source = SyntheticSource(list(usual()))
     feed = FrameFeed(RaceConfig(), factory(source), posted.append, fps=60, host=None)
-    feed.start()
+    feed.start_thread()
 
     def last_seq() -> int:
         views = [message.view.seq for message in posted if isinstance(message, ViewReady)]

@@ -21,7 +21,7 @@ from engines.race.race import Race
 from engines.results.result_json import frame_json
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from tests.support.race_run import forget, store_in_memory, with_settings
+from tests.support.race_run import engine_pids, forget, store_in_memory, with_settings
 from tui.report.interval_lines import frame_lines
 from tui.report.race_report import build_report
 from tui.report.text_table import final_table
@@ -57,7 +57,7 @@ def test_the_share_of_a_core_is_what_the_system_says(sandbox: Sandbox) -> None:
     forget(sandbox)
     seen: list[tuple[float, float]] = []
     with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
-        engine = psutil.Process(race.engine_pids()["cached/read"])
+        engine = psutil.Process(engine_pids(race)["cached/read"])
         shares = []
         for frame in race.frames():
             if not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE:
@@ -119,7 +119,7 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
     seen: list[tuple[Frame, float]] = []
     shares: list[float] = []
     with Race(settings, interval_s=1.0, sandbox=sandbox) as race:
-        (engine,) = race.engine_pids().values()
+        (engine,) = engine_pids(race).values()
         whole = Summary(settings, race.lane_infos, race.facts)
         with before_all_others(engine, sandbox.servers["cache"].pid):
             usage = Usage(engine)
@@ -238,7 +238,7 @@ def test_the_wait_for_a_processor_is_what_the_system_says(sandbox: Sandbox) -> N
     frames: list[Frame] = []
     waited_ns: list[int] = []
     with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
-        (engine,) = race.engine_pids().values()
+        (engine,) = engine_pids(race).values()
         summary = Summary(settings, race.lane_infos, race.facts)
         with crowd_beside(engine):
             for frame in race.frames():

@@ -7,7 +7,7 @@ import psutil
 from engines.metrics.frame import Frame
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from tests.support.race_run import forget, run_race, with_settings
+from tests.support.race_run import engine_pids, forget, run_race, with_settings
 
 ENGINE_LIMIT_BYTES = 60_000_000
 
@@ -17,7 +17,7 @@ def test_sixty_four_connections_in_one_process_work_and_stay_small(sandbox: Sand
     sizes_bytes: dict[str, int] = {}
 
     def weigh(race: Race, _: Frame) -> None:
-        for name, pid in race.engine_pids().items():
+        for name, pid in engine_pids(race).items():
             if psutil.pid_exists(pid):
                 sizes_bytes[name] = psutil.Process(pid).memory_info().rss
 

@@ -39,7 +39,7 @@ def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCl
         frames = list(race.frames())
         facts = race.facts
         versions = race.versions["durable"]
-        warm = race.warm["durable"]["write"].work.rows
+        warm = race.closing_counts.warm["durable"]["write"].work.rows
     assert lane_info.product == "Redis Cluster of 3"
     assert "stand-in" not in lane_info.product
     assert lane_info.durability == "none: memory only"
@@ -85,7 +85,7 @@ def test_moved_slots_are_followed_by_the_names_of_their_new_owners(cluster: TlsC
     assert total.redirects > 0
     assert total.server["set_calls"] == total.write.rows > 0
     assert total.server["get_calls"] == total.read.operations > 0
-    assert ran.counter_caveats["durable"] == (
+    assert ran.closing.counter_caveats["durable"] == (
         "slots moved from node to node, and a key that is moved counts as a hit",
     )
     assert total.write.errors == total.read.errors == {}
@@ -156,7 +156,9 @@ def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two
     # Of the dead one, what it had counted when it was last asked: it may not have been asked since the start.
     under_way = SHORT.writers * SHORT.batch
     assert 0 <= before_it <= copied - sets[heir.name] + under_way
-    assert any(f"{victim.address} went down" in caveat for caveat in ran.counter_caveats["durable"])
+    assert any(
+        f"{victim.address} went down" in caveat for caveat in ran.closing.counter_caveats["durable"]
+    )
 
 
 def counted_the_same(total: LaneSum) -> None:

@@ -94,7 +94,7 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
         for frame in race.frames():
             summary.add(frame)
             frames.append(frame)
-        summary.reconcile_with_servers(race.warm, race.counter_caveats, race.shards)
+        summary.reconcile_with_servers(race.closing_counts)
     assert lane_infos["mysql"].product == "MariaDB"
     assert lane_infos["cached"].product == "MariaDB + Redis as a cache"
     assert lane_infos["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"

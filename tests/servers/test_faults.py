@@ -31,7 +31,7 @@ from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplyParser, key_slot
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
-from tests.support.race_run import Ran, forget, keys, mysql, run_race, with_settings
+from tests.support.race_run import Ran, engine_pids, forget, keys, mysql, run_race, with_settings
 from tests.support.stored_rows import version_of
 
 
@@ -268,7 +268,7 @@ def test_an_engine_that_dies_is_named_and_counted_and_the_others_go_on(sandbox: 
     forget(sandbox)
 
     def kill_engine(race: Race) -> None:
-        os.kill(race.engine_pids()["durable/read"], signal.SIGKILL)
+        os.kill(engine_pids(race)["durable/read"], signal.SIGKILL)
 
     ran = run_race(sandbox, with_settings(duration_s=1.5), on_frame=At((0.5, kill_engine)))
     assert ran.lanes["durable"].read.errors == {"engine_died": 1}
@@ -301,8 +301,8 @@ def test_moved_slots_are_followed_and_counted(sandbox: Sandbox) -> None:
     for car_id, value in keys(endpoint).items():
         assert version_of(value) == total.versions.get(car_id, 1)
     # Where a command was answered in the end, there it counts, here and there.
-    assert len(ran.shards["durable"]) == 3
-    for node in ran.shards["durable"]:
+    assert len(ran.closing.node_comparisons["durable"]) == 3
+    for node in ran.closing.node_comparisons["durable"]:
         assert node.telemon.sets == node.server["set_calls"] > 0
         assert node.telemon.gets == node.server["get_calls"] > 0
 

@@ -25,7 +25,7 @@ def test_a_race_ends_soon_though_every_server_hangs(breakable: Sandbox) -> None:
                 stopped_s = time.monotonic()
                 race.stop()
         ended_s = time.monotonic()
-        counter_caveats = race.counter_caveats
+        counter_caveats = race.closing_counts.counter_caveats
     closed_s = time.monotonic()
     assert ended_s - stopped_s < LIMIT_S
     assert closed_s - ended_s < LIMIT_S

@@ -11,7 +11,7 @@ from engines.model.lanes import LANES
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS
-from tests.support.race_run import forget, run_race, with_settings
+from tests.support.race_run import engine_pids, forget, run_race, with_settings
 
 RACING = (LaneState.RACING, LaneState.DONE)
 
@@ -75,7 +75,7 @@ def test_no_lane_does_anything_before_its_first_heat(sandbox: Sandbox) -> None:
     assert all(not any(part.server.values()) for part in before), before[-1].server
     # All that it ever did is in the frames of its heat and in the warm-up.
     shown = [part.cache.misses for part in cached if part.heat and part.state in RACING]
-    misses = sum(shown) + race.warm["cached"]["read"].cache.misses
+    misses = sum(shown) + race.closing_counts.warm["cached"]["read"].cache.misses
     assert misses == cached[-1].server["keyspace_misses"] >= len(HOT_KEYS)
 
 
@@ -126,7 +126,7 @@ def test_an_engine_that_hangs_in_a_heat_is_given_up_and_the_heats_go_on(sandbox:
                     heats.add((part.heat, part.lane))
             if frame.elapsed_s > 0.2 and not stopped:
                 stopped = True
-                os.kill(race.engine_pids()["mysql/write"], signal.SIGSTOP)
+                os.kill(engine_pids(race)["mysql/write"], signal.SIGSTOP)
             assert frame.seq < 80, "the heats do not go on"
         assert frame.lanes[0].state is LaneState.DOWN
         assert frame.lanes[1].state is LaneState.DONE

@@ -29,7 +29,7 @@ def test_a_taker_who_stands_still_over_the_end_gets_the_whole_race(sandbox: Sand
             summary.add(frame)
             if len(frames) == 2:
                 time.sleep(DURATION_S + (DRAIN_NS + HANG_NS) / 1e9 + 0.5)
-        summary.reconcile_with_servers(race.warm, race.counter_caveats)
+        summary.reconcile_with_servers(race.closing_counts)
 
     last = frames[-1]
     assert last.lanes[0].state is LaneState.DONE

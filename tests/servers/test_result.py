@@ -39,7 +39,7 @@ def raced(
         for frame in race.frames():
             summary.add(frame)
             on_frame(race, frame)
-        summary.reconcile_with_servers(race.warm, race.counter_caveats, race.shards)
+        summary.reconcile_with_servers(race.closing_counts)
     return summary
 
 

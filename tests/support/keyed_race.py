@@ -13,6 +13,7 @@ from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model import controls as control
 from engines.model.lanes import LANES
 from tests.support.live_race import RealRacing
+from tests.support.race_run import engine_pids
 from tui.app.app import FRAME_INTERVAL_S
 from tui.view.view import View
 
@@ -90,7 +91,7 @@ class Keyed:
             for lane in frame.lanes:
                 assert lane.state is LaneState.RACING, lane
                 assert lane.write.failed == lane.read.failed == 0, lane
-        assert self.racing.race.engine_pids() == self.pids
+        assert engine_pids(self.racing.race) == self.pids
         assert self.racing.changes == self.asked
 
     async def stands_still(self, *lanes: str) -> None:

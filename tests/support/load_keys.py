@@ -12,6 +12,7 @@ from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import redis_key as key_of
 from tests.support.keyed_race import Check, Keyed, all_in, counted
 from tests.support.live_race import BUSY_S
+from tests.support.race_run import engine_pids
 
 
 async def release(keyed: Keyed, key: str) -> None:
@@ -27,7 +28,7 @@ async def release(keyed: Keyed, key: str) -> None:
     await racing.until(lambda: racing.app.race_screen.screen_state.start.countdown == 1)
     assert racing.servers.operations() == before
     assert all(lane.write.rows == lane.read.rows == 0 for lane in racing.view.lanes)
-    keyed.pids = racing.race.engine_pids()
+    keyed.pids = engine_pids(racing.race)
     await keyed.obeyed(control.Release(), gone_s, all_in(LaneState.RACING))
     assert "AT THE START LINE" not in racing.text()
     after = racing.servers.operations()

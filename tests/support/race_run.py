@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pymysql
@@ -13,9 +13,9 @@ from engines.backends.redis.client import client, nodes, seed
 from engines.config import race_config as config
 from engines.config.server_config import RedisConfig
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame, LaneState
 from engines.metrics.merge import merge
-from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
@@ -44,8 +44,7 @@ class LaneSum:
 class Ran:
     frames: list[Frame]
     lanes: Mapping[str, LaneSum]
-    counter_caveats: Mapping[str, Sequence[str]]
-    shards: Mapping[str, Sequence[NodeComparison]]
+    closing: ClosingCounts
 
     def states(self, lane: str) -> list[LaneState]:
         return [part.state for frame in self.frames for part in frame.lanes if part.lane == lane]
@@ -72,13 +71,13 @@ def run_race(
             frames.append(frame)
             on_frame(race, frame)
         lanes = {lane: _sum(race, frames, lane) for lane in settings.lanes}
-        return Ran(frames, lanes, race.counter_caveats, race.shards)
+        return Ran(frames, lanes, race.closing_counts)
 
 
 def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:
     parts = [part for frame in frames for part in frame.lanes if part.lane == lane]
     measured = [part for part in parts if part.state is not LaneState.WARMING]
-    warm = race.warm[lane]
+    warm = race.closing_counts.warm[lane]
     return LaneSum(
         write=_work([*(part.write for part in measured), warm["write"].work]),
         read=_work([*(part.read for part in measured), warm["read"].work]),
@@ -88,6 +87,11 @@ def _sum(race: Race, frames: list[Frame], lane: str) -> LaneSum:
         server=dict(parts[-1].server),
         versions=race.versions.get(lane, {}),
     )
+
+
+def engine_pids(race: Race) -> dict[str, int]:
+    """Return the process ids of the engine processes by name."""
+    return {engine.name: engine.pid for engine in race._engine_group.engines}
 
 
 def mysql(endpoint: MySQLEndpoint | None, *, autocommit: bool = True) -> Connection[Cursor]:

@@ -126,7 +126,7 @@ class TelemonApp(ViewActions, LoadActions):
         self._tick_due_s = self._started_s + TICK_S
         self.set_interval(TICK_S, self._tick)
         self.set_interval(0.5, self._catch_up)
-        self.feed.start()
+        self.feed.start_thread()
 
     def _tick(self) -> None:
         """Measure how late this call is: a key or a view would be handled just as late."""

@@ -1,4 +1,4 @@
-"""The thread that takes frames from a source, counts every one of them, and shows as many as the screen can take."""
+"""The thread that runs the pipeline for the screen: it counts every frame and shows as many as the screen can draw."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ from dataclasses import replace
 from textual.message import Message
 
 from engines.config.race_config import RaceConfig
+from engines.errors import RaceError
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame
 from engines.model.controls import Control
+from engines.pipeline import run_pipeline
 from engines.results.summary import Summary
-from engines.source import FrameSource, FrameSourceFactory
+from engines.source import FrameSource, FrameSourceFactory, SourceInfo
 from tui.messages import LanesKnown, Progress, SourceEnded, ViewReady
 from tui.view.history import ViewBuilder
 from tui.view.host_load import HostMonitor
 
 EARLY = 0.8
-"""A frame that comes this near to its turn is shown: two clocks never agree to the millisecond."""
+"""Share of the interval between two pictures after which a frame is shown. With 1.0, a frame that is due is dropped
+if it comes a millisecond early."""
 
 
 class AbandonedError(Exception):
-    """The start was given up because the user quit."""
+    """The user quit while the source started."""
 
 
 class FrameFeed:
-    """Owns the source and everything that is computed from frames. Only `run` is executed in its thread; the other
-    methods may be called from any.
+    """The owner of the source and of everything that is computed from frames; a consumer of the pipeline.
 
-    `post` hands a message to the screen. No picture is posted before the last one was taken (`taken`), so a slow
-    terminal costs pictures, not memory and not measurements.
+    `run`, `start`, `frame` and `finish` are executed in the thread of the feed. Any thread may call the other methods.
+
+    `post` passes a message to the screen and does not wait. At most one picture is posted at a time: the next one
+    follows after `taken`, so a slow terminal costs pictures, but no memory and no measurements.
     """
 
     def __init__(
@@ -56,26 +61,26 @@ class FrameFeed:
         self._stopped = threading.Event()
         self._waiting = False
         self._behind = False
-        """Whether frames were counted that no picture holds."""
+        """True if frames were counted after the last picture."""
         self._posted_s = float("-inf")
         self._thread = threading.Thread(target=self.run, name="feed", daemon=True)
         self.summary: Summary | None = None
         self.error: BaseException | None = None
         self.dropped = 0
-        """How many frames were counted but not shown."""
+        """Number of frames that were counted but not shown."""
 
-    def start(self) -> None:
+    def start_thread(self) -> None:
         """Start the source in a thread of its own."""
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the source to be gone; whether it is."""
+        """Wait at most `timeout_s` until the source is gone, and return True if it is."""
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """End the race; its frames up to now stay counted. During the start, the start is given up."""
+        """End the race and keep the counts of its frames. During the start, abandon the start."""
         self._stopped.set()
         with self._lock:
             source = self._source
@@ -83,7 +88,7 @@ class FrameFeed:
             source.stop()
 
     def send(self, control: Control) -> bool:
-        """Ask the race for something; whether there is one to ask."""
+        """Send a control to the race. Return False if there is no race."""
         with self._lock:
             source = self._source
         if source is None:
@@ -92,7 +97,7 @@ class FrameFeed:
         return True
 
     def run(self) -> None:
-        """Take frames until there are no more. Never raises: what went wrong is in `error` and in the last message."""
+        """Run the source to its end. Raises nothing: an exception is kept in `error` and in the last message."""
         started_s = time.monotonic()
 
         def on_progress(text: str) -> None:
@@ -104,16 +109,7 @@ class FrameFeed:
             with self._factory(on_progress) as source:
                 with self._lock:
                     self._source = source
-                    self.summary = Summary(self._settings, source.lane_infos, source.facts)
-                self._post(LanesKnown(source.lane_infos))
-                if not self._stopped.is_set():
-                    for frame in source.frames():
-                        self._take(frame)
-                with self._lock:
-                    self.summary.reconcile_with_servers(
-                        source.warm, source.counter_caveats, source.shards
-                    )
-                self._show_last()
+                run_pipeline(source, (self,))
         except AbandonedError:
             pass
         except BaseException as error:
@@ -123,7 +119,16 @@ class FrameFeed:
                 self._source = None
             self._post(SourceEnded(self.error))
 
-    def _take(self, frame: Frame) -> None:
+    def start(self, source: SourceInfo) -> None:
+        """Show the lanes. Raises AbandonedError if the user quit before there was a source to stop."""
+        with self._lock:
+            self.summary = Summary(self._settings, source.lane_infos, source.facts)
+        self._post(LanesKnown(source.lane_infos))
+        if self._stopped.is_set():
+            raise AbandonedError
+
+    def frame(self, frame: Frame) -> None:
+        """Count a frame, and post a picture if one is due and the screen has drawn the last one."""
         host = self._host.load() if self._host is not None else None
         with self._lock:
             assert self.summary is not None
@@ -131,7 +136,7 @@ class FrameFeed:
             counted = frame
             if self._reset_s:
                 counted = replace(frame, elapsed_s=max(0.0, frame.elapsed_s - self._reset_s))
-            self.summary.add(counted)
+            self.summary.frame(counted)
             self._history.add(frame)
             now_s = time.monotonic()
             if self._waiting or now_s - self._posted_s < self._interval_s * EARLY:
@@ -145,6 +150,13 @@ class FrameFeed:
         if view is not None:
             self._post(ViewReady(view))
 
+    def finish(self, closing: ClosingCounts, error: RaceError | None) -> None:
+        """Compare with the servers' counters and show the last picture."""
+        with self._lock:
+            assert self.summary is not None
+            self.summary.finish(closing, error)
+        self._show_last()
+
     def _show_last(self) -> None:
         host = self._host.load() if self._host is not None else None
         with self._lock:
@@ -153,12 +165,12 @@ class FrameFeed:
             self._post(ViewReady(view))
 
     def taken(self) -> None:
-        """The screen has taken the last picture and is ready for another."""
+        """Allow the next picture: the screen has drawn the last one."""
         with self._lock:
             self._waiting = False
 
     def catch_up(self) -> None:
-        """Show what was dropped, if no frame has come since: for a source that has paused."""
+        """Show the dropped frames if none has come since. Call it regularly, for a source that has paused."""
         with self._lock:
             late_s = time.monotonic() - self._posted_s
             due = self._behind and not self._waiting and late_s > 2 * self._interval_s
@@ -167,23 +179,23 @@ class FrameFeed:
             self._show_last()
 
     def note(self, text: str) -> None:
-        """Put an event of the screen itself into the log."""
+        """Add an event of the screen itself to the event log."""
         with self._lock:
             self._history.note(Event(time.time(), None, text))
 
     def resize(self, window_s: float) -> None:
-        """Change the window of percentiles and standings, and show it at once."""
+        """Change the window of percentiles and standings, and show the new one at once."""
         with self._lock:
             self._history.resize(window_s)
         self._show_last()
 
     def set_visible_points(self, points: int) -> None:
-        """Fit the charts' axes to so many points."""
+        """Fit the axes of the charts to this number of points."""
         with self._lock:
             self._history.set_visible_points(points)
 
     def reset(self) -> None:
-        """Count from zero, in the totals on the screen and in the result, and show it at once."""
+        """Reset the totals on the screen and in the result, and show them at once."""
         with self._lock:
             self._history.reset()
             if self.summary is not None:

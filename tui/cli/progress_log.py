@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from engines.errors import RaceError
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneState
+from engines.source import SourceInfo
 from engines.text import one_line
 
 WINDOW_S = 10.0
@@ -52,6 +55,28 @@ class EventThrottle:
                 more = number - MAX_EVENTS
                 yield f"{lane or 'race'}: {more:,} more event{'s' if more > 1 else ''} of this kind or another"
         self._counts = {}
+
+
+class ProgressLog:
+    """The consumer of frames that passes the lines of a throttle to `write`, which must raise no exception."""
+
+    def __init__(self, throttle: EventThrottle, write: Callable[[str], None]) -> None:
+        self._throttle = throttle
+        self._write = write
+
+    def start(self, _source: SourceInfo) -> None:
+        """Do nothing: the source has reported its start already."""
+
+    def frame(self, frame: Frame) -> None:
+        """Write the events of a frame."""
+        for line in self._throttle.lines(frame):
+            self._write(line)
+
+    def finish(self, _closing: ClosingCounts, error: RaceError | None) -> None:
+        """Write the counts of the last window. After an error, that error is the last line."""
+        if error is None:
+            for line in self._throttle.rest():
+                self._write(line)
 
 
 def event_line(event: Event) -> str:

@@ -1,4 +1,4 @@
-"""The race without a screen: data on stdout, narration on stderr."""
+"""The command `telemon run`: a race without a screen, with its data on stdout and its progress on stderr."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from enum import StrEnum
 
 from engines.config import race_config as config
 from engines.errors import RaceError
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
+from engines.pipeline import run_pipeline
 from engines.race.race import Race
 from engines.results.result_json import frame_json
 from engines.results.summary import Summary
+from engines.source import SourceInfo
 from engines.text import one_line
 from tui.cli import exit_codes
-from tui.cli.progress_log import EventThrottle
+from tui.cli.progress_log import EventThrottle, ProgressLog
 from tui.cli.signals import Interrupted, StopSignals
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
 
 INTERVAL_S = 1.0
+"""Length of an interval. Programs that read the lines or the JSON of a frame expect one of each a second."""
 
 
 class OutputFormat(StrEnum):
-    """What stdout gets: lines and a table, one object at the end, or an object per frame and the result."""
+    """Format of stdout: lines and a table, one JSON object at the end, or an object per frame and the result."""
 
     TEXT = "text"
     JSON = "json"
@@ -32,71 +36,78 @@ class OutputFormat(StrEnum):
 
 
 def run(settings: config.RaceConfig, form: OutputFormat) -> int:
-    """Race to the end of `settings.duration_s`, or to a signal; the exit code.
+    """Race until `settings.duration_s` is over or a signal comes, and return the exit code.
 
-    Raises RaceError or config.ConfigError when the race cannot be run, BrokenPipeError when nobody reads on.
+    Raises RaceError or config.ConfigError if the race cannot be run, and BrokenPipeError if the reader of stdout has
+    gone.
     """
-    ending = StopSignals()
+    signals = StopSignals()
     try:
-        with ending.listening():
-            summary = _race(settings, form, ending)
+        with signals.listening():
+            summary = _race(settings, form, signals)
     except Interrupted:
-        return ending.exit_code or exit_codes.INTERRUPTED
-    if ending.exit_code is not None:
-        return ending.exit_code
+        return signals.exit_code or exit_codes.INTERRUPTED
+    if signals.exit_code is not None:
+        return signals.exit_code
     return exit_code_for(summary)
 
 
 def exit_code_for(summary: Summary) -> int:
-    """0, or 1 when a lane never answered, which is said on stderr."""
+    """Return 0, or 1 if a lane never answered. Each such lane is named on stderr."""
     for lane in summary.unanswered:
         advice = "; `telemon doctor` says why" if lane in summary.settings.endpoints else ""
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
     return exit_codes.FAILED if summary.unanswered else exit_codes.DONE
 
 
-def _race(settings: config.RaceConfig, form: OutputFormat, ending: StopSignals) -> Summary:
+def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:
     with Race(settings, interval_s=INTERVAL_S, on_progress=log_line) as race:
-        ending.stop = race.stop
+        signals.stop = race.stop
         summary = Summary(settings, race.lane_infos, race.facts)
-        narration = EventThrottle(states=form is not OutputFormat.TEXT)
-        if form is OutputFormat.TEXT:
-            _print(header(paced=settings.mode == "pace"))
-        try:
-            for frame in race.frames():
-                summary.add(frame)
-                for line in narration.lines(frame):
-                    log_line(line)
-                _show(frame, form, settings)
-        except RaceError:
-            # What was measured until then is not thrown away.
-            _conclude(summary, race, form)
-            raise
-        for line in narration.rest():
-            log_line(line)
-        # Before the servers are gone: whoever waits for it need not wait for them.
-        _conclude(summary, race, form)
+        progress = ProgressLog(EventThrottle(states=form is not OutputFormat.TEXT), log_line)
+        # The printer comes last: it raises an exception if stdout is gone, and the others must have the frame by then.
+        run_pipeline(race, (summary, progress, ResultPrinter(summary, form)))
     return summary
 
 
-def _show(frame: Frame, form: OutputFormat, settings: config.RaceConfig) -> None:
-    if form is OutputFormat.TEXT:
-        for line in frame_lines(frame, paced=settings.mode == "pace", heats=settings.heats):
-            _print(line)
-    elif form is OutputFormat.JSONL:
-        _print(_dumped({"type": "frame", **frame_json(frame)}))
+class ResultPrinter:
+    """The consumer of frames that prints them, and the result of `summary`, to stdout.
 
+    `summary` must come before it in the pipeline. A pipe that nobody reads blocks `frame`; the engine processes go on,
+    and what they report meanwhile is in the frames after it. All methods raise BrokenPipeError if the reader has gone
+    and RaceError if stdout cannot be written for another reason.
+    """
 
-def _conclude(summary: Summary, race: Race, form: OutputFormat) -> None:
-    summary.reconcile_with_servers(race.warm, race.counter_caveats, race.shards)
-    if form is OutputFormat.TEXT:
-        _print("")
-        for line in final_table(summary, terminal_width(sys.stdout)):
-            _print(line)
-    elif form is OutputFormat.JSON:
-        _print(_dumped(summary.result()))
-    else:
-        _print(_dumped({"type": "result", **summary.result()}))
+    def __init__(self, summary: Summary, form: OutputFormat) -> None:
+        self._summary = summary
+        self._settings = summary.settings
+        self._form = form
+
+    def start(self, _source: SourceInfo) -> None:
+        """Print the header of the lines."""
+        if self._form is OutputFormat.TEXT:
+            _print(header(paced=self._settings.mode == "pace"))
+
+    def frame(self, frame: Frame) -> None:
+        """Print a line per lane, or the frame as a JSON object."""
+        settings = self._settings
+        if self._form is OutputFormat.TEXT:
+            for line in frame_lines(frame, paced=settings.mode == "pace", heats=settings.heats):
+                _print(line)
+        elif self._form is OutputFormat.JSONL:
+            _print(_dumped({"type": "frame", **frame_json(frame)}))
+
+    def finish(self, _closing: ClosingCounts, _error: RaceError | None) -> None:
+        """Print the result, also of a race that an error ended early."""
+        summary = self._summary
+        if self._form is OutputFormat.TEXT:
+            _print("")
+            for line in final_table(summary, terminal_width(sys.stdout)):
+                _print(line)
+        elif self._form is OutputFormat.JSON:
+            _print(_dumped(summary.result()))
+        else:
+            _print(_dumped({"type": "result", **summary.result()}))
 
 
 def _dumped(document: dict[str, object]) -> str:
@@ -113,6 +124,6 @@ def _print(line: str) -> None:
 
 
 def log_line(text: str) -> None:
-    """A line on stderr. That nobody may be there to read it does not end a race."""
+    """Write a line to stderr. A stderr that cannot be written does not end the race."""
     with suppress(OSError, ValueError):
         print(f"telemon: {one_line(text)}", file=sys.stderr, flush=True)

@@ -27,7 +27,7 @@ class Reporter(EngineProcess):
         self.reports = list(reports)
         self.heat_finished = self.over = False
         self.died = self.ended_ns = None
-        self.shards, self.versions = {}, {}
+        self.node_counts, self.versions = {}, {}
 
     def abandon(self, reason: str) -> None:
         self.over, self.died = True, reason

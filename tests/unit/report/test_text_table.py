@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.stats import CacheStats
 from engines.model.controls import Batch, describe
@@ -215,7 +216,7 @@ def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
         )
     )
     assert not any(line.startswith("counts") for line in final_table(summary))
-    summary.reconcile_with_servers({})
+    summary.reconcile_with_servers(ClosingCounts())
     lines = list(final_table(summary))
     assert "counts   reconciled with the servers' own: mysql" in lines
     assert "counts   cached: not reconciled: upserts 3 here and 2 there" in lines

@@ -104,14 +104,14 @@ def test_each_shard_is_compared_even_where_the_sums_agree() -> None:
         NodeComparison("a:1", NodeCounts(600, 30, 3), one),
         NodeComparison("b:1", NodeCounts(400, 20, 2), two),
     ]
-    result = reconcile("durable", "fair", WRITE, READ, CACHE, server, shards=equal)
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server, node_comparisons=equal)
     assert result.reconciled
     assert len(result.checks) == 4 + 2 * 4
     apart = [
         NodeComparison("a:1", NodeCounts(601, 30, 3), one),
         NodeComparison("b:1", NodeCounts(399, 20, 2), two),
     ]
-    result = reconcile("durable", "fair", WRITE, READ, CACHE, server, shards=apart)
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server, node_comparisons=apart)
     assert [(check.shard, check.difference) for check in result.checks if check.difference] == [
         ("a:1", -1),
         ("b:1", 1),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engines import __version__
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.merge import merge
 from engines.metrics.scheduling_delay import SchedulingDelay
@@ -545,7 +546,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
     assert lane_of(summary).write.rows == 30
     # Nine operations began in the warm-up: two of them ended after it.
     warm = {"write": IntervalStats(RoleStats(operations=9, rows=90), CacheStats())}
-    summary.reconcile_with_servers({"mysql": warm})  # type: ignore[dict-item]
+    summary.reconcile_with_servers(ClosingCounts(warm={"mysql": warm}))  # type: ignore[dict-item]
     assert summary.reconciliations["mysql"].verdict == "reconciled"
     result = summary.result()["lanes"][0]["reconciliation"]  # type: ignore[index]
     assert result["reconciled"] is True
@@ -556,7 +557,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
         "servers": 160,
         "shard": None,
     } in result["checks"]
-    summary.reconcile_with_servers({})
+    summary.reconcile_with_servers(ClosingCounts())
     assert not summary.reconciliations["mysql"].reconciled
     assert "upserts 7 here and 16 there" in summary.reconciliations["mysql"].verdict
 

@@ -1,0 +1,24 @@
+"""Counts that a race has only at its end, for the comparison with the servers' counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engines.metrics.node_counts import NodeComparison
+from engines.metrics.stats import IntervalStats
+from engines.model.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingCounts:
+    """Counts of a whole race by lane, complete after the last frame.
+
+    `warm` holds, by role, the operations that count as warm-up: the servers executed them, but the measured part of
+    no frame shows them. `counter_caveats` holds the reasons why the servers' counters may be incomplete.
+    `node_comparisons` holds the counts of telemon and of the node itself for each node of the lane's cluster.
+    """
+
+    warm: Mapping[str, Mapping[Role, IntervalStats]] = field(default_factory=dict)
+    counter_caveats: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    node_comparisons: Mapping[str, Sequence[NodeComparison]] = field(default_factory=dict)
