@@ -72,8 +72,13 @@ class EngineGroup:
             # the epoch grow faster than any race numbers rows. All lanes alike, so that they write the same.
             first_version = int(time.time() * 1e6)
         for name, lane in self.lanes.items():
-            lane.private = name in servers.private
-            lane.assign(servers.endpoints[name], rate_per_s, first_version, ledger=ledger)
+            lane.assign(
+                servers.endpoints[name],
+                rate_per_s,
+                first_version,
+                ledger=ledger,
+                private=name in servers.private,
+            )
 
     def await_ready(self) -> None:
         """Wait until every connection stands, or the race is asked to end. Raises RaceError when one does not."""

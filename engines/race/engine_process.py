@@ -19,10 +19,12 @@ from engines.ipc.messages import (
     NotReady,
     OverheadMeasured,
     Ready,
+    StartMeasuring,
 )
 from engines.metrics.node_counts import CountsByNode
 from engines.model.roles import Role
 from engines.paths import PACKAGE_ROOT
+from engines.race.report_queue import ReportQueue
 
 
 class EngineProcess:
@@ -56,8 +58,7 @@ class EngineProcess:
         """How it died, when it did not end in order: by itself, or because it did not answer."""
         self.ended_ns: int | None = None
         """When it ended, in order."""
-        self.reports: list[IntervalReport] = []
-        """What it reported and no frame has shown yet."""
+        self.reports = ReportQueue()
         self.node_counts: CountsByNode = {}
         """What it had of each Redis node, once it is over."""
         self.versions: dict[int, int] = {}
@@ -90,13 +91,24 @@ class EngineProcess:
         return self._process.pid
 
     def assign(self, spec: EngineSpec) -> None:
+        """Send the process its share of the work."""
         self.channel.send(spec)
+
+    def send(self, message: object) -> None:
+        """Send a message unless the process is over. Does not block."""
+        if not self.over:
+            self.channel.send(message)
+
+    def start_measuring(self, message: StartMeasuring) -> None:
+        """Release the process from the start barrier. Its last heat no longer counts as finished."""
+        self.heat_finished = False
+        self.send(message)
 
     def receive(self) -> None:
         """Take in what has arrived; notice the process's death."""
         for message in self.channel.receive():
             if isinstance(message, IntervalReport):
-                self.reports.append(message)
+                self.reports.add(message)
                 if message.last:
                     self.over, self.ended_ns = True, message.ended_ns
             elif isinstance(message, Ready):
@@ -114,12 +126,6 @@ class EngineProcess:
         if self.channel.closed and not self.over:
             self.over = True
             self.died = self._cause_of_death()
-
-    def take(self, index: int) -> list[IntervalReport]:
-        """What it reported of the intervals up to `index`. What it reported of later ones waits for its own frame."""
-        taken = [report for report in self.reports if report.index <= index]
-        self.reports = [report for report in self.reports if report.index > index]
-        return taken
 
     def _cause_of_death(self) -> str:
         try:

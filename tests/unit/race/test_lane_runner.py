@@ -8,11 +8,13 @@ import pytest
 
 from engines.config import race_config as config
 from engines.ipc.messages import IntervalReport
+from engines.ipc.schedule import Schedule
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.model.roles import Role
 from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import HANG_NS, LaneRunner
+from engines.race.report_queue import ReportQueue
 from engines.results.run_counts import RunCounts
 from tests.support import frames
 
@@ -24,10 +26,13 @@ class Reporter(EngineProcess):
 
     def __init__(self, role: Role, *reports: IntervalReport) -> None:
         self.lane, self.role, self.name = "mysql", role, f"mysql/{role}"
-        self.reports = list(reports)
+        self.reports = ReportQueue(reports)
         self.heat_finished = self.over = False
         self.died = self.ended_ns = None
         self.node_counts, self.versions = {}, {}
+
+    def send(self, message: object) -> None:
+        pass
 
     def abandon(self, reason: str) -> None:
         self.over, self.died = True, reason
@@ -46,7 +51,7 @@ def report(index: int, measured: int = 0, warm: int = 0) -> IntervalReport:
 def runner_of(*engines: Reporter) -> LaneRunner:
     runner = LaneRunner("mysql", config.RaceConfig(lanes=("mysql",)), lambda _: None)
     runner.engines = list(engines)
-    runner.measure_from_ns = MEASURE_FROM_NS
+    runner.start_run(Schedule(0, MEASURE_FROM_NS, None, 1), held=False)
     return runner
 
 
@@ -63,7 +68,7 @@ def test_what_was_measured_before_the_warm_up_s_last_frame_was_made_is_in_the_ne
     reader = Reporter("read", *reports)
     runner = runner_of(reader)
     warming = frame(runner, 3, MEASURE_FROM_NS)
-    reader.reports.append(report(4, 23, 1))
+    reader.reports.add(report(4, 23, 1))
     racing = frame(runner, 4, 2 * MEASURE_FROM_NS)
 
     assert (warming.state, warming.read.operations) == (LaneState.WARMING, 100)
@@ -103,7 +108,7 @@ def test_a_lane_that_is_paused_is_paused_though_a_connection_is_down() -> None:
 def test_an_engine_is_given_up_only_after_somebody_has_listened_for_long_enough() -> None:
     engine = Reporter("read")
     runner = runner_of(engine)
-    runner.stop_ns = 0
+    runner.start_run(Schedule(0, 0, 0, 1), held=False)
     late_ns = 100 * HANG_NS
     runner.give_up_on_hung(late_ns, listening_since_ns=late_ns - HANG_NS + 1)
     assert engine.died is None
