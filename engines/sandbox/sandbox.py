@@ -159,7 +159,10 @@ class Sandbox:
         )
 
     def admin_mysql(self, name: str) -> Path:
-        """The Unix socket on which root signs in to the MySQL server `name`, without a password; for tests."""
+        """Return the Unix socket on which root signs in to the MySQL server `name` without a password.
+
+        The API for fault injection and tests: a race never signs in as root. Raises ValueError for a Redis server.
+        """
         socket_path = self._described[name]["socket"]
         if socket_path is None:
             raise ValueError(f"{name} is not a MySQL server")
@@ -176,7 +179,8 @@ class Sandbox:
         """Start a dead server again, on its data and its port; return when it takes connections.
 
         A Redis may still be loading then, and a node of the cluster refuses writes for its first two seconds.
-        For fault tests. Raises SandboxError if there is no such server, if it runs, or if it does not start.
+        The API for fault injection and tests: a race never restarts a server. Raises SandboxError if there is no such
+        server, if it runs, or if it does not start.
         """
         self._call({"do": "start", "server": name})
 

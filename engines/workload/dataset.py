@@ -48,8 +48,3 @@ class TelemetryPool:
 def payload(car_id: int, reading: bytes, version: int) -> bytes:
     """A row as Redis holds it: car_id:rpm:water_temp:oil_temp:oil_pressure:version."""
     return b"%d:%b:%d" % (car_id, reading, version)
-
-
-def version_of(value: bytes) -> int:
-    """The version in a payload, for whoever checks what is stored. Raises ValueError when there is none."""
-    return int(value.rsplit(b":", 1)[1])

@@ -9,8 +9,8 @@ from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.controls import Batch, Connections, Control, Pause, Release, Resume, Ttl
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import version_of
 from tests.support.race_run import forget, keys, run_race, table, with_settings
+from tests.support.stored_versions import version_of
 
 
 def asking(*controls: tuple[float, Control]) -> Callable[[Race, Frame], None]:

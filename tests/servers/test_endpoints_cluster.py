@@ -14,10 +14,11 @@ from engines.metrics.frame import Frame, LaneState
 from engines.provisioning.conflicts import resolve_cluster_modes
 from engines.race.race import Race
 from engines.wire.resp import key_slot
-from engines.workload.dataset import HOT_KEYS, version_of
+from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import redis_key
 from tests.support.cluster_race import backend, replica_of, settings
 from tests.support.race_run import SHORT, LaneSum, keys, run_race
+from tests.support.stored_versions import version_of
 from tests.support.tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
 
 

@@ -29,9 +29,10 @@ from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplyParser, key_slot
-from engines.workload.dataset import HOT_KEYS, TelemetryPool, version_of
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
 from tests.support.race_run import Ran, engine_pids, forget, keys, mysql, run_race, with_settings
+from tests.support.stored_versions import version_of
 
 
 def lane_of(frame: Frame, name: str) -> LaneFrame:

@@ -6,8 +6,9 @@ import pytest
 
 from engines.metrics.stats import CacheStats
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.dataset import ALL_KEYS, HOT_KEYS, version_of
+from engines.workload.dataset import ALL_KEYS, HOT_KEYS
 from tests.support.race_run import Ran, forget, keys, run_race, table, with_settings
+from tests.support.stored_versions import version_of
 
 
 @pytest.fixture(scope="module", params=["fair", "deck", "fair with warm-up and processes"])

@@ -12,32 +12,36 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 REPEAT_S = 0.5
-"""Within this time a second SIGINT is the same wish: timeout(1), for one, sends each signal twice."""
+"""Time after the first signal in which a SIGINT is ignored, because timeout(1) sends each signal twice. With 0, the
+second one ends the race without its result."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked for an end where there is nothing to wind down yet, or asked again."""
+    """A signal that ends the program at once: during the start, or the second SIGINT."""
 
 
 class StopSignals:
-    """Turns signals into the end of a race: the first asks it to stop, a second SIGINT does not wait for that."""
+    """The signal handlers of a race: the first signal stops the race, a second SIGINT raises Interrupted."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        """The first signal that came."""
+        """Number of the first signal, None before it."""
         self.stop: Callable[[], None] | None = None
-        """How to ask the race to end; None while it starts, when a signal abandons the start."""
+        """Function that stops the race. None while the race starts: a signal abandons the start then."""
         self._first_s = 0.0
 
     @property
     def exit_code(self) -> int | None:
-        """What a shell calls a program that a signal ended; None when none came."""
+        """Return the exit code of a program that the signal ended; None if no signal came."""
         return None if self.signal is None else 128 + self.signal
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals, and give them back afterwards. One that is ignored (nohup) stays ignored, but not
-        SIGINT: a shell ignores it for every background job, and who sends it by kill means it."""
+        """Install the handlers, and restore the former ones on exit.
+
+        A signal that is ignored (nohup) stays ignored. SIGINT does not: a shell ignores it for every background job,
+        but a SIGINT sent by `kill` is meant.
+        """
         before = {}
         for number in STOP_SIGNALS:
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:

@@ -105,6 +105,33 @@ def test_a_lane_that_is_paused_is_paused_though_a_connection_is_down() -> None:
     assert frame(runner_of(Reporter("read", lost)), 5, 2_000).state is LaneState.RECONNECTING
 
 
+def test_a_lane_says_itself_where_it_is() -> None:
+    """From the start barrier through a heat back to it, and to the end after the final one."""
+    runner = runner_of(Reporter("read"))
+    runner.start_run(Schedule(0, MEASURE_FROM_NS, None, 1), held=True)
+    assert (runner.held, runner.heat) == (True, 0)
+    for number, final in ((1, False), (2, True)):
+        runner.start_heat(number, 2_000, 3_000, final=final)
+        assert (runner.held, runner.heat) == (False, number)
+        runner.end_heat()
+        assert runner.held is not final
+    with pytest.raises(AttributeError):
+        runner.held = True  # type: ignore[misc]
+
+
+def test_a_heat_is_finished_when_frames_show_all_of_it() -> None:
+    reader = Reporter("read", report(5, 50), replace(report(6), held=True))
+    runner = runner_of(reader)
+    runner.start_heat(1, 0, 0, final=False)
+    assert not runner.heat_finished
+    reader.heat_finished = True
+    assert not runner.heat_finished  # 50 operations are not shown yet.
+    assert frame(runner, 5, 2_000).read.operations == 50
+    assert runner.heat_finished
+    runner.start_heat(2, 3_000, 3_000, final=True)
+    assert not runner.heat_finished
+
+
 def test_an_engine_is_given_up_only_after_somebody_has_listened_for_long_enough() -> None:
     engine = Reporter("read")
     runner = runner_of(engine)

@@ -16,9 +16,9 @@ from engines.workload.dataset import (
     KeyRange,
     TelemetryPool,
     payload,
-    version_of,
 )
 from engines.workload.streams import BatchStream, Partition, read_key_stream
+from tests.support.stored_versions import version_of
 
 
 def batches(seed: int = 7, share: Partition | None = None, rows: int = 100) -> BatchStream:
