@@ -1,4 +1,4 @@
-"""The field of a race: the engine processes of all lanes, from their start until they are ready, and what they say."""
+"""The engine processes of all lanes of a race: their start, their messages, their end."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from engines.race.null_server import NullServer
 from engines.race.servers import RaceServers
 
 READY_TIMEOUT_S = 15.0
-"""How long the connections of all lanes may take to stand."""
+"""Time in which the connections of all lanes must be open. Less ends a race whose servers are slow to accept."""
 
 OVERHEAD_TIMEOUT_S = 2.0
-"""How long an engine may take to measure its floor; it needs a tenth of a second."""
+"""Time in which an engine process must measure its client overhead. It needs 0.1 s; less leaves the figure out."""
 
 AWAY_NS = 1_000_000_000
-"""Who has not listened for so long was away: whoever takes the frames stood still, or the whole process did."""
+"""If `listen` was not called for this long, the consumer of frames or this process was suspended. The hang timeout of
+engine processes restarts then."""
 
 
 class EngineGroup:
-    """All engine processes of a race, and the lanes that they run in.
+    """All engine processes of a race, by lane.
 
-    `note` takes what happens to a lane, for the event log; `inbox` interrupts listening.
+    `note` receives the events of a lane for the event log. `inbox` interrupts `listen`.
     """
 
     def __init__(
@@ -42,16 +43,17 @@ class EngineGroup:
             lane: LaneRunner(lane, settings, partial(note, lane)) for lane in settings.lanes
         }
         self._listened_ns = 0
-        """When it last listened."""
+        """Time of the last `listen`."""
         self.listening_since_ns = 0
-        """Since when it has listened without a break."""
+        """Time since which `listen` has been called without a break."""
 
     @property
     def engines(self) -> list[EngineProcess]:
+        """Return the engine processes of all lanes."""
         return [engine for lane in self.lanes.values() for engine in lane.engines]
 
     def processes(self, role: Role) -> int:
-        """How many processes each lane has for a role."""
+        """Return the number of processes that each lane has for a role."""
         return max(len(lane.of(role)) for lane in self.lanes.values())
 
     def start(self) -> None:
@@ -67,20 +69,23 @@ class EngineGroup:
     def assign(
         self, servers: RaceServers, rate_per_s: float | None, *, keep_versions: bool
     ) -> None:
-        """Tell every engine its share of the work."""
+        """Send every engine process its share of the work."""
         first_version = SEED_VERSION + 1
         if len(servers.private) < len(self.lanes):
             # Rows of former races are still there, with versions that this race's must be above: microseconds since
             # the epoch grow faster than any race numbers rows. All lanes alike, so that they write the same.
             first_version = int(time.time() * 1e6)
         for name, lane in self.lanes.items():
-            lane.private = name in servers.private
             lane.assign(
-                servers.endpoints[name], rate_per_s, first_version, keep_versions=keep_versions
+                servers.endpoints[name],
+                rate_per_s,
+                first_version,
+                keep_versions=keep_versions,
+                private=name in servers.private,
             )
 
     def await_ready(self) -> None:
-        """Wait until every connection stands, or the race is asked to end. Raises RaceError when one does not."""
+        """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened."""
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         while not self._inbox.stop_requested:
             self.listen(0.2)
@@ -99,13 +104,16 @@ class EngineGroup:
                 raise RaceError(f"lane {engine.lane} cannot connect: {why}{step}")
 
     def overheads_us(self) -> dict[str, dict[str, float]]:
-        """By lane and role, what telemon itself costs an operation: measured by one engine after the other, so that
-        none disturbs another. Raises OSError when there is no null server to measure against."""
+        """Return the client overhead per operation by lane and role, in microseconds.
+
+        The engine processes measure one after the other, because they would disturb each other. Blocks for about 0.1 s
+        each. Raises OSError if the null server cannot start.
+        """
         overheads_us: dict[str, dict[str, float]] = {lane: {} for lane in self.lanes}
         with NullServer() as server:
             for engine in self.engines:
                 if engine.role in overheads_us[engine.lane]:
-                    continue  # Its twin in another process has told.
+                    continue  # Another process of this role has measured it.
                 engine.channel.send(MeasureOverhead(server.mysql_port, server.redis_port))
                 deadline_s = time.monotonic() + OVERHEAD_TIMEOUT_S
                 while (
@@ -117,20 +125,20 @@ class EngineGroup:
         return overheads_us
 
     def tell(self, message: object) -> None:
-        """Send a message to every engine that still runs."""
+        """Send a message to every engine process that is not over."""
         for lane in self.lanes.values():
             lane.tell(message)
 
     def listen(self, timeout_s: float) -> None:
-        """Take in what the engines have to say, for at most `timeout_s`, or until something is in the inbox."""
-        talking = {
+        """Receive messages of engine processes. Blocks until one comes or `inbox` wakes, at most `timeout_s`."""
+        channels = {
             engine.channel.fileno(): engine for engine in self.engines if not engine.channel.closed
         }
-        ears = self._inbox.fileno()
-        readable, _, _ = select.select([ears, *talking], [], [], max(0.0, timeout_s))
-        if ears in readable:
+        wakeup = self._inbox.fileno()
+        readable, _, _ = select.select([wakeup, *channels], [], [], max(0.0, timeout_s))
+        if wakeup in readable:
             self._inbox.clear_wakeup()
-        for descriptor, engine in talking.items():
+        for descriptor, engine in channels.items():
             if descriptor in readable:
                 engine.receive()
             engine.channel.flush()

@@ -1,4 +1,4 @@
-"""An engine process, as the race that started it sees it."""
+"""The handle of an engine process in the race that started it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from engines.ipc.messages import (
     NotReady,
     OverheadMeasured,
     Ready,
+    StartMeasuring,
 )
 from engines.metrics.node_counts import CountsByNode
 from engines.model.roles import Role
 from engines.paths import PACKAGE_ROOT
+from engines.race.report_queue import ReportQueue
 
 
 class EngineProcess:
-    """The process that drives one role of one lane, or its share of it.
+    """The handle of a process that drives one role of one lane, or a part of its connections.
 
-    The interpreter starts with the object, so that it is there when the servers are; `assign` tells it what to do.
-    Raises OSError when no process can be started, and leaves nothing behind then.
+    Creating the object starts the interpreter, which loads while the servers start. `assign` sends it its work. Raises
+    OSError if no process can be started, and releases everything then.
     """
 
     def __init__(self, lane: str, role: Role, process: int) -> None:
@@ -40,32 +42,31 @@ class EngineProcess:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
             with theirs:
-                self._complaint = undo.enter_context(tempfile.TemporaryFile())
-                self._process = self._spawned(theirs)
+                self._stderr = undo.enter_context(tempfile.TemporaryFile())
+                self._process = self._spawn(theirs)
             undo.pop_all()
         self.channel = Channel(ours)
         self.ready = False
         self.not_ready: NotReady | None = None
         self.overhead_us: float | None = None
-        """What telemon itself costs an operation, once it has been measured."""
+        """Client overhead per operation, None before it is measured."""
         self.heat_finished = False
-        """Whether it is back at the start line after a heat."""
+        """True if it waits at the start barrier after a heat."""
         self.over = False
-        """Whether its last delta is in, or it died."""
+        """True if its last report was received, or it died."""
         self.died: str | None = None
-        """How it died, when it did not end in order: by itself, or because it did not answer."""
+        """Cause of death if it did not end in order."""
         self.ended_ns: int | None = None
-        """When it ended, in order."""
-        self.reports: list[IntervalReport] = []
-        """What it reported and no frame has shown yet."""
+        """Time at which it ended in order."""
+        self.reports = ReportQueue()
         self.node_counts: CountsByNode = {}
-        """What it had of each Redis node, once it is over."""
+        """Counts of each Redis node, complete once it is over."""
         self.versions: dict[int, int] = {}
 
-    def _spawned(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+    def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         path = os.environ.get("PYTHONPATH")
         return subprocess.Popen(
-            # -P: a folder named "engines" where telemon happens to be started must not be taken for telemon's.
+            # -P: Python must not import a folder "engines" of the current directory.
             [
                 sys.executable,
                 "-P",
@@ -77,26 +78,38 @@ class EngineProcess:
             pass_fds=(channel.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            # The screen is drawn on stderr: what an engine has to complain of is kept for its cause of death.
-            stderr=self._complaint,
+            # The screen is drawn on stderr. The stderr of an engine process is kept for its cause of death.
+            stderr=self._stderr,
             env=os.environ
             | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
-            # Away from the terminal's Ctrl-C: the race stops its engines itself, in order.
+            # Ctrl-C must not reach the process: the race stops its engine processes in order.
             start_new_session=True,
         )
 
     @property
     def pid(self) -> int:
+        """Return the process id."""
         return self._process.pid
 
     def assign(self, spec: EngineSpec) -> None:
+        """Send the process its share of the work."""
         self.channel.send(spec)
 
+    def send(self, message: object) -> None:
+        """Send a message unless the process is over. Does not block."""
+        if not self.over:
+            self.channel.send(message)
+
+    def start_measuring(self, message: StartMeasuring) -> None:
+        """Release the process from the start barrier. Its last heat no longer counts as finished."""
+        self.heat_finished = False
+        self.send(message)
+
     def receive(self) -> None:
-        """Take in what has arrived; notice the process's death."""
+        """Receive the messages that have arrived, and detect the death of the process. Does not block."""
         for message in self.channel.receive():
             if isinstance(message, IntervalReport):
-                self.reports.append(message)
+                self.reports.add(message)
                 if message.last:
                     self.over, self.ended_ns = True, message.ended_ns
             elif isinstance(message, Ready):
@@ -115,12 +128,6 @@ class EngineProcess:
             self.over = True
             self.died = self._cause_of_death()
 
-    def take(self, index: int) -> list[IntervalReport]:
-        """What it reported of the intervals up to `index`. What it reported of later ones waits for its own frame."""
-        taken = [report for report in self.reports if report.index <= index]
-        self.reports = [report for report in self.reports if report.index > index]
-        return taken
-
     def _cause_of_death(self) -> str:
         try:
             status = self._process.wait(timeout=1)
@@ -128,22 +135,22 @@ class EngineProcess:
             return "closed its channel"
         if status < 0:
             return f"signal {-status}"
-        self._complaint.seek(0)
-        lines = self._complaint.read().decode(errors="replace").strip().splitlines()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         return f"exit code {status}" + (f": {lines[-1]}" if lines else "")
 
     def abandon(self, reason: str) -> None:
-        """Give up on a process that does not answer."""
+        """Kill a process that does not answer."""
         self.over = True
         self.died = reason
         self._process.kill()
 
     def close(self) -> None:
-        """End the process, if it has not ended, and wait for it."""
+        """End the process if it still runs, and block until it is gone."""
         self.channel.close()
         try:
             self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._complaint.close()
+        self._stderr.close()

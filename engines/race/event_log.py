@@ -1,4 +1,4 @@
-"""What happens in a race, until a frame tells it."""
+"""The events of a race that no frame holds yet."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from engines.metrics.frame import Event
 
 
 class EventBuffer:
-    """Events in the order in which they were noted. Any thread may note one; none is lost or told twice."""
+    """A buffer of events in the order of `note`. Any thread may add one. None is lost or taken twice."""
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
 
     def note(self, lane: str | None, text: str, *, alters_load: bool = False) -> None:
-        """Something has happened now, to a lane or (None) to the race."""
+        """Add an event that happens now, of a lane or (None) of the race."""
         self._events.append(Event(time.time(), lane, text, alters_load))
 
     def take(self) -> tuple[Event, ...]:
-        """What has been noted since it was last taken."""
+        """Return the events since the last call, and remove them."""
         taken = []
         while self._events:
             taken.append(self._events.popleft())

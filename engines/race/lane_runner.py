@@ -1,4 +1,4 @@
-"""A lane in a race: its engine processes, what they reported, and what state that makes."""
+"""One lane of a race: its engine processes, their reports, and the state of the lane."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from collections.abc import Callable, Mapping
 from engines.config import race_config as config
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT
-from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, Stop
-from engines.ipc.schedule import DRAIN_NS
+from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, StartRun, Stop
+from engines.ipc.schedule import DRAIN_NS, Schedule
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import NodeCounts
 from engines.metrics.node_counts import merged as merge_node_counts
 from engines.metrics.stats import IntervalStats
 from engines.model.roles import ROLES, Role
-from engines.race.aggregate import early_part, lane_frame, merge_stats
+from engines.race.aggregate import lane_frame, merge_stats
 from engines.race.engine_process import EngineProcess
 
 HANG_NS = 2_000_000_000
-"""How long after its drain an engine may keep silent, while somebody listens, before it is given up."""
+"""Time after its drain that an engine process may be silent before it is killed. A shorter time kills processes of a
+busy machine that would still have reported."""
 
 Reports = Mapping[Role, list[list[IntervalReport]]]
-"""By role, what each engine reported."""
+"""The reports of each engine process by role."""
 
 
 class LaneRunner:
-    """The engine processes of one lane, and what is known of it. `note` takes what happens, for the event log."""
+    """The engine processes of one lane, and the only owner of the state of that lane.
+
+    Other classes read the state and change it by methods only: `start_run`, `release`, `start_heat`, `end_heat`,
+    `stop`. `note` receives the events of the lane for the event log.
+    """
 
     def __init__(self, lane: str, settings: config.RaceConfig, note: Callable[[str], None]) -> None:
         self.lane = lane
@@ -34,21 +39,18 @@ class LaneRunner:
         self._note = note
         self._connections = settings.connections
         self.engines: list[EngineProcess] = []
-        self.state = LaneState.STARTING
-        self.held = False
-        """Whether it waits at the start line."""
-        self.heat = 0
-        """The round of its last heat."""
-        self.measure_from_ns = 0
-        """Up to when it is warming."""
-        self.stop_ns: int | None = None
-        """When it ends, or the heat that it is in, where that is known."""
+        self._state = LaneState.STARTING
+        self._held = False
+        self._heat = 0
+        self._measure_from_ns = 0
+        """End of the warm-up."""
+        self._stop_ns: int | None = None
+        """End of the run or of the current heat, None if it is not known."""
         self._comes_back = False
-        """Whether it goes back to the start line then."""
-        self.private = True
-        """Whether its servers are telemon's own."""
+        """True if the lane returns to the start barrier then."""
+        self._private = True
         self.warm: dict[Role, IntervalStats] = {role: merge_stats([], 0.0) for role in ROLES}
-        """The operations that count as warm-up, since the start."""
+        """Operations that count as warm-up, since the start."""
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, if `keep_versions` is set."""
         self._counted_deaths: set[str] = set()
@@ -78,8 +80,13 @@ class LaneRunner:
         first_version: int,
         *,
         keep_versions: bool,
+        private: bool,
     ) -> None:
-        """Tell every engine its share of the work. Rows are numbered from `first_version` on."""
+        """Send every engine process its share of the work. Versions of rows start at `first_version`.
+
+        `private` says that the servers of the lane belong to the sandbox.
+        """
+        self._private = private
         for role, connections in self._connections.items():
             engines = self.of(role)
             for process, engine in enumerate(engines):
@@ -100,36 +107,79 @@ class LaneRunner:
                 )
 
     def of(self, role: Role) -> list[EngineProcess]:
-        """The engines of one role."""
+        """Return the engine processes of one role."""
         return [engine for engine in self.engines if engine.role == role]
 
     def tell(self, message: object) -> None:
-        """Send a message to every engine that still runs."""
+        """Send a message to every engine process that is not over."""
         for engine in self.engines:
-            if not engine.over:
-                engine.channel.send(message)
+            engine.send(message)
 
-    def release(self, at_ns: int, measure_from_ns: int, *, final: bool = True) -> None:
-        """Leave the start line at `at_ns` and race for the duration; come back to it afterwards unless `final`."""
+    # ---------------------------------------------------------------- where the lane is
+
+    @property
+    def private(self) -> bool:
+        """Return True if the servers of the lane belong to the sandbox."""
+        return self._private
+
+    @property
+    def state(self) -> LaneState:
+        """Return the state that the last frame shows."""
+        return self._state
+
+    @property
+    def held(self) -> bool:
+        """Return True while the lane waits at the start barrier, or warms up for it."""
+        return self._held
+
+    @property
+    def heat(self) -> int:
+        """Return the round of the last heat, from 1; 0 before the first one."""
+        return self._heat
+
+    def start_run(self, schedule: Schedule, *, held: bool) -> None:
+        """Run by `schedule`. With `held`, wait at the start barrier after the warm-up."""
+        self._held = held
+        self._measure_from_ns = schedule.measure_from_ns
+        self._stop_ns = schedule.stop_ns
+        self.tell(StartRun(schedule, held))
+
+    def release(self, at_ns: int) -> None:
+        """Leave the start barrier at `at_ns`, measure for the duration, and end."""
+        self._start_measuring(at_ns, at_ns, final=True)
+
+    def start_heat(self, number: int, at_ns: int, measure_from_ns: int, *, final: bool) -> None:
+        """Leave the start barrier at `at_ns` for the heat of round `number`.
+
+        The lane warms up until `measure_from_ns`. It returns to the barrier after the duration, or ends if the heat is
+        its `final` one.
+        """
+        self._heat = number
+        self._start_measuring(at_ns, measure_from_ns, final=final)
+
+    def end_heat(self) -> None:
+        """Wait at the start barrier again, unless the finished heat was the final one."""
+        self._held = self._comes_back
+
+    def _start_measuring(self, at_ns: int, measure_from_ns: int, *, final: bool) -> None:
         duration_s = self._settings.duration_s
         stop_ns = None if duration_s is None else measure_from_ns + int(duration_s * 1e9)
-        self.held = False
-        self.measure_from_ns = measure_from_ns
-        self.stop_ns = stop_ns
+        self._held = False
+        self._measure_from_ns = measure_from_ns
+        self._stop_ns = stop_ns
         self._comes_back = not final
         for engine in self.engines:
-            engine.heat_finished = False
-        self.tell(StartMeasuring(at_ns, measure_from_ns, stop_ns, final))
+            engine.start_measuring(StartMeasuring(at_ns, measure_from_ns, stop_ns, final))
 
     def stop(self) -> None:
-        """End, wherever it is."""
-        self.stop_ns = time.perf_counter_ns()
+        """End in any state."""
+        self._stop_ns = time.perf_counter_ns()
         self._comes_back = False
         self.tell(Stop())
 
     @property
     def heat_finished(self) -> bool:
-        """Whether every engine is back at the start line, or over, and every frame of its heat has been made."""
+        """Return True if every engine process has finished the heat or is over, and frames show the whole heat."""
         return all(
             engine.over or (engine.heat_finished and all(report.held for report in engine.reports))
             for engine in self.engines
@@ -137,31 +187,35 @@ class LaneRunner:
 
     @property
     def over(self) -> bool:
+        """Return True if every engine process has ended or died."""
         return all(engine.over for engine in self.engines)
 
     def reported(self, index: int) -> bool:
-        """Whether every engine that still runs has reported interval `index`."""
+        """Return True if every engine process has reported interval `index` or is over."""
         return all(
-            engine.over or (engine.reports and engine.reports[-1].index >= index)
+            engine.over or (engine.reports and engine.reports.last_index >= index)
             for engine in self.engines
         )
 
     def reported_after(self, index: int) -> bool:
-        """Whether there is something for a later frame than that of interval `index`."""
-        return any(engine.reports and engine.reports[-1].index > index for engine in self.engines)
+        """Return True if there are reports for a frame after that of interval `index`."""
+        return any(engine.reports.last_index > index for engine in self.engines)
 
     @property
     def ended_ns(self) -> int | None:
-        """When the last of the engines ended that ended in order; None when none did."""
+        """Return when the last engine process ended in order, in ns; None if none did."""
         ends_ns = [engine.ended_ns for engine in self.engines if engine.ended_ns is not None]
         return max(ends_ns, default=None)
 
     def give_up_on_hung(self, now_ns: int, listening_since_ns: int) -> None:
-        """Give up on engines that keep silent long after their end, if somebody has listened all the time: what they
-        have said may still be unread, or may not have found room in their sockets."""
-        if self.stop_ns is None:
+        """Kill engine processes that are silent long after their end.
+
+        The time counts from `listening_since_ns` at the earliest: before, their reports may have been unread, or may
+        have waited for room in their sockets.
+        """
+        if self._stop_ns is None:
             return
-        if now_ns < max(self.stop_ns + DRAIN_NS, listening_since_ns) + HANG_NS:
+        if now_ns < max(self._stop_ns + DRAIN_NS, listening_since_ns) + HANG_NS:
             return
         for engine in self.engines:
             if not engine.over and not (self._comes_back and engine.heat_finished):
@@ -170,32 +224,27 @@ class LaneRunner:
     def frame(
         self, index: int, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
     ) -> LaneFrame:
-        """What the engines reported since the last frame up to interval `index`, as a frame that ends at `ended_ns`."""
+        """Return what the engine processes reported up to interval `index` as a frame that ends at `ended_ns`."""
         reports: dict[Role, list[list[IntervalReport]]] = {role: [] for role in ROLES}
         for engine in self.engines:
-            reports[engine.role].append(engine.take(index))
+            reports[engine.role].append(engine.reports.take(index))
             self.versions.update(engine.versions)
         for role, engines in reports.items():
             late = [report.warm for engine in engines for report in engine]
             self.warm[role] = merge_stats([self.warm[role], *late], 0.0)
         deaths = self._count_deaths()
-        state = self._state_after(reports, warming=ended_ns <= self.measure_from_ns)
-        if state is not self.state:
-            self._note(self._in_words(state, reports))
-            self.state = state
+        state = self._state_after(reports, warming=ended_ns <= self._measure_from_ns)
+        if state is not self._state:
+            self._note(self._describe_state(state, reports))
+            self._state = state
         if state is LaneState.WARMING:
-            self._carry_over(reports)
-        return lane_frame(self.lane, state, reports, server, deaths, rate_per_s, self.heat)
-
-    def _carry_over(self, reports: Reports) -> None:
-        """Keep for the next frame what was measured already, in one that shows the warm-up."""
-        for role, engines in reports.items():
-            for engine, taken in zip(self.of(role), engines, strict=True):
-                early = [part for report in taken if (part := early_part(report)) is not None]
-                engine.reports = [*early, *engine.reports]
+            for role, engines in reports.items():
+                for engine, taken in zip(self.of(role), engines, strict=True):
+                    engine.reports.carry_over(taken)
+        return lane_frame(self.lane, state, reports, server, deaths, rate_per_s, self._heat)
 
     def _count_deaths(self) -> dict[Role, int]:
-        """Count, once each and by role, the engines that have died."""
+        """Return by role how many engine processes have died. Each is counted once, after its last report."""
         deaths: dict[Role, int] = {}
         for engine in self.engines:
             if engine.died and not engine.reports and engine.name not in self._counted_deaths:
@@ -219,10 +268,10 @@ class LaneRunner:
             return LaneState.RECONNECTING
         if warming:
             return LaneState.WARMING
-        return LaneState.RACING if every else self.state
+        return LaneState.RACING if every else self._state
 
-    def _in_words(self, state: LaneState, reports: Reports) -> str:
-        """A change of state, for the event log."""
+    def _describe_state(self, state: LaneState, reports: Reports) -> str:
+        """Return a change of state in words for the event log."""
         if state is LaneState.RECONNECTING:
             troubles = (
                 report.problem
@@ -232,16 +281,18 @@ class LaneRunner:
                 if report.problem
             )
             text = f"reconnecting: {next(troubles, 'a connection was lost')}"
-            return text if self.private else f"{text}; {DOCTOR_HINT}"
+            return text if self._private else f"{text}; {DOCTOR_HINT}"
         if state is LaneState.STARTING:
             return (
-                f"its heat of round {self.heat} is over" if self.heat else "warm, at the start line"
+                f"its heat of round {self._heat} is over"
+                if self._heat
+                else "warm, at the start line"
             )
-        if self.state is LaneState.RECONNECTING and state is LaneState.RACING:
+        if self._state is LaneState.RECONNECTING and state is LaneState.RACING:
             return "racing again"
         return str(state)
 
 
 def ns_from_now(delay_s: float) -> int:
-    """A moment of the machine-wide clock, in ns, `delay_s` from now."""
+    """Return the time of the machine-wide clock in `delay_s` seconds, in ns."""
     return time.perf_counter_ns() + int(delay_s * 1e9)

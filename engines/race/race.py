@@ -1,4 +1,4 @@
-"""A race: starts the servers and the engine processes, turns what they report into frames, passes controls down."""
+"""The coordinator of a race: it starts servers and engine processes, makes frames and passes controls on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from engines.model.controls import (
 from engines.model.lanes import LaneInfo
 from engines.model.roles import CONNECTIONS
 from engines.provisioning import cache
-from engines.race import servers as servers
+from engines.race import servers
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import EngineGroup
 from engines.race.event_log import EventBuffer
@@ -36,22 +36,23 @@ from engines.race.servers import RaceServers
 from engines.sandbox.sandbox import Sandbox
 
 LATE_NS = 250_000_000
-"""How long a frame waits for an engine that is late. What it reports later is in a later frame."""
+"""Time that a frame waits for a late engine process, whose report is in a later frame otherwise. More makes the screen
+stall with one process, less puts reports of a busy machine into the wrong frame."""
 
 
 class Race:
-    """One race, from the servers' start to their end.
+    """One race, from the start of the servers to their end.
 
     ::
 
         with Race(settings, interval_s=1.0, on_progress=print) as race:
             run_pipeline(race, consumers)
 
-    Entering starts private servers for the lanes that are on no others, makes the tables and the hot cars there, and
-    opens every connection; it raises RaceError (config.ConfigError for a setting that does not fit this machine) and
-    leaves nothing behind when it fails. On servers that the settings name it makes no table and no car before it
-    races; from a cache there it takes telemon's own keys away, and puts every hot car into it when that is to be
-    filled. `stop` and `send` may be called from any thread and from a signal handler.
+    Entry starts private servers for the lanes without configured ones, creates tables and hot keys there, and opens
+    every connection. It blocks for seconds, raises RaceError (config.ConfigError for a setting that does not fit this
+    machine), and removes everything if it fails. On configured servers, it creates no table and no row before the
+    race. From a configured cache it deletes telemon's own keys, and fills it with every hot key for a warm start. Any
+    thread and any signal handler may call `stop` and `send`.
     """
 
     def __init__(
@@ -64,14 +65,15 @@ class Race:
         keep_versions: bool = False,
         hold: bool = False,
     ) -> None:
-        """`sandbox` is a running one to race on, which the race leaves as it is; `keep_versions` keeps `versions`.
+        """Create a race that has not started.
 
-        With `hold` every lane waits at the start line, connected and warm, until a `Release` is sent; its duration
-        counts from then. In heats the first release, whatever lane it names, begins the first heat.
+        `sandbox` is a running one, which the race uses and does not end. `keep_versions` keeps `versions`. With `hold`,
+        every lane waits at the start barrier, connected and warm, for a `Release`; its duration counts from then. In heats
+        the first release starts the first heat, whatever lane it names.
         """
         self._settings = settings
         self._interval_s = interval_s
-        self._narrate = on_progress
+        self._on_progress = on_progress
         self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
         self._keep_versions = keep_versions
         self._exit = ExitStack()
@@ -79,13 +81,13 @@ class Race:
         self._inbox = ControlQueue()
         self._engine_group = EngineGroup(settings, self._log.note, self._inbox)
         self._lanes = self._engine_group.lanes
-        self._line = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
+        self._scheduler = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
         self._servers: RaceServers | None = None
         self._stop_sent = False
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
         self.facts: dict[str, object] = {}
-        """What a fair reading of the result must know: file system, processors, and what could mislead."""
+        """Facts of the environment for the fairness sheet: file system, processors, caveats."""
 
     # ---------------------------------------------------------------- start and end
 
@@ -118,14 +120,16 @@ class Race:
                 "raise what this user may have (ulimit -n, ulimit -u)"
             ) from error
         if self.sandbox is None:
-            self.sandbox = servers.start_private_servers(self._settings, self._narrate, self._exit)
-        place = servers.make_ready(self._settings, self.sandbox, self._narrate, self._exit)
+            self.sandbox = servers.start_private_servers(
+                self._settings, self._on_progress, self._exit
+            )
+        place = servers.make_ready(self._settings, self.sandbox, self._on_progress, self._exit)
         self._servers = place
         self.facts = dict(place.facts)
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
-        self._narrate("connecting the lanes")
+        self._on_progress("connecting the lanes")
         self._engine_group.await_ready()
-        self._narrate("measuring telemon's own share")
+        self._on_progress("measuring telemon's own share")
         overheads_us = self._engine_group.overheads_us()
         self.lane_infos = tuple(
             replace(lane_info, overhead_us=overheads_us[lane_info.lane])
@@ -135,21 +139,21 @@ class Race:
     # ---------------------------------------------------------------- controls
 
     def stop(self) -> None:
-        """End the race: operations under way are waited for, the last frame holds them."""
+        """End the race. Operations in flight finish first, and the last frame holds them. Does not block."""
         self._inbox.stop()
 
     def send(self, control: Control) -> None:
-        """Hand a control to the engines."""
+        """Pass a control to the engine processes. Does not block."""
         self._inbox.send(control)
 
-    def _pass_down(self) -> None:
+    def _apply_controls(self) -> None:
         for asked in self._inbox.controls():
-            control = self._feasible(asked)
+            control = self._clamp(asked)
             if control is None:
                 continue
             match control:
                 case Release():
-                    self._line.release(control)
+                    self._scheduler.release(control)
                 case FlushCache() if self._servers is not None:
                     at = self._servers
                     cache.flush_caches(at.endpoints.values(), at.private, self._log.note)
@@ -161,11 +165,13 @@ class Race:
             self._log.note(None, describe(control), alters_load=changes_load(control))
         if self._inbox.stop_requested and not self._stop_sent:
             self._stop_sent = True
-            self._line.stop()
+            self._scheduler.stop()
 
-    def _feasible(self, control: Control) -> Control | None:
-        """What can be done of what was asked for. Connections are held by processes: by each that there is one or more,
-        and none by those that the race began without."""
+    def _clamp(self, control: Control) -> Control | None:
+        """Return the part of a control that can be applied, None for nothing.
+
+        Each engine process has at least one connection, and a race without processes for a role gets none.
+        """
         if not isinstance(control, Connections):
             return control
         processes = self._engine_group.processes(control.role)
@@ -179,33 +185,33 @@ class Race:
     # ---------------------------------------------------------------- frames
 
     def frames(self) -> Iterator[Frame]:
-        """A frame per interval, as it ends. The last one holds what was still under way at the end."""
-        schedule = self._line.go(self._interval_s)
+        """Yield a frame at the end of each interval. The last one holds the operations in flight at the end."""
+        schedule = self._scheduler.go(self._interval_s)
         began_ns, seq, final = schedule.start_ns, 0, False
         while not final:
             end_ns = schedule.end_ns(seq)
-            final = self._gather(seq, schedule)
+            final = self._wait_for_reports(seq, schedule)
             ended_ns = end_ns
             if final:
                 if self._servers is not None:
                     self._servers.counters.read()
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
-            # Afterwards, so that the last of a heat is shown as what it is and not as the next one's warm-up.
-            self._line.advance(end_ns)
+            # After the frame: else the end of a heat would be shown as the warm-up of the next one.
+            self._scheduler.advance(end_ns)
             yield frame
             began_ns, seq = ended_ns, seq + 1
 
-    def _gather(self, index: int, schedule: Schedule) -> bool:
-        """Wait until every engine has reported interval `index`, or is late; whether that was the last there is."""
+    def _wait_for_reports(self, index: int, schedule: Schedule) -> bool:
+        """Block until every engine process has reported interval `index` or is late. Return True for the last one."""
         end_ns = schedule.end_ns(index)
-        # The end is waited for in one piece, however long the operations under way take.
+        # The last frame waits for all operations in flight.
         ending = schedule.stop_ns is not None and end_ns >= schedule.stop_ns
         runners = self._lanes.values()
         timeout_ns = 0
         while True:
             self._engine_group.listen(timeout_ns / 1e9)
-            self._pass_down()
+            self._apply_controls()
             now_ns = time.perf_counter_ns()
             for runner in runners:
                 runner.give_up_on_hung(now_ns, self._engine_group.listening_since_ns)
@@ -218,8 +224,10 @@ class Race:
                     return False
 
     def _ended_ns(self, began_ns: int) -> int:
-        """When the last interval ended, which began at `began_ns`: with the last operation of any engine, also where
-        that is heard of late; now, where no engine ended in order."""
+        """Return the end of the last interval, which began at `began_ns`.
+
+        It is the time of the last operation of any engine process, or now if none ended in order.
+        """
         ended_ns = max(runner.ended_ns or 0 for runner in self._lanes.values())
         return ended_ns if ended_ns > began_ns else time.perf_counter_ns()
 
@@ -231,11 +239,11 @@ class Race:
         )
         return Frame(
             seq=seq,
-            # Whoever takes the frames may take them late.
+            # A consumer may take the frames late.
             at_utc_s=time.time() - (time.perf_counter_ns() - ended_ns) / 1e9,
             at_monotonic_s=ended_ns / 1e9,
             interval_s=(ended_ns - began_ns) / 1e9,
-            elapsed_s=self._line.elapsed_s(ended_ns),
+            elapsed_s=self._scheduler.elapsed_s(ended_ns),
             lanes=lanes,
             events=self._log.take(),
         )
@@ -259,7 +267,7 @@ class Race:
 
     @property
     def versions(self) -> dict[str, dict[int, int]]:
-        """By lane, the last acknowledged version of each car, if `keep_versions` is set."""
+        """Return the last acknowledged version of each car by lane, if the race keeps them."""
         return {lane: runner.versions for lane, runner in self._lanes.items()}
 
 

@@ -1,4 +1,4 @@
-"""When the lanes of a race go."""
+"""The times at which the lanes of a race start."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
-from engines.ipc.messages import StartRun
 from engines.ipc.schedule import Schedule
 from engines.model.controls import Release
 from engines.model.heats import Heat, heat_order
 from engines.race.lane_runner import LaneRunner, ns_from_now
 
 START_DELAY_S = 0.05
-"""From the word go to the first operation: every engine has read its schedule by then."""
+"""Time from sending a schedule to the first operation. With less, an engine process may read its schedule too late."""
 
 
 class LaneScheduler:
-    """Lets the lanes go: all at once; with `hold`, warm, each when it is released; or one after the other, in heats.
+    """The scheduler that starts all lanes at once, each lane when it is released (`hold`), or one by one in heats.
 
-    `note` takes what happens to a lane, for the event log.
+    It decides when a lane starts. Where a lane is, only its `LaneRunner` knows. `note` receives events of a lane.
     """
 
     def __init__(
@@ -35,21 +34,24 @@ class LaneScheduler:
         self._note = note
         self._held = hold or settings.heats
         self._heats_wait = hold
-        """Whether the first heat waits for a release too."""
+        """True while the first heat waits for a release."""
         self._early: list[Release] = []
-        """What was released before it was warm."""
+        """Releases that came before the lanes were warm."""
         self._order = heat_order(settings.lanes, settings.rounds if settings.heats else 0)
         self._heats = deque(self._order)
         self._heat: Heat | None = None
         self._open_from_ns = 0
-        """When a lane that is held may go first: it is warm then."""
+        """End of the warm-up, before which no held lane starts."""
         self._stopped = False
         self._measured_from_ns: int | None = None
-        """From when the race clock runs, once that is known."""
+        """Start of the measured time, None until it is known."""
 
     def go(self, interval_s: float) -> Schedule:
-        """Tell every engine when the race begins, and with it the warm-up. Heats have one each: before the first
-        nobody does anything, or the lanes would slow each other and find a cache that is cold no more."""
+        """Send every engine process the schedule of the race, and return it.
+
+        In heats each heat has its own warm-up, and no lane does anything before its first heat: the lanes would slow
+        each other down and warm the cache.
+        """
         start_ns = ns_from_now(START_DELAY_S)
         warmup_s = 0.0 if self._settings.heats else self._settings.warmup_s
         measure_from_ns = self._open_from_ns = start_ns + int(warmup_s * 1e9)
@@ -62,17 +64,16 @@ class LaneScheduler:
             interval_ns=int(interval_s * 1e9),
         )
         for lane in self._lanes.values():
-            lane.held = self._held
-            lane.measure_from_ns = measure_from_ns
-            lane.stop_ns = schedule.stop_ns
-            lane.tell(StartRun(schedule, self._held))
+            lane.start_run(schedule, held=self._held)
         if not self._held:
             self._measured_from_ns = measure_from_ns
         return schedule
 
     def release(self, control: Release) -> None:
-        """Let lanes that are held go, all at the same moment, each for the whole duration, though none before it is
-        warm; in heats, begin those."""
+        """Start the held lanes that `control` names, all at the same time and each for the whole duration.
+
+        Lanes that are not warm yet start after their warm-up. In heats, the first release starts the first heat.
+        """
         self._heats_wait = False
         if self._settings.heats:
             return
@@ -82,13 +83,15 @@ class LaneScheduler:
         at_ns = ns_from_now(START_DELAY_S)
         for name, lane in self._lanes.items():
             if lane.held and not self._stopped and control.lane in (None, name):
-                lane.release(at_ns, at_ns)
+                lane.release(at_ns)
                 if self._measured_from_ns is None:
                     self._measured_from_ns = at_ns
 
     def advance(self, now_ns: int) -> None:
-        """Let those go that were released while they warmed up; begin the next heat, once the one before is over and
-        what it did is told."""
+        """Start what is due: lanes that were released while they warmed up, and the next heat.
+
+        A heat starts after the one before is finished and frames show all of it.
+        """
         if now_ns < self._open_from_ns:
             return
         early, self._early = self._early, []
@@ -100,25 +103,25 @@ class LaneScheduler:
             lane = self._lanes[self._heat.lane]
             if not lane.heat_finished:
                 return
-            lane.held = not self._heat.final
+            lane.end_heat()
             self._heat = None
         if self._heats:
             self._heat = heat = self._heats.popleft()
-            lane = self._lanes[heat.lane]
-            lane.heat = heat.round
             at_ns = ns_from_now(START_DELAY_S)
             self._measured_from_ns = at_ns + int(self._settings.warmup_s * 1e9)
             number = len(self._order) - len(self._heats)
             self._note(heat.lane, f"heat {number} of {len(self._order)}: on its own")
-            lane.release(at_ns, self._measured_from_ns, final=heat.final)
+            self._lanes[heat.lane].start_heat(
+                heat.round, at_ns, self._measured_from_ns, final=heat.final
+            )
 
     def stop(self) -> None:
-        """End every lane, wherever it is, and let none go any more."""
+        """End every lane, and start none after that."""
         self._stopped = True
         for lane in self._lanes.values():
             lane.stop()
 
     def elapsed_s(self, now_ns: int) -> float:
-        """The measured time of the race, or of the heat that is on, at `now_ns`."""
+        """Return the measured time of the race, or of the current heat, at `now_ns`, in seconds."""
         from_ns = self._measured_from_ns
         return 0.0 if from_ns is None else max(0.0, (now_ns - from_ns) / 1e9)

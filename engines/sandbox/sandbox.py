@@ -156,7 +156,10 @@ class Sandbox:
         )
 
     def admin_mysql(self, name: str) -> Path:
-        """Return the Unix socket on which root signs in to the MySQL server `name` without a password. For tests."""
+        """Return the Unix socket on which root signs in to the MySQL server `name` without a password.
+
+        The API for fault injection and tests: a race never signs in as root. Raises ValueError for a Redis server.
+        """
         socket_path = self._server_messages[name]["socket"]
         if socket_path is None:
             raise ValueError(f"{name} is not a MySQL server")
@@ -172,8 +175,9 @@ class Sandbox:
     def start_server(self, name: str) -> None:
         """Restart a dead server with its data and port. Return when it accepts connections.
 
-        A Redis may still be loading its data then, and a cluster node refuses writes for its first two seconds. For
-        fault tests. Raises SandboxError if there is no such server, if it runs, or if it does not start.
+        A Redis may still be loading then, and a node of the cluster refuses writes for its first two seconds.
+        The API for fault injection and tests: a race never restarts a server. Raises SandboxError if there is no such
+        server, if it runs, or if it does not start.
         """
         self._call({"do": "start", "server": name})
 

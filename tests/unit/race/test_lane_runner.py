@@ -8,11 +8,13 @@ import pytest
 
 from engines.config import race_config as config
 from engines.ipc.messages import IntervalReport
+from engines.ipc.schedule import Schedule
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.model.roles import Role
 from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import HANG_NS, LaneRunner
+from engines.race.report_queue import ReportQueue
 from engines.results.run_counts import RunCounts
 from tests.support import frames
 
@@ -24,10 +26,13 @@ class Reporter(EngineProcess):
 
     def __init__(self, role: Role, *reports: IntervalReport) -> None:
         self.lane, self.role, self.name = "mysql", role, f"mysql/{role}"
-        self.reports = list(reports)
+        self.reports = ReportQueue(reports)
         self.heat_finished = self.over = False
         self.died = self.ended_ns = None
         self.node_counts, self.versions = {}, {}
+
+    def send(self, message: object) -> None:
+        pass
 
     def abandon(self, reason: str) -> None:
         self.over, self.died = True, reason
@@ -46,7 +51,7 @@ def report(index: int, measured: int = 0, warm: int = 0) -> IntervalReport:
 def runner_of(*engines: Reporter) -> LaneRunner:
     runner = LaneRunner("mysql", config.RaceConfig(lanes=("mysql",)), lambda _: None)
     runner.engines = list(engines)
-    runner.measure_from_ns = MEASURE_FROM_NS
+    runner.start_run(Schedule(0, MEASURE_FROM_NS, None, 1), held=False)
     return runner
 
 
@@ -63,7 +68,7 @@ def test_what_was_measured_before_the_warm_up_s_last_frame_was_made_is_in_the_ne
     reader = Reporter("read", *reports)
     runner = runner_of(reader)
     warming = frame(runner, 3, MEASURE_FROM_NS)
-    reader.reports.append(report(4, 23, 1))
+    reader.reports.add(report(4, 23, 1))
     racing = frame(runner, 4, 2 * MEASURE_FROM_NS)
 
     assert (warming.state, warming.read.operations) == (LaneState.WARMING, 100)
@@ -100,10 +105,37 @@ def test_a_lane_that_is_paused_is_paused_though_a_connection_is_down() -> None:
     assert frame(runner_of(Reporter("read", lost)), 5, 2_000).state is LaneState.RECONNECTING
 
 
+def test_a_lane_says_itself_where_it_is() -> None:
+    """From the start barrier through a heat back to it, and to the end after the final one."""
+    runner = runner_of(Reporter("read"))
+    runner.start_run(Schedule(0, MEASURE_FROM_NS, None, 1), held=True)
+    assert (runner.held, runner.heat) == (True, 0)
+    for number, final in ((1, False), (2, True)):
+        runner.start_heat(number, 2_000, 3_000, final=final)
+        assert (runner.held, runner.heat) == (False, number)
+        runner.end_heat()
+        assert runner.held is not final
+    with pytest.raises(AttributeError):
+        runner.held = True  # type: ignore[misc]
+
+
+def test_a_heat_is_finished_when_frames_show_all_of_it() -> None:
+    reader = Reporter("read", report(5, 50), replace(report(6), held=True))
+    runner = runner_of(reader)
+    runner.start_heat(1, 0, 0, final=False)
+    assert not runner.heat_finished
+    reader.heat_finished = True
+    assert not runner.heat_finished  # 50 operations are not shown yet.
+    assert frame(runner, 5, 2_000).read.operations == 50
+    assert runner.heat_finished
+    runner.start_heat(2, 3_000, 3_000, final=True)
+    assert not runner.heat_finished
+
+
 def test_an_engine_is_given_up_only_after_somebody_has_listened_for_long_enough() -> None:
     engine = Reporter("read")
     runner = runner_of(engine)
-    runner.stop_ns = 0
+    runner.start_run(Schedule(0, 0, 0, 1), held=False)
     late_ns = 100 * HANG_NS
     runner.give_up_on_hung(late_ns, listening_since_ns=late_ns - HANG_NS + 1)
     assert engine.died is None
