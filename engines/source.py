@@ -10,6 +10,7 @@ from engines.metrics.frame import Frame
 from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import IntervalStats
 from engines.model.controls import Control
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 
@@ -29,7 +30,7 @@ class FrameSource(Protocol):
         """The lanes, from left to right. Known once the source has been entered."""
 
     @property
-    def facts(self) -> Mapping[str, object]:
+    def environment(self) -> RaceEnvironment:
         """What a fair reading of the result must know, for `engines.results.summary.Summary`."""
 
     @property

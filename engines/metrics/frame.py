@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
+from engines.model.controls import Control
 
 
 class LaneState(StrEnum):
@@ -48,13 +49,13 @@ class LaneFrame:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, for the event log. `lane` is a lane's id or None; `text` comes partly from servers:
-    plain text, never markup. `alters_load`: another load was asked for, and there is no one rate from then on."""
+    """An entry of the event log. `lane` is a lane's id, or None for the whole race. `text` comes partly from servers:
+    plain text, never markup. `control` is the control that was applied, None for any other event."""
 
     at_utc_s: float
     lane: str | None
     text: str
-    alters_load: bool = False
+    control: Control | None = None
 
 
 @dataclass(frozen=True, slots=True)

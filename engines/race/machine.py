@@ -1,4 +1,4 @@
-"""The machine under a race: its processors, as far as telemon may use them, and its software."""
+"""Reads the facts about the machine of a race: processors, their limits, and software versions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from engines.model.environment import MachineFacts
+
 LIBRARIES = ("hiredis", "redis", "pymysql")
-"""Those that the measuring stands on."""
+"""The client libraries whose versions are in the result: they can change what is measured."""
 
 
-def machine_facts(root: Path = Path("/")) -> dict[str, object]:
-    """`cpus` of the machine, `cpus_allowed` to this process, the `cpu_limit` of its control group in processors (None:
-    no limit), the `system`, and the versions of Python and the libraries."""
-    return {
-        "cpus": os.cpu_count(),
-        "cpus_allowed": _allowed(),
-        "cpu_limit": cpu_limit(root),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **_libraries()},
-    }
+def machine_facts(root: Path = Path("/")) -> MachineFacts:
+    """Return the facts about this machine. The control groups are read below the file system `root`."""
+    return MachineFacts(
+        cpus=os.cpu_count(),
+        cpus_allowed=_allowed(),
+        cpu_limit=cpu_limit(root),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        versions={"python": platform.python_version(), **_libraries()},
+    )
 
 
 def cpu_limit(root: Path = Path("/")) -> float | None:
-    """How many processors' worth of time the control groups of this process let it have; None where they set no limit.
+    """Return the CPU limit of this process's control groups in processors; None without a limit.
 
     cgroup v2: cpu.max of the group and all above it, "max 100000" or "150000 100000" (quota and period in us);
     v1: cpu.cfs_quota_us and cpu.cfs_period_us. Linux' Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst.
@@ -43,7 +44,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
         else:
             continue
         group = mount / path.lstrip("/")
-        # In a container the path may be that of the host, which is not to be seen: the root is its own group then.
+        # In a container the path may be that of the host, which is not visible: the own group is the root then.
         for place in (group, *group.parents):
             if place.is_relative_to(mount):
                 limits_processors.append(_limit_at(place))
@@ -51,7 +52,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
 
 
 def _limit_at(group: Path) -> float | None:
-    """The limit of one group, in processors: a quota per period, both in us, is a share of one."""
+    """Return the limit of one group in processors: its quota divided by its period, both in us."""
     try:
         quota_us, period_us = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):

@@ -21,9 +21,9 @@ from engines.model.controls import (
     FlushCache,
     Rate,
     Release,
-    changes_load,
     describe,
 )
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 from engines.provisioning import cache
@@ -85,7 +85,7 @@ class Race:
         self._stop_sent = False
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
-        self.facts: dict[str, object] = {}
+        self.environment = RaceEnvironment()
         """What a fair reading of the result must know: file system, processors, and what could mislead."""
 
     # ---------------------------------------------------------------- start and end
@@ -122,7 +122,7 @@ class Race:
             self.sandbox = servers.start_private_servers(self._settings, self._narrate, self._exit)
         place = servers.make_ready(self._settings, self.sandbox, self._narrate, self._exit)
         self._servers = place
-        self.facts = dict(place.facts)
+        self.environment = place.environment
         self._engine_group.assign(place, self._rate_per_s, ledger=self._ledger)
         self._narrate("connecting the lanes")
         self._engine_group.await_ready()
@@ -159,7 +159,7 @@ class Race:
                     self._engine_group.tell(control)
                 case _:
                     self._engine_group.tell(control)
-            self._log.note(None, describe(control), alters_load=changes_load(control))
+            self._log.note(None, describe(control), control=control)
         if self._inbox.stop_requested and not self._stop_sent:
             self._stop_sent = True
             self._line.stop()

@@ -104,7 +104,7 @@ class FrameFeed:
             with self._factory(on_progress) as source:
                 with self._lock:
                     self._source = source
-                    self.summary = Summary(self._settings, source.lane_infos, source.facts)
+                    self.summary = Summary(self._settings, source.lane_infos, source.environment)
                 self._post(LanesKnown(source.lane_infos))
                 if not self._stopped.is_set():
                     for frame in source.frames():

@@ -57,7 +57,7 @@ def exit_code_for(summary: Summary) -> int:
 def _race(settings: config.RaceConfig, form: OutputFormat, ending: StopSignals) -> Summary:
     with Race(settings, interval_s=INTERVAL_S, on_progress=log_line) as race:
         ending.stop = race.stop
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         narration = EventThrottle(states=form is not OutputFormat.TEXT)
         if form is OutputFormat.TEXT:
             _print(header(paced=settings.mode == "pace"))

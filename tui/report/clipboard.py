@@ -49,4 +49,4 @@ def result_text(race: RaceReport) -> str:
             rank, apart, _ = standing(lane_report, metric)
             cells.append(f"{value(lane_report, metric, 12):>12} {f'{rank} {apart}':<12}")
         lines.append(" ".join(cells).rstrip())
-    return "\n".join([*lines, *race.trust]) + "\n"
+    return "\n".join([*lines, *(note.text for note in race.trust)]) + "\n"
