@@ -17,6 +17,7 @@ from engines.metrics.histogram import Histogram, LatencyDistribution
 from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
 from engines.model.controls import Control
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
 from engines.source import ProgressCallback
@@ -193,8 +194,8 @@ class SyntheticSource:
         return self._entrants
 
     @property
-    def facts(self) -> Mapping[str, object]:
-        return {"servers": "none, the frames are made up", "notes": []}
+    def environment(self) -> RaceEnvironment:
+        return RaceEnvironment()
 
     @property
     def warm(self) -> Mapping[str, Mapping[Role, IntervalStats]]:

@@ -11,7 +11,7 @@ from engines.config import race_config as config
 from engines.errors import RaceError
 from engines.metrics.frame import Frame
 from engines.race.race import Race
-from engines.results.result_json import frame_json
+from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.text import one_line
 from tui.cli.progress_log import EventThrottle
@@ -93,9 +93,9 @@ def _conclude(summary: Summary, race: Race, form: OutputFormat) -> None:
         for line in final_table(summary, terminal_width(sys.stdout)):
             _print(line)
     elif form is OutputFormat.JSON:
-        _print(_dumped(summary.result()))
+        _print(_dumped(result_document(summary)))
     else:
-        _print(_dumped({"type": "result", **summary.result()}))
+        _print(_dumped({"type": "result", **result_document(summary)}))
 
 
 def _dumped(document: dict[str, object]) -> str:
