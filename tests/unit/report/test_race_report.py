@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
-from engines.model.controls import FlushCache, Pause, Rate, describe
+from engines.model.controls import FlushCache, Pause, Rate, Ttl, describe
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
@@ -367,3 +367,12 @@ def test_whatever_was_measured_it_is_said_in_whole_sentences(
         for sentence in lane_report.findings:
             assert re.fullmatch(r"[A-Zt1-9].*[.]", sentence)
             assert not re.search(r"\b(nan|inf|None|1\.0x|unplaced)\b|  |-\d", sentence), sentence
+
+
+def test_a_time_to_live_that_was_changed_is_not_told() -> None:
+    cache = CacheStats(misses=1_002, fills=1_002)
+    for control, told in ((Ttl(9.0), False), (Pause(), True)):
+        # The control decides, not the text of its event.
+        event = Event(1.0, None, "x", control=control)
+        summary = ended(reading("cached", 2_000, cache=cache), events=(event,), ttl_s=2.0)
+        assert ("their time to live is 2 s" in of(summary, "cached")) is told

@@ -280,10 +280,7 @@ def test_the_result_object() -> None:
             "ttl_jitter": 0.0,
             "cache_start": "cold",
             "seed": 7,
-            "notes": [
-                "lane mysql: its servers' own counters cannot be read (denied); `telemon doctor` says why",
-                "cached: a cold cache",
-            ],
+            "notes": [unreadable, "cached: a cold cache"],
         },
     }
     mysql, cached = lanes
