@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from engines.race.machine import machine_facts
@@ -21,7 +22,7 @@ def circumstances(
     return {
         "pairs": pairs,
         "seconds": seconds,
-        "machine": machine_facts(),
+        "machine": asdict(machine_facts()),
         "peers": {peer: _version(peer) for peer in PEERS},
         "servers": {name: f"{server.product} {server.version}" for name, server in servers.items()},
     }

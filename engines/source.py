@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.model.controls import Control
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 
 ProgressCallback = Callable[[str], None]
@@ -23,7 +24,7 @@ class SourceInfo(Protocol):
         """Return the lanes, from left to right."""
 
     @property
-    def facts(self) -> Mapping[str, object]:
+    def environment(self) -> RaceEnvironment:
         """Return what `engines.results.summary.Summary` says about the environment of the race."""
 
 

@@ -19,7 +19,14 @@ from redis.exceptions import NoPermissionError, ResponseError
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
-from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG, UNREADABLE, ServerFacts
+from engines.model.server_facts import (
+    FLUSH,
+    LOG_BIN,
+    SYNC_BINLOG,
+    UNREADABLE,
+    ServerFacts,
+    TlsMode,
+)
 
 PING_COUNT = 20
 """Number of pings whose median is the round trip of a server."""
@@ -71,14 +78,14 @@ def time_pings_ns(ping: Callable[[], object], count: int) -> list[int]:
     return durations_ns
 
 
-def describe_tls(tls: TlsOptions | None) -> str:
-    """Return a text that describes the encryption of connections."""
+def tls_mode(tls: TlsOptions | None) -> TlsMode:
+    """Return how connections are encrypted."""
     if tls is None:
-        return "off"
+        return TlsMode.OFF
     return {
-        "full": "on, certificate and host name verified",
-        "chain": "on, certificate verified for any host name",
-        "none": "on, certificate not verified",
+        "full": TlsMode.VERIFIED,
+        "chain": TlsMode.ANY_HOST_NAME,
+        "none": TlsMode.UNVERIFIED,
     }[tls.verify]
 
 
@@ -90,7 +97,7 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
             product=facts.product,
             version=facts.version,
             nodes=1,
-            tls=describe_tls(endpoint.tls),
+            tls=tls_mode(endpoint.tls),
             round_trip_us=round_trip_us(lambda: cursor.connection.ping(reconnect=False)),
             durability=_mysql_durability(cursor),
             identity=_digest(mysql.identity(cursor)),
@@ -122,7 +129,7 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
         product=facts.product,
         version=facts.version,
         nodes=len(nodes),
-        tls=describe_tls(endpoint.tls),
+        tls=tls_mode(endpoint.tls),
         round_trip_us=trip_us,
         durability={
             name: _common([each[name] for each in durabilities]) for name in durabilities[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
+from engines.model.controls import Control
 from engines.model.roles import ROLES, Role
 
 
@@ -72,14 +73,14 @@ class LaneFrame:
 class Event:
     """Entry of the event log.
 
-    `lane` is a lane's id or None. `text` comes partly from servers: it is plain text, never markup. `alters_load` is
-    set if another load was asked for, so that the race has no single rate from then on.
+    `lane` is a lane's id, or None for the whole race. `text` comes partly from servers: it is plain text, never markup.
+    `control` is the control that was applied, None for any other event.
     """
 
     at_utc_s: float
     lane: str | None
     text: str
-    alters_load: bool = False
+    control: Control | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT, PreparationError
+from engines.model.caveats import SharedServer
 
 
 def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
@@ -45,8 +46,8 @@ def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneE
     return made
 
 
-def shared_server_notes(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
-    """Return a note for each MySQL server that two lanes share. Raises PreparationError if they share a table."""
+def shared_mysql_servers(lanes: Mapping[str, LaneEndpoints]) -> list[SharedServer]:
+    """Return the MySQL servers that two lanes share. Raises PreparationError if they share a table too."""
     identities = {}
     for lane, endpoints in lanes.items():
         server = endpoints.mysql
@@ -58,7 +59,7 @@ def shared_server_notes(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
                 raise PreparationError(
                     f"lane {lane}: MySQL at {server.host}:{server.port}: {error_text(error)}; {DOCTOR_HINT}"
                 ) from error
-    notes = []
+    found = []
     for one, two in combinations(identities, 2):
         if identities[one] != identities[two]:
             continue
@@ -68,5 +69,5 @@ def shared_server_notes(lanes: Mapping[str, LaneEndpoints]) -> list[str]:
                 f"lanes {one} and {two}: both would write table {mysql.TABLE} of database {databases.pop()} on one "
                 "server; name another database in one of them"
             )
-        notes.append(f"lanes {one} and {two} share one MySQL server: each slows the other down")
-    return notes
+        found.append(SharedServer((one, two), "MySQL"))
+    return found

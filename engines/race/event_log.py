@@ -6,6 +6,7 @@ import time
 from collections import deque
 
 from engines.metrics.frame import Event
+from engines.model.controls import Control
 
 
 class EventBuffer:
@@ -14,9 +15,9 @@ class EventBuffer:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
 
-    def note(self, lane: str | None, text: str, *, alters_load: bool = False) -> None:
+    def note(self, lane: str | None, text: str, *, control: Control | None = None) -> None:
         """Add an event that happens now, of a lane or (None) of the race."""
-        self._events.append(Event(time.time(), lane, text, alters_load))
+        self._events.append(Event(time.time(), lane, text, control))
 
     def take(self) -> tuple[Event, ...]:
         """Return the events since the last call, and remove them."""

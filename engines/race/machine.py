@@ -1,4 +1,4 @@
-"""Facts about the machine of a race: the CPUs that telemon may use, and the software."""
+"""Reads the facts about the machine of a race: processors, their limits, and software versions."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from engines.model.environment import MachineFacts
+
 LIBRARIES = ("hiredis", "redis", "pymysql")
-"""Libraries that affect measured values."""
+"""The client libraries whose versions are in the result: they can change what is measured."""
 
 
-def machine_facts(root: Path = Path("/")) -> dict[str, object]:
-    """Return facts about the machine under the keys of the result JSON.
-
-    - `cpus`: CPUs of the machine; `cpus_allowed`: those that this process may use.
-    - `cpu_limit`: limit of its control group, in CPUs; None if there is none.
-    - `system`: operating system, release and architecture; `versions`: Python and libraries.
-    """
-    return {
-        "cpus": os.cpu_count(),
-        "cpus_allowed": _allowed(),
-        "cpu_limit": cpu_limit(root),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **_libraries()},
-    }
+def machine_facts(root: Path = Path("/")) -> MachineFacts:
+    """Return the facts about this machine. The control groups are read below the file system `root`."""
+    return MachineFacts(
+        cpus=os.cpu_count(),
+        cpus_allowed=_allowed(),
+        cpu_limit=cpu_limit(root),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        versions={"python": platform.python_version(), **_libraries()},
+    )
 
 
 def cpu_limit(root: Path = Path("/")) -> float | None:
-    """Return the CPU limit of this process's control groups, in CPUs, or None if they set none.
+    """Return the CPU limit of this process's control groups in processors; None without a limit.
 
     cgroup v2: cpu.max of the group and all its ancestors, "max 100000" or "150000 100000" (quota and period in us).
     cgroup v1: cpu.cfs_quota_us and cpu.cfs_period_us. Source: Linux, Documentation/admin-guide/cgroup-v2.rst,
@@ -48,8 +45,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
         else:
             continue
         group = mount / path.lstrip("/")
-        # In a container the path may be that of the host and not visible here; the container's root
-        # is the group then.
+        # In a container the path may be that of the host, which is not visible: the own group is the root then.
         for directory in (group, *group.parents):
             if directory.is_relative_to(mount):
                 limits_processors.append(_limit_at(directory))
@@ -57,7 +53,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
 
 
 def _limit_at(group: Path) -> float | None:
-    """Return the limit of one group, in CPUs: quota divided by period, both in us; None if there is none."""
+    """Return the limit of one group in processors: its quota divided by its period, both in us."""
     try:
         quota_us, period_us = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):

@@ -21,9 +21,9 @@ from engines.model.controls import (
     FlushCache,
     Rate,
     Release,
-    changes_load,
     describe,
 )
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import CONNECTIONS
 from engines.provisioning import cache
@@ -68,8 +68,8 @@ class Race:
         """Create a race that has not started.
 
         `sandbox` is a running one, which the race uses and does not end. `keep_versions` keeps `versions`. With `hold`,
-        every lane waits at the start barrier, connected and warm, for a `Release`; its duration counts from then. In heats
-        the first release starts the first heat, whatever lane it names.
+        every lane waits at the start barrier, connected and warm, for a `Release`; its duration counts from then. In
+        heats the first release starts the first heat, whatever lane it names.
         """
         self._settings = settings
         self._interval_s = interval_s
@@ -86,8 +86,8 @@ class Race:
         self._stop_sent = False
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
-        self.facts: dict[str, object] = {}
-        """Facts of the environment for the fairness sheet: file system, processors, caveats."""
+        self.environment = RaceEnvironment()
+        """Facts about the environment for the fairness sheet: file system, processors, caveats."""
 
     # ---------------------------------------------------------------- start and end
 
@@ -125,7 +125,7 @@ class Race:
             )
         place = servers.make_ready(self._settings, self.sandbox, self._on_progress, self._exit)
         self._servers = place
-        self.facts = dict(place.facts)
+        self.environment = place.environment
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
         self._on_progress("connecting the lanes")
         self._engine_group.await_ready()
@@ -162,7 +162,7 @@ class Race:
                     self._engine_group.tell(control)
                 case _:
                     self._engine_group.tell(control)
-            self._log.note(None, describe(control), alters_load=changes_load(control))
+            self._log.note(None, describe(control), control=control)
         if self._inbox.stop_requested and not self._stop_sent:
             self._stop_sent = True
             self._scheduler.stop()

@@ -1,4 +1,4 @@
-"""Where a race is: its servers, made ready or looked at, and what must be known of them."""
+"""Gets the servers of a race ready, and reads the race's environment."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
 from engines.config.errors import ConfigError
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError, RaceError
+from engines.errors import NotPreparedError, PreparationError, RaceError
+from engines.model.caveats import Caveat, UnreadableCounters, VolatileStorage
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.provisioning.cache import prepare_cache
-from engines.provisioning.conflicts import resolve_cluster_modes, shared_server_notes
+from engines.provisioning.conflicts import resolve_cluster_modes, shared_mysql_servers
 from engines.provisioning.prepare import check
 from engines.provisioning.seed import seed_lanes
 from engines.race.lane_info import lane_infos, read_lane_servers
 from engines.race.machine import machine_facts
+from engines.results.caveat_text import caveat_sentences
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
-
-PRIVATE = "private, on this machine"
 
 Narrate = Callable[[str], None]
 
@@ -32,27 +33,26 @@ class RaceServers:
 
     endpoints: Mapping[str, LaneEndpoints]
     private: tuple[str, ...]
-    """The lanes on servers of telemon's own."""
+    """The lanes on private servers."""
     sandbox: Sandbox | None
-    """Those servers; None where there are none."""
+    """The private servers; None without any."""
     lane_infos: tuple[LaneInfo, ...]
-    facts: Mapping[str, object]
-    """What a fair reading of the result must know: file system, processors, and what could mislead."""
+    environment: RaceEnvironment
     counters: ServerCounters
-    """The servers' own, counting since the lanes were ready."""
+    """The servers' own counters, relative to when the lanes were ready."""
 
 
 def private_lanes(settings: config.RaceConfig) -> tuple[str, ...]:
-    """The lanes that race on servers of telemon's own: those for which the settings name no others."""
+    """Return the lanes that race on private servers: those for which the settings name no servers."""
     return tuple(lane for lane in settings.lanes if lane not in settings.endpoints)
 
 
 def start_private_servers(
     settings: config.RaceConfig, on_progress: Narrate, closing: ExitStack
 ) -> Sandbox | None:
-    """Private servers for the lanes that need them, ended by `closing`; None where no lane does.
+    """Start private servers for the lanes that need them; return None if no lane does. `closing` ends the servers.
 
-    Raises RaceError, or config.ConfigError when a setting asks for what this machine does not have.
+    Blocks for seconds. Raises RaceError, or ConfigError if this machine lacks what a setting asks for.
     """
     private = private_lanes(settings)
     if not private:
@@ -67,7 +67,7 @@ def start_private_servers(
     try:
         sandbox.start()
     except SandboxError as error:
-        # Ports that were found, and not asked for, are nobody's wrong setting.
+        # A port in use is a configuration error only if the settings name the port.
         asked = isinstance(error, PortInUse) and settings.sandbox.port is not None
         if asked or isinstance(error, UnusableDirectory):
             raise ConfigError(str(error)) from error
@@ -78,20 +78,20 @@ def start_private_servers(
 def make_ready(
     settings: config.RaceConfig, sandbox: Sandbox | None, on_progress: Narrate, closing: ExitStack
 ) -> RaceServers:
-    """Make the tables and the hot cars on the private servers in `sandbox`, and see that the servers which the settings
-    name were prepared. There only the cache of lane `cached` is changed: telemon's own keys leave it and, where a
-    filled start is asked for, every hot car is put into it. `closing` ends the connections that read the counters.
+    """Seed the private servers in `sandbox`, check that the user-provided servers are prepared, and read the facts.
 
-    Raises RaceError.
+    On user-provided servers only the cache of lane `cached` is changed: telemon's own keys are removed and, if the
+    settings ask for a filled cache, every hot car is put into it. `closing` ends the connections that read the
+    counters. Blocks for seconds. Raises RaceError.
     """
     own, private = settings.endpoints, private_lanes(settings)
-    notes: list[str] = []
+    caveats: list[Caveat] = []
     try:
         if own:
             on_progress("looking at the servers that are configured")
             check(own)
             own = resolve_cluster_modes(own)
-            notes += shared_server_notes(own)
+            caveats += shared_mysql_servers(own)
         everywhere = dict(own)
         if private and sandbox is not None:
             on_progress("making the tables and the hot cars")
@@ -101,8 +101,8 @@ def make_ready(
         endpoints = {lane: everywhere[lane] for lane in settings.lanes}
         for lane, at in endpoints.items():
             prepare_cache(at, settings, private=lane in private)
-        beside = _notes_on(sandbox) if private else ()
-        entered = lane_infos(endpoints, beside, private)
+        on_storage = _storage_caveats(sandbox) if private else ()
+        entered = lane_infos(endpoints, caveat_sentences(on_storage), private)
         sheets = read_lane_servers(endpoints, private)
     except (PreparationError, NotPreparedError) as error:
         raise RaceError(str(error)) from error
@@ -112,35 +112,32 @@ def make_ready(
     for lane, why in counters.unreadable.items():
         if lane in private:
             raise RaceError(f"lane {lane}: a server's counters cannot be read: {why}")
-        notes.append(
-            f"lane {lane}: its servers' own counters cannot be read ({why}); {DOCTOR_HINT}"
-        )
-    facts = {
-        "servers": _whereabouts(endpoints, private),
-        **machine_facts(),
-        "lanes": sheets,
-        "notes": [*beside, *notes],
-    }
-    if private and sandbox is not None:
-        facts |= {"file_system": sandbox.file_system, "volatile": sandbox.volatile}
-    return RaceServers(endpoints, private, sandbox, entered, facts, counters)
+        caveats.append(UnreadableCounters(lane, why))
+    on_private = sandbox if private else None
+    environment = RaceEnvironment(
+        addresses=_addresses(endpoints, private),
+        machine=machine_facts(),
+        servers=sheets,
+        caveats=(*on_storage, *caveats),
+        file_system=None if on_private is None else on_private.file_system,
+        volatile=None if on_private is None else on_private.volatile,
+    )
+    return RaceServers(endpoints, private, sandbox, entered, environment, counters)
 
 
-def _notes_on(sandbox: Sandbox | None) -> tuple[str, ...]:
+def _storage_caveats(sandbox: Sandbox | None) -> tuple[VolatileStorage, ...]:
     if sandbox is None or not sandbox.volatile:
         return ()
-    where = sandbox.file_system
-    return (f"data on {where}: memory, not a disk, so a commit costs nothing here",)
+    return (VolatileStorage(sandbox.file_system),)
 
 
-def _whereabouts(
+def _addresses(
     endpoints: Mapping[str, LaneEndpoints], private: tuple[str, ...]
-) -> str | dict[str, str]:
-    """Where the servers are: in a word when all are private, else by lane."""
-    if len(private) == len(endpoints):
-        return PRIVATE
-    found = {}
-    for lane, at in endpoints.items():
-        servers = [f"{s.host}:{s.port}" for s in (at.mysql, at.redis) if s is not None]
-        found[lane] = PRIVATE if lane in private else " and ".join(servers)
-    return found
+) -> dict[str, tuple[str, ...]]:
+    """Return "host:port" of each user-provided server, by lane; () for a lane on private servers."""
+    return {
+        lane: ()
+        if lane in private
+        else tuple(f"{s.host}:{s.port}" for s in (at.mysql, at.redis) if s is not None)
+        for lane, at in endpoints.items()
+    }

@@ -1,116 +1,127 @@
-"""What would mislead whoever compares the lanes."""
+"""Finds the caveats of a race: what would mislead a reader who compares the lanes. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.frame import LaneFrame
+from engines.metrics.totals import LaneTotals
+from engines.model.caveats import (
+    CacheNotReset,
+    Caveat,
+    ClientBound,
+    CpuContention,
+    DifferentDatabases,
+    DuplicateFillsPerProcess,
+    OperationDelay,
+    Overloaded,
+    ProcessorLimit,
+    ServerPlace,
+    SharedMachine,
+    SharedServer,
+    UnevenRoundTrips,
+    UnevenTls,
+    WeakDurability,
+)
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES
 from engines.model.server_facts import (
+    APPENDFSYNC,
+    APPENDONLY,
     FLUSH,
     LOG_BIN,
     SYNC_BINLOG,
     ServerFacts,
-    servers_of,
+    TlsMode,
     shared_servers,
 )
 
 FAR_US = 500.0
-"""Round trips that differ by more than this, and by half, are worth a sentence."""
+"""Round trips whose difference is above this and above half of the shorter one are reported. A lower value reports
+differences between servers of one site."""
 
 
-def comparison_caveats(facts: Mapping[str, object], settings: RaceConfig) -> Iterator[str]:
-    """What would mislead whoever compares the lanes, a sentence each, as far as it is known before the race."""
-    lanes = servers_of(facts)
-    told = [str(note) for note in cast("Sequence[object]", facts.get("notes") or ())]
+def comparison_caveats(environment: RaceEnvironment, settings: RaceConfig) -> Iterator[Caveat]:
+    """Return the caveats that follow from the environment and the settings, before any result is known.
+
+    A shared server that `environment.caveats` names already is not named again.
+    """
+    lanes = environment.servers
+    known = {caveat.lanes for caveat in environment.caveats if isinstance(caveat, SharedServer)}
     for names in shared_servers(lanes):
-        sharing = f"lanes {' and '.join(names)} share one"
-        if not any(note.startswith(sharing) for note in told):
-            yield f"{sharing} server: each slows the other down"
-    yield from _uneven(lanes)
+        if tuple(names) not in known:
+            yield SharedServer(tuple(names))
+    yield from _uneven_servers(lanes)
     for lane, servers in lanes.items():
         for server in servers:
-            if server["role"] != "cache":
-                yield from _not_durable(lane, server["durability"])
+            if server.role != "cache":
+                yield from _weak_durability(lane, server.durability)
     cached = any(LANES[lane].has_cache for lane in settings.lanes)
     if cached and settings.processes > 1:
-        yield f"duplicate fills are counted within each of the {settings.processes} engine processes"
+        yield DuplicateFillsPerProcess(settings.processes)
     if settings.heats and settings.rounds > 1 and cached:
-        yield (
-            f"the cache is {settings.cache} before the first round only; "
-            "later rounds find it as the one before left it"
-        )
-    limit, cpus = _processors(facts), facts.get("cpus")
-    if _private_lanes(facts, settings) > 1 and not settings.heats:
-        yield (
-            f"telemon and the private servers of all lanes share this machine's {cpus} processors: a lane that does "
-            "more leaves less to the others; --heats gives each the machine to itself"
-        )
-    if limit is not None and isinstance(cpus, int) and limit < cpus:
-        yield f"telemon may use {limit:g} of the machine's {cpus} processors"
+        yield CacheNotReset(settings.cache)
+    machine = environment.machine
+    cpus = None if machine is None else machine.cpus
+    if len(environment.private_lanes) > 1 and not settings.heats:
+        yield SharedMachine(cpus)
+    limit = None if machine is None else machine.usable_cpus
+    if limit is not None and cpus is not None and limit < cpus:
+        yield ProcessorLimit(limit, cpus)
 
 
-def _processors(facts: Mapping[str, object]) -> float | None:
-    """How many processors telemon may use at most, by its control group or by its affinity; None where nobody says."""
-    limits = [facts.get(name) for name in ("cpu_limit", "cpus_allowed")]
-    return min((limit for limit in limits if isinstance(limit, int | float)), default=None)
+def lane_caveats(total: LaneTotals, frame: LaneFrame) -> Iterator[Caveat]:
+    """Return the caveats that follow from the result of a lane. `frame` holds its whole race, as made of `total`."""
+    lane, client = frame.lane, frame.client
+    if client.client_bound:
+        yield ClientBound(lane, client.bound_by)
+    operations = tuple(_operation_delays(frame))
+    lag_us = client.loop_lag.percentile_us(99) if client.cpu_contention else None
+    if operations or lag_us is not None:
+        yield CpuContention(lane, operations, lag_us)
+    if total.overloaded_s:
+        yield Overloaded(lane, max(total.backlog_max.values(), default=0))
 
 
-def _private_lanes(facts: Mapping[str, object], settings: RaceConfig) -> int:
-    """How many lanes race on servers that telemon started itself."""
-    where = facts.get("servers")
-    if isinstance(where, str):
-        return len(settings.lanes) if where.startswith("private") else 0
-    if isinstance(where, Mapping):
-        return sum(str(place).startswith("private") for place in where.values())
-    return 0
+def _operation_delays(frame: LaneFrame) -> Iterator[OperationDelay]:
+    for role, work in frame.roles:
+        delay_us = work.scheduling_delay.mean_us
+        if work.cpu_contention and delay_us is not None:
+            yield OperationDelay(role, delay_us, work.service.mean_us)
 
 
-def _uneven(lanes: Mapping[str, Sequence[ServerFacts]]) -> Iterator[str]:
+def _uneven_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> Iterator[Caveat]:
+    every = [(ServerPlace(lane, s.role), s) for lane, servers in lanes.items() for s in servers]
     databases = {
-        lane: f"{server['product']} {server['version']}"
-        for lane, servers in lanes.items()
-        for server in servers
-        if server["role"] == "database"
+        place.lane: f"{server.product} {server.version}"
+        for place, server in every
+        if server.role == "database"
     }
     if len(set(databases.values())) > 1:
-        each = _listed([f"that of lane {lane} is {name}" for lane, name in databases.items()])
-        yield f"the databases are not the same: {each}"
-    ways: dict[bool, list[str]] = {}
-    for lane, servers in lanes.items():
-        for server in servers:
-            ways.setdefault(server["tls"] == "off", []).append(_place(lane, server))
-    if len(ways) > 1:
-        yield f"TLS costs {_listed(ways[False])} and not {_listed(ways[True])}"
-    trips = sorted(
-        (server["round_trip_us"], _place(lane, server))
-        for lane, servers in lanes.items()
-        for server in servers
-        if server["round_trip_us"] is not None
-    )
+        yield DifferentDatabases(databases)
+    plain = tuple(place for place, server in every if server.tls is TlsMode.OFF)
+    encrypted = tuple(place for place, server in every if server.tls is not TlsMode.OFF)
+    if plain and encrypted:
+        yield UnevenTls(encrypted, plain)
+    trips = [
+        (server.round_trip_us, place) for place, server in every if server.round_trip_us is not None
+    ]
     if trips:
+        # Servers with equal round trips are ordered by role, then by lane.
+        trips.sort(key=lambda trip: (trip[0], trip[1].role, trip[1].lane))
         (near_us, near), (far_us, far) = trips[0], trips[-1]
         if far_us - near_us > max(FAR_US, 0.5 * near_us):
-            yield f"a round trip to {far} takes {far_us:,.0f} us, to {near} {near_us:,.0f} us"
+            yield UnevenRoundTrips(far, far_us, near, near_us)
 
 
-def _not_durable(lane: str, durability: Mapping[str, str | int]) -> Iterator[str]:
+def _weak_durability(lane: str, durability: Mapping[str, str | int]) -> Iterator[WeakDurability]:
     flush = durability.get(FLUSH)
     if flush in (0, 2):
-        yield f"{lane}: a commit does not wait for the disk ({FLUSH} = {flush})"
+        yield WeakDurability(lane, FLUSH, flush)
     if durability.get(LOG_BIN) == "ON" and durability.get(SYNC_BINLOG) != 1:
-        yield f"{lane}: a commit does not wait for its binary log ({SYNC_BINLOG} = {durability.get(SYNC_BINLOG)})"
-    if durability.get("appendonly") == "no":
-        yield f"{lane}: a SET is kept in memory only (appendonly = no)"
-    elif durability.get("appendfsync") in ("everysec", "no"):
-        policy = durability["appendfsync"]
-        yield f"{lane}: a SET does not wait for the disk (appendfsync = {policy})"
-
-
-def _place(lane: str, server: ServerFacts) -> str:
-    return f"the {server['role']} of lane {lane}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        yield WeakDurability(lane, SYNC_BINLOG, durability.get(SYNC_BINLOG))
+    if durability.get(APPENDONLY) == "no":
+        yield WeakDurability(lane, APPENDONLY, "no")
+    elif durability.get(APPENDFSYNC) in ("everysec", "no"):
+        yield WeakDurability(lane, APPENDFSYNC, durability[APPENDFSYNC])

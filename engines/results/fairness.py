@@ -1,26 +1,26 @@
-"""What must be equal between the lanes of a race and what is not: facts beside the numbers. Pure."""
+"""The fairness sheet: what must be equal between the lanes of a race, and what is not. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
+from dataclasses import asdict
 
 from engines.config.race_config import RaceConfig
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES
 from engines.model.roles import CONNECTIONS
-from engines.model.server_facts import (
-    LOG_BIN,
-    SYNC_BINLOG,
-    UNREADABLE,
-    servers_of,
-    shared_servers,
-)
-from engines.results.caveats import _processors
+from engines.model.server_facts import LOG_BIN, SYNC_BINLOG, UNREADABLE, shared_servers
+
+PRIVATE = "private, on this machine"
+"""The place of private servers in the result's JSON."""
 
 
 def pipeline_depth(lane: str, settings: RaceConfig, nodes: int) -> dict[str, float]:
-    """By role, the requests that one connection has under way at a time. Only a batch of lane durable in preset fair
-    is pipelined: its rows, spread over the connections to the shards."""
+    """Return, by role, how many requests one connection has in flight at a time.
+
+    Only a write batch of a lane without SQL in preset fair is pipelined: its rows are spread over the connections to
+    the `nodes` primaries.
+    """
     pipelined = not LANES[lane].writes_sql and settings.preset == "fair"
     return {"write": round(settings.batch / nodes, 1) if pipelined else 1, "read": 1}
 
@@ -42,14 +42,22 @@ COMPOSED = frozenset(
 `in_fairness_sheet` is in the sheet under its own name."""
 
 
-def fairness(facts: Mapping[str, object], settings: RaceConfig) -> dict[str, object]:
-    """The fairness sheet of a result, without its notes: `facts` and the load, which is the same in every lane."""
-    lanes = servers_of(facts)
-    nodes = {lane: servers[-1]["nodes"] for lane, servers in lanes.items() if servers}
+LOAD_ORDER = (
+    *("preset", "mode", "rate_per_s", "rounds", "connections", "processes", "batch", "pipeline_depth", "keys"),
+    *("ttl_s", "ttl_jitter", "cache_start", "seed"),
+)  # fmt: skip
+"""Order of the load in the result's JSON. Settings that are not named here follow in the order of their table."""
+
+
+def fairness(environment: RaceEnvironment, settings: RaceConfig) -> dict[str, object]:
+    """Return the JSON-ready fairness sheet of a result: the environment, and the load, which is the same in all lanes.
+
+    `notes` is empty here; `result_document` fills it.
+    """
+    lanes = environment.servers
+    nodes = {lane: servers[-1].nodes for lane, servers in lanes.items() if servers}
     plain = {name: value for name, value in settings.fairness.items() if name not in COMPOSED}
-    return {
-        **facts,
-        "shared_servers": shared_servers(lanes),
+    load: dict[str, object] = {
         **plain,
         "rate_per_s": settings.rate_per_s if settings.mode == "pace" else None,
         "rounds": settings.rounds if settings.heats else None,
@@ -61,10 +69,43 @@ def fairness(facts: Mapping[str, object], settings: RaceConfig) -> dict[str, obj
         "keys": key_distribution_json(settings),
         "cache_start": settings.cache,
     }
+    return {
+        **_environment_json(environment),
+        "shared_servers": shared_servers(lanes),
+        **{name: load[name] for name in (*LOAD_ORDER, *load)},
+    }
+
+
+def _environment_json(environment: RaceEnvironment) -> dict[str, object]:
+    """Return the facts of the environment that are known, in the order of the result's schema."""
+    found: dict[str, object] = {}
+    private = environment.private_lanes
+    if environment.addresses:
+        found["servers"] = (
+            PRIVATE
+            if len(private) == len(environment.addresses)
+            else {
+                lane: " and ".join(addresses) or PRIVATE
+                for lane, addresses in environment.addresses.items()
+            }
+        )
+    if environment.machine is not None:
+        found |= asdict(environment.machine)
+    if environment.servers:
+        found["lanes"] = {
+            lane: [asdict(server) for server in servers]
+            for lane, servers in environment.servers.items()
+        }
+    found["notes"] = []
+    if environment.file_system is not None:
+        found["file_system"] = environment.file_system
+    if environment.volatile is not None:
+        found["volatile"] = environment.volatile
+    return found
 
 
 def key_distribution_json(settings: RaceConfig) -> dict[str, object]:
-    """How operations are spread over keys, with the figures that the shape has and no others."""
+    """Return the key distribution: its shape, and only the parameters that this shape has."""
     shape: dict[str, object] = {"shape": settings.keys}
     if settings.keys == "zipfian":
         shape["exponent"] = settings.zipf_exponent
@@ -74,45 +115,45 @@ def key_distribution_json(settings: RaceConfig) -> dict[str, object]:
     return shape
 
 
-def fairness_lines(sheet: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The sheet as (label, text) lines for people; `sheet` is what `fairness` made."""
-    keys = cast("Mapping[str, object]", sheet["keys"])
+def fairness_lines(environment: RaceEnvironment, settings: RaceConfig) -> Iterator[tuple[str, str]]:
+    """Return the fairness sheet for people, as (label, text) lines."""
+    keys = key_distribution_json(settings)
     shape = ", ".join(
         [
             f"{keys['shape']} keys",
             *(f"{name} {value}" for name, value in keys.items() if name != "shape"),
         ]
     )
-    mode = str(sheet["mode"])
-    if sheet["rate_per_s"] is not None:
-        mode = f"pace, {sheet['rate_per_s']:g} operations per second and role"
-    depths = cast("Mapping[str, Mapping[str, float]]", sheet["pipeline_depth"])
+    mode: str = settings.mode
+    if settings.mode == "pace" and settings.rate_per_s is not None:
+        mode = f"pace, {settings.rate_per_s:g} operations per second and role"
     load = f"{mode}; {shape}"
-    if any(LANES[lane].has_cache for lane in depths):
-        jitter = f" +- {cast('float', sheet['ttl_jitter']):.0%}" if sheet["ttl_jitter"] else ""
-        load += f"; cache {sheet['cache_start']} at the start, TTL {sheet['ttl_s']:g} s{jitter}"
+    lanes = environment.servers
+    if any(LANES[lane].has_cache for lane in (lanes or settings.lanes)):
+        jitter = f" +- {settings.ttl_jitter:.0%}" if settings.ttl_jitter else ""
+        load += f"; cache {settings.cache} at the start, TTL {settings.ttl_s:g} s{jitter}"
     yield "load", load
-    where = _machine(sheet)
+    where = _machine(environment)
     if where:
         yield "machine", where
-    lanes = servers_of(sheet)
     for lane in sorted(lanes, key=[*LANES].index):
+        depths = pipeline_depth(lane, settings, lanes[lane][-1].nodes) if lanes[lane] else {}
         for server in lanes[lane]:
-            deep = server["role"] == "store" and depths[lane]["write"] > 1
-            depth = f"{depths[lane]['write']:g} SETs" if deep else "1"
-            nodes = f", {server['nodes']} nodes" if server["nodes"] > 1 else ""
-            trip_us = server["round_trip_us"]
+            deep = server.role == "store" and depths["write"] > 1
+            depth = f"{depths['write']:g} SETs" if deep else "1"
+            nodes = f", {server.nodes} nodes" if server.nodes > 1 else ""
+            trip_us = server.round_trip_us
             trip = UNREADABLE if trip_us is None else f"{trip_us:,.0f} us"
-            kept = ", ".join(_worth_saying(server["durability"]))
+            kept = ", ".join(_durability_texts(server.durability))
             yield (
                 lane,
-                f"{server['role']} {server['product']} {server['version']}{nodes}, TLS {server['tls']}, "
+                f"{server.role} {server.product} {server.version}{nodes}, TLS {server.tls}, "
                 f"round trip {trip}, pipeline depth {depth}; {kept}",
             )
 
 
-def _worth_saying(durability: Mapping[str, str | int]) -> Iterator[str]:
-    """The settings without those that change nothing here."""
+def _durability_texts(durability: Mapping[str, str | int]) -> Iterator[str]:
+    """Return the settings as text, without those that have no effect here."""
     unlogged = durability.get(LOG_BIN) == "OFF"
     for name, value in durability.items():
         if name == SYNC_BINLOG and unlogged:
@@ -124,18 +165,18 @@ def _worth_saying(durability: Mapping[str, str | int]) -> Iterator[str]:
 
 
 EXTRAS = ("semi_sync_replicas", "min-replicas-to-write")
-"""What is worth a word where there is any."""
+"""Durability settings that are shown only if they are not 0."""
 
 
-def _machine(sheet: Mapping[str, object]) -> str:
+def _machine(environment: RaceEnvironment) -> str:
     parts = []
-    if sheet.get("cpus"):
-        limit = _processors(sheet)
-        limited = f", {limit:g} of them for telemon" if limit not in (None, sheet["cpus"]) else ""
-        parts.append(f"{sheet['cpus']} processors{limited}")
-    if sheet.get("file_system"):
-        parts.append(f"data on {sheet['file_system']}")
-    versions = sheet.get("versions")
-    if isinstance(versions, Mapping):
-        parts += [f"{name} {value}" for name, value in versions.items()]
+    machine = environment.machine
+    if machine is not None and machine.cpus:
+        limit = machine.usable_cpus
+        limited = f", {limit:g} of them for telemon" if limit not in (None, machine.cpus) else ""
+        parts.append(f"{machine.cpus} processors{limited}")
+    if environment.file_system:
+        parts.append(f"data on {environment.file_system}")
+    if machine is not None:
+        parts += [f"{name} {value}" for name, value in machine.versions.items()]
     return ", ".join(parts)

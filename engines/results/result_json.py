@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from engines import __version__
 from engines.metrics.figures import Shown, Unit, figures_of
 from engines.metrics.frame import Frame, LaneFrame
 from engines.metrics.stats import ClientStats, IntervalStats
+from engines.model.lanes import LaneInfo
 from engines.model.roles import ROLES, Role
+from engines.results.fairness import fairness
 from engines.results.offered_load import OfferedLoad
 from engines.results.reconciliation import Reconciliation
 from engines.results.rounds import RoundRange
+from engines.results.summary import Summary
+
+SCHEMA = 1
+"""Version of the result; more keys may come without a new one."""
 
 
 def frame_json(frame: Frame) -> dict[str, object]:
@@ -156,3 +163,98 @@ def timestamp(at_utc_s: float) -> str:
     """Return seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
     at = datetime.fromtimestamp(at_utc_s, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def result_document(summary: Summary) -> dict[str, object]:
+    """Return the object that `telemon run --format json` prints."""
+    return {
+        "schema": SCHEMA,
+        "telemon": __version__,
+        "started_at": timestamp(summary.started_at_s or 0.0),
+        "duration_s": round(summary.duration_s, 3),
+        "warmup_s": summary.settings.warmup_s,
+        "settings": summary.settings.to_json(),
+        "changes": [
+            {
+                "at": timestamp(change.at_utc_s),
+                "elapsed_s": round(change.elapsed_s, 3),
+                "text": change.text,
+            }
+            for change in summary.changes
+        ],
+        "changes_left_out": summary.changes_left_out,
+        "fairness": {
+            **fairness(summary.environment, summary.settings),
+            "notes": list(summary.notes()),
+        },
+        "heats": _heats_json(summary),
+        "lanes": [
+            _lane_result_json(summary, lane_info, lane)
+            for lane_info, lane in zip(summary.lane_infos, summary.lanes(), strict=True)
+        ],
+    }
+
+
+def _lane_result_json(summary: Summary, lane_info: LaneInfo, lane: LaneFrame) -> dict[str, object]:
+    total = summary.totals[lane.lane]
+    shown = lane_json(lane)
+    for role in ROLES:
+        work = shown[role]
+        assert isinstance(work, dict)
+        overhead_us = lane_info.overhead_us.get(role)
+        work["floor_us"] = None if overhead_us is None else round(overhead_us, 1)
+    found = summary.reconciliations.get(lane.lane)
+    return {
+        "id": lane.lane,
+        "title": lane_info.title,
+        "approach": lane_info.approach,
+        **shown,
+        "pace": _pace_json(summary, lane),
+        "heats": _rounds_json(summary, lane.lane),
+        "client": {
+            **client_json(lane.client),
+            "client_bound_share": round(total.client_bound_share, 3),
+        },
+        "reconciliation": None if found is None else reconciliation_json(found),
+        "server": {
+            "product": lane_info.product,
+            "version": lane_info.version,
+            "durability": lane_info.durability,
+            "notes": list(lane_info.notes),
+            "counters": dict(lane.server),
+        },
+    }
+
+
+def _pace_json(summary: Summary, lane: LaneFrame) -> dict[str, object] | None:
+    offered_loads = summary.offered_loads(lane.lane)
+    if not offered_loads:
+        return None
+    total = summary.totals[lane.lane]
+    return {
+        **{role: offered_load_json(each) for role, each in offered_loads.items()},
+        "late": lane.late,
+        "overloaded": lane.overloaded,
+        "overloaded_s": round(total.overloaded_s, 3),
+    }
+
+
+def _heats_json(summary: Summary) -> dict[str, object] | None:
+    if not summary.settings.heats:
+        return None
+    return {
+        "rounds": summary.settings.rounds,
+        "order": [{"round": number, "lane": lane} for number, lane in summary.rounds.order],
+    }
+
+
+def _rounds_json(summary: Summary, lane: str) -> dict[str, object] | None:
+    if not summary.settings.heats:
+        return None
+    return {
+        "rounds": [heat_json(number, frame) for number, frame in summary.rounds.of(lane).items()],
+        "spread": {
+            role: {name: range_json(spread) for name, spread in figures.items()}
+            for role, figures in summary.rounds.spread(lane).items()
+        },
+    }

@@ -11,7 +11,8 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.model.controls import Batch, Release, describe
-from engines.results.fairness import fairness, fairness_lines
+from engines.model.environment import RaceEnvironment
+from engines.results.fairness import fairness_lines
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.support.frames import frame, latencies, work
@@ -30,10 +31,12 @@ GOOD = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 4}
 def summary_of(*lanes: LaneFrame, notes: tuple[str, ...] = (), **settings: object) -> Summary:
     names = {lane.lane for lane in lanes}
     lane_infos = [
-        replace(each, overhead_us={"read": 25.0}) for each in ENTRANTS if each.lane in names
+        replace(each, overhead_us={"read": 25.0}, notes=notes)
+        for each in ENTRANTS
+        if each.lane in names
     ]
-    summary = Summary(RaceConfig(**settings), lane_infos, {"notes": list(notes)})  # type: ignore[arg-type]
-    changed = Event(0.0, None, describe(Batch(7)))
+    summary = Summary(RaceConfig(**settings), lane_infos, RaceEnvironment())  # type: ignore[arg-type]
+    changed = Event(0.0, None, describe(Batch(7)), control=Batch(7))
     summary.add(replace(frame(0, 1.0, *lanes), events=(changed,)))
     summary.reconcile_with_servers(ClosingCounts())
     return summary
@@ -71,7 +74,7 @@ def test_counts_that_differ_are_told_with_the_numbers() -> None:
     # Nothing to compare with is not the same as a difference, and said once.
     unread = summary_of(lane("mysql", server={}), lane("cached", server={}))
     assert "counts of MySQL, MySQL + cache not reconciled: the servers' counters" in text(unread)
-    broken = Summary(RaceConfig(lanes=("mysql",)), ENTRANTS[:1], {})
+    broken = Summary(RaceConfig(lanes=("mysql",)), ENTRANTS[:1], RaceEnvironment())
     broken.add(frame(0, 1.0, lane("mysql")))
     assert "counts not compared with the servers' own: the race did not come to its end" in text(
         broken
@@ -109,7 +112,9 @@ def test_an_open_loop_shows_offer_backlog_and_both_times() -> None:
 
 
 def test_heats_show_from_where_to_where_the_rounds_lie() -> None:
-    summary = Summary(RaceConfig(heats=True, rounds=2, duration_s=1.0), ENTRANTS[:1], {})
+    summary = Summary(
+        RaceConfig(heats=True, rounds=2, duration_s=1.0), ENTRANTS[:1], RaceEnvironment()
+    )
     for number, reads in ((1, 1_000), (2, 3_000)):
         racing = LaneFrame(
             "mysql", LaneState.RACING, read=work([50.0 * number] * reads), heat=number
@@ -128,7 +133,7 @@ def test_lanes_released_one_by_one_are_said_to_have_no_common_time() -> None:
     summary = summary_of(lane("mysql"), lane("cached"))
     assert "one by one" not in text(summary)
     assert not any("each lane from its own release" in line for line in final_table(summary))
-    released = Event(0.0, None, describe(Release("cached")))
+    released = Event(0.0, None, describe(Release("cached")), control=Release("cached"))
     summary.add(replace(frame(1, 2.0), events=(released,)))
     assert "result after 0:02, lanes released one by one" in text(summary)
     assert "mysql 1.0 s, cached 1.0 s" in " ".join(text(summary).split())
@@ -142,7 +147,7 @@ def test_the_fairness_sheet_is_whole_at_any_width(width: int) -> None:
     describe = " ".join(text(summary, width).split())
     expected = [
         "lanes preset fair, seed 11, at the start 3 writers and 5 readers in 1 engine process each, batch 7",
-        *(" ".join(row) for row in fairness_lines(fairness(summary.facts, summary.settings))),
+        *(" ".join(row) for row in fairness_lines(summary.environment, summary.settings)),
     ]
     assert len(expected) > 1
     assert [part for part in expected if part not in describe] == []

@@ -12,6 +12,7 @@ import pytest
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneState
 from engines.metrics.stats import RoleStats
+from engines.model.environment import RaceEnvironment
 from engines.results.summary import Summary
 from engines.source import FrameSource, ProgressCallback
 from tests.screens.conftest import Launch, StillHost
@@ -117,7 +118,7 @@ async def test_the_copy_of_a_frozen_picture_is_of_that_picture(launch: Launch) -
 
 def test_sentences_say_why() -> None:
     made = list(usual())
-    summary = Summary(RaceConfig(), ENTRANTS, {})
+    summary = Summary(RaceConfig(), ENTRANTS, RaceEnvironment())
     for frame in made:
         summary.add(frame)
     mysql, cached, durable = lane_reports(summary)
@@ -137,7 +138,7 @@ def test_sentences_say_why() -> None:
 
 
 def test_sentences_of_a_lane_that_did_nothing() -> None:
-    summary = Summary(RaceConfig(), ENTRANTS, {})
+    summary = Summary(RaceConfig(), ENTRANTS, RaceEnvironment())
     for frame in frames(10):
         lanes = (
             *frame.lanes[:2],

@@ -18,7 +18,7 @@ import pytest
 from engines.config import race_config as config
 from engines.metrics.frame import Frame, LaneState
 from engines.race.race import Race
-from engines.results.result_json import frame_json
+from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from tests.support.race_run import engine_pids, forget, store_in_memory, with_settings
@@ -40,12 +40,12 @@ def raced(sandbox: Sandbox, settings: config.RaceConfig) -> tuple[dict[str, Any]
     """Of a race with one lane: what the result has of it, its measured frames, and everything that was said in text."""
     forget(sandbox)
     with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         frames = []
         for frame in race.frames():
             summary.add(frame)
             frames.append(frame)
-    result: dict[str, Any] = summary.result()
+    result: dict[str, Any] = result_document(summary)
     lines = [line for frame in frames for line in frame_lines(frame)]
     racing = [frame for frame in frames if frame.lanes[0].state is LaneState.RACING]
     return result, racing, "\n".join([*lines, *final_table(summary)])
@@ -120,7 +120,7 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
     shares: list[float] = []
     with Race(settings, interval_s=1.0, sandbox=sandbox) as race:
         (engine,) = engine_pids(race).values()
-        whole = Summary(settings, race.lane_infos, race.facts)
+        whole = Summary(settings, race.lane_infos, race.environment)
         with before_all_others(engine, sandbox.servers["cache"].pid):
             usage = Usage(engine)
             for frame in race.frames():
@@ -146,7 +146,7 @@ def test_an_engine_that_is_never_idle_is_client_bound_by_cpu(sandbox: Sandbox) -
         assert f"  client-bound: {reason}" in line
 
     total = whole.lanes()[0].client.cpu_share
-    result: Any = whole.result()
+    result: Any = result_document(whole)
     client = result["lanes"][0]["client"]
     assert client["client_bound"] is True
     assert client["client_bound_share"] == 1.0
@@ -239,7 +239,7 @@ def test_the_wait_for_a_processor_is_what_the_system_says(sandbox: Sandbox) -> N
     waited_ns: list[int] = []
     with Race(settings, interval_s=0.5, sandbox=sandbox) as race:
         (engine,) = engine_pids(race).values()
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         with crowd_beside(engine):
             for frame in race.frames():
                 summary.add(frame)

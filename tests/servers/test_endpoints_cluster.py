@@ -13,6 +13,7 @@ from engines.errors import PreparationError, RaceError
 from engines.metrics.frame import Frame, LaneState
 from engines.provisioning.conflicts import resolve_cluster_modes
 from engines.race.race import Race
+from engines.results.fairness import fairness
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import redis_key
@@ -37,7 +38,7 @@ def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCl
         assert race.sandbox is None
         (lane_info,) = race.lane_infos
         frames = list(race.frames())
-        facts = race.facts
+        sheet = fairness(race.environment, settings(cluster))
         versions = race.versions["durable"]
         warm = race.closing_counts.warm["durable"]["write"].work.rows
     assert lane_info.product == "Redis Cluster of 3"
@@ -45,10 +46,10 @@ def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCl
     assert lane_info.durability == "none: memory only"
     assert any("over TLS, through a tunnel" in note for note in lane_info.notes)
     at = cluster.endpoint
-    assert facts["servers"] == {"durable": f"{at.host}:{at.port}"}
-    assert "file_system" not in facts
-    assert isinstance(facts["lanes"], dict)
-    (store,) = facts["lanes"]["durable"]
+    assert sheet["servers"] == {"durable": f"{at.host}:{at.port}"}
+    assert "file_system" not in sheet
+    assert isinstance(sheet["lanes"], dict)
+    (store,) = sheet["lanes"]["durable"]
     assert (store["nodes"], store["tls"]) == (3, "on, certificate and host name verified")
     assert store["durability"]["replicas"] == 1
     assert store["durability"]["appendonly"] == "no"

@@ -17,6 +17,8 @@ from engines.errors import RaceError
 from engines.metrics.frame import Frame, LaneState
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
+from engines.results.caveat_text import caveat_sentences
+from engines.results.fairness import fairness
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
@@ -88,8 +90,8 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
     assert status(server.backend, "Ssl_cipher") != ""
     with Race(settings, sandbox=sandbox) as race:
         lane_infos = {lane_info.lane: lane_info for lane_info in race.lane_infos}
-        facts = race.facts
-        summary = Summary(settings, race.lane_infos, facts)
+        environment = race.environment
+        summary = Summary(settings, race.lane_infos, environment)
         frames = []
         for frame in race.frames():
             summary.add(frame)
@@ -100,9 +102,9 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
     assert lane_infos["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"
     assert f"MySQL at {HOST}:{server.port} over TLS" in lane_infos["mysql"].notes
     assert f"Redis at {cache.host}:{cache.port} without TLS" in lane_infos["cached"].notes
-    assert (
-        "lanes mysql and cached share one MySQL server: each slows the other down" in facts["notes"]  # type: ignore[operator]
-    )
+    sentence = "lanes mysql and cached share one MySQL server: each slows the other down"
+    assert sentence in caveat_sentences(environment.caveats)
+    assert summary.notes().count(sentence) == 1
     # What the one server counted for both lanes is neither's count, and that is said with the numbers.
     assert summary.shared == [["mysql", "cached"]]
     for name in ("mysql", "cached"):
@@ -113,7 +115,7 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
             "(lanes mysql and cached share one server, which counts for both)"
         )
     assert summary.reconciliations["durable"].reconciled
-    assert facts["servers"] == {
+    assert fairness(environment, settings)["servers"] == {
         "mysql": f"{HOST}:{server.port}",
         "cached": f"{HOST}:{server.port} and {cache.host}:{cache.port}",
         "durable": "private, on this machine",

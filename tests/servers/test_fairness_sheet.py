@@ -16,6 +16,7 @@ from engines.backends.redis.client import client, nodes
 from engines.backends.server_facts import read_server_facts
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.race.race import Race
+from engines.results.result_json import result_document
 from engines.results.summary import Summary
 from engines.sandbox import directory as directories
 from engines.sandbox.sandbox import Sandbox
@@ -51,7 +52,7 @@ def summary_of(lanes: tuple[str, ...], sandbox: Sandbox) -> Summary:
     """A short race."""
     settings = with_settings(lanes=lanes, duration_s=0.3)
     with Race(settings, sandbox=sandbox) as race:
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         for frame in race.frames():
             summary.add(frame)
     return summary
@@ -60,7 +61,7 @@ def summary_of(lanes: tuple[str, ...], sandbox: Sandbox) -> Summary:
 def test_servers_that_do_not_wait_for_the_disk_are_found_out(sandbox: Sandbox) -> None:
     with careless(sandbox):
         summary = summary_of(("mysql", "durable"), sandbox)
-    result: Any = summary.result()
+    result: Any = result_document(summary)
     found = result["fairness"]["lanes"]
     (database,), (store,) = found["mysql"], found["durable"]
     assert (database["durability"][FLUSH], database["durability"]["sync_binlog"]) == (2, 7)
@@ -82,12 +83,12 @@ def test_a_long_way_to_a_server_is_measured(sandbox: Sandbox) -> None:
             LaneEndpoints("durable", redis=replace(at, port=port, cluster=False))
         )
     (near,) = read_server_facts(LaneEndpoints("durable", redis=replace(at, cluster=False)))
-    assert far["round_trip_us"] is not None
-    assert near["round_trip_us"] is not None
-    assert 3_000 < far["round_trip_us"] < 30_000
-    assert 5 < near["round_trip_us"] < far["round_trip_us"] - 1_000
+    assert far.round_trip_us is not None
+    assert near.round_trip_us is not None
+    assert 3_000 < far.round_trip_us < 30_000
+    assert 5 < near.round_trip_us < far.round_trip_us - 1_000
     # Another way to it makes no other server of it.
-    assert far["role"] == near["role"] == "store"
+    assert far.role == near.role == "store"
 
 
 def test_a_race_in_memory_says_that_a_commit_costs_nothing() -> None:
@@ -99,7 +100,7 @@ def test_a_race_in_memory_says_that_a_commit_costs_nothing() -> None:
             summary = summary_of(("mysql",), servers)
     finally:
         shutil.rmtree(directory)
-    result: Any = summary.result()
+    result: Any = result_document(summary)
     assert result["fairness"]["file_system"] == "tmpfs"
     sentence = "data on tmpfs: memory, not a disk, so a commit costs nothing here"
     assert result["fairness"]["notes"].count(sentence) == 1

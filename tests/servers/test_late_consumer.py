@@ -23,7 +23,7 @@ def test_a_taker_who_stands_still_over_the_end_gets_the_whole_race(sandbox: Sand
     settings = with_settings(lanes=("mysql",), duration_s=DURATION_S)
     frames: list[Frame] = []
     with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         for frame in race.frames():
             frames.append(frame)
             summary.add(frame)

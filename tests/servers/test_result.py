@@ -16,6 +16,7 @@ from engines.metrics.frame import Frame
 from engines.model.controls import Batch, Connections, Rate
 from engines.model.lanes import LANES
 from engines.race.race import Race
+from engines.results.result_json import result_document
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot
@@ -35,7 +36,7 @@ def raced(
     """A race to its end, as `telemon run` sums it up."""
     forget(sandbox)
     with Race(settings, interval_s=0.25, sandbox=sandbox) as race:
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         for frame in race.frames():
             summary.add(frame)
             on_frame(race, frame)
@@ -45,7 +46,7 @@ def raced(
 
 def result_of(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
     """The result, and its lanes by id."""
-    result: dict[str, Any] = summary.result()
+    result: dict[str, Any] = result_document(summary)
     return result, {lane["id"]: lane for lane in result["lanes"]}
 
 

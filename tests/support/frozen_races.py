@@ -10,6 +10,7 @@ from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.metrics.histogram import EMPTY
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.metrics.stats import CacheStats, RoleStats
+from engines.model.environment import RaceEnvironment
 from engines.results.summary import Summary
 from tests.support.frames import latencies
 from tests.support.open_loop_frames import FLOORED, heats, paced
@@ -66,7 +67,7 @@ def races() -> dict[str, tuple[RaceConfig, list[Frame]]]:
 
 def summary_of(settings: RaceConfig, given: Iterable[Frame]) -> Summary:
     """Return the summary of a race with those settings and frames."""
-    summary = Summary(settings, FLOORED, {"notes": []})
+    summary = Summary(settings, FLOORED, RaceEnvironment())
     for frame in given:
         summary.add(frame)
     return summary

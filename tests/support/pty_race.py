@@ -50,7 +50,7 @@ class Counted(Race):
 def headless(settings: Settings, sandbox: Sandbox) -> tuple[Summary, int, int]:
     """A race without a screen: its summary, how many frames it had, how many were shown."""
     with Counted(settings, interval_s=FRAME_INTERVAL_S, sandbox=sandbox) as race:
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         for frame in race.frames():
             summary.add(frame)
         return summary, race.count, 0

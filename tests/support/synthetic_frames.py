@@ -6,7 +6,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
@@ -17,6 +17,7 @@ from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.histogram import Histogram, LatencyDistribution
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
 from engines.model.controls import Control
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.source import ProgressCallback
 
@@ -192,8 +193,8 @@ class SyntheticSource:
         return self._entrants
 
     @property
-    def facts(self) -> Mapping[str, object]:
-        return {"servers": "none, the frames are made up", "notes": []}
+    def environment(self) -> RaceEnvironment:
+        return RaceEnvironment()
 
     @property
     def closing_counts(self) -> ClosingCounts:

@@ -10,6 +10,7 @@ import pytest
 
 from engines.metrics.frame import LaneState
 from engines.model.lanes import LANES
+from engines.results.result_json import result_document
 from tests.support.keyed_race import Check, Keyed, counted
 from tui.report.clipboard import standings_text
 from tui.styles.themes import CYCLE
@@ -151,7 +152,7 @@ async def quit_(keyed: Keyed, key: str) -> None:
     assert racing.app.return_code == 0
     result = racing.summary
     assert racing.app.return_value is result
-    changes = result.result()["changes"]
+    changes = result_document(result)["changes"]
     assert isinstance(changes, list)
     assert [change["text"] for change in changes] == keyed.asked
     assert [pid for pid in keyed.pids.values() if Path(f"/proc/{pid}").exists()] == []

@@ -122,7 +122,7 @@ class FrameFeed:
     def start(self, source: SourceInfo) -> None:
         """Show the lanes. Raises AbandonedError if the user quit before there was a source to stop."""
         with self._lock:
-            self.summary = Summary(self._settings, source.lane_infos, source.facts)
+            self.summary = Summary(self._settings, source.lane_infos, source.environment)
         self._post(LanesKnown(source.lane_infos))
         if self._stopped.is_set():
             raise AbandonedError

@@ -13,7 +13,7 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
-from engines.results.result_json import frame_json
+from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
 from engines.text import one_line
@@ -63,7 +63,7 @@ def exit_code_for(summary: Summary) -> int:
 def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:
     with Race(settings, interval_s=INTERVAL_S, on_progress=log_line) as race:
         signals.stop = race.stop
-        summary = Summary(settings, race.lane_infos, race.facts)
+        summary = Summary(settings, race.lane_infos, race.environment)
         progress = ProgressLog(EventThrottle(states=form is not OutputFormat.TEXT), log_line)
         # The printer comes last: it raises an exception if stdout is gone, and the others must have the frame by then.
         run_pipeline(race, (summary, progress, ResultPrinter(summary, form)))
@@ -105,9 +105,9 @@ class ResultPrinter:
             for line in final_table(summary, terminal_width(sys.stdout)):
                 _print(line)
         elif self._form is OutputFormat.JSON:
-            _print(_dumped(summary.result()))
+            _print(_dumped(result_document(summary)))
         else:
-            _print(_dumped({"type": "result", **summary.result()}))
+            _print(_dumped({"type": "result", **result_document(summary)}))
 
 
 def _dumped(document: dict[str, object]) -> str:

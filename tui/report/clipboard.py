@@ -48,4 +48,4 @@ def result_text(race: RaceReport) -> str:
             rank, factor, _ = metric_rank(lane_report, metric)
             cells.append(f"{metric_value(lane_report, metric, 12):>12} {f'{rank} {factor}':<12}")
         lines.append(" ".join(cells).rstrip())
-    return "\n".join([*lines, *race.trust]) + "\n"
+    return "\n".join([*lines, *(note.text for note in race.trust)]) + "\n"

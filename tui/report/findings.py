@@ -9,7 +9,7 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
-from engines.model.controls import FlushCache, describe
+from engines.model.controls import FlushCache, Ttl
 from engines.model.lanes import LANES
 from engines.model.roles import ROLES
 from engines.results.offered_load import OfferedLoad
@@ -244,7 +244,7 @@ def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
                 f", {count(cache.duplicate_fills)} of them for a car that was being filled already"
             )
         yield f"The cache answered {share(cache.hit_ratio)} of its reads; {misses}."
-    flushed = [change for change in race.changes if change.text == describe(FlushCache())]
+    flushed = [change for change in race.changes if isinstance(change.control, FlushCache)]
     if flushed:
         times = ", ".join(f"{change.elapsed_s:.1f} s" for change in flushed[:3])
         more = f" and {count(len(flushed) - 3)} times more" if len(flushed) > 3 else ""
@@ -269,7 +269,7 @@ def _refilled(frame: LaneFrame, race: Comparison) -> bool:
 
 
 def _lifetime(race: Comparison) -> str:
-    if any(change.text.startswith("TTL:") for change in race.changes):
+    if any(isinstance(change.control, Ttl) for change in race.changes):
         return ""
     return f", their time to live is {race.settings.ttl_s:g} s"
 

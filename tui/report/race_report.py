@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from engines.metrics.frame import LaneFrame
 from engines.metrics.histogram import LatencyDistribution
 from engines.metrics.stats import RoleStats
+from engines.model.caveats import ClientBound, Overloaded
 from engines.model.lanes import LaneInfo
 from engines.model.roles import ROLES
-from engines.results.fairness import fairness, fairness_lines
+from engines.results.caveat_text import caveat_sentences
+from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import Summary
@@ -19,6 +21,14 @@ from tui.draw.format import clock, count, latency, margin, ordinal, sanitize, sh
 from tui.draw.styled import TEXT, WARN
 from tui.report.findings import Comparison, LaneOutcome, findings
 from tui.view.ranking import Rank, rank_lanes
+
+
+@dataclass(frozen=True, slots=True)
+class TrustNote:
+    """A line about how far the numbers can be trusted. `good` is False for a warning."""
+
+    text: str
+    good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class RaceReport:
     heading: str
     paced: bool
     lane_reports: tuple[LaneReport, ...]
-    trust: tuple[str, ...]
+    trust: tuple[TrustNote, ...]
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     figures: dict[str, tuple[tuple[str, str], ...]]
@@ -49,7 +59,12 @@ def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
         paced=any(lane_report.offered_loads for lane_report in found),
         lane_reports=found,
         trust=tuple(_reliability(summary, found)),
-        notes=tuple(note for note in summary.notes() if not _said(note, summary)),
+        notes=caveat_sentences(
+            caveat
+            for caveat in summary.caveats()
+            # The findings and the trust lines tell these two with their numbers.
+            if not isinstance(caveat, ClientBound | Overloaded)
+        ),
         changes=tuple(_changes(summary)),
         figures={lane_report.frame.lane: tuple(_figures(lane_report)) for lane_report in found},
         sheet=tuple(_sheet(summary)),
@@ -70,38 +85,33 @@ def _heading(summary: Summary) -> str:
     return text
 
 
-def _said(note: str, summary: Summary) -> bool:
-    """Return whether the findings of a lane already contain the note, with its numbers."""
-    return any(
-        note.startswith((f"{lane_info.lane}: client-bound", f"{lane_info.lane}: overloaded"))
-        for lane_info in summary.lane_infos
-    )
-
-
-def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[str]:
+def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[TrustNote]:
     titles = {
         lane_report.frame.lane: sanitize(lane_report.lane_info.title) for lane_report in found
     }
     checked = summary.reconciliations
     agreed = [titles[lane] for lane, each in checked.items() if each.reconciled]
     if not checked:
-        yield "counts not compared with the servers' own: the race did not come to its end"
+        yield TrustNote(
+            "counts not compared with the servers' own: the race did not come to its end"
+        )
     elif len(agreed) == len(checked):
-        yield "counts reconciled with the servers' own"
+        yield TrustNote("counts reconciled with the servers' own", good=True)
     elif agreed:
-        yield f"counts reconciled with the servers' own: {', '.join(agreed)}"
+        yield TrustNote(f"counts reconciled with the servers' own: {', '.join(agreed)}", good=True)
     differing: dict[str, list[str]] = {}
     for lane, each in checked.items():
         if not each.reconciled:
             differing.setdefault(each.verdict, []).append(titles[lane])
     for verdict, lanes in differing.items():
-        yield one_line(f"counts of {', '.join(lanes)} {verdict}")
+        yield TrustNote(one_line(f"counts of {', '.join(lanes)} {verdict}"))
     for word, concerned in (
         ("client-bound", [f for f in found if f.frame.client.client_bound]),
         ("overloaded", [f for f in found if f.frame.overloaded]),
     ):
         if concerned:
-            yield f"{word}: {', '.join(titles[lane_report.frame.lane] for lane_report in concerned)}"
+            names = ", ".join(titles[lane_report.frame.lane] for lane_report in concerned)
+            yield TrustNote(f"{word}: {names}")
 
 
 def _changes(summary: Summary) -> Iterator[str]:
@@ -138,7 +148,7 @@ def _sheet(summary: Summary) -> Iterator[tuple[str, str]]:
         f"preset {race.preset}, seed {race.seed}, at the start {race.writers} writers and {race.readers} readers "
         f"in {race.processes} engine process{'es' if race.processes != 1 else ''} each, batch {race.batch}",
     )
-    for label, text in fairness_lines(fairness(summary.facts, race)):
+    for label, text in fairness_lines(summary.environment, race):
         yield label, one_line(text)
 
 

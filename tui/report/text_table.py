@@ -12,7 +12,7 @@ from engines.metrics.figures import Figure, Shown, Unit, figures_of
 from engines.metrics.frame import LaneFrame
 from engines.model.lanes import LANES, LaneInfo
 from engines.model.roles import Role
-from engines.results.fairness import fairness, fairness_lines
+from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
 from engines.results.summary import Summary
@@ -69,7 +69,7 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
     for lane_info, lane in zip(summary.lane_infos, lanes, strict=True):
         yield from _lane_info(lane_info, lane)
     yield ""
-    for label, text in fairness_lines(fairness(summary.facts, summary.settings)):
+    for label, text in fairness_lines(summary.environment, summary.settings):
         yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
     yield from _reconciled(summary)
     yield from _changes(summary)

@@ -10,6 +10,7 @@ import pytest
 from engines.config.load import load_config
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneFrame, LaneState
+from engines.model.environment import RaceEnvironment
 from engines.results.summary import Summary
 from tests.support.frames import CACHED, MYSQL, frame, work
 from tui.cli.run import exit_code_for
@@ -78,7 +79,7 @@ def test_handlers_are_given_back_and_what_nohup_ignores_stays_ignored() -> None:
 
 
 def test_a_lane_that_never_answered_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    summary = Summary(RaceConfig(), (MYSQL, CACHED), {})
+    summary = Summary(RaceConfig(), (MYSQL, CACHED), RaceEnvironment())
     summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RACING, write=work([1]))))
     assert exit_code_for(summary) == 1
     assert "lane cached never answered" in capsys.readouterr().err
@@ -93,7 +94,7 @@ def test_a_lane_on_servers_of_one_s_own_that_never_answered_points_to_the_doctor
     settings = load_config(
         {"lanes": "mysql"}, {"TELEMON_MYSQL_HOST": "db", "TELEMON_MYSQL_USER": "me"}
     )
-    summary = Summary(settings, (MYSQL,), {})
+    summary = Summary(settings, (MYSQL,), RaceEnvironment())
     summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RECONNECTING)))
     assert exit_code_for(summary) == 1
     assert "`telemon doctor` says why" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from engines.errors import RaceError
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
+from engines.results.result_json import result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
 from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames
@@ -139,13 +140,13 @@ def test_an_exception_of_finish_is_raised_and_finish_is_not_called_again() -> No
 def test_a_summary_is_a_consumer() -> None:
     source = Source()
     with source:
-        summary = Summary(RaceConfig(), source.lane_infos, source.facts)
+        summary = Summary(RaceConfig(), source.lane_infos, source.environment)
         run_pipeline(source, (summary,))
-    expected = Summary(RaceConfig(), source.lane_infos, source.facts)
+    expected = Summary(RaceConfig(), source.lane_infos, source.environment)
     for frame in frames(3):
         expected.add(frame)
     expected.reconcile_with_servers(CLOSING)
-    assert summary.result() == expected.result()
+    assert result_document(summary) == result_document(expected)
     assert summary.reconciliations.keys() == {"mysql", "cached", "durable"}
 
 

@@ -15,7 +15,9 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.frame import LaneState
 from engines.metrics.histogram import Histogram
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
+from engines.model.environment import RaceEnvironment
 from engines.race.aggregate import lane_frame
+from engines.results.result_json import result_document
 from engines.results.summary import Summary
 from tests.support.frames import MYSQL, frame, report
 
@@ -43,7 +45,7 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
     service, response = [Histogram() for _ in range(ENGINES)], [Histogram() for _ in range(ENGINES)]
     served: list[int] = []
     responded: list[int] = []
-    summary = Summary(RaceConfig(lanes=("mysql",), writers=0), (MYSQL,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",), writers=0), (MYSQL,), RaceEnvironment())
     for index in range(INTERVALS):
         reports = []
         for engine in range(ENGINES):
@@ -63,7 +65,7 @@ def test_every_percentile_of_a_result_is_within_one_percent_of_the_exact_one(see
             reports.append([report(IntervalStats(work, CacheStats()), index=index)])
         lane = lane_frame("mysql", LaneState.RACING, {"read": reports}, {}, {})
         summary.add(frame(index, index + 1.0, lane))
-    result: Any = summary.result()
+    result: Any = result_document(summary)
     read = result["lanes"][0]["read"]
     assert read["operations"] == len(served)
     for shown, values_ns in ((read["service_us"], served), (read["response_us"], responded)):

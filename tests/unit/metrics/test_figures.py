@@ -24,7 +24,7 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.histogram import EMPTY
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.model.roles import ROLES
-from engines.results.result_json import role_json
+from engines.results.result_json import result_document, role_json
 from tests.support.frames import latencies
 from tests.support.frozen_races import races, summary_of
 from tui.cli.config import show_figures
@@ -54,13 +54,13 @@ def added() -> Iterator[Figure]:
 def test_an_added_figure_is_in_json_table_heats_and_help(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    closed: Any = summary_of(*races()["closed_loop"]).result()
+    closed: Any = result_document(summary_of(*races()["closed_loop"]))
     for lane in closed["lanes"]:
         assert lane["read"]["rows_per_operation"] == 1.0
         assert "rows_per_operation" not in lane["write"]
 
     heats = summary_of(*races()["heats"])
-    result: Any = heats.result()
+    result: Any = result_document(heats)
     spread = result["lanes"][0]["heats"]["spread"]["read"]["rows_per_operation"]
     assert spread == {"min": 1.0, "merged": 1.0, "max": 1.0}
     assert result["lanes"][0]["heats"]["rounds"][0]["read"]["rows_per_operation"] == 1.0

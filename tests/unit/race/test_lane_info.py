@@ -12,7 +12,7 @@ from engines.config.race_config import RaceConfig
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError
 from engines.provisioning.cache import prepare_cache
-from engines.provisioning.conflicts import resolve_cluster_modes, shared_server_notes
+from engines.provisioning.conflicts import resolve_cluster_modes, shared_mysql_servers
 from engines.provisioning.prepare import check
 from engines.race.lane_info import lane_infos, read_lane_servers
 
@@ -34,7 +34,7 @@ def port() -> Iterator[int]:
     [
         check,
         resolve_cluster_modes,
-        shared_server_notes,
+        shared_mysql_servers,
         lambda lanes: prepare_cache(lanes["cached"], RaceConfig(), private=False),
         lambda lanes: read_lane_servers(lanes, ()),
         lambda lanes: lane_infos(lanes, (), ()),

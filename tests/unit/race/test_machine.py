@@ -56,13 +56,13 @@ def test_without_a_limit_there_is_none(tmp_path: Path, groups: str) -> None:
 
 def test_the_limit_is_among_the_facts_of_a_machine(tmp_path: Path) -> None:
     root = laid_out(tmp_path, "0::/\n", cpu_dot_max="150000 100000\n")
-    assert machine_facts(root)["cpu_limit"] == 1.5
+    assert machine_facts(root).cpu_limit == 1.5
 
 
 def test_the_facts_of_this_machine() -> None:
     facts = machine_facts()
-    assert facts["cpus"]
-    versions = facts["versions"]
+    assert facts.cpus
+    versions = facts.versions
     assert isinstance(versions, dict)
     assert set(versions) == {"python", "hiredis", "redis", "pymysql"}
     assert "not installed" not in versions.values()

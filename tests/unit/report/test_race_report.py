@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
-from engines.model.controls import FlushCache, Pause, Rate, describe
+from engines.model.controls import FlushCache, Pause, Rate, Ttl, describe
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
@@ -34,7 +35,7 @@ def ended(*lanes: LaneFrame, events: tuple[Event, ...] = (), **settings: Any) ->
     summary = Summary(
         RaceConfig(lanes=names, **settings),
         [ENTRANTS[name] for name in names],
-        {},
+        RaceEnvironment(),
     )
     summary.add(replace(frame(0, 1.0, *lanes), events=events))
     return summary
@@ -200,7 +201,7 @@ def test_keys_that_were_filled_again_are_told_only_where_that_is_certain() -> No
     # Two readers at once are not once more.
     assert "filled again" not in told(CacheStats(misses=1_010, fills=1_010, duplicate_fills=9))
     assert "filled again" not in told(CacheStats(misses=5_000, fills=5_000), processes=2)
-    flush = Event(1.0, None, describe(FlushCache()))
+    flush = Event(1.0, None, describe(FlushCache()), control=FlushCache())
     flushed = told(CacheStats(misses=5_000, fills=5_000), (flush,))
     assert "The cache was flushed at 1.0 s." in flushed
     assert "filled again" not in flushed
@@ -264,7 +265,7 @@ def test_more_than_was_offered_is_a_backlog_worked_off() -> None:
 
 
 def test_a_rate_that_was_changed_is_none_to_hold() -> None:
-    changed = Event(1.0, None, describe(Rate(50.0)), alters_load=True)
+    changed = Event(1.0, None, describe(Rate(50.0)), control=Rate(50.0))
     summary = ended(
         paced("mysql", 70, response_us=9.0), events=(changed,), mode="pace", rate_per_s=100.0
     )
@@ -277,7 +278,7 @@ def test_a_pause_costs_nobody_his_place() -> None:
     summary = ended(
         reading("mysql", 200),
         reading("durable", 100),
-        events=(Event(1.0, None, describe(Pause())),),
+        events=(Event(1.0, None, describe(Pause()), control=Pause()),),
     )
     resting = [
         LaneFrame(lane, LaneState.PAUSED, write=work(), read=work())
@@ -292,7 +293,7 @@ def heats(*rounds: tuple[int, int]) -> Summary:
     summary = Summary(
         RaceConfig(lanes=("mysql", "durable"), heats=True, rounds=len(rounds), duration_s=1.0),
         (MYSQL, DURABLE),
-        {},
+        RaceEnvironment(),
     )
     seq = 0
     for number, reads in enumerate(rounds, 1):
@@ -366,3 +367,12 @@ def test_whatever_was_measured_it_is_said_in_whole_sentences(
         for sentence in lane_report.findings:
             assert re.fullmatch(r"[A-Zt1-9].*[.]", sentence)
             assert not re.search(r"\b(nan|inf|None|1\.0x|unplaced)\b|  |-\d", sentence), sentence
+
+
+def test_a_time_to_live_that_was_changed_is_not_told() -> None:
+    cache = CacheStats(misses=1_002, fills=1_002)
+    for control, told in ((Ttl(9.0), False), (Pause(), True)):
+        # The control decides, not the text of its event.
+        event = Event(1.0, None, "x", control=control)
+        summary = ended(reading("cached", 2_000, cache=cache), events=(event,), ttl_s=2.0)
+        assert ("their time to live is 2 s" in of(summary, "cached")) is told

@@ -14,7 +14,9 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.stats import CacheStats
+from engines.model.caveats import Caveat, VolatileStorage
 from engines.model.controls import Batch, describe
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.results.summary import Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
@@ -22,8 +24,8 @@ from tests.unit.report.test_interval_lines import FRAME
 from tui.report.text_table import final_table, terminal_width
 
 
-def table(*, settings: RaceConfig | None = None, notes: tuple[str, ...] = ()) -> list[str]:
-    summary = Summary(settings or RaceConfig(), (MYSQL, CACHED), {"notes": list(notes)})
+def table(*, settings: RaceConfig | None = None, caveats: tuple[Caveat, ...] = ()) -> list[str]:
+    summary = Summary(settings or RaceConfig(), (MYSQL, CACHED), RaceEnvironment(caveats=caveats))
     summary.add(FRAME)
     return list(final_table(summary))
 
@@ -55,7 +57,7 @@ def test_the_final_table_sets_the_lanes_side_by_side() -> None:
 
 
 def test_the_final_table_says_who_raced_what_failed_and_what_to_keep_in_mind() -> None:
-    lines = table(notes=("data on tmpfs: memory, not a disk",))
+    lines = table(caveats=(VolatileStorage("tmpfs"),))
     text = "\n".join(lines)
     for lane_info in (MYSQL, CACHED):
         assert lane_info.title in text
@@ -64,13 +66,13 @@ def test_the_final_table_says_who_raced_what_failed_and_what_to_keep_in_mind() -
         assert lane_info.durability in text
     assert "cached: write errors: mysql_2013 1,000" in lines
     assert "cached: read errors: redis_lost 234" in lines
-    assert "note: data on tmpfs: memory, not a disk" in lines
+    assert "note: data on tmpfs: memory, not a disk, so a commit costs nothing here" in lines
     assert "note: cached: a cold cache" in lines
     assert any(line.startswith("note: cached: client-bound") for line in lines)
 
 
 def test_a_table_of_lane_mysql_alone_has_no_cache_in_it() -> None:
-    summary = Summary(RaceConfig(lanes=("mysql",), processes=2), (MYSQL,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",), processes=2), (MYSQL,), RaceEnvironment())
     summary.add(frame(0, 1.0, FRAME.lanes[0]))
     lines = list(final_table(summary))
     assert not cells(lines, "  hits")
@@ -79,21 +81,21 @@ def test_a_table_of_lane_mysql_alone_has_no_cache_in_it() -> None:
 
 def test_ids_that_nobody_knows_are_shown_when_there_are_any() -> None:
     assert not cells(table(), "  skipped ids")
-    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), RaceEnvironment())
     summary.add(frame(0, 1.0, replace(FRAME.lanes[0], cache=CacheStats(skipped=1_234))))
     assert cells(list(final_table(summary)), "  skipped ids") == [["1,234"]]
 
 
 def test_what_servers_say_cannot_break_a_line_or_steer_a_terminal() -> None:
     nasty = replace(MYSQL, version="10\n\x1b]0;owned\x07", notes=("a\nb",))
-    summary = Summary(RaceConfig(lanes=("mysql",)), (nasty,), {})
+    summary = Summary(RaceConfig(lanes=("mysql",)), (nasty,), RaceEnvironment())
     broken = replace(FRAME.lanes[0], read=work(errors={"kind\r": 1}))
     summary.add(frame(0, 1.0, broken))
     assert all(line.isprintable() for line in final_table(summary))
 
 
 def paced_table(settings: RaceConfig, lane: LaneFrame, lane_info: LaneInfo = MYSQL) -> list[str]:
-    summary = Summary(settings, (lane_info,), {})
+    summary = Summary(settings, (lane_info,), RaceEnvironment())
     summary.add(frame(0, 1.0, lane))
     return list(final_table(summary))
 
@@ -134,7 +136,9 @@ def test_telemon_s_own_share_stands_beside_the_median() -> None:
 
 
 def test_heats_stand_side_by_side_with_their_spread() -> None:
-    summary = Summary(RaceConfig(heats=True, rounds=3, duration_s=1.0), (MYSQL, CACHED), {})
+    summary = Summary(
+        RaceConfig(heats=True, rounds=3, duration_s=1.0), (MYSQL, CACHED), RaceEnvironment()
+    )
     for seq, (number, lane, rows) in enumerate(
         [
             (1, "mysql", 10),
@@ -171,7 +175,7 @@ def test_heats_of_an_open_loop_have_both_times_by_name() -> None:
     settings = RaceConfig(
         lanes=("mysql",), writers=0, mode="pace", rate_per_s=4.0, heats=True, rounds=2
     )
-    summary = Summary(settings, (MYSQL,), {})
+    summary = Summary(settings, (MYSQL,), RaceEnvironment())
     for number in (1, 2):
         read = work([1_000.0 * number] * 4, response=latencies([7_000.0 * number] * 4))
         summary.add(
@@ -186,7 +190,9 @@ def test_heats_of_an_open_loop_have_both_times_by_name() -> None:
 
 
 def test_one_round_lies_nowhere_apart() -> None:
-    summary = Summary(RaceConfig(lanes=("mysql",), heats=True, rounds=1), (MYSQL,), {})
+    summary = Summary(
+        RaceConfig(lanes=("mysql",), heats=True, rounds=1), (MYSQL,), RaceEnvironment()
+    )
     summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RACING, read=work([5.0]), heat=1)))
     lines = list(final_table(summary))
     assert "heats, each lane alone: 1 round; in order mysql" in lines
@@ -194,8 +200,8 @@ def test_one_round_lies_nowhere_apart() -> None:
 
 
 def test_what_was_asked_of_the_race_is_told_with_the_time() -> None:
-    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), {})
-    changed = Event(1_661_245_212.0, None, describe(Batch(7)))
+    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), RaceEnvironment())
+    changed = Event(1_661_245_212.0, None, describe(Batch(7)), control=Batch(7))
     lost = Event(1_661_245_212.0, "mysql", "reconnecting")
     summary.add(replace(frame(0, 12.0, FRAME.lanes[0]), events=(changed, lost)))
     lines = list(final_table(summary))
@@ -204,7 +210,7 @@ def test_what_was_asked_of_the_race_is_told_with_the_time() -> None:
 
 
 def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
-    summary = Summary(RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
+    summary = Summary(RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), RaceEnvironment())
     write = work([5.0] * 3, rows_each=10)
     good = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 0}
     summary.add(
@@ -231,7 +237,7 @@ def huge_table(width: int | None = None) -> list[str]:
         for lane in ("mysql", "cached")
     ]  # fmt: skip
     named = replace(MYSQL, title="MySQL at [2001:db8:85a3:8d3:1319:8a2e:370:7348]:3306")
-    summary = Summary(RaceConfig(heats=True, rounds=2), (named, CACHED), {})
+    summary = Summary(RaceConfig(heats=True, rounds=2), (named, CACHED), RaceEnvironment())
     summary.add(frame(0, 1.0, *lanes))
     summary.add(frame(1, 1.0, *(replace(lane, heat=2) for lane in lanes)))
     return list(final_table(summary, width))

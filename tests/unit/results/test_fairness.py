@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engines.config.race_config import RaceConfig
-from engines.model.server_facts import ServerFacts, shared_servers
+from engines.model.caveats import Caveat, SharedServer
+from engines.model.environment import MachineFacts, RaceEnvironment
+from engines.model.server_facts import ServerFacts, TlsMode, shared_servers
+from engines.results.caveat_text import caveat_sentences
 from engines.results.caveats import comparison_caveats
 from engines.results.fairness import COMPOSED, fairness, fairness_lines, pipeline_depth
 
@@ -25,7 +29,7 @@ def server(
     role: str = "database",
     identity: str = "a",
     *,
-    tls: str = "off",
+    tls: TlsMode = TlsMode.OFF,
     trip_us: float | None = 100.0,
     durability: dict[str, str | int] | None = None,
     nodes: int = 1,
@@ -44,26 +48,34 @@ def server(
 
 
 def facts(
-    *, mysql: ServerFacts | None = None, durable: ServerFacts | None = None, **more: object
-) -> dict[str, object]:
-    return {
-        "servers": {"mysql": "db:3306", "cached": "db2:3306", "durable": "r:6379"},
-        "lanes": {
+    *,
+    mysql: ServerFacts | None = None,
+    cache: ServerFacts | None = None,
+    durable: ServerFacts | None = None,
+    machine: MachineFacts | None = None,
+    file_system: str | None = None,
+    caveats: tuple[Caveat, ...] = (),
+) -> RaceEnvironment:
+    return RaceEnvironment(
+        addresses={"mysql": ("db:3306",), "cached": ("db2:3306",), "durable": ("r:6379",)},
+        servers={
             "mysql": [mysql or server(identity="a")],
-            "cached": [server(identity="b"), server("cache", "c")],
+            "cached": [server(identity="b"), cache or server("cache", "c")],
             "durable": [durable or server("store", "d", nodes=3)],
         },
-        **more,
-    }
+        machine=machine,
+        file_system=file_system,
+        caveats=caveats,
+    )
 
 
-def said(given: dict[str, object], settings: RaceConfig | None = None) -> list[str]:
-    return list(comparison_caveats(given, settings or RaceConfig()))
+def said(given: RaceEnvironment, settings: RaceConfig | None = None) -> list[str]:
+    return list(caveat_sentences(comparison_caveats(given, settings or RaceConfig())))
 
 
 def test_an_even_race_has_nothing_that_misleads() -> None:
     assert said(facts()) == []
-    assert said({}) == []
+    assert said(RaceEnvironment()) == []
 
 
 @pytest.mark.parametrize(
@@ -102,32 +114,30 @@ def test_what_an_acknowledged_write_is_not_worth_is_said(
 
 def test_a_binary_log_that_is_off_need_not_be_synced_and_a_cache_not_be_durable() -> None:
     unlogged = server(durability={**SAFE, "log_bin": "OFF", "sync_binlog": 0})
-    given = facts(mysql=unlogged)
-    lanes = given["lanes"]
-    assert isinstance(lanes, dict)
-    lanes["cached"][1] = server("cache", "c", durability={"appendonly": "no"})
-    assert said(given) == []
+    memory_only = server("cache", "c", durability={"appendonly": "no"})
+    assert said(facts(mysql=unlogged, cache=memory_only)) == []
 
 
 def test_lanes_that_share_a_server_are_named_once() -> None:
     given = facts(mysql=server(identity="b"))
-    assert shared_servers(given["lanes"]) == [["mysql", "cached"]]  # type: ignore[arg-type]
+    assert shared_servers(given.servers) == [["mysql", "cached"]]
     sentence = "lanes mysql and cached share one server: each slows the other down"
     assert said(given) == [sentence]
-    known = "lanes mysql and cached share one MySQL server: each slows the other down"
-    assert said({**given, "notes": [known]}) == []
+    known = SharedServer(("mysql", "cached"), "MySQL")
+    assert said(replace(given, caveats=(known,))) == []
+    other = SharedServer(("mysql", "durable"), "MySQL")
+    assert said(replace(given, caveats=(other,))) == [sentence]
 
 
 def test_databases_of_different_kinds_are_said() -> None:
-    newer = server()
-    newer["version"] = "8.0.36"
+    newer = replace(server(), version="8.0.36")
     assert said(facts(mysql=newer)) == [
         "the databases are not the same: that of lane mysql is MariaDB 8.0.36 and that of lane cached is MariaDB 1.2"
     ]
 
 
 def test_uneven_ways_to_the_servers_are_said() -> None:
-    secure = server(tls="on, certificate and host name verified", identity="a")
+    secure = server(tls=TlsMode.VERIFIED, identity="a")
     (sentence,) = said(facts(mysql=secure))
     assert sentence == (
         "TLS costs the database of lane mysql and not the database of lane cached, the cache of lane cached and "
@@ -149,15 +159,17 @@ def test_what_the_settings_make_misleading_is_said() -> None:
 
 
 def test_what_the_machine_makes_misleading_is_said() -> None:
-    (sentence,) = said(facts(cpus=8, cpu_limit=1.5))
+    (sentence,) = said(facts(machine=MachineFacts(8, cpu_limit=1.5)))
     assert sentence == "telemon may use 1.5 of the machine's 8 processors"
     # A group that may use two, on a processor set of one.
-    given = facts(cpus=8, cpu_limit=2.0, cpus_allowed=1)
+    given = facts(machine=MachineFacts(8, cpu_limit=2.0, cpus_allowed=1))
     assert said(given) == ["telemon may use 1 of the machine's 8 processors"]
-    lines = dict(fairness_lines(fairness(given, RaceConfig())))
+    lines = dict(fairness_lines(given, RaceConfig()))
     assert lines["machine"] == "8 processors, 1 of them for telemon"
-    assert said(facts(cpus=8, cpu_limit=None, cpus_allowed=8)) == []
-    private = {**facts(cpus=2), "servers": "private, on this machine"}
+    assert said(facts(machine=MachineFacts(8, cpu_limit=None, cpus_allowed=8))) == []
+    private = replace(
+        facts(machine=MachineFacts(2)), addresses={"mysql": (), "cached": (), "durable": ()}
+    )
     (sentence,) = said(private)
     assert "share this machine's 2 processors" in sentence
     assert said(private, RaceConfig(heats=True, rounds=1)) == []
@@ -181,7 +193,7 @@ def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
         cache="filled",
         batch=30,
     )
-    given = facts(cpus=4, file_system="ext4")
+    given = facts(machine=MachineFacts(4), file_system="ext4")
     sheet = json.loads(json.dumps(fairness(given, settings)))
     assert sheet["lanes"]["mysql"][0]["durability"]["innodb_flush_log_at_trx_commit"] == 1
     assert sheet["lanes"]["durable"][0]["round_trip_us"] == 100.0
@@ -189,7 +201,7 @@ def test_the_sheet_holds_what_was_read_and_how_the_load_was_shaped() -> None:
     assert sheet["keys"] == {"shape": "zipfian", "exponent": 1.2}
     assert (sheet["mode"], sheet["rate_per_s"], sheet["rounds"]) == ("pace", 500.0, None)
     assert (sheet["cache_start"], sheet["ttl_jitter"]) == ("filled", 0.1)
-    lines = dict(reversed([*fairness_lines(sheet)]))
+    lines = dict(reversed([*fairness_lines(given, settings)]))
     assert lines["load"] == (
         "pace, 500 operations per second and role; zipfian keys, exponent 1.2; "
         "cache filled at the start, TTL 60 s +- 10%"
@@ -207,26 +219,29 @@ def test_a_cache_is_spoken_of_where_one_races_only() -> None:
         RaceConfig(lanes=("mysql", "cached")),
         RaceConfig(lanes=("mysql", "durable")),
     )
-    assert dict(fairness_lines(fairness({}, with_cache)))["load"] == (
+    assert dict(fairness_lines(RaceEnvironment(), with_cache))["load"] == (
         "saturate; uniform keys; cache cold at the start, TTL 120 s"
     )
-    assert dict(fairness_lines(fairness({}, without)))["load"] == "saturate; uniform keys"
+    assert dict(fairness_lines(RaceEnvironment(), without))["load"] == "saturate; uniform keys"
 
 
 def test_a_hot_set_is_described_by_its_shares() -> None:
-    sheet = fairness({}, RaceConfig(keys="hot-set", hot_keys=0.1, hot_operations=0.9))
+    sheet = fairness(
+        RaceEnvironment(), RaceConfig(keys="hot-set", hot_keys=0.1, hot_operations=0.9)
+    )
     assert sheet["keys"] == {"shape": "hot-set", "hot_keys": 0.1, "hot_operations": 0.9}
 
 
 def test_every_setting_that_shapes_the_load_is_in_the_sheet() -> None:
     settings = RaceConfig()
-    sheet = fairness({}, settings)
+    sheet = fairness(RaceEnvironment(), settings)
     shown = settings.fairness
     assert shown.keys() >= COMPOSED
     assert {name: sheet[name] for name in shown.keys() - COMPOSED} == {
         name: value for name, value in shown.items() if name not in COMPOSED
     }
     assert sheet.keys() - shown.keys() == {
+        "notes",
         "shared_servers",
         "connections",
         "pipeline_depth",

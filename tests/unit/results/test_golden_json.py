@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.results.result_json import frame_json
+from engines.results.result_json import frame_json, result_document
 from tests.support.frozen_races import races, summary_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parent / "golden"
 def written(name: str) -> str:
     """Return the heats and lanes of a result, and every seventh frame, as indented JSON."""
     settings, frames = races()[name]
-    result = summary_of(settings, frames).result()
+    result = result_document(summary_of(settings, frames))
     shown = {
         "heats": result["heats"],
         "lanes": result["lanes"],

@@ -19,8 +19,10 @@ from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.merge import merge
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
-from engines.model.controls import Batch, Pause, Rate, Release, changes_load, describe
-from engines.results.result_json import frame_json
+from engines.model.caveats import UnreadableCounters, VolatileStorage
+from engines.model.controls import Batch, Pause, Rate, Release, describe
+from engines.model.environment import RaceEnvironment
+from engines.results.result_json import frame_json, result_document
 from engines.results.summary import CHANGES_KEPT, Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
 
@@ -28,7 +30,9 @@ RACING, WARMING = LaneState.RACING, LaneState.WARMING
 
 
 def summed(*frames: Frame, settings: RaceConfig | None = None) -> Summary:
-    summary = Summary(settings or RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), {})
+    summary = Summary(
+        settings or RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), RaceEnvironment()
+    )
     for each in frames:
         summary.add(each)
     return summary
@@ -137,7 +141,7 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
     )
     assert lane_of(summary).client.cpu_share == pytest.approx((3 * 0.5 + 0.95) / 4)
     assert not lane_of(summary).client.client_bound
-    result = summary.result()
+    result = result_document(summary)
     assert result["lanes"][0]["client"] == {  # type: ignore[index]
         "cpu_share": 0.613,
         "loop_lag_p99_us": 100.0,
@@ -154,7 +158,7 @@ def test_the_client_is_judged_over_the_whole_race() -> None:
     assert any(
         note.startswith("mysql: client-bound (loop lag p99 2.1 ms)") for note in summary.notes()
     )
-    result = summary.result()
+    result = result_document(summary)
     assert result["lanes"][0]["client"]["client_bound_by"] == "loop lag p99 2.1 ms"  # type: ignore[index]
 
 
@@ -179,7 +183,7 @@ def test_what_telemon_waited_for_a_processor_is_said_where_it_is_a_good_part_of_
         "mysql: short of processors: telemon had to wait for one, on average 50 us in a read of 200 us: latencies say "
         "as much of this machine as of the servers"
     )
-    shown: Any = summary.result()
+    shown: Any = result_document(summary)
     lane = shown["lanes"][0]
     assert (lane["read"]["processor_wait_us"], lane["write"]["processor_wait_us"]) == (50.0, 190.0)
     # A fifth is the limit, and without values there is none.
@@ -206,11 +210,15 @@ def test_what_makes_a_lane_client_bound_is_named_with_its_value() -> None:
 
 
 def test_a_note_for_all_lanes_is_said_once() -> None:
-    tmpfs = "data on tmpfs: memory, not a disk"
+    tmpfs = "data on tmpfs: memory, not a disk, so a commit costs nothing here"
     lane_infos = [
         replace(lane_info, notes=(tmpfs, *lane_info.notes)) for lane_info in (MYSQL, CACHED)
     ]
-    summary = Summary(RaceConfig(), lane_infos, {"file_system": "tmpfs", "notes": [tmpfs]})
+    summary = Summary(
+        RaceConfig(),
+        lane_infos,
+        RaceEnvironment(file_system="tmpfs", caveats=(VolatileStorage("tmpfs"),)),
+    )
     assert summary.notes() == (tmpfs, "cached: a cold cache")
 
 
@@ -227,7 +235,13 @@ def test_unanswered_lanes() -> None:
 def test_the_result_object() -> None:
     values_us = [float(value) for value in range(1, 101)]
     settings = RaceConfig(lanes=("mysql", "cached"), writers=2, readers=3, seed=7, duration_s=2.0)
-    summary = Summary(settings, (MYSQL, CACHED), {"file_system": "ext4", "notes": ["one disk"]})
+    unreadable = (
+        "lane mysql: its servers' own counters cannot be read (denied); `telemon doctor` says why"
+    )
+    environment = RaceEnvironment(
+        file_system="ext4", caveats=(UnreadableCounters("mysql", "denied"),)
+    )
+    summary = Summary(settings, (MYSQL, CACHED), environment)
     summary.add(frame(0, 0.0, LaneFrame("mysql", WARMING), LaneFrame("cached", WARMING)))
     summary.add(
         frame(
@@ -237,7 +251,7 @@ def test_the_result_object() -> None:
             LaneFrame("cached", RACING, read=work([40.0]), cache=CacheStats(hits=2, misses=1)),
         )
     )
-    result = json.loads(json.dumps(summary.result(), allow_nan=False))
+    result = json.loads(json.dumps(result_document(summary), allow_nan=False))
     lanes = result.pop("lanes")
     assert result == {
         "schema": 1,
@@ -268,7 +282,7 @@ def test_the_result_object() -> None:
             "ttl_jitter": 0.0,
             "cache_start": "cold",
             "seed": 7,
-            "notes": ["one disk", "cached: a cold cache"],
+            "notes": [unreadable, "cached: a cold cache"],
         },
     }
     mysql, cached = lanes
@@ -314,7 +328,7 @@ def test_the_result_object() -> None:
 def test_response_times_are_kept_where_there_are_any() -> None:
     part = work([10], response=latencies([30.0]))
     lane = LaneFrame("mysql", RACING, write=part)
-    result = summed(frame(0, 1.0, lane), frame(1, 2.0, lane)).result()
+    result = result_document(summed(frame(0, 1.0, lane), frame(1, 2.0, lane)))
     written = result["lanes"][0]["write"]  # type: ignore[index]
     assert written["response_us"]["max"] == 30.0
     assert written["service_us"]["max"] == 10.0
@@ -343,7 +357,7 @@ def test_a_frame_as_an_object() -> None:
 
 
 def test_a_race_without_a_measured_frame_has_a_result() -> None:
-    assert summed().result()["duration_s"] == 0.0
+    assert result_document(summed())["duration_s"] == 0.0
     assert summed().unanswered == ("mysql", "cached")
 
 
@@ -351,14 +365,14 @@ def test_an_open_loop_s_offer_is_held_within_one_percent_or_not() -> None:
     settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=1_000.0, readers=0)
     for done, held in ((991, True), (1_009, True), (985, False)):
         part = work([5.0] * done, response=latencies([9.0] * done))
-        summary = Summary(settings, (MYSQL,), {})
+        summary = Summary(settings, (MYSQL,), RaceEnvironment())
         busy = LaneFrame("mysql", RACING, write=part, backlog={"write": 40, "read": 0}, late=3)
         summary.add(frame(0, 1.0, busy))
         last = replace(
             busy, write=work(interval_s=0.0), state=LaneState.DONE, backlog={"write": 0, "read": 0}
         )
         summary.add(frame(1, 1.0, last))
-        pace = summary.result()["lanes"][0]["pace"]  # type: ignore[index]
+        pace = result_document(summary)["lanes"][0]["pace"]  # type: ignore[index]
         assert pace["write"]["held"] is held
         assert pace["write"]["offered_per_s"] == 1_000.0
         assert pace["write"]["achieved_per_s"] == done
@@ -381,9 +395,9 @@ def test_an_offer_is_held_to_the_time_in_which_operations_were_due() -> None:
         (1_045, False, 1.5),
     ):
         part = work([5.0] * done, response=latencies([9.0] * done), interval_s=1.03)
-        summary = Summary(settings, (MYSQL,), {})
+        summary = Summary(settings, (MYSQL,), RaceEnvironment())
         summary.add(frame(0, 1.03, LaneFrame("mysql", RACING, write=part)))
-        pace = summary.result()["lanes"][0]["pace"]  # type: ignore[index]
+        pace = result_document(summary)["lanes"][0]["pace"]  # type: ignore[index]
         assert (pace["write"]["held"], pace["write"]["off_percent"]) == (held, off)
 
 
@@ -391,11 +405,11 @@ def test_after_a_change_of_the_rate_no_single_rate_was_offered() -> None:
     settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
     part = work([5.0] * 50, response=latencies([9.0] * 50))
     for control, rate in ((Rate(50.0), None), (Pause(), None), (Batch(7), 100.0)):
-        summary = Summary(settings, (MYSQL,), {})
-        changed = Event(1_661_245_203.25, None, describe(control), changes_load(control))
+        summary = Summary(settings, (MYSQL,), RaceEnvironment())
+        changed = Event(1_661_245_203.25, None, describe(control), control=control)
         lane = LaneFrame("mysql", RACING, write=part, backlog={"write": 0})
         summary.add(replace(frame(0, 1.0, lane), events=(changed,)))
-        result = summary.result()
+        result = result_document(summary)
         pace = result["lanes"][0]["pace"]  # type: ignore[index]
         assert pace["write"]["offered_per_s"] == rate
         assert (pace["write"]["held"] is None) == (rate is None)
@@ -413,8 +427,10 @@ def test_overload_is_said() -> None:
 
 
 def test_changes_are_kept_up_to_a_number() -> None:
-    events = tuple(Event(float(n), None, f"batch: {n} rows") for n in range(CHANGES_KEPT + 3))
-    result = summed(replace(frame(0, 1.0), events=events)).result()
+    events = tuple(
+        Event(float(n), None, f"batch: {n} rows", control=Batch(n)) for n in range(CHANGES_KEPT + 3)
+    )
+    result = result_document(summed(replace(frame(0, 1.0), events=events)))
     assert len(result["changes"]) == CHANGES_KEPT  # type: ignore[arg-type]
     assert result["changes_left_out"] == 3
 
@@ -422,10 +438,10 @@ def test_changes_are_kept_up_to_a_number() -> None:
 def test_a_change_of_the_rate_counts_though_too_many_changes_came_before_it() -> None:
     settings = RaceConfig(lanes=("mysql",), mode="pace", rate_per_s=100.0, readers=0)
     batch, pace = Batch(7), Rate(50.0)
-    events = [Event(1.0, None, describe(batch)) for _ in range(CHANGES_KEPT)]
-    events.append(Event(1.0, None, describe(pace), changes_load(pace)))
+    events = [Event(1.0, None, describe(batch), control=batch) for _ in range(CHANGES_KEPT)]
+    events.append(Event(1.0, None, describe(pace), control=pace))
     lane = LaneFrame("mysql", RACING, write=work([5.0], response=latencies([9.0])))
-    summary = Summary(settings, (MYSQL,), {})
+    summary = Summary(settings, (MYSQL,), RaceEnvironment())
     summary.add(replace(frame(0, 1.0, lane), events=tuple(events)))
     assert summary.offered_loads("mysql")["write"].offered_per_s is None
     # What was asked of the race is not forgotten when it counts from zero.
@@ -452,7 +468,7 @@ def test_heats_are_kept_by_lane_and_round_and_a_round_holds_all_of_its_frames() 
         frame(5, 1.0, heat(2, "mysql", 500.0), over),
         settings=settings,
     )
-    result = summary.result()
+    result = result_document(summary)
     assert result["heats"] == {
         "rounds": 2,
         "order": [
@@ -500,7 +516,7 @@ def test_a_percentile_over_rounds_is_one_of_all_that_was_measured() -> None:
         for number, values in enumerate(rounds)
     ]
     summary = summed(*frames, settings=settings)
-    lane = summary.result()["lanes"][0]  # type: ignore[index]
+    lane = result_document(summary)["lanes"][0]  # type: ignore[index]
     spread = lane["heats"]["spread"]["read"]
     near = pytest.approx
     assert spread["p50_us"] == {
@@ -548,7 +564,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
     warm = {"write": IntervalStats(RoleStats(operations=9, rows=90), CacheStats())}
     summary.reconcile_with_servers(ClosingCounts(warm={"mysql": warm}))  # type: ignore[dict-item]
     assert summary.reconciliations["mysql"].verdict == "reconciled"
-    result = summary.result()["lanes"][0]["reconciliation"]  # type: ignore[index]
+    result = result_document(summary)["lanes"][0]["reconciliation"]  # type: ignore[index]
     assert result["reconciled"] is True
     assert {
         "what": "rows",
@@ -564,8 +580,8 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
 
 def test_the_floor_stands_in_the_result() -> None:
     lane_info = replace(MYSQL, overhead_us={"read": 24.96})
-    summary = Summary(RaceConfig(lanes=("mysql",)), (lane_info,), {})
-    lane = summary.result()["lanes"][0]  # type: ignore[index]
+    summary = Summary(RaceConfig(lanes=("mysql",)), (lane_info,), RaceEnvironment())
+    lane = result_document(summary)["lanes"][0]  # type: ignore[index]
     assert (lane["read"]["floor_us"], lane["write"]["floor_us"]) == (25.0, None)
 
 
@@ -642,7 +658,7 @@ def released(*asked: Release) -> Summary:
             for lane, there in (("mysql", seq < 3), ("cached", seq >= 3))
         ]  # fmt: skip
         frames.append(frame(seq, seq + 1.0, *lanes))
-    events = tuple(Event(0.0, None, describe(each)) for each in asked)
+    events = tuple(Event(0.0, None, describe(each), control=each) for each in asked)
     return summed(replace(frames[0], events=events), *frames[1:])
 
 

@@ -8,6 +8,7 @@ from itertools import cycle, islice
 
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame, LaneFrame, LaneState
+from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES, LaneInfo
 from engines.results.summary import Summary
 from tests.support.frames import frame, work
@@ -37,7 +38,7 @@ def hour() -> list[Frame]:
 def test_an_hour_takes_no_more_memory_than_its_first_minutes() -> None:
     given = hour()
     lane_infos = [LaneInfo(lane, lane, "", "", "", "") for lane in LANES]
-    summary, history = Summary(RaceConfig(), lane_infos, {}), ViewBuilder()
+    summary, history = Summary(RaceConfig(), lane_infos, RaceEnvironment()), ViewBuilder()
     tracemalloc.start()
     sizes_bytes = []
     for number, kept in enumerate(islice(cycle(given), FRAMES_IN_AN_HOUR)):

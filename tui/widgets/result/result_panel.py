@@ -134,9 +134,9 @@ def report(race: RaceReport, width: int) -> list[Line]:
     lines += _wrapped(race.heading, STRONG, width, margin_left)
     lines += _stacked(race, width) if narrow else [BLANK, *_table(race, width)]
     lines.append(BLANK)
-    for text in race.trust:
-        good = text.startswith("counts reconciled")
-        lines += _wrapped(text, TEXT if good else WARN, width - 1, margin_left + "  ", margin_left)
+    for trust in race.trust:
+        style = TEXT if trust.good else WARN
+        lines += _wrapped(trust.text, style, width - 1, margin_left + "  ", margin_left)
     for lane_report in race.lane_reports:
         lines += [BLANK, _name(lane_report, margin_left)]
         style = (

@@ -1,0 +1,175 @@
+"""Caveats: typed facts that limit how far the numbers of a race can be compared or trusted.
+
+Code decides on the class of a caveat and on its fields. `engines.results.caveat_text` makes the sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engines.model.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """The place of a server in the race: its lane and its role there ("database", "cache" or "store")."""
+
+    lane: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolatileStorage:
+    """Private servers that keep their data in memory: `file_system` is the type of their file system."""
+
+    file_system: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedServer:
+    """One server that several lanes use. `product` is "" unless the product was read before the race."""
+
+    lanes: tuple[str, ...]
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableCounters:
+    """A lane whose servers refuse to show their counters. `reason` is their error message."""
+
+    lane: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneNote:
+    """A sentence about one lane that was written when its servers were read, see `LaneInfo.notes`."""
+
+    lane: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentDatabases:
+    """Lanes whose databases differ: product and version, by lane."""
+
+    databases: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnevenTls:
+    """Connections to some servers are encrypted and to others are not."""
+
+    encrypted: tuple[ServerPlace, ...]
+    plain: tuple[ServerPlace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnevenRoundTrips:
+    """The servers with the longest and the shortest round trip, where these differ much."""
+
+    far: ServerPlace
+    far_us: float
+    near: ServerPlace
+    near_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class WeakDurability:
+    """A server setting by which a crash can lose acknowledged writes of a lane."""
+
+    lane: str
+    setting: str
+    value: str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateFillsPerProcess:
+    """Duplicate fills are counted within each of several engine processes, not between them."""
+
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheNotReset:
+    """The cache is brought to its start state (`cache_start`) before the first round of heats only."""
+
+    cache_start: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedMachine:
+    """The private servers of several lanes run at the same time on the machine of telemon, which has `cpus`."""
+
+    cpus: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorLimit:
+    """The part of the machine's processors that telemon may use."""
+
+    limit: float
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeparateReleases:
+    """Lanes that were released one by one: the measured time of each in seconds."""
+
+    durations_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientBound:
+    """A lane that telemon limited rather than its servers. `reason` says by which measurements."""
+
+    lane: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDelay:
+    """The mean scheduling delay in operations of one role, beside their mean service time."""
+
+    role: Role
+    delay_us: float
+    service_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class CpuContention:
+    """A lane whose engine processes waited for a processor. A delay below the threshold is left out."""
+
+    lane: str
+    operations: tuple[OperationDelay, ...]
+    loop_lag_p99_us: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overloaded:
+    """A lane that could not keep up with the offered load. `backlog_max` is in operations."""
+
+    lane: str
+    backlog_max: int
+
+
+Caveat = (
+    VolatileStorage
+    | SharedServer
+    | UnreadableCounters
+    | LaneNote
+    | DifferentDatabases
+    | UnevenTls
+    | UnevenRoundTrips
+    | WeakDurability
+    | DuplicateFillsPerProcess
+    | CacheNotReset
+    | SharedMachine
+    | ProcessorLimit
+    | SeparateReleases
+    | ClientBound
+    | CpuContention
+    | Overloaded
+)
+"""Every kind of caveat."""

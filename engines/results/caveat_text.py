@@ -1,0 +1,138 @@
+"""Sentences for caveats. No other module of `engines` or `tui` words a caveat. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engines.errors import DOCTOR_HINT
+from engines.model.caveats import (
+    CacheNotReset,
+    Caveat,
+    ClientBound,
+    CpuContention,
+    DifferentDatabases,
+    DuplicateFillsPerProcess,
+    LaneNote,
+    Overloaded,
+    ProcessorLimit,
+    SeparateReleases,
+    ServerPlace,
+    SharedMachine,
+    SharedServer,
+    UnevenRoundTrips,
+    UnevenTls,
+    UnreadableCounters,
+    VolatileStorage,
+    WeakDurability,
+)
+from engines.model.server_facts import APPENDFSYNC, APPENDONLY, FLUSH, SYNC_BINLOG
+
+CONSEQUENCES = {
+    FLUSH: "a commit does not wait for the disk",
+    SYNC_BINLOG: "a commit does not wait for its binary log",
+    APPENDONLY: "a SET is kept in memory only",
+    APPENDFSYNC: "a SET does not wait for the disk",
+}
+"""What a weak durability setting means. `WeakDurability.setting` must be one of these keys."""
+
+
+def caveat_sentences(caveats: Iterable[Caveat]) -> tuple[str, ...]:
+    """Return one sentence per caveat, without repetitions.
+
+    A `LaneNote` is left out if it repeats the sentence of a caveat about all lanes.
+    """
+    caveats = tuple(caveats)
+    common = {describe_caveat(caveat) for caveat in caveats if not isinstance(caveat, LaneNote)}
+    return tuple(
+        dict.fromkeys(
+            describe_caveat(caveat)
+            for caveat in caveats
+            if not (isinstance(caveat, LaneNote) and caveat.note in common)
+        )
+    )
+
+
+def describe_caveat(caveat: Caveat) -> str:
+    """Return the sentence for a caveat, without a full stop."""
+    match caveat:
+        case VolatileStorage(file_system):
+            return f"data on {file_system}: memory, not a disk, so a commit costs nothing here"
+        case SharedServer(lanes, product):
+            server = f"{product} server" if product else "server"
+            return f"lanes {' and '.join(lanes)} share one {server}: each slows the other down"
+        case UnreadableCounters(lane, reason):
+            return (
+                f"lane {lane}: its servers' own counters cannot be read ({reason}); {DOCTOR_HINT}"
+            )
+        case LaneNote(lane, note):
+            return f"{lane}: {note}"
+        case DifferentDatabases(databases):
+            return f"the databases are not the same: {_databases(databases)}"
+        case UnevenTls(encrypted, plain):
+            return f"TLS costs {_places(encrypted)} and not {_places(plain)}"
+        case UnevenRoundTrips(far, far_us, near, near_us):
+            return (
+                f"a round trip to {_place(far)} takes {far_us:,.0f} us, "
+                f"to {_place(near)} {near_us:,.0f} us"
+            )
+        case WeakDurability(lane, setting, value):
+            return f"{lane}: {CONSEQUENCES[setting]} ({setting} = {value})"
+        case DuplicateFillsPerProcess(processes):
+            return f"duplicate fills are counted within each of the {processes} engine processes"
+        case CacheNotReset(cache_start):
+            return (
+                f"the cache is {cache_start} before the first round only; "
+                "later rounds find it as the one before left it"
+            )
+        case SharedMachine(cpus):
+            return (
+                f"telemon and the private servers of all lanes share this machine's {cpus} processors: a lane that "
+                "does more leaves less to the others; --heats gives each the machine to itself"
+            )
+        case ProcessorLimit(limit, cpus):
+            return f"telemon may use {limit:g} of the machine's {cpus} processors"
+        case SeparateReleases(durations_s):
+            times = ", ".join(f"{lane} {time_s:.1f} s" for lane, time_s in durations_s.items())
+            return (
+                f"the lanes were released one by one and measured at times of their own: {times}; their rates compare, "
+                "their totals only as far as these times are equal"
+            )
+        case ClientBound(lane, reason):
+            return f"{lane}: client-bound ({reason}): telemon and not the servers may be what limits it"
+        case CpuContention():
+            return (
+                f"{caveat.lane}: short of processors: telemon had to wait for one, {_delays(caveat)}: latencies say "
+                "as much of this machine as of the servers"
+            )
+        case Overloaded(lane, backlog_max):
+            return (
+                f"{lane}: overloaded, it did less than was offered: up to {backlog_max:,} operations were due and had "
+                "not begun; its response times grow with the length of the race"
+            )
+
+
+def _delays(caveat: CpuContention) -> str:
+    delays = [
+        f"on average {each.delay_us:,.0f} us in a {each.role} of {each.service_us:,.0f} us"
+        for each in caveat.operations
+    ]
+    if caveat.loop_lag_p99_us is not None:
+        lag_ms = caveat.loop_lag_p99_us / 1000
+        delays.append(f"so that replies waited up to {lag_ms:.1f} ms (p99) for it")
+    return " and ".join(delays)
+
+
+def _databases(databases: Mapping[str, str]) -> str:
+    return _listed([f"that of lane {lane} is {name}" for lane, name in databases.items()])
+
+
+def _places(places: Sequence[ServerPlace]) -> str:
+    return _listed([_place(place) for place in places])
+
+
+def _place(place: ServerPlace) -> str:
+    return f"the {place.role} of lane {place.lane}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

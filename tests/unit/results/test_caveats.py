@@ -1,0 +1,182 @@
+"""Caveats are typed: what is found, and the sentence for each kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from engines.config.race_config import RaceConfig
+from engines.metrics.frame import Event, LaneFrame, LaneState
+from engines.metrics.stats import ClientStats
+from engines.model import caveats as kinds
+from engines.model.caveats import Caveat, ServerPlace
+from engines.model.controls import Release, describe
+from engines.model.environment import MachineFacts, RaceEnvironment
+from engines.model.server_facts import ServerFacts, TlsMode
+from engines.results.caveat_text import caveat_sentences, describe_caveat
+from engines.results.caveats import comparison_caveats
+from engines.results.summary import LoadChange, Summary
+from tests.support.frames import CACHED, MYSQL, frame, work
+from tui.report.race_report import build_report
+
+DATABASE, STORE = ServerPlace("mysql", "database"), ServerPlace("durable", "store")
+
+SENTENCES: list[tuple[Caveat, str]] = [
+    (
+        kinds.VolatileStorage("tmpfs"),
+        "data on tmpfs: memory, not a disk, so a commit costs nothing here",
+    ),
+    (
+        kinds.SharedServer(("mysql", "cached")),
+        "lanes mysql and cached share one server: each slows the other down",
+    ),
+    (
+        kinds.SharedServer(("mysql", "cached"), "MySQL"),
+        "lanes mysql and cached share one MySQL server: each slows the other down",
+    ),
+    (
+        kinds.UnreadableCounters("durable", "denied"),
+        "lane durable: its servers' own counters cannot be read (denied); `telemon doctor` says why",
+    ),
+    (kinds.LaneNote("mysql", "a note"), "mysql: a note"),
+    (
+        kinds.DifferentDatabases({"mysql": "MySQL 8.0", "cached": "MariaDB 11"}),
+        "the databases are not the same: that of lane mysql is MySQL 8.0 and that of lane cached is MariaDB 11",
+    ),
+    (
+        kinds.UnevenTls((DATABASE,), (STORE, ServerPlace("cached", "cache"))),
+        "TLS costs the database of lane mysql and not the store of lane durable and the cache of lane cached",
+    ),
+    (
+        kinds.UnevenRoundTrips(STORE, 1_234.4, DATABASE, 56.0),
+        "a round trip to the store of lane durable takes 1,234 us, to the database of lane mysql 56 us",
+    ),
+    (
+        kinds.WeakDurability("durable", "appendonly", "no"),
+        "durable: a SET is kept in memory only (appendonly = no)",
+    ),
+    (
+        kinds.DuplicateFillsPerProcess(4),
+        "duplicate fills are counted within each of the 4 engine processes",
+    ),
+    (
+        kinds.CacheNotReset("cold"),
+        "the cache is cold before the first round only; later rounds find it as the one before left it",
+    ),
+    (
+        kinds.SharedMachine(2),
+        "telemon and the private servers of all lanes share this machine's 2 processors: a lane that does more leaves "
+        "less to the others; --heats gives each the machine to itself",
+    ),
+    (
+        kinds.ProcessorLimit(1.5, 8),
+        "telemon may use 1.5 of the machine's 8 processors",
+    ),
+    (
+        kinds.SeparateReleases({"mysql": 3.0, "cached": 2.04}),
+        "the lanes were released one by one and measured at times of their own: mysql 3.0 s, cached 2.0 s; their rates "
+        "compare, their totals only as far as these times are equal",
+    ),
+    (
+        kinds.ClientBound("mysql", "cpu 91 % of a core"),
+        "mysql: client-bound (cpu 91 % of a core): telemon and not the servers may be what limits it",
+    ),
+    (
+        kinds.CpuContention("mysql", (kinds.OperationDelay("read", 50.4, 99.0),), 2_100.0),
+        "mysql: short of processors: telemon had to wait for one, on average 50 us in a read of 99 us and so that "
+        "replies waited up to 2.1 ms (p99) for it: latencies say as much of this machine as of the servers",
+    ),
+    (
+        kinds.Overloaded("mysql", 1_234),
+        "mysql: overloaded, it did less than was offered: up to 1,234 operations were due and had not begun; its "
+        "response times grow with the length of the race",
+    ),
+]
+
+
+@pytest.mark.parametrize(("caveat", "sentence"), SENTENCES)
+def test_each_caveat_has_its_sentence(caveat: Caveat, sentence: str) -> None:
+    assert describe_caveat(caveat) == sentence
+
+
+def test_every_kind_of_caveat_is_among_them() -> None:
+    assert {type(caveat) for caveat, _ in SENTENCES} == set(get_args(Caveat))
+
+
+def test_equal_sentences_are_one() -> None:
+    twice = kinds.VolatileStorage("tmpfs")
+    assert len(caveat_sentences([twice, twice])) == 1
+
+
+def store(identity: str, tls: TlsMode, trip_us: float) -> ServerFacts:
+    return ServerFacts("store", "Redis", "7", 1, tls, trip_us, {"appendonly": "no"}, identity)
+
+
+def test_caveats_carry_what_was_found() -> None:
+    environment = RaceEnvironment(
+        addresses={"mysql": (), "durable": ()},
+        machine=MachineFacts(8, cpus_allowed=4, cpu_limit=1.5),
+        servers={
+            "mysql": [store("a", TlsMode.OFF, 100.0)],
+            "durable": [store("b", TlsMode.UNVERIFIED, 900.0)],
+        },
+    )
+    near, far = ServerPlace("mysql", "store"), ServerPlace("durable", "store")
+    assert list(comparison_caveats(environment, RaceConfig(lanes=("mysql", "durable")))) == [
+        kinds.UnevenTls((far,), (near,)),
+        kinds.UnevenRoundTrips(far, 900.0, near, 100.0),
+        kinds.WeakDurability("mysql", "appendonly", "no"),
+        kinds.WeakDurability("durable", "appendonly", "no"),
+        kinds.SharedMachine(8),
+        kinds.ProcessorLimit(1.5, 8),
+    ]
+
+
+def test_a_lane_on_private_servers_is_one_without_addresses() -> None:
+    environment = RaceEnvironment(addresses={"mysql": (), "cached": ("private:3306",)})
+    assert environment.private_lanes == ("mysql",)
+    assert list(comparison_caveats(environment, RaceConfig())) == []
+
+
+def summary_of(lane: LaneFrame, *events: Event, note: str = "") -> Summary:
+    lane_infos = (replace(MYSQL, notes=(note,) if note else ()), CACHED)
+    summary = Summary(RaceConfig(lanes=("mysql", "cached")), lane_infos, RaceEnvironment())
+    idle = LaneFrame("cached", LaneState.RACING)
+    summary.add(replace(frame(0, 1.0, lane, idle), events=events))
+    return summary
+
+
+def test_a_change_holds_its_control_and_words_it_last() -> None:
+    lane = LaneFrame("mysql", LaneState.RACING, read=work([5.0]))
+    release = Release("mysql")
+    # Whatever the text of the event is: the control decides.
+    told = summary_of(lane, Event(7.0, None, "x", control=release))
+    assert told.changes == [LoadChange(7.0, 1.0, release)]
+    assert told.changes[0].text == "lane mysql released"
+    assert set(told.separate_durations_s) == {"mysql", "cached"}
+    text_only = summary_of(lane, Event(7.0, None, describe(release)))
+    assert text_only.changes[0].text == "lane mysql released"
+    assert text_only.separate_durations_s == {}
+
+
+def test_the_report_leaves_out_what_its_findings_say_and_keeps_a_lane_s_own_note() -> None:
+    busy = LaneFrame(
+        "mysql",
+        LaneState.RACING,
+        read=work([5.0]),
+        backlog={"read": 9},
+        overloaded=True,
+        client=ClientStats(cpu_share=0.95),
+    )
+    # A note of the servers that begins like a caveat is still a note.
+    note = "client-bound pools are in use"
+    summary = summary_of(busy, note=note)
+    assert {type(caveat) for caveat in summary.caveats()} >= {kinds.ClientBound, kinds.Overloaded}
+    report = build_report(summary)
+    assert report.notes == (f"mysql: {note}", "cached: a cold cache")
+    assert [(trust.text, trust.good) for trust in report.trust][1:] == [
+        ("client-bound: MySQL", False),
+        ("overloaded: MySQL", False),
+    ]
