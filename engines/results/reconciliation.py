@@ -1,4 +1,4 @@
-"""Whether the servers counted what telemon says it did. Pure."""
+"""Compares telemon's operation counts with the servers' own counters. Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
 
 DIED = "engine_died"
-"""The kind of error by which a frame counts an engine process that is gone."""
+"""The error kind under which a frame counts an engine process that died."""
 
 
 @dataclass(frozen=True, slots=True)
 class CounterCheck:
-    """One thing that both sides counted: telemon's count, and the servers' under their name for it."""
+    """A count of telemon beside the servers' counter for the same thing. `counter` is the servers' name for it."""
 
     what: str
     counter: str
     ours: int
     theirs: int
     shard: str = ""
-    """The address of the node that is spoken of; empty for all servers of the lane together."""
+    """The address of one node of a cluster; "" for the sum over all servers of the lane."""
 
     @property
     def difference(self) -> int:
@@ -31,8 +31,10 @@ class CounterCheck:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """A lane's checks, over the whole race, warm-up included. `excuse` says why a difference need not be telemon's
-    miscount; it is empty when there is none."""
+    """The checks of a lane over the whole race, warm-up included.
+
+    `explanation` names a cause of a difference other than a miscount by telemon; "" if no cause is known.
+    """
 
     lane: str
     checks: tuple[CounterCheck, ...]
@@ -40,12 +42,12 @@ class Reconciliation:
 
     @property
     def reconciled(self) -> bool:
-        """Whether there was something to check, and all of it agrees."""
+        """Whether there is at least one check and all checks agree."""
         return bool(self.checks) and not any(check.difference for check in self.checks)
 
     @property
     def verdict(self) -> str:
-        """In words: "reconciled", or by how much it differs and why that may be."""
+        """The outcome in words: "reconciled", or the differences and the explanation."""
         if self.reconciled:
             return "reconciled"
         if not self.checks:
@@ -70,9 +72,10 @@ def reconcile(
     counter_caveats: Sequence[str] = (),
     shards: Sequence[NodeComparison] = (),
 ) -> Reconciliation:
-    """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
-    the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole;
-    `shards` is what was counted of and by each node of a cluster, beside their sums.
+    """Compare the operations of a lane, warm-up included, with the changes of its servers' counters.
+
+    `sharing` names the lanes that share a server with it, itself included. `counter_caveats` say why the servers'
+    counts may be incomplete. `shards` holds the counts of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
@@ -88,8 +91,8 @@ def reconcile(
             checks.append(CounterCheck(what, counter, ours, theirs[counter], shard))
 
     selects = read.operations if lane == "mysql" else cache.misses
-    # In preset deck a reader tries other cars until there is one, or until it is stopped: each try, one for each row
-    # and each car that nobody knew, is asked of the servers, and all of an operation's but one come on top of it.
+    # In preset deck a reader tries cars until it finds one or is stopped. Each try is a request to the servers: one
+    # per row and one per missing key. `tries` counts the requests beyond one per operation.
     tries = read.rows + cache.skipped - read.operations if preset == "deck" else 0
     if lane in ("mysql", "cached"):
         check("upserts", "Com_insert", write.rows if preset == "deck" else write.operations)

@@ -1,4 +1,4 @@
-"""The standings and the result as plain text, for a clipboard."""
+"""The standings and the result as plain text for the clipboard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui.widgets.result.result_panel import standing, titles, value
 
 
 def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
-    """A line per lane under a heading, in columns that keep their places in any fixed-width font."""
+    """Return a heading and one line per lane, in columns for a fixed-width font."""
     titles = {lane_info.lane: sanitize(lane_info.title) for lane_info in lane_infos}
     paced = any(lane.paced for lane in view.lanes)
     over = f"over {view.window_s:g} s"
@@ -37,7 +37,7 @@ def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:
 
 
 def result_text(race: RaceReport) -> str:
-    """A race that is over: what its screen heads the table with, and the table, its figures in full."""
+    """Return the heading, the table with unshortened figures and the trust lines of a race that is over."""
     names = titles(race.paced)
     lines = [f"broken off: {race.fault}"] if race.fault is not None else []
     lines.append(f"telemon: {race.heading}")

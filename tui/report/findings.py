@@ -1,4 +1,4 @@
-"""What is said of a lane at the end, in sentences that are made from nothing but the numbers. Pure."""
+"""Findings: sentences about the result of a lane, made from the numbers. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from tui.draw.format import LEVEL, NEAR, count, latency, margin, ordinal, saniti
 from tui.view.ranking import Rank
 
 MANY = 100
-"""Fewer operations than this have no p99 that is not simply the slowest of them."""
+"""With fewer operations than this the p99 is the slowest operation, and is called that."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneOutcome:
-    """A lane at the end. `places` are by metric ("write", "read", "p99"), `offers` by role, `spreads` (of the rounds
-    of heats) by metric; `p99_us` is what it is ranked by as "p99"."""
+    """The result of a lane as the findings need it.
+
+    `places` (ranks) and `spreads` (ranges over the rounds of heats) are by metric: "write", "read", "p99".
+    `offered_loads` is by role. `p99_us` is the p99 that ranks the lane.
+    """
 
     frame: LaneFrame
     title: str
@@ -39,14 +42,14 @@ class LaneOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All lanes of a race, what it was set to at the start, and what was asked of it on the way."""
+    """All lanes of a race, its settings at the start, and the changes while it ran."""
 
     runners: tuple[LaneOutcome, ...]
     settings: RaceConfig
     changes: tuple[LoadChange, ...]
 
     def rival(self, runner: LaneOutcome, metric: str) -> LaneOutcome | None:
-        """Whom a lane is measured against: the leader, and for the leader itself the best of the others."""
+        """Return the reference lane: the leader, or for the leader the best other lane; None without one."""
         others = [
             other
             for other in self.runners
@@ -56,7 +59,7 @@ class Comparison:
 
 
 def findings(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
-    """Everything that is worth saying of a lane, the standing first."""
+    """Return all findings about a lane, its rank first."""
     connections = {"write": race.settings.writers, "read": race.settings.readers}
     asked = [
         role for role in ("write", "read") if connections[role] or runner.work(role).operations
@@ -98,7 +101,7 @@ def _did(role: str) -> str:
 
 
 def _standing(runner: LaneOutcome, race: Comparison, metric: str) -> str:
-    """ "1st, 2.6x ahead in writes"; nothing where no other lane is in the race."""
+    """Return the rank, as in "1st, 2.6x ahead in writes"; "" if the lane races alone."""
     if len(race.runners) == 1:
         return ""
     place = runner.places[metric]
@@ -123,8 +126,11 @@ def _range(spread: RoundRange) -> str:
 
 
 def _why(runner: LaneOutcome, rival: LaneOutcome | None, role: str) -> str:
-    """The latencies behind a rate, beside those of the lane that it is measured against. In a closed loop the mean
-    latency decides the rate; where it does not differ as the rates do, the latencies are not called the reason."""
+    """Return the latencies behind a rate, beside those of the reference lane.
+
+    In a closed loop the mean latency decides the rate. If the means do not differ as much as the rates, the text does
+    not name the latencies as the reason.
+    """
     work = runner.work(role)
     own = work.service
     text = f": {_unit(work, role)} took {latency(own.percentile_us(50))} (median; {_tail(work)})"
@@ -141,7 +147,7 @@ def _why(runner: LaneOutcome, rival: LaneOutcome | None, role: str) -> str:
         return text + "; its latencies are not what it lost by"
     if ratio**2 < place.gap:
         return text + "; that explains a part of the gap only"
-    # A percentile is that of a bucket, so that equal ones need not be equal.
+    # A percentile is the bound of a histogram bucket: equal latencies may differ by one bucket.
     if own.percentile_us(50) < LEVEL * theirs.percentile_us(50):
         return text + (
             f"; it lost by its slow ones: the mean is {latency(own.mean_us)}, "
@@ -164,7 +170,7 @@ def _tail(work: RoleStats) -> str:
 
 
 def _offered(offer: OfferedLoad, work: RoleStats, role: str) -> str:
-    """What became of an open loop's offer."""
+    """Return how much of an open loop's offered load was achieved."""
     noun = f"{role} operations"
     done = f"{offer.achieved_per_s:,.1f}"
     if offer.offered_per_s is None:
@@ -210,7 +216,7 @@ def _response_standing(runner: LaneOutcome, race: Comparison) -> Iterator[str]:
 
 
 def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
-    """How reads were answered by what is in front of them."""
+    """Return what answered the reads: cache hits, misses and refills, or keys that were missing."""
     cache = frame.cache
     answered = cache.hits + cache.misses
     if not answered:
@@ -243,8 +249,10 @@ def _answers(frame: LaneFrame, race: Comparison) -> Iterator[str]:
 
 
 def _refilled(frame: LaneFrame, race: Comparison) -> bool:
-    """Whether it is certain that cars were filled again: there were more fills than cars, not counting those that
-    two readers made at once (which several processes do not see of each other)."""
+    """Return whether cars were certainly filled again: there were more fills than cars.
+
+    Duplicate fills do not count. Several processes do not see each other's, so with these nothing is certain.
+    """
     settings = race.settings
     if settings.preset != "fair" or settings.processes > 1:
         return False

@@ -1,4 +1,4 @@
-"""What a result says beside its standings, in the order in which it matters. Pure."""
+"""The report of a race: its standings, findings, figures and caveats, as data. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ class TrustNote:
 
 @dataclass(frozen=True, slots=True)
 class RaceReport:
-    """A race that is over. `trust` are the lines that say how far the numbers can be trusted; `notes` what else must be
-    said beside them, a sentence each; `changes` what was asked of the race while it ran; `figures` by lane the
-    latencies, as (label, text); `sheet` the fairness sheet, in the same form; `fault` what broke the race off, in a
-    line."""
+    """The report of a race that is over.
+
+    `trust` tells how far the numbers can be trusted. `notes` are the other caveats, one sentence each. `changes` are
+    the controls that were applied, one line each. `figures` holds, by lane, the latencies as (label, text). `sheet` is
+    the fairness sheet as (label, text). `fault` is the error that ended the race early, in one line.
+    """
 
     heading: str
     paced: bool
@@ -48,7 +50,7 @@ class RaceReport:
 
 
 def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
-    """Everything that the result view shows."""
+    """Return everything that the result view shows."""
     found = lane_reports(summary)
     return RaceReport(
         heading=_heading(summary),
@@ -167,9 +169,11 @@ def _pace(offer: OfferedLoad) -> str:
 
 
 def overhead_share(lane_info: LaneInfo, role: str, work: RoleStats) -> str:
-    """A median beside telemon's own share of it, "60 us, of which telemon 25"; "" where that is not known. The share is
-    measured before the race: where it is not below the median, the machine was busier then, and it is no share. What
-    telemon waited for a processor in the race is another one, known as a mean."""
+    """Return a median with the client overhead in it, "60 us, of which telemon 25"; "" if the overhead is not known.
+
+    The overhead is measured before the race. If it is not below the median, the machine was busier then, and the text
+    says so. The scheduling delay in the race comes on top of it and is known as a mean only.
+    """
     overhead_us = lane_info.overhead_us.get(role)
     if overhead_us is None or not work.service.count:
         return ""
@@ -185,15 +189,15 @@ def overhead_share(lane_info: LaneInfo, role: str, work: RoleStats) -> str:
 
 
 METRICS = ("write", "read", "p99")
-"""What lanes are ranked by: rows written and read per second, and the p99 of reads."""
+"""The metrics by which lanes are ranked: rows written and read per second, and the p99 of reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """A lane at the end: its whole race as one interval, its places (by `METRICS`), and why.
+    """The result of a lane: its whole race as one interval, its ranks by metric (`METRICS`), and its findings.
 
-    `offers` holds, by role, what an open loop offered (empty for a closed one); `spreads`, by metric, from where to
-    where the rounds of heats lie apart (empty without at least two rounds).
+    `offered_loads` holds, by role, the load that an open loop offered; it is empty for a closed loop. `spreads` holds,
+    by metric, the range over the rounds of heats; it is empty with fewer than two rounds.
     """
 
     lane_info: LaneInfo
@@ -205,12 +209,12 @@ class LaneReport:
 
     @property
     def read_p99_us(self) -> float | None:
-        """What lanes are ranked by as "p99"; None where nothing was read."""
+        """The p99 of reads in us that ranks the lane; None without reads."""
         return read_p99_us(self.frame)
 
 
 def read_p99_us(frame: LaneFrame) -> float | None:
-    """The p99 of reads: of an open loop from when each was due, which alone tells what waited."""
+    """Return the p99 of reads in us, None without reads. In an open loop it is that of the response time."""
     return _p99_us(frame.read)
 
 
@@ -220,7 +224,7 @@ def _p99_us(work: RoleStats) -> float | None:
 
 
 def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
-    """Every lane of a race that is over, from left to right."""
+    """Return the report of every lane, from left to right."""
     frames = summary.lanes()
     ranked = {
         "write": rank_lanes({f.lane: f.write.rows_per_s for f in frames}, higher_wins=True),
@@ -253,12 +257,12 @@ def lane_reports(summary: Summary) -> tuple[LaneReport, ...]:
 
 
 def _spreads(summary: Summary, lane: str) -> dict[str, RoundRange]:
-    """By metric; one round alone has no spread."""
+    """Return the range over the rounds, by metric; empty with fewer than two rounds."""
     if len(summary.rounds.of(lane)) < 2:
         return {}
     found = summary.rounds.spread(lane)
     spreads = {role: found[role]["rows_per_s"] for role in ("write", "read")}
-    # As lanes are ranked: by response times where there are any.
+    # Lanes are ranked by response times if there are any.
     for figure in ("response_p99_us", "p99_us"):
         if figure in found["read"]:
             spreads["p99"] = found["read"][figure]

@@ -1,4 +1,4 @@
-"""The end of a race: the standings, how far to trust them, and why."""
+"""The result of a race as lines: standings, trust lines, findings and figures."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from tui.report.race_report import METRICS, LaneReport, RaceReport
 from tui.widgets.base.lines import LinesWidget
 
 TABLE_CELLS = 57
-"""From this width on the standings are a table; below it each lane has two lines."""
+"""The least width in cells of the table. Below it each lane has two lines, because columns would be cut."""
 
 LABEL_CELLS = 9
-"""Of what stands before a lane's figures."""
+"""The width in cells of the labels before a lane's figures."""
 
 
 def titles(paced: bool) -> dict[str, str]:
-    """What stands in the columns: rows per second of a closed loop, or what an open one did of its offer; and the p99
-    of reads, which of an open loop is that of the response time."""
+    """Return the column titles by metric. An open loop (`paced`) shows operations per second and response times."""
     if paced:
         return {"write": "write op/s", "read": "read op/s", "p99": "resp. p99"}
     return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
 
 
 def value(lane_report: LaneReport, metric: str, room: int) -> str:
-    """The lane's figure over the whole race, shortened where it does not fit."""
+    """Return the lane's figure over the whole race, shortened if it is wider than `room` cells."""
     if metric == "p99":
         return latency(lane_report.read_p99_us)
     offer = lane_report.offered_loads.get(metric)
@@ -49,8 +48,10 @@ def _fitting(number: float, room: int) -> str:
 
 
 def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
-    """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
-    "held" or "short"."""
+    """Return rank, factor and style name: ("1st", "+2.7x", "durable").
+
+    The rates of an open loop are not ranked: they are "held", "over" or "short".
+    """
     place = lane_report.ranks[metric]
     offer = lane_report.offered_loads.get(metric)
     if offer is not None:
@@ -66,7 +67,7 @@ def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
 
 
 def cell(lane_report: LaneReport, metric: str, room: int) -> list[Span]:
-    """Figure, rank and gap."""
+    """Return figure, rank and factor in `room` cells."""
     figure = value(lane_report, metric, _figure_cells(room)).rjust(_figure_cells(room))
     rank, apart, style = standing(lane_report, metric)
     short_of = [(figure, STRONG), (f" {rank}", style)]
@@ -76,12 +77,12 @@ def cell(lane_report: LaneReport, metric: str, room: int) -> list[Span]:
 
 
 def _figure_cells(room: int) -> int:
-    """Where a column's figures end, so that its rank still fits."""
+    """Return the width of a column's figures that leaves room for the rank."""
     return min(11, room - 6)
 
 
 def apart(spread: RoundRange, metric: str, room: int) -> str:
-    """From where to where the rounds lie: "54,363-55,523", "2.85-3.65 ms"."""
+    """Return the range over the rounds: "54,363-55,523", "2.85-3.65 ms"."""
     if metric != "p99":
         text = f"{count(spread.low)}-{count(spread.high)}"
         return text if len(text) < room else f"{short(spread.low)}-{short(spread.high)}"
@@ -92,7 +93,7 @@ def apart(spread: RoundRange, metric: str, room: int) -> str:
 
 
 def _table(race: RaceReport, width: int) -> Iterator[Line]:
-    """The lanes below one another, a column for each thing that they are ranked by."""
+    """Return the lanes as a table with a column per metric."""
     name_room = min(24, max(18, width // 4))
     room = min(26, max(13, (width - name_room) // 3))
     heading: list[Span] = [(" " * name_room, QUIET)]
@@ -116,7 +117,7 @@ def _table(race: RaceReport, width: int) -> Iterator[Line]:
 
 
 def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
-    """Two lines for each lane, for a terminal that has no room for a table."""
+    """Return two lines per lane, for a terminal that is too narrow for the table."""
     names = titles(race.paced)
     for lane_report in race.lane_reports:
         lane = lane_report.frame.lane
@@ -151,14 +152,14 @@ def _stacked(race: RaceReport, width: int) -> Iterator[Line]:
 def _wrapped(
     text: str, style: str, width: int, indent: str, first: str | None = None
 ) -> Iterator[Line]:
-    """`text` in lines of at most `width` cells; nothing of it is cut."""
+    """Return `text` in lines of at most `width` cells, without cutting any of it."""
     start = indent if first is None else first
     for part in textwrap.wrap(text, max(20, width), initial_indent=start, subsequent_indent=indent):
         yield ((part, style),)
 
 
 def report(race: RaceReport, width: int) -> list[Line]:
-    """The whole result, however many rows it takes: what matters most first."""
+    """Return all lines of the result, the most important first."""
     narrow = width < TABLE_CELLS
     margin_left = "" if narrow else " "
     lines: list[Line] = []
@@ -197,7 +198,7 @@ def _name(lane_report: LaneReport, margin_left: str) -> Line:
 
 
 def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
-    """Percentiles of both roles of each lane."""
+    """Return the percentiles of both roles of each lane."""
     if not any(race.figures.values()):
         return
     yield BLANK
@@ -216,7 +217,7 @@ def _latencies(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]
 
 
 def _sheet(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
-    """What is equal between the lanes, and what is not."""
+    """Return the fairness sheet."""
     if not race.sheet:
         return
     yield BLANK
@@ -227,7 +228,7 @@ def _sheet(race: RaceReport, width: int, margin_left: str) -> Iterator[Line]:
 
 
 class ResultPanel(LinesWidget):
-    """As high as the result: the screen scrolls where that is higher than the terminal."""
+    """A widget as high as the result. The screen scrolls if it is higher than the terminal."""
 
     DEFAULT_CSS = "ResultPanel { height: auto; }"
 
