@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from engines.backends.redis.client import NO_CLUSTER, NOT_READABLE, address_of, read_facts, slot_map
+from engines.backends.redis.client import NO_CLUSTER, address_of, read_facts, slot_map
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.redis import permissions as permissions
@@ -237,7 +237,7 @@ def _durability(
             )
         return
     persistence = _info(nodes[0].client, "persistence")
-    words = read_facts(target.endpoint).durability
+    facts = read_facts(target.endpoint)
     if _is_memorydb(target.endpoint):
         yield runner.ok("durability", "MemoryDB: a log over several availability zones")
     elif evicts:
@@ -255,13 +255,13 @@ def _durability(
             "this is no system of record: lane durable is meant for MemoryDB, or for appendonly yes with appendfsync "
             "always; say so beside the result",
         )
-    elif "every reply" in words or words == NOT_READABLE:
-        yield runner.ok("durability", words)
+    elif facts.fsync_policy in ("always", None):
+        yield runner.ok("durability", facts.durability)
     else:
         yield runner.warn(
             "durability",
             "weak_durability",
-            words,
+            facts.durability,
             "an acknowledged write may be lost in a crash, which makes it faster: set appendfsync always, or say so "
             "beside the result",
         )
