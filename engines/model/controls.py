@@ -1,4 +1,4 @@
-"""What can be asked of a race while it runs. Frozen values that travel from the screen to the engine processes."""
+"""Controls of a running race: immutable values that travel from the screen to the engine processes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from engines.model.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """No new operation begins until `Resume`; those under way end, and count."""
+    """Start no new operation until `Resume`. Operations in flight end, and count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Ends a `Pause`."""
+    """End a `Pause`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """From now on every lane has `count` (1 or more) connections of this role."""
+    """Give every lane `count` (1 or more) connections of this role."""
 
     role: Role
     count: int
@@ -27,22 +27,24 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """From now on a write batch has `rows` (1 or more) rows, in every lane."""
+    """Give every write batch `rows` (1 or more) rows, in every lane."""
 
     rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ttl:
-    """From now on a filled key lives for `ttl_s` seconds (0.001 or more). Keys already in the cache keep theirs."""
+    """Let a filled key live for `ttl_s` seconds (0.001 or more). Keys already in the cache keep their TTL."""
 
     ttl_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """From now on every lane has `per_s` operations per second due in each role (an open loop); None: as fast as it
-    goes (a closed loop). What was due before is forgotten."""
+    """Offer every lane `per_s` operations per second in each role (open loop); None for a closed loop.
+
+    Operations that were due before and have not started are dropped.
+    """
 
     per_s: float | None
 
@@ -54,27 +56,27 @@ class FlushCache:
 
 @dataclass(frozen=True, slots=True)
 class ResetTotals:
-    """Count from zero again: what was measured so far leaves the totals and the result."""
+    """Count from zero again: totals and result lose what was measured so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let a lane that waits at the start line go; `lane` None releases all of them."""
+    """Release a lane that waits at the start barrier; `lane` None releases all lanes."""
 
     lane: str | None = None
 
 
 Control = Pause | Resume | Connections | Batch | Ttl | Rate | FlushCache | ResetTotals | Release
-"""Anything that can be asked."""
+"""Every control."""
 
 
 def changes_load(control: Control) -> bool:
-    """Whether another load is offered from then on, so that a race has no one rate."""
+    """Return whether the control changes the offered load, so that the race has no single offered rate."""
     return isinstance(control, Rate | Pause | Resume)
 
 
 def describe(control: Control) -> str:
-    """A control in words, for the event log."""
+    """Return the control in words, for the event log and the result."""
     match control:
         case Pause():
             return "load paused"

@@ -1,4 +1,4 @@
-"""Whether the servers counted what telemon says it did. Pure."""
+"""Compares telemon's operation counts with the servers' own counters. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from engines.wire.error_kinds import ENGINE_DIED
 
 @dataclass(frozen=True, slots=True)
 class CounterCheck:
-    """One thing that both sides counted: telemon's count, and the servers' under their name for it."""
+    """A count of telemon beside the servers' counter for the same thing. `counter` is the servers' name for it."""
 
     what: str
     counter: str
     ours: int
     theirs: int
     shard: str = ""
-    """The address of the node that is spoken of; empty for all servers of the lane together."""
+    """The address of one node of a cluster; "" for the sum over all servers of the lane."""
 
     @property
     def difference(self) -> int:
@@ -31,8 +31,10 @@ class CounterCheck:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """A lane's checks, over the whole race, warm-up included. `excuse` says why a difference need not be telemon's
-    miscount; it is empty when there is none."""
+    """The checks of a lane over the whole race, warm-up included.
+
+    `explanation` names a cause of a difference other than a miscount by telemon; "" if no cause is known.
+    """
 
     lane: str
     checks: tuple[CounterCheck, ...]
@@ -40,12 +42,12 @@ class Reconciliation:
 
     @property
     def reconciled(self) -> bool:
-        """Whether there was something to check, and all of it agrees."""
+        """Whether there is at least one check and all checks agree."""
         return bool(self.checks) and not any(check.difference for check in self.checks)
 
     @property
     def verdict(self) -> str:
-        """In words: "reconciled", or by how much it differs and why that may be."""
+        """The outcome in words: "reconciled", or the differences and the explanation."""
         if self.reconciled:
             return "reconciled"
         if not self.checks:
@@ -145,9 +147,10 @@ def reconcile(
     counter_caveats: Sequence[str] = (),
     node_comparisons: Sequence[NodeComparison] = (),
 ) -> Reconciliation:
-    """Compare what a lane did in all (warm-up included) with how far its servers' counters moved. `sharing` names
-    the lanes, itself among them, with which it shares a server; `doubts` say why the servers' counts need not be whole;
-    `node_comparisons` is what was counted of and by each node of a cluster, beside their sums.
+    """Compare the operations of a lane, warm-up included, with the changes of its servers' counters.
+
+    `sharing` names the lanes that share a server with it, itself included. `counter_caveats` say why the servers'
+    counts may be incomplete. `node_comparisons` holds the counts of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.

@@ -71,8 +71,10 @@ class Summary:
         self.started_at_s: float | None = None
 
     def restarted(self) -> Self:
-        """Return a summary whose totals start from zero. It keeps the changes, and the counts of the whole race that
-        are reconciled with the servers' counters at the end."""
+        """Return a summary whose totals start from zero.
+
+        It keeps the changes, and the counts of the whole race that are reconciled with the servers' counters.
+        """
         fresh = type(self)(self.settings, self.lane_infos, self.environment)
         fresh.changes, fresh.changes_left_out = self.changes, self.changes_left_out
         fresh._load_altered = self._load_altered

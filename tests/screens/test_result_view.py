@@ -17,7 +17,7 @@ from engines.results.summary import Summary
 from tests.screens.conftest import Launch
 from tests.support.frames import frame, latencies, work
 from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, usual
-from tui.draw.styled import BAD
+from tui.draw.styled import BAD, TEXT, WARN
 from tui.draw.styled import width as cells
 from tui.report.race_report import build_report, overhead_share
 from tui.report.text_table import final_table
@@ -222,3 +222,14 @@ async def test_what_fits_has_no_word_of_scrolling(launch: Launch) -> None:
         await racing.shows("lines below")
         await racing.pilot.resize_terminal(160, 60)
         await racing.until(lambda: "pgdn" not in racing.text())
+
+
+def test_a_line_of_trust_is_a_warning_unless_the_counts_were_reconciled() -> None:
+    good = summary_of(lane("mysql"))
+    half = summary_of(lane("mysql"), lane("durable"))
+    for summary, expected in ((good, [True]), (half, [True, False])):
+        made = build_report(summary)
+        assert [trust.good for trust in made.trust] == expected
+        styles = {line[0][0].strip(): line[0][1] for line in report(made, 200) if line}
+        for trust in made.trust:
+            assert styles[trust.text] == (TEXT if trust.good else WARN)

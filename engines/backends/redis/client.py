@@ -31,11 +31,15 @@ class ClusterModeError(RedisError):
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """Facts that a server reports about itself."""
+    """Product, version and durability of a server, in its own words.
+
+    `fsync_policy` is the appendfsync setting of its append-only file: "" without such a file, None if not readable.
+    """
 
     product: str
     version: str
     durability: str
+    fsync_policy: str | None = None
 
 
 def address_of(endpoint: RedisEndpoint) -> str:
@@ -215,25 +219,29 @@ def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
     with client(address_of(endpoint), endpoint) as node:
         try:
             server: Mapping[str, Any] = node.info("server")
-            return RedisFacts(*product_and_version(server), durability=_durability(node))
+            policy = _fsync_policy(node)
+            return RedisFacts(*product_and_version(server), _durability(policy), policy)
         except NoPermissionError:
             return RedisFacts("Redis", UNREADABLE, UNREADABLE)
 
 
-def _durability(node: Redis) -> str:
-    """Return the durability as far as the server reports it.
-
-    Managed services hide it: their INFO does not show what keeps the data.
-    """
+def _fsync_policy(node: Redis) -> str | None:
+    """Return `RedisFacts.fsync_policy`. Managed services hide it, and their INFO does not show what keeps the data."""
     persistence: Mapping[str, Any] = node.info("persistence")
     try:
         policy = str(node.config_get("appendfsync").get("appendfsync", "unknown"))
     except ResponseError:
+        return None
+    return policy if persistence.get("aof_enabled") else ""
+
+
+def _durability(fsync_policy: str | None) -> str:
+    """Return the durability that follows from `RedisFacts.fsync_policy`, in words."""
+    if fsync_policy is None:
         return UNREADABLE
-    if not persistence.get("aof_enabled"):
-        return "none: memory only"
     return {
+        "": "none: memory only",
         "always": "append-only file, fsync before every reply",
         "everysec": "append-only file, fsync about once a second",
         "no": "append-only file, fsync left to the kernel",
-    }.get(policy, f"append-only file, appendfsync {policy}")
+    }.get(fsync_policy, f"append-only file, appendfsync {fsync_policy}")

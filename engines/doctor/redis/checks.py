@@ -19,7 +19,6 @@ from engines.doctor.redis.sign_in import FULL_STEP, refused, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
-from engines.model.server_facts import UNREADABLE
 from engines.provisioning.prepare import PREPARE_HINT, hot_keys
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS
@@ -250,7 +249,7 @@ def _check_durability(
             )
         return
     persistence = _info(nodes[0].client, "persistence")
-    words = read_facts(target.endpoint).durability
+    facts = read_facts(target.endpoint)
     if _is_memorydb(target.endpoint):
         yield runner.ok("durability", "MemoryDB: a log over several availability zones")
     elif evicts:
@@ -268,13 +267,13 @@ def _check_durability(
             "this is no system of record: lane durable is meant for MemoryDB, or for appendonly yes with appendfsync "
             "always; say so beside the result",
         )
-    elif "every reply" in words or words == UNREADABLE:
-        yield runner.ok("durability", words)
+    elif facts.fsync_policy in ("always", None):
+        yield runner.ok("durability", facts.durability)
     else:
         yield runner.warn(
             "durability",
             "weak_durability",
-            words,
+            facts.durability,
             "an acknowledged write may be lost in a crash, which makes it faster: set appendfsync always, or say so "
             "beside the result",
         )
