@@ -264,6 +264,19 @@ def test_pictures_are_dropped_and_not_queued() -> None:
     assert feed.summary.duration_s == 14.0
 
 
+def test_quit_before_there_was_a_source_to_stop_makes_no_frame() -> None:
+    posted: list[object] = []
+    source = SyntheticSource(list(usual()), linger=False)
+    feed = FrameFeed(RaceConfig(), factory(source), posted.append, fps=60, host=None)
+    feed.stop()
+    feed.run()
+    assert [type(message).__name__ for message in posted] == ["LanesKnown", "SourceEnded"]
+    assert feed.error is None
+    assert feed.summary is not None
+    assert feed.summary.duration_s == 0.0
+    assert source.exited
+
+
 def test_nothing_of_the_environment_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("COLORTERM", raising=False)
