@@ -15,7 +15,7 @@ from engines.metrics.frame import Frame
 from tests.support.synthetic_frames import SyntheticSource, frames
 from tests.unit.cli.test_progress_log import eventful
 from tui.cli import run as headless
-from tui.cli.progress_log import MOST, EventThrottle, ProgressLog
+from tui.cli.progress_log import MAX_EVENTS, EventThrottle, ProgressLog
 from tui.cli.run import OutputFormat
 
 
@@ -107,8 +107,8 @@ def test_events_left_out_are_counted_at_the_end_of_a_race_that_ends_in_order(
 ) -> None:
     lines: list[str] = []
     log = ProgressLog(EventThrottle(states=False), lines.append)
-    frame: Frame = eventful(0, *("reconnecting: refused" for _ in range(MOST + 2)))
+    frame: Frame = eventful(0, *("reconnecting: refused" for _ in range(MAX_EVENTS + 2)))
     log.frame(frame)
-    assert lines == ["mysql: reconnecting: refused"] * MOST
+    assert lines == ["mysql: reconnecting: refused"] * MAX_EVENTS
     log.finish(ClosingCounts(), error)
-    assert lines[MOST:] == ["mysql: 2 more events of this kind or another"] * rest
+    assert lines[MAX_EVENTS:] == ["mysql: 2 more events of this kind or another"] * rest
