@@ -5,8 +5,8 @@ from __future__ import annotations
 from engines.model.lanes import LaneInfo
 from tui.draw.format import clock, count, latency, margin, ordinal, sanitize
 from tui.report.race_report import METRICS, RaceReport
-from tui.report.standings import standing, titles, value
 from tui.view.view import View
+from tui.widgets.result.result_panel import standing, titles, value
 
 
 def standings_text(view: View, lane_infos: tuple[LaneInfo, ...]) -> str:

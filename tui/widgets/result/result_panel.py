@@ -10,11 +10,10 @@ from textual.reactive import var
 
 from engines.results.rounds import RoundRange
 from tui.draw import lane_style as lanelook
-from tui.draw.format import clip, count, latency, short
+from tui.draw.format import clip, count, latency, margin, ordinal, short
 from tui.draw.styled import BAD, BLANK, QUIET, STRONG, TEXT, WARN, Line, Span, fit
 from tui.draw.styled import width as cells_of
 from tui.report.race_report import METRICS, LaneReport, RaceReport
-from tui.report.standings import standing, titles, value
 from tui.widgets.base.lines import LinesWidget
 
 TABLE_CELLS = 57
@@ -22,6 +21,48 @@ TABLE_CELLS = 57
 
 LABEL_CELLS = 9
 """Of what stands before a lane's figures."""
+
+
+def titles(paced: bool) -> dict[str, str]:
+    """What stands in the columns: rows per second of a closed loop, or what an open one did of its offer; and the p99
+    of reads, which of an open loop is that of the response time."""
+    if paced:
+        return {"write": "write op/s", "read": "read op/s", "p99": "resp. p99"}
+    return {"write": "writes/s", "read": "reads/s", "p99": "read p99"}
+
+
+def value(lane_report: LaneReport, metric: str, room: int) -> str:
+    """The lane's figure over the whole race, shortened where it does not fit."""
+    if metric == "p99":
+        return latency(lane_report.read_p99_us)
+    offer = lane_report.offered_loads.get(metric)
+    if offer is not None:
+        rate = offer.achieved_per_s
+        return f"{rate:.1f}" if rate < 1000 else _fitting(rate, room)
+    work = lane_report.frame.write if metric == "write" else lane_report.frame.read
+    return _fitting(work.rows_per_s, room)
+
+
+def _fitting(number: float, room: int) -> str:
+    text = count(number)
+    return text if len(text) <= room else short(number)
+
+
+def standing(lane_report: LaneReport, metric: str) -> tuple[str, str, str]:
+    """Rank, gap and ink: ("1st", "+2.7x", "durable"). Rates that an open loop was offered are no race: they are
+    "held" or "short"."""
+    place = lane_report.ranks[metric]
+    offer = lane_report.offered_loads.get(metric)
+    if offer is not None:
+        if offer.held is None:
+            return "", "", TEXT
+        over = (offer.off_percent or 0.0) > 0
+        return ("held", "", TEXT) if offer.held else ("over" if over else "short", "", WARN)
+    if place.rank is None or place.gap is None:
+        return "", "", TEXT
+    apart = margin(place.gap)
+    sign = "+" if place.rank == 1 and apart != "level" else ""
+    return ordinal(place.rank), sign + apart, lane_report.frame.lane if place.rank == 1 else TEXT
 
 
 def cell(lane_report: LaneReport, metric: str, room: int) -> list[Span]:
