@@ -17,19 +17,16 @@ settings.load_profile("any-speed")
 
 
 SERVERS = Path(__file__).parent / "servers"
-SLOW = ("test_tls_socket.py",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start servers, and those that take long, so that `-m` can leave them out."""
+    """Mark the tests that start servers, so that `-m` can leave them out."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         real = item.path.is_relative_to(SERVERS) or "real_race" in item.path.name
         if real or "sandbox" in fixtures:
             item.add_marker("needs_mysql")
             item.add_marker("needs_redis")
-        if item.path.name in SLOW:
-            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
