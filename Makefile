@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: race test test-servers test-others setup lint format bench servers constraints clean
+.PHONY: race test test-servers test-others setup lint format bench mutants servers constraints clean
 
 race: setup
 	$(BIN)/telemon $(ARGS)
@@ -53,9 +53,17 @@ bench: setup
 	@PYTHON="$(PYTHON)" sh servers.sh bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
+# Hours for all rooms; ONLY='engines.wire.resp*' takes minutes. In a .venv of its own, so that nobody else needs mutmut.
+MUTANTS := .venv-mutants
+mutants:
+	@test -d $(MUTANTS) || $(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' 'mutmut>=3.8,<4'
+	$(MUTANTS)/bin/mutmut run $(ONLY)
+	$(MUTANTS)/bin/mutmut results
+
 # Pin what is installed now, by name and version only.
 constraints: setup
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep '==' > constraints.txt
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(MUTANTS) build dist mutants

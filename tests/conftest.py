@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,19 @@ from engines.sandbox.sandbox import Sandbox
 # A busy machine makes no example wrong.
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-speed")
+
+
+SERVERS = Path(__file__).parent / "servers"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start servers, so that `-m` can leave them out."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        real = item.path.is_relative_to(SERVERS) or "real_race" in item.path.name
+        if real or "sandbox" in fixtures:
+            item.add_marker("needs_mysql")
+            item.add_marker("needs_redis")
 
 
 @pytest.fixture(scope="session")
