@@ -274,7 +274,7 @@ class Race:
 def _compare_nodes(
     telemon: CountsByNode, servers: Mapping[str, Mapping[str, int]]
 ) -> list[NodeComparison]:
-    """Return the counts of both sides for every node that has counters, sorted by address."""
+    """Return the counts of telemon and of the server for every node that has counters, sorted by address."""
     return [
         NodeComparison(address, telemon.get(address, NodeCounts()), servers[address])
         for address in sorted(servers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -23,8 +23,7 @@ from engines.race.machine import machine_facts
 from engines.results.caveat_text import caveat_sentences
 from engines.sandbox.errors import PortInUse, SandboxError, UnusableDirectory
 from engines.sandbox.sandbox import Sandbox
-
-Narrate = Callable[[str], None]
+from engines.source import ProgressCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def private_lanes(settings: config.RaceConfig) -> tuple[str, ...]:
 
 
 def start_private_servers(
-    settings: config.RaceConfig, on_progress: Narrate, closing: ExitStack
+    settings: config.RaceConfig, on_progress: ProgressCallback, closing: ExitStack
 ) -> Sandbox | None:
     """Start private servers for the lanes that need them; return None if no lane does. `closing` ends the servers.
 
@@ -76,7 +75,10 @@ def start_private_servers(
 
 
 def make_ready(
-    settings: config.RaceConfig, sandbox: Sandbox | None, on_progress: Narrate, closing: ExitStack
+    settings: config.RaceConfig,
+    sandbox: Sandbox | None,
+    on_progress: ProgressCallback,
+    closing: ExitStack,
 ) -> RaceServers:
     """Seed the private servers in `sandbox`, check that the user-provided servers are prepared, and read the facts.
 
