@@ -256,7 +256,7 @@ class LoadConfig:
     preset: str = row(
         Choice(("fair", "deck")),
         "fair",
-        "fair: the same keys and batches in every lane; deck: what the slides do, to the letter",
+        "fair: the same keys and batches in every lane; deck: exactly as in the slides",
         in_fairness_sheet=True,
     )
     lanes: tuple[str, ...] = row(ChoiceList(tuple(LANES)), tuple(LANES), "the lanes that race")
@@ -290,7 +290,7 @@ class LoadConfig:
     ttl_s: float = row(
         Duration(0.001, 30 * DAY_S),
         120.0,
-        "how long lane cached keeps a row in its cache",
+        "time to live of a row in the cache of lane cached",
         key="ttl",
         live=True,
         in_fairness_sheet=True,
@@ -317,53 +317,54 @@ class LoadConfig:
         live=True,
         in_fairness_sheet=True,
     )
-    heats: bool = row(Boolean(), False, "whether each lane has the machine to itself in turn")
-    rounds: int = row(
-        Integer(1, 100), 2, "how often each lane has its heat", in_fairness_sheet=True
-    )
+    heats: bool = row(Boolean(), False, "run each lane alone on the machine, in turn")
+    rounds: int = row(Integer(1, 100), 2, "number of heats of each lane", in_fairness_sheet=True)
     keys: DistributionKind = row(
         Choice(KINDS),
         UNIFORM.kind,
-        "how operations are spread over the cars: evenly, by Zipf's law, or with a hot set",
+        "distribution of operations over the keys: uniform, by Zipf's law, or with a hot set",
         in_fairness_sheet=True,
     )
     zipf_exponent: float = row(
-        Float(0.01, 10), UNIFORM.exponent, "how steep Zipf's law is", in_fairness_sheet=True
+        Float(0.01, 10),
+        UNIFORM.exponent,
+        "exponent of Zipf's law; a larger one gives more operations to fewer keys",
+        in_fairness_sheet=True,
     )
     hot_keys: float = row(
         Float(0.001, 1),
         UNIFORM.hot_keys,
-        "the hot set's share of the cars",
+        "share of the keys that are in the hot set",
         in_fairness_sheet=True,
     )
     hot_operations: float = row(
         Float(0, 1),
         UNIFORM.hot_operations,
-        "the share of the operations that go to the hot set",
+        "share of the operations that go to the hot set",
         in_fairness_sheet=True,
     )
     ttl_jitter: float = row(
         Float(0, 0.99),
         0.0,
-        "the share by which a time to live may be longer or shorter, at random",
+        "largest random change of a time to live, as a share of it",
         in_fairness_sheet=True,
     )
     cache: str = row(
         Choice(("cold", "filled")),
         "cold",
-        "how the cache of lane cached is when the warm-up begins",
+        "state of the cache of lane cached when the warm-up begins",
         in_fairness_sheet=True,
     )
     warmup_s: float = row(
         Duration(0.0, DAY_S),
         2.0,
-        "how long the lanes race before anything counts",
+        "length of the warm-up, which is not counted",
         key="warmup",
     )
     duration_s: float | None = row(
         Duration(0.001, 30 * DAY_S),
         None,
-        "how long to measure, warm-up not included",
+        "length of the measured part, without the warm-up",
         key="duration",
         unset="until you quit; 30s without a screen",
     )
@@ -386,13 +387,13 @@ class SandboxConfig:
     directory: Path | None = row(
         FilePath("the path of a directory", "DIR"),
         None,
-        "where the private servers keep their data while they run, best on a real disk",
+        "directory for the data of the private servers while they run, best on a real disk",
         unset="a directory that telemon picks",
     )
     port: int | None = row(
         Integer(1024, 50_000),
         None,
-        "the first of the consecutive ports on 127.0.0.1 that the private servers take",
+        "first of the consecutive ports on 127.0.0.1 for the private servers",
         unset="ports that are free",
     )
 

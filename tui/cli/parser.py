@@ -57,15 +57,15 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, about in (
-        ("run", "race without a screen: data on stdout, narration on stderr"),
-        ("doctor", "look at this machine and at every server of the lanes; say what to do next"),
+        ("run", "race without a screen: data on stdout, progress on stderr"),
+        ("doctor", "check this machine and every server of the lanes, and say what to do next"),
         (
             "prepare",
-            "make what the lanes need on servers of your own, once it was shown and agreed to",
+            "create what the lanes need on your own servers, after showing it and asking",
         ),
         (
             "clean",
-            "remove what telemon made on servers of your own, once it was shown and agreed to",
+            "remove what telemon created on your own servers, after showing it and asking",
         ),
         ("config", "show every setting, its value and where it came from"),
     ):
@@ -102,7 +102,9 @@ def parser() -> argparse.ArgumentParser:
 def _add_screen(command: argparse.ArgumentParser) -> None:
     """Add the options of the screen."""
     group = command.add_argument_group("screen")
-    group.add_argument("--stage", action="store_true", help="the largest digits, for a hall")
+    group.add_argument(
+        "--stage", action="store_true", help="show the largest digits, for a projector"
+    )
     group.add_argument(
         "--hold",
         action="store_true",
@@ -113,7 +115,7 @@ def _add_screen(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fps", type=_fps, help="frames per second (default: 4; 2 in SSH, tmux or screen)"
     )
-    group.add_argument("--no-mouse", action="store_true", help="do without the mouse")
+    group.add_argument("--no-mouse", action="store_true", help="do not use the mouse")
 
 
 SCREEN_OPTIONS = ("stage", "hold", "color", "glyphs", "fps", "no_mouse")
