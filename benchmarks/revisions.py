@@ -127,9 +127,13 @@ def main() -> int:
     parser.add_argument("other", type=Path, help="the root of the other checkout")
     parser.add_argument("--pairs", type=int, default=15, help="pairs of measurements (15)")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one (2)")
+    parser.add_argument("--only", default="", help='only loads whose "lane role" holds this')
     options = parser.parse_args()
+    loads = [load for load in LOADS if options.only in f"{load[0]} {load[1]}"]
+    if not loads:
+        parser.error(f"--only {options.only}: no load's lane and role hold that")
     with Checkout(ROOT) as ours, Checkout(options.other) as theirs:
-        for load in LOADS:
+        for load in loads:
             pairs: list[tuple[Sample, Sample]] = []
             for number in range(options.pairs):
                 if number % 2:

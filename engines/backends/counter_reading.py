@@ -31,8 +31,9 @@ def counter_delta(
 ) -> Mapping[str, int] | None:
     """Return how far the counters of one address moved between two readings taken `between_s` seconds apart. Pure.
 
-    A server that restarted in between, or whose counters were reset, counts from zero. None if another server answers
-    that was already up at the first reading: its counts at that time are unknown.
+    After a restart in between the present counts are returned, because they began at zero. The same holds for each
+    single counter that fell, because it was reset. None if another server answers that was already up at the first
+    reading: its counts at that time are unknown.
     """
     if now.server == before.server and now.up_s >= before.up_s:
         previous = before.all_counters

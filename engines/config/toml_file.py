@@ -18,7 +18,12 @@ FILE_LIMIT_BYTES = 1 << 20
 
 
 def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that is named, else the usual one if it exists, else None. Raises ConfigError."""
+    """Return the path of the configuration file, None if there is none.
+
+    It is `file` (the value of --config), else the value of TELEMON_CONFIG, whether or not such a file exists; else
+    telemon/config.toml in the user's configuration directory if that exists. Raises ConfigError for a name that is
+    blank or no path.
+    """
     named = file if file is not None else environ.get(CONFIG_ENV) or None
     if named is not None:
         if not named.strip() or "\0" in named:

@@ -184,7 +184,7 @@ class ArrivalSchedule:
         return due_ns
 
     def change(self, per_s: float, at_ns: int) -> None:
-        """Change the rate to `per_s` operations per second from `at_ns` on.
+        """Change the rate to `per_s` operations per second from `at_ns` on, when its first operation is due.
 
         Operations due before are executed first and keep their lateness: a change of rate does not remove an overload.
         """
@@ -196,7 +196,10 @@ class ArrivalSchedule:
         self._update_next()
 
     def postpone(self, from_ns: int, to_ns: int) -> None:
-        """Cut the time from `from_ns` to `to_ns` out of the schedule; the lateness of the backlog does not change."""
+        """Shift every operation that is not taken by `to_ns` - `from_ns`, also those that are due already.
+
+        Use it for a time in which the client issued nothing on purpose. How late the backlog is does not change.
+        """
         for segment in self._segments:
             segment.start_ns += max(0, to_ns - max(from_ns, segment.start_ns))
         self._update_next()

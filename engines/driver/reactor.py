@@ -387,11 +387,12 @@ class Reactor:
         return sum(session.in_operation for session in self.sessions)
 
     def fail_in_flight(self, kind: str, *, final: bool = False) -> None:
-        """Count every operation in flight as failed with `kind`, without waiting for it.
+        """Count every operation in flight as failed with `kind` and record how long it took so far.
 
-        Unless the failure is `final`, each such session is idle afterwards and has its next operation built. The
-        connections on which it awaits a reply are closed: otherwise that reply would be taken for the reply to the next
-        request. With `final` (the end of the run) sessions are not restarted and connections stay open.
+        It does not wait for replies. Unless the failure is `final`, each such session is idle afterwards and has its
+        next operation built. The connections on which it awaits a reply are closed: otherwise that reply would be taken
+        for the reply to the next request. With `final` (the end of the run) sessions are not restarted and connections
+        stay open.
         """
         while self._ended:
             self._next_operation(self._ended.pop(0))

@@ -65,8 +65,9 @@ def with_credential(
 ) -> T:
     """Return the result of `attempt` with the credential of `source`, or with `configured` if `source` is None.
 
-    If `attempt` raises an error for which `refused` returns True, the source is fetched again, and a different
-    credential is tried once. Raises SecretError, and what `attempt` raises.
+    If `attempt` raises an error for which `refused` returns True, the source is fetched again. If that gives another
+    credential, it is tried once; if not, the first error is raised. With a source, `configured` is never tried. Raises
+    SecretError, and what `attempt` raises.
     """
     if source is None:
         return attempt(configured)

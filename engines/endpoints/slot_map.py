@@ -21,9 +21,9 @@ class SlotRange:
 class SlotMap:
     """Nodes of each slot. A single server owns all slots, so that clusters and single servers share one code path.
 
-    `write_node` lists the node for writes by slot, `read_node` the node for reads; both are the same list unless a
-    `replica` is requested. `refresh` requests the slot map from the cluster again; it must not block. It is called at
-    most once per answer that shows the map to be stale.
+    `write_node` is a list by slot: `write_node[slot]` is the address ("host:port") of the node for writes. `read_node`
+    is the same for reads; both are one list unless a `replica` is requested. `refresh` requests the slot map from the
+    cluster again; it must not block. It is called at most once per answer that shows the map to be stale.
     """
 
     __slots__ = ("_replica", "read_node", "refresh", "write_node")

@@ -20,7 +20,8 @@ def follow_redirects(
     """Follow MOVED and ASK as the cluster specification says; return the final connection and its answer.
 
     `reply` is the answer that came over `connection`. A generator to be used with `yield from`; it yields requests. Any
-    other error is returned unchanged; if the slot map may be stale, its refresh is requested first.
+    other answer is returned unchanged, a lost connection included; after `MAX_REDIRECTS` the last redirect is. If the
+    slot map may be stale, its refresh is requested first.
     """
     slot_map, session = context.slot_map, connection.session
     assert slot_map is not None

@@ -76,7 +76,7 @@ class LatencyDistribution:
         )
 
     def percentile_us(self, percent: float) -> float:
-        """Return the value in us that `percent` percent of the values do not exceed; 0.0 when there are none.
+        """Return the value in us that `percent` percent (0 to 100) of the values do not exceed; 0.0 without values.
 
         Nearest rank; the bucket's upper bound, clipped to the true minimum and maximum, so that no percentile lies
         outside what was measured.

@@ -200,10 +200,10 @@ def declared(kind: type[DataclassInstance]) -> Mapping[str, FieldMerge]:
 
 
 def merge(kind: type[S], parts: Iterable[S], **given: Any) -> S:
-    """Return several objects of one kind as one.
+    """Merge each field of `parts` by the rule that `kind` declares for it, and return the merged object.
 
-    `given` holds fields that are not merged but given, by name. Raises TypeError where a field that must be given is
-    not.
+    Without parts, every field has the value of its rule for nothing (0, or an empty distribution). `given` holds, by
+    name, the values of fields that only the caller knows. Raises TypeError if such a field is not given.
 
     Performance: merging four intervals of a role takes 80 us, nearly all of it in the buckets of the distributions;
     four empty ones take 8 us (timeit, CPython 3.11).

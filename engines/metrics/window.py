@@ -82,7 +82,11 @@ class SlidingWindow:
         self._total = RunningTotal(RoleStats, distributions=False)
 
     def add(self, at_s: float, work: RoleStats) -> None:
-        """Add the interval that ended at `at_s`, and drop what has become too old."""
+        """Add the interval that ended at `at_s`.
+
+        Intervals that ended before the window leave it. They are forgotten `KEPT_S` seconds after their end: until
+        then a longer window can take them in again.
+        """
         self._now_s = at_s
         self._kept.append((at_s, work))
         self._inside += 1

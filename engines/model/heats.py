@@ -18,7 +18,8 @@ class Heat:
 def heat_order(lanes: Sequence[str], rounds: int) -> list[Heat]:
     """Return the order of heats: every lane once per round.
 
-    The order rotates by one lane from round to round, so that a machine that slows down or warms up favours no lane.
+    The order rotates by one lane from round to round, so that no lane always runs first: the machine may
+    slow down or warm up during the race.
     """
     return [
         Heat(number + 1, lanes[(number + position) % len(lanes)], number + 1 == rounds)

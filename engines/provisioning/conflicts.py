@@ -17,7 +17,8 @@ from engines.model.caveats import SharedServer
 def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
     """Return `lanes` with `cluster` set to what each Redis server says of itself.
 
-    It blocks while the servers answer. Raises PreparationError, also if a cache and a store are one server.
+    It blocks while the servers answer. Raises PreparationError if a server does not answer, or if the Redis servers of
+    the lanes cached and durable share a node.
     """
     made = {}
     for lane, endpoints in lanes.items():

@@ -43,9 +43,10 @@ def lane_frame(
 ) -> LaneFrame:
     """Return one lane's frame of one interval.
 
-    `reports` holds by role what each engine process reported (nothing if it was late). `server` holds the servers' own
-    counters. `deaths` counts by role the engine processes that ended unasked in the interval. `rate_per_s` is the
-    number of operations per second offered to each role; None in a closed loop. `heat` is the lane's round of heats.
+    `reports` holds, by role, for each engine process the list of its reports, which is empty if none arrived. `server`
+    holds the servers' own counters. `deaths` counts by role the engine processes that ended unasked in the interval.
+    `rate_per_s` is the number of operations per second offered to each role; None in a closed loop. `heat` is the
+    lane's round of heats, 0 without heats.
     """
     counted = {role: _counted(engines, state) for role, engines in reports.items()}
     each_engine = [engine for engines in reports.values() for engine in engines]

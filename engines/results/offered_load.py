@@ -16,9 +16,9 @@ class OfferedLoad:
 
     `offered_per_s` is None if the rate was changed during the race: there is no single rate to hold then. `backlog`
     counts the operations that were due and had not begun at the end, `backlog_max` those of the interval with the
-    longest backlog. `measured_s` is the measured time in s. In `offered_s` of it at least, operations were due: a race
-    waits at its end for operations in flight, and ends a little late on a busy machine. So the number of operations
-    that were due lies between those of `offered_s` and those of `measured_s`.
+    longest backlog. `measured_s` is the measured time in s. Operations were due for at least `offered_s` and at most
+    `measured_s` of it, because a race waits at its end for operations in flight, and ends a little late on a busy
+    machine.
     """
 
     offered_per_s: float | None
@@ -67,7 +67,8 @@ def offered_load(
 ) -> OfferedLoad:
     """Return offered and achieved load from the `work` of a whole race.
 
-    `offered_s` is the intended length of the race in s; None for a race without an end.
+    `offered_per_s` is None if the rate changed during the race. `offered_s` is the intended length of the race in s,
+    None for a race without an end; in the result it is at most the measured time.
     """
     achieved_per_s = work.operations / work.interval_s if work.interval_s else 0.0
     due_s = work.interval_s if offered_s is None else min(work.interval_s, offered_s)

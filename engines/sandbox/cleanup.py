@@ -23,10 +23,10 @@ A younger one may be under construction by another process. A smaller value coul
 
 
 def reclaim(root: Path, within_s: float = 2.0) -> bool:
-    """Kill the servers of the sandbox in `root` and remove it. Return whether it is gone.
+    """Kill the servers of the sandbox in `root` and remove the directory. Return whether it is gone.
 
-    Blocks for up to `within_s` seconds. Raises OSError or subprocess.SubprocessError if the system does not list the
-    running processes.
+    Blocks for `within_s` seconds and one more attempt at most. Raises OSError or subprocess.SubprocessError if the
+    system does not list the running processes.
     """
     deadline_s = time.monotonic() + within_s
     while True:

@@ -66,9 +66,9 @@ Reply = Ok | MySQLErrorReply | list[Row]
 class MySQLReplyParser:
     """Parser of the replies of one connection: `Ok`, a `MySQLErrorReply`, or the rows of a result set.
 
-    Both methods raise `ProtocolError` for bytes that are not a reply, for bytes after the last expected reply, for a
-    second result of the same statement, and for a server's request to read a local file. They may be called alternately
-    between replies, but not within one. An error between rows replaces the rows.
+    `feed_one` and `feed_many` raise `ProtocolError` for bytes that are not a reply, for bytes after the last expected
+    reply, for a second result of the same statement, and for a server's request to read a local file. They may be
+    called alternately between replies, but not within one. An error between rows replaces the rows.
 
     Performance: each answer to the same kind of statement repeats the column definitions byte for byte, so the last
     ones are cached and compared instead of parsed.
@@ -125,7 +125,10 @@ class MySQLReplyParser:
         self._missing_bytes = 0
 
     def feed_one(self, data: bytes) -> Reply | Incomplete:
-        """Feed `data` while exactly one reply is expected; return the reply, or `INCOMPLETE`."""
+        """Parse the bytes received since the last call while exactly one reply is expected.
+
+        Return the reply, or `INCOMPLETE`: the parser keeps the bytes of an incomplete reply.
+        """
         if data[self._quick_at] == self._quick_head and data[_LAST_PACKET] == self._one_row_end:
             # Performance: one row of numbers. `_cache_result_shape` explains why this is correct.
             text = data[self._row_at]

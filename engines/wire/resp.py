@@ -72,8 +72,8 @@ OK_LINE = b"+OK\r\n"
 class RespReplyParser:
     """Parser of the replies of one connection.
 
-    Both methods raise `ProtocolError` for bytes that are not RESP and for bytes after the last expected reply. They may
-    be called alternately between replies, but not within one.
+    `feed_one` and `feed_many` raise `ProtocolError` for bytes that are not RESP and for bytes after the last expected
+    reply. They may be called alternately between replies, but not within one.
     """
 
     __slots__ = ("_oks", "_reader", "_replies", "_seen_bytes")

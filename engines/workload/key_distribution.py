@@ -74,7 +74,9 @@ def sample_indices(
 ) -> Callable[[], int]:
     """Return a function that samples one of the `count` numbers `first`, `first` + `step`, ...
 
-    The sample follows `distribution` and uses the random numbers of `stream`. See `TABLE_LIMIT` for large key ranges.
+    The sample follows `distribution` and uses the random numbers of `stream`. `seed` decides which of the numbers are
+    popular; a uniform distribution does not use it. If there are more than `TABLE_LIMIT` numbers, a distribution that
+    is not uniform samples only that many of them, evenly spaced.
     """
     random = stream.random
     if distribution.kind == "uniform":

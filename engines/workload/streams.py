@@ -45,10 +45,10 @@ def read_key_stream(
     keys: KeyRange,
     distribution: KeyDistribution = UNIFORM,
 ) -> Callable[[], int]:
-    """Return a function that returns the next car id for one reader connection.
+    """Return a function that returns the next key (a car id) for one reader connection.
 
-    The ids come from `keys` and follow `distribution`. `process` and `connection` number the engine process and its
-    reader connection; each has its own stream.
+    Equal arguments give the same sequence. The keys come from `keys` and follow `distribution`. `process` and
+    `connection` number the engine process and its reader connection; each has its own stream.
     """
     stream = Random(f"{seed}:read:{process}:{connection}")
     return sample_indices(distribution, len(keys), stream, seed, keys.first)

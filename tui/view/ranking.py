@@ -21,8 +21,8 @@ class Rank:
 def rank_lanes(values: Mapping[str, float | None], *, higher_wins: bool) -> dict[str, Rank]:
     """Return the rank of each lane by its value; the highest value leads if `higher_wins`, else the lowest.
 
-    None and 0 count as no value. A lane without a value has no rank, and neither has a lane that is the only one with a
-    value.
+    None and 0 count as no value. Every lane of `values` is in the result. A lane without a value has an empty `Rank()`,
+    and so has a lane that is the only one with a value.
     """
     running = {lane: value for lane, value in values.items() if value}
     order = sorted(running.items(), key=lambda item: item[1], reverse=higher_wins)
