@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engines.errors import DOCTOR_HINT
 from engines.wire import mysql_packet, resp
 from engines.wire.dialect import MYSQL, REDIS, ConnectionLost
 
@@ -32,8 +33,6 @@ _MYSQL_FULL = "end connections that nobody needs, raise max_connections, or race
 _FAILOVER = (
     "name the endpoint that takes writes; after a failover its name leads to the new primary"
 )
-
-_UNREACHABLE = "`telemon doctor` says why"
 
 MYSQL_ERRORS: Mapping[int, KnownError] = {
     1040: KnownError(
@@ -110,8 +109,8 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
         "set a new password for the account",
         problem="password_expired",
     ),
-    2006: KnownError("the connection broke while it was idle", _UNREACHABLE, "gone_away"),
-    2013: KnownError("the connection broke while a reply was due", _UNREACHABLE, "lost_connection"),
+    2006: KnownError("the connection broke while it was idle", DOCTOR_HINT, "gone_away"),
+    2013: KnownError("the connection broke while a reply was due", DOCTOR_HINT, "lost_connection"),
     2059: KnownError(
         "the account's way to sign in needs TLS",
         "set tls = true: this account's way to sign in is possible only over TLS",
@@ -164,12 +163,12 @@ ENGINE_DIED = "engine_died"
 UNEXPECTED_REPLY = "unexpected_reply"
 
 OTHER_KINDS: Mapping[str, KnownError] = {
-    MYSQL.cannot_connect: KnownError("no connection could be opened", _UNREACHABLE),
-    MYSQL.timed_out: KnownError("no reply came in time; the connection was closed", _UNREACHABLE),
-    REDIS.cannot_connect: KnownError("no connection could be opened", _UNREACHABLE),
-    REDIS.connection_lost: KnownError("the connection broke while a reply was due", _UNREACHABLE),
-    REDIS.gone_away: KnownError("the connection broke while it was idle", _UNREACHABLE),
-    REDIS.timed_out: KnownError("no reply came in time; the connection was closed", _UNREACHABLE),
+    MYSQL.cannot_connect: KnownError("no connection could be opened", DOCTOR_HINT),
+    MYSQL.timed_out: KnownError("no reply came in time; the connection was closed", DOCTOR_HINT),
+    REDIS.cannot_connect: KnownError("no connection could be opened", DOCTOR_HINT),
+    REDIS.connection_lost: KnownError("the connection broke while a reply was due", DOCTOR_HINT),
+    REDIS.gone_away: KnownError("the connection broke while it was idle", DOCTOR_HINT),
+    REDIS.timed_out: KnownError("no reply came in time; the connection was closed", DOCTOR_HINT),
     UNEXPECTED_REPLY: KnownError(
         "the server answered with something that is neither the reply nor an error",
         "check that host and port lead to the server itself and not to a proxy",

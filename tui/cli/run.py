@@ -8,7 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 from engines.config import race_config as config
-from engines.errors import RaceError
+from engines.errors import RaceError, doctor_hint
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
@@ -55,8 +55,8 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 def exit_code_for(summary: Summary) -> int:
     """Return 0, or 1 if a lane never answered. Each such lane is named on stderr."""
     for lane in summary.unanswered:
-        advice = "; `telemon doctor` says why" if lane in summary.settings.endpoints else ""
-        log_line(f"lane {lane} never answered: no operation of it was acknowledged{advice}")
+        hint = doctor_hint(lane not in summary.settings.endpoints)
+        log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
     return exit_codes.FAILED if summary.unanswered else exit_codes.DONE
 
 

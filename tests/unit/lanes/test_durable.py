@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from engines.endpoints.slot_map import SlotMap, SlotRange
-from engines.lanes.context import LaneContext
 from engines.lanes.durable import write_durable
-from engines.lanes.fill_tracker import FillTracker
-from engines.lanes.request_cache import GetCache, SelectCache
 from engines.workload.dataset import ALL_KEYS, TelemetryPool
 from engines.workload.streams import BatchStream, Partition
+from tests.support.lane_context import lane_context
 
 SHARDS = {"a:1": range(5_461), "b:1": range(5_461, 10_923), "c:1": range(10_923, 16_384)}
 
@@ -33,17 +31,7 @@ def test_a_batch_is_the_sets_of_its_rows_each_to_the_shard_of_its_key(
 ) -> None:
     slot_map = SlotMap([SlotRange(s.start, s.stop - 1, a) for a, s in SHARDS.items()], lambda: None)
     telemetry = TelemetryPool(seed)
-    context = LaneContext(
-        telemetry=telemetry,
-        gets=GetCache(),
-        selects=SelectCache(),
-        slot_map=slot_map,
-        fills=FillTracker(),
-        ttl_ms=lambda: 1,
-        issuing=lambda: True,
-        redirected=lambda: None,
-        acked_versions=None,
-    )
+    context = lane_context(slot_map, telemetry)
 
     def batches() -> BatchStream:
         return BatchStream(seed, Partition(), ALL_KEYS, rows, count(first_version))

@@ -11,13 +11,12 @@ import pytest
 from engines.driver.session import Connection, Session, SessionConnections
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.lanes.cached import read_cached
-from engines.lanes.context import LaneContext
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.lanes.durable import read_durable, set_request, write_durable
-from engines.lanes.fill_tracker import FillTracker
-from engines.lanes.request_cache import GetCache, SelectCache
 from engines.wire.dialect import MYSQL, REDIS
 from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
 from engines.workload.streams import BatchStream, Partition
+from tests.support.lane_context import lane_context
 
 RANGES = [SlotRange(0, 8_191, "a:1", ("c:1",)), SlotRange(8_192, 16_383, "b:1")]
 
@@ -27,24 +26,14 @@ def session() -> Session:
     made = Session()
     made.connections = SessionConnections(
         lambda address: Connection(
-            made, address, MYSQL if address == "mysql" else REDIS, socket.socket
+            made, address, MYSQL if address == MYSQL_ADDRESS else REDIS, socket.socket
         )
     )
     return made
 
 
 def context(slot_map: SlotMap) -> LaneContext:
-    return LaneContext(
-        telemetry=TelemetryPool(7),
-        gets=GetCache(),
-        selects=SelectCache(),
-        slot_map=slot_map,
-        fills=FillTracker(),
-        ttl_ms=lambda: 1,
-        issuing=lambda: True,
-        redirected=lambda: None,
-        acked_versions=None,
-    )
+    return lane_context(slot_map, TelemetryPool(7))
 
 
 @pytest.mark.parametrize("replica", [None, 0])
