@@ -1,4 +1,4 @@
-"""Compares telemon's operation counts with the servers' own counters. Pure."""
+"""Comparison of telemon's operation counts with the servers' own counters. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CounterCheck:
 
     @property
     def difference(self) -> int:
-        """Servers minus telemon."""
+        """Return the servers' count minus telemon's."""
         return self.theirs - self.ours
 
 
@@ -42,12 +42,12 @@ class Reconciliation:
 
     @property
     def reconciled(self) -> bool:
-        """Whether there is at least one check and all checks agree."""
+        """Return whether there is at least one check and all checks agree."""
         return bool(self.checks) and not any(check.difference for check in self.checks)
 
     @property
     def verdict(self) -> str:
-        """The outcome in words: "reconciled", or the differences and the explanation."""
+        """Return the outcome in words: "reconciled", or the differences and the explanation."""
         if self.reconciled:
             return "reconciled"
         if not self.checks:
@@ -149,7 +149,9 @@ def reconcile(
 ) -> Reconciliation:
     """Compare the operations of a lane, warm-up included, with the changes of its servers' counters.
 
-    `sharing` names the lanes that share a server with it, itself included. `counter_caveats` say why the servers'
+    `server` holds the changes of the counters by name: a counter that is missing is not checked, and without any there
+    are no checks, which is not reconciled. `sharing` names the lanes that share a server with it, itself included, and
+    is empty if it shares none. Raises KeyError for an unknown lane. `counter_caveats` say why the servers'
     counts may be incomplete. `node_comparisons` holds the counts of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
