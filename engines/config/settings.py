@@ -26,6 +26,7 @@ from engines.config.value_types import (
     Text,
     ValueType,
 )
+from engines.endpoints.redaction import MASK as MASK
 from engines.model.lanes import LANES, SERVER_SLOTS, ServerSlot
 from engines.model.roles import CONNECTIONS, Role
 from engines.text import duration_text
@@ -99,8 +100,6 @@ class Setting:
             return (value[0], MASK) if len(value) > 1 else value
         return MASK
 
-
-MASK = "********"
 
 SERVER_TABLES = tuple(slot.table for slot in SERVER_SLOTS)
 """The tables of the lanes' servers."""

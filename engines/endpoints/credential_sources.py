@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from engines.endpoints import aws
+from engines.endpoints.redaction import register
+
+LEAST_ARGUMENT = 16
+"""An argument of a password command of at least this length may be a token, and is shown nowhere."""
 
 COMMAND_TIMEOUT_S = 15.0
 """How long a password command may run, in seconds."""
@@ -31,10 +35,16 @@ class SecretError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """User and password to sign in with. `user` is None if the source has only the password."""
+    """User and password to sign in with. `user` is None if the source has only the password.
+
+    Every password that this process obtains becomes one of these, and so is known to `engines.endpoints.redaction`.
+    """
 
     password: str = field(repr=False)
     user: str | None = None
+
+    def __post_init__(self) -> None:
+        register(self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,11 @@ class FromCommand:
 
     words: tuple[str, ...] = field(repr=False)  # an argument may be a token
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
+
+    def __post_init__(self) -> None:
+        for word in self.words[1:]:
+            if len(word) >= LEAST_ARGUMENT:
+                register(word)
 
     def fetch(self) -> Credential:
         """Run the command and return the credential; blocks for at most `COMMAND_TIMEOUT_S`.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from engines.endpoints.credential_sources import CredentialSource
+from engines.endpoints.redaction import register
 
 AddressMap = tuple[tuple[str, str], ...]
 """("host:port" as the servers name it, "host:port" to connect to) of each node behind a tunnel."""
@@ -46,6 +47,9 @@ class MySQLEndpoint:
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
 
+    def __post_init__(self) -> None:
+        register(self.password)
+
 
 @dataclass(frozen=True, slots=True)
 class RedisEndpoint:
@@ -65,6 +69,9 @@ class RedisEndpoint:
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
     read_replicas: bool = False
+
+    def __post_init__(self) -> None:
+        register(self.password)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from time import perf_counter_ns
 
 from engines.driver.reactor import Reactor
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
 from engines.model.lanes import LANES
@@ -57,7 +58,7 @@ class ClusterTopology:
             JOB_QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
-            lambda error: failed(f"{endpoint.host}:{endpoint.port}", str(error)),
+            lambda error: failed(f"{endpoint.host}:{endpoint.port}", foreign_text(error)),
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:

@@ -9,6 +9,7 @@ from engines.backends.mysql import schema
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.redaction import foreign_text
 from engines.errors import DOCTOR_HINT, PlanError
 from engines.provisioning.plan import Plan, PlannedChange
 from engines.provisioning.prepare import mysql_name, redis_name
@@ -50,7 +51,10 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
         )
     elif comment is not None:
         unchanged.append(
-            (name, f"table {mysql.TABLE}: not made by telemon (its comment is {comment!r})")
+            (
+                name,
+                f"table {mysql.TABLE}: not made by telemon (its comment is {foreign_text(comment)!r})",
+            )
         )
     else:
         unchanged.append((name, f"there is no table {mysql.TABLE}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from engines.endpoints.redaction import redact
 from engines.metrics.frame import Event
 from engines.model.controls import Control
 
@@ -17,7 +18,7 @@ class EventBuffer:
 
     def note(self, lane: str | None, text: str, *, control: Control | None = None) -> None:
         """Add an event that happens now, of a lane or (None) of the race."""
-        self._events.append(Event(time.time(), lane, text, control))
+        self._events.append(Event(time.time(), lane, redact(text), control))
 
     def take(self) -> tuple[Event, ...]:
         """Return the events since the last call, and remove them."""

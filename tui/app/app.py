@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from rich.segment import Segments
+from rich.segment import Segment, Segments
 from textual import on
 from textual.binding import BindingType
 
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
+from engines.endpoints.redaction import redact
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
 from engines.source import FrameSource, FrameSourceFactory, ProgressCallback
@@ -252,13 +253,9 @@ class TelemonApp(ViewActions, LoadActions):
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
         if os.environ.get(DEBUG_ENV) == "1":
-            from rich.traceback import Traceback
+            import traceback
 
-            console = self.error_console
-            traceback = Traceback(show_locals=False)
-            self._exit_renderables.append(
-                Segments(list(console.render(traceback, console.options)))
-            )
+            self._exit_renderables.append(Segments([Segment(redact(traceback.format_exc()))]))
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:

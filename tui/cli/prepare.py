@@ -8,6 +8,7 @@ from collections.abc import Callable
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
+from engines.endpoints.redaction import redact
 from engines.errors import DOCTOR_HINT, PlanError
 from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
@@ -40,9 +41,9 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
         log_line(str(error))
         return FAILED
     for where, what in plan.unchanged:
-        print(one_line(f"{where}: as it is: {what}"))
+        print(one_line(redact(f"{where}: as it is: {what}")))
     for change in plan.changes:
-        print(one_line(f"{change.where}: to do: {change.what}"))
+        print(one_line(redact(f"{change.where}: to do: {change.what}")))
     if not plan.changes:
         print("nothing to do")
         return DONE
@@ -73,5 +74,5 @@ def _apply(plan: Plan) -> int:
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED
-        print(one_line(f"{change.where}: {result}"), flush=True)
+        print(one_line(redact(f"{change.where}: {result}")), flush=True)
     return DONE

@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 from engines.config import race_config as config
+from engines.endpoints.redaction import redact
 from engines.errors import RaceError, doctor_hint
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
@@ -116,7 +117,7 @@ def _dumped(document: dict[str, object]) -> str:
 
 def _print(line: str) -> None:
     try:
-        print(line, flush=True)
+        print(redact(line), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -126,4 +127,4 @@ def _print(line: str) -> None:
 def log_line(text: str) -> None:
     """Write a line to stderr. A stderr that cannot be written does not end the race."""
     with suppress(OSError, ValueError):
-        print(f"telemon: {one_line(text)}", file=sys.stderr, flush=True)
+        print(f"telemon: {one_line(redact(text))}", file=sys.stderr, flush=True)

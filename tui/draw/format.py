@@ -7,6 +7,7 @@ from math import floor
 
 from rich.cells import cell_len, set_cell_size
 
+from engines.endpoints.redaction import redact
 from engines.metrics.figures import Unit
 
 NOTHING = "-"
@@ -114,8 +115,11 @@ def clip(text: str, cells: int) -> str:
 
 
 def sanitize(text: str) -> str:
-    """Return foreign text without control characters, which a terminal would execute: each becomes a space."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    """Return text that may hold a server's without secrets and control characters, each of which becomes a space.
+
+    A terminal would execute control characters.
+    """
+    return "".join(char if char.isprintable() else " " for char in redact(text))
 
 
 _FIGURE_TEXTS: Mapping[Unit, Callable[[float], str]] = {

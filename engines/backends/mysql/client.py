@@ -15,6 +15,7 @@ from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
 from engines.endpoints.credential_sources import Credential, SecretError
 from engines.endpoints.credentials import with_credential
 from engines.endpoints.endpoint import MySQLEndpoint
+from engines.endpoints.redaction import foreign_text
 from engines.endpoints.tls import ssl_context
 from engines.workload.dataset import KeyRange, TelemetryPool
 from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
@@ -38,9 +39,9 @@ SEED_ROWS = 500
 
 
 def error_text(error: Exception) -> str:
-    """Return the message of a client library's exception in one line."""
+    """Return the message of a client library's exception in one line of limited length, without secrets."""
     text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
-    return " ".join(str(text).split())
+    return foreign_text(text)
 
 
 class ForeignTableError(Exception):
@@ -137,7 +138,8 @@ def read_table_comment(cursor: Cursor) -> str | None:
 
 def foreign_table_text(found_comment: str | None) -> str:
     """Return the text about a table with the comment `found_comment`, which telemon did not create."""
-    return f"was not made by telemon (its comment is {found_comment!r}, not {TABLE_COMMENT!r})"
+    comment = foreign_text(found_comment)
+    return f"was not made by telemon (its comment is {comment!r}, not {TABLE_COMMENT!r})"
 
 
 def make_table(cursor: Cursor) -> None:
@@ -191,7 +193,7 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
         product, durability = "Aurora MySQL", f"Aurora storage; {durability}"
     elif "/rdsdb" in str(home):
         product = f"RDS {product}"
-    return MySQLFacts(product, str(version).split("-")[0], durability)
+    return MySQLFacts(product, foreign_text(str(version).split("-")[0]), foreign_text(durability))
 
 
 def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:

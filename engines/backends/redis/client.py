@@ -14,6 +14,7 @@ from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotRange
 from engines.model.server_facts import UNREADABLE
 from engines.wire.redis_info import product_and_version
@@ -220,7 +221,8 @@ def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
         try:
             server: Mapping[str, Any] = node.info("server")
             policy = _fsync_policy(node)
-            return RedisFacts(*product_and_version(server), _durability(policy), policy)
+            product, version = map(foreign_text, product_and_version(server))
+            return RedisFacts(product, version, foreign_text(_durability(policy)), policy)
         except NoPermissionError:
             return RedisFacts("Redis", UNREADABLE, UNREADABLE)
 
