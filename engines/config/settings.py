@@ -194,6 +194,14 @@ def _mysql(table: str, database: str) -> tuple[Setting, ...]:
         "MySQL",
         Setting(f"{table}.database", "database", NAME, database, "where telemon has its table"),
         Setting(f"{table}.iam", "iam", Boolean(), False, "whether the password is an IAM token"),
+        Setting(
+            f"{table}.server_public_key",
+            "server_public_key",
+            FILE,
+            None,
+            "without TLS: the server's RSA key (PEM) that may encrypt the password",
+            "none",
+        ),
     )
 
 

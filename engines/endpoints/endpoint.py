@@ -29,13 +29,19 @@ class TlsOptions:
     verify: Verify = "full"
     server_name: str | None = None
 
+    @property
+    def verified(self) -> bool:
+        """Return whether the certificate shows whose server it is: its name, or an authority that the user named."""
+        return self.verify == "full" or (self.verify == "chain" and self.ca_file is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class MySQLEndpoint:
     """A MySQL or MariaDB server and the database on it that telemon uses. The password is not in its repr.
 
     `secret` is the source of user and password; None means that `user` and `password` are used. `tls` None means an
-    unencrypted connection. `host` and `port` are the server's own, even if `address_map` has another address for it.
+    unencrypted connection; `server_key_file` (PEM) then holds the RSA key that may encrypt the password. `host` and
+    `port` are the server's own, even if `address_map` has another address for it.
     """
 
     host: str
@@ -46,6 +52,7 @@ class MySQLEndpoint:
     tls: TlsOptions | None = None
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
+    server_key_file: Path | None = None
 
     def __post_init__(self) -> None:
         register(self.password)

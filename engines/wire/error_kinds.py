@@ -116,6 +116,13 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
         "set tls = true: this account's way to sign in is possible only over TLS",
         problem="sign_in_needs_tls",
     ),
+    2061: KnownError(
+        "the server asks for the password in a form that others could read or reverse",
+        "set tls = true and have the certificate verified, or give the account a method of challenge and response "
+        "(mysql_native_password, caching_sha2_password with server_public_key)",
+        "unsafe_sign_in",
+        "unsafe_sign_in",
+    ),
     3118: KnownError(
         "the account is locked",
         "an administrator must run ALTER USER ... ACCOUNT UNLOCK",

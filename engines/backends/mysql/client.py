@@ -12,6 +12,7 @@ from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
+from engines.backends.mysql.authentication import PasswordGuard
 from engines.endpoints.credential_sources import Credential, SecretError
 from engines.endpoints.credentials import with_credential
 from engines.endpoints.endpoint import MySQLEndpoint
@@ -57,21 +58,30 @@ class MySQLFacts:
     durability: str
 
 
-def connect(endpoint: MySQLEndpoint, *, autocommit: bool) -> Connection[Cursor]:
-    """Return a PyMySQL connection that is signed in. Blocks. Raises one of FAILURES."""
+def connect(
+    endpoint: MySQLEndpoint, *, autocommit: bool, accept_unverified: bool = True
+) -> Connection[Cursor]:
+    """Return a PyMySQL connection that is signed in. Blocks. Raises one of FAILURES.
+
+    With `accept_unverified`, a server whose certificate is not verified because the settings say so may have the
+    password by `sha256_password` and `caching_sha2_password`. Otherwise it gets answers to a challenge only.
+    """
     return with_credential(
         endpoint.secret,
         Credential(endpoint.password),
-        lambda credential: _connect(endpoint, credential, autocommit),
+        lambda credential: _connect(endpoint, credential, autocommit, accept_unverified),
         lambda error: isinstance(error, MySQLError) and error.args[:1] in REFUSED,
     )
 
 
 def _connect(
-    endpoint: MySQLEndpoint, credential: Credential, autocommit: bool
+    endpoint: MySQLEndpoint, credential: Credential, autocommit: bool, accept_unverified: bool
 ) -> Connection[Cursor]:
     tls = endpoint.tls
-    connection: Connection[Cursor] = Connection(
+    connection = PasswordGuard(
+        verified=tls is not None and tls.verified,
+        accept_unverified=accept_unverified,
+        server_key=_server_key(endpoint),
         # Host name to compare the certificate with. The TCP connection is opened below.
         host=(tls.server_name if tls else None) or endpoint.host,
         port=endpoint.port,
@@ -93,12 +103,22 @@ def _connect(
     )
     try:
         connection.connect(dial(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
-    except RuntimeError as error:
-        # Without TLS some authentication plugins need an extra package.
+    except (RuntimeError, ValueError) as error:
+        # Without TLS some authentication plugins need an extra package, and a key that is long enough.
         raise OperationalError(
             AUTHENTICATION_PLUGIN, f"{error}, or an encrypted connection: tls = true"
         ) from error
     return connection
+
+
+def _server_key(endpoint: MySQLEndpoint) -> bytes | None:
+    """Return the server's RSA key if the settings name its file. Raises OSError."""
+    if endpoint.server_key_file is None:
+        return None
+    key = endpoint.server_key_file.read_bytes()
+    if b"PUBLIC KEY" not in key:
+        raise OSError(f"{endpoint.server_key_file} (server_public_key) holds no public key in PEM")
+    return key
 
 
 def open_socket(endpoint: MySQLEndpoint, *, autocommit: bool) -> socket:
@@ -115,9 +135,12 @@ def open_socket(endpoint: MySQLEndpoint, *, autocommit: bool) -> socket:
 
 
 @contextmanager
-def cursor(endpoint: MySQLEndpoint) -> Iterator[Cursor]:
-    """Open a cursor for a few statements, each in its own transaction. Raises one of FAILURES."""
-    connection = connect(endpoint, autocommit=True)
+def cursor(endpoint: MySQLEndpoint, *, accept_unverified: bool = True) -> Iterator[Cursor]:
+    """Open a cursor for a few statements, each in its own transaction. Raises one of FAILURES.
+
+    `accept_unverified` is that of `connect`.
+    """
+    connection = connect(endpoint, autocommit=True, accept_unverified=accept_unverified)
     try:
         with connection.cursor() as cursor:
             yield cursor
