@@ -54,6 +54,9 @@ class FromEnvironment:
     name: str
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
+    def __post_init__(self) -> None:
+        register(os.environ.get(self.name, ""))
+
     def fetch(self) -> Credential:
         """Return the credential; raise SecretError if the variable is not set."""
         password = os.environ.get(self.name)
