@@ -15,6 +15,9 @@ from engines.wire.dialect import REDIS
 REFRESH_EVERY_NS = 100_000_000
 """Minimum time between two requests for the slot map."""
 
+REFRESH_WAIT_NS = 1_000_000_000
+"""How long an operation waits for the slot map after a redirect to an unknown node. A node that is gone delays it."""
+
 JOB_QUEUE = "topology"
 """Queue of the job runner for these requests, so that they do not wait for connections."""
 
@@ -34,6 +37,8 @@ class ClusterTopology:
             self._endpoint = None  # The lane has a cache, and this role never talks to it.
         self._refreshed_ns = 0
         self._refreshing = False
+        self._waiting: list[Callable[[], None]] = []
+        """Called at the end of the request for the slot map that is under way."""
         self.slot_maps: list[SlotMap] = []
         """Empty until `discover` has received its answer, and in a lane without Redis."""
 
@@ -48,8 +53,10 @@ class ClusterTopology:
             return
 
         def answered(ranges: list[SlotRange]) -> None:
+            after_refresh = None if endpoint.cluster is False else self.after_refresh
             self.slot_maps += [
-                SlotMap(ranges, self.refresh, replica) for replica in self._replicas(ranges)
+                SlotMap(ranges, self.refresh, replica, after_refresh)
+                for replica in self._replicas(ranges)
             ]
             found()
 
@@ -67,6 +74,30 @@ class ClusterTopology:
             return [None]
         return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
 
+    def after_refresh(self, proceed: Callable[[], None]) -> None:
+        """Fetch the slot map again and call `proceed` once it is there; does not block.
+
+        `proceed` is also called if no node answers, at the latest after `REFRESH_WAIT_NS`. Operations that ask at the
+        same time share one request.
+        """
+        called = False
+
+        def once() -> None:
+            nonlocal called
+            if not called:
+                called = True
+                proceed()
+
+        self._waiting.append(once)
+        self._reactor.after_ns(REFRESH_WAIT_NS, once)
+        self.refresh()
+
+    def _end_refresh(self) -> None:
+        self._refreshing = False
+        waiting, self._waiting = self._waiting, []
+        for proceed in waiting:
+            proceed()
+
     def refresh(self) -> None:
         """Fetch the slot map again in the background, at most once per `REFRESH_EVERY_NS`; does not block."""
         endpoint = self._endpoint
@@ -75,13 +106,13 @@ class ClusterTopology:
         self._refreshing = True
 
         def answered(ranges: list[SlotRange]) -> None:
-            self._refreshing = False
             for slot_map in self.slot_maps:
                 slot_map.update(ranges)
             self._drop_unneeded()
+            self._end_refresh()
 
         def failed(_: Exception) -> None:
-            self._refreshing = False
+            self._end_refresh()
 
         def ask() -> None:
             self._refreshed_ns = perf_counter_ns()

@@ -1,0 +1,117 @@
+"""A server that sends its clients elsewhere: where only the server says so, telemon does not go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from redis.exceptions import MovedError
+
+from engines.backends.redis.client import client, seed, slot_map
+from engines.config.server_config import RedisConfig
+from engines.doctor.check import Status
+from engines.doctor.redis.checks import check_redis
+from engines.doctor.target import Target
+from engines.endpoints.endpoint import LaneEndpoints
+from engines.errors import PlanError
+from engines.metrics.frame import Frame
+from engines.provisioning import prepare
+from engines.provisioning.seed import SEED_VERSION
+from engines.race.race import Race
+from engines.sandbox.sandbox import Sandbox
+from engines.wire.error_kinds import ERROR_KINDS
+from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from tests.support.race_run import Ran, forget, run_race, store_in_memory, with_settings
+from tests.support.redirecting import HOST, Redirector, Trap, redirecting, trap
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Trap]:
+    with trap() as waiting:
+        yield waiting
+
+
+def race_into(redirector: Redirector, redirect: str, store: RedisConfig) -> Ran:
+    """Race on `store`; half a second later every GET and SET is redirected, until the end."""
+
+    def turn(_: Race, frame: Frame) -> None:
+        if frame.elapsed_s >= 0.4:
+            redirector.redirect = redirect
+
+    settings = with_settings(lanes=("durable",), duration_s=1.5, durable=store)
+    return run_race(None, settings, on_frame=turn)
+
+
+@pytest.mark.parametrize("form", ["MOVED", "ASK"])
+def test_with_cluster_off_no_redirect_is_followed(
+    sandbox: Sandbox, elsewhere: Trap, form: str
+) -> None:
+    redirector = Redirector()
+    store = store_in_memory(sandbox)
+    with redirecting(store.port, redirector) as port:
+        ran = race_into(redirector, f"{form} 1 {elsewhere.address}", replace(store, port=port))
+    total = ran.lanes["durable"]
+    assert redirector.redirected > 0
+    kind = f"redis_{form.lower()}"
+    assert total.read.errors[kind] > 0
+    assert total.write.errors[kind] > 0
+    assert (elsewhere.connections, elsewhere.received) == (0, b"")
+
+
+@pytest.mark.parametrize("form", ["MOVED", "ASK"])
+def test_with_a_cluster_no_redirect_leads_out_of_it(
+    sandbox: Sandbox, elsewhere: Trap, form: str
+) -> None:
+    """The listener is on the same address as the cluster, so its address alone is no reason against it."""
+    forget(sandbox)
+    at = sandbox.endpoints["durable"].redis
+    assert at is not None
+    seed(at, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+    redirector = Redirector()
+    with ExitStack() as ways:
+        addresses = sorted({part.address for part in slot_map(at)})
+        ports = {
+            address: ways.enter_context(redirecting(int(address.rpartition(":")[2]), redirector))
+            for address in addresses
+        }
+        store = RedisConfig(
+            host=at.host,
+            port=at.port,
+            password=at.password,
+            tls=False,
+            cluster="on",
+            address_map=tuple((address, f"{HOST}:{port}") for address, port in ports.items()),
+        )
+        ran = race_into(redirector, f"{form} 1 {elsewhere.address}", store)
+    total = ran.lanes["durable"]
+    kind = f"redis_{form.lower()}"
+    assert total.read.errors[kind] > 0
+    assert total.write.errors[kind] > 0
+    assert (elsewhere.connections, elsewhere.received) == (0, b"")
+    # Each engine process asks the cluster at most ten times a second, however many operations are redirected; both
+    # roles did for 1.1 s. The counters' readings and the end of the race ask a few times, too.
+    assert 2 <= redirector.slots <= 2 * 14 + 10
+
+
+def test_what_is_before_and_beside_a_race_follows_no_redirect(
+    sandbox: Sandbox, elsewhere: Trap
+) -> None:
+    """prepare, doctor, and each single command to a server."""
+    redirector = Redirector()
+    store = store_in_memory(sandbox)
+    with redirecting(store.port, redirector) as port:
+        redirector.redirect = f"MOVED 1 {elsewhere.address}"
+        at = replace(store, port=port).endpoint()
+        with client(f"{HOST}:{port}", at) as node, pytest.raises(MovedError):
+            node.get("k")
+        with pytest.raises(PlanError, match=elsewhere.address):
+            prepare.plan({"durable": LaneEndpoints("durable", redis=at)}, 1)
+        checks = list(check_redis(Target(at, ("durable",), connections=1, batch=1)))
+    assert (checks[-1].status, checks[-1].problem) == (Status.FAIL, "refused_by_server")
+    assert checks[-1].finding.startswith("MOVED")
+    assert elsewhere.address in checks[-1].finding
+    assert checks[-1].next_step == ERROR_KINDS["redis_moved"].next_step
+    assert redirector.redirected > 0
+    assert (elsewhere.connections, elsewhere.received) == (0, b"")
