@@ -38,7 +38,8 @@ class ClusterTopology:
         self._refreshed_ns = 0
         self._refreshing = False
         self._waiting: list[Callable[[], None]] = []
-        """Called at the end of the request for the slot map that is under way."""
+        """Called at the end of the next request for the slot map. One that is under way may be older than the redirect
+        that they wait for."""
         self.slot_maps: list[SlotMap] = []
         """Empty until `discover` has received its answer, and in a lane without Redis."""
 
@@ -92,12 +93,6 @@ class ClusterTopology:
         self._reactor.after_ns(REFRESH_WAIT_NS, once)
         self.refresh()
 
-    def _end_refresh(self) -> None:
-        self._refreshing = False
-        waiting, self._waiting = self._waiting, []
-        for proceed in waiting:
-            proceed()
-
     def refresh(self) -> None:
         """Fetch the slot map again in the background, at most once per `REFRESH_EVERY_NS`; does not block."""
         endpoint = self._endpoint
@@ -105,27 +100,34 @@ class ClusterTopology:
             return
         self._refreshing = True
 
+        waiting: list[Callable[[], None]] = []
+
+        def end() -> None:
+            self._refreshing = False
+            for proceed in waiting:
+                proceed()
+            if self._waiting:
+                self.refresh()
+
         def answered(ranges: list[SlotRange]) -> None:
             for slot_map in self.slot_maps:
                 slot_map.update(ranges)
             self._drop_unneeded()
-            self._end_refresh()
+            end()
 
         def failed(_: Exception) -> None:
-            self._end_refresh()
+            end()
 
         def ask() -> None:
+            waiting[:], self._waiting = self._waiting, []
             self._refreshed_ns = perf_counter_ns()
             nodes = self._nodes_to_ask()
             self._reactor.connections.job_runner.submit(
                 JOB_QUEUE, lambda: _ask(endpoint, nodes), answered, failed
             )
 
-        due_ns = self._refreshed_ns + REFRESH_EVERY_NS
-        if perf_counter_ns() >= due_ns:
-            ask()
-        else:
-            self._reactor.timers.at(due_ns, ask)
+        # Ask at the earliest when all replies at hand are processed: what they redirect shares the request.
+        self._reactor.timers.at(self._refreshed_ns + REFRESH_EVERY_NS, ask)
 
     def _drop_unneeded(self) -> None:
         """Close the connections to nodes that no longer own a slot."""

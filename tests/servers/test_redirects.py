@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,7 +17,7 @@ from engines.doctor.check import Status
 from engines.doctor.redis.checks import check_redis
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import PlanError
+from engines.errors import PlanError, RaceError
 from engines.metrics.frame import Frame
 from engines.provisioning import prepare
 from engines.provisioning.seed import SEED_VERSION
@@ -115,3 +117,32 @@ def test_what_is_before_and_beside_a_race_follows_no_redirect(
     assert checks[-1].next_step == ERROR_KINDS["redis_moved"].next_step
     assert redirector.redirected > 0
     assert (elsewhere.connections, elsewhere.received) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("host", "what"),
+    [
+        ("169.254.169.254", "the metadata service 169.254.169.254"),
+        ("::ffff:169.254.169.254", "the metadata service 169.254.169.254"),
+        ("fe80::1", "the local link"),
+    ],
+)
+def test_a_node_where_no_node_can_be_stops_the_race_by_name(
+    sandbox: Sandbox, host: str, what: str
+) -> None:
+    """CLUSTER SLOTS is no better a reason to go there than a redirect."""
+    redirector = Redirector()
+    redirector.named = (host, 80)
+    store = store_in_memory(sandbox)
+    with redirecting(store.port, redirector) as port:
+        settings = with_settings(
+            lanes=("durable",), durable=replace(store, port=port, cluster="on")
+        )
+        began_s = time.monotonic()
+        with (
+            pytest.raises(RaceError, match=f"{re.escape(host)}:80, which leads to {what}"),
+            Race(settings),
+        ):
+            pass
+    # A connection that is tried takes three seconds where nothing answers.
+    assert time.monotonic() - began_s < 2.5

@@ -47,6 +47,8 @@ class Redirector:
     def __init__(self) -> None:
         self.redirect = ""
         self.redirected = 0
+        self.named: tuple[str, int] | None = None
+        """If set, CLUSTER SLOTS is answered with this one node."""
         self.slots = 0
         """How often CLUSTER SLOTS was asked for while redirecting."""
 
@@ -106,11 +108,22 @@ def _commands(near: socket.socket, far: socket.socket, lock: Lock, redirector: R
                     with lock:
                         near.sendall(b"-%b\r\n" % redirector.redirect.encode())
                     continue
+                if redirector.named is not None and name == b"CLUSTER":
+                    host, number = redirector.named
+                    with lock:
+                        near.sendall(_one_node(host, number))
+                    continue
                 if redirector.redirect and name == b"CLUSTER":
                     redirector.slots += 1
                 packed: bytes = pack_command(tuple(words))
                 far.sendall(packed)
     _end(near, far)
+
+
+def _one_node(host: str, port: int) -> bytes:
+    """Return the reply to CLUSTER SLOTS of a cluster with one node, which owns every slot."""
+    node = f"*3\r\n${len(host)}\r\n{host}\r\n:{port}\r\n$40\r\n{'a' * 40}\r\n"
+    return f"*1\r\n*3\r\n:0\r\n:16383\r\n{node}".encode()
 
 
 def _replies(far: socket.socket, near: socket.socket, lock: Lock) -> None:

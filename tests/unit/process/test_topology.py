@@ -109,6 +109,22 @@ def test_who_waits_for_a_node_that_hangs_goes_on_once(
     assert seen == ["on"]
 
 
+def test_who_comes_while_a_request_is_under_way_waits_for_the_next(bench: Bench) -> None:
+    """The answer that is on its way may be from before the redirect."""
+    seen: list[str] = []
+    (slot_map,) = bench.topology.slot_maps
+    bench.gate.clear()
+    bench.topology.after_refresh(lambda: seen.append(f"first {slot_map.write_node[0]}"))
+    bench.turn(lambda: bench.asked == 1)
+    bench.topology.after_refresh(lambda: seen.append(f"second {slot_map.write_node[0]}"))
+    bench.gate.set()
+    bench.turn(lambda: seen == ["first a:1"])
+    bench.answer = NEW
+    bench.turn(lambda: len(seen) == 2)
+    assert seen == ["first a:1", "second b:1"]
+    assert bench.asked == 2
+
+
 def test_redirects_ask_the_cluster_ten_times_a_second_at_most(bench: Bench) -> None:
     began_ns = perf_counter_ns()
     rounds: list[int] = []
