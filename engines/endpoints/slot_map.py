@@ -24,9 +24,9 @@ class SlotMap:
     `write_node` is a list by slot: `write_node[slot]` is the address ("host:port") of the node for writes. `read_node`
     is the same for reads; both are one list unless a `replica` is requested. `refresh` requests the slot map from the
     cluster again; it must not block. It is called at most once per answer that shows the map to be stale.
-    `after_refresh` requests it too and calls a function once when the map is up to date, or cannot be; it is None for
-    a single server, which has no business to redirect. `known` holds the addresses that the cluster named last,
-    primaries and replicas: no redirect leads anywhere else.
+    `after_refresh` requests it too, of the node at an address if possible, and calls a function once when the map is up
+    to date, or cannot be. It is None for a single server, which has no business to redirect. `known` holds the
+    addresses that the cluster named last, primaries and replicas: no redirect leads anywhere else.
     """
 
     __slots__ = ("_replica", "after_refresh", "known", "read_node", "refresh", "write_node")
@@ -36,7 +36,7 @@ class SlotMap:
         ranges: Sequence[SlotRange],
         refresh: Callable[[], None],
         replica: int | None = None,
-        after_refresh: Callable[[Callable[[], None]], None] | None = None,
+        after_refresh: Callable[[str, Callable[[], None]], None] | None = None,
     ) -> None:
         """Create the map from `ranges`; raise ValueError if they are empty.
 

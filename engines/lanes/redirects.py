@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from engines.driver.session import Awaiting, Connection, Step
@@ -44,7 +45,8 @@ def follow_redirects(
         address = f"{host}:{redirect.port}"
         if address not in slot_map.known and not refreshed:
             refreshed = True
-            yield Awaiting(slot_map.after_refresh)
+            # The node that redirects knows of a change before the others do.
+            yield Awaiting(partial(slot_map.after_refresh, connection.address))
         known = address in slot_map.known
         if redirect.ask:
             if not known:

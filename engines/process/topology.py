@@ -37,6 +37,8 @@ class ClusterTopology:
             self._endpoint = None  # The lane has a cache, and this role never talks to it.
         self._refreshed_ns = 0
         self._refreshing = False
+        self._best_informed = ""
+        """Address of the node to ask first, which sent the last redirect to an unknown node."""
         self._waiting: list[Callable[[], None]] = []
         """Called at the end of the next request for the slot map. One that is under way may be older than the redirect
         that they wait for."""
@@ -75,8 +77,8 @@ class ClusterTopology:
             return [None]
         return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
 
-    def after_refresh(self, proceed: Callable[[], None]) -> None:
-        """Fetch the slot map again and call `proceed` once it is there; does not block.
+    def after_refresh(self, address: str, proceed: Callable[[], None]) -> None:
+        """Fetch the slot map again, from the node at `address` if it answers, and call `proceed`; does not block.
 
         `proceed` is also called if no node answers, at the latest after `REFRESH_WAIT_NS`. Operations that ask at the
         same time share one request.
@@ -89,6 +91,7 @@ class ClusterTopology:
                 called = True
                 proceed()
 
+        self._best_informed = address
         self._waiting.append(once)
         self._reactor.after_ns(REFRESH_WAIT_NS, once)
         self.refresh()
@@ -138,10 +141,11 @@ class ClusterTopology:
                     self._reactor.connections.remove(connection)
 
     def _nodes_to_ask(self) -> list[str]:
-        """Return the nodes of the cluster, those with open connections first.
+        """Return the nodes of the cluster: the best informed one first, then those with open connections.
 
         A node that is gone may take seconds until the request fails.
         """
+        best, self._best_informed = self._best_informed, ""
         connections = [
             connection
             for session in self._reactor.sessions
@@ -151,7 +155,8 @@ class ClusterTopology:
             connection.address for connection in connections if connection.socket is not None
         }
         return sorted(
-            self._addresses(), key=lambda address: (address not in open_addresses, address)
+            self._addresses(),
+            key=lambda address: (address != best, address not in open_addresses, address),
         )
 
     def _addresses(self) -> set[str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from redis.exceptions import MovedError
@@ -24,7 +25,10 @@ from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.error_kinds import ERROR_KINDS
+from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from engines.workload.redis_keys import redis_key
+from tests.support.fourth_node import fourth_node
 from tests.support.race_run import Ran, forget, run_race, store_in_memory, with_settings
 from tests.support.redirecting import HOST, Redirector, Trap, redirecting, trap
 
@@ -146,3 +150,36 @@ def test_a_node_where_no_node_can_be_stops_the_race_by_name(
             pass
     # A connection that is tried takes three seconds where nothing answers.
     assert time.monotonic() - began_s < 2.5
+
+
+def test_a_node_that_joined_after_the_start_is_followed_to_once_the_cluster_names_it(
+    tmp_path: Path,
+) -> None:
+    """Only the first slot of such a node has a time in which nothing but an ASK tells of it."""
+    with Sandbox(["durable"], directory=tmp_path) as servers:
+        private = servers.endpoints["durable"].redis
+        assert private is not None
+        at = replace(private, nodes=())  # as one that telemon did not start
+        seed(at, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+        store = RedisConfig(
+            host=at.host, port=at.port, password=at.password, tls=False, cluster="on"
+        )
+        slots = {key_slot(redis_key(car)) for car in range(HOT_KEYS.first, HOT_KEYS.last + 1)}
+        own = [part for part in slot_map(at) if part.address == f"{at.host}:{at.port}"]
+        moved = sorted(slot for slot in slots if own[0].first <= slot <= own[0].last)[:40]
+        with fourth_node(servers, at) as grown:
+            todo = [moved]
+
+            def reshard(_: Race, frame: Frame) -> None:
+                if frame.elapsed_s >= 0.4 and todo:
+                    grown.move(todo.pop(), at.port)
+
+            settings = with_settings(lanes=("durable",), duration_s=2.0, durable=store)
+            ran = run_race(None, settings, on_frame=reshard)
+            total = ran.lanes["durable"]
+            assert total.redirects > 0
+            assert total.read.errors.keys() | total.write.errors.keys() <= {"redis_ask"}
+            last = ran.frames[-2].lanes[0]
+            assert last.read.errors == last.write.errors == {}
+            stats: object = grown.nodes[grown.port].info("commandstats")
+            assert "cmdstat_get" in str(stats)

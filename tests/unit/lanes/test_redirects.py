@@ -57,13 +57,15 @@ class Cluster:
         self.answers = list(answers)
         self.refreshes = 0
         self.waits = 0
+        self.asked_node = ""
         self.slot_map = SlotMap(RANGES, self.refresh, after_refresh=self.after if cluster else None)
         self.session = FakeSession()
 
     def refresh(self) -> None:
         self.refreshes += 1
 
-    def after(self, proceed: Callable[[], None]) -> None:
+    def after(self, address: str, proceed: Callable[[], None]) -> None:
+        self.asked_node = address
         self.waits += 1
         if self.answers:
             self.slot_map.update(self.answers.pop(0))
@@ -144,6 +146,7 @@ def test_a_node_that_one_refresh_confirms_is_followed_to(
     cluster = Cluster([SlotRange(0, 8_191, NEW), SlotRange(8_192, SLOTS - 1, THERE)])
     answer: Any = [b"OK", b"x"] if form is ask else b"x"
     assert cluster.run(form(NEW), answer) == ([NEW], b"x")
+    assert cluster.asked_node == HERE
     assert cluster.waits == 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from time import perf_counter_ns
 
@@ -26,6 +26,7 @@ class Bench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, cluster: bool | None) -> None:
         self.asked = 0
+        self.nodes: list[str] = []
         self.answer: list[SlotRange] | Exception = OLD
         self.gate = Event()
         self.gate.set()
@@ -41,8 +42,9 @@ class Bench:
         self.turn(lambda: bool(self.topology.slot_maps))
         self.asked = 0
 
-    def _ask(self, *_: object) -> list[SlotRange]:
+    def _ask(self, _: object, nodes: Sequence[str]) -> list[SlotRange]:
         self.asked += 1
+        self.nodes = list(nodes)
         self.gate.wait(10)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -76,7 +78,7 @@ def test_many_that_wait_share_one_request_and_see_its_answer(bench: Bench) -> No
     assert slot_map.after_refresh is not None
     bench.answer = NEW
     for _ in range(50):
-        slot_map.after_refresh(lambda: seen.append(slot_map.write_node[0]))
+        slot_map.after_refresh("a:1", lambda: seen.append(slot_map.write_node[0]))
     assert seen == []
     bench.turn(lambda: len(seen) == 50)
     assert seen == ["b:1"] * 50
@@ -87,7 +89,7 @@ def test_many_that_wait_share_one_request_and_see_its_answer(bench: Bench) -> No
 def test_who_waits_goes_on_when_no_node_answers(bench: Bench) -> None:
     seen: list[str] = []
     bench.answer = OSError("refused")
-    bench.topology.after_refresh(lambda: seen.append("on"))
+    bench.topology.after_refresh("a:1", lambda: seen.append("on"))
     bench.turn(lambda: bool(seen))
     assert seen == ["on"]
     assert bench.topology.slot_maps[0].known == {"a:1"}
@@ -99,7 +101,7 @@ def test_who_waits_for_a_node_that_hangs_goes_on_once(
     monkeypatch.setattr(topology, "REFRESH_WAIT_NS", 20_000_000)
     seen: list[str] = []
     bench.gate.clear()
-    bench.topology.after_refresh(lambda: seen.append("on"))
+    bench.topology.after_refresh("a:1", lambda: seen.append("on"))
     bench.turn(lambda: bool(seen))
     assert seen == ["on"]
     assert bench.topology.slot_maps[0].known == {"a:1"}
@@ -114,15 +116,28 @@ def test_who_comes_while_a_request_is_under_way_waits_for_the_next(bench: Bench)
     seen: list[str] = []
     (slot_map,) = bench.topology.slot_maps
     bench.gate.clear()
-    bench.topology.after_refresh(lambda: seen.append(f"first {slot_map.write_node[0]}"))
+    bench.topology.after_refresh("a:1", lambda: seen.append(f"first {slot_map.write_node[0]}"))
     bench.turn(lambda: bench.asked == 1)
-    bench.topology.after_refresh(lambda: seen.append(f"second {slot_map.write_node[0]}"))
+    bench.topology.after_refresh("a:1", lambda: seen.append(f"second {slot_map.write_node[0]}"))
     bench.gate.set()
     bench.turn(lambda: seen == ["first a:1"])
     bench.answer = NEW
     bench.turn(lambda: len(seen) == 2)
     assert seen == ["first a:1", "second b:1"]
     assert bench.asked == 2
+
+
+def test_the_node_that_redirects_is_asked_first_and_only_if_it_is_of_the_cluster(
+    bench: Bench,
+) -> None:
+    seen: list[str] = []
+    (slot_map,) = bench.topology.slot_maps
+    slot_map.update([SlotRange(0, 99, "b:1"), SlotRange(100, SLOTS - 1, "c:1")])
+    for address, nodes in (("c:1", ["c:1", "b:1"]), ("evil:1", ["b:1", "c:1"])):
+        bench.answer = [SlotRange(0, 99, "b:1"), SlotRange(100, SLOTS - 1, "c:1")]
+        bench.topology.after_refresh(address, lambda at=address: seen.append(at))  # type: ignore[misc]
+        bench.turn(lambda at=address: at in seen)  # type: ignore[misc]
+        assert bench.nodes == nodes
 
 
 def test_redirects_ask_the_cluster_ten_times_a_second_at_most(bench: Bench) -> None:
@@ -132,7 +147,7 @@ def test_redirects_ask_the_cluster_ten_times_a_second_at_most(bench: Bench) -> N
     def again() -> None:
         rounds.append(1)
         if perf_counter_ns() - began_ns < 350_000_000:
-            bench.topology.after_refresh(again)
+            bench.topology.after_refresh("a:1", again)
 
     again()
     bench.turn(lambda: perf_counter_ns() - began_ns >= 500_000_000)
