@@ -48,7 +48,7 @@ def require_own_listener(sock: socket.socket) -> None:
     """Raise ForeignListenerError if another user's process is at the other end of `sock`, a connection to loopback.
 
     Does nothing where the kernel does not tell (other systems than Linux), and for connections that are not IPv4.
-    Performance: 20 us, however many connections there are.
+    Performance: 10 to 40 us (timeit, CPython 3.11), also with hundreds of connections to that port.
     """
     if sock.family != socket.AF_INET or not hasattr(socket, "AF_NETLINK"):
         return
