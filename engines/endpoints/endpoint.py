@@ -64,7 +64,8 @@ class RedisEndpoint:
 
     `cluster` says which of the two it is; None asks the server. `secret`, `tls` and `address_map` are as in
     `MySQLEndpoint`; the map applies to every node that the cluster names. With `read_replicas`, reads of a cluster go
-    to replicas if it has any.
+    to replicas if it has any. `nodes` are the addresses ("host:port") of a private server or cluster: no other address
+    is signed in to, and no process of another user. It is empty for the user's servers.
     """
 
     host: str
@@ -76,6 +77,7 @@ class RedisEndpoint:
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
     read_replicas: bool = False
+    nodes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         register(self.password)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from engines.model.roles import Role
 
@@ -24,6 +25,25 @@ class VolatileStorage:
     """Private servers that keep their data in memory: `file_system` is the type of their file system."""
 
     file_system: str
+
+
+class OpenBusReason(StrEnum):
+    """Why the bus of the private cluster is not encrypted."""
+
+    NO_OPENSSL = "no_openssl"
+    """There is no openssl program to make the certificate with."""
+    OPENSSL_FAILED = "openssl_failed"
+    """The openssl program made no certificate."""
+    NO_TLS = "no_tls"
+    """The server program knows no TLS, or refuses the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClusterBus:
+    """A private cluster whose nodes talk to each other without TLS, so that other users of the machine can join in."""
+
+    lane: str
+    reason: OpenBusReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +176,7 @@ class Overloaded:
 
 Caveat = (
     VolatileStorage
+    | OpenClusterBus
     | SharedServer
     | UnreadableCounters
     | LaneNote

@@ -11,9 +11,9 @@ from engines.config import race_config as config
 from engines.config.errors import ConfigError
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import NotPreparedError, PreparationError, RaceError
-from engines.model.caveats import Caveat, UnreadableCounters, VolatileStorage
+from engines.model.caveats import Caveat, OpenClusterBus, UnreadableCounters, VolatileStorage
 from engines.model.environment import RaceEnvironment
-from engines.model.lanes import LaneInfo
+from engines.model.lanes import LANES, LaneInfo
 from engines.provisioning.cache import prepare_cache
 from engines.provisioning.conflicts import resolve_cluster_modes, shared_mysql_servers
 from engines.provisioning.prepare import check
@@ -96,6 +96,10 @@ def make_ready(
             caveats += shared_mysql_servers(own)
         everywhere = dict(own)
         if private and sandbox is not None:
+            on_bus = _bus_caveats(sandbox, private)
+            for sentence in caveat_sentences(on_bus):
+                on_progress(sentence)
+            caveats += on_bus
             on_progress("making the tables and the hot cars")
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
             seed_lanes(theirs, settings.seed)
@@ -131,6 +135,12 @@ def _storage_caveats(sandbox: Sandbox | None) -> tuple[VolatileStorage, ...]:
     if sandbox is None or not sandbox.volatile:
         return ()
     return (VolatileStorage(sandbox.file_system),)
+
+
+def _bus_caveats(sandbox: Sandbox, private: tuple[str, ...]) -> list[OpenClusterBus]:
+    if sandbox.open_bus is None:
+        return []
+    return [OpenClusterBus(lane, sandbox.open_bus) for lane in private if LANES[lane].is_cluster]
 
 
 def _addresses(

@@ -13,6 +13,8 @@ from engines.model.caveats import (
     DifferentDatabases,
     DuplicateFillsPerProcess,
     LaneNote,
+    OpenBusReason,
+    OpenClusterBus,
     Overloaded,
     ProcessorLimit,
     SeparateReleases,
@@ -36,6 +38,14 @@ CONSEQUENCES = {
 """What a weak durability setting means. `WeakDurability.setting` must be one of these keys."""
 
 
+OPEN_BUS_REASONS = {
+    OpenBusReason.NO_OPENSSL: "no openssl program is installed to make their certificate with",
+    OpenBusReason.OPENSSL_FAILED: "the openssl program made no certificate for them",
+    OpenBusReason.NO_TLS: "the Redis server program is built without TLS",
+}
+"""What keeps the bus of the private cluster open."""
+
+
 def caveat_sentences(caveats: Iterable[Caveat]) -> tuple[str, ...]:
     """Return one sentence per caveat, without repetitions.
 
@@ -57,6 +67,11 @@ def describe_caveat(caveat: Caveat) -> str:
     match caveat:
         case VolatileStorage(file_system):
             return f"data on {file_system}: memory, not a disk, so a commit costs nothing here"
+        case OpenClusterBus(lane, reason):
+            return (
+                f"the nodes of lane {lane}'s private cluster talk to each other without TLS, because "
+                f"{OPEN_BUS_REASONS[reason]}: another user of this machine can join the cluster and take slots from it"
+            )
         case SharedServer(lanes, product):
             server = f"{product} server" if product else "server"
             return f"lanes {' and '.join(lanes)} share one {server}: each slows the other down"

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.model.caveats import OpenBusReason
 from engines.model.lanes import LANES, SLOT_OF, Lane
 from engines.sandbox import binaries, cleanup, mariadb, ports
 from engines.sandbox import directory as directories
@@ -42,7 +43,7 @@ class Sandbox:
 
     A supervisor process owns them. They and their directory are removed when close() is called, when this process ends
     in any way, and when the supervisor is killed. `directory` is the parent of that directory (default: on a disk if
-    there is one). `port` is the first of six consecutive ports (default: found by trying). Methods may be called from
+    there is one). `port` is the first of nine consecutive ports (default: found by trying). Methods may be called from
     any thread. Calls that wait for a server are serialized; all others return at once.
     """
 
@@ -64,6 +65,7 @@ class Sandbox:
         self._supervisor: SupervisorClient | None = None
         self._directory: Path | None = None
         self._file_system = ""
+        self._open_bus: OpenBusReason | None = None
         # Both mappings are replaced, never changed, and only by the supervisor client's thread.
         self._server_messages: Mapping[str, Message] = MappingProxyType({})
         self._down: Mapping[str, str | None] = MappingProxyType({})
@@ -122,6 +124,14 @@ class Sandbox:
     def volatile(self) -> bool:
         """Return whether the data is in memory, where a durable write costs nothing and guarantees nothing."""
         return self._file_system in directories.VOLATILE
+
+    @property
+    def open_bus(self) -> OpenBusReason | None:
+        """Return why the bus of the cluster is open to other users of this machine; None if it is not.
+
+        Known from start() on. None without a cluster, too.
+        """
+        return self._open_bus
 
     @property
     def note(self) -> str | None:
@@ -222,6 +232,8 @@ class Sandbox:
                 self._directory = Path(message["path"])
             case "ready":
                 self._server_messages = _by_name(message["servers"])
+                reason = message["open_bus"]
+                self._open_bus = None if reason is None else OpenBusReason(reason)
                 # Forget deaths of an earlier start, whose ports were taken by a foreign process.
                 self._down = MappingProxyType({})
             case "died":
@@ -265,9 +277,14 @@ class Sandbox:
         )
 
     def _redis_at(self, name: str) -> RedisEndpoint:
-        server = self._server_messages[name]
-        cluster = SLOT_OF[name].role == "store"
-        return RedisEndpoint(ports.HOST, server["port"], server["password"], cluster=cluster)
+        server, slot = self._server_messages[name], SLOT_OF[name]
+        return RedisEndpoint(
+            ports.HOST,
+            server["port"],
+            server["password"],
+            cluster=slot.role == "store",
+            nodes=tuple(f"{ports.HOST}:{self._server_messages[n]['port']}" for n in slot.sandbox),
+        )
 
 
 def _by_name(servers: Sequence[Message]) -> Mapping[str, Message]:

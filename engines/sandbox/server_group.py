@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engines.model.caveats import OpenBusReason
 from engines.model.lanes import LANES, SLOT_OF
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
+from engines.sandbox.cluster import bus
 from engines.sandbox.directory import SandboxDirectory
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 from engines.sandbox.process import ServerProcess
@@ -76,6 +78,8 @@ class ServerGroup:
         self._began_s = time.monotonic()
         self._installer: ServerProcess | None = None
         self._servers: dict[str, ManagedServer] = {}
+        self.open_bus: OpenBusReason | None = None
+        """Why the bus of the cluster is not encrypted; None if it is, or if there is no cluster."""
         # Cluster nodes share one password: a client signs in to all of them with the same.
         shared = secrets.token_urlsafe(24)
         for name, port in port_by_name.items():
@@ -106,16 +110,14 @@ class ServerGroup:
         caches = [
             server for server in self._servers.values() if SLOT_OF[server.spec.name].role == "cache"
         ]
-        redis_server.form_cluster(node.spec for node in nodes)
-        # Start the cluster first: it takes longest but mostly waits, while MariaDB's tables are
-        # created.
-        for server in (*nodes, *caches):
-            server.start()
         try:
             async with asyncio.TaskGroup() as group:
+                # Start the cluster first: it takes longest but mostly waits, while MariaDB's tables
+                # are created.
                 if nodes:
-                    group.create_task(self._await_cluster(nodes))
+                    group.create_task(self._start_cluster(nodes))
                 for cache in caches:
+                    cache.start()
                     group.create_task(self._await_redis(cache))
                 if mysql_servers:
                     group.create_task(self._install(mysql_servers))
@@ -164,12 +166,11 @@ class ServerGroup:
 
     def foreign_port(self) -> int | None:
         """Return a port of a server on which a foreign process listens, or None. Call when all servers are dead."""
-        taken = (
-            server.spec.port
-            for server in self._servers.values()
-            if not ports.free(server.spec.port)
-        )
-        return next(taken, None)
+        needed = [server.spec.port for server in self._servers.values()]
+        for server in self._servers.values():
+            if SLOT_OF[server.spec.name].role == "store":
+                needed += ports.cluster_ports(server.spec.port)
+        return next((port for port in needed if not ports.free(port)), None)
 
     def kill(self) -> None:
         """Kill every process. Blocks until they have ended, for at most 2 s each."""
@@ -214,6 +215,18 @@ class ServerGroup:
             self._report_ready(
                 f"{server.product} {server.version}, the cache of lane {server.spec.lane}, is ready"
             )
+
+    async def _start_cluster(self, nodes: list[ManagedServer]) -> None:
+        secured = await bus.secure(nodes[0].spec.program, self._directory.root)
+        if isinstance(secured, bus.BusCertificate):
+            for node in nodes:
+                redis_server.encrypt_bus(node.spec, secured)
+        else:
+            self.open_bus = secured
+        redis_server.form_cluster((node.spec for node in nodes), encrypted=self.open_bus is None)
+        for node in nodes:
+            node.start()
+        await self._await_cluster(nodes)
 
     async def _await_cluster(self, nodes: list[ManagedServer]) -> None:
         await asyncio.gather(*(self._await_redis(node) for node in nodes))

@@ -75,6 +75,7 @@ class Supervisor:
             {
                 "event": "ready",
                 "servers": [_server_json(server) for server in group.servers.values()],
+                "open_bus": group.open_bus,
             }
         )
         while True:

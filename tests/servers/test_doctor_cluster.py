@@ -27,12 +27,12 @@ SETTLE_S = 5.0
 
 @pytest.fixture
 def endpoint(sandbox: Sandbox) -> Iterator[RedisEndpoint]:
-    """A cluster that is prepared."""
+    """A cluster that is prepared, as one that telemon did not start."""
     at = sandbox.endpoints["durable"].redis
     assert at is not None
     for change in plan({"durable": sandbox.endpoints["durable"]}, seed=1).changes:
         change.apply()
-    yield at
+    yield replace(at, nodes=())
     delete_own_keys(at)
 
 

@@ -26,6 +26,7 @@ from engines.lanes.fill_tracker import FillTracker
 from engines.lanes.request_cache import GetCache, SelectCache
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race.race import Race
+from engines.sandbox.ports import TLS_DISTANCE
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplyParser, key_slot
@@ -450,12 +451,15 @@ class SlotMover:
 
     def _move(self, slot: int, source: str, target: str) -> None:
         host, _, port = target.rpartition(":")
+        # A node that is asked to migrate keys uses the protocol of the cluster bus: TLS.
+        tls_port = int(port) + TLS_DISTANCE
         source_node, target_node = self._nodes[source], self._nodes[target]
         target_node.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self._ids[source])
         source_node.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", self._ids[target])
         while names := source_node.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
             source_node.execute_command(
-                "MIGRATE", host, port, "", 0, 2000, "AUTH", self._endpoint.password, "KEYS", *names
+                *("MIGRATE", host, tls_port, "", 0, 2000),
+                *("AUTH", self._endpoint.password, "KEYS", *names),
             )
         for node in (target_node, source_node, *self._nodes.values()):
             node.execute_command("CLUSTER SETSLOT", slot, "NODE", self._ids[target])

@@ -14,6 +14,7 @@ from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.node_addresses import is_configured
 from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotRange
 from engines.model.server_facts import UNREADABLE
@@ -96,20 +97,25 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
 def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
     """Return the cluster as the node at `address` sees it, None if it is in no cluster."""
     with client(address, endpoint) as node:
-        return slot_ranges(node, address)
+        return slot_ranges(node, address, endpoint)
 
 
-def slot_ranges(node: Redis, address: str) -> list[SlotRange] | None:
+def slot_ranges(node: Redis, address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
     """Return the cluster as `node`, which is at `address`, sees it; None if it is in no cluster.
 
-    Raises redis.RedisError.
+    Raises redis.RedisError, also if a node of a private cluster names one that telemon did not start: a node that
+    was just restarted does not know the ports of the others for a moment.
     """
     try:
-        return _parse_slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
+        ranges = _parse_slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
     except ResponseError as error:
         if NO_CLUSTER not in str(error):
             raise
         return None
+    named = (at for part in ranges for at in (part.address, *part.replicas))
+    if endpoint.nodes and any(not is_configured(at, endpoint) for at in named):
+        raise RedisError(f"{address} names a node that telemon did not start")
+    return ranges
 
 
 def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:

@@ -13,6 +13,7 @@ from engines.doctor.check import Check, CheckRunner, Checks, Status
 from engines.doctor.redis.sign_in import sign_in
 from engines.endpoints.address import map_address
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.node_addresses import ForbiddenNodeError, targets
 from engines.endpoints.slot_map import SlotRange
 from engines.wire.resp import SLOTS
 
@@ -36,6 +37,11 @@ OUT_OF_REACH = frozenset(
     }
 )
 """Problems of a node that cannot be reached from this machine."""
+
+FORBIDDEN_STEP = (
+    "find out why the cluster names this node (cluster-announce-ip), or name it in address_map"
+)
+"""Next step for a node that is where no node of this cluster can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,16 @@ def check_nodes(
 
 
 def _try_sign_in(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
-    """Return a client of the node, or the check that failed."""
+    """Return a client of the node, or the check that failed.
+
+    A node that telemon must not sign in to is not connected to.
+    """
+    try:
+        targets(address, endpoint)
+    except ForbiddenNodeError as error:
+        return None, CheckRunner().fail(NODES, "node_forbidden", str(error), FORBIDDEN_STEP)
+    except OSError:
+        pass  # The checks say which name is unknown.
     checks = sign_in(CheckRunner(), endpoint, address)
     failed: Check | None = None
     while True:

@@ -13,7 +13,13 @@ import pytest
 from engines.driver.open_loop import ArrivalSchedule
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.reactor import Reactor
-from engines.driver.session import LARGE_RECEIVE_BYTES, RECEIVE_BYTES, Program, Session
+from engines.driver.session import (
+    LARGE_RECEIVE_BYTES,
+    RECEIVE_BYTES,
+    Awaiting,
+    Program,
+    Session,
+)
 from engines.wire import resp
 from engines.wire.dialect import REDIS
 
@@ -369,3 +375,37 @@ def test_nothing_is_measured_before_measuring_starts() -> None:
     reactor = Reactor(lambda _: (REDIS, socket.socket))
     assert reactor.measure_from_ns > perf_counter_ns()
     reactor.close()
+
+
+def waits(proceeds: list[Callable[[], None]]) -> Callable[[Session], Program]:
+    """Return a program whose every operation waits for something else than a reply, and then fails."""
+
+    def program(_: Session) -> Program:
+        while True:
+            got = yield Awaiting(proceeds.append)
+            assert got is None
+            yield Failed("waited")
+
+    return program
+
+
+def test_an_operation_may_wait_for_something_else_than_a_reply(bench: Bench) -> None:
+    proceeds: list[Callable[[], None]] = []
+    session = bench.reactor.add(waits(proceeds))
+    bench.reactor.begin_all()
+    assert (len(proceeds), session.in_operation, bench.reactor.busy()) == (1, True, 1)
+    bench.reactor.issuing = False
+    proceeds[0]()
+    assert (session.in_operation, bench.reactor.busy()) == (False, 0)
+    assert bench.reactor.measured.take(1.0, paced=False).work.errors == {"waited": 1}
+
+
+def test_what_an_abandoned_operation_waited_for_does_not_resume_the_next(bench: Bench) -> None:
+    proceeds: list[Callable[[], None]] = []
+    session = bench.reactor.add(waits(proceeds))
+    bench.reactor.begin_all()
+    bench.reactor.issuing = False
+    bench.reactor.fail_in_flight("abandoned")
+    proceeds[0]()
+    assert not session.in_operation
+    assert bench.reactor.measured.take(1.0, paced=False).work.errors == {"abandoned": 1}

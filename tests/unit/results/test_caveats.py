@@ -29,6 +29,12 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "data on tmpfs: memory, not a disk, so a commit costs nothing here",
     ),
     (
+        kinds.OpenClusterBus("durable", kinds.OpenBusReason.NO_OPENSSL),
+        "the nodes of lane durable's private cluster talk to each other without TLS, because no openssl program is "
+        "installed to make their certificate with: another user of this machine can join the cluster and take slots "
+        "from it",
+    ),
+    (
         kinds.SharedServer(("mysql", "cached")),
         "lanes mysql and cached share one server: each slows the other down",
     ),
