@@ -7,8 +7,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from contextlib import ExitStack
 
+from engines.child_environment import TLS_NAMES, of_names, python_environment
+from engines.endpoints.credential_sources import CredentialSource
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
     AcknowledgedVersions,
@@ -34,7 +37,14 @@ class EngineProcess:
     OSError if no process can be started, and releases everything then.
     """
 
-    def __init__(self, lane: str, role: Role, process: int) -> None:
+    def __init__(
+        self, lane: str, role: Role, process: int, secrets: Collection[CredentialSource] = ()
+    ) -> None:
+        """Start the process, the one with index `process` of its lane and role.
+
+        `secrets` are the sources of the passwords with which it signs in. It receives the variables of the environment
+        that these need, and no others that may hold a secret.
+        """
         self.lane = lane
         self.role = role
         self.name = f"{lane}/{role}" + (f"-{process + 1}" if process else "")
@@ -43,7 +53,7 @@ class EngineProcess:
             undo.callback(ours.close)
             with theirs:
                 self._stderr = undo.enter_context(tempfile.TemporaryFile())
-                self._process = self._spawn(theirs)
+                self._process = self._spawn(theirs, secrets)
             undo.pop_all()
         self.channel = Channel(ours)
         self.ready = False
@@ -63,8 +73,15 @@ class EngineProcess:
         """Counts of each Redis node, complete once it is over."""
         self.versions: dict[int, int] = {}
 
-    def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, channel: socket.socket, secrets: Collection[CredentialSource]
+    ) -> subprocess.Popen[bytes]:
         path = os.environ.get("PYTHONPATH")
+        environment: dict[str, str] = of_names(TLS_NAMES)
+        for source in secrets:
+            environment |= source.environment()
+        # Last: a source may name everything, and what makes it an engine process goes before.
+        environment |= python_environment(os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path])))
         return subprocess.Popen(
             # -P: Python must not import a folder "engines" of the current directory.
             [
@@ -80,8 +97,7 @@ class EngineProcess:
             stdout=subprocess.DEVNULL,
             # The screen is drawn on stderr. The stderr of an engine process is kept for its cause of death.
             stderr=self._stderr,
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
+            env=environment,
             # Ctrl-C must not reach the process: the race stops its engine processes in order.
             start_new_session=True,
         )

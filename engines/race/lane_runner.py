@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
+from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT
 from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, StartRun, Stop
@@ -14,6 +15,7 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import NodeCounts
 from engines.metrics.node_counts import merged as merge_node_counts
 from engines.metrics.stats import IntervalStats
+from engines.model.lanes import LANES, SQL_PATHS
 from engines.model.roles import ROLES, Role
 from engines.race.aggregate import lane_frame, merge_stats
 from engines.race.engine_process import EngineProcess
@@ -59,7 +61,19 @@ class LaneRunner:
         """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
         for role, connections in self._connections.items():
             for process in range(min(self._settings.processes, connections)):
-                self.engines.append(EngineProcess(self.lane, role, process))
+                secrets = self._credential_sources(role)
+                self.engines.append(EngineProcess(self.lane, role, process, secrets))
+
+    def _credential_sources(self, role: Role) -> list[CredentialSource]:
+        """Return where the passwords of the servers come from to which the engine processes of a role connect."""
+        endpoints = self._settings.endpoints.get(self.lane)
+        lane = LANES[self.lane]
+        found: list[CredentialSource | None] = []
+        if endpoints is not None and endpoints.mysql is not None and lane.path(role) in SQL_PATHS:
+            found.append(endpoints.mysql.secret)
+        if endpoints is not None and endpoints.redis is not None and lane.redis_commands(role):
+            found.append(endpoints.redis.secret)
+        return [source for source in found if source is not None]
 
     def close(self) -> None:
         """End the engine processes."""

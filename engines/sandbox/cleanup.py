@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from engines.child_environment import program_environment
 from engines.sandbox.directory import LOCK, PREFIX, PROGRAMS, SOCKETS, SOCKETS_PREFIX
 
 MIN_ORPHAN_AGE_S = 60.0
@@ -112,7 +113,8 @@ def _processes_from_ps(root: Path) -> Iterator[int]:
     Servers are started through the links in their sandbox, and `ps` shows these paths.
     """
     ps = ["ps", "-axww", "-o", "pid=,uid=,args="]
-    result = subprocess.run(ps, capture_output=True, check=False, timeout=5)
+    environment = program_environment()
+    result = subprocess.run(ps, capture_output=True, check=False, timeout=5, env=environment)
     for line in result.stdout.splitlines():
         pid, uid, command = line.split(None, 2)
         if int(uid) == os.geteuid() and command.startswith(os.fsencode(root / PROGRAMS) + b"/"):

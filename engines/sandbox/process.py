@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from engines.child_environment import program_environment
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 
 Result = TypeVar("Result")
@@ -137,9 +138,10 @@ class ServerProcess:
 
 
 def _environment() -> dict[str, str]:
-    path = os.pathsep.join(part for part in (os.environ.get("PATH"), SYSTEM_PATH) if part)
-    libraries = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}
-    return {"PATH": path, "LC_ALL": "C", **libraries}
+    """Return the environment of a server: that of any program, with an English log."""
+    inherited = program_environment()
+    path = os.pathsep.join(part for part in (inherited.get("PATH"), SYSTEM_PATH) if part)
+    return {**inherited, "PATH": path, "LC_ALL": "C"}
 
 
 def _set_death_signal(parent_pid: int) -> Callable[[], None] | None:
