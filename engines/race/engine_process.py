@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Collection
 from contextlib import ExitStack
 
@@ -25,9 +27,25 @@ from engines.ipc.messages import (
     StartMeasuring,
 )
 from engines.metrics.node_counts import CountsByNode
+from engines.model.deaths import DeathCause, EngineDeath, ProcessEnd
 from engines.model.roles import Role
 from engines.paths import PACKAGE_ROOT
 from engines.race.report_queue import ReportQueue
+from engines.sandbox.process import oom_kills
+from engines.text import one_line
+
+END_WAIT_S = 1.0
+"""How long a process that has closed its channel may take to end, in seconds. With less, an interpreter on a busy
+machine is killed before it has written why it ends."""
+
+STDERR_READ_BYTES = 8_192
+"""How much of the end of stderr is read for the last words. A process may have written without end."""
+
+LAST_WORDS_LENGTH = 300
+"""Last words are cut to this many characters."""
+
+FATAL = "Fatal Python error: "
+"""Start of the line by which the interpreter says why it aborts. Its stack follows, whose last line says nothing."""
 
 
 class EngineProcess:
@@ -47,7 +65,9 @@ class EngineProcess:
         """
         self.lane = lane
         self.role = role
+        self.number = process + 1
         self.name = f"{lane}/{role}" + (f"-{process + 1}" if process else "")
+        self._oom_kills = oom_kills()
         with ExitStack() as undo:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
@@ -64,8 +84,8 @@ class EngineProcess:
         """True if it waits at the start barrier after a heat."""
         self.over = False
         """True if its last report was received, or it died."""
-        self.died: str | None = None
-        """Cause of death if it did not end in order."""
+        self.death: EngineDeath | None = None
+        """How it died, if it did not end in order."""
         self.ended_ns: int | None = None
         """Time at which it ended in order."""
         self.reports = ReportQueue()
@@ -141,25 +161,42 @@ class EngineProcess:
             elif isinstance(message, AcknowledgedVersions):
                 self.versions = dict(message.versions)
         if self.channel.closed and not self.over:
-            self.over = True
-            self.died = self._cause_of_death()
+            cause = None
+            try:
+                self._process.wait(timeout=END_WAIT_S)
+            except subprocess.TimeoutExpired:
+                cause = DeathCause.CLOSED
+            self._end(cause)
 
-    def _cause_of_death(self) -> str:
-        try:
-            status = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            return "closed its channel"
-        if status < 0:
-            return f"signal {-status}"
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return f"exit code {status}" + (f": {lines[-1]}" if lines else "")
-
-    def abandon(self, reason: str) -> None:
+    def abandon(self) -> None:
         """Kill a process that does not answer."""
+        self._end(DeathCause.HUNG)
+
+    def _end(self, cause: DeathCause | None) -> None:
+        """Note the death of the process; kill it if it has not ended."""
         self.over = True
-        self.died = reason
-        self._process.kill()
+        if self._process.poll() is None:
+            self._process.kill()
+        how = ProcessEnd.of(self._process.returncode)
+        if cause is None and how.signal == signal.SIGKILL and oom_kills() > self._oom_kills:
+            cause = DeathCause.OUT_OF_MEMORY
+        self.death = EngineDeath(
+            self.lane,
+            self.role,
+            self.number,
+            time.time(),
+            how,
+            cause,
+            self._last_words(),
+        )
+
+    def _last_words(self) -> str:
+        """Return the last line that the process wrote to stderr, cut to `LAST_WORDS_LENGTH`; "" for none."""
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_READ_BYTES))
+        text = self._stderr.read(STDERR_READ_BYTES).decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith(FATAL)]
+        return one_line((fatal or lines or [""])[-1])[:LAST_WORDS_LENGTH]
 
     def close(self) -> None:
         """End the process if it still runs, and block until it is gone."""

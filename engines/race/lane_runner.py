@@ -15,6 +15,7 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import NodeCounts
 from engines.metrics.node_counts import merged as merge_node_counts
 from engines.metrics.stats import IntervalStats
+from engines.model.deaths import EngineDeath
 from engines.model.lanes import LANES, SQL_PATHS
 from engines.model.roles import ROLES, Role
 from engines.race.aggregate import lane_frame, merge_stats
@@ -55,7 +56,8 @@ class LaneRunner:
         """Operations that count as warm-up, since the start."""
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, if `keep_versions` is set."""
-        self._counted_deaths: set[str] = set()
+        self._counted_deaths: list[EngineDeath] = []
+        self._noted_deaths = 0
 
     def start(self) -> None:
         """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
@@ -233,7 +235,7 @@ class LaneRunner:
             return
         for engine in self.engines:
             if not engine.over and not (self._comes_back and engine.heat_finished):
-                engine.abandon("did not end when told to")
+                engine.abandon()
 
     def frame(
         self, index: int, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
@@ -261,11 +263,17 @@ class LaneRunner:
         """Return by role how many engine processes have died. Each is counted once, after its last report."""
         deaths: dict[Role, int] = {}
         for engine in self.engines:
-            if engine.died and not engine.reports and engine.name not in self._counted_deaths:
-                self._counted_deaths.add(engine.name)
+            death = engine.death
+            if death is not None and not engine.reports and death not in self._counted_deaths:
+                self._counted_deaths.append(death)
                 deaths[engine.role] = deaths.get(engine.role, 0) + 1
-                self._note(f"engine {engine.name} died ({engine.died})")
         return deaths
+
+    def new_deaths(self) -> list[EngineDeath]:
+        """Return the deaths that the frames since the last call have counted."""
+        new = self._counted_deaths[self._noted_deaths :]
+        self._noted_deaths = len(self._counted_deaths)
+        return new
 
     def _state_after(self, reports: Reports, *, warming: bool) -> LaneState:
         every = [report for engines in reports.values() for engine in engines for report in engine]
