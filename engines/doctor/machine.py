@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from engines.child_environment import program_environment
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
 from engines.model.lanes import LANES
@@ -126,6 +127,7 @@ def _check_program(
             executable=server,
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            env=program_environment(),
             timeout=VERSION_WAIT_S,
             check=True,
         )

@@ -1,4 +1,8 @@
-"""Sources of passwords that are not in the configuration."""
+"""Sources of passwords that are not in the configuration.
+
+Engine processes fetch credentials themselves, because a token expires and a password changes while they run. What a
+source reads from the environment is its `environment`: an engine process receives it if it signs in with that source.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from engines.child_environment import aws_environment, of_names, user_environment
 from engines.endpoints import aws
 from engines.endpoints.redaction import register
 
@@ -57,6 +62,10 @@ class FromEnvironment:
     def __post_init__(self) -> None:
         register(os.environ.get(self.name, ""))
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: this one."""
+        return of_names([self.name])
+
     def fetch(self) -> Credential:
         """Return the credential; raise SecretError if the variable is not set."""
         password = os.environ.get(self.name)
@@ -71,6 +80,10 @@ class FromFile:
 
     path: Path
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: none."""
+        return {}
 
     def fetch(self) -> Credential:
         """Return the credential; raise SecretError if the file is unreadable or holds no password."""
@@ -96,6 +109,10 @@ class FromCommand:
             if len(word) >= LEAST_ARGUMENT:
                 register(word)
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the command may read: it is unknown which it needs."""
+        return user_environment()
+
     def fetch(self) -> Credential:
         """Run the command and return the credential; blocks for at most `COMMAND_TIMEOUT_S`.
 
@@ -110,6 +127,7 @@ class FromCommand:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=user_environment(),
                 timeout=COMMAND_TIMEOUT_S,
                 check=False,
             )
@@ -132,6 +150,10 @@ class FromSecretsManager:
     region: str | None = None
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: those of AWS."""
+        return aws_environment()
+
     def fetch(self) -> Credential:
         """Request the secret and return the credential; blocks. Raises SecretError."""
         try:
@@ -150,6 +172,10 @@ class RdsToken:
     user: str
     region: str | None = None
     lifetime_s: ClassVar[float] = IAM_LIFETIME_S
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: those of AWS."""
+        return aws_environment()
 
     def fetch(self) -> Credential:
         """Return a new token as the credential; raise SecretError."""
@@ -171,6 +197,10 @@ class CacheToken:
     user: str
     region: str | None = None
     lifetime_s: ClassVar[float] = IAM_LIFETIME_S
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: those of AWS."""
+        return aws_environment()
 
     def fetch(self) -> Credential:
         """Return a new token as the credential; raise SecretError."""

@@ -17,6 +17,7 @@ from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import LaneRunner
 from engines.race.null_server import NullServer
 from engines.race.servers import RaceServers
+from engines.results.death_text import announce_death
 
 READY_TIMEOUT_S = 15.0
 """Time in which the connections of all lanes must be open. Less ends a race whose servers are slow to accept."""
@@ -84,14 +85,18 @@ class EngineGroup:
                 private=name in servers.private,
             )
 
-    def await_ready(self) -> None:
-        """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened."""
+    def await_ready(self, check: Callable[[], None]) -> None:
+        """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened.
+
+        `check` is called several times a second, and raises RaceError if waiting is of no use.
+        """
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         while not self._inbox.stop_requested:
             self.listen(0.2)
-            dead = next((engine for engine in self.engines if engine.died), None)
+            check()
+            dead = next((engine.death for engine in self.engines if engine.death), None)
             if dead is not None:
-                raise RaceError(f"engine {dead.name} ended before the race began ({dead.died})")
+                raise RaceError(f"before the race began, {announce_death(dead)}")
             waiting = [engine for engine in self.engines if not engine.ready]
             if not waiting:
                 return

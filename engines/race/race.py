@@ -23,6 +23,7 @@ from engines.model.controls import (
     Release,
     describe,
 )
+from engines.model.deaths import Death, ServerDeath
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import CONNECTIONS
@@ -33,11 +34,17 @@ from engines.race.engine_group import EngineGroup
 from engines.race.event_log import EventBuffer
 from engines.race.scheduler import LaneScheduler
 from engines.race.servers import RaceServers
+from engines.results.death_text import announce_death
 from engines.sandbox.sandbox import Sandbox
 
 LATE_NS = 250_000_000
 """Time that a frame waits for a late engine process, whose report is in a later frame otherwise. More makes the screen
 stall with one process, less puts reports of a busy machine into the wrong frame."""
+
+
+DEATH_WAIT_S = 0.3
+"""How long the death of a private server may be reported after an error that it caused, in seconds. With less, the
+error is shown without its reason; more delays every error of a start on private servers."""
 
 
 class Race:
@@ -83,6 +90,8 @@ class Race:
         self._lanes = self._engine_group.lanes
         self._scheduler = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
         self._servers: RaceServers | None = None
+        self._server_deaths = 0
+        """Number of the sandbox's deaths that are noted, or that happened before this race."""
         self._stop_sent = False
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
@@ -123,12 +132,27 @@ class Race:
             self.sandbox = servers.start_private_servers(
                 self._settings, self._on_progress, self._exit
             )
+        else:
+            self._server_deaths = len(self.sandbox.deaths)
+        try:
+            self._connect()
+        except RaceError as error:
+            # A server that died is the reason why it cannot be used. Its end is reported a moment after it.
+            until_s = time.monotonic() + (DEATH_WAIT_S if self.sandbox is not None else 0.0)
+            while not (deaths := self._new_server_deaths()):
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(0.01)
+            raise RaceError(f"{announce_death(deaths[0])}; so {error}") from error
+
+    def _connect(self) -> None:
+        """Make the servers ready and open every connection."""
         place = servers.make_ready(self._settings, self.sandbox, self._on_progress, self._exit)
         self._servers = place
         self.environment = place.environment
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
         self._on_progress("connecting the lanes")
-        self._engine_group.await_ready()
+        self._engine_group.await_ready(self._check_servers)
         self._on_progress("measuring telemon's own share")
         overheads_us = self._engine_group.overheads_us()
         self.lane_infos = tuple(
@@ -237,6 +261,7 @@ class Race:
             runner.frame(seq, ended_ns, counters.moved(lane) if counters else {}, self._rate_per_s)
             for lane, runner in self._lanes.items()
         )
+        self._note_deaths()
         return Frame(
             seq=seq,
             # A consumer may take the frames late.
@@ -247,6 +272,28 @@ class Race:
             lanes=lanes,
             events=self._log.take(),
         )
+
+    def _note_deaths(self) -> None:
+        """Add the engine processes and private servers that died unasked since the last frame to the event log."""
+        deaths: list[Death] = [*self._new_server_deaths()]
+        for runner in self._lanes.values():
+            deaths += runner.new_deaths()
+        for death in deaths:
+            self._log.note(death.lane, announce_death(death), death=death)
+
+    def _check_servers(self) -> None:
+        """Raise RaceError if a private server died while the race starts."""
+        for death in self._new_server_deaths():
+            raise RaceError(f"before the race began, {announce_death(death)}")
+
+    def _new_server_deaths(self) -> tuple[ServerDeath, ...]:
+        """Return the deaths of private servers of this race's lanes since the last call."""
+        if self.sandbox is None:
+            return ()
+        new = self.sandbox.deaths[self._server_deaths :]
+        self._server_deaths += len(new)
+        private = servers.private_lanes(self._settings)
+        return tuple(death for death in new if death.lane in private)
 
     # ---------------------------------------------------------------- what is known afterwards
 

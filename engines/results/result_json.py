@@ -11,13 +11,15 @@ from engines import __version__
 from engines.metrics.figures import Shown, Unit, figures_of
 from engines.metrics.frame import Frame, LaneFrame
 from engines.metrics.stats import ClientStats, IntervalStats
+from engines.model.deaths import EngineDeath
 from engines.model.lanes import LaneInfo
 from engines.model.roles import ROLES, Role
+from engines.results.death_text import describe_death
 from engines.results.fairness import fairness
 from engines.results.offered_load import OfferedLoad
 from engines.results.reconciliation import Reconciliation
 from engines.results.rounds import RoundRange
-from engines.results.summary import Summary
+from engines.results.summary import DeathInRace, Summary
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""
@@ -159,6 +161,32 @@ def client_json(client: ClientStats) -> dict[str, object]:
     }
 
 
+def death_json(found: DeathInRace) -> dict[str, object]:
+    """Return the death of an engine process or of a private server; what is not known, or not of it, is null.
+
+    `text` says it in words.
+    """
+    death = found.death
+    of_kind: dict[str, object]
+    if isinstance(death, EngineDeath):
+        words = [death.last_words] if death.last_words else []
+        of_kind = {"process": "engine", "role": death.role, "number": death.number, "server": None}
+    else:
+        words = list(death.last_lines)
+        of_kind = {"process": "server", "role": None, "number": None, "server": death.server}
+    return {
+        "at": timestamp(death.at_utc_s),
+        "elapsed_s": round(found.elapsed_s, 3),
+        "lane": death.lane,
+        **of_kind,
+        "signal": death.end.signal_name,
+        "exit_status": death.end.status,
+        "cause": death.cause,
+        "last_words": words,
+        "text": describe_death(death),
+    }
+
+
 def timestamp(at_utc_s: float) -> str:
     """Return seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
     at = datetime.fromtimestamp(at_utc_s, UTC)
@@ -183,6 +211,7 @@ def result_document(summary: Summary) -> dict[str, object]:
             for change in summary.changes
         ],
         "changes_left_out": summary.changes_left_out,
+        "deaths": [death_json(each) for each in summary.deaths],
         "fairness": {
             **fairness(summary.environment, summary.settings),
             "notes": list(summary.notes()),

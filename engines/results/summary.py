@@ -14,6 +14,7 @@ from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.metrics.totals import LaneTotals
 from engines.model.caveats import Caveat, LaneNote, SeparateReleases
 from engines.model.controls import Control, Release, changes_load, describe
+from engines.model.deaths import Death
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import Role
@@ -48,6 +49,14 @@ class LoadChange:
         return self.note if self.control is None else describe(self.control)
 
 
+@dataclass(frozen=True, slots=True)
+class DeathInRace:
+    """The death of an engine process or private server. `elapsed_s` is the measured time when it was noticed."""
+
+    death: Death
+    elapsed_s: float
+
+
 class Summary:
     """Totals of a race. Holds sums only, so its size does not grow with the duration."""
 
@@ -62,6 +71,8 @@ class Summary:
         self.rounds = HeatRounds()
         self.changes: list[LoadChange] = []
         self.changes_left_out = 0
+        self.deaths: list[DeathInRace] = []
+        """The engine processes and private servers that died unasked, the first `CHANGES_KEPT` of them."""
         self._load_altered = False
         """Whether the offered load was changed, so that there is no single offered rate."""
         self.reconciliations: dict[str, Reconciliation] = {}
@@ -73,10 +84,12 @@ class Summary:
     def restarted(self) -> Self:
         """Return a summary whose totals start from zero.
 
-        It keeps the changes, and the counts of the whole race that are reconciled with the servers' counters.
+        It keeps the changes, the deaths, and the counts of the whole race that are reconciled with the servers'
+        counters.
         """
         fresh = type(self)(self.settings, self.lane_infos, self.environment)
         fresh.changes, fresh.changes_left_out = self.changes, self.changes_left_out
+        fresh.deaths = self.deaths
         fresh._load_altered = self._load_altered
         fresh._run_counts = self._run_counts
         return fresh
@@ -96,6 +109,8 @@ class Summary:
         for event in frame.events:
             if event.lane is None:
                 self._note(event, frame.elapsed_s)
+            if event.death is not None and len(self.deaths) < CHANGES_KEPT:
+                self.deaths.append(DeathInRace(event.death, frame.elapsed_s))
 
     def _note(self, event: Event, elapsed_s: float) -> None:
         control = event.control

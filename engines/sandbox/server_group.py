@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engines.model.caveats import OpenBusReason
+from engines.model.deaths import ServerDeath
 from engines.model.lanes import LANES, SLOT_OF
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
@@ -31,10 +32,12 @@ SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 class ManagedServer:
     """Server that the supervisor manages.
 
-    `expected` is true if its death was requested. `reported` is true once its death was reported.
+    `carried` is what its processes inherit, see `SandboxDirectory`. `expected` is true if its death was requested.
+    `reported` is true once its death was reported.
     """
 
     spec: ServerSpec
+    carried: int | None = None
     process: ServerProcess | None = None
     product: str = ""
     version: str = ""
@@ -48,8 +51,15 @@ class ManagedServer:
 
     def start(self) -> ServerProcess:
         """Start the server process and return it. Raises SandboxError if the program cannot be started."""
-        command = (str(self.spec.program), *self.spec.arguments)
-        self.process = ServerProcess(self.spec.title, command, self.spec.directory, self.spec.log)
+        spec = self.spec
+        self.process = ServerProcess(
+            spec.title,
+            (str(spec.program), *spec.arguments),
+            spec.directory,
+            spec.log,
+            carried=self.carried,
+            secret=spec.password,
+        )
         self.expected = self.reported = False
         return self.process
 
@@ -57,6 +67,19 @@ class ManagedServer:
         """Return one line with the server's title and how it ended."""
         assert self.process is not None
         return f"{self.spec.title} died: {self.process.exit_summary()}"
+
+    def death(self, at_utc_s: float) -> ServerDeath:
+        """Return the death of the server, which was noticed at `at_utc_s`."""
+        assert self.process is not None
+        return ServerDeath(
+            self.spec.lane,
+            self.spec.name,
+            self.spec.title,
+            at_utc_s,
+            self.process.end,
+            self.process.death_cause(),
+            self.process.last_log_lines(),
+        )
 
 
 class ServerGroup:
@@ -91,7 +114,7 @@ class ServerGroup:
             else:
                 assert binaries.redis is not None
                 spec = redis_server.server_spec(binaries.redis, directory, name, port, password)
-            self._servers[name] = ManagedServer(spec)
+            self._servers[name] = ManagedServer(spec, directory.carried)
 
     @property
     def servers(self) -> Mapping[str, ManagedServer]:
@@ -186,7 +209,13 @@ class ServerGroup:
         first = mysql_servers[0].spec
         command = mariadb.install(self._binaries.mysql, first.directory)
         log = self._directory.root / "install.log"
-        self._installer = ServerProcess("the MariaDB installer", command, self._directory.root, log)
+        self._installer = ServerProcess(
+            "the MariaDB installer",
+            command,
+            self._directory.root,
+            log,
+            carried=self._directory.carried,
+        )
         if await self._installer.wait_for_exit() != 0:
             raise SandboxError(
                 "the data directory of MariaDB could not be made "
@@ -217,7 +246,9 @@ class ServerGroup:
             )
 
     async def _start_cluster(self, nodes: list[ManagedServer]) -> None:
-        secured = await bus.secure(nodes[0].spec.program, self._directory.root)
+        secured = await bus.secure(
+            nodes[0].spec.program, self._directory.root, self._directory.carried
+        )
         if isinstance(secured, bus.BusCertificate):
             for node in nodes:
                 redis_server.encrypt_bus(node.spec, secured)

@@ -279,7 +279,7 @@ def test_an_engine_that_dies_is_named_and_counted_and_the_others_go_on(sandbox: 
     events = [
         event.text for frame in ran.frames for event in frame.events if event.lane == "durable"
     ]
-    assert "engine durable/read died (signal 9)" in events
+    assert "engine durable/read number 1 died: killed by signal 9 (SIGKILL)" in events
     late = [lane_of(frame, "durable") for frame in ran.frames if frame.elapsed_s > 1.0]
     assert all(part.read.operations == 0 for part in late)
     assert all(part.write.operations > 0 for part in late[:-1])

@@ -136,11 +136,12 @@ def _on_screen(invocation: Invocation) -> int:
     if app.fault:
         report_error(app.fault)
     code = app.return_code or exit_codes.DONE
-    if summary is None or not summary.duration_s:
+    if summary is None:
         return code
-    with _writing():
-        for line in final_table(summary, terminal_width(sys.stdout)):
-            print(redact(line))
+    if summary.duration_s:
+        with _writing():
+            for line in final_table(summary, terminal_width(sys.stdout)):
+                print(redact(line))
     return code or exit_code_for(summary)
 
 

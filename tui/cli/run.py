@@ -14,6 +14,7 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
+from engines.results.death_text import describe_death
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
@@ -54,11 +55,17 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 
 
 def exit_code_for(summary: Summary) -> int:
-    """Return 0, or 1 if a lane never answered. Each such lane is named on stderr."""
-    for lane in summary.unanswered:
+    """Return 0, or 1 if a process died unasked or a lane never answered. Each of them is named on stderr.
+
+    A race that ended before anything was measured does not count as one without an answer.
+    """
+    unanswered = summary.unanswered if summary.duration_s else ()
+    for found in summary.deaths:
+        log_line(describe_death(found.death))
+    for lane in unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
-    return exit_codes.FAILED if summary.unanswered else exit_codes.DONE
+    return exit_codes.FAILED if unanswered or summary.deaths else exit_codes.DONE
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:

@@ -12,6 +12,7 @@ from engines.model.caveats import ClientBound, Overloaded
 from engines.model.lanes import LaneInfo
 from engines.model.roles import ROLES
 from engines.results.caveat_text import caveat_sentences
+from engines.results.death_text import describe_death
 from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
@@ -37,7 +38,8 @@ class RaceReport:
 
     `trust` are the lines about the reliability of the numbers, `notes` the caveats, one sentence each. `changes` are
     the changes of load during the race. `figures` are the latencies by lane as (label, text); `sheet` is the fairness
-    sheet in the same form. `fault` is one line that says what ended the race early; None if nothing did.
+    sheet in the same form. `fault` is one line that says what ended the race early; None if nothing did. `deaths` are
+    the engine processes and private servers that died unasked, a sentence each.
     """
 
     heading: str
@@ -49,6 +51,7 @@ class RaceReport:
     figures: dict[str, tuple[tuple[str, str], ...]]
     sheet: tuple[tuple[str, str], ...]
     fault: str | None = None
+    deaths: tuple[str, ...] = ()
 
 
 def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
@@ -69,6 +72,7 @@ def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
         figures={lane_report.frame.lane: tuple(_figures(lane_report)) for lane_report in found},
         sheet=tuple(_sheet(summary)),
         fault=fault,
+        deaths=tuple(describe_death(found.death) for found in summary.deaths),
     )
 
 

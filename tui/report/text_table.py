@@ -12,6 +12,7 @@ from engines.metrics.figures import Figure, Shown, Unit, figures_of
 from engines.metrics.frame import LaneFrame
 from engines.model.lanes import LANES, LaneInfo
 from engines.model.roles import Role
+from engines.results.death_text import describe_death
 from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
@@ -73,6 +74,10 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
         yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
     yield from _reconciled(summary)
     yield from _changes(summary)
+    if summary.deaths:
+        yield ""
+        for found in summary.deaths:
+            yield f"died: {describe_death(found.death)}"
     errors = list(_errors(lanes))
     if errors:
         yield ""

@@ -68,11 +68,11 @@ def find_openssl() -> str | None:
     return shutil.which(OPENSSL, path=os.pathsep.join((os.environ.get("PATH", ""), SYSTEM_PATH)))
 
 
-async def secure(program: Path, root: Path) -> BusCertificate | OpenBusReason:
+async def secure(program: Path, root: Path, carried: int | None) -> BusCertificate | OpenBusReason:
     """Make the certificate for the cluster in the sandbox `root`, and try it with the Redis server `program`.
 
     Return the certificate, or the reason why the bus must stay open. The trial starts the server without a port, so no
-    other process has an influence on its result.
+    other process has an influence on its result. Processes inherit `carried`, see `SandboxDirectory`.
     """
     openssl = find_openssl()
     if openssl is None:
@@ -89,12 +89,12 @@ async def secure(program: Path, root: Path) -> BusCertificate | OpenBusReason:
         *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
         *("-keyout", str(made.key), "-out", str(made.certificate)),
     )
-    status, _ = await _run((openssl, *options), directory, "openssl")
+    status, _ = await _run((openssl, *options), directory, "openssl", carried)
     if status != 0 or not made.certificate.exists():
         return OpenBusReason.OPENSSL_FAILED
     trial = directory / "trial.conf"
     write(trial, f'port 0\nsave ""\ndir {quoted(directory)}\n{made.directives()}')
-    _, log = await _run((str(program), str(trial)), directory, "trial")
+    _, log = await _run((str(program), str(trial)), directory, "trial", carried)
     return made if NO_LISTENER in log else OpenBusReason.NO_TLS
 
 
@@ -104,11 +104,13 @@ def quoted(path: Path) -> str:
     return f'"{escaped}"'
 
 
-async def _run(command: Sequence[str], directory: Path, name: str) -> tuple[int | None, str]:
+async def _run(
+    command: Sequence[str], directory: Path, name: str, carried: int | None
+) -> tuple[int | None, str]:
     """Run a program to its end. Return its exit status, None if it failed to start or was too slow, and its output."""
     log = directory / f"{name}.log"
     try:
-        process = ServerProcess(name, command, directory, log)
+        process = ServerProcess(name, command, directory, log, carried=carried)
     except SandboxError:
         return None, ""
     status = None

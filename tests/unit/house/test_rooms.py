@@ -19,7 +19,7 @@ ROOMS = {
 }  # fmt: skip
 
 ROOT_MODULES = {
-    "engines": {"__init__", "errors", "paths", "pipeline", "source", "text"},
+    "engines": {"__init__", "child_environment", "errors", "paths", "pipeline", "source", "text"},
     "tui": {"__init__", "messages"},
 }
 

@@ -262,6 +262,7 @@ def test_the_result_object() -> None:
         "settings": settings.to_json(),
         "changes": [],
         "changes_left_out": 0,
+        "deaths": [],
         "heats": None,
         "fairness": {
             "file_system": "ext4",
