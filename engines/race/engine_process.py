@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
+    AcknowledgedRows,
     AcknowledgedVersions,
     EngineSpec,
     HeatDone,
@@ -62,6 +63,8 @@ class EngineProcess:
         self.node_counts: CountsByNode = {}
         """Counts of each Redis node, complete once it is over."""
         self.versions: dict[int, int] = {}
+        self.acknowledged = AcknowledgedRows((), ())
+        """Acknowledged rows to read back, complete once it is over."""
 
     def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         path = os.environ.get("PYTHONPATH")
@@ -124,6 +127,8 @@ class EngineProcess:
                 self.node_counts = message.node_counts
             elif isinstance(message, AcknowledgedVersions):
                 self.versions = dict(message.versions)
+            elif isinstance(message, AcknowledgedRows):
+                self.acknowledged = message
         if self.channel.closed and not self.over:
             self.over = True
             self.died = self._cause_of_death()

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import LaneFrame
 from engines.metrics.totals import LaneTotals
 from engines.model.caveats import (
     CacheNotReset,
     Caveat,
     ClientBound,
+    CommitsShort,
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    NotReadBack,
     OperationDelay,
     Overloaded,
     ProcessorLimit,
+    RowsLost,
     ServerPlace,
+    SettingChanged,
     SharedMachine,
     SharedServer,
+    TtlNotKept,
     UnevenRoundTrips,
     UnevenTls,
     WeakDurability,
@@ -31,11 +37,13 @@ from engines.model.server_facts import (
     APPENDONLY,
     FLUSH,
     LOG_BIN,
+    SQL_LOG_BIN,
     SYNC_BINLOG,
     ServerFacts,
     TlsMode,
     shared_servers,
 )
+from engines.results.reconciliation import Reconciliation
 
 FAR_US = 500.0
 """Round trips whose difference is above this and above half of the shorter one are reported. A lower value reports
@@ -84,6 +92,29 @@ def lane_caveats(total: LaneTotals, frame: LaneFrame) -> Iterator[Caveat]:
         yield Overloaded(lane, max(total.backlog_max.values(), default=0))
 
 
+def closing_caveats(
+    reconciliations: Mapping[str, Reconciliation], closing: ClosingCounts
+) -> Iterator[Caveat]:
+    """Return the caveats that follow from what was compared with the servers after the last frame."""
+    for lane, reconciliation in reconciliations.items():
+        short = reconciliation.uncommitted
+        if short is not None:
+            yield CommitsShort(lane, short.ours, short.theirs)
+    for lane, found in closing.read_backs.items():
+        if found.lost:
+            yield RowsLost(
+                lane, found.checked, found.missing, found.older, found.different, found.examples
+            )
+        if found.unread:
+            yield NotReadBack(lane, found.unread, found.problem)
+    for lane, changes in closing.setting_changes.items():
+        for change in changes:
+            yield SettingChanged(lane, change.role, change.setting, change.before, change.after)
+    for lane, ttls in closing.lifetimes.items():
+        if ttls.endless or ttls.longer:
+            yield TtlNotKept(lane, ttls.checked, ttls.endless, ttls.longer, ttls.allowed_ms)
+
+
 def _operation_delays(frame: LaneFrame) -> Iterator[OperationDelay]:
     for role, work in frame.roles:
         delay_us = work.scheduling_delay.mean_us
@@ -121,6 +152,8 @@ def _weak_durability(lane: str, durability: Mapping[str, str | int]) -> Iterator
         yield WeakDurability(lane, FLUSH, flush)
     if durability.get(LOG_BIN) == "ON" and durability.get(SYNC_BINLOG) != 1:
         yield WeakDurability(lane, SYNC_BINLOG, durability.get(SYNC_BINLOG))
+    if durability.get(SQL_LOG_BIN) == "OFF":
+        yield WeakDurability(lane, SQL_LOG_BIN, "OFF")
     if durability.get(APPENDONLY) == "no":
         yield WeakDurability(lane, APPENDONLY, "no")
     elif durability.get(APPENDFSYNC) in ("everysec", "no"):

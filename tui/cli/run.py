@@ -13,6 +13,7 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
+from engines.results.caveat_text import caveat_sentences
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
@@ -53,11 +54,13 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 
 
 def exit_code_for(summary: Summary) -> int:
-    """Return 0, or 1 if a lane never answered. Each such lane is named on stderr."""
+    """Return 0, or 1 if a lane never answered or what it claims is untrue. Each such lane is named on stderr."""
     for lane in summary.unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
-    return exit_codes.FAILED if summary.unanswered else exit_codes.DONE
+    for sentence in caveat_sentences(summary.untrue):
+        log_line(f"lane {sentence}")
+    return exit_codes.FAILED if summary.unanswered or summary.untrue else exit_codes.DONE
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:

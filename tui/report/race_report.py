@@ -105,6 +105,13 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[Tr
             differing.setdefault(each.verdict, []).append(titles[lane])
     for verdict, lanes in differing.items():
         yield TrustNote(one_line(f"counts of {', '.join(lanes)} {verdict}"))
+    stored = summary.read_backs
+    lost = [titles[lane] for lane, each in stored.items() if each.lost]
+    if lost:
+        yield TrustNote(f"acknowledged rows are lost: {', '.join(lost)}")
+    elif any(each.checked for each in stored.values()):
+        rows = sum(each.checked for each in stored.values())
+        yield TrustNote(f"{count(rows)} acknowledged rows read back as written", good=True)
     for word, concerned in (
         ("client-bound", [f for f in found if f.frame.client.client_bound]),
         ("overloaded", [f for f in found if f.frame.overloaded]),

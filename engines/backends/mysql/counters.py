@@ -8,6 +8,7 @@ from pymysql.cursors import Cursor
 from engines.backends.counter_reading import CounterReading
 from engines.backends.mysql.client import connect
 from engines.endpoints.endpoint import MySQLEndpoint
+from engines.model.server_facts import TRANSACTION_IDS
 
 COUNTERS = (
     "Com_commit",
@@ -16,11 +17,14 @@ COUNTERS = (
     "Handler_commit",
     "Handler_update",
     "Handler_write",
+    TRANSACTION_IDS,
 )
 """Counters that a race is reconciled with.
 
-They are statements by kind, commits (Handler_commit includes implicit ones), rows of attempted inserts (Handler_write)
-and rows updated instead (Handler_update). See MySQL manual, Server Status Variables.
+They are statements by kind, the ends of statements and transactions in the storage engine (Handler_commit), rows of
+attempted inserts (Handler_write), rows updated instead (Handler_update), and transactions that wrote. See MySQL manual,
+Server Status Variables. Handler_commit is no proof of a commit: both products count the end of a statement that stays
+uncommitted too.
 """
 
 
@@ -63,7 +67,8 @@ class MySQLCounters:
             raise
         up_s = counts.pop(UPTIME, 0)
         address = f"{self._endpoint.host}:{self._endpoint.port}"
-        return {address: CounterReading(self._server, up_s, counts)}
+        persistent = frozenset({TRANSACTION_IDS})
+        return {address: CounterReading(self._server, up_s, counts, persistent=persistent)}
 
     def close(self) -> None:
         """Close the connection."""
