@@ -9,7 +9,7 @@ from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
 from engines.model.lanes import LANES, Lane, ReadPath, WritePath
 from engines.model.roles import ROLES
-from engines.model.server_facts import IDS_PER_COMMIT, TRANSACTION_IDS
+from engines.model.server_facts import BINLOG_TRANSACTIONS, IDS_PER_COMMIT, TRANSACTION_IDS
 from engines.wire.error_kinds import ENGINE_DIED
 
 COMMITS, COMMITTED = "commits", "committed writes"
@@ -60,7 +60,8 @@ class Reconciliation:
     def uncommitted(self) -> CounterCheck | None:
         """The check by which the servers committed less than they acknowledged; None if there is none.
 
-        Whatever failed, and whoever else uses the servers, could only make them commit more.
+        Whatever failed, and whoever else uses the servers, could only make them commit more. A binary log is no proof:
+        it may leave this database out.
         """
         if self.incomplete:
             return None
@@ -68,7 +69,7 @@ class Reconciliation:
             (
                 each
                 for each in self.checks
-                if each.what in (COMMITS, COMMITTED) and each.difference < 0
+                if each.difference < 0 and (each.what == COMMITS or each.counter == TRANSACTION_IDS)
             ),
             None,
         )
@@ -186,7 +187,8 @@ def reconcile(
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
     `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert. A server's count of
-    committed writes is its number of new transaction ids by `IDS_PER_COMMIT`.
+    committed writes is its number of new transaction ids by `IDS_PER_COMMIT`, or its number of transactions in the
+    binary log.
     """
     if not server:
         return Reconciliation(lane, ())
@@ -202,10 +204,12 @@ def reconcile(
     for what, counter, ours in _expected(LANES[lane], counts):
         check(what, counter, ours)
     writes_sql = LANES[lane].writes_sql
-    if writes_sql and TRANSACTION_IDS in server:
-        committed = server[TRANSACTION_IDS] // IDS_PER_COMMIT
+    per_commit = {TRANSACTION_IDS: IDS_PER_COMMIT, BINLOG_TRANSACTIONS: 1} if writes_sql else {}
+    commit_counter = next((name for name in per_commit if name in server), None)
+    if commit_counter is not None:
+        committed = server[commit_counter] // per_commit[commit_counter]
         checks.append(
-            CounterCheck(COMMITTED, TRANSACTION_IDS, write.operations, committed, at_least=True)
+            CounterCheck(COMMITTED, commit_counter, write.operations, committed, at_least=True)
         )
     for node in node_comparisons:
         check("sets", "set_calls", node.telemon.sets, node)
@@ -217,7 +221,7 @@ def reconcile(
         tuple(checks),
         _explanation(write, read, checks, sharing, counter_caveats),
         incomplete=bool(counter_caveats),
-        commits_unknown=writes_sql and preset != "deck" and TRANSACTION_IDS not in server,
+        commits_unknown=writes_sql and preset != "deck" and commit_counter is None,
     )
 
 

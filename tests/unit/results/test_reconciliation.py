@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.metrics.node_counts import NodeComparison, NodeCounts, merged
 from engines.metrics.stats import CacheStats, RoleStats
-from engines.model.server_facts import TRANSACTION_IDS
+from engines.model.server_facts import BINLOG_TRANSACTIONS, TRANSACTION_IDS
 from engines.results.reconciliation import reconcile
 
 WRITE = RoleStats(operations=10, rows=1_000)
@@ -181,8 +181,20 @@ def test_in_deck_a_missing_commit_statement_is_one_too() -> None:
     assert reconcile("mysql", "deck", WRITE, READ, CacheStats(), server).uncommitted is None
 
 
+def test_a_binary_log_counts_commits_and_proves_no_loss() -> None:
+    server = {"Com_insert": 10, "Handler_write": 1_000, "Com_commit": 0, "Com_select": 50}
+    enough = {**server, BINLOG_TRANSACTIONS: 10}
+    assert reconcile("mysql", "fair", WRITE, READ, CacheStats(), enough).verdict == "reconciled"
+    found = reconcile(
+        "mysql", "fair", WRITE, READ, CacheStats(), {**server, BINLOG_TRANSACTIONS: 0}
+    )
+    assert not found.reconciled
+    assert "committed writes 10 here and 0 there" in found.verdict
+    assert found.uncommitted is None
+
+
 def test_a_server_that_does_not_count_commits_is_said_to() -> None:
-    """Oracle's MySQL: its Handler_commit counts the end of a statement, committed or not."""
+    """Oracle's MySQL without a binary log: its Handler_commit counts the end of a statement, committed or not."""
     server = {"Com_insert": 10, "Handler_write": 1_000, "Com_commit": 0, "Com_select": 50}
     found = reconcile("mysql", "fair", WRITE, READ, CacheStats(), server)
     assert found.reconciled
