@@ -20,6 +20,7 @@ from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import (
+    ENGINE,
     FLUSH,
     LOG_BIN,
     SQL_LOG_BIN,
@@ -125,6 +126,9 @@ def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
+    engine = mysql.read_table_engine(cursor)
+    if engine not in (None, "InnoDB"):
+        facts[ENGINE] = engine
     if facts[LOG_BIN] == "ON":
         session = mysql.read_session_variables(cursor, (SQL_LOG_BIN,))
         facts[SQL_LOG_BIN] = session.get(SQL_LOG_BIN, UNREADABLE)

@@ -207,6 +207,14 @@ class TtlNotKept:
     allowed_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeysEvicted:
+    """A lane whose Redis removed keys for lack of memory, telemon's or others'."""
+
+    lane: str
+    evicted: int
+
+
 UNTRUE = RowsLost | CommitsShort | SettingChanged | TtlNotKept
 """Caveats that contradict what a result claims: the race has failed."""
 
@@ -232,5 +240,6 @@ Caveat = (
     | NotReadBack
     | SettingChanged
     | TtlNotKept
+    | KeysEvicted
 )
 """Every kind of caveat."""

@@ -18,6 +18,9 @@ LOG_BIN = "log_bin"
 SQL_LOG_BIN = "sql_log_bin"
 """Variable of a session: whether what it writes is in the binary log, so that replicas have it."""
 
+ENGINE = "engine"
+"""Storage engine of telemon's table. It is among the facts only if it is not InnoDB, which telemon makes."""
+
 APPENDONLY = "appendonly"
 
 APPENDFSYNC = "appendfsync"

@@ -13,6 +13,7 @@ from engines.model.caveats import (
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    KeysEvicted,
     LaneNote,
     NotReadBack,
     Overloaded,
@@ -30,11 +31,19 @@ from engines.model.caveats import (
     VolatileStorage,
     WeakDurability,
 )
-from engines.model.server_facts import APPENDFSYNC, APPENDONLY, FLUSH, SQL_LOG_BIN, SYNC_BINLOG
+from engines.model.server_facts import (
+    APPENDFSYNC,
+    APPENDONLY,
+    ENGINE,
+    FLUSH,
+    SQL_LOG_BIN,
+    SYNC_BINLOG,
+)
 
 CONSEQUENCES = {
     FLUSH: "a commit does not wait for the disk",
     SYNC_BINLOG: "a commit does not wait for its binary log",
+    ENGINE: "a write is in no transaction, so that nothing is committed",
     SQL_LOG_BIN: "a commit is not in the binary log, so that no replica has it",
     APPENDONLY: "a SET is kept in memory only",
     APPENDFSYNC: "a SET does not wait for the disk",
@@ -128,6 +137,11 @@ def describe_caveat(caveat: Caveat) -> str:
         case NotReadBack(lane, unread, problem):
             why = problem or "its servers did not answer in time"
             return f"{lane}: {unread:,} acknowledged rows were not read back at the end: {why}"
+        case KeysEvicted(lane, evicted):
+            return (
+                f"{lane}: its Redis removed {evicted:,} keys for lack of memory (maxmemory): misses are of its size, "
+                "not of the TTL"
+            )
         case SettingChanged(lane, role, setting, before, after):
             return (
                 f"{lane}: {setting} of its {role} was {before} when the race began and {after} when it ended, so "

@@ -16,6 +16,7 @@ from engines.model.caveats import (
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    KeysEvicted,
     NotReadBack,
     OperationDelay,
     Overloaded,
@@ -35,6 +36,7 @@ from engines.model.lanes import LANES
 from engines.model.server_facts import (
     APPENDFSYNC,
     APPENDONLY,
+    ENGINE,
     FLUSH,
     LOG_BIN,
     SQL_LOG_BIN,
@@ -48,6 +50,10 @@ from engines.results.reconciliation import Reconciliation
 FAR_US = 500.0
 """Round trips whose difference is above this and above half of the shorter one are reported. A lower value reports
 differences between servers of one site."""
+
+
+EVICTED = "evicted_keys"
+"""Counter of INFO: keys that a Redis removed to stay below its maxmemory."""
 
 
 def comparison_caveats(environment: RaceEnvironment, settings: RaceConfig) -> Iterator[Caveat]:
@@ -90,6 +96,9 @@ def lane_caveats(total: LaneTotals, frame: LaneFrame) -> Iterator[Caveat]:
         yield CpuContention(lane, operations, lag_us)
     if total.overloaded_s:
         yield Overloaded(lane, max(total.backlog_max.values(), default=0))
+    evicted = total.server.get(EVICTED, 0)
+    if evicted:
+        yield KeysEvicted(lane, evicted)
 
 
 def closing_caveats(
@@ -147,6 +156,8 @@ def _uneven_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> Iterator[Cave
 
 
 def _weak_durability(lane: str, durability: Mapping[str, str | int]) -> Iterator[WeakDurability]:
+    if ENGINE in durability:
+        yield WeakDurability(lane, ENGINE, durability[ENGINE])
     flush = durability.get(FLUSH)
     if flush in (0, 2):
         yield WeakDurability(lane, FLUSH, flush)

@@ -9,7 +9,7 @@ import pytest
 from engines.backends.redis.client import client, nodes
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
-from engines.model.caveats import SettingChanged, TtlNotKept
+from engines.model.caveats import KeysEvicted, SettingChanged, TtlNotKept
 from engines.model.controls import Ttl
 from engines.race.race import Race
 from engines.results.summary import Summary
@@ -116,3 +116,22 @@ def test_a_key_that_stays_longer_than_its_ttl_is_told(sandbox: Sandbox, ttl_ms: 
         (caveat.checked, 0) if ttl_ms is None else (0, caveat.checked)
     )
     assert exit_code_for(summary) == 1
+
+
+def test_keys_that_the_cache_has_no_room_for_are_told(sandbox: Sandbox) -> None:
+    cache = redis_of(sandbox, "cached")
+    with client(nodes(cache)[0], cache) as node:
+        before = node.config_get("maxmemory")["maxmemory"]
+
+        def shrink(_: Race, frame: Frame) -> None:
+            if frame.seq == 0:
+                node.config_set("maxmemory", "1mb")
+
+        try:
+            summary = raced(sandbox, "cached", shrink)
+        finally:
+            node.config_set("maxmemory", before)
+    (caveat,) = [each for each in summary.caveats() if isinstance(each, KeysEvicted)]
+    assert caveat.evicted > 0
+    assert any("for lack of memory" in note for note in summary.notes())
+    assert summary.untrue == ()

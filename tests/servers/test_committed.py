@@ -208,6 +208,15 @@ def test_the_command_fails_and_the_result_says_why(
     assert "reconciled with the servers' own" not in done.out
 
 
+def test_a_table_without_transactions_is_told_from_the_start(
+    sandbox: Sandbox, at: MySQLEndpoint
+) -> None:
+    as_root(sandbox, "mysql", f"ALTER TABLE {at.database}.cars ENGINE=MyISAM")
+    summary = raced(None, replace(behind(at, at.port), duration_s=0.3))
+    assert any("in no transaction" in note and "MyISAM" in note for note in summary.notes())
+    assert exit_code_for(summary) == 1
+
+
 @pytest.mark.usefixtures("at")
 def test_a_table_without_transactions_is_noticed(sandbox: Sandbox) -> None:
     """Its rows are there, and none was ever committed."""

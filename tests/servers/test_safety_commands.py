@@ -40,6 +40,8 @@ STATEMENTS = {
     r"SHOW GLOBAL STATUS LIKE 'Threads_connected'": "doctor: room for connections",
     r"SHOW SESSION VARIABLES WHERE Variable_name IN \([a-z_', ]+\)": "doctor: what a session is like",
     r"SHOW VARIABLES LIKE 'aurora_version'": "whether it is Aurora",
+    r"SELECT engine FROM information_schema\.tables WHERE table_schema = DATABASE\(\) "
+    r"AND table_name = 'cars'": "whether it has transactions",
     r"SELECT table_comment FROM information_schema\.tables WHERE table_schema = DATABASE\(\) "
     r"AND table_name = 'cars'": "whether telemon made it",
     # Reading and writing rows of table cars, and of no other.

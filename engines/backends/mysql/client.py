@@ -143,6 +143,17 @@ def read_table_comment(cursor: Cursor) -> str | None:
     return None if found is None else str(found[0])
 
 
+def read_table_engine(cursor: Cursor) -> str | None:
+    """Return the storage engine of the table named `TABLE`; None if the user can see no such table."""
+    cursor.execute(
+        "SELECT engine FROM information_schema.tables "
+        "WHERE table_schema = DATABASE() AND table_name = %s",
+        (TABLE,),
+    )
+    found = cursor.fetchone()
+    return None if found is None or found[0] is None else str(found[0])
+
+
 def foreign_table_text(found_comment: str | None) -> str:
     """Return the text about a table with the comment `found_comment`, which telemon did not create."""
     return f"was not made by telemon (its comment is {found_comment!r}, not {TABLE_COMMENT!r})"

@@ -120,6 +120,14 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "durable: 7 acknowledged rows were not read back at the end: Connection refused",
     ),
     (
+        kinds.KeysEvicted("cached", 1_234),
+        "cached: its Redis removed 1,234 keys for lack of memory (maxmemory): misses are of its size, not of the TTL",
+    ),
+    (
+        kinds.WeakDurability("mysql", "engine", "MyISAM"),
+        "mysql: a write is in no transaction, so that nothing is committed (engine = MyISAM)",
+    ),
+    (
         kinds.SettingChanged("durable", "store", "appendfsync", "always", "everysec"),
         "durable: appendfsync of its store was always when the race began and everysec when it ended, so that its "
         "figures are of no single setting",
