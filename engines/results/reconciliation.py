@@ -57,6 +57,11 @@ class Reconciliation:
         return bool(self.checks) and not any(check.difference for check in self.checks)
 
     @property
+    def complete(self) -> bool:
+        """Whether all counts agree, and commits are among them where the lane has any."""
+        return self.reconciled and not self.commits_unknown
+
+    @property
     def uncommitted(self) -> CounterCheck | None:
         """The check by which the servers committed less than they acknowledged; None if there is none.
 
@@ -77,10 +82,10 @@ class Reconciliation:
     @property
     def verdict(self) -> str:
         """The outcome in words: "reconciled", or the differences and the explanation."""
-        if self.reconciled and self.commits_unknown:
-            return "reconciled, except for commits, which this server does not count"
-        if self.reconciled:
+        if self.complete:
             return "reconciled"
+        if self.reconciled:
+            return "reconciled, except for commits, which this server does not count"
         if not self.checks:
             return "not reconciled: the servers' counters could not be read"
         apart = ", ".join(

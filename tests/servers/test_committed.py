@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -334,3 +335,22 @@ def test_doctor_says_what_the_server_gives_and_that_telemon_sets_it(
         failed = diagnose(replace(at, port=port))
     assert "session_not_kept" in failed.problems
     assert "autocommit is 'OFF'" in failed.named("session").finding
+
+
+def test_a_server_that_is_gone_at_the_end_is_named_and_holds_nobody(breakable: Sandbox) -> None:
+    forget(breakable)
+    killed: list[float] = []
+
+    def kill(_: Race, frame: Frame) -> None:
+        if frame.elapsed_s > 0.4 and not killed:
+            killed.append(frame.elapsed_s)
+            breakable.kill("mysql")
+
+    began_s = time.monotonic()
+    summary = raced(breakable, replace(ONE, duration_s=1.0), kill)
+    assert time.monotonic() - began_s < 20
+    found = summary.read_backs["mysql"]
+    assert (found.checked, found.lost) == (0, 0)
+    assert found.unread > 10
+    assert any("were not read back at the end" in note for note in summary.notes())
+    assert exit_code_for(summary) == 0

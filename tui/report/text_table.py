@@ -250,11 +250,11 @@ def _min_max(spread: RoundRange | None) -> str:
 def _reconciled(summary: Summary) -> Iterator[str]:
     """Yield whether the servers counted the same."""
     found = summary.reconciliations
-    agreed = [lane for lane, each in found.items() if each.reconciled]
+    agreed = [lane for lane, each in found.items() if each.complete]
     if agreed:
         yield f"{'counts'.ljust(SHEET_WIDTH)}reconciled with the servers' own: {', '.join(agreed)}"
     for lane, each in found.items():
-        if not each.reconciled:
+        if not each.complete:
             yield one_line(f"{'counts'.ljust(SHEET_WIDTH)}{lane}: {each.verdict}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engines.backends.mysql import client as mysql
 from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.mysql import session
 
@@ -22,8 +23,8 @@ GIVEN = {"init_connect": "", "autocommit": "ON", "log_bin": "ON"}
 def checked(
     monkeypatch: pytest.MonkeyPatch, given: Mapping[str, str], kept: Mapping[str, str]
 ) -> Check:
-    monkeypatch.setattr(session.mysql, "read_variables", lambda *_: dict(given))
-    monkeypatch.setattr(session.mysql, "read_session_variables", lambda *_: dict(kept))
+    monkeypatch.setattr(mysql, "read_variables", lambda *_: dict(given))
+    monkeypatch.setattr(mysql, "read_session_variables", lambda *_: dict(kept))
     cursor: Any = None
     (check,) = session.check_session(CheckRunner("MySQL"), cursor)
     return check
