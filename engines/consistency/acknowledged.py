@@ -69,7 +69,7 @@ class AcknowledgedRecord:
 
     @property
     def unanswered(self) -> tuple[tuple[int, int], ...]:
-        """The first and the last version of each batch that was sent and not answered."""
+        """Return the first and the last version of each batch that was sent and not answered."""
         return tuple(self._unanswered)
 
     def rows(self, limit: int) -> tuple[Row, ...]:

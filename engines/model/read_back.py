@@ -39,7 +39,7 @@ class ReadBack:
 
     @property
     def lost(self) -> int:
-        """How many acknowledged rows the server does not hold as they were acknowledged."""
+        """Return how many acknowledged rows the server does not hold as they were acknowledged."""
         return self.missing + self.older + self.different
 
 

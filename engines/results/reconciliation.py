@@ -31,7 +31,7 @@ class CounterCheck:
 
     @property
     def difference(self) -> int:
-        """Servers minus telemon; 0 for a surplus of a counter that may count more."""
+        """Return the servers' count minus telemon's; 0 for a surplus of a counter that may count more."""
         difference = self.theirs - self.ours
         return min(0, difference) if self.at_least else difference
 
@@ -58,12 +58,12 @@ class Reconciliation:
 
     @property
     def complete(self) -> bool:
-        """Whether all counts agree, and commits are among them where the lane has any."""
+        """Return whether all counts agree, and commits are among them where the lane has any."""
         return self.reconciled and not self.commits_unknown
 
     @property
     def uncommitted(self) -> CounterCheck | None:
-        """The check by which the servers committed less than they acknowledged; None if there is none.
+        """Return the check by which the servers committed less than they acknowledged; None if there is none.
 
         Whatever failed, and whoever else uses the servers, could only make them commit more. A binary log is no proof:
         it may leave this database out.
@@ -81,7 +81,7 @@ class Reconciliation:
 
     @property
     def verdict(self) -> str:
-        """The outcome in words: "reconciled", or the differences and the explanation."""
+        """Return the outcome in words: "reconciled", or the differences and the explanation."""
         if self.complete:
             return "reconciled"
         if self.reconciled:

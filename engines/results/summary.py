@@ -146,12 +146,12 @@ class Summary:
 
     @property
     def read_backs(self) -> Mapping[str, ReadBack]:
-        """What the servers hold of a sample of the acknowledged rows, by lane with writers; empty before the end."""
+        """Return what the servers hold of acknowledged rows, by lane with writers; empty before the end."""
         return self._closing.read_backs
 
     @property
     def lifetimes(self) -> Mapping[str, CacheLifetimes]:
-        """What a cache says of the times to live of its keys, by lane with a cache; empty before the end."""
+        """Return what a cache says of the times to live of its keys, by lane with a cache; empty before the end."""
         return self._closing.lifetimes
 
     @property
@@ -215,7 +215,7 @@ class Summary:
 
     @property
     def untrue(self) -> tuple[Caveat, ...]:
-        """The caveats that contradict what the result claims, for example acknowledged rows that are lost."""
+        """Return the caveats that contradict what the result claims, for example acknowledged rows that are lost."""
         return tuple(
             caveat
             for caveat in closing_caveats(self.reconciliations, self._closing)

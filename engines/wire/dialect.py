@@ -62,5 +62,5 @@ class ConnectionLost:
 
     @property
     def may_be_applied(self) -> bool:
-        """Whether the request may have been sent, so that the server may execute it, now or later."""
+        """Return whether the request may have been sent, so that the server may execute it, now or later."""
         return self.kind not in (MYSQL.cannot_connect, REDIS.cannot_connect)
