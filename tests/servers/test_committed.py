@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymysql.err import OperationalError
+from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.mysql import client, counters
 from engines.backends.redis.client import client as redis_client
@@ -143,6 +143,20 @@ def test_a_server_that_does_not_do_what_is_set_is_refused(at: MySQLEndpoint) -> 
                 client.connect(replace(at, port=port), autocommit=True)
             assert state in str(error.value)
             assert "past any proxy" in str(error.value)
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_product_that_lacks_a_variable_is_given_what_decides_about_commits(
+    at: MySQLEndpoint, init_connect: Callable[[str], None], autocommit: bool
+) -> None:
+    init_connect(f"SET autocommit={int(not autocommit)}")
+    with swallowing_proxy(at.port, error=1193) as port:
+        connection = client.connect(replace(at, port=port), autocommit=autocommit)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT @@autocommit")
+            assert cursor.fetchone() == (int(autocommit),)
+    with swallowing_proxy(at.port, error=1227) as port, pytest.raises(MySQLError):
+        client.connect(replace(at, port=port), autocommit=autocommit)
 
 
 def behind(at: MySQLEndpoint, port: int) -> config.RaceConfig:

@@ -31,6 +31,8 @@ STATEMENTS = {
     r"/\*M!100000 tx_isolation='REPEATABLE-READ', \*/ autocommit=0, autocommit=1(, autocommit=0)?": (
         "what telemon relies on, when a connection is opened"
     ),
+    r"SET NAMES utf8mb4": "the same, where the product lacks one of the variables",
+    r"SET autocommit=[01]": "the same, where the product lacks one of the variables",
     r"SELECT CURRENT_USER\(\)": "doctor: as whom the server sees telemon",
     r"SELECT UTC_TIMESTAMP\(6\)": "doctor: whether the clocks agree",
     r"SELECT @@[a-z_]+(, @@[a-z_]+)*": "version, durability, and which server this is",
@@ -70,7 +72,7 @@ STATEMENTS = {
 }
 """All that telemon may say to a MySQL server, and what for."""
 
-RARE: Set[str] = frozenset()
+RARE = {r"SET NAMES utf8mb4", r"SET autocommit=[01]"}
 """What the servers here need not hear."""
 
 KINDS = {"Connect", "Init DB", "Query", "Quit", "Ping"}

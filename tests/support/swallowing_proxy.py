@@ -17,10 +17,15 @@ AUTOCOMMIT = 0x0002
 
 
 @contextmanager
-def swallowing_proxy(port: int, *, flags: int = AUTOCOMMIT) -> Iterator[int]:
-    """A local port that leads to the MySQL server at `port`. It claims the status `flags` for the settings."""
+def swallowing_proxy(
+    port: int, *, flags: int = AUTOCOMMIT, error: int | None = None
+) -> Iterator[int]:
+    """A local port that leads to the MySQL server at `port`. It claims the status `flags` for the settings, or answers
+    them with the error number `error`."""
+    ok = b"\x00\x00\x00" + flags.to_bytes(2, "little") + b"\x00\x00"
+    answer = ok if error is None else b"\xff" + error.to_bytes(2, "little") + b"#HY000no such thing"
     with closing(socket.create_server((HOST, 0), backlog=64)) as listening:
-        Thread(target=_serve, args=(listening, port, flags), daemon=True).start()
+        Thread(target=_serve, args=(listening, port, answer), daemon=True).start()
         try:
             yield int(listening.getsockname()[1])
         finally:
@@ -28,7 +33,7 @@ def swallowing_proxy(port: int, *, flags: int = AUTOCOMMIT) -> Iterator[int]:
                 listening.shutdown(socket.SHUT_RDWR)
 
 
-def _serve(listening: socket.socket, port: int, flags: int) -> None:
+def _serve(listening: socket.socket, port: int, answer: bytes) -> None:
     while True:
         try:
             client, _ = listening.accept()
@@ -38,18 +43,17 @@ def _serve(listening: socket.socket, port: int, flags: int) -> None:
         for sock in (client, server):
             sock.settimeout(None)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        Thread(target=_requests, args=(client, server, flags), daemon=True).start()
+        Thread(target=_requests, args=(client, server, answer), daemon=True).start()
         Thread(target=_replies, args=(server, client), daemon=True).start()
 
 
-def _requests(client: socket.socket, server: socket.socket, flags: int) -> None:
+def _requests(client: socket.socket, server: socket.socket, answer: bytes) -> None:
     with suppress(OSError, EOFError):
         while True:
             header = _exactly(client, 4)
             packet = _exactly(client, int.from_bytes(header[:3], "little"))
-            if packet[:1] == bytes([QUERY]) and packet[1:].startswith(b"SET NAMES"):
-                ok = b"\x00\x00\x00" + flags.to_bytes(2, "little") + b"\x00\x00"
-                client.sendall(len(ok).to_bytes(3, "little") + b"\x01" + ok)
+            if packet[:1] == bytes([QUERY]) and b"sql_mode" in packet:
+                client.sendall(len(answer).to_bytes(3, "little") + b"\x01" + answer)
             else:
                 server.sendall(header + packet)
     _shut(client, server)

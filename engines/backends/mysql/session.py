@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pymysql.connections import Connection
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from pymysql.cursors import Cursor
-from pymysql.err import OperationalError
+from pymysql.err import MySQLError, OperationalError
 
 SQL_MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 """Without the first, a value that does not fit is stored as another one; without the second, a table may be created in
@@ -25,6 +25,10 @@ nobody has committed."""
 
 ALL_ROWS = 2**64 - 1
 """Value of `sql_select_limit` that limits nothing. With 0, a SELECT finds no row that is there."""
+
+UNKNOWN = ((1064,), (1193,), (1231,), (1235,))
+"""Arguments of the errors of a product that lacks one of the variables, or does not take several at a time. It is given
+what decides about commits alone."""
 
 NOT_KEPT = 1231
 """MySQL's error number for a system variable that cannot be set to a value."""
@@ -65,7 +69,13 @@ class SessionConnection(_Connection):
         OperationalError if the server says that it does not do what was set.
         """
         del collation  # PyMySQL is given none
-        self.query(session_statement(charset, autocommit=self._committing))
+        try:
+            self.query(session_statement(charset, autocommit=self._committing))
+        except MySQLError as error:
+            if error.args[:1] not in UNKNOWN:
+                raise
+            self.query(f"SET NAMES {charset}")
+            self.query(f"SET autocommit={int(self._committing)}")
         if self.get_autocommit() is not self._committing:
             state = "off" if self._committing else "on"
             raise _not_kept(f"autocommit stays {state}")
