@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
+from pymysql import MySQLError
 from pymysql.cursors import Cursor
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
@@ -126,9 +128,10 @@ def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
-    engine = mysql.read_table_engine(cursor)
-    if engine not in (None, "InnoDB"):
-        facts[ENGINE] = engine
+    with suppress(MySQLError):  # some proxies have no information_schema
+        engine = mysql.read_table_engine(cursor)
+        if engine not in (None, "InnoDB"):
+            facts[ENGINE] = engine
     if facts[LOG_BIN] == "ON":
         session = mysql.read_session_variables(cursor, (SQL_LOG_BIN,))
         facts[SQL_LOG_BIN] = session.get(SQL_LOG_BIN, UNREADABLE)
