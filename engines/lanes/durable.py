@@ -8,7 +8,7 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Request, Session
-from engines.lanes.context import LaneContext, acknowledge
+from engines.lanes.context import LaneContext
 from engines.lanes.redirects import follow_redirects
 from engines.wire import resp
 from engines.wire.dialect import ConnectionLost
@@ -63,7 +63,7 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
     slot_map = context.slot_map
     assert slot_map is not None
     write_node, samples = slot_map.write_node, context.telemetry.payload
-    heads, value_heads = resp.SET_HEADS, resp.VALUE_HEADS
+    heads, value_heads, acknowledged = resp.SET_HEADS, resp.VALUE_HEADS, context.acknowledged
     while True:
         rows = batches.next()
         shards: dict[str, tuple[list[bytes], list[Row]]] = {}
@@ -84,14 +84,20 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             (session.connections[address], b"".join(parts), len(sent))
             for address, (parts, sent) in shards.items()
         ]
-        answers = yield requests
+        try:
+            answers = yield requests
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         error: str | None = None
         for (connection, _, _), (_, sent), answer in zip(
             requests, shards.values(), answers, strict=True
         ):
             if answer is resp.ALL_OK or answer == b"OK":
                 continue
-            if answer.__class__ is ConnectionLost:
+            if isinstance(answer, ConnectionLost):
+                if answer.may_be_applied:
+                    context.given_up(sent)
                 slot_map.refresh()
                 error = error_kind(answer)
                 continue
@@ -103,10 +109,12 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
                     _, final_reply = yield from follow_redirects(
                         connection, context, slot, request, reply
                     )
+                if isinstance(final_reply, ConnectionLost) and final_reply.may_be_applied:
+                    context.given_up([row])
                 if final_reply != b"OK":
                     error = error or error_kind(final_reply)
         if error is None:
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
         else:
             yield Failed(error)
@@ -116,20 +124,28 @@ def write_durable_deck(session: Session, batches: BatchStream, context: LaneCont
     """Write each batch as on the slide: one SET at a time."""
     slot_map = context.slot_map
     assert slot_map is not None
-    write_node = slot_map.write_node
+    write_node, acknowledged = slot_map.write_node, context.acknowledged
     while True:
         rows = batches.next()
         reply: Any = None
-        for row in rows:
-            slot, request = set_request(row, context.telemetry)
-            connection = session.connections[write_node[slot]]
-            reply = yield connection, request, 1
-            if reply != b"OK":
-                _, reply = yield from follow_redirects(connection, context, slot, request, reply)
-            if reply != b"OK":
-                break
+        try:
+            for row in rows:
+                slot, request = set_request(row, context.telemetry)
+                connection = session.connections[write_node[slot]]
+                reply = yield connection, request, 1
+                if reply != b"OK":
+                    _, reply = yield from follow_redirects(
+                        connection, context, slot, request, reply
+                    )
+                if reply != b"OK":
+                    break
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         if reply == b"OK":
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
         else:
+            if isinstance(reply, ConnectionLost) and reply.may_be_applied:
+                context.given_up(rows)
             yield Failed(error_kind(reply))

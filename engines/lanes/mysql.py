@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
-from engines.lanes.context import MYSQL_ADDRESS, LaneContext, acknowledge
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.wire import mysql
 from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
@@ -36,14 +36,20 @@ def write_mysql(session: Session, batches: BatchStream, context: LaneContext) ->
 
     The statement is its own transaction: an acknowledged batch is committed.
     """
-    connection = session.connections[MYSQL_ADDRESS]
+    connection, acknowledged = session.connections[MYSQL_ADDRESS], context.acknowledged
     while True:
         rows = batches.next()
-        reply = yield connection, upsert(rows, context.telemetry), 1
+        try:
+            reply = yield connection, upsert(rows, context.telemetry), 1
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
         else:
+            if isinstance(reply, ConnectionLost) and reply.may_be_applied:
+                context.given_up(rows)
             yield Failed(error_kind(reply))
 
 
@@ -53,23 +59,29 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """Write each batch as on the slide: one statement per row, and a commit per batch."""
-    connection = session.connections[MYSQL_ADDRESS]
+    connection, acknowledged = session.connections[MYSQL_ADDRESS], context.acknowledged
     while True:
         rows = batches.next()
         reply: Any = None
-        for row in rows:
-            values = _values(row, context.telemetry)
-            reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
-            if reply.__class__ is not mysql.Ok:
-                break
-        else:
-            reply = yield connection, COMMIT, 1
+        try:
+            for row in rows:
+                values = _values(row, context.telemetry)
+                reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
+                if reply.__class__ is not mysql.Ok:
+                    break
+            else:
+                reply = yield connection, COMMIT, 1
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
             continue
-        if reply.__class__ is not ConnectionLost:
+        if not isinstance(reply, ConnectionLost):
             yield connection, ROLLBACK, 1
+        elif reply.may_be_applied:
+            context.given_up(rows)
         yield Failed(error_kind(reply))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engines.model.read_back import LostRow
 from engines.model.roles import Role
 
 
@@ -174,6 +175,69 @@ class Overloaded:
     backlog_max: int
 
 
+@dataclass(frozen=True, slots=True)
+class RowsLost:
+    """Acknowledged rows of a lane that its servers do not hold: see `engines.model.read_back.ReadBack`."""
+
+    lane: str
+    checked: int
+    missing: int
+    older: int
+    different: int
+    examples: tuple[LostRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitsShort:
+    """A lane whose MySQL server committed fewer writes than it acknowledged."""
+
+    lane: str
+    acknowledged: int
+    committed: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotReadBack:
+    """A lane of whose acknowledged rows some or all could not be read back. `problem` is "" if it was too late."""
+
+    lane: str
+    unread: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """A durability setting of a lane's server (`role`) that changed during the race: the result states `before`."""
+
+    lane: str
+    role: str
+    setting: str
+    before: str | int
+    after: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class TtlNotKept:
+    """Keys of a lane's cache that never expire (`endless`) or stay longer than the TTL of any fill (`longer`)."""
+
+    lane: str
+    checked: int
+    endless: int
+    longer: int
+    allowed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysEvicted:
+    """A lane whose Redis removed keys for lack of memory, telemon's or others'."""
+
+    lane: str
+    evicted: int
+
+
+UNTRUE = RowsLost | CommitsShort | SettingChanged | TtlNotKept
+"""Caveats that contradict what a result claims: the race has failed."""
+
 Caveat = (
     VolatileStorage
     | OpenClusterBus
@@ -192,5 +256,11 @@ Caveat = (
     | ClientBound
     | CpuContention
     | Overloaded
+    | RowsLost
+    | CommitsShort
+    | NotReadBack
+    | SettingChanged
+    | TtlNotKept
+    | KeysEvicted
 )
 """Every kind of caveat."""

@@ -17,6 +17,7 @@ from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.redaction import foreign_text
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
+    AcknowledgedRows,
     AcknowledgedVersions,
     EngineSpec,
     HeatDone,
@@ -89,6 +90,8 @@ class EngineProcess:
         self.node_counts: CountsByNode = {}
         """Counts of each Redis node, complete once it is over."""
         self.versions: dict[int, int] = {}
+        self.acknowledged = AcknowledgedRows((), ())
+        """Acknowledged rows to read back, complete once it is over."""
 
     def _spawn(
         self, channel: socket.socket, secrets: Collection[CredentialSource]
@@ -157,6 +160,8 @@ class EngineProcess:
                 self.node_counts = message.node_counts
             elif isinstance(message, AcknowledgedVersions):
                 self.versions = dict(message.versions)
+            elif isinstance(message, AcknowledgedRows):
+                self.acknowledged = message
         if self.channel.closed and not self.over:
             cause = None
             try:

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from engines.config import race_config as config
+from engines.consistency.claims import ClaimCheck
+from engines.consistency.read_back import READ_BACK_WAIT_S, LaneRows, read_back
 from engines.errors import RaceError
 from engines.ipc.schedule import Schedule
 from engines.metrics.closing_counts import ClosingCounts
@@ -21,6 +23,7 @@ from engines.model.controls import (
     FlushCache,
     Rate,
     Release,
+    Ttl,
     describe,
 )
 from engines.model.deaths import Death, ServerDeath
@@ -36,6 +39,7 @@ from engines.race.scheduler import LaneScheduler
 from engines.race.servers import RaceServers
 from engines.results.death_text import announce_death
 from engines.sandbox.sandbox import Sandbox
+from engines.workload.dataset import TelemetryPool
 
 LATE_NS = 250_000_000
 """Time that a frame waits for a late engine process, whose report is in a later frame otherwise. More makes the screen
@@ -93,6 +97,9 @@ class Race:
         self._server_deaths = 0
         """Number of the sandbox's deaths that are noted, or that happened before this race."""
         self._stop_sent = False
+        self._longest_ttl_s = settings.ttl_s
+        self._closing: ClosingCounts | None = None
+        """The closing counts of a race that has come to its end."""
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
         self.environment = RaceEnvironment()
@@ -184,6 +191,9 @@ class Race:
                 case Rate(per_s):
                     self._rate_per_s = per_s
                     self._engine_group.tell(control)
+                case Ttl(ttl_s):
+                    self._longest_ttl_s = max(self._longest_ttl_s, ttl_s)
+                    self._engine_group.tell(control)
                 case _:
                     self._engine_group.tell(control)
             self._log.note(None, describe(control), control=control)
@@ -209,7 +219,11 @@ class Race:
     # ---------------------------------------------------------------- frames
 
     def frames(self) -> Iterator[Frame]:
-        """Yield a frame at the end of each interval. The last one holds the operations in flight at the end."""
+        """Yield a frame at the end of each interval. The last one holds the operations in flight at the end.
+
+        After it, the servers are asked for acknowledged rows and for what the result claims of them, which blocks for
+        at most `READ_BACK_WAIT_S`.
+        """
         schedule = self._scheduler.go(self._interval_s)
         began_ns, seq, final = schedule.start_ns, 0, False
         while not final:
@@ -225,6 +239,9 @@ class Race:
             self._scheduler.advance(end_ns)
             yield frame
             began_ns, seq = ended_ns, seq + 1
+        if self._servers is not None:
+            # The counts come first: the servers count what they are asked now.
+            self._closing = self._check_claims(self._servers, self.closing_counts)
 
     def _wait_for_reports(self, index: int, schedule: Schedule) -> bool:
         """Block until every engine process has reported interval `index` or is late. Return True for the last one."""
@@ -299,7 +316,9 @@ class Race:
 
     @property
     def closing_counts(self) -> ClosingCounts:
-        """Return the counts for the comparison with the servers. They are complete after the last frame."""
+        """Return the counts for the comparison with the servers. They are complete when `frames` is exhausted."""
+        if self._closing is not None:
+            return self._closing
         counters = self._servers.counters if self._servers is not None else None
         return ClosingCounts(
             warm={lane: dict(runner.warm) for lane, runner in self._lanes.items()},
@@ -309,6 +328,31 @@ class Race:
             node_comparisons={
                 lane: _compare_nodes(runner.node_counts, counters.nodes(lane) if counters else {})
                 for lane, runner in self._lanes.items()
+            },
+        )
+
+    def _check_claims(self, place: RaceServers, closing: ClosingCounts) -> ClosingCounts:
+        """Return `closing` with what the servers hold of the acknowledged rows and say of themselves now."""
+        until_s = time.monotonic() + READ_BACK_WAIT_S
+        allowed_ms = round(self._longest_ttl_s * 1000 * (1 + self._settings.ttl_jitter))
+        claims = ClaimCheck(place.endpoints, place.environment.servers, allowed_ms)
+        lanes = {
+            lane: LaneRows(
+                place.endpoints[lane],
+                [engine.acknowledged for engine in runner.of("write")],
+                tuple(runner.node_counts),
+            )
+            for lane, runner in self._lanes.items()
+            if runner.of("write")
+        }
+        read_backs = read_back(lanes, TelemetryPool(self._settings.seed), READ_BACK_WAIT_S)
+        found = claims.results(until_s)
+        return replace(
+            closing,
+            read_backs=read_backs,
+            setting_changes={lane: each.changes for lane, each in found.items()},
+            lifetimes={
+                lane: each.lifetimes for lane, each in found.items() if each.lifetimes is not None
             },
         )
 

@@ -9,29 +9,44 @@ from engines.model.caveats import (
     CacheNotReset,
     Caveat,
     ClientBound,
+    CommitsShort,
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    KeysEvicted,
     LaneNote,
+    NotReadBack,
     OpenBusReason,
     OpenClusterBus,
     Overloaded,
     ProcessorLimit,
+    RowsLost,
     SeparateReleases,
     ServerPlace,
+    SettingChanged,
     SharedMachine,
     SharedServer,
+    TtlNotKept,
     UnevenRoundTrips,
     UnevenTls,
     UnreadableCounters,
     VolatileStorage,
     WeakDurability,
 )
-from engines.model.server_facts import APPENDFSYNC, APPENDONLY, FLUSH, SYNC_BINLOG
+from engines.model.server_facts import (
+    APPENDFSYNC,
+    APPENDONLY,
+    ENGINE,
+    FLUSH,
+    SQL_LOG_BIN,
+    SYNC_BINLOG,
+)
 
 CONSEQUENCES = {
     FLUSH: "a commit does not wait for the disk",
     SYNC_BINLOG: "a commit does not wait for its binary log",
+    ENGINE: "a write is in no transaction, so that nothing is committed",
+    SQL_LOG_BIN: "a commit is not in the binary log, so that no replica has it",
     APPENDONLY: "a SET is kept in memory only",
     APPENDFSYNC: "a SET does not wait for the disk",
 }
@@ -124,6 +139,46 @@ def describe_caveat(caveat: Caveat) -> str:
                 f"{lane}: overloaded, it did less than was offered: up to {backlog_max:,} operations were due and had "
                 "not begun; its response times grow with the length of the race"
             )
+        case RowsLost(lane, checked):
+            return (
+                f"{lane}: acknowledged rows are lost: of {checked:,} that were read back on a new connection, "
+                f"{_losses(caveat)}; what this lane wrote is not stored as its servers acknowledged it"
+            )
+        case CommitsShort(lane, acknowledged, committed):
+            return (
+                f"{lane}: MySQL acknowledged {acknowledged:,} writes and committed {committed:,}: what it did not "
+                "commit is not stored, and costs less than a commit"
+            )
+        case NotReadBack(lane, unread, problem):
+            why = problem or "its servers did not answer in time"
+            return f"{lane}: {unread:,} acknowledged rows were not read back at the end: {why}"
+        case KeysEvicted(lane, evicted):
+            return (
+                f"{lane}: its Redis removed {evicted:,} keys for lack of memory (maxmemory): misses are of its size, "
+                "not of the TTL"
+            )
+        case SettingChanged(lane, role, setting, before, after):
+            return (
+                f"{lane}: {setting} of its {role} was {before} when the race began and {after} when it ended, so "
+                "that its figures are of no single setting"
+            )
+        case TtlNotKept(lane, checked, endless, longer, allowed_ms):
+            return (
+                f"{lane}: of {checked:,} keys in its cache {endless:,} never expire and {longer:,} stay longer than "
+                f"{allowed_ms / 1000:g} s, the longest TTL that was asked for"
+            )
+
+
+def _losses(lost: RowsLost) -> str:
+    kinds = (
+        (lost.missing, "missing"),
+        (lost.older, "older than acknowledged"),
+        (lost.different, "different from what was written"),
+    )
+    counts = " and ".join(f"{number:,} are {kind}" for number, kind in kinds if number)
+    row = lost.examples[0]
+    stored = "no row" if row.stored is None else f"version {row.stored}"
+    return f"{counts} (car {row.car_id}: version {row.acknowledged} acknowledged, {stored} stored)"
 
 
 def _delays(caveat: CpuContention) -> str:

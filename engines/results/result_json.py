@@ -5,6 +5,7 @@ Rates are counts over the measured interval. Latencies are in us, rounded to 0.1
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from engines import __version__
@@ -13,6 +14,7 @@ from engines.metrics.frame import Frame, LaneFrame
 from engines.metrics.stats import ClientStats, IntervalStats
 from engines.model.deaths import EngineDeath
 from engines.model.lanes import LaneInfo
+from engines.model.read_back import ReadBack
 from engines.model.roles import ROLES, Role
 from engines.results.death_text import describe_death
 from engines.results.fairness import fairness
@@ -150,6 +152,14 @@ def reconciliation_json(found: Reconciliation) -> dict[str, object]:
     }
 
 
+def read_back_json(found: ReadBack) -> dict[str, object]:
+    """Return what the servers hold of a sample of the acknowledged rows.
+
+    `problem` says why rows are `unread`; null if none is, or if the servers were only too slow (`timed_out`).
+    """
+    return {**asdict(found), "problem": found.problem or None, "lost": found.lost}
+
+
 def client_json(client: ClientStats) -> dict[str, object]:
     """Return the cost of telemon itself; `client_bound_by` is null where the lane is not client-bound."""
     return {
@@ -233,6 +243,7 @@ def _lane_result_json(summary: Summary, lane_info: LaneInfo, lane: LaneFrame) ->
         overhead_us = lane_info.overhead_us.get(role)
         work["floor_us"] = None if overhead_us is None else round(overhead_us, 1)
     found = summary.reconciliations.get(lane.lane)
+    stored = summary.read_backs.get(lane.lane)
     return {
         "id": lane.lane,
         "title": lane_info.title,
@@ -245,6 +256,7 @@ def _lane_result_json(summary: Summary, lane_info: LaneInfo, lane: LaneFrame) ->
             "client_bound_share": round(total.client_bound_share, 3),
         },
         "reconciliation": None if found is None else reconciliation_json(found),
+        "read_back": None if stored is None else read_back_json(stored),
         "server": {
             "product": lane_info.product,
             "version": lane_info.version,

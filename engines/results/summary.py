@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,15 +12,16 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneFrame
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.metrics.totals import LaneTotals
-from engines.model.caveats import Caveat, LaneNote, SeparateReleases
+from engines.model.caveats import UNTRUE, Caveat, LaneNote, SeparateReleases
 from engines.model.controls import Control, Release, changes_load, describe
 from engines.model.deaths import Death
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
+from engines.model.read_back import CacheLifetimes, ReadBack
 from engines.model.roles import Role
 from engines.model.server_facts import shared_servers
 from engines.results.caveat_text import caveat_sentences
-from engines.results.caveats import comparison_caveats, lane_caveats
+from engines.results.caveats import closing_caveats, comparison_caveats, lane_caveats
 from engines.results.offered_load import OfferedLoad, offered_load
 from engines.results.reconciliation import Reconciliation, reconcile
 from engines.results.rounds import HeatRounds
@@ -77,6 +78,8 @@ class Summary:
         """Whether the offered load was changed, so that there is no single offered rate."""
         self.reconciliations: dict[str, Reconciliation] = {}
         """By lane, after `reconcile_with_servers`."""
+        self._closing = ClosingCounts()
+        """What is known since `reconcile_with_servers`."""
         self.totals = {lane_info.lane: LaneTotals() for lane_info in self.lane_infos}
         self._run_counts = {lane_info.lane: RunCounts() for lane_info in self.lane_infos}
         self.started_at_s: float | None = None
@@ -135,7 +138,11 @@ class Summary:
         self.reconcile_with_servers(closing)
 
     def reconcile_with_servers(self, closing: ClosingCounts) -> None:
-        """Compare the counts of the whole race with the servers' counters. Call it after the last frame."""
+        """Compare the counts of the whole race with the servers' counters, and take over which rows were read back.
+
+        Call it after the last frame.
+        """
+        self._closing = closing
         nothing = IntervalStats(RoleStats(), CacheStats())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self.totals.items():
@@ -151,6 +158,16 @@ class Summary:
                 closing.counter_caveats.get(lane, ()),
                 closing.node_comparisons.get(lane, ()),
             )
+
+    @property
+    def read_backs(self) -> Mapping[str, ReadBack]:
+        """Return what the servers hold of acknowledged rows, by lane with writers; empty before the end."""
+        return self._closing.read_backs
+
+    @property
+    def lifetimes(self) -> Mapping[str, CacheLifetimes]:
+        """Return what a cache says of the times to live of its keys, by lane with a cache; empty before the end."""
+        return self._closing.lifetimes
 
     @property
     def shared(self) -> list[list[str]]:
@@ -208,7 +225,17 @@ class Summary:
             caveats.append(SeparateReleases(durations_s))
         for lane, total in self.totals.items():
             caveats += lane_caveats(total, total.frame(lane))
+        caveats += closing_caveats(self.reconciliations, self._closing)
         return tuple(caveats)
+
+    @property
+    def untrue(self) -> tuple[Caveat, ...]:
+        """Return the caveats that contradict what the result claims, for example acknowledged rows that are lost."""
+        return tuple(
+            caveat
+            for caveat in closing_caveats(self.reconciliations, self._closing)
+            if isinstance(caveat, UNTRUE)
+        )
 
     def notes(self) -> tuple[str, ...]:
         """Return the caveats as sentences."""

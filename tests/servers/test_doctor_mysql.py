@@ -82,6 +82,7 @@ def test_a_server_in_order(endpoint: MySQLEndpoint) -> None:
         "product",
         "clock",
         "role",
+        "session",
         "round trip",
         "table",
         "permissions",

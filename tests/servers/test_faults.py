@@ -389,7 +389,8 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
         ttl_ms=lambda: 1,
         issuing=lambda: True,
         redirected=lambda: None,
-        acked_versions=None,
+        acknowledged=lambda _: None,
+        given_up=lambda _: None,
     )
     program = read_durable(session, lambda: HOT_KEYS.first, context)
     next(program)

@@ -191,7 +191,7 @@ def test_every_sandbox_has_a_certificate_of_its_own(tmp_path: Path) -> None:
     for name in ("one", "other"):
         root = tmp_path / name
         root.mkdir()
-        certificate = asyncio.run(bus.secure(named(binary, root), root))
+        certificate = asyncio.run(bus.secure(named(binary, root), root, None))
         assert isinstance(certificate, bus.BusCertificate)
         made.append(certificate.key.read_bytes())
     assert made[0] != made[1]
@@ -247,7 +247,7 @@ def test_what_keeps_the_bus_open_is_known(
         program = named(binary, tmp_path)
     elif server != "missing":
         program = script(tmp_path / "server", server)
-    assert asyncio.run(bus.secure(program, tmp_path)) is reason
+    assert asyncio.run(bus.secure(program, tmp_path, None)) is reason
 
 
 def script(path: Path, text: str) -> Path:

@@ -20,5 +20,6 @@ def lane_context(slot_map: SlotMap, telemetry: TelemetryPool) -> LaneContext:
         ttl_ms=lambda: 1,
         issuing=lambda: True,
         redirected=lambda: None,
-        acked_versions=None,
+        acknowledged=lambda _: None,
+        given_up=lambda _: None,
     )

@@ -14,6 +14,7 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
+from engines.results.caveat_text import caveat_sentences
 from engines.results.death_text import describe_death
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
@@ -55,7 +56,7 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 
 
 def exit_code_for(summary: Summary) -> int:
-    """Return 0, or 1 if a process died unasked or a lane never answered. Each of them is named on stderr.
+    """Return 0, or 1 if a process died unasked, a lane never answered or what it claims is untrue; name each on stderr.
 
     A race that ended before anything was measured does not count as one without an answer.
     """
@@ -65,7 +66,10 @@ def exit_code_for(summary: Summary) -> int:
     for lane in unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
-    return exit_codes.FAILED if unanswered or summary.deaths else exit_codes.DONE
+    for sentence in caveat_sentences(summary.untrue):
+        log_line(f"lane {sentence}")
+    failed = unanswered or summary.deaths or summary.untrue
+    return exit_codes.FAILED if failed else exit_codes.DONE
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:

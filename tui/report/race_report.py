@@ -94,7 +94,7 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[Tr
         lane_report.frame.lane: sanitize(lane_report.lane_info.title) for lane_report in found
     }
     checked = summary.reconciliations
-    agreed = [titles[lane] for lane, each in checked.items() if each.reconciled]
+    agreed = [titles[lane] for lane, each in checked.items() if each.complete]
     if not checked:
         yield TrustNote(
             "counts not compared with the servers' own: the race did not come to its end"
@@ -103,12 +103,19 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[Tr
         yield TrustNote("counts reconciled with the servers' own", good=True)
     elif agreed:
         yield TrustNote(f"counts reconciled with the servers' own: {', '.join(agreed)}", good=True)
-    differing: dict[str, list[str]] = {}
+    differing: dict[tuple[str, bool], list[str]] = {}
     for lane, each in checked.items():
-        if not each.reconciled:
-            differing.setdefault(each.verdict, []).append(titles[lane])
-    for verdict, lanes in differing.items():
-        yield TrustNote(one_line(f"counts of {', '.join(lanes)} {verdict}"))
+        if not each.complete:
+            differing.setdefault((each.verdict, each.reconciled), []).append(titles[lane])
+    for (verdict, good), lanes in differing.items():
+        yield TrustNote(one_line(f"counts of {', '.join(lanes)} {verdict}"), good=good)
+    stored = summary.read_backs
+    lost = [titles[lane] for lane, each in stored.items() if each.lost]
+    if lost:
+        yield TrustNote(f"acknowledged rows are lost: {', '.join(lost)}")
+    elif any(each.checked for each in stored.values()):
+        rows = sum(each.checked for each in stored.values())
+        yield TrustNote(f"{count(rows)} acknowledged rows read back as written", good=True)
     for word, concerned in (
         ("client-bound", [f for f in found if f.frame.client.client_bound]),
         ("overloaded", [f for f in found if f.frame.overloaded]),

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from socket import socket
+from ssl import SSLSocket
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
-from engines.backends.mysql.authentication import PasswordGuard
+from engines.backends.mysql.session import SessionConnection
 from engines.endpoints.credential_sources import Credential, SecretError
 from engines.endpoints.credentials import with_credential
 from engines.endpoints.endpoint import MySQLEndpoint
@@ -28,6 +29,9 @@ TABLE_COMMENT = "made by telemon"
 
 REFUSED = ((1045,), (1698,))
 """Arguments of errors with which a server rejects the password."""
+
+TLS_ERROR = 2026
+"""MySQL's client error number for a failure of TLS."""
 
 AUTHENTICATION_PLUGIN = 2059
 """PyMySQL's own error number for an unsupported authentication plugin."""
@@ -78,7 +82,7 @@ def _connect(
     endpoint: MySQLEndpoint, credential: Credential, autocommit: bool, accept_unverified: bool
 ) -> Connection[Cursor]:
     tls = endpoint.tls
-    connection = PasswordGuard(
+    connection = SessionConnection(
         verified=tls is not None and tls.verified,
         accept_unverified=accept_unverified,
         server_key=_server_key(endpoint),
@@ -89,7 +93,7 @@ def _connect(
         # PyMySQL would encode text as Latin-1.
         password=credential.password.encode(),
         database=endpoint.database,
-        autocommit=autocommit,
+        committing=autocommit,
         connect_timeout=CONNECT_TIMEOUT_S,
         # Use one value for both: otherwise PyMySQL sets the socket's timeout before each read and
         # write.
@@ -99,7 +103,6 @@ def _connect(
         # server has none.
         ssl=ssl_context(tls) if tls else None,
         ssl_disabled=tls is None,
-        defer_connect=True,
     )
     try:
         connection.connect(dial(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
@@ -108,6 +111,10 @@ def _connect(
         raise OperationalError(
             AUTHENTICATION_PLUGIN, f"{error}, or an encrypted connection: tls = true"
         ) from error
+    if isinstance(connection._sock, SSLSocket) != (tls is not None):  # type: ignore[attr-defined]
+        # The fairness sheet states what the settings ask for.
+        connection.close()
+        raise OperationalError(TLS_ERROR, "the connection is not encrypted as the settings ask for")
     return connection
 
 
@@ -159,6 +166,17 @@ def read_table_comment(cursor: Cursor) -> str | None:
     return None if found is None else str(found[0])
 
 
+def read_table_engine(cursor: Cursor) -> str | None:
+    """Return the storage engine of the table named `TABLE`; None if the user can see no such table."""
+    cursor.execute(
+        "SELECT engine FROM information_schema.tables "
+        "WHERE table_schema = DATABASE() AND table_name = %s",
+        (TABLE,),
+    )
+    found = cursor.fetchone()
+    return None if found is None or found[0] is None else str(found[0])
+
+
 def foreign_table_text(found_comment: str | None) -> str:
     """Return the text about a table with the comment `found_comment`, which telemon did not create."""
     comment = foreign_text(found_comment)
@@ -196,11 +214,12 @@ def seed(cursor: Cursor, keys: KeyRange, telemetry: TelemetryPool, version: int)
 def read_facts(cursor: Cursor) -> MySQLFacts:
     """Return product, version and durability as the server reports them."""
     cursor.execute(
-        "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog, @@basedir"
+        "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog, "
+        "@@sql_log_bin, @@basedir"
     )
     row = cursor.fetchone()
     assert row is not None
-    version, comment, flush, log_bin, sync_binlog, home = row
+    version, comment, flush, log_bin, sync_binlog, logged, home = row
     product = "MariaDB" if "mariadb" in f"{version} {comment}".lower() else "MySQL"
     at_commit = {
         0: "log flushed about once a second, not at commit",
@@ -208,6 +227,8 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
         2: "log written at every commit, flushed about once a second",
     }
     binlog = f", binary log synced every {sync_binlog} commits" if int(log_bin) else ""
+    if binlog and not int(logged):
+        binlog = ", binary log off for this account"
     durability = at_commit.get(int(flush), f"innodb_flush_log_at_trx_commit={flush}") + binlog
     aurora = _aurora_version(cursor)
     if aurora:
@@ -223,6 +244,13 @@ def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
     """Return those of the global system variables `names` that the server has."""
     listed = ", ".join(f"'{name}'" for name in names)
     cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
+    return {str(name): str(value) for name, value in cursor.fetchall()}
+
+
+def read_session_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
+    """Return those of the session's system variables `names` that the server has."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    cursor.execute(f"SHOW SESSION VARIABLES WHERE Variable_name IN ({listed})")
     return {str(name): str(value) for name, value in cursor.fetchall()}
 
 

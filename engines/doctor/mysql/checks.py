@@ -13,6 +13,7 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema
 from engines.doctor import clock, round_trip
 from engines.doctor.check import BROKEN_OFF_STEP, Check, CheckRunner, Checks
+from engines.doctor.mysql.session import check_session
 from engines.doctor.mysql.sign_in import REFUSALS, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import MySQLEndpoint
@@ -58,6 +59,7 @@ def _checks_after_sign_in(
         yield clock.check_clock(runner, ahead_s)
     if (yield from _check_role(runner, cursor)) is None:
         return
+    yield from check_session(runner, cursor)
     yield from round_trip.check_round_trip(
         runner, round_trip.round_trips_ms(cursor.connection.ping)
     )

@@ -62,7 +62,8 @@ def test_a_fill_of_an_abandoned_operation_is_no_longer_in_flight() -> None:
         ttl_ms=lambda: 1,
         issuing=lambda: True,
         redirected=lambda: None,
-        acked_versions=None,
+        acknowledged=lambda _: None,
+        given_up=lambda _: None,
     )
     car_id = HOT_KEYS.first
     program = read_cached(session, lambda: car_id, context)
