@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from engines.endpoints.credential_sources import CredentialSource
+from engines.workload.namespace import DEFAULT, Namespace
 
 AddressMap = tuple[tuple[str, str], ...]
 """("host:port" as the servers name it, "host:port" to connect to) of each node behind a tunnel."""
@@ -35,6 +36,7 @@ class MySQLEndpoint:
 
     `secret` is the source of user and password; None means that `user` and `password` are used. `tls` None means an
     unencrypted connection. `host` and `port` are the server's own, even if `address_map` has another address for it.
+    `namespace` names the table in the database.
     """
 
     host: str
@@ -45,6 +47,7 @@ class MySQLEndpoint:
     tls: TlsOptions | None = None
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
+    namespace: Namespace = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class RedisEndpoint:
 
     `cluster` says which of the two it is; None asks the server. `secret`, `tls` and `address_map` are as in
     `MySQLEndpoint`; the map applies to every node that the cluster names. With `read_replicas`, reads of a cluster go
-    to replicas if it has any.
+    to replicas if it has any. `namespace` names the keys.
     """
 
     host: str
@@ -65,6 +68,7 @@ class RedisEndpoint:
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
     read_replicas: bool = False
+    namespace: Namespace = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,9 @@ class LaneEndpoints:
     lane: str
     mysql: MySQLEndpoint | None = None
     redis: RedisEndpoint | None = None
+
+    @property
+    def namespace(self) -> Namespace:
+        """Return the namespace of the lane's servers, which is the same on all of them."""
+        servers = (self.mysql, self.redis)
+        return next((server.namespace for server in servers if server is not None), DEFAULT)

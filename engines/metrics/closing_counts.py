@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import IntervalStats
+from engines.model.caveats import Caveat
 from engines.model.roles import Role
 
 
@@ -17,8 +18,10 @@ class ClosingCounts:
     `warm` holds, by role, the operations that count as warm-up: the servers executed them, but the measured part of
     no frame shows them. `counter_caveats` holds the reasons why the servers' counters may be incomplete.
     `node_comparisons` holds the counts of telemon and of the node itself for each node of the lane's cluster.
+    `caveats` are those of the race itself that nobody knew before it ended.
     """
 
     warm: Mapping[str, Mapping[Role, IntervalStats]] = field(default_factory=dict)
     counter_caveats: Mapping[str, Sequence[str]] = field(default_factory=dict)
     node_comparisons: Mapping[str, Sequence[NodeComparison]] = field(default_factory=dict)
+    caveats: tuple[Caveat, ...] = ()

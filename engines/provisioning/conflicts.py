@@ -67,8 +67,8 @@ def shared_mysql_servers(lanes: Mapping[str, LaneEndpoints]) -> list[SharedServe
         databases = {at.database for lane in (one, two) if (at := lanes[lane].mysql) is not None}
         if len(databases) == 1:
             raise PreparationError(
-                f"lanes {one} and {two}: both would write table {mysql.TABLE} of database {databases.pop()} on one "
-                "server; name another database in one of them"
+                f"lanes {one} and {two}: both would write table {lanes[one].namespace.table} of database "
+                f"{databases.pop()} on one server; name another database in one of them"
             )
         found.append(SharedServer((one, two), "MySQL"))
     return found

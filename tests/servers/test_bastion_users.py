@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.redis.client import delete_own_keys
+from engines.backends.redis.own_keys import delete_own_keys
 from engines.sandbox.sandbox import Sandbox
 from tests.support.bastion_docs import acl_rules, grants
 from tests.support.diagnosis import diagnose

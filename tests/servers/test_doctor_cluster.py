@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import redis
 
-from engines.backends.redis.client import address_of, client, delete_own_keys, nodes
+from engines.backends.redis.client import address_of, client, nodes
+from engines.backends.redis.own_keys import delete_own_keys
 from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.provisioning.prepare import plan
