@@ -45,7 +45,7 @@ def racing_text(holder: str, namespace: Namespace) -> str:
     )
 
 
-class _Keeper:
+class _LeaseRenewal:
     """Thread that renews one lease. A server that hangs delays no other lease."""
 
     def __init__(self, lease: Lease, on_lost: Callable[[str], None]) -> None:
@@ -95,7 +95,7 @@ class RaceLeases:
 
     def __init__(self, note: Callable[[str | None, str], None]) -> None:
         self._note = note
-        self._keepers: list[_Keeper] = []
+        self._renewals: list[_LeaseRenewal] = []
         self._lost: list[LostLease] = []
 
     def take(self, lanes: Mapping[str, LaneEndpoints]) -> list[NoLease]:
@@ -124,9 +124,9 @@ class RaceLeases:
             except (*mysql.FAILURES, *redis.FAILURES) as error:
                 raise PreparationError(f"{where}: {error_text(error)}; {DOCTOR_HINT}") from error
             else:
-                keeper = _Keeper(lease, self._on_lost(lane, server))
-                keeper.start()
-                self._keepers.append(keeper)
+                renewal = _LeaseRenewal(lease, self._on_lost(lane, server))
+                renewal.start()
+                self._renewals.append(renewal)
         return refused
 
     def _on_lost(self, lane: str, server: str) -> Callable[[str], None]:
@@ -142,11 +142,11 @@ class RaceLeases:
 
         Blocks for at most `CONFIRM_WAIT_S`.
         """
-        for keeper in self._keepers:
-            keeper.end()
+        for renewal in self._renewals:
+            renewal.end()
         until_s = monotonic() + CONFIRM_WAIT_S
-        for keeper in self._keepers:
-            keeper.wait_confirmed(until_s)
+        for renewal in self._renewals:
+            renewal.wait_confirmed(until_s)
 
     @property
     def lost(self) -> tuple[LostLease, ...]:
@@ -155,11 +155,11 @@ class RaceLeases:
 
     def close(self) -> None:
         """Release all leases. Call it when nothing races any more. Blocks for at most `RELEASE_WAIT_S`."""
-        for keeper in self._keepers:
-            keeper.close()
+        for renewal in self._renewals:
+            renewal.close()
         until_s = monotonic() + RELEASE_WAIT_S
-        for keeper in self._keepers:
-            keeper.join(until_s)
+        for renewal in self._renewals:
+            renewal.join(until_s)
 
 
 def _leases(lanes: Mapping[str, LaneEndpoints]) -> Iterator[tuple[str, str, Lease]]:

@@ -1,0 +1,285 @@
+"""Two telemons on the same servers: each in a namespace of its own, or the second is refused while the first races."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from engines.backends.lease import LeaseLostError
+from engines.backends.mysql.lease import MySQLLease
+from engines.backends.redis import lease as redis_lease
+from engines.backends.redis import marker
+from engines.backends.redis.lease import RedisLease
+from engines.backends.redis.own_keys import scan
+from engines.backends.redis.signature import Signature
+from engines.config.race_config import RaceConfig
+from engines.errors import PlanError, RaceError
+from engines.metrics.frame import Frame
+from engines.model.caveats import Caveat, LostLease, NoLease
+from engines.model.lanes import LANES
+from engines.pipeline import run_pipeline
+from engines.provisioning import clean, leases, prepare
+from engines.race.race import Race
+from engines.results.summary import Summary
+from engines.sandbox.sandbox import Sandbox
+from engines.workload.namespace import DEFAULT
+from tests.support.diagnosis import diagnose
+from tests.support.race_run import table
+from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
+from tests.support.shared_servers import cache_of, on_key, prepared, shared, store_of, tidy
+from tests.support.user_servers import OwnServers, as_root
+
+LONG = (
+    *("run", "--duration", "60s", "--warmup", "0s", "--format", "json"),
+    *("--mode", "pace", "--rate", "50"),
+)
+"""At a rate that leaves the machine to the other telemon."""
+
+SHORT = ("run", "--duration", "0.5s", "--warmup", "0s", "--format", "json")
+
+
+@pytest.fixture
+def own(sandbox: Sandbox, tmp_path: Path) -> Iterator[OwnServers]:
+    tidy(sandbox)
+    yield OwnServers.of(sandbox, tmp_path)
+    for server in ("mysql", "cached-mysql"):
+        as_root(sandbox, server, "DROP TABLE IF EXISTS telemon.cars_blue")
+    tidy(sandbox)
+
+
+def racing(process: Popen[str]) -> None:
+    assert process.stderr is not None
+    assert any("racing" in line for line in process.stderr)
+
+
+def test_the_second_of_two_telemons_is_refused_and_disturbs_nothing(own: OwnServers) -> None:
+    assert own.telemon("prepare", "--yes").code == 0
+    with own.started(*LONG) as first:
+        racing(first)
+        second = own.telemon(*SHORT)
+        assert second.code == 1, (second.out, second.err)
+        line = second.err.splitlines()[-1]
+        assert "another telemon is racing on these servers" in line
+        assert 'namespace = "NAME"' in line
+        assert "at most 15 s" in line
+        for lane in LANES:
+            # Where there is only MySQL, no key says who.
+            who = "connection [0-9]+" if lane == "mysql" else f"user [^ ]+, pid {first.pid}, since"
+            said = rf"another telemon is racing on these servers \({who}"
+            settings = shared(own.sandbox, [lane])
+            with pytest.raises(RaceError, match=said), Race(settings):
+                pass
+            for plan in (lambda at: prepare.plan(at, seed=1), clean.plan):
+                with pytest.raises(PlanError, match="another telemon is racing on these servers"):
+                    plan(settings.endpoints)
+        looked = own.telemon("doctor", "--json")
+        assert looked.code == 1
+        found = [check["problem"] for check in json.loads(looked.out)["checks"]]
+        assert found.count("already_racing") == 4
+        first.send_signal(signal.SIGINT)
+        out, err = first.communicate(timeout=30)
+    result = json.loads(out)
+    assert not [note for note in result["fairness"]["notes"] if "another telemon" in note]
+    for lane in result["lanes"]:
+        # The others asked for nothing that the servers count as a row or as a GET of one.
+        found = [check for check in lane["reconciliation"]["checks"] if check["what"] != "selects"]
+        assert all(abs(check["telemon"] - check["servers"]) <= 20 for check in found), found
+        assert lane["write"]["errors"] == lane["read"]["errors"] == {}
+    assert own.telemon(*SHORT).code == 0, err
+
+
+def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
+    own: OwnServers,
+) -> None:
+    own = own.only("cached.mysql", "cached.redis", "durable")
+    own = replace(own, environ={**own.environ, "TELEMON_LANES": "cached,durable"})
+    assert own.telemon("prepare", "--yes").code == 0
+    made = own.telemon("prepare", "--yes", "--namespace", "blue")
+    assert made.code == 0, made.err
+    assert "make table cars_blue" in made.out
+    assert "telemon:blue:50000000" in made.out
+    with own.started(*LONG) as first:
+        racing(first)
+        second = own.telemon(*SHORT, environ={"TELEMON_NAMESPACE": "blue"})
+        assert second.code == 0, second.err
+        assert json.loads(second.out)["settings"]["namespace"] == "blue"
+        looked = own.telemon("doctor", "--namespace", "blue")
+        assert "already_racing" not in looked.out
+        assert own.telemon("clean", "--yes", "--namespace", "blue").code == 0
+        first.send_signal(signal.SIGINT)
+        out, _ = first.communicate(timeout=30)
+    for lane in json.loads(out)["lanes"]:
+        assert lane["write"]["errors"] == lane["read"]["errors"] == {}
+        assert lane["write"]["rows"] > 0 < lane["read"]["rows"]
+    shown = "SHOW TABLES FROM telemon LIKE 'cars%'"
+    assert as_root(own.sandbox, "cached-mysql", shown) == [("cars",)]
+    blue = replace(store_of(own.sandbox), namespace=replace(DEFAULT, name="blue"))
+    assert scan(blue).own_count == 0
+    assert marker.read(blue) is None
+    assert scan(store_of(own.sandbox)).own_count >= 1_001
+    assert len(table(own.sandbox.endpoints["cached"].mysql)) >= 1_001
+
+
+def test_a_killed_telemon_keeps_the_next_one_waiting_for_a_bounded_time(own: OwnServers) -> None:
+    lane = own.only("durable")
+    assert lane.telemon("prepare", "--yes", "--lanes", "durable").code == 0
+    with lane.started(*LONG, "--lanes", "durable") as first:
+        racing(first)
+        first.kill()
+        first.communicate(timeout=30)
+    at = store_of(own.sandbox)
+    left_ms = on_key(at, DEFAULT.lease_key, "PTTL")
+    assert 0 < left_ms <= 15_000
+    refused = lane.telemon(*SHORT, "--lanes", "durable")
+    assert refused.code == 1
+    assert f"pid {first.pid}, since" in refused.err
+    on_key(at, DEFAULT.lease_key, "PEXPIRE", 1)  # The rest of the time.
+    assert lane.telemon(*SHORT, "--lanes", "durable").code == 0
+    assert redis_lease.holder(at) is None
+
+
+def test_the_lock_of_a_killed_telemon_falls_with_its_connection(own: OwnServers) -> None:
+    lane = own.only("mysql")
+    assert lane.telemon("prepare", "--yes", "--lanes", "mysql").code == 0
+    with lane.started(*LONG, "--lanes", "mysql") as first:
+        racing(first)
+        first.kill()
+        first.communicate(timeout=30)
+    again = lane.telemon(*SHORT, "--lanes", "mysql")
+    assert again.code == 0, again.err
+
+
+class Midway:
+    """Does something once, after some frames; and waits for what follows."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+        self.events: list[str] = []
+
+    def start(self, _source: object) -> None:
+        pass
+
+    def frame(self, frame: Frame) -> None:
+        self.events += [event.text for event in frame.events]
+        if frame.seq == 2:
+            self._do()
+
+    def finish(self, _closing: object, _error: object) -> None:
+        pass
+
+
+def raced(settings: RaceConfig, do: Callable[[], object] = lambda: None) -> tuple[Summary, Midway]:
+    midway = Midway(do)
+    with Race(settings, interval_s=0.2) as race:
+        summary = Summary(settings, race.lane_infos, race.environment)
+        run_pipeline(race, [summary, midway])
+    return summary, midway
+
+
+def lost(summary: Summary) -> list[Caveat]:
+    return [caveat for caveat in summary.caveats() if isinstance(caveat, LostLease)]
+
+
+@pytest.mark.parametrize("lane", ["mysql", "cached", "durable"])
+def test_a_lease_is_renewed_often_and_counts_for_nothing(
+    own: OwnServers, lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_EVERY_S", 0.01)
+    renewals: list[str] = []
+    for kind in (RedisLease, MySQLLease):
+        renew = kind.renew
+
+        def counted(self: object, renew: Callable[..., None] = renew) -> None:
+            renewals.append(lane)
+            renew(self)
+
+        monkeypatch.setattr(kind, "renew", counted)
+    summary, _ = raced(prepared(own.sandbox, shared(own.sandbox, [lane], duration_s=1.5)))
+    assert len(renewals) > 20
+    assert lost(summary) == []
+    assert summary.reconciliations[lane].reconciled, summary.reconciliations[lane].verdict
+
+
+def test_a_lease_that_another_telemon_has_taken_is_in_the_result(own: OwnServers) -> None:
+    """Without any renewal in between: the end of the race looks whose it is."""
+    settings = prepared(own.sandbox, shared(own.sandbox, ["durable"], duration_s=1.5))
+    at, other = store_of(own.sandbox), Signature.new("lease")
+    summary, _ = raced(
+        settings, lambda: on_key(at, DEFAULT.lease_key, "SET", other.to_bytes(), "PX", 20_000)
+    )
+    assert lost(summary) == [LostLease("durable", f"Redis {at.host}:{at.port}", other.text)]
+    assert any(other.text in note for note in summary.notes())
+    # What is another's by now is not removed.
+    assert redis_lease.holder(at) == other.text
+    on_key(at, DEFAULT.lease_key, "DEL")
+
+
+def test_a_lease_that_is_gone_is_said_at_once(
+    own: OwnServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_EVERY_S", 0.05)
+    settings = prepared(own.sandbox, shared(own.sandbox, ["cached"], duration_s=2.0))
+    at = cache_of(own.sandbox)
+    summary, midway = raced(settings, lambda: on_key(at, DEFAULT.lease_key, "DEL"))
+    assert lost(summary) == [LostLease("cached", f"Redis {at.host}:{at.port}", "")]
+    assert any("lease on Redis" in event and "is lost" in event for event in midway.events)
+
+
+def test_a_lock_whose_connection_is_ended_is_lost(own: OwnServers) -> None:
+    settings = prepared(own.sandbox, shared(own.sandbox, ["mysql"], duration_s=1.5))
+    at = own.sandbox.endpoints["mysql"].mysql
+    assert at is not None
+
+    def end() -> None:
+        ((holder,),) = as_root(own.sandbox, "mysql", "SELECT IS_USED_LOCK('telemon:telemon.cars')")
+        as_root(own.sandbox, "mysql", f"KILL {holder}")
+
+    summary, _ = raced(settings, end)
+    assert lost(summary) == [LostLease("mysql", f"MySQL {at.host}:{at.port}/telemon")]
+
+
+def test_a_lease_that_was_not_renewed_for_too_long_is_lost_without_asking(
+    own: OwnServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after Ctrl-Z: another telemon may have come and gone."""
+    held = RedisLease(store_of(own.sandbox))
+    held.take()
+    held.renew()
+    late_s = time.monotonic() + 15.1
+    monkeypatch.setattr(redis_lease, "monotonic", lambda: late_s)
+    with pytest.raises(LeaseLostError):
+        held.renew()
+    held.release()
+    on_key(store_of(own.sandbox), DEFAULT.lease_key, "DEL")
+
+
+def test_who_may_keep_no_lease_races_without_and_the_fairness_sheet_says_so(
+    own: OwnServers,
+) -> None:
+    settings = prepared(own.sandbox, shared(own.sandbox, ["durable"]))
+    at = store_of(own.sandbox)
+    make_redis_user(at, ["on", "~telemon:*", "+get", "+set", "+cluster|slots"])
+    modest = replace(settings, durable=replace(settings.durable, user=USER, password=PASSWORD))
+    try:
+        # Twice: nothing stays behind that would keep the second one off.
+        for _ in range(2):
+            summary, _ = raced(modest)
+            (caveat,) = (each for each in summary.caveats() if isinstance(each, NoLease))
+            assert "pexpire" in caveat.reason.lower()
+            assert any("nothing keeps another telemon off" in note for note in summary.notes())
+    finally:
+        drop_redis_user(at)
+    rules = ["on", "~telemon:*", "+@all", "-pexpire"]
+    make_redis_user(at, rules)
+    try:
+        found = diagnose(replace(at, user=USER, password=PASSWORD), cache=False)
+        assert found.problems == ["denied_lease"]
+    finally:
+        drop_redis_user(at)
