@@ -96,10 +96,10 @@ def make_ready(
         if own:
             on_progress("looking at the servers that are configured")
             own = resolve_cluster_modes(own)
-            # Before anything else is asked for: if another telemon races, that would disturb it.
+            caveats += shared_mysql_servers(own)
+            # Before a key or a row is asked for: if another telemon races, that would disturb it.
             caveats += leases.take(own)
             check(own)
-            caveats += shared_mysql_servers(own)
         everywhere = dict(own)
         if private and sandbox is not None:
             on_progress("making the tables and the hot cars")

@@ -70,6 +70,7 @@ def test_a_cluster_in_order(endpoint: RedisEndpoint, cluster: bool | None) -> No
         "cluster coverage",
         "cluster nodes",
         "round trip",
+        "other telemons",
         "permissions",
         "keys",
         "durability",

@@ -83,6 +83,7 @@ def test_a_server_in_order(endpoint: MySQLEndpoint) -> None:
         "clock",
         "role",
         "round trip",
+        "other telemons",
         "table",
         "permissions",
         "durability",

@@ -58,9 +58,11 @@ STATEMENTS = {
     r"COMMIT": "preset deck: one for each batch",
     r"ROLLBACK": "doctor takes its try back",
     # The lease: a lock of the server's with a name, on a connection of its own.
-    rf"SELECT GET_LOCK\({LOCK}, 1\)": "a race begins",
+    rf"SHOW STATUS WHERE IF\(Variable_name = 'Uptime', GET_LOCK\({LOCK}, 0\), 0\) = 1": "a race begins",
     rf"DO RELEASE_LOCK\({LOCK}\)": "a race ends",
-    rf"SELECT IS_USED_LOCK\({LOCK}\)": "doctor, prepare and clean: whether another telemon races",
+    rf"SHOW STATUS WHERE IF\(Variable_name = 'Uptime', IS_USED_LOCK\({LOCK}\) IS NOT NULL, 0\) = 1": (
+        "doctor, prepare and clean: whether another telemon races"
+    ),
     # Making and removing table cars, and making a database.
     r"CREATE TABLE cars \([A-Za-z_, ]+\) ENGINE=InnoDB COMMENT='made by telemon'": "prepare",
     r"DROP TABLE cars": "clean",

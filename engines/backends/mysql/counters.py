@@ -6,7 +6,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from engines.backends.counter_reading import CounterReading
-from engines.backends.mysql.client import connect
+from engines.backends.mysql.client import IDENTITY_VARIABLES, connect
 from engines.endpoints.endpoint import MySQLEndpoint
 
 COUNTERS = (
@@ -26,10 +26,6 @@ and rows updated instead (Handler_update). See MySQL manual, Server Status Varia
 
 UPTIME = "Uptime"
 """Status variable with the server's uptime in seconds."""
-
-
-IDENTITY_VARIABLES = ("hostname", "port", "datadir")
-"""System variables that distinguish a server from every other, whatever address was used."""
 
 
 class MySQLCounters:

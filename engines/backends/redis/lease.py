@@ -52,7 +52,11 @@ class RedisLease:
         """
         self._renewed_s = monotonic()
         try:
-            # First: a lease that its user may neither renew nor give back would keep his next race waiting.
+            found = holder(self._endpoint)
+            if found is not None:
+                raise LeaseHeldError(found)
+            # Now that there is nothing to make last: a lease that its user may neither renew nor give back would keep
+            # his next race waiting.
             self._client().pexpire(self._name, LEASE_MS)
             if not self._client().set(self._name, self._value, nx=True, px=LEASE_MS):
                 raise LeaseHeldError(holder(self._endpoint) or ENDING)

@@ -68,12 +68,12 @@ def _checks_after_sign_in(
         return
     nodes, layout = nodes_and_layout
     yield from _check_round_trip(runner, nodes)
+    # Before any key is tried or asked for: that would disturb another telemon's race.
+    if (yield from keys.check_lease(runner, endpoint)) is None:
+        return
     if (
         yield from _check_permissions(runner, endpoint, nodes, layout, clustered=clustered)
     ) is None:
-        return
-    # First: the GETs for the keys would disturb another telemon's race.
-    if (yield from keys.check_lease(runner, endpoint)) is None:
         return
     if (yield from keys.check_keys(runner, endpoint, cache=target.cache)) is None:
         return

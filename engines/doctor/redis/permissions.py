@@ -125,21 +125,14 @@ def check_permissions(
     runner: CheckRunner, lacking: Permissions, namespace: Namespace
 ) -> Checks[bool]:
     """Check the permissions of a user."""
-    if lacking.commands == LEASE_COMMANDS and lacking.keys:
-        yield runner.warn(
-            NAME,
-            "denied_lease",
-            f"the user may not run {', '.join(LEASE_COMMANDS)}: nothing keeps another telemon off while one races",
-            f"an administrator should add to the user's rules: {_rules(LEASE_COMMANDS)}",
-        )
-        return True
-    if lacking.commands:
-        listed = ", ".join(lacking.commands)
+    needed = [name for name in lacking.commands if name not in LEASE_COMMANDS]
+    if needed:
+        listed = ", ".join(needed)
         yield runner.fail(
             NAME,
             "denied_commands",
             f"the user may not run {listed}",
-            f"an administrator must add to the user's rules: {_rules(lacking.commands)}",
+            f"an administrator must add to the user's rules: {_rules(needed)}",
         )
         return None
     if not lacking.keys:
@@ -150,6 +143,14 @@ def check_permissions(
             f"an administrator must add to the user's rules: ~{namespace.key_prefix.decode()}*",
         )
         return None
+    if lacking.commands:
+        yield runner.warn(
+            NAME,
+            "denied_lease",
+            f"the user may not run {', '.join(lacking.commands)}: nothing keeps another telemon off while one races",
+            f"an administrator should add to the user's rules: {_rules(lacking.commands)}",
+        )
+        return True
     yield runner.ok(NAME, "every command of a race, on telemon's own keys")
     return True
 
