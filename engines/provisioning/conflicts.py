@@ -54,7 +54,8 @@ def shared_mysql_servers(lanes: Mapping[str, LaneEndpoints]) -> list[SharedServe
         server = endpoints.mysql
         if server is not None:
             try:
-                with mysql.cursor(server) as cursor:
+                # Whether there is such a database is for others to say.
+                with mysql.cursor(replace(server, database="")) as cursor:
                     identities[lane] = mysql.identity(cursor)
             except mysql.FAILURES as error:
                 raise PreparationError(
