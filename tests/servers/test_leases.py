@@ -26,15 +26,18 @@ from engines.model.caveats import Caveat, LostLease, NoLease
 from engines.model.lanes import LANES
 from engines.pipeline import run_pipeline
 from engines.provisioning import clean, leases, prepare
+from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
-from engines.workload.namespace import DEFAULT
+from engines.workload.namespace import DEFAULT, Namespace
 from tests.support.diagnosis import diagnose
 from tests.support.race_run import table
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
 from tests.support.shared_servers import cache_of, on_key, prepared, shared, store_of, tidy
 from tests.support.user_servers import OwnServers, as_root
+
+BLUE = Namespace("blue")
 
 LONG = (
     *("run", "--duration", "60s", "--warmup", "0s", "--format", "json"),
@@ -116,6 +119,10 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
         second = own.telemon(*SHORT, environ={"TELEMON_NAMESPACE": "blue"})
         assert second.code == 0, second.err
         assert json.loads(second.out)["settings"]["namespace"] == "blue"
+        for at in (cache_of(own.sandbox), store_of(own.sandbox)):
+            assert scan(replace(at, namespace=BLUE)).own_count > 0
+        newest = "SELECT MAX(version) FROM telemon.cars_blue"
+        assert as_root(own.sandbox, "cached-mysql", newest)[0][0] != SEED_VERSION
         looked = own.telemon("doctor", "--namespace", "blue")
         assert "already_racing" not in looked.out
         assert own.telemon("clean", "--yes", "--namespace", "blue").code == 0
@@ -126,7 +133,7 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
         assert lane["write"]["rows"] > 0 < lane["read"]["rows"]
     shown = "SHOW TABLES FROM telemon LIKE 'cars%'"
     assert as_root(own.sandbox, "cached-mysql", shown) == [("cars",)]
-    blue = replace(store_of(own.sandbox), namespace=replace(DEFAULT, name="blue"))
+    blue = replace(store_of(own.sandbox), namespace=BLUE)
     assert scan(blue).own_count == 0
     assert marker.read(blue) is None
     assert scan(store_of(own.sandbox)).own_count >= 1_001
@@ -193,6 +200,20 @@ def raced(settings: RaceConfig, do: Callable[[], object] = lambda: None) -> tupl
 
 def lost(summary: Summary) -> list[Caveat]:
     return [caveat for caveat in summary.caveats() if isinstance(caveat, LostLease)]
+
+
+def test_a_lease_is_given_back_only_if_it_is_still_ones_own(own: OwnServers) -> None:
+    at, other = store_of(own.sandbox), Signature.new("lease")
+    held = RedisLease(at)
+    held.take()
+    on_key(at, DEFAULT.lease_key, "SET", other.to_bytes(), "PX", 20_000)
+    held.release()
+    assert redis_lease.holder(at) == other.text
+    on_key(at, DEFAULT.lease_key, "DEL")
+    held = RedisLease(at)
+    held.take()
+    held.release()
+    assert redis_lease.holder(at) is None
 
 
 @pytest.mark.parametrize("lane", ["mysql", "cached", "durable"])
