@@ -8,7 +8,7 @@ import pytest
 
 from engines.workload.dataset import ALL_KEYS, HOT_KEYS
 from engines.workload.namespace import DEFAULT, Namespace
-from engines.workload.redis_keys import is_row, redis_key
+from engines.workload.redis_keys import redis_key
 
 BLUE = Namespace("blue")
 
@@ -54,21 +54,3 @@ def test_only_the_cars_that_races_write_have_keys(space: Namespace) -> None:
         assert space.car_of(prefix + name) is None, name
     assert space.car_of(b"other:50000000") is None
     assert space.car_of(prefix.upper() + b"50000000") is None
-
-
-def test_a_row_is_six_numbers_of_that_very_car() -> None:
-    assert is_row(50_000_000, b"50000000:750:60:80:30:1")
-    for value in (
-        None,
-        b"",
-        b"hello",
-        b"50000001:750:60:80:30:1",
-        b"50000000:750:60:80:30",
-        b"50000000:750:60:80:30:1:2",
-        b"50000000:750:60:80:30:-1",
-        b"50000000:750:60:80:30:1\n",
-        b"050000000:750:60:80:30:1",
-        "50000000:750:60:80:30:1",
-        ValueError("WRONGTYPE"),
-    ):
-        assert not is_row(50_000_000, value), value

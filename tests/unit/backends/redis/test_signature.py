@@ -7,10 +7,7 @@ import re
 
 import pytest
 
-from engines.backends.mysql.lease import NAME_LENGTH, lock_name
 from engines.backends.redis.signature import Purpose, Signature
-from engines.endpoints.endpoint import MySQLEndpoint
-from engines.workload.namespace import DEFAULT, Namespace
 
 
 @pytest.mark.parametrize("purpose", ["marker", "lease"])
@@ -46,14 +43,3 @@ def test_the_name_of_a_user_cannot_break_the_form(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     assert Signature.new("lease").user.isdigit()
-
-
-def test_a_lock_is_named_for_database_and_table_and_never_too_long() -> None:
-    def name(database: str, namespace: Namespace) -> str:
-        return lock_name(MySQLEndpoint("h", 1, "u", "p", database, namespace=namespace))
-
-    assert name("telemon", DEFAULT) == "telemon:telemon.cars"
-    assert name("telemon", Namespace("blue")) == "telemon:telemon.cars_blue"
-    long = {name("d" * 60 + end, DEFAULT) for end in ("a", "b")}
-    assert len(long) == 2
-    assert all(len(each) <= NAME_LENGTH for each in long)
