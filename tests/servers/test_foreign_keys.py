@@ -26,9 +26,7 @@ from tests.support.shared_servers import cache_of, on_key, prepared, shared, sto
 SOMEBODYS = {
     "text": ("SET", "hello"),
     "row of another car": ("SET", "50000001:750:60:80:30:1"),
-    "five fields": ("SET", "50000000:750:60:80:30"),
     "hash": ("HSET", "rpm", "750"),
-    "large": ("SET", "x" * 3_000_000),
 }
 """Ways to make a key that telemon did not write."""
 

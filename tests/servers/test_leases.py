@@ -35,7 +35,7 @@ from tests.support.diagnosis import diagnose
 from tests.support.race_run import table
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
 from tests.support.shared_servers import cache_of, on_key, prepared, shared, store_of, tidy
-from tests.support.user_servers import OwnServers, as_root
+from tests.support.user_servers import OwnServers, as_root, redis_endpoints
 
 BLUE = Namespace("blue")
 
@@ -63,7 +63,7 @@ def racing(process: Popen[str]) -> None:
 
 
 def test_the_second_of_two_telemons_is_refused_and_disturbs_nothing(own: OwnServers) -> None:
-    assert own.telemon("prepare", "--yes").code == 0
+    prepared(own.sandbox, shared(own.sandbox, LANES))
     with own.started(*LONG) as first:
         racing(first)
         second = own.telemon(*SHORT)
@@ -101,7 +101,7 @@ def test_the_second_of_two_telemons_is_refused_and_disturbs_nothing(own: OwnServ
             asked = {"selects": 12, "gets": 12, "hits": 12}
             assert 0 <= more <= asked.get(check["what"], 0), (lane["id"], check)
         assert lane["write"]["errors"] == lane["read"]["errors"] == {}
-    assert own.telemon(*SHORT).code == 0, err
+    assert all(redis_lease.holder(at) is None for at in redis_endpoints(own.sandbox)), err
 
 
 def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
@@ -109,7 +109,7 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
 ) -> None:
     own = own.only("cached.mysql", "cached.redis", "durable")
     own = replace(own, environ={**own.environ, "TELEMON_LANES": "cached,durable"})
-    assert own.telemon("prepare", "--yes").code == 0
+    prepared(own.sandbox, shared(own.sandbox, ["cached", "durable"]))
     made = own.telemon("prepare", "--yes", "--namespace", "blue")
     assert made.code == 0, made.err
     assert "make table cars_blue" in made.out
@@ -123,8 +123,8 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
             assert scan(replace(at, namespace=BLUE)).own_count > 0
         newest = "SELECT MAX(version) FROM telemon.cars_blue"
         assert as_root(own.sandbox, "cached-mysql", newest)[0][0] != SEED_VERSION
-        looked = own.telemon("doctor", "--namespace", "blue")
-        assert "already_racing" not in looked.out
+        found = diagnose(replace(store_of(own.sandbox), namespace=BLUE), cache=False)
+        assert found.problems == []
         assert own.telemon("clean", "--yes", "--namespace", "blue").code == 0
         first.send_signal(signal.SIGINT)
         out, _ = first.communicate(timeout=30)
@@ -141,34 +141,27 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
 
 
 def test_a_killed_telemon_keeps_the_next_one_waiting_for_a_bounded_time(own: OwnServers) -> None:
-    lane = own.only("durable")
-    assert lane.telemon("prepare", "--yes", "--lanes", "durable").code == 0
-    with lane.started(*LONG, "--lanes", "durable") as first:
+    lanes = own.only("mysql", "durable")
+    settings = prepared(own.sandbox, shared(own.sandbox, ["mysql", "durable"]))
+    with lanes.started(*LONG, "--lanes", "mysql,durable") as first:
         racing(first)
         first.kill()
         first.communicate(timeout=30)
+    # The lock has fallen with its connection.
+    with Race(shared(own.sandbox, ["mysql"])):
+        pass
     at = store_of(own.sandbox)
     left_ms = on_key(at, DEFAULT.lease_key, "PTTL")
     assert 0 < left_ms <= 15_000
-    refused = lane.telemon(*SHORT, "--lanes", "durable")
-    assert refused.code == 1
-    assert f"pid {first.pid}, since" in refused.err
+    with pytest.raises(RaceError, match=f"pid {first.pid}, since"), Race(settings):
+        pass
     # To look at it does not make it last.
     assert on_key(at, DEFAULT.lease_key, "PTTL") < left_ms
     on_key(at, DEFAULT.lease_key, "PEXPIRE", 1)  # The rest of the time.
-    assert lane.telemon(*SHORT, "--lanes", "durable").code == 0
+    time.sleep(0.01)
+    with Race(settings) as race:
+        assert list(race.frames())
     assert redis_lease.holder(at) is None
-
-
-def test_the_lock_of_a_killed_telemon_falls_with_its_connection(own: OwnServers) -> None:
-    lane = own.only("mysql")
-    assert lane.telemon("prepare", "--yes", "--lanes", "mysql").code == 0
-    with lane.started(*LONG, "--lanes", "mysql") as first:
-        racing(first)
-        first.kill()
-        first.communicate(timeout=30)
-    again = lane.telemon(*SHORT, "--lanes", "mysql")
-    assert again.code == 0, again.err
 
 
 class Midway:
