@@ -69,7 +69,7 @@ def read_durability(endpoints: LaneEndpoints) -> dict[str, dict[str, str | int]]
     found = {}
     if endpoints.mysql is not None:
         with mysql.cursor(endpoints.mysql) as cursor:
-            found["database"] = _mysql_durability(cursor)
+            found["database"] = _mysql_durability(cursor, endpoints.mysql.namespace.table)
     if endpoints.redis is not None:
         role = "store" if endpoints.mysql is None else "cache"
         found[role] = _durability_of_nodes(endpoints.redis, redis.nodes(endpoints.redis))
@@ -118,18 +118,18 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
             nodes=1,
             tls=tls_mode(endpoint.tls),
             round_trip_us=round_trip_us(lambda: cursor.connection.ping(reconnect=False)),
-            durability=_mysql_durability(cursor),
+            durability=_mysql_durability(cursor, endpoint.namespace.table),
             identity=_digest(mysql.identity(cursor)),
         )
 
 
-def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
+def _mysql_durability(cursor: Cursor, table: str) -> dict[str, str | int]:
     variables = mysql.read_variables(cursor, VARIABLES)
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
     with suppress(MySQLError):  # some proxies have no information_schema
-        engine = mysql.read_table_engine(cursor)
+        engine = mysql.read_table_engine(cursor, table)
         if engine not in (None, "InnoDB"):
             facts[ENGINE] = engine
     if facts[LOG_BIN] == "ON":

@@ -121,6 +121,13 @@ DEBUG_ENV = "TELEMON_DEBUG"
 NAME = Text(re.compile(r"[\w$-]{1,64}", re.ASCII), "1 to 64 letters, digits, _, $ or -", "NAME")
 """The type of a database name: one that needs no quoting anywhere."""
 
+NAMESPACE = Text(
+    re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII),
+    "1 to 32 lower-case letters, digits or _, a letter first",
+    "NAME",
+)
+"""The type of a namespace: part of a table's name and of key names, so it needs no quoting in either."""
+
 USER = Text(re.compile(r"\S(.{0,254}\S)?"), "a user name", "USER")
 PASSWORD = Text(re.compile(r".{1,4096}"), "a password of one line", "PASSWORD")
 VARIABLE = Text(re.compile(r"[A-Za-z_]\w*", re.ASCII), "the name of an environment variable", "VAR")
@@ -374,6 +381,12 @@ class LoadConfig:
         "length of the measured part, without the warm-up",
         key="duration",
         unset="until you quit; 30s without a screen",
+    )
+    namespace: str | None = row(
+        NAMESPACE,
+        None,
+        "own names for table and keys, so that several telemons can use the same servers",
+        unset="table cars, keys telemon:...",
     )
 
     @property

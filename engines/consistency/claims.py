@@ -110,7 +110,7 @@ def read_ttls_ms(cache: RedisEndpoint) -> list[int]:
     keys: dict[str, list[bytes]] = {}
     hot = range(HOT_KEYS.first, HOT_KEYS.last + 1)
     for car_id in Random(len(HOT_KEYS)).sample(hot, KEYS_CHECKED):
-        name = redis_key(car_id)
+        name = redis_key(car_id, cache.namespace.key_prefix)
         owner = redis.slot_owner(ranges, key_slot(name))
         if owner is not None:
             keys.setdefault(owner, []).append(name)

@@ -99,7 +99,7 @@ def _mysql_rows(endpoint: MySQLEndpoint, cars: Sequence[int]) -> Iterator[Stored
     with mysql.cursor(endpoint) as cursor:
         for part in _parts(cars):
             cursor.execute(
-                f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {mysql.TABLE} "
+                f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {endpoint.namespace.table} "
                 f"WHERE car_id IN ({','.join(map(str, part))})"
             )
             found: dict[int, bytes | None] = dict.fromkeys(part)
@@ -113,10 +113,11 @@ def _redis_rows(
     endpoint: RedisEndpoint, cars: Sequence[int], addresses: Iterable[str]
 ) -> Iterator[Stored]:
     """Yield the rows of each primary in turn. Raises the error of one that fails when the others have been asked."""
+    prefix = endpoint.namespace.key_prefix
     ranges = redis.slot_map(endpoint, addresses)
     by_address: dict[str, list[int]] = {}
     for car_id in cars:
-        owner = redis.slot_owner(ranges, key_slot(redis_key(car_id)))
+        owner = redis.slot_owner(ranges, key_slot(redis_key(car_id, prefix)))
         if owner is not None:
             by_address.setdefault(owner, []).append(car_id)
     failed: Exception | None = None
@@ -126,7 +127,7 @@ def _redis_rows(
                 for part in _parts(wanted):
                     with node.pipeline(transaction=False) as pipeline:
                         for car_id in part:
-                            pipeline.get(redis_key(car_id))
+                            pipeline.get(redis_key(car_id, prefix))
                         yield dict(zip(part, pipeline.execute(), strict=True))
         except redis.FAILURES as error:
             failed = error

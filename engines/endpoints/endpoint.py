@@ -8,6 +8,7 @@ from typing import Literal
 
 from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.redaction import register
+from engines.workload.namespace import DEFAULT, Namespace
 
 AddressMap = tuple[tuple[str, str], ...]
 """("host:port" as the servers name it, "host:port" to connect to) of each node behind a tunnel."""
@@ -41,7 +42,8 @@ class MySQLEndpoint:
 
     `secret` is the source of user and password; None means that `user` and `password` are used. `tls` None means an
     unencrypted connection; `server_key_file` (PEM) then holds the RSA key that may encrypt the password. `host` and
-    `port` are the server's own, even if `address_map` has another address for it.
+    `port` are the server's own, even if `address_map` has another address for it. `namespace` names the table in the
+    database.
     """
 
     host: str
@@ -53,6 +55,7 @@ class MySQLEndpoint:
     secret: CredentialSource | None = None
     address_map: AddressMap = ()
     server_key_file: Path | None = None
+    namespace: Namespace = DEFAULT
 
     def __post_init__(self) -> None:
         register(self.password)
@@ -64,8 +67,8 @@ class RedisEndpoint:
 
     `cluster` says which of the two it is; None asks the server. `secret`, `tls` and `address_map` are as in
     `MySQLEndpoint`; the map applies to every node that the cluster names. With `read_replicas`, reads of a cluster go
-    to replicas if it has any. `nodes` are the addresses ("host:port") of a private server or cluster: no other address
-    is signed in to, and no process of another user. It is empty for the user's servers.
+    to replicas if it has any. `namespace` names the keys. `nodes` are the addresses ("host:port") of a private server
+    or cluster: no other address is signed in to, and no process of another user. It is empty for the user's servers.
     """
 
     host: str
@@ -78,6 +81,7 @@ class RedisEndpoint:
     address_map: AddressMap = ()
     read_replicas: bool = False
     nodes: tuple[str, ...] = ()
+    namespace: Namespace = DEFAULT
 
     def __post_init__(self) -> None:
         register(self.password)
@@ -90,3 +94,9 @@ class LaneEndpoints:
     lane: str
     mysql: MySQLEndpoint | None = None
     redis: RedisEndpoint | None = None
+
+    @property
+    def namespace(self) -> Namespace:
+        """Return the namespace of the lane's servers, which is the same on all of them."""
+        servers = (self.mysql, self.redis)
+        return next((server.namespace for server in servers if server is not None), DEFAULT)

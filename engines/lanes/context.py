@@ -21,6 +21,10 @@ class LaneContext:
 
     telemetry: TelemetryPool
     """The telemetry samples that writers send."""
+    upsert_head: bytes
+    """The beginning of every upsert, which names the table."""
+    key_prefix: bytes
+    """The prefix of every key."""
     gets: GetCache
     """GET requests of all readers."""
     selects: SelectCache

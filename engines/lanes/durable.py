@@ -15,7 +15,7 @@ from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
 from engines.wire.resp import SLOTS
 from engines.workload.dataset import TelemetryPool, payload
-from engines.workload.redis_keys import KEY_PREFIX, redis_key
+from engines.workload.redis_keys import redis_key
 from engines.workload.streams import BatchStream, Row
 
 
@@ -48,10 +48,10 @@ def read_durable(session: Session, next_key: Callable[[], int], context: LaneCon
             yield Failed(error_kind(reply))
 
 
-def set_request(row: Row, telemetry: TelemetryPool) -> tuple[int, bytes]:
-    """Return the hash slot and the SET request of a row."""
+def set_request(row: Row, telemetry: TelemetryPool, prefix: bytes) -> tuple[int, bytes]:
+    """Return the hash slot and the SET request of a row, whose key begins with `prefix`."""
     car_id, sample, version = row
-    name = redis_key(car_id)
+    name = redis_key(car_id, prefix)
     return resp.key_slot(name), resp.set_(name, payload(car_id, telemetry.payload[sample], version))
 
 
@@ -63,7 +63,8 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
     slot_map = context.slot_map
     assert slot_map is not None
     write_node, samples = slot_map.write_node, context.telemetry.payload
-    heads, value_heads, acknowledged = resp.SET_HEADS, resp.VALUE_HEADS, context.acknowledged
+    prefix, acknowledged = context.key_prefix, context.acknowledged
+    heads, value_heads = resp.SET_HEADS, resp.VALUE_HEADS
     while True:
         rows = batches.next()
         shards: dict[str, tuple[list[bytes], list[Row]]] = {}
@@ -71,7 +72,7 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             # Performance: `set_request` inlined; a batch is built in 0.8 of the time. Keep both
             # equal: tests/unit/lanes/test_inlined_code.py compares them.
             car_id, sample, version = row
-            name = b"%b%d" % (KEY_PREFIX, car_id)
+            name = b"%b%d" % (prefix, car_id)
             value = b"%d:%b:%d" % (car_id, samples[sample], version)
             address = write_node[crc_hqx(name, 0) % SLOTS]
             shard = shards.get(address)
@@ -105,7 +106,7 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             for row, reply in zip(sent, replies, strict=True):
                 final_reply = reply
                 if reply != b"OK" and error is None:
-                    slot, request = set_request(row, context.telemetry)
+                    slot, request = set_request(row, context.telemetry, prefix)
                     _, final_reply = yield from follow_redirects(
                         connection, context, slot, request, reply
                     )
@@ -130,7 +131,7 @@ def write_durable_deck(session: Session, batches: BatchStream, context: LaneCont
         reply: Any = None
         try:
             for row in rows:
-                slot, request = set_request(row, context.telemetry)
+                slot, request = set_request(row, context.telemetry, context.key_prefix)
                 connection = session.connections[write_node[slot]]
                 reply = yield connection, request, 1
                 if reply != b"OK":

@@ -12,7 +12,7 @@ from engines.wire import mysql
 from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
 from engines.workload.dataset import TelemetryPool
-from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
+from engines.workload.statements import UPSERT_TAIL
 from engines.workload.streams import BatchStream, Row
 
 
@@ -22,13 +22,13 @@ def _values(row: Row, telemetry: TelemetryPool) -> bytes:
     return b"(%d,%b,%d)" % (car_id, telemetry.sql[sample], version)
 
 
-def upsert(rows: list[Row], telemetry: TelemetryPool) -> bytes:
-    """Return the request that writes `rows` with one multi-row upsert."""
+def upsert(rows: list[Row], telemetry: TelemetryPool, head: bytes) -> bytes:
+    """Return the request that writes `rows` with one multi-row upsert, which begins with `head`."""
     sql = telemetry.sql
     values = b",".join(
         [b"(%d,%b,%d)" % (car_id, sql[sample], version) for car_id, sample, version in rows]
     )
-    return mysql.query(UPSERT_HEAD + values + UPSERT_TAIL)
+    return mysql.query(head + values + UPSERT_TAIL)
 
 
 def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
@@ -37,10 +37,11 @@ def write_mysql(session: Session, batches: BatchStream, context: LaneContext) ->
     The statement is its own transaction: an acknowledged batch is committed.
     """
     connection, acknowledged = session.connections[MYSQL_ADDRESS], context.acknowledged
+    head = context.upsert_head
     while True:
         rows = batches.next()
         try:
-            reply = yield connection, upsert(rows, context.telemetry), 1
+            reply = yield connection, upsert(rows, context.telemetry, head), 1
         except GeneratorExit:
             context.given_up(rows)
             raise
@@ -60,13 +61,14 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """Write each batch as on the slide: one statement per row, and a commit per batch."""
     connection, acknowledged = session.connections[MYSQL_ADDRESS], context.acknowledged
+    head = context.upsert_head
     while True:
         rows = batches.next()
         reply: Any = None
         try:
             for row in rows:
                 values = _values(row, context.telemetry)
-                reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
+                reply = yield connection, mysql.query(head + values + UPSERT_TAIL), 1
                 if reply.__class__ is not mysql.Ok:
                     break
             else:

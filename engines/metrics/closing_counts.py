@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import IntervalStats
+from engines.model.caveats import Caveat
 from engines.model.read_back import CacheLifetimes, ReadBack, SettingChange
 from engines.model.roles import Role
 
@@ -21,6 +22,7 @@ class ClosingCounts:
     `read_backs` holds what the servers store of a sample of the acknowledged rows; a lane without writers has none.
     `setting_changes` holds the durability settings that changed during the race, `lifetimes` the times to live of a
     cache's keys, both where they could be read.
+    `caveats` are those of the race itself that nobody knew before it ended.
     """
 
     warm: Mapping[str, Mapping[Role, IntervalStats]] = field(default_factory=dict)
@@ -29,3 +31,4 @@ class ClosingCounts:
     read_backs: Mapping[str, ReadBack] = field(default_factory=dict)
     setting_changes: Mapping[str, Sequence[SettingChange]] = field(default_factory=dict)
     lifetimes: Mapping[str, CacheLifetimes] = field(default_factory=dict)
+    caveats: tuple[Caveat, ...] = ()

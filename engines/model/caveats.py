@@ -64,6 +64,30 @@ class UnreadableCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class NoLease:
+    """A server of a lane that keeps no lease for telemon, so that nothing keeps another telemon off it.
+
+    `server` names the server. `reason` is its error message.
+    """
+
+    lane: str
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostLease:
+    """A lease of a lane that was lost during the race.
+
+    `server` names the server. `holder` is the telemon that has it now, "" if none was seen.
+    """
+
+    lane: str
+    server: str
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LaneNote:
     """A sentence about one lane that was written when its servers were read, see `LaneInfo.notes`."""
 
@@ -243,6 +267,8 @@ Caveat = (
     | OpenClusterBus
     | SharedServer
     | UnreadableCounters
+    | NoLease
+    | LostLease
     | LaneNote
     | DifferentDatabases
     | UnevenTls

@@ -16,6 +16,7 @@ from engines.lanes.registry import READ, WRITE
 from engines.lanes.request_cache import GetCache, SelectCache
 from engines.model.lanes import LANES
 from engines.workload.dataset import ALL_KEYS, DECK_MYSQL_WRITES, HOT_KEYS, KeyRange, TelemetryPool
+from engines.workload.statements import upsert_head
 from engines.workload.streams import BatchStream, Partition, read_key_stream
 from engines.workload.ttl import jittered_ttl_ms
 
@@ -46,8 +47,10 @@ class ProgramFactory:
         self._readings = TelemetryPool(spec.load.seed)
         self._fills = FillTracker()
         # Up to 50,001 GETs take 12 MB, so all readers share one table.
-        self._gets = GetCache()
-        self._selects = SelectCache()
+        namespace = spec.endpoints.namespace
+        self._gets = GetCache(namespace.key_prefix)
+        self._selects = SelectCache(namespace.table)
+        self._upsert_head = upsert_head(namespace.table)
         self._versions = count(spec.first_version)
         self._batches: list[BatchStream] = []
         self._batch_rows = spec.load.batch
@@ -99,6 +102,8 @@ class ProgramFactory:
         spec = self._spec
         context = LaneContext(
             telemetry=self._readings,
+            upsert_head=self._upsert_head,
+            key_prefix=spec.endpoints.namespace.key_prefix,
             gets=self._gets,
             selects=self._selects,
             slot_map=self.topology(connection),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,7 @@ from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import CONNECTIONS
 from engines.provisioning import cache
+from engines.provisioning.leases import RaceLeases
 from engines.race import servers
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import EngineGroup
@@ -44,6 +46,9 @@ from engines.workload.dataset import TelemetryPool
 LATE_NS = 250_000_000
 """Time that a frame waits for a late engine process, whose report is in a later frame otherwise. More makes the screen
 stall with one process, less puts reports of a busy machine into the wrong frame."""
+
+FLUSH_WAIT_S = 1.0
+"""Seconds that the end of a race waits for a flush of a cache, whose own commands its server has counted."""
 
 
 DEATH_WAIT_S = 0.3
@@ -96,6 +101,8 @@ class Race:
         self._servers: RaceServers | None = None
         self._server_deaths = 0
         """Number of the sandbox's deaths that are noted, or that happened before this race."""
+        self._leases = RaceLeases(self._log.note)
+        self._flushes: list[Thread] = []
         self._stop_sent = False
         self._longest_ttl_s = settings.ttl_s
         self._closing: ClosingCounts | None = None
@@ -125,6 +132,8 @@ class Race:
 
     def _start(self) -> None:
         self._exit.callback(self._inbox.close)
+        # The leases go back when no engine process is left.
+        self._exit.callback(self._leases.close)
         self._exit.callback(self._engine_group.close)
         try:
             self._inbox.open()
@@ -154,7 +163,9 @@ class Race:
 
     def _connect(self) -> None:
         """Make the servers ready and open every connection."""
-        place = servers.make_ready(self._settings, self.sandbox, self._on_progress, self._exit)
+        place = servers.make_ready(
+            self._settings, self.sandbox, self._on_progress, self._exit, self._leases
+        )
         self._servers = place
         self.environment = place.environment
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
@@ -187,7 +198,9 @@ class Race:
                     self._scheduler.release(control)
                 case FlushCache() if self._servers is not None:
                     at = self._servers
-                    cache.flush_caches(at.endpoints.values(), at.private, self._log.note)
+                    self._flushes += cache.flush_caches(
+                        at.endpoints.values(), at.private, self._log.note, at.counters.exclude
+                    )
                 case Rate(per_s):
                     self._rate_per_s = per_s
                     self._engine_group.tell(control)
@@ -232,7 +245,9 @@ class Race:
             ended_ns = end_ns
             if final:
                 if self._servers is not None:
+                    self._await_flushes()
                     self._servers.counters.read()
+                    self._leases.confirm()
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # After the frame: else the end of a heat would be shown as the warm-up of the next one.
@@ -263,6 +278,12 @@ class Race:
                 timeout_ns += end_ns - now_ns
                 if timeout_ns <= 0 or all(runner.reported(index) for runner in runners):
                     return False
+
+    def _await_flushes(self) -> None:
+        """Block until no cache is being flushed, at most `FLUSH_WAIT_S`."""
+        until_s = time.monotonic() + FLUSH_WAIT_S
+        for thread in self._flushes:
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def _ended_ns(self, began_ns: int) -> int:
         """Return the end of the last interval, which began at `began_ns`.
@@ -329,6 +350,7 @@ class Race:
                 lane: _compare_nodes(runner.node_counts, counters.nodes(lane) if counters else {})
                 for lane, runner in self._lanes.items()
             },
+            caveats=self._leases.lost,
         )
 
     def _check_claims(self, place: RaceServers, closing: ClosingCounts) -> ClosingCounts:

@@ -15,7 +15,9 @@ from engines.model.caveats import Caveat, OpenClusterBus, UnreadableCounters, Vo
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES, LaneInfo
 from engines.provisioning.cache import prepare_cache
+from engines.provisioning.claim import claim_namespaces
 from engines.provisioning.conflicts import resolve_cluster_modes, shared_mysql_servers
+from engines.provisioning.leases import RaceLeases
 from engines.provisioning.prepare import check
 from engines.provisioning.seed import seed_lanes
 from engines.race.lane_info import lane_infos, read_lane_servers
@@ -79,21 +81,25 @@ def make_ready(
     sandbox: Sandbox | None,
     on_progress: ProgressCallback,
     closing: ExitStack,
+    leases: RaceLeases,
 ) -> RaceServers:
     """Seed the private servers in `sandbox`, check that the user-provided servers are prepared, and read the facts.
 
-    On user-provided servers only the cache of lane `cached` is changed: telemon's own keys are removed and, if the
-    settings ask for a filled cache, every hot car is put into it. `closing` ends the connections that read the
-    counters. Blocks for seconds. Raises RaceError.
+    On user-provided servers the leases are taken, the markers of the namespace are written where they are missing, and
+    the cache of lane `cached` is changed: telemon's own keys are removed and, if the settings ask for a filled cache,
+    every hot car is put into it. `closing` ends the connections that read the counters. Blocks for seconds. Raises
+    RaceError.
     """
     own, private = settings.endpoints, private_lanes(settings)
     caveats: list[Caveat] = []
     try:
         if own:
             on_progress("looking at the servers that are configured")
-            check(own)
             own = resolve_cluster_modes(own)
             caveats += shared_mysql_servers(own)
+            # Before a key or a row is asked for: if another telemon races, that would disturb it.
+            caveats += leases.take(own)
+            check(own)
         everywhere = dict(own)
         if private and sandbox is not None:
             on_bus = _bus_caveats(sandbox, private)
@@ -104,6 +110,7 @@ def make_ready(
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
             seed_lanes(theirs, settings.seed)
             everywhere |= theirs
+        claim_namespaces(own)
         endpoints = {lane: everywhere[lane] for lane in settings.lanes}
         for lane, at in endpoints.items():
             prepare_cache(at, settings, private=lane in private)

@@ -15,6 +15,8 @@ from engines.model.caveats import (
     DuplicateFillsPerProcess,
     KeysEvicted,
     LaneNote,
+    LostLease,
+    NoLease,
     NotReadBack,
     OpenBusReason,
     OpenClusterBus,
@@ -93,6 +95,14 @@ def describe_caveat(caveat: Caveat) -> str:
         case UnreadableCounters(lane, reason):
             return (
                 f"lane {lane}: its servers' own counters cannot be read ({reason}); {DOCTOR_HINT}"
+            )
+        case NoLease(lane, server, reason):
+            return f"lane {lane}: nothing keeps another telemon off {server}: it gives this user no lease ({reason})"
+        case LostLease(lane, server, holder):
+            other = f"another telemon ({holder}) races" if holder else "another telemon may race"
+            return (
+                f"lane {lane}: the lease on {server} was lost during the race: {other} in the same "
+                "namespace, and these figures may be those of both"
             )
         case LaneNote(lane, note):
             return f"{lane}: {note}"

@@ -71,8 +71,8 @@ def at(sandbox: Sandbox) -> MySQLEndpoint:
     endpoint = sandbox.endpoints["mysql"].mysql
     assert endpoint is not None
     with client.cursor(endpoint) as cursor:
-        client.make_table(cursor)
-        client.seed(cursor, HOT_KEYS, TelemetryPool(1), 1)
+        client.make_table(cursor, endpoint.namespace.table)
+        client.seed(cursor, endpoint.namespace.table, HOT_KEYS, TelemetryPool(1), 1)
     return endpoint
 
 

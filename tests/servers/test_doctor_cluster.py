@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import redis
 
-from engines.backends.redis.client import address_of, client, delete_own_keys, nodes
+from engines.backends.redis.client import address_of, client, nodes
+from engines.backends.redis.own_keys import delete_own_keys
 from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.provisioning.prepare import plan
@@ -69,6 +70,7 @@ def test_a_cluster_in_order(endpoint: RedisEndpoint, cluster: bool | None) -> No
         "cluster coverage",
         "cluster nodes",
         "round trip",
+        "other telemons",
         "permissions",
         "keys",
         "durability",

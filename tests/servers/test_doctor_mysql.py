@@ -84,6 +84,7 @@ def test_a_server_in_order(endpoint: MySQLEndpoint) -> None:
         "role",
         "session",
         "round trip",
+        "other telemons",
         "table",
         "permissions",
         "durability",

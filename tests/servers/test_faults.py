@@ -20,10 +20,7 @@ from engines.backends.redis.client import address_of, client, slot_map
 from engines.driver.outcome import Failed
 from engines.driver.session import Connection, Session, SessionConnections
 from engines.endpoints.slot_map import SlotMap, SlotRange
-from engines.lanes.context import LaneContext
 from engines.lanes.durable import read_durable
-from engines.lanes.fill_tracker import FillTracker
-from engines.lanes.request_cache import GetCache, SelectCache
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race.race import Race
 from engines.sandbox.ports import TLS_DISTANCE
@@ -32,6 +29,7 @@ from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplyParser, key_slot
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
+from tests.support.lane_context import lane_context
 from tests.support.race_run import Ran, engine_pids, forget, keys, mysql, run_race, with_settings
 from tests.support.stored_rows import version_of
 
@@ -380,18 +378,7 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
     )
     asked: list[str] = []
     topology_ = SlotMap([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
-    context = LaneContext(
-        telemetry=TelemetryPool(1),
-        gets=GetCache(),
-        selects=SelectCache(),
-        slot_map=topology_,
-        fills=FillTracker(),
-        ttl_ms=lambda: 1,
-        issuing=lambda: True,
-        redirected=lambda: None,
-        acknowledged=lambda _: None,
-        given_up=lambda _: None,
-    )
+    context = lane_context(topology_, TelemetryPool(1))
     program = read_durable(session, lambda: HOT_KEYS.first, context)
     next(program)
     outcome = program.send(RespReplyParser().feed_one(b"-" + error.encode() + b"\r\n"))

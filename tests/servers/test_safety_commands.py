@@ -24,6 +24,8 @@ from tests.support.user_servers import (
 NUMBER = r"[0-9]+"
 ROW = r"\([0-9]+(,[0-9]+){5}\)"
 
+LOCK = r"'telemon:(telemon|telemon_cached|fresh-2)\.cars'"
+
 STATEMENTS = {
     # Signing in, and looking.
     r"SET NAMES utf8mb4, sql_mode='[A-Z_,]+', sql_select_limit=[0-9]+, "
@@ -65,6 +67,12 @@ STATEMENTS = {
     r"START TRANSACTION": "doctor tries its rights in one that is rolled back",
     r"COMMIT": "preset deck: one for each batch",
     r"ROLLBACK": "doctor takes its try back",
+    # The lease: a lock of the server's with a name, on a connection of its own.
+    rf"SHOW STATUS WHERE IF\(Variable_name = 'Uptime', GET_LOCK\({LOCK}, 0\), 0\) = 1": "a race begins",
+    rf"DO RELEASE_LOCK\({LOCK}\)": "a race ends",
+    rf"SHOW STATUS WHERE IF\(Variable_name = 'Uptime', IS_USED_LOCK\({LOCK}\) IS NOT NULL, 0\) = 1": (
+        "doctor, prepare and clean: whether another telemon races"
+    ),
     # Making and removing table cars, and making a database.
     r"CREATE TABLE cars \([A-Za-z_, ]+\) ENGINE=InnoDB COMMENT='made by telemon'": "prepare",
     r"DROP TABLE cars": "clean",
@@ -80,7 +88,11 @@ KINDS = {"Connect", "Init DB", "Query", "Quit", "Ping"}
 
 KEY = r"telemon:([0-9]+|doctor:[0-9a-f]+:[0-9]+)"
 
-DOCTOR_SET = r"SET telemon:doctor:[0-9a-f]+:[0-9]+ telemon PX 10000"
+DOCTOR_KEY = r"telemon:doctor:[0-9a-f]+:[0-9]+"
+
+DOCTOR_SET = rf"SET {DOCTOR_KEY} telemon PX 10000"
+
+SIGNATURE = r"user [\w.-]+, pid [0-9]+, since [0-9-]{10} [0-9:]{8} UTC, token [0-9a-f]{32}"
 
 COMMANDS = {
     r"AUTH( \(redacted\)){1,2}": "signing in",
@@ -89,7 +101,14 @@ COMMANDS = {
     rf"SET {KEY} [0-9:]+ PX {NUMBER}": "what a miss, or a filled start, puts into the cache",
     DOCTOR_SET: "doctor's try where it may not ask what it may do: a key of its own that goes away by itself",
     rf"UNLINK {KEY}": "clean, a cold start, and the end of doctor's try: a key by its name",
-    rf"SCAN {NUMBER} MATCH telemon:\*( COUNT {NUMBER})?": "looking for telemon's keys, bit by bit",
+    rf"PEXPIRE {DOCTOR_KEY} 10000": "doctor's try of what a lease needs",
+    rf"SET telemon:marker telemon marker: {SIGNATURE} NX": "prepare, and a race: whose the namespace is",
+    r"GET telemon:marker": "whether telemon wrote it",
+    r"UNLINK telemon:marker": "clean, after the last key of a car",
+    rf"SET telemon:lease telemon lease: {SIGNATURE} NX PX 15000": "a race begins",
+    r"PEXPIRE telemon:lease (15000|0)": "the lease is renewed, and ends with the race",
+    r"GET telemon:lease": "whether another telemon races, and whether the lease was held to the end",
+    rf"SCAN {NUMBER} MATCH telemon:\*( COUNT {NUMBER})?": "clean looks for telemon's keys, bit by bit",
     r"SCAN 0 MATCH telemon:doctor:\* COUNT 1": "doctor tries whether that is allowed",
     rf"PTTL {KEY}": "how long what a race put into the cache stays there, at its end",
     r"PING": "doctor and the fairness sheet: the round trip",
@@ -105,7 +124,7 @@ RARELY_HEARD = {r"ASKING", r"READONLY"}
 """What needs a cluster that changes, or one with replicas."""
 
 COUNTED = {
-    "get", "set", "unlink", "scan", "ping", "pttl", "info", "auth", "asking", "readonly",
+    "get", "set", "pexpire", "unlink", "scan", "ping", "pttl", "info", "auth", "asking", "readonly",
     "cluster|slots", "acl|whoami", "acl|dryrun", "config|get",
 }  # fmt: skip
 """The same as the server counts it: MONITOR keeps silent about what administers, CONFIG SET and ACL among it."""

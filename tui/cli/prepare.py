@@ -74,5 +74,8 @@ def _apply(plan: Plan) -> int:
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED
+        except PlanError as error:
+            log_line(str(error))
+            return FAILED
         print(one_line(redact(f"{change.where}: {result}")), flush=True)
     return DONE

@@ -20,10 +20,8 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.endpoints.redaction import foreign_text
 from engines.endpoints.tls import ssl_context
 from engines.workload.dataset import KeyRange, TelemetryPool
-from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
+from engines.workload.statements import UPSERT_TAIL, upsert_head
 
-TABLE = "cars"
-"""Name of telemon's table."""
 TABLE_COMMENT = "made by telemon"
 """Comment on telemon's own table. A table without it belongs to somebody else and is not touched."""
 
@@ -38,6 +36,9 @@ AUTHENTICATION_PLUGIN = 2059
 
 FAILURES = (MySQLError, OSError, SecretError)
 """Exceptions raised for a server that cannot be used."""
+
+IDENTITY_VARIABLES = ("hostname", "port", "datadir")
+"""System variables that distinguish a server from every other, whatever address was used."""
 
 SEED_ROWS = 500
 """Rows per statement while seeding: about 30 kB, far below any max_allowed_packet."""
@@ -155,23 +156,23 @@ def cursor(endpoint: MySQLEndpoint, *, accept_unverified: bool = True) -> Iterat
         connection.close()
 
 
-def read_table_comment(cursor: Cursor) -> str | None:
-    """Return the comment on the table named `TABLE`; None if the user can see no such table."""
+def read_table_comment(cursor: Cursor, table: str) -> str | None:
+    """Return the comment on the table named `table`; None if the user can see no such table."""
     cursor.execute(
         "SELECT table_comment FROM information_schema.tables "
         "WHERE table_schema = DATABASE() AND table_name = %s",
-        (TABLE,),
+        (table,),
     )
     found = cursor.fetchone()
     return None if found is None else str(found[0])
 
 
-def read_table_engine(cursor: Cursor) -> str | None:
-    """Return the storage engine of the table named `TABLE`; None if the user can see no such table."""
+def read_table_engine(cursor: Cursor, table: str) -> str | None:
+    """Return the storage engine of `table`; None if the user can see no such table."""
     cursor.execute(
         "SELECT engine FROM information_schema.tables "
         "WHERE table_schema = DATABASE() AND table_name = %s",
-        (TABLE,),
+        (table,),
     )
     found = cursor.fetchone()
     return None if found is None or found[0] is None else str(found[0])
@@ -183,31 +184,34 @@ def foreign_table_text(found_comment: str | None) -> str:
     return f"was not made by telemon (its comment is {comment!r}, not {TABLE_COMMENT!r})"
 
 
-def make_table(cursor: Cursor) -> None:
+def make_table(cursor: Cursor, table: str) -> None:
     """Create telemon's table if there is none. Raises ForeignTableError if a table of that name is not telemon's."""
-    found_comment = read_table_comment(cursor)
+    found_comment = read_table_comment(cursor, table)
     if found_comment is not None:
         if found_comment != TABLE_COMMENT:
             raise ForeignTableError(
-                f"table {TABLE!r} exists and {foreign_table_text(found_comment)}; name another database"
+                f"table {table!r} exists and {foreign_table_text(found_comment)}; name another database"
             )
         return
     cursor.execute(
-        f"CREATE TABLE {TABLE} ("
+        f"CREATE TABLE {table} ("
         "car_id INT UNSIGNED NOT NULL PRIMARY KEY, rpm INT NOT NULL, water_temp INT NOT NULL, "
         "oil_temp INT NOT NULL, oil_pressure INT NOT NULL, version BIGINT NOT NULL"
         f") ENGINE=InnoDB COMMENT='{TABLE_COMMENT}'"
     )
 
 
-def seed(cursor: Cursor, keys: KeyRange, telemetry: TelemetryPool, version: int) -> None:
+def seed(
+    cursor: Cursor, table: str, keys: KeyRange, telemetry: TelemetryPool, version: int
+) -> None:
     """Write a row with the given version for each of `keys`."""
+    head = upsert_head(table)
     rows = [
         b"(%d,%b,%d)" % (car_id, telemetry.sql[row % len(telemetry.sql)], version)
         for row, car_id in enumerate(range(keys.first, keys.last + 1))
     ]
     for start in range(0, len(rows), SEED_ROWS):
-        statement = UPSERT_HEAD + b",".join(rows[start : start + SEED_ROWS]) + UPSERT_TAIL
+        statement = head + b",".join(rows[start : start + SEED_ROWS]) + UPSERT_TAIL
         cursor.execute(statement.decode())
 
 
@@ -262,7 +266,6 @@ def _aurora_version(cursor: Cursor) -> str | None:
 
 def identity(cursor: Cursor) -> tuple[str, ...]:
     """Return values that distinguish this server from every other, whatever address was used."""
-    cursor.execute("SELECT @@hostname, @@port, @@datadir")
-    row = cursor.fetchone()
-    assert row is not None
-    return tuple(map(str, row))
+    # Not a SELECT: another telemon that races there compares the server's count of these with its own.
+    found = read_variables(cursor, IDENTITY_VARIABLES)
+    return tuple(found.get(name, "") for name in IDENTITY_VARIABLES)

@@ -6,7 +6,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from engines.backends.counter_reading import CounterReading
-from engines.backends.mysql.client import connect, read_session_variables
+from engines.backends.mysql.client import IDENTITY_VARIABLES, connect, read_session_variables
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import (
     BINLOG_TRANSACTIONS,
@@ -40,9 +40,6 @@ UPTIME = "Uptime"
 
 VERSION = "version"
 """System variable with the server's version, which names MariaDB but no other product."""
-
-IDENTITY_VARIABLES = ("hostname", "port", "datadir")
-"""System variables that distinguish a server from every other, whatever address was used."""
 
 
 class MySQLCounters:

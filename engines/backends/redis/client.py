@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -21,7 +20,7 @@ from engines.model.server_facts import UNREADABLE
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.dataset import KeyRange, TelemetryPool, payload
-from engines.workload.redis_keys import KEY_PREFIX, is_telemon_key, redis_key
+from engines.workload.redis_keys import redis_key
 
 FAILURES = (RedisError, OSError, SecretError)
 """Exceptions raised for a server that cannot be used."""
@@ -175,15 +174,15 @@ def fill(
     `ttl_ms` is called once per key and returns its time to live in ms; None: keys do not expire. Raises one of
     FAILURES.
     """
-    ranges = slot_map(endpoint)
+    ranges, prefix = slot_map(endpoint), endpoint.namespace.key_prefix
     by_address: dict[str, list[tuple[bytes, bytes]]] = {}
     for car_id, value in rows:
-        name = redis_key(car_id)
+        name = redis_key(car_id, prefix)
         slot = key_slot(name)
-        owner = slot_owner(ranges, slot)
-        if owner is None:
-            raise ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
-        by_address.setdefault(owner, []).append((name, value))
+        address = slot_owner(ranges, slot)
+        if address is None:
+            raise _unserved(slot, name)
+        by_address.setdefault(address, []).append((name, value))
     for address, pairs in by_address.items():
         with client(address, endpoint) as node, node.pipeline(transaction=False) as pipeline:
             for name, value in pairs:
@@ -196,29 +195,17 @@ def slot_owner(ranges: Iterable[SlotRange], slot: int) -> str | None:
     return next((part.address for part in ranges if part.first <= slot <= part.last), None)
 
 
-def own_keys(node: Redis) -> Iterator[bytes]:
-    """Yield telemon's keys on one node; a key may appear twice. Raises redis.RedisError.
+def owner(endpoint: RedisEndpoint, name: bytes) -> str:
+    """Return the address of the primary that serves the key `name`. Blocks. Raises one of FAILURES."""
+    slot = key_slot(name)
+    address = slot_owner(slot_map(endpoint), slot)
+    if address is None:
+        raise _unserved(slot, name)
+    return address
 
-    SCAN walks through all keys in small steps, so it does not block the server as KEYS would.
-    """
-    for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
-        if is_telemon_key(name):
-            yield name
 
-
-def delete_own_keys(endpoint: RedisEndpoint) -> int:
-    """Delete telemon's own keys and no others. Return how many were deleted. Raises one of FAILURES."""
-    removed = 0
-    for address in nodes(endpoint):
-        with client(address, endpoint) as node:
-            key_names = own_keys(node)
-            while batch := list(islice(key_names, 1000)):
-                # Send one UNLINK per key: on a cluster node, one command must not span slots.
-                with node.pipeline(transaction=False) as pipeline:
-                    for name in batch:
-                        pipeline.unlink(name)
-                    removed += sum(pipeline.execute())
-    return removed
+def _unserved(slot: int, name: bytes) -> ResponseError:
+    return ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
 
 
 def read_facts(endpoint: RedisEndpoint) -> RedisFacts:

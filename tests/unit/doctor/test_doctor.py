@@ -173,10 +173,10 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
     asked = {(target.endpoint.host, target.lanes): target.connections for target in found}
     # 4 writers, 8 readers, and one that reads the server's counters; the cache is only read.
     assert asked == {
-        ("db", ("mysql",)): 26,
-        ("db", ("cached",)): 26,
-        ("cache", ("cached",)): 9,
-        ("durable", ("durable",)): 13,
+        ("db", ("mysql",)): 28,
+        ("db", ("cached",)): 28,
+        ("cache", ("cached",)): 10,
+        ("durable", ("durable",)): 14,
     }
     assert [target.cache for target in found if target.endpoint is cache] == [True]
 

@@ -47,6 +47,20 @@ SENTENCES: list[tuple[Caveat, str]] = [
         kinds.UnreadableCounters("durable", "denied"),
         "lane durable: its servers' own counters cannot be read (denied); `telemon doctor` says why",
     ),
+    (
+        kinds.NoLease("durable", "Redis a:1", "denied"),
+        "lane durable: nothing keeps another telemon off Redis a:1: it gives this user no lease (denied)",
+    ),
+    (
+        kinds.LostLease("mysql", "MySQL a:1/telemon"),
+        "lane mysql: the lease on MySQL a:1/telemon was lost during the race: another telemon may race in the same "
+        "namespace, and these figures may be those of both",
+    ),
+    (
+        kinds.LostLease("cached", "Redis a:1", "user b, pid 1"),
+        "lane cached: the lease on Redis a:1 was lost during the race: another telemon (user b, pid 1) races in the "
+        "same namespace, and these figures may be those of both",
+    ),
     (kinds.LaneNote("mysql", "a note"), "mysql: a note"),
     (
         kinds.DifferentDatabases({"mysql": "MySQL 8.0", "cached": "MariaDB 11"}),
