@@ -11,9 +11,10 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
-from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
+from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial
 from engines.endpoints.credential_sources import Credential, SecretError
 from engines.endpoints.credentials import with_credential
+from engines.endpoints.deadline import Deadline, note_step, watch
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.endpoints.tls import ssl_context
 from engines.workload.dataset import KeyRange, TelemetryPool
@@ -90,8 +91,13 @@ def _connect(
         ssl_disabled=tls is None,
         defer_connect=True,
     )
+    address = f"{endpoint.host}:{endpoint.port}"
     try:
-        connection.connect(dial(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
+        with Deadline(f"connecting to MySQL at {address}", OPEN_LIMIT_S):
+            watch(lambda: connection._sock)  # type: ignore[attr-defined]
+            sock = dial(address, endpoint.address_map)
+            note_step("sign-in" if tls is None else "TLS handshake and sign-in")
+            connection.connect(sock)
     except RuntimeError as error:
         # Without TLS some authentication plugins need an extra package.
         raise OperationalError(
