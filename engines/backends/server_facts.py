@@ -6,7 +6,6 @@ They are read before the race, outside its measured time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from statistics import median
 from time import perf_counter_ns
@@ -18,6 +17,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
+from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import (
     FLUSH,
@@ -119,8 +119,9 @@ def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
 def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
     facts = redis.read_facts(endpoint)
     nodes = redis.nodes(endpoint)
-    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        durabilities = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
+    durabilities = list(
+        in_parallel(lambda address: _redis_durability(address, endpoint), nodes, len(nodes))
+    )
     # Ping only the first node: all nodes are reached over the same network path.
     with redis.client(nodes[0], endpoint) as node:
         trip_us = round_trip_us(node.ping)

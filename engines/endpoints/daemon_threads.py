@@ -7,7 +7,7 @@ be interrupted by a signal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -53,10 +53,11 @@ def in_thread(work: Callable[[], Result], within_s: float, late: str) -> Result:
 
 def in_parallel(
     work: Callable[[Item], Result], items: Iterable[Item], at_once: int
-) -> list[Result]:
-    """Return the results of `work` for all `items`, in their order, from at most `at_once` threads. Blocks.
+) -> Iterator[Result]:
+    """Yield the results of `work` for all `items`, in their order, from at most `at_once` threads. Blocks.
 
-    The threads share the deadline of the caller. Raises what `work` raises for the first item that failed.
+    The work begins with the first result that is asked for. The threads share the deadline of the caller. Raises what
+    `work` raises for an item in place of its result.
     """
     waiting: SimpleQueue[tuple[int, Item]] = SimpleQueue()
     done: SimpleQueue[tuple[int, Result | None, BaseException | None]] = SimpleQueue()
@@ -79,15 +80,11 @@ def in_parallel(
     for _ in range(min(at_once, count)):
         Thread(target=copy_context().run, args=(run,), name="blocking", daemon=True).start()
     found: dict[int, tuple[Result | None, BaseException | None]] = {}
-    while len(found) < count:
-        # A wait without end could not be interrupted on every platform.
-        try:
-            index, result, error = done.get(timeout=1.0)
-        except Empty:
-            continue
-        found[index] = (result, error)
-    for index in range(count):
-        error = found[index][1]
+    for wanted in range(count):
+        while wanted not in found:
+            index, result, error = done.get()
+            found[index] = (result, error)
+        result, error = found.pop(wanted)
         if error is not None:
             raise error
-    return [found[index][0] for index in range(count)]  # type: ignore[misc]
+        yield result  # type: ignore[misc]

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from threading import Condition, Lock, Thread
+from threading import Condition, RLock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -38,7 +38,7 @@ class EndedError(ConnectionAbortedError):
 
 
 class Deadline:
-    """The total time of a piece of work: `with Deadline("signing in to MySQL at db:3306", 10.0): ...`.
+    """The total time of a piece of work: `with Deadline("signing in", 10.0, server="MySQL at db:3306"): ...`.
 
     Leaving the block raises DeadlineError if the time passed and the block failed or was late. It can be entered again,
     with the full time and the sockets watched so far. Without a time (`within_s` None) it only serves `end`. A reply
@@ -50,10 +50,13 @@ class Deadline:
         what: str,
         within_s: float | None,
         *,
+        server: str = "",
         per_reply_s: float = 0.0,
         at_most_s: float = PHASE_AT_MOST_S,
     ) -> None:
         self.what = what
+        self.server = server
+        """The server that is asked; in work with several of them the last one that was connected to."""
         self.step = ""
         """The part of the work that is in progress; empty if it has no parts."""
         self.passed = False
@@ -66,12 +69,16 @@ class Deadline:
         """When the time is over (monotonic clock)."""
         self._outer: Deadline | None = None
         self._token: Token[Deadline | None] | None = None
-        self._lock = Lock()
+        # A signal handler may call `end` while its own thread watches a connection.
+        self._lock = RLock()
         self._sockets: list[WatchedSocket] = []
 
     def __enter__(self) -> Self:
-        self._outer = _current.get()
+        self._outer = outer = _current.get()
         self._token = _current.set(self)
+        while self.server and outer is not None:
+            outer.server = self.server
+            outer = outer._outer
         self.restart(self._within_s)
         return self
 
@@ -89,10 +96,11 @@ class Deadline:
 
     def error(self) -> DeadlineError:
         """Return the error that says that the time is over."""
+        work = ", ".join(filter(None, (self.what, self.server)))
         step = f" ({self.step})" if self.step else ""
         given_s = min(self.until_s - self._began_s, self._at_most_s)
         return DeadlineError(
-            f"{self.what} was not over after {given_s:.0f} s in all and was given up{step}: it answers too slowly"
+            f"{work}: not over after {given_s:.0f} s in all{step}: the server answers too slowly"
         )
 
     def restart(self, within_s: float | None) -> None:
@@ -155,12 +163,19 @@ def _is_open(sock: socket.socket | None) -> bool:
     return sock is not None and sock.fileno() >= 0
 
 
+def phase(what: str, servers: int = 1) -> Deadline:
+    """Return the deadline of a phase that asks so many servers one after the other."""
+    return Deadline(what, PHASE_S * max(1, servers), per_reply_s=PHASE_REPLY_S)
+
+
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
-def current() -> Deadline | None:
-    """Return the innermost deadline of the work that this thread does; None if it has none."""
-    return _current.get()
+def restart(within_s: float) -> None:
+    """Give this thread's work `within_s` seconds from now on, because it turns out to be larger."""
+    deadline = _current.get()
+    if deadline is not None:
+        deadline.restart(within_s)
 
 
 def watch(connection: WatchedSocket) -> None:
@@ -224,7 +239,9 @@ class _Watchdog:
                 for each in due:
                     each.passed = True
                 if not due:
-                    self._wakes_s = min((each.until_s for each in self._armed), default=float("inf"))
+                    self._wakes_s = min(
+                        (each.until_s for each in self._armed), default=float("inf")
+                    )
                     wait_s = self._wakes_s - now_s
                     self._changed.wait(None if wait_s == float("inf") else wait_s)
             for each in due:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from engines.config import race_config as config
+from engines.endpoints.deadline import Deadline
 from engines.errors import RaceError
 from engines.ipc.schedule import Schedule
 from engines.metrics.closing_counts import ClosingCounts
@@ -84,6 +85,8 @@ class Race:
         self._scheduler = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
         self._servers: RaceServers | None = None
         self._stop_sent = False
+        self._starting: Deadline | None = None
+        """What the start waits for; None before and after it."""
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
         self.environment = RaceEnvironment()
@@ -92,11 +95,15 @@ class Race:
     # ---------------------------------------------------------------- start and end
 
     def __enter__(self) -> Self:
+        self._starting = starting = Deadline("the start of the race", None)
         try:
-            self._start()
+            with starting:
+                self._start()
         except BaseException:
             self._exit.close()
             raise
+        finally:
+            self._starting = None
         return self
 
     def __exit__(
@@ -139,8 +146,14 @@ class Race:
     # ---------------------------------------------------------------- controls
 
     def stop(self) -> None:
-        """End the race. Operations in flight finish first, and the last frame holds them. Does not block."""
+        """End the race. Operations in flight finish first, and the last frame holds them. Does not block.
+
+        A start that waits for a server fails at once, with the error of the connection that it waits for.
+        """
         self._inbox.stop()
+        starting = self._starting
+        if starting is not None:
+            starting.end()
 
     def send(self, control: Control) -> None:
         """Pass a control to the engine processes. Does not block."""

@@ -93,7 +93,7 @@ def _connect(
     )
     address = f"{endpoint.host}:{endpoint.port}"
     try:
-        with Deadline(f"connecting to MySQL at {address}", OPEN_LIMIT_S):
+        with Deadline("connecting", OPEN_LIMIT_S, server=f"MySQL at {address}"):
             watch(lambda: connection._sock)  # type: ignore[attr-defined]
             sock = dial(address, endpoint.address_map)
             note_step("sign-in" if tls is None else "TLS handshake and sign-in")

@@ -41,7 +41,8 @@ class NodeConnection(Connection):
         user, password = credential.user or self._endpoint.user, credential.password
         if user or password:
             self.credential_provider = UsernamePasswordCredentialProvider(user, password)
-        with Deadline(f"connecting to Redis at {self.host}:{self.port}", OPEN_LIMIT_S):
+        server = f"Redis at {self.host}:{self.port}"
+        with Deadline("connecting", OPEN_LIMIT_S, server=server):
             watch(lambda: self._sock)
             super().connect()  # type: ignore[no-untyped-call]
 
@@ -56,7 +57,7 @@ class NodeConnection(Connection):
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Return the next reply, and note it for the deadline of the work that it belongs to."""
         try:
-            return super().read_response(*args, **kwargs)  # type: ignore[no-untyped-call]
+            return super().read_response(*args, **kwargs)
         finally:
             note_reply()
 

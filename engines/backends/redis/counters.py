@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +10,7 @@ from redis.exceptions import RedisError
 
 from engines.backends.counter_reading import CounterReading
 from engines.backends.redis.client import FAILURES, address_of, client, slot_map, slot_ranges
+from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.model.lanes import RACE_COMMANDS
 
@@ -59,8 +59,7 @@ class RedisCounters:
         wanted = [*primaries, *(at for at in replicas if at not in self._out_of_reach)]
         # Read in parallel: unreachable nodes time out after seconds, together no later than one
         # alone.
-        with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
-            results = dict(zip(wanted, pool.map(self._try_read, wanted), strict=True))
+        results = dict(zip(wanted, in_parallel(self._try_read, wanted, AT_ONCE), strict=True))
         found = {}
         for address, result in results.items():
             if isinstance(result, CounterReading):

@@ -28,7 +28,7 @@ from engines.doctor.check import (
     Checks,
 )
 from engines.doctor.network.read import read_line
-from engines.doctor.network.tcp import CONNECT_WAIT_S, resolve_and_connect
+from engines.doctor.network.tcp import CONNECT_WAIT_S, open_tcp, resolve_and_connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import (
     check_tls,
@@ -74,8 +74,9 @@ def sign_in(
     if sock is None:
         return None
     with sock:
-        reached = sock.getpeername()[:2]
-        open_again = lambda: socket.create_connection(reached, CONNECT_WAIT_S)  # noqa: E731
+        host, port = sock.getpeername()[:2]
+        reached = (str(host), int(port))
+        open_again = lambda: open_tcp(*reached)  # noqa: E731
         if endpoint.tls is None:
             answered = yield from _check_plain_answer(runner, sock, open_again)
             if answered is not None:
