@@ -17,6 +17,7 @@ from engines.ipc.messages import (
     IntervalReport,
     NodeCountsReport,
     NotReady,
+    OpenProgress,
     OverheadMeasured,
     Ready,
     StartMeasuring,
@@ -48,6 +49,7 @@ class EngineProcess:
         self.channel = Channel(ours)
         self.ready = False
         self.not_ready: NotReady | None = None
+        self.open_progress: OpenProgress | None = None
         self.overhead_us: float | None = None
         """Client overhead per operation, None before it is measured."""
         self.heat_finished = False
@@ -116,6 +118,8 @@ class EngineProcess:
                 self.ready = True
             elif isinstance(message, NotReady):
                 self.not_ready = message
+            elif isinstance(message, OpenProgress):
+                self.open_progress = message
             elif isinstance(message, HeatDone):
                 self.heat_finished = True
             elif isinstance(message, OverheadMeasured):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from engines.backends.server_counters import FINAL_READ_WAIT_S
 from engines.config import race_config as config
 from engines.endpoints.deadline import Deadline
 from engines.errors import RaceError
@@ -39,6 +40,11 @@ from engines.sandbox.sandbox import Sandbox
 LATE_NS = 250_000_000
 """Time that a frame waits for a late engine process, whose report is in a later frame otherwise. More makes the screen
 stall with one process, less puts reports of a busy machine into the wrong frame."""
+
+
+STOP_READ_WAIT_S = 0.2
+"""Time that a race which is stopped waits for the last reading of the servers' counters. A server that answers at all
+does so in a few milliseconds."""
 
 
 class Race:
@@ -85,8 +91,8 @@ class Race:
         self._scheduler = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
         self._servers: RaceServers | None = None
         self._stop_sent = False
-        self._starting: Deadline | None = None
-        """What the start waits for; None before and after it."""
+        self._starting: Deadline | None = Deadline("the start of the race", None)
+        """What the start waits for; None after it."""
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
         self.environment = RaceEnvironment()
@@ -95,9 +101,8 @@ class Race:
     # ---------------------------------------------------------------- start and end
 
     def __enter__(self) -> Self:
-        self._starting = starting = Deadline("the start of the race", None)
         try:
-            with starting:
+            with self._starting or Deadline("the start of the race", None):
                 self._start()
         except BaseException:
             self._exit.close()
@@ -126,6 +131,8 @@ class Race:
                 f"the engine processes cannot be started: {error.strerror or error}; ask for fewer (processes), or "
                 "raise what this user may have (ulimit -n, ulimit -u)"
             ) from error
+        if self._inbox.stop_requested:
+            raise RaceError("the race was stopped before it started")
         if self.sandbox is None:
             self.sandbox = servers.start_private_servers(
                 self._settings, self._on_progress, self._exit
@@ -207,7 +214,8 @@ class Race:
             ended_ns = end_ns
             if final:
                 if self._servers is not None:
-                    self._servers.counters.read()
+                    stopped = self._inbox.stop_requested
+                    self._servers.counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # After the frame: else the end of a heat would be shown as the warm-up of the next one.
