@@ -150,8 +150,13 @@ class EngineProcess:
         self._process.kill()
 
     def close(self) -> None:
-        """End the process if it still runs, and block until it is gone."""
+        """End the process if it still runs, and block until it is gone.
+
+        A process that is not over is killed: nobody waits for its reports, and it may still be loading its modules.
+        """
         self.channel.close()
+        if not self.over:
+            self._process.kill()
         try:
             self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
