@@ -43,6 +43,11 @@ class CounterSource(Protocol):
         """Return the reason why the counts may include more than the work of clients; empty if there is none."""
         ...
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the names of the counters that the servers do not show."""
+        ...
+
     def read(self) -> Mapping[str, CounterReading]:
         """Return the current counters of the servers that answer, by address."""
         ...
@@ -211,6 +216,9 @@ class ServerCounters:
                     self.unreadable[lane] = mysql.error_text(error)
                     deltas.close()
                 else:
+                    if source.missing:
+                        missing = ", ".join(source.missing)
+                        self.unreadable[lane] = f"the server does not show {missing}"
                     poller = _CounterPoller(deltas)
                     poller.start()
                     self._pollers[lane].append(poller)

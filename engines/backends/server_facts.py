@@ -5,18 +5,18 @@ They are read before the race, outside its measured time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from statistics import median
 from time import perf_counter_ns
-from typing import Any
 
 from pymysql.cursors import Cursor
-from redis import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import ResponseError
 
 from engines.backends.mysql import client as mysql
+from engines.backends.mysql import optional
 from engines.backends.redis import client as redis
+from engines.backends.redis.optional import info, number, setting
 from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import (
@@ -61,7 +61,7 @@ def round_trip_us(ping: Callable[[], object]) -> float | None:
     """Return the median of `PING_COUNT` pings in us, as seen by the client library; None if the user may not ping."""
     try:
         return round(median(time_pings_ns(ping, PING_COUNT)) / 1000, 1)
-    except NoPermissionError:
+    except ResponseError:
         return None
 
 
@@ -109,10 +109,11 @@ def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
-    cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
-    counts = {name.lower(): int(value) for name, value in cursor.fetchall()}
+    shown = optional.rows(cursor, f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
+    counts = {name.lower(): value for name, value in optional.numbers(shown).items()}
     facts["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
-    facts["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
+    semi_sync = [counts.get(name.lower(), 0) for name in STATUS[1:]]
+    facts["semi_sync_replicas"] = sum(semi_sync) if counts else UNREADABLE
     return facts
 
 
@@ -142,28 +143,18 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
     with redis.client(address, endpoint) as node:
         facts: dict[str, str | int] = {
-            name: _plain_value(_setting(node, name)) for name in REDIS_SETTINGS
+            name: _plain_value(setting(node, name) or UNREADABLE) for name in REDIS_SETTINGS
         }
         if facts["appendonly"] == "no":
             del facts["appendfsync"]  # there is no such file
-        try:
-            replication: Mapping[str, Any] = node.info("replication")
-            facts["replicas"] = int(replication["connected_slaves"])
-        except (ResponseError, KeyError):
-            facts["replicas"] = UNREADABLE
+        replicas = number(info(node, "replication"), "connected_slaves")
+        facts["replicas"] = UNREADABLE if replicas is None else replicas
     return facts
 
 
 def _digest(names: Sequence[str]) -> str:
     """Return a short hash of the names of a server: it distinguishes servers without revealing host names or paths."""
     return sha256("\0".join(names).encode()).hexdigest()[:16]
-
-
-def _setting(node: Redis, name: str) -> str:
-    try:
-        return str(node.config_get(name).get(name, UNREADABLE))
-    except ResponseError:
-        return UNREADABLE
 
 
 def _plain_value(value: object) -> str | int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+from pymysql.err import NotSupportedError
 
 from engines.backends.counter_reading import CounterReading
+from engines.backends.mysql import optional
 from engines.backends.mysql.client import connect
 from engines.endpoints.endpoint import MySQLEndpoint
 
@@ -42,6 +44,8 @@ class MySQLCounters:
         self._endpoint = endpoint
         self._connection: Connection[Cursor] | None = None
         self._server = ""
+        self.missing: tuple[str, ...] = ()
+        """Counters that the server does not show."""
 
     def read(self) -> dict[str, CounterReading]:
         """Return the current values of `COUNTERS` by the endpoint's address. Blocks. Raises one of FAILURES."""
@@ -52,16 +56,20 @@ class MySQLCounters:
             with connection.cursor() as cursor:
                 if newly_opened:
                     # Do not use SELECT here: SELECTs are counted.
-                    cursor.execute(
-                        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {IDENTITY_VARIABLES!r}"
+                    identity = optional.rows(
+                        cursor,
+                        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {IDENTITY_VARIABLES!r}",
                     )
-                    self._server = repr(sorted(cursor.fetchall()))
+                    self._server = repr(sorted(identity))
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
-                counts = {str(name): int(value) for name, value in cursor.fetchall()}
+                counts = optional.numbers(cursor.fetchall())
         except Exception:
             self.close()
             raise
         up_s = counts.pop(UPTIME, 0)
+        self.missing = tuple(name for name in COUNTERS if name not in counts)
+        if not counts:
+            raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
         address = f"{self._endpoint.host}:{self._endpoint.port}"
         return {address: CounterReading(self._server, up_s, counts)}
 

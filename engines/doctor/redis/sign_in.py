@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Generator
-from contextlib import suppress
 
 from redis import Redis
 from redis.exceptions import (
@@ -17,6 +16,7 @@ from redis.exceptions import (
 )
 
 from engines.backends.redis.client import client
+from engines.backends.redis.optional import is_unknown_command
 from engines.doctor.check import (
     BROKEN_OFF_STEP,
     HUNG_UP_STEP,
@@ -232,8 +232,11 @@ def _check_sign_in(
     try:
         node = client(address, endpoint)
         # A user who may not run PING has signed in nevertheless.
-        with suppress(NoPermissionError):
+        try:
             node.ping()
+        except ResponseError as error:
+            if not (isinstance(error, NoPermissionError) or is_unknown_command(error)):
+                raise
     except SecretError as error:
         yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
         return None
