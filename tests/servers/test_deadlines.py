@@ -44,15 +44,26 @@ deadline.PHASE_S = prepare.PHASE_S = doctor.CHECK_LIMIT_S = 2.0
 ENDED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-def configuration(directory: Path, lane: str, port: int, password: str = "secret") -> Path:
+def configuration(
+    directory: Path, lane: str, port: int, password: str = "secret", user: str | None = None
+) -> Path:
     """A file that names a server for the one lane that races."""
-    account = 'user = "telemon"\ndatabase = "telemon"\n' if lane == "mysql" else ""
+    words = [
+        f'lanes = ["{lane}"]',
+        f"[{lane}]",
+        f'host = "{HOST}"',
+        f"port = {port}",
+        "tls = false",
+    ]
+    if lane == "mysql":
+        words += ['user = "telemon"', 'database = "telemon"']
+    if user is not None:
+        words.append(f'user = "{user}"')
+    if password:
+        words.append(f'password = "{password}"')
     path = directory / "config.toml"
     path.touch(mode=0o600)
-    path.write_text(
-        f'lanes = ["{lane}"]\n[{lane}]\nhost = "{HOST}"\nport = {port}\npassword = "{password}"\n'
-        f"tls = false\n{account}"
-    )
+    path.write_text("\n".join(words) + "\n")
     return path
 
 
