@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,11 @@ QUICK = ("run", "--duration", "0.5s", "--warmup", "0s", "--format", "json")
 UNREAD = "not readable"
 
 
-def result_of(config: Path, *argv: str) -> dict[str, object]:
+def result_of(config: Path, *argv: str) -> dict[str, Any]:
     """Race, and return the result: every role of the lane had successes."""
     ended = done(config, *QUICK, *argv)
     assert ended.code == 0, ended.err
-    result = json.loads(ended.out)
+    result: dict[str, Any] = json.loads(ended.out)
     (lane,) = result["lanes"]
     for role in ("read", "write"):
         assert lane[role]["operations"] > 0
@@ -37,15 +38,16 @@ def result_of(config: Path, *argv: str) -> dict[str, object]:
     return result
 
 
-def facts_of(result: dict[str, object]) -> dict[str, object]:
+def facts_of(result: dict[str, Any]) -> dict[str, Any]:
     """The facts of the lane's one server in the fairness sheet."""
     sheet = result["fairness"]
     assert isinstance(sheet, dict)
+    server: dict[str, Any]
     ((server,),) = sheet["lanes"].values()
     return server
 
 
-def notes_of(result: dict[str, object]) -> str:
+def notes_of(result: dict[str, Any]) -> str:
     sheet = result["fairness"]
     assert isinstance(sheet, dict)
     return "\n".join(sheet["notes"])

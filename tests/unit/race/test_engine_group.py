@@ -10,7 +10,6 @@ import pytest
 from engines.config import race_config as config
 from engines.ipc.messages import OpenProgress
 from engines.model.controls import Pause
-from engines.race import engine_group
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import AWAY_NS, READY_EACH_S, EngineGroup, OpeningWatch
 
@@ -58,7 +57,7 @@ def test_many_slow_connections_are_waited_for_and_none_that_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(engine_group.time, "monotonic", clock)
+    monkeypatch.setattr(time, "monotonic", clock)
     slow, hung, dripping = OpeningWatch(), OpeningWatch(), OpeningWatch()
     for opened in range(0, 1024, 8):  # two at a time, a quarter of a second each
         clock.now_s += 1.0
@@ -77,7 +76,7 @@ def test_many_slow_connections_are_waited_for_and_none_that_hang(
 
 def test_a_process_that_tells_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(engine_group.time, "monotonic", clock)
+    monkeypatch.setattr(time, "monotonic", clock)
     watched = OpeningWatch()
     clock.now_s = 15.1
     assert watched.late(None) == "no connection opened in 15 s"
