@@ -112,8 +112,8 @@ def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Ch
         yield runner.warn(
             "product",
             "info_denied",
-            "INFO is refused: product, role, durability and room stay unknown",
-            "an administrator should add to the user's rules: +info; a proxy may not have it, and a race needs it not",
+            "INFO is refused, which a race can do without: product, role, durability and room stay unknown",
+            "an administrator should add to the user's rules: +info",
         )
     if endpoint.cluster and not clustered:
         yield runner.fail(
