@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any
 
 from engines.endpoints.address import map_address, split
+from engines.endpoints.daemon_threads import in_thread
+from engines.endpoints.deadline import left_s, note_step, watch
 from engines.endpoints.endpoint import AddressMap, TlsOptions
 from engines.endpoints.tls import ssl_context
 
@@ -14,6 +19,13 @@ CONNECT_TIMEOUT_S = 3.0
 
 IO_TIMEOUT_S = 5.0
 """Timeout in seconds for a read or write."""
+
+RESOLVE_WAIT_S = 5.0
+"""Timeout in seconds for looking a name up, which the system's resolver does not let anybody interrupt."""
+
+OPEN_LIMIT_S = 10.0
+"""Total time in seconds for opening a connection: name, TCP, TLS and sign-in, whatever each read of it takes. A server
+that is slow to accept needs 3 s; one that sends its greeting a byte at a time needs minutes."""
 
 KEEP_ALIVE_IDLE_S = 30
 """Seconds without traffic before the first keep-alive probe.
@@ -30,15 +42,18 @@ KEEP_ALIVE_PROBES = 3
 def dial(address: str, address_map: AddressMap = ()) -> socket.socket:
     """Return a TCP connection to "host:port", or to the address that `address_map` gives for it.
 
-    Reads and writes on it time out after `IO_TIMEOUT_S`. Blocks. Raises OSError.
+    Reads and writes on it time out after `IO_TIMEOUT_S`. The deadline of the caller's work is watched while it
+    connects; whoever uses the connection watches it from then on. Blocks. Raises OSError.
     """
     target = map_address(address, address_map)
     try:
-        sock = socket.create_connection(split(target), CONNECT_TIMEOUT_S)
+        host, port = split(target)
+        found = _look_up(host, port)
     except UnicodeError as error:
         # Raised by Python's host name codec if a label is empty or too long. A server may report
         # such a node.
         raise OSError(f"{target!r} is no address: {error}") from error
+    sock = _connect(found)
     sock.settimeout(IO_TIMEOUT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -53,16 +68,70 @@ def dial(address: str, address_map: AddressMap = ()) -> socket.socket:
     return sock
 
 
+SocketAddress = tuple[Any, ...]
+"""Address of a socket as the socket module has it: host and port, and for IPv6 two more numbers."""
+
+
+def _look_up(host: str, port: int) -> list[tuple[int, SocketAddress]]:
+    """Return family and address of each address of a name. Raises OSError or UnicodeError."""
+    flags = 0
+    try:
+        # A numeric address needs no name server, and no thread to wait for one.
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        flags = socket.AI_NUMERICHOST
+
+    def ask() -> list[tuple[int, SocketAddress]]:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        return [(int(family), address) for family, _, _, _, address in found]
+
+    if flags:
+        return ask()
+    note_step("looking its name up")
+    return in_thread(
+        ask, RESOLVE_WAIT_S, f"no name server answered within {RESOLVE_WAIT_S:.0f} s for {host}"
+    )
+
+
+def _connect(addresses: Sequence[tuple[int, SocketAddress]]) -> socket.socket:
+    """Return a TCP connection to the first address that takes one. Raises the error of the last one."""
+    note_step("TCP connection")
+    error: OSError = OSError("the name has no address")
+    for family, address in addresses:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(left_s(CONNECT_TIMEOUT_S))
+            watch(lambda sock=sock: sock)  # type: ignore[misc]
+            sock.connect(address)
+        except OSError as reason:
+            sock.close()
+            error = reason
+            continue
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+    raise error
+
+
 def wrap_tls(sock: socket.socket, tls: TlsOptions, host: str) -> ssl.SSLSocket:
     """Return `sock` with TLS, connected to a server named `host`. Blocks.
 
     Raises OSError (ssl.SSLError) and closes the socket then.
     """
+    note_step("TLS handshake")
+    wrapped: socket.socket = sock
     try:
-        sock.settimeout(CONNECT_TIMEOUT_S)
-        wrapped = ssl_context(tls).wrap_socket(sock, server_hostname=tls.server_name or host)
+        sock.settimeout(left_s(CONNECT_TIMEOUT_S))
+        wrapped = encrypted = ssl_context(tls).wrap_socket(
+            sock, server_hostname=tls.server_name or host, do_handshake_on_connect=False
+        )
+        watch(lambda: encrypted)
+        encrypted.do_handshake()
     except BaseException:
-        sock.close()
+        wrapped.close()
         raise
     wrapped.settimeout(IO_TIMEOUT_S)
-    return wrapped
+    return encrypted

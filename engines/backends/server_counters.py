@@ -13,6 +13,7 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql.counters import MySQLCounters
 from engines.backends.redis import client as redis
 from engines.backends.redis.counters import RedisCounters
+from engines.endpoints.deadline import Deadline
 from engines.endpoints.endpoint import LaneEndpoints
 
 POLL_EVERY_S = 1.0
@@ -21,8 +22,11 @@ POLL_EVERY_S = 1.0
 FINAL_READ_WAIT_S = 1.0
 """Seconds that the end of a race waits for the final readings."""
 
-CLOSE_WAIT_S = 1.0
-"""Seconds to wait for the pollers to end. A poller whose server hangs ends later, with the server's answer."""
+READ_LIMIT_S = 10.0
+"""Total time in seconds of a reading, a new connection included. Less gives up a server that is only slow."""
+
+CLOSE_WAIT_S = 0.5
+"""Seconds to wait for the pollers to end. What they wait for is interrupted, so that they end at once."""
 
 WENT_DOWN = "went down, and what it counted last with it"
 TOOK_OVER = "changed its role between two readings, and what it copied is among its counts"
@@ -39,6 +43,11 @@ class CounterSource(Protocol):
         """Return the reason why the counts may include more than the work of clients; empty if there is none."""
         ...
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the names of the counters that the servers do not show."""
+        ...
+
     def read(self) -> Mapping[str, CounterReading]:
         """Return the current counters of the servers that answer, by address."""
         ...
@@ -53,6 +62,7 @@ class _CounterDeltas:
 
     def __init__(self, source: CounterSource) -> None:
         self._source = source
+        self._deadline = Deadline("reading the counters", READ_LIMIT_S)
         self._last: dict[str, tuple[float, CounterReading]] = {}
         """Address -> time of the last reading (monotonic clock, s) and the reading."""
         self._answered: set[str] = set()
@@ -66,7 +76,9 @@ class _CounterDeltas:
 
     def begin(self) -> None:
         """Read the initial values."""
-        self._last = {at: (monotonic(), reading) for at, reading in self._source.read().items()}
+        with self._deadline:
+            readings = self._source.read()
+        self._last = {at: (monotonic(), reading) for at, reading in readings.items()}
         self._answered = set(self._last)
 
     def read(self) -> None:
@@ -74,7 +86,7 @@ class _CounterDeltas:
         readings: Mapping[str, CounterReading] = {}
         # Before the reading: it shows everything that was excluded until now.
         excluded, self._excluded = self._excluded, []
-        with suppress(Exception):
+        with suppress(Exception), self._deadline:
             readings = self._source.read()
         nodes = dict(self.nodes)
         for address, now in readings.items():
@@ -132,6 +144,10 @@ class _CounterDeltas:
         ]
         return [*caveats, *filter(None, [self._source.caveat])]
 
+    def interrupt(self) -> None:
+        """End the reading that is in progress, and every later one, from another thread."""
+        self._deadline.end()
+
     def close(self) -> None:
         """Close the source."""
         self._source.close()
@@ -184,10 +200,11 @@ class _CounterPoller:
             self._changed.wait_for(lambda: not self.late, max(0.0, until_s - monotonic()))
 
     def end(self) -> None:
-        """Stop reading. The thread closes the connections itself, because it may be using them."""
+        """Stop reading, at once. The thread closes the connections itself, because it may be using them."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+        self.deltas.interrupt()
 
     def join(self, until_s: float) -> None:
         """Block until the thread has ended, at most until `until_s` (monotonic clock)."""
@@ -214,6 +231,9 @@ class ServerCounters:
                     self.unreadable[lane] = mysql.error_text(error)
                     deltas.close()
                 else:
+                    if source.missing:
+                        missing = ", ".join(source.missing)
+                        self.unreadable[lane] = f"the server does not show {missing}"
                     poller = _CounterPoller(deltas)
                     poller.start()
                     self._pollers[lane].append(poller)

@@ -5,21 +5,18 @@ They are read before the race, outside its measured time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from statistics import median
 from time import perf_counter_ns
-from typing import Any
 
-from pymysql import MySQLError
 from pymysql.cursors import Cursor
-from redis import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import ResponseError
 
 from engines.backends.mysql import client as mysql
+from engines.backends.mysql import optional
 from engines.backends.redis import client as redis
+from engines.backends.redis.optional import info, number, setting
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import (
     ENGINE,
@@ -80,7 +77,7 @@ def round_trip_us(ping: Callable[[], object]) -> float | None:
     """Return the median of `PING_COUNT` pings in us, as seen by the client library; None if the user may not ping."""
     try:
         return round(median(time_pings_ns(ping, PING_COUNT)) / 1000, 1)
-    except NoPermissionError:
+    except ResponseError:
         return None
 
 
@@ -128,17 +125,17 @@ def _mysql_durability(cursor: Cursor, table: str) -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
-    with suppress(MySQLError):  # some proxies have no information_schema
-        engine = mysql.read_table_engine(cursor, table)
-        if engine not in (None, "InnoDB"):
-            facts[ENGINE] = engine
+    engine = mysql.read_table_engine(cursor, table)
+    if engine not in (None, "InnoDB"):
+        facts[ENGINE] = engine
     if facts[LOG_BIN] == "ON":
         session = mysql.read_session_variables(cursor, (SQL_LOG_BIN,))
         facts[SQL_LOG_BIN] = session.get(SQL_LOG_BIN, UNREADABLE)
-    cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
-    counts = {name.lower(): int(value) for name, value in cursor.fetchall()}
+    shown = optional.rows(cursor, f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
+    counts = {name.lower(): value for name, value in optional.numbers(shown).items()}
     facts["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
-    facts["semi_sync_replicas"] = sum(counts.get(name.lower(), 0) for name in STATUS[1:])
+    semi_sync = [counts.get(name.lower(), 0) for name in STATUS[1:]]
+    facts["semi_sync_replicas"] = sum(semi_sync) if counts else UNREADABLE
     return facts
 
 
@@ -161,8 +158,9 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
 
 
 def _durability_of_nodes(endpoint: RedisEndpoint, nodes: Sequence[str]) -> dict[str, str | int]:
-    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-        found = list(pool.map(lambda address: _redis_durability(address, endpoint), nodes))
+    found = list(
+        in_parallel(lambda address: _redis_durability(address, endpoint), nodes, len(nodes))
+    )
     return {
         name: _common([each[name] for each in found if name in each])
         for name in dict.fromkeys(name for each in found for name in each)
@@ -172,28 +170,18 @@ def _durability_of_nodes(endpoint: RedisEndpoint, nodes: Sequence[str]) -> dict[
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
     with redis.client(address, endpoint) as node:
         facts: dict[str, str | int] = {
-            name: _plain_value(_setting(node, name)) for name in REDIS_SETTINGS
+            name: _plain_value(setting(node, name) or UNREADABLE) for name in REDIS_SETTINGS
         }
         if facts["appendonly"] == "no":
             del facts["appendfsync"]  # there is no such file
-        try:
-            replication: Mapping[str, Any] = node.info("replication")
-            facts["replicas"] = int(replication["connected_slaves"])
-        except (ResponseError, KeyError):
-            facts["replicas"] = UNREADABLE
+        replicas = number(info(node, "replication"), "connected_slaves")
+        facts["replicas"] = UNREADABLE if replicas is None else replicas
     return facts
 
 
 def _digest(names: Sequence[str]) -> str:
     """Return a short hash of the names of a server: it distinguishes servers without revealing host names or paths."""
     return sha256("\0".join(names).encode()).hexdigest()[:16]
-
-
-def _setting(node: Redis, name: str) -> str:
-    try:
-        return str(node.config_get(name).get(name, UNREADABLE))
-    except ResponseError:
-        return UNREADABLE
 
 
 def _plain_value(value: object) -> str | int:

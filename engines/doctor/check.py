@@ -16,6 +16,16 @@ Layer = TypeVar("Layer")
 NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
 """Next step when a password cannot be fetched."""
 
+CHECK_LIMIT_S = 15.0
+"""Total time in seconds of one check of a server, whatever each of its reads takes. A check that asks many nodes has
+more."""
+
+CHECK_REPLY_S = 0.2
+"""Seconds by which each reply of a Redis node extends a check: a ping of many far nodes is slow and does not hang."""
+
+SLOW_STEP = "look into the server's log and at the way to it: a race would wait as long"
+"""Next step for a server that answers, but too slowly to be checked."""
+
 SILENT_STEP = (
     "something else listens there, or the server hangs: check the port, then the server itself"
 )

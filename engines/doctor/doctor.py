@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from engines.config import race_config as config
 from engines.doctor import machine
-from engines.doctor.check import NO_SECRET_STEP, Check, CheckRunner, Status
+from engines.doctor.check import (
+    CHECK_LIMIT_S,
+    CHECK_REPLY_S,
+    NO_SECRET_STEP,
+    SLOW_STEP,
+    Check,
+    CheckRunner,
+    Status,
+)
 from engines.doctor.mysql import checks as mysql
 from engines.doctor.redis import checks as redis
 from engines.doctor.target import PlannedLoad, Target, targets
 from engines.endpoints.credential_sources import SecretError
+from engines.endpoints.daemon_threads import in_parallel
+from engines.endpoints.deadline import Deadline, DeadlineError
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 
 CONFIGURATION = "configuration"
@@ -35,20 +45,32 @@ def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
     yield from machine.check_machine(private, load, settings.sandbox.directory)
     found = targets(own, load)
     if found:
-        with ThreadPoolExecutor(max_workers=len(found)) as pool:
-            for checks in pool.map(_check_server, found):
-                yield from checks
+        for checks in in_parallel(_check_server, found, len(found)):
+            yield from checks
 
 
 def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list[Check]:
-    """Return all checks of one server. An unexpected exception ends only the checks of this server."""
+    """Return all checks of one server. An unexpected exception ends only the checks of this server.
+
+    Each check has a total time. A server that exceeds it is not asked any further.
+    """
     runner = CheckRunner(target.title)
     checks: list[Check] = []
+    late = "examination"
     try:
-        if isinstance(target.endpoint, MySQLEndpoint):
-            checks.extend(mysql.check_mysql(target))
-        else:
-            checks.extend(redis.check_redis(target))
+        with (
+            Deadline("this check", CHECK_LIMIT_S, per_reply_s=CHECK_REPLY_S) as deadline,
+            closing(_server_checks(target)) as found,
+        ):
+            for check in found:
+                if deadline.passed:
+                    # What it found is the connection that the deadline has closed.
+                    late = check.name
+                    break
+                checks.append(check)
+                deadline.restart(CHECK_LIMIT_S)
+    except DeadlineError as error:
+        checks.append(runner.fail(late, "too_slow", str(error), SLOW_STEP))
     except SecretError as error:
         checks.append(runner.fail("authentication", "no_secret", str(error), NO_SECRET_STEP))
     except Exception as error:
@@ -59,6 +81,14 @@ def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list
             runner.fail("examination", "unexpected", f"it broke off: {where}", UNEXPECTED_STEP)
         )
     return checks
+
+
+def _server_checks(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> Generator[Check]:
+    """Yield the checks of one server."""
+    if isinstance(target.endpoint, MySQLEndpoint):
+        yield from mysql.check_mysql(target)
+    else:
+        yield from redis.check_redis(target)
 
 
 def _check_configuration(settings: config.RaceConfig) -> Iterator[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 from typing import Any
 
-from engines.driver.backoff import delay_s
+from engines.driver.backoff import ReconnectLimit, delay_s
 from engines.driver.blocking_jobs import BlockingJobRunner
 from engines.driver.poller import READ, WRITE, Poller
 from engines.driver.session import CompletedThenNext, Connection, Session
@@ -47,6 +47,10 @@ class ConnectionManager:
         self.outboxes: dict[str, list[CompletedThenNext]] = {}
         """By address, the requests that the reactor is about to send there."""
         self.reconnects = 0
+        self._limits: dict[str, ReconnectLimit] = {}
+        """By address, the limit on reconnects."""
+        self._waiting: dict[Connection, int] = {}
+        """Connections that wait to be reopened, each with the time of its attempt in ns."""
         self._connections: list[Connection] = []
         self._removed: list[Connection] = []
 
@@ -58,6 +62,7 @@ class ConnectionManager:
         connection = Connection(session, address, dialect, open_socket)
         connection.outbox = self.outboxes.setdefault(address, [])
         self._connections.append(connection)
+        self._limits.setdefault(address, ReconnectLimit()).add_connection()
         self._open(connection)
         return connection
 
@@ -85,6 +90,7 @@ class ConnectionManager:
         if connection.opening or connection.retired or connection.socket is not None:
             return
         connection.opening = True
+        self._waiting.pop(connection, None)
 
         def opened(sock: Any) -> None:
             connection.opening = False
@@ -96,6 +102,7 @@ class ConnectionManager:
             self.poller.register(sock.fileno(), READ)
             if connection.opened > 1:
                 self.reconnects += 1
+            self._open_those_that_wait(connection.address)
             if connection.request is not None:
                 (request, wanted), connection.request = connection.request, None
                 self.send(connection, request, wanted)
@@ -119,8 +126,25 @@ class ConnectionManager:
         """Open `connection` again after a pause that grows with its failures."""
         connection.failures += 1
         connection.last_error = last_error
-        due_ns = perf_counter_ns() + int(delay_s(connection.failures) * 1e9)
-        self._timers.at(due_ns, lambda: self._open(connection))
+        self._open_at(connection, perf_counter_ns() + int(delay_s(connection.failures) * 1e9))
+
+    def _open_at(self, connection: Connection, earliest_ns: int) -> None:
+        """Open `connection` again at `earliest_ns`, or later if its server has had too many attempts."""
+        due_ns = self._limits[connection.address].take_turn(earliest_ns)
+        self._waiting[connection] = due_ns
+
+        def open_now() -> None:
+            # Otherwise it was opened before, when its server was back.
+            if self._waiting.get(connection) == due_ns:
+                self._open(connection)
+
+        self._timers.at(due_ns, open_now)
+
+    def _open_those_that_wait(self, address: str) -> None:
+        """Open all connections to a server that is back, if its limit allows that."""
+        if self._limits[address].succeeded():
+            for connection in [each for each in self._waiting if each.address == address]:
+                self._open(connection)
 
     def _report_problem(self) -> None:
         """Call `on_connection_problem`, if it is set."""
@@ -216,13 +240,17 @@ class ConnectionManager:
         self.open_by_descriptor.pop(descriptor, None)
         if descriptor >= 0:
             self.poller.unregister(descriptor)
-        was_useful = connection.was_useful(perf_counter_ns())
+        now_ns = perf_counter_ns()
+        lasted, answered = connection.lasted(now_ns), connection.has_answered
         connection.detach()
         if connection.retired:
             return
-        if was_useful:
-            connection.failures = 0
-            self._open(connection)
+        if lasted or (answered and not connection.failures):
+            # The first attempt after a failover is made at once.
+            connection.failures = 0 if lasted else 1
+            self._open_at(connection, now_ns)
+        elif answered:
+            self._open_after_pause(connection, "the connection is closed again and again")
         else:
             # A server that accepts and closes at once, like a proxy without its backend, is not
             # retried in a tight loop.
@@ -250,6 +278,8 @@ class ConnectionManager:
         connection.session.connections.pop(connection.address, None)
         self._connections.remove(connection)
         self._removed.append(connection)
+        self._waiting.pop(connection, None)
+        self._limits[connection.address].remove_connection()
         if waiting:
             self._answer(
                 connection, ConnectionLost(connection.dialect.connection_lost), perf_counter_ns()

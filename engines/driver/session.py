@@ -33,7 +33,8 @@ read in pieces."""
 
 
 STABLE_NS = 1_000_000_000
-"""A connection that breaks within this time and before its first reply counts as one that could not be opened."""
+"""A connection that breaks within this time counts as a failure to open it, so that the pause before the next attempt
+grows. The first such break is forgiven if the connection brought a reply."""
 
 
 class Connection:
@@ -132,9 +133,14 @@ class Connection:
         self.down = False
         self.last_error = ""
 
-    def was_useful(self, now_ns: int) -> bool:
-        """Return whether the current socket brought a reply or has lasted for `STABLE_NS`."""
-        return self.answered != self.answered_before or now_ns - self.attached_ns >= STABLE_NS
+    def lasted(self, now_ns: int) -> bool:
+        """Return whether the current socket has lasted for `STABLE_NS`."""
+        return now_ns - self.attached_ns >= STABLE_NS
+
+    @property
+    def has_answered(self) -> bool:
+        """Return whether the current socket brought a reply."""
+        return self.answered != self.answered_before
 
     def detach(self) -> None:
         """Close the socket, if any, and drop what is unsent and expected on it."""

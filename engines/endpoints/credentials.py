@@ -8,10 +8,20 @@ from threading import Lock
 from time import monotonic
 from typing import TypeVar
 
-from engines.endpoints.credential_sources import Credential, CredentialSource, SecretError
+from engines.endpoints.credential_sources import (
+    Credential,
+    CredentialSource,
+    SecretError,
+    origin,
+)
+from engines.endpoints.daemon_threads import in_thread
 
 RETRY_S = 1.0
 """Minimum time between two fetches from one source, so that hundreds of connections refused at once cause one fetch."""
+
+FETCH_LIMIT_S = 30.0
+"""Total time in seconds of a fetch. A file may be a pipe that nobody writes to, and a service may answer a byte at a
+time; a command is given less by its source."""
 
 
 T = TypeVar("T")
@@ -51,13 +61,22 @@ def credential(source: CredentialSource, refused: Credential | None = None) -> C
             return known
         entry.credential = entry.error = None
         try:
-            entry.credential = source.fetch()
+            entry.credential = _fetched(source)
         except SecretError as error:
             entry.error = error
             raise
         finally:
             entry.asked_s = monotonic()
         return entry.credential
+
+
+def _fetched(source: CredentialSource) -> Credential:
+    """Return the credential of `source`; raise SecretError, also if there is none within `FETCH_LIMIT_S`."""
+    late = f"{origin(source)}: no password within {FETCH_LIMIT_S:.0f} s"
+    try:
+        return in_thread(source.fetch, FETCH_LIMIT_S, late)
+    except TimeoutError as error:
+        raise SecretError(str(error)) from None
 
 
 def with_credential(

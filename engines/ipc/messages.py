@@ -40,6 +40,14 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenProgress:
+    """How many of its `wanted` connections the engine process has opened; sent while it opens them."""
+
+    opened: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotReady:
     """The engine process still waits for a connection: its address, and why the last attempt failed."""
 

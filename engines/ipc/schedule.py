@@ -8,6 +8,10 @@ DRAIN_NS = 2_000_000_000
 """How long operations in flight may take after the end of a run before they count as unfinished."""
 
 
+STOP_DRAIN_NS = 400_000_000
+"""The same after a request to stop: whoever ends a race whose servers hang is not kept waiting for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Times of a run, in ns of the monotonic clock that all processes of the machine share (`perf_counter_ns`).

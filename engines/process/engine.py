@@ -21,12 +21,14 @@ from engines.ipc.messages import (
     MeasureOverhead,
     NodeCountsReport,
     NotReady,
+    OpenProgress,
     OverheadMeasured,
     Ready,
     StartMeasuring,
     StartRun,
     Stop,
 )
+from engines.ipc.schedule import STOP_DRAIN_NS
 from engines.metrics.node_counts import NodeCounts, merged
 from engines.model import controls as control
 from engines.model.lanes import LANES
@@ -63,6 +65,8 @@ class Engine:
         self._phases = RunPhases(spec, self._reactor, channel, self._problem, self._finish)
         self._problem_sent_ns = 0
         """When the last `NotReady` was sent."""
+        self._progress_sent_ns = 0
+        """When the last `OpenProgress` was sent."""
         self._connections = spec.connections
 
     # ---------------------------------------------------------------- start
@@ -108,6 +112,10 @@ class Engine:
             self._channel.send(Ready())
             return
         now_ns = perf_counter_ns()
+        if now_ns - self._progress_sent_ns > NOT_READY_EVERY_NS:
+            self._progress_sent_ns = now_ns
+            wanted = sum(1 for _ in self._reactor.connections.all())
+            self._channel.send(OpenProgress(wanted - len(unopened), wanted))
         refused = next((connection for connection in unopened if connection.failures), None)
         if refused is not None and now_ns - self._problem_sent_ns > NOT_READY_EVERY_NS:
             self._problem_sent_ns = now_ns
@@ -138,7 +146,7 @@ class Engine:
                     message.at_ns, partial(self._phases.start_measuring, message)
                 )
             elif isinstance(message, Stop):
-                self._phases.stop()
+                self._phases.stop(STOP_DRAIN_NS)
             else:
                 self._apply_control(message)
 

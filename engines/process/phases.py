@@ -47,6 +47,8 @@ class RunPhases:
         """Whether a heat has ended but its last operations are still in flight."""
         self._paused = False
         self._stopping = False
+        self._drain_until_ns = 0
+        """When operations in flight are given up at an end."""
 
     def start(self, message: StartRun) -> None:
         """Schedule the run described by `message`."""
@@ -225,20 +227,25 @@ class RunPhases:
 
     # ---------------------------------------------------------------- the end
 
-    def stop(self) -> None:
-        """Start no further operation, and finish once those in flight have completed."""
+    def stop(self, within_ns: int = DRAIN_NS) -> None:
+        """Start no further operation, and finish once those in flight have completed, at the latest after `within_ns`.
+
+        Of several calls the one that allows the least time counts.
+        """
+        deadline_ns = perf_counter_ns() + within_ns
         if self._stopping:
+            self._drain_until_ns = min(self._drain_until_ns, deadline_ns)
             return
         self._stopping = True
         self._suspend_issuing()
-        self._drain(self._finish)
+        self._drain(self._finish, within_ns)
 
-    def _drain(self, drained: Callable[[], None]) -> None:
-        """Call `drained` once no operation is in flight, at the latest after `DRAIN_NS`; then fail the rest."""
-        deadline_ns = perf_counter_ns() + DRAIN_NS
+    def _drain(self, drained: Callable[[], None], within_ns: int = DRAIN_NS) -> None:
+        """Call `drained` once no operation is in flight, at the latest after `within_ns`; then fail the rest."""
+        self._drain_until_ns = perf_counter_ns() + within_ns
 
         def drain() -> None:
-            if self._reactor.busy() and perf_counter_ns() < deadline_ns:
+            if self._reactor.busy() and perf_counter_ns() < self._drain_until_ns:
                 self._reactor.after_ns(1_000_000, drain)
                 return
             self._reactor.fail_in_flight("unfinished", final=self._stopping)

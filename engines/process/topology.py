@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
 from engines.driver.reactor import Reactor
+from engines.endpoints.deadline import phase
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotMap, SlotRange
@@ -170,4 +171,5 @@ def _ask(endpoint: RedisEndpoint, nodes: Sequence[str]) -> list[SlotRange]:
     # Imported on first use, as in `engines.process.connect`.
     from engines.backends.redis.client import slot_map
 
-    return slot_map(endpoint, nodes)
+    with phase("asking for the slots of the cluster"):
+        return slot_map(endpoint, nodes)

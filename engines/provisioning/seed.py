@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
+from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
@@ -22,9 +22,8 @@ def seed_lanes(lanes: Mapping[str, LaneEndpoints], seed: int) -> None:
     It blocks until all are made. Raises PreparationError.
     """
     readings = TelemetryPool(seed)
-    with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
-        for done in [pool.submit(_seed_lane, endpoints, readings) for endpoints in lanes.values()]:
-            done.result()
+    for _ in in_parallel(lambda lane: _seed_lane(lane, readings), lanes.values(), len(lanes)):
+        pass
 
 
 def _seed_lane(endpoints: LaneEndpoints, readings: TelemetryPool) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from engines.config import race_config as config
 from engines.errors import RaceError, doctor_hint
-from engines.ipc.messages import MeasureOverhead
+from engines.ipc.messages import MeasureOverhead, OpenProgress
 from engines.model.roles import Role
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.control_queue import ControlQueue
@@ -20,7 +20,12 @@ from engines.race.servers import RaceServers
 from engines.results.death_text import announce_death
 
 READY_TIMEOUT_S = 15.0
-"""Time in which the connections of all lanes must be open. Less ends a race whose servers are slow to accept."""
+"""Time in which an engine process must open at least one more of its connections. Less ends a race whose servers are
+slow to accept."""
+
+READY_EACH_S = 0.25
+"""Time by which each connection of an engine process extends the total for all of them. It opens two at a time, so
+that a connection with TLS and sign-in may take half a second."""
 
 OVERHEAD_TIMEOUT_S = 2.0
 """Time in which an engine process must measure its client overhead. It needs 0.1 s; less leaves the figure out."""
@@ -28,6 +33,26 @@ OVERHEAD_TIMEOUT_S = 2.0
 AWAY_NS = 1_000_000_000
 """If `listen` was not called for this long, the consumer of frames or this process was suspended. The hang timeout of
 engine processes restarts then."""
+
+
+class OpeningWatch:
+    """Watches how an engine process opens its connections, from its creation on."""
+
+    def __init__(self) -> None:
+        self._began_s = self._progressed_s = time.monotonic()
+        self._opened = 0
+
+    def late(self, progress: OpenProgress | None) -> str | None:
+        """Return in words that the process takes too long, None if it does not."""
+        now_s = time.monotonic()
+        opened, wanted = (progress.opened, progress.wanted) if progress is not None else (0, 0)
+        if opened > self._opened:
+            self._opened, self._progressed_s = opened, now_s
+        limit_s = READY_TIMEOUT_S + wanted * READY_EACH_S
+        if now_s - self._began_s <= limit_s and now_s - self._progressed_s <= READY_TIMEOUT_S:
+            return None
+        count = f"{opened:,} of {wanted:,} connections" if wanted else "no connection"
+        return f"{count} opened in {now_s - self._began_s:.0f} s"
 
 
 class EngineGroup:
@@ -88,9 +113,11 @@ class EngineGroup:
     def await_ready(self, check: Callable[[], None]) -> None:
         """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened.
 
-        `check` is called several times a second, and raises RaceError if waiting is of no use.
+        An engine process that opens connections has a total time that grows with their number; one that opens none for
+        `READY_TIMEOUT_S` is not waited for any longer. `check` is called several times a second, and raises RaceError
+        if waiting is of no use.
         """
-        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        opening = {engine.name: OpeningWatch() for engine in self.engines}
         while not self._inbox.stop_requested:
             self.listen(0.2)
             check()
@@ -100,11 +127,13 @@ class EngineGroup:
             waiting = [engine for engine in self.engines if not engine.ready]
             if not waiting:
                 return
-            if time.monotonic() > deadline_s:
-                engine = waiting[0]
-                why = "its connections do not stand"
+            for engine in waiting:
+                late = opening[engine.name].late(engine.open_progress)
+                if late is None:
+                    continue
+                why = f"its connections do not stand ({late})"
                 if engine.not_ready is not None:
-                    why = f"{engine.not_ready.address}: {engine.not_ready.reason}"
+                    why = f"{engine.not_ready.address}: {engine.not_ready.reason} ({late})"
                 step = doctor_hint(self.lanes[engine.lane].private)
                 raise RaceError(f"lane {engine.lane} cannot connect: {why}{step}")
 

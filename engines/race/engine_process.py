@@ -24,6 +24,7 @@ from engines.ipc.messages import (
     IntervalReport,
     NodeCountsReport,
     NotReady,
+    OpenProgress,
     OverheadMeasured,
     Ready,
     StartMeasuring,
@@ -76,6 +77,7 @@ class EngineProcess:
         self.channel = Channel(ours)
         self.ready = False
         self.not_ready: NotReady | None = None
+        self.open_progress: OpenProgress | None = None
         self.overhead_us: float | None = None
         """Client overhead per operation, None before it is measured."""
         self.heat_finished = False
@@ -152,6 +154,8 @@ class EngineProcess:
                 self.ready = True
             elif isinstance(message, NotReady):
                 self.not_ready = message
+            elif isinstance(message, OpenProgress):
+                self.open_progress = message
             elif isinstance(message, HeatDone):
                 self.heat_finished = True
             elif isinstance(message, OverheadMeasured):
@@ -201,8 +205,13 @@ class EngineProcess:
         return foreign_text((fatal or lines or [""])[-1])
 
     def close(self) -> None:
-        """End the process if it still runs, and block until it is gone."""
+        """End the process if it still runs, and block until it is gone.
+
+        A process that is not over is killed: nobody waits for its reports, and it may still be loading its modules.
+        """
         self.channel.close()
+        if not self.over:
+            self._process.kill()
         try:
             self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:

@@ -10,9 +10,11 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from engines.backends.server_counters import FINAL_READ_WAIT_S
 from engines.config import race_config as config
 from engines.consistency.claims import ClaimCheck
 from engines.consistency.read_back import READ_BACK_WAIT_S, LaneRows, read_back
+from engines.endpoints.deadline import Deadline
 from engines.errors import RaceError
 from engines.ipc.schedule import Schedule
 from engines.metrics.closing_counts import ClosingCounts
@@ -54,6 +56,11 @@ FLUSH_WAIT_S = 1.0
 DEATH_WAIT_S = 0.3
 """How long the death of a private server may be reported after an error that it caused, in seconds. With less, the
 error is shown without its reason; more delays every error of a start on private servers."""
+
+
+STOP_READ_WAIT_S = 0.2
+"""Time that a race which is stopped waits for the last reading of the servers' counters. A server that answers at all
+does so in a few milliseconds."""
 
 
 class Race:
@@ -107,6 +114,8 @@ class Race:
         self._longest_ttl_s = settings.ttl_s
         self._closing: ClosingCounts | None = None
         """The closing counts of a race that has come to its end."""
+        self._starting: Deadline | None = Deadline("the start of the race", None)
+        """What the start waits for; None after it."""
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
         self.environment = RaceEnvironment()
@@ -116,10 +125,13 @@ class Race:
 
     def __enter__(self) -> Self:
         try:
-            self._start()
+            with self._starting or Deadline("the start of the race", None):
+                self._start()
         except BaseException:
             self._exit.close()
             raise
+        finally:
+            self._starting = None
         return self
 
     def __exit__(
@@ -144,6 +156,8 @@ class Race:
                 f"the engine processes cannot be started: {error.strerror or error}; ask for fewer (processes), or "
                 "raise what this user may have (ulimit -n, ulimit -u)"
             ) from error
+        if self._inbox.stop_requested:
+            raise RaceError("the race was stopped before it started")
         if self.sandbox is None:
             self.sandbox = servers.start_private_servers(
                 self._settings, self._on_progress, self._exit
@@ -181,8 +195,14 @@ class Race:
     # ---------------------------------------------------------------- controls
 
     def stop(self) -> None:
-        """End the race. Operations in flight finish first, and the last frame holds them. Does not block."""
+        """End the race. Operations in flight finish first, and the last frame holds them. Does not block.
+
+        A start that waits for a server fails at once, with the error of the connection that it waits for.
+        """
         self._inbox.stop()
+        starting = self._starting
+        if starting is not None:
+            starting.end()
 
     def send(self, control: Control) -> None:
         """Pass a control to the engine processes. Does not block."""
@@ -246,7 +266,8 @@ class Race:
             if final:
                 if self._servers is not None:
                     self._await_flushes()
-                    self._servers.counters.read()
+                    stopped = self._inbox.stop_requested
+                    self._servers.counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
                     self._leases.confirm()
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
 from engines.config.errors import ConfigError
+from engines.endpoints.deadline import DeadlineError, phase
 from engines.endpoints.endpoint import LaneEndpoints
-from engines.errors import NotPreparedError, PreparationError, RaceError
+from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError, RaceError
 from engines.model.caveats import Caveat, OpenClusterBus, UnreadableCounters, VolatileStorage
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES, LaneInfo
@@ -95,11 +96,12 @@ def make_ready(
     try:
         if own:
             on_progress("looking at the servers that are configured")
-            own = resolve_cluster_modes(own)
-            caveats += shared_mysql_servers(own)
-            # Before a key or a row is asked for: if another telemon races, that would disturb it.
-            caveats += leases.take(own)
-            check(own)
+            with phase("looking at the servers that are configured", len(own)):
+                own = resolve_cluster_modes(own)
+                caveats += shared_mysql_servers(own)
+                # Before a key or a row is asked for: if another telemon races, that would disturb it.
+                caveats += leases.take(own)
+                check(own)
         everywhere = dict(own)
         if private and sandbox is not None:
             on_bus = _bus_caveats(sandbox, private)
@@ -108,17 +110,22 @@ def make_ready(
             caveats += on_bus
             on_progress("making the tables and the hot cars")
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
-            seed_lanes(theirs, settings.seed)
+            with phase("making the tables and the hot cars"):
+                seed_lanes(theirs, settings.seed)
             everywhere |= theirs
         claim_namespaces(own)
         endpoints = {lane: everywhere[lane] for lane in settings.lanes}
         for lane, at in endpoints.items():
-            prepare_cache(at, settings, private=lane in private)
+            with phase(f"lane {lane}: making the cache {settings.cache}"):
+                prepare_cache(at, settings, private=lane in private)
         on_storage = _storage_caveats(sandbox) if private else ()
-        entered = lane_infos(endpoints, caveat_sentences(on_storage), private)
-        sheets = read_lane_servers(endpoints, private)
+        with phase("reading the settings of the servers", len(endpoints)):
+            entered = lane_infos(endpoints, caveat_sentences(on_storage), private)
+            sheets = read_lane_servers(endpoints, private)
     except (PreparationError, NotPreparedError) as error:
         raise RaceError(str(error)) from error
+    except DeadlineError as error:
+        raise RaceError(f"{error}; {DOCTOR_HINT}") from error
     counters = ServerCounters(endpoints)
     closing.callback(counters.close)
     counters.start()

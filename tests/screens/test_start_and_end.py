@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Self
 
 import pytest
 
@@ -19,7 +21,7 @@ from tests.screens.conftest import Launch, StillHost
 from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames, usual
 from tui.actions.catalog import ACTIONS
 from tui.app.app import TelemonApp
-from tui.app.feed import FrameFeed
+from tui.app.feed import ABANDON_S, FrameFeed
 from tui.draw.styled import Line
 from tui.messages import ViewReady
 from tui.report.clipboard import standings_text
@@ -316,3 +318,23 @@ def wait_for(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end_s
         time.sleep(0.02)
+
+
+class NeverStarts(SyntheticSource):
+    """A source whose start waits for something that nothing interrupts."""
+
+    def __enter__(self) -> Self:
+        threading.Event().wait()
+        raise AssertionError
+
+
+def test_a_start_that_never_ends_is_left_behind() -> None:
+    source = NeverStarts([], linger=False)
+    feed = FrameFeed(RaceConfig(), factory(source), lambda _: None, fps=60, host=None)
+    feed.start_thread()
+    assert not feed.join(0.2)
+    began_s = time.monotonic()
+    feed.stop()
+    feed.leave()
+    assert time.monotonic() - began_s < 2 * ABANDON_S + 0.5
+    assert feed.error is None

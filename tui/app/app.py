@@ -284,7 +284,7 @@ class TelemonApp(ViewActions, LoadActions):
             super().run(**options)
         finally:
             self.feed.stop()
-            self.feed.join()
+            self.feed.leave()
         error = self.feed.error
         if error is not None and self.feed.summary is None:
             raise error

@@ -26,6 +26,12 @@ EARLY = 0.8
 if it comes a millisecond early."""
 
 
+ABANDON_S = 0.5
+"""Seconds that leaving waits for a start to end. After a stop, a start that still waits is in a call that nothing can
+interrupt. What it made ends with this process: the servers have a supervisor, and engine processes see their channel
+close."""
+
+
 class AbandonedError(Exception):
     """The user quit while the source started."""
 
@@ -56,6 +62,8 @@ class FrameFeed:
         self._lock = threading.Lock()
         self._history = ViewBuilder(heats=settings.heats)
         self._source: FrameSource | None = None
+        self._starting: FrameSource | None = None
+        """The source while it starts; it may be stopped, but takes no controls yet."""
         self._elapsed_s = 0.0
         self._reset_s = 0.0
         self._stopped = threading.Event()
@@ -73,6 +81,12 @@ class FrameFeed:
         """Start the source in a thread of its own."""
         self._thread.start()
 
+    def leave(self) -> None:
+        """Block until a stopped source is gone, for at most `ABANDON_S` if it has not started yet."""
+        with self._lock:
+            racing = self._source is not None
+        self.join(None if racing else ABANDON_S)
+
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait at most `timeout_s` until the source is gone, and return True if it is."""
         if self._thread.ident is not None:
@@ -83,7 +97,7 @@ class FrameFeed:
         """End the race and keep the counts of its frames. During the start, abandon the start."""
         self._stopped.set()
         with self._lock:
-            source = self._source
+            source = self._source or self._starting
         if source is not None:
             source.stop()
 
@@ -106,17 +120,24 @@ class FrameFeed:
             self._post(Progress(text, time.monotonic() - started_s))
 
         try:
-            with self._factory(on_progress) as source:
+            starting = self._factory(on_progress)
+            with self._lock:
+                self._starting = starting
+            if self._stopped.is_set():
+                starting.stop()
+            with starting as source:
                 with self._lock:
-                    self._source = source
+                    self._source, self._starting = source, None
                 run_pipeline(source, (self,))
         except AbandonedError:
             pass
         except BaseException as error:
-            self.error = error
+            # A start that was stopped fails with whatever it waited for.
+            if self.summary is not None or not self._stopped.is_set():
+                self.error = error
         finally:
             with self._lock:
-                self._source = None
+                self._source = self._starting = None
             self._post(SourceEnded(self.error))
 
     def start(self, source: SourceInfo) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
+from engines.endpoints.deadline import PHASE_S, Deadline, DeadlineError
 from engines.endpoints.redaction import redact
 from engines.errors import DOCTOR_HINT, PlanError
 from engines.provisioning import clean as cleaning
@@ -16,6 +17,12 @@ from engines.provisioning.plan import Plan
 from engines.text import one_line
 from tui.cli.exit_codes import DONE, FAILED, USAGE
 from tui.cli.run import log_line
+
+SCAN_REPLY_S = 0.2
+"""Seconds by which each reply extends the work on a server."""
+
+SCAN_AT_MOST_S = 3600.0
+"""Seconds after which the work on a server ends, however many replies have come."""
 
 PRIVATE = "every lane races on private servers, which telemon makes and removes itself"
 """Reason why there is nothing to do without servers in the settings."""
@@ -36,9 +43,13 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
         print(f"nothing to do: {PRIVATE}")
         return DONE
     try:
-        plan = make_plan()
+        with _deadline("looking at the servers", len(settings.endpoints)):
+            plan = make_plan()
     except PlanError as error:
         log_line(str(error))
+        return FAILED
+    except DeadlineError as error:
+        log_line(f"{error}; {DOCTOR_HINT}")
         return FAILED
     for where, what in plan.unchanged:
         print(one_line(redact(f"{where}: as it is: {what}")))
@@ -59,6 +70,13 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
     return _apply(plan)
 
 
+def _deadline(what: str, servers: int = 1) -> Deadline:
+    """Return the deadline of work on so many servers. Each reply extends it: a SCAN of many keys is long, not hung."""
+    return Deadline(
+        what, PHASE_S * servers, per_reply_s=SCAN_REPLY_S, at_most_s=SCAN_AT_MOST_S * servers
+    )
+
+
 def _ask_user() -> bool | None:
     """Return whether the user agrees; None if there is no terminal to ask on."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
@@ -70,7 +88,8 @@ def _ask_user() -> bool | None:
 def _apply(plan: Plan) -> int:
     for change in plan.changes:
         try:
-            result = change.apply()
+            with _deadline(change.what):
+                result = change.apply()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED

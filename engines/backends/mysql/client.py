@@ -12,18 +12,24 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
-from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial
+from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial
+from engines.backends.mysql import optional
 from engines.backends.mysql.session import SessionConnection
 from engines.endpoints.credential_sources import Credential, SecretError
 from engines.endpoints.credentials import with_credential
+from engines.endpoints.deadline import Deadline, note_step, watch
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.endpoints.redaction import foreign_text
 from engines.endpoints.tls import ssl_context
+from engines.model.server_facts import UNREADABLE
 from engines.workload.dataset import KeyRange, TelemetryPool
 from engines.workload.statements import UPSERT_TAIL, upsert_head
 
 TABLE_COMMENT = "made by telemon"
 """Comment on telemon's own table. A table without it belongs to somebody else and is not touched."""
+
+COMMENT = 17
+"""Number of the column with the comment in SHOW TABLE STATUS. MariaDB has two more after it."""
 
 REFUSED = ((1045,), (1698,))
 """Arguments of errors with which a server rejects the password."""
@@ -105,8 +111,13 @@ def _connect(
         ssl=ssl_context(tls) if tls else None,
         ssl_disabled=tls is None,
     )
+    address = f"{endpoint.host}:{endpoint.port}"
     try:
-        connection.connect(dial(f"{endpoint.host}:{endpoint.port}", endpoint.address_map))
+        with Deadline("connecting", OPEN_LIMIT_S, server=f"MySQL at {address}"):
+            watch(lambda: connection._sock)  # type: ignore[attr-defined]
+            sock = dial(address, endpoint.address_map)
+            note_step("sign-in" if tls is None else "TLS handshake and sign-in")
+            connection.connect(sock)
     except (RuntimeError, ValueError) as error:
         # Without TLS some authentication plugins need an extra package, and a key that is long enough.
         raise OperationalError(
@@ -158,24 +169,23 @@ def cursor(endpoint: MySQLEndpoint, *, accept_unverified: bool = True) -> Iterat
 
 def read_table_comment(cursor: Cursor, table: str) -> str | None:
     """Return the comment on the table named `table`; None if the user can see no such table."""
-    cursor.execute(
-        "SELECT table_comment FROM information_schema.tables "
-        "WHERE table_schema = DATABASE() AND table_name = %s",
-        (table,),
+    query = "SELECT table_comment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name"
+    found = optional.rows(cursor, f"{query} = '{table}'")
+    if found and found[0][0] is not None:
+        return str(found[0][0])
+    # Some proxies have no information_schema, or another one.
+    cursor.execute(f"SHOW TABLE STATUS WHERE Name = '{table}'")
+    status = cursor.fetchone()
+    return (
+        None if status is None else str(status[-1] if len(status) <= COMMENT else status[COMMENT])
     )
-    found = cursor.fetchone()
-    return None if found is None else str(found[0])
 
 
 def read_table_engine(cursor: Cursor, table: str) -> str | None:
     """Return the storage engine of `table`; None if the user can see no such table."""
-    cursor.execute(
-        "SELECT engine FROM information_schema.tables "
-        "WHERE table_schema = DATABASE() AND table_name = %s",
-        (table,),
-    )
-    found = cursor.fetchone()
-    return None if found is None or found[0] is None else str(found[0])
+    query = "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name"
+    found = optional.rows(cursor, f"{query} = '{table}'")
+    return None if not found or found[0][0] is None else str(found[0][0])
 
 
 def foreign_table_text(found_comment: str | None) -> str:
@@ -217,23 +227,25 @@ def seed(
 
 def read_facts(cursor: Cursor) -> MySQLFacts:
     """Return product, version and durability as the server reports them."""
-    cursor.execute(
-        "SELECT @@version, @@version_comment, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog, "
-        "@@sql_log_bin, @@basedir"
+    names = (
+        *("version", "version_comment", "innodb_flush_log_at_trx_commit"),
+        *("log_bin", "sync_binlog", "sql_log_bin", "basedir"),
     )
-    row = cursor.fetchone()
-    assert row is not None
-    version, comment, flush, log_bin, sync_binlog, logged, home = row
+    version, comment, flush, log_bin, sync_binlog, logged, home = optional.variables(cursor, names)
     product = "MariaDB" if "mariadb" in f"{version} {comment}".lower() else "MySQL"
     at_commit = {
         0: "log flushed about once a second, not at commit",
         1: "log flushed to disk at every commit",
         2: "log written at every commit, flushed about once a second",
     }
-    binlog = f", binary log synced every {sync_binlog} commits" if int(log_bin) else ""
-    if binlog and not int(logged):
+    on = str(log_bin) in ("1", "ON")
+    binlog = f", binary log synced every {sync_binlog} commits" if on else ""
+    if on and str(logged) in ("0", "OFF"):
         binlog = ", binary log off for this account"
-    durability = at_commit.get(int(flush), f"innodb_flush_log_at_trx_commit={flush}") + binlog
+    durability = UNREADABLE
+    if flush is not None:
+        at_commit_text = at_commit.get(_number(flush), f"innodb_flush_log_at_trx_commit={flush}")
+        durability = at_commit_text + binlog
     aurora = _aurora_version(cursor)
     if aurora:
         # Aurora does not store on a local disk, and does not report how many copies a commit waits
@@ -241,31 +253,43 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
         product, durability = "Aurora MySQL", f"Aurora storage; {durability}"
     elif "/rdsdb" in str(home):
         product = f"RDS {product}"
-    return MySQLFacts(product, foreign_text(str(version).split("-")[0]), foreign_text(durability))
+    known = foreign_text(str(version or UNREADABLE).split("-")[0])
+    return MySQLFacts(product, known, foreign_text(durability))
 
 
 def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
     """Return those of the global system variables `names` that the server has."""
     listed = ", ".join(f"'{name}'" for name in names)
-    cursor.execute(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
-    return {str(name): str(value) for name, value in cursor.fetchall()}
+    shown = optional.rows(cursor, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})")
+    return {str(row[0]): str(row[1]) for row in shown if len(row) > 1}
 
 
 def read_session_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
     """Return those of the session's system variables `names` that the server has."""
     listed = ", ".join(f"'{name}'" for name in names)
-    cursor.execute(f"SHOW SESSION VARIABLES WHERE Variable_name IN ({listed})")
-    return {str(name): str(value) for name, value in cursor.fetchall()}
+    shown = optional.rows(cursor, f"SHOW SESSION VARIABLES WHERE Variable_name IN ({listed})")
+    return {str(row[0]): str(row[1]) for row in shown if len(row) > 1}
 
 
 def _aurora_version(cursor: Cursor) -> str | None:
-    cursor.execute("SHOW VARIABLES LIKE 'aurora_version'")
-    row = cursor.fetchone()
-    return str(row[1]) if row else None
+    shown = optional.rows(cursor, "SHOW VARIABLES LIKE 'aurora_version'")
+    return str(shown[0][1]) if shown and len(shown[0]) > 1 else None
 
 
 def identity(cursor: Cursor) -> tuple[str, ...]:
-    """Return values that distinguish this server from every other, whatever address was used."""
+    """Return values that distinguish this server from every other, whatever address was used.
+
+    A server that tells nothing of itself is known by the address that was used.
+    """
     # Not a SELECT: another telemon that races there compares the server's count of these with its own.
     found = read_variables(cursor, IDENTITY_VARIABLES)
+    if not found:
+        connection = cursor.connection
+        return (str(connection.host), str(connection.port))
     return tuple(found.get(name, "") for name in IDENTITY_VARIABLES)
+
+
+def _number(value: object) -> int:
+    """Return a value as a number, -1 if it is none."""
+    text = str(value)
+    return int(text) if text.isdecimal() else -1

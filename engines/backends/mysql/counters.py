@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+from pymysql.err import NotSupportedError
 
 from engines.backends.counter_reading import CounterReading
+from engines.backends.mysql import optional
 from engines.backends.mysql.client import IDENTITY_VARIABLES, connect, read_session_variables
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import (
@@ -60,6 +62,8 @@ class MySQLCounters:
         """Rows of the SHOWs before the current one, since the server started."""
         self._up_s = 0
         """Uptime of the server in s at the last reading."""
+        self.missing: tuple[str, ...] = ()
+        """Counters that the server does not show."""
 
     def read(self) -> dict[str, CounterReading]:
         """Return the current values of `COUNTERS` by the endpoint's address. Blocks. Raises one of FAILURES."""
@@ -77,7 +81,7 @@ class MySQLCounters:
                     self._counts_itself = "mariadb" not in values.get(VERSION, "").lower()
                     own_rows = len(values)
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
-                counts = {str(name): int(value) for name, value in cursor.fetchall()}
+                counts = optional.numbers(cursor.fetchall())
         except Exception:
             self.close()
             raise
@@ -88,6 +92,9 @@ class MySQLCounters:
         self._up_s = up_s = counts.pop(UPTIME, 0)
         if TRANSACTION_IDS in counts or not self._logged:
             counts.pop(BINLOG_TRANSACTIONS, None)
+        self.missing = tuple(name for name in COUNTERS if name not in counts)
+        if not counts:
+            raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
         address = f"{self._endpoint.host}:{self._endpoint.port}"
         persistent = frozenset({TRANSACTION_IDS})
         return {address: CounterReading(self._server, up_s, counts, persistent=persistent)}

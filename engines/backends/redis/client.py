@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
+from engines.backends.redis.optional import info, number, setting
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.node_addresses import is_configured
@@ -56,13 +57,13 @@ def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
     """Return `endpoint` with `cluster` set to the server's mode if the configuration leaves it open.
 
     Raises one of FAILURES, ClusterModeError if the configuration contradicts the server. If the user may not ask the
-    server, the configuration is trusted.
+    server, the configuration is trusted; if it leaves the mode open, the server is taken for one in no cluster.
     """
     try:
         ranges = _fetch_slot_ranges(address_of(endpoint), endpoint)
     except NoPermissionError:
         if endpoint.cluster is None:
-            raise
+            raise  # INFO says that it is in a cluster
         return endpoint
     if endpoint.cluster is False and ranges is not None:
         raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
@@ -96,7 +97,14 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
 def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
     """Return the cluster as the node at `address` sees it, None if it is in no cluster."""
     with client(address, endpoint) as node:
-        return slot_ranges(node, address, endpoint)
+        try:
+            return slot_ranges(node, address, endpoint)
+        except ResponseError:
+            # A server that does not tell is taken for one that is in no cluster, unless it says so
+            # elsewhere. If it is in one, its redirects say it.
+            if endpoint.cluster is not None or number(info(node, "cluster"), "cluster_enabled"):
+                raise
+            return None
 
 
 def slot_ranges(node: Redis, address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
@@ -211,23 +219,18 @@ def _unserved(slot: int, name: bytes) -> ResponseError:
 def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
     """Return product, version and durability as the server reports them. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
-        try:
-            server: Mapping[str, Any] = node.info("server")
-            policy = _fsync_policy(node)
-            product, version = map(foreign_text, product_and_version(server))
-            return RedisFacts(product, version, foreign_text(_durability(policy)), policy)
-        except NoPermissionError:
-            return RedisFacts("Redis", UNREADABLE, UNREADABLE)
+        product, version = map(foreign_text, product_and_version(info(node, "server")))
+        policy = _fsync_policy(node)
+        return RedisFacts(product, version or UNREADABLE, foreign_text(_durability(policy)), policy)
 
 
 def _fsync_policy(node: Redis) -> str | None:
     """Return `RedisFacts.fsync_policy`. Managed services hide it, and their INFO does not show what keeps the data."""
-    persistence: Mapping[str, Any] = node.info("persistence")
-    try:
-        policy = str(node.config_get("appendfsync").get("appendfsync", "unknown"))
-    except ResponseError:
+    aof_enabled = number(info(node, "persistence"), "aof_enabled")
+    policy = setting(node, "appendfsync")
+    if policy is None or aof_enabled is None:
         return None
-    return policy if persistence.get("aof_enabled") else ""
+    return policy if aof_enabled else ""
 
 
 def _durability(fsync_policy: str | None) -> str:

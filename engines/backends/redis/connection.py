@@ -12,10 +12,11 @@ from redis.credentials import UsernamePasswordCredentialProvider
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
-from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, dial, wrap_tls
+from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial, wrap_tls
 from engines.endpoints.address import split
 from engines.endpoints.credential_sources import Credential
 from engines.endpoints.credentials import with_credential
+from engines.endpoints.deadline import Deadline, note_reply, note_step, watch
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.listener import require_own_listener
 from engines.endpoints.node_addresses import targets
@@ -42,12 +43,25 @@ class NodeConnection(Connection):
         user, password = credential.user or self._endpoint.user, credential.password
         if user or password:
             self.credential_provider = UsernamePasswordCredentialProvider(user, password)
-        super().connect()  # type: ignore[no-untyped-call]
+        server = f"Redis at {self.host}:{self.port}"
+        with Deadline("connecting", OPEN_LIMIT_S, server=server):
+            watch(lambda: self._sock)
+            super().connect()  # type: ignore[no-untyped-call]
 
     def _connect(self) -> socket:
         endpoint = self._endpoint
         sock = _dial_node(f"{self.host}:{self.port}", endpoint)
-        return wrap_tls(sock, endpoint.tls, self.host) if endpoint.tls else sock
+        if endpoint.tls:
+            sock = wrap_tls(sock, endpoint.tls, self.host)
+        note_step("sign-in")
+        return sock
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next reply, and note it for the deadline of the work that it belongs to."""
+        try:
+            return super().read_response(*args, **kwargs)
+        finally:
+            note_reply()
 
 
 def _dial_node(address: str, endpoint: RedisEndpoint) -> socket:

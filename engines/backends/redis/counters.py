@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from engines.backends.counter_reading import CounterReading
 from engines.backends.redis.client import FAILURES, address_of, client, slot_map, slot_ranges
+from engines.backends.redis.optional import number
+from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.model.lanes import RACE_COMMANDS
 
@@ -22,6 +23,12 @@ STATS = ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys")
 
 COMMANDS = tuple(name.lower() for name in RACE_COMMANDS)
 """Commands whose calls are counted: those that lanes send, as `INFO commandstats` names them."""
+
+EVERY = (*STATS, *(f"{name}_calls" for name in COMMANDS))
+"""Names of all counters."""
+
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+"""Exceptions of redis-py for a reply to INFO that is no text."""
 
 AT_ONCE = 8
 """Number of nodes that are read in parallel."""
@@ -47,6 +54,8 @@ class RedisCounters:
         """Replicas that did not answer the first reading. A tunnel may lead to the primaries only."""
         self._slots: dict[str, set[tuple[int, int]]] = {}
         """Slots of each primary, as last reported."""
+        self.missing: tuple[str, ...] = ()
+        """Counters that the node that was read last does not show."""
         self.caveat = ""
         """Reason why the counts may include more than the work of clients; empty if there is none."""
 
@@ -59,8 +68,7 @@ class RedisCounters:
         wanted = [*primaries, *(at for at in replicas if at not in self._out_of_reach)]
         # Read in parallel: unreachable nodes time out after seconds, together no later than one
         # alone.
-        with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
-            results = dict(zip(wanted, pool.map(self._try_read, wanted), strict=True))
+        results = dict(zip(wanted, in_parallel(self._try_read, wanted, AT_ONCE), strict=True))
         found = {}
         for address, result in results.items():
             if isinstance(result, CounterReading):
@@ -111,11 +119,15 @@ class RedisCounters:
         except FAILURES:
             self._close_client(address)
             raise
-        counters = {name: int(stats[name]) for name in STATS}
-        for command in COMMANDS:
-            counters[f"{command}_calls"] = int(
-                command_stats.get(f"cmdstat_{command}", {}).get("calls", 0)
-            )
+        shown = {name: number(stats, name) for name in STATS}
+        for command in COMMANDS if command_stats else ():
+            # A command that was never called has no entry.
+            calls = command_stats.get(f"cmdstat_{command}", {"calls": 0})
+            shown[f"{command}_calls"] = number(calls, "calls")
+        counters = {name: value for name, value in shown.items() if value is not None}
+        self.missing = tuple(name for name in EVERY if name not in counters)
+        if not counters:
+            raise ResponseError("INFO shows none of what telemon counts")
         replica = replication.get("role") == "slave"
         replicated: frozenset[str] = frozenset()
         if replica:
@@ -127,21 +139,24 @@ class RedisCounters:
             self._close_client(address)
         return CounterReading(
             server=str(server.get("run_id", address)),
-            up_s=float(server.get("uptime_in_seconds", 0)),
+            up_s=number(server, "uptime_in_seconds") or 0,
             counts={name: value for name, value in counters.items() if name not in replicated},
             others={name: value for name, value in counters.items() if name in replicated},
         )
 
     def _sections(self, node: Redis) -> list[dict[str, Any]]:
         """Read all sections in one pipeline, so that they belong to one moment."""
-        with node.pipeline(transaction=False) as pipeline:
-            for section in SECTIONS:
-                pipeline.info(section)
-            found = pipeline.execute(raise_on_error=False)
-        for section in found:
-            if isinstance(section, Exception):
-                raise section
-        return found
+        try:
+            with node.pipeline(transaction=False) as pipeline:
+                for section in SECTIONS:
+                    pipeline.info(section)
+                found = pipeline.execute(raise_on_error=False)
+        except MALFORMED as error:
+            raise ResponseError(f"INFO is answered in an unknown form: {error}") from error
+        refused = [section for section in found if isinstance(section, Exception)]
+        if len(refused) == len(found):
+            raise refused[0]
+        return [section if isinstance(section, dict) else {} for section in found]
 
     def _close_client(self, address: str) -> None:
         node = self._clients.pop(address, None)

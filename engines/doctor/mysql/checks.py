@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from datetime import UTC
+from datetime import UTC, datetime
 
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql import lease, schema
+from engines.backends.mysql import lease, optional, schema
 from engines.doctor import clock, round_trip
 from engines.doctor.check import BROKEN_OFF_STEP, Check, CheckRunner, Checks
 from engines.doctor.mysql.session import check_session
@@ -77,9 +77,9 @@ def _checks_after_sign_in(
 
 
 def _utc_s(cursor: Cursor) -> float | None:
-    cursor.execute("SELECT UTC_TIMESTAMP(6)")
-    row = cursor.fetchone()
-    return row[0].replace(tzinfo=UTC).timestamp() if row else None
+    found = optional.rows(cursor, "SELECT UTC_TIMESTAMP(6)")
+    at = found[0][0] if found else None
+    return at.replace(tzinfo=UTC).timestamp() if isinstance(at, datetime) else None
 
 
 def _check_role(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
@@ -223,15 +223,17 @@ def _check_free_connections(
     runner: CheckRunner, cursor: Cursor, target: Target[MySQLEndpoint]
 ) -> Iterator[Check]:
     names = ("max_connections", "max_allowed_packet")
-    limits = {name: int(value) for name, value in mysql.read_variables(cursor, names).items()}
-    cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
-    row = cursor.fetchone()
-    used = int(row[1]) - 1 if row else 0  # minus this connection
+    limits = optional.numbers(tuple(mysql.read_variables(cursor, names).items()))
+    threads = optional.rows(cursor, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+    counts = optional.numbers(threads)
+    if "max_connections" not in limits or "Threads_connected" not in counts:
+        yield runner.ok("room", "the server does not say how many connections it takes")
+        return
+    used = counts["Threads_connected"] - 1  # minus this connection
     most = limits["max_connections"]
     free = most - used
-    cursor.execute("SELECT @@max_user_connections")  # the account's limit; 0 if it has none
-    row = cursor.fetchone()
-    own = int(row[0]) if row else 0
+    # The account's limit; 0 if it has none.
+    own = int(optional.variables(cursor, ("max_user_connections",))[0] or 0)
     if own:
         free = min(free, own)
     finding = f"{most} connections allowed, {used} in use, {target.connections} asked for"
@@ -240,7 +242,7 @@ def _check_free_connections(
         yield runner.fail("room", "no_room", finding + limit, REFUSALS[1040][1])
         return
     statement_bytes = target.batch * ROW_BYTES
-    if statement_bytes > limits["max_allowed_packet"]:
+    if statement_bytes > limits.get("max_allowed_packet", statement_bytes):
         yield runner.fail(
             "room",
             "batch_too_large",

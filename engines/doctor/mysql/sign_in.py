@@ -27,7 +27,7 @@ from engines.doctor.mysql.handshake import (
     ask_for_tls,
     read_handshake,
 )
-from engines.doctor.network.tcp import CONNECT_WAIT_S, resolve_and_connect
+from engines.doctor.network.tcp import CONNECT_WAIT_S, open_tcp, resolve_and_connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import check_tls, unencrypted
 from engines.endpoints.credential_sources import RdsToken, SecretError, origin
@@ -106,7 +106,7 @@ def sign_in(
 
 def _connect_up_to_tls(reached: tuple[str, int]) -> socket.socket:
     """Open another connection to the same server, up to the point where TLS begins."""
-    sock = socket.create_connection(reached, CONNECT_WAIT_S)
+    sock = open_tcp(*reached)
     try:
         read_handshake(sock)
         ask_for_tls(sock)

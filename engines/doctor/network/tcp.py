@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from engines.doctor.check import CheckRunner, Checks
 from engines.doctor.network.resolve import resolve
 from engines.endpoints.address import map_address, split
+from engines.endpoints.daemon_threads import in_parallel
+from engines.endpoints.deadline import watch
 from engines.endpoints.endpoint import AddressMap
 
 NAME = "TCP"
@@ -52,8 +53,7 @@ def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[
     reached, failed = [], []
     problem = ""
     # A cluster's name may have many addresses, and each filtered port costs the whole timeout.
-    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(addresses))) as pool:
-        results = list(pool.map(lambda address: _try_connect(address, port), addresses))
+    results = list(in_parallel(lambda address: _try_connect(address, port), addresses, AT_ONCE))
     for address, result in zip(addresses, results, strict=True):
         if isinstance(result, OSError):
             problem, reason = explain(result)
@@ -80,9 +80,16 @@ def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[
 
 def _try_connect(address: str, port: int) -> socket.socket | OSError:
     try:
-        return socket.create_connection((address, port), CONNECT_WAIT_S)
+        return open_tcp(address, port)
     except OSError as error:
         return error
+
+
+def open_tcp(address: str, port: int) -> socket.socket:
+    """Return a connection to an IP address, which the deadline of the check watches. Blocks. Raises OSError."""
+    sock = socket.create_connection((address, port), CONNECT_WAIT_S)
+    watch(lambda: sock)
+    return sock
 
 
 def explain(error: OSError) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from engines.doctor.network.certificate import (
     fetch_certificate,
     unverified_context,
 )
+from engines.endpoints.deadline import watch
 from engines.endpoints.endpoint import TlsOptions
 from engines.endpoints.tls import ssl_context
 
@@ -57,6 +58,7 @@ def check_tls(
     name = tls.server_name or host
     try:
         encrypted = ssl_context(tls).wrap_socket(sock, server_hostname=name)
+        watch(lambda: encrypted)
     except ssl.SSLCertVerificationError as error:
         yield _check_untrusted(runner, error, fetch_certificate(connect, name), tls, name)
         return None

@@ -11,6 +11,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.client import NO_CLUSTER, address_of, read_facts, slot_map
+from engines.backends.redis.optional import UNANSWERED, info, is_unknown_command
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.redis import keys
@@ -82,11 +83,8 @@ def _checks_after_sign_in(
 
 
 def _info(node: Redis, section: str) -> Mapping[str, Any]:
-    """Return a section of INFO; empty if the user may not run it."""
-    try:
-        return dict(node.info(section))
-    except NoPermissionError:
-        return {}
+    """Return a section of INFO; empty if the server does not show it."""
+    return info(node, section)
 
 
 def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
@@ -108,13 +106,15 @@ def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Ch
         except NoPermissionError:
             raise
         except ResponseError as error:
-            if NO_CLUSTER not in str(error):
+            if NO_CLUSTER not in str(error) and not (
+                endpoint.cluster is None and is_unknown_command(error)
+            ):
                 raise
             clustered = False
         yield runner.warn(
             "product",
             "info_denied",
-            "the user may not run INFO: product, role, durability and room stay unknown",
+            "INFO is refused, which a race can do without: product, role, durability and room stay unknown",
             "an administrator should add to the user's rules: +info",
         )
     if endpoint.cluster and not clustered:
@@ -140,7 +140,7 @@ def _utc_s(node: Redis) -> float | None:
     """Return the server's time in seconds since 1970, from INFO if allowed, else from TIME; None if neither is."""
     server_us = _info(node, "server").get("server_time_usec")
     if server_us is None:
-        with suppress(NoPermissionError):
+        with suppress(*UNANSWERED):
             seconds, us = node.time()
             return float(seconds) + float(us) / 1e6
         return None
@@ -178,7 +178,7 @@ def _check_round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Ch
     times = {}
     for node in nodes:
         for call in (("PING",), SOME_SCAN):
-            with suppress(NoPermissionError):
+            with suppress(ResponseError):
                 times[node.address] = round_trip.round_trips_ms(
                     lambda at=node.client, call=call: permissions.command(at, *call)  # type: ignore[misc]
                 )
@@ -280,7 +280,7 @@ def _check_free_connections(
     free: dict[str, tuple[int, int, int]] = {}
     for node in nodes:
         clients = _info(node.client, "clients")
-        if "maxclients" not in clients:
+        if not {"maxclients", "connected_clients"} <= clients.keys():
             yield runner.ok("room", "the server does not say how many connections it takes")
             return
         allowed, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1

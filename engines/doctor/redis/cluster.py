@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import ceil
 
 from redis import Redis
 
-from engines.doctor.check import Check, CheckRunner, Checks, Status
+from engines.doctor.check import CHECK_LIMIT_S, Check, CheckRunner, Checks, Status
 from engines.doctor.redis.sign_in import sign_in
 from engines.endpoints.address import map_address
+from engines.endpoints.daemon_threads import in_parallel
+from engines.endpoints.deadline import restart
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.node_addresses import ForbiddenNodeError, targets
 from engines.endpoints.slot_map import SlotRange
@@ -101,8 +103,8 @@ def check_nodes(
 ) -> Generator[Check, None, Sequence[Node] | None]:
     """Sign in to every node in parallel, and check that each can be reached. Return the nodes."""
     wanted = [*layout.primaries, *(layout.replicas if endpoint.read_replicas else ())]
-    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(wanted))) as pool:
-        results = list(pool.map(lambda address: _try_sign_in(endpoint, address), wanted))
+    restart(CHECK_LIMIT_S * ceil(len(wanted) / AT_ONCE))
+    results = list(in_parallel(lambda address: _try_sign_in(endpoint, address), wanted, AT_ONCE))
     nodes, failed = [], []
     for address, (client, check) in zip(wanted, results, strict=True):
         if client is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseError
 
+from engines.backends.redis.optional import is_unknown_command
 from engines.doctor.check import CheckRunner, Checks
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.namespace import DEFAULT, Namespace
@@ -118,6 +119,10 @@ def _try_call(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
         return str(error)
     except (MovedError, AskError):
         pass  # The key belongs to another node. Permissions were checked before the redirect.
+    except ResponseError as error:
+        if not is_unknown_command(error):
+            raise
+        return f"no permissions to run the '{call[0]!s}' command: it is unknown"
     return ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Generator
-from contextlib import suppress
 
 from redis import Redis
 from redis.exceptions import (
@@ -17,6 +16,7 @@ from redis.exceptions import (
 )
 
 from engines.backends.redis.client import client
+from engines.backends.redis.optional import is_unknown_command
 from engines.doctor.check import (
     BROKEN_OFF_STEP,
     HUNG_UP_STEP,
@@ -28,7 +28,7 @@ from engines.doctor.check import (
     Checks,
 )
 from engines.doctor.network.read import read_line
-from engines.doctor.network.tcp import CONNECT_WAIT_S, resolve_and_connect
+from engines.doctor.network.tcp import CONNECT_WAIT_S, open_tcp, resolve_and_connect
 from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import (
     check_tls,
@@ -74,8 +74,9 @@ def sign_in(
     if sock is None:
         return None
     with sock:
-        reached = sock.getpeername()[:2]
-        open_again = lambda: socket.create_connection(reached, CONNECT_WAIT_S)  # noqa: E731
+        host, port = sock.getpeername()[:2]
+        reached = (str(host), int(port))
+        open_again = lambda: open_tcp(*reached)  # noqa: E731
         if endpoint.tls is None:
             answered = yield from _check_plain_answer(runner, sock, open_again)
             if answered is not None:
@@ -231,8 +232,11 @@ def _check_sign_in(
     try:
         node = client(address, endpoint)
         # A user who may not run PING has signed in nevertheless.
-        with suppress(NoPermissionError):
+        try:
             node.ping()
+        except ResponseError as error:
+            if not (isinstance(error, NoPermissionError) or is_unknown_command(error)):
+                raise
     except SecretError as error:
         yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
         return None

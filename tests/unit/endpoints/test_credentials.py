@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -223,3 +224,13 @@ def test_another_failure_than_a_refusal_asks_nobody(tmp_path: Path, clock: Clock
             source, Credential(""), attempt, lambda error: isinstance(error, RefusedError)
         )
     assert runs(tmp_path) == 1
+
+
+def test_a_file_that_is_a_pipe_without_a_writer_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret, "FETCH_LIMIT_S", 0.2)
+    pipe = tmp_path / "password"
+    os.mkfifo(pipe)
+    with pytest.raises(SecretError, match=r"password_file .*: no password within"):
+        credential(FromFile(pipe))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from threading import Timer
 
+import pytest
+
 from engines.config import race_config as config
+from engines.ipc.messages import OpenProgress
 from engines.model.controls import Pause
 from engines.race.control_queue import ControlQueue
-from engines.race.engine_group import AWAY_NS, EngineGroup
+from engines.race.engine_group import AWAY_NS, READY_EACH_S, EngineGroup, OpeningWatch
 
 
 def test_whoever_was_away_has_listened_since_he_came_back_and_others_since_they_began() -> None:
@@ -41,3 +44,39 @@ def test_what_is_asked_for_interrupts_listening_and_comes_in_order() -> None:
     assert list(inbox.controls()) == []
     inbox.close()
     inbox.stop()  # a signal may come at any time
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_many_slow_connections_are_waited_for_and_none_that_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    slow, hung, dripping = OpeningWatch(), OpeningWatch(), OpeningWatch()
+    for opened in range(0, 1024, 8):  # two at a time, a quarter of a second each
+        clock.now_s += 1.0
+        assert slow.late(OpenProgress(opened, 1024)) is None
+    assert hung.late(OpenProgress(0, 1024)) == "0 of 1,024 connections opened in 128 s"
+    assert OpeningWatch().late(None) is None
+    # One connection every 14 s is progress, but too little.
+    for opened in range(1, 100):
+        clock.now_s += 14.0
+        late = dripping.late(OpenProgress(opened, 100))
+        if late is not None:
+            break
+    assert late is not None
+    assert clock.now_s < 128 + 15 + 100 * READY_EACH_S + 14
+
+
+def test_a_process_that_tells_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    watched = OpeningWatch()
+    clock.now_s = 15.1
+    assert watched.late(None) == "no connection opened in 15 s"
