@@ -17,6 +17,7 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql import optional
 from engines.backends.redis import client as redis
 from engines.backends.redis.optional import info, number, setting
+from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import (
     ENGINE,
