@@ -152,7 +152,7 @@ def test_engines_that_die_in_every_way_are_named_and_the_others_go_on(tmp_path: 
 
 
 def test_an_engine_that_hangs_at_the_end_is_killed_and_named(tmp_path: Path) -> None:
-    argv = ("--duration", "1s", "--warmup", "0", "--format", "jsonl", "--lanes", "durable")
+    argv = ("--duration", "2s", "--warmup", "0", "--format", "jsonl", "--lanes", "durable")
     with started(tmp_path, *argv) as process:
         await_race(process)
         engine(process, "durable/read").send_signal(signal.SIGSTOP)
