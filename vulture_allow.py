@@ -28,6 +28,7 @@ _._file  # Textual's driver writes through it
 _.nargs  # argparse reads it
 _.const  # argparse reads it
 _.credential_provider  # redis-py reads it when a connection signs in
+_.unraisablehook  # Python calls it for an exception in a destructor
 
 # Used by tests and benchmarks: the sandbox's part of faults on private servers
 _.admin_mysql  # the socket of a private MySQL for its administrator

@@ -18,7 +18,7 @@ from textual.binding import BindingType
 
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
-from engines.endpoints.redaction import redact
+from engines.endpoints.redaction import traceback_text
 from engines.model.deaths import Death
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
@@ -268,9 +268,8 @@ class TelemonApp(ViewActions, LoadActions):
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
         if os.environ.get(DEBUG_ENV) == "1":
-            import traceback
-
-            self._exit_renderables.append(Segments([Segment(redact(traceback.format_exc()))]))
+            shown = "" if error is None else traceback_text(error)
+            self._exit_renderables.append(Segments([Segment(shown)]))
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:

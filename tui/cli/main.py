@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
-from engines.endpoints.redaction import install_excepthooks, redact
+from engines.endpoints.redaction import foreign_text, install_excepthooks, redact
 from engines.errors import RaceError
 from engines.text import one_line
 from tui.cli import exit_codes
@@ -149,7 +149,9 @@ def _error_text(error: Exception) -> str:
     """Return an error in one line: that of a race that could not be run as it is, any other as an internal error."""
     if isinstance(error, RaceError):
         return str(error)
-    return f"internal error: {type(error).__name__}: {error} ({DEBUG_ENV}=1 shows where)"
+    return (
+        f"internal error: {type(error).__name__}: {foreign_text(error)} ({DEBUG_ENV}=1 shows where)"
+    )
 
 
 def report_error(message: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -59,6 +61,12 @@ def forms(secret: str) -> dict[str, str]:
         "repr of bytes": repr(raw)[2:-1],
         "JSON": json.dumps(secret)[1:-1],
         "SQL": secret.replace("'", "''"),
+        "HTML": html.escape(secret),
+        "lower-case URL": quote(secret, safe="").lower(),
+        "other encoding": raw.decode("latin-1"),
+        "C": "".join(f"\\x{byte:02x}" for byte in raw),
+        "dump": raw.hex(" "),
+        "repr of a repr": repr(repr(secret)),
     }
 
 
@@ -73,7 +81,7 @@ def shown_of(secret: str) -> set[str]:
 
 
 @pytest.mark.parametrize("form", forms(SECRET))
-@pytest.mark.parametrize("clean", [redact, foreign_text, sanitize])
+@pytest.mark.parametrize("clean", [foreign_text, redact, sanitize])
 def test_no_form_of_a_secret_is_shown(form: str, clean: object) -> None:
     register(SECRET)
     text = f"unknown command 'AUTH', with args beginning with: 'user' '{forms(SECRET)[form]}' "
@@ -107,6 +115,27 @@ def test_the_beginning_of_a_secret_that_a_server_cut_off_goes_too(length: int) -
     register(SECRET * 2)
     cleaned = foreign_text(f"args beginning with: '{(SECRET * 2)[:length]}")
     assert cleaned == f"args beginning with: '{MASK}"
+
+
+@given(st.integers(0, 40), st.integers(10, 40), st.booleans())
+def test_any_piece_of_a_secret_that_a_server_quotes_goes_too(
+    begin: int, length: int, upper: bool
+) -> None:
+    secret = "correct-Horse2battery/staple+9Gx-Q7w"
+    register(secret)
+    piece = secret[begin : begin + length]
+    assume(len(piece) >= 10)
+    quoted = piece.upper() if upper else piece
+    assert foreign_text(f"syntax error near '{quoted}'") == f"syntax error near '{MASK}'"
+
+
+def test_a_text_of_many_megabytes_is_not_searched_to_its_end() -> None:
+    register(SECRET)
+    began_s = time.process_time()
+    shown = foreign_text(f"error '{SECRET}' " * 500_000)
+    assert time.process_time() - began_s < 1
+    assert len(shown) == FOREIGN_LENGTH
+    assert SECRET not in shown
 
 
 def test_a_quoted_part_of_a_token_goes_too() -> None:
@@ -195,23 +224,33 @@ def test_an_event_and_an_error_kind_show_no_secret() -> None:
 
 
 THREADED = """
-import threading
+import asyncio, gc, threading
 from engines.endpoints.redaction import install_excepthooks, register
 register({secret!r})
 install_excepthooks()
 thread = threading.Thread(target=lambda: {{}}[{secret!r}])
 thread.start(); thread.join()
-raise ValueError({secret!r})
+class Destroyed:
+    def __del__(self): raise OSError({secret!r})
+Destroyed()
+async def lost(): raise LookupError({secret!r})
+async def lose():
+    task = asyncio.ensure_future(lost())
+    await asyncio.sleep(0)
+asyncio.run(lose())
+gc.collect()
+raise ValueError({secret!r} + chr(27) + "]0;title" + chr(7))
 """
 
 
-def test_tracebacks_of_every_thread_show_no_secret() -> None:
-    secret = "planted-in-a-traceback"
+@pytest.mark.parametrize("secret", ["planted-in-a-traceback", "hunter2"])
+def test_nothing_that_python_prints_by_itself_shows_a_secret(secret: str) -> None:
     code = THREADED.format(secret=secret)
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=PACKAGE_ROOT, capture_output=True, text=True, check=False
     )
-    assert "KeyError" in ran.stderr
-    assert "ValueError" in ran.stderr
+    for kind in ("KeyError", "OSError", "LookupError", "ValueError"):
+        assert kind in ran.stderr
     assert secret not in ran.stderr
+    assert all(line.isprintable() for line in ran.stderr.splitlines())
     assert ran.returncode == 1
