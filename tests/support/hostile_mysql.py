@@ -56,11 +56,12 @@ def greeting(method: bytes, capabilities: int = CAPABILITIES) -> bytes:
 class HostileMySQL:
     """The server: `method` stands in the greeting, `switch` (if any) is asked for afterwards.
 
-    `received` is what clients sent, a chunk each.
+    With `lone` a packet of nothing but 0xFE follows the greeting. `received` is what clients sent, a chunk each.
     """
 
     method: bytes
     switch: bytes = b""
+    lone: bool = False
     port: int = 0
     received: list[bytes] = field(default_factory=list)
     connections: int = 0
@@ -72,6 +73,9 @@ class HostileMySQL:
             sock.sendall(greeting(self.method))
             self._receive(sock)
             number = 2
+            if self.lone:
+                sock.sendall(packet(number, b"\xfe"))
+                self._receive(sock)
             if self.switch:
                 sock.sendall(packet(number, b"\xfe" + self.switch + b"\0" + SALT + b"\0"))
                 self._receive(sock)
@@ -92,9 +96,11 @@ class HostileMySQL:
 
 
 @contextmanager
-def hostile_mysql(method: bytes, switch: bytes = b"") -> Iterator[HostileMySQL]:
+def hostile_mysql(
+    method: bytes, switch: bytes = b"", *, lone: bool = False
+) -> Iterator[HostileMySQL]:
     """Serve on 127.0.0.1 as long as the context lasts."""
-    server = HostileMySQL(method, switch)
+    server = HostileMySQL(method, switch, lone)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.port = listener.getsockname()[1]
         listener.settimeout(0.1)

@@ -64,8 +64,11 @@ class PasswordGuard(_Connection):
 
     @server_public_key.setter
     def server_public_key(self, key: bytes | None) -> None:
-        """Refuse a key that the server sends. PyMySQL would encrypt the password with it."""
-        if key is not None:
+        """Refuse a key that the server sends. PyMySQL would encrypt the password with it.
+
+        A server that greets with `sha256_password` sends its key even if one is known: that one is kept.
+        """
+        if key is not None and self._server_key is None:
             raise refusal(
                 "the server asks for the password, encrypted with a key of its own that nobody vouches for; set "
                 "tls = true, or server_public_key to the file of its key"

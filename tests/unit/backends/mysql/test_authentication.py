@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import pymysql.connections
 import pytest
 from pymysql.err import MySQLError, OperationalError
 
-from engines.backends.mysql.authentication import UNSAFE_AUTHENTICATION, PasswordGuard
+from engines.backends.mysql.authentication import (
+    CLEAR_TEXT_METHODS,
+    ENCRYPTED_METHODS,
+    OUTDATED_METHODS,
+    UNSAFE_AUTHENTICATION,
+    PasswordGuard,
+)
 from engines.backends.mysql.client import connect, error_text
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 from engines.wire.error_kinds import MYSQL_ERRORS
@@ -84,6 +92,44 @@ def test_a_key_that_the_user_named_may_encrypt_the_password(tmp_path: Path) -> N
         with pytest.raises(MySQLError):
             connect(replace(endpoint_of(server), server_key_file=key), autocommit=True)
         assert len(server.received[-1][4:]) == 256
+
+
+def test_a_server_that_sends_a_key_of_its_own_unasked_gets_what_only_the_named_key_opens(
+    tmp_path: Path,
+) -> None:
+    """As a server does that greets with sha256_password."""
+    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
+    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+    from cryptography.hazmat.primitives.hashes import SHA1
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    own = rsa.generate_private_key(65537, 2048)
+    key = tmp_path / "server.pem"
+    key.write_bytes(own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with hostile_mysql(b"sha256_password") as server:
+        with pytest.raises(MySQLError) as raised:
+            connect(replace(endpoint_of(server), server_key_file=key), autocommit=True)
+        assert raised.value.args[0] != UNSAFE_AUTHENTICATION
+        mixed = own.decrypt(server.received[-1][4:], OAEP(MGF1(SHA1()), SHA1(), None))
+    plain = bytes(byte ^ SALT[index % len(SALT)] for index, byte in enumerate(mixed))
+    assert plain == PASSWORD.encode() + b"\0"
+
+
+def test_the_short_packet_of_the_oldest_servers_gets_nothing() -> None:
+    """A lone 0xFE asks for the reversible answer of MySQL 4.0."""
+    with hostile_mysql(b"mysql_native_password", lone=True) as server:
+        with pytest.raises(MySQLError):
+            connect(endpoint_of(server), autocommit=True)
+        assert len(server.received) == 1
+        assert not readable(server.received[0])
+
+
+def test_no_method_of_the_library_was_overlooked() -> None:
+    """PyMySQL answers these. One that it learns must be judged before it is used."""
+    source = Path(pymysql.connections.__file__).read_text()
+    known = set(re.findall(r'plugin_name == b"(\w+)"', source))
+    challenges = {"mysql_native_password", "client_ed25519"}
+    assert known == challenges | CLEAR_TEXT_METHODS | ENCRYPTED_METHODS | OUTDATED_METHODS
 
 
 def test_a_named_key_without_the_package_says_what_is_missing(
