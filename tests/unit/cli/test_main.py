@@ -329,6 +329,30 @@ UNEXPECTED = (
 )
 
 
+QUOTING = (
+    "import sys\nfrom tui.cli import main as cli\nfrom engines.endpoints.redaction import register\n"
+    "register('hunter2'); register('correct-horse-battery')\n"
+    "def broken(*_): raise LookupError('it said hunter2 and horse-battery' + chr(27) + '[2J')\n"
+    "cli.parse = broken\nsys.exit(cli.run())"
+)
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_an_unexpected_error_shows_no_secret_and_moves_no_cursor(debug: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", QUOTING],
+        cwd=ROOT,
+        env={**os.environ, "TELEMON_DEBUG": debug},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "it said ******** and ********" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+
+
 def test_an_unexpected_error_is_one_line_and_its_traceback_is_there_for_the_asking() -> None:
     def run(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -344,7 +368,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_there_for_the_aski
     short = run({"TELEMON_DEBUG": ""})
     assert (short.returncode, short.stdout) == (1, "")
     assert short.stderr == (
-        "telemon: internal error: LookupError: no\\nluck (TELEMON_DEBUG=1 shows where)\n"
+        "telemon: internal error: LookupError: no luck (TELEMON_DEBUG=1 shows where)\n"
     )
     long = run({"TELEMON_DEBUG": "1"})
     assert long.returncode == 1
