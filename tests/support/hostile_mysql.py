@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Thread
+
+from engines.doctor.network.read import read_exactly
+from tests.support.certificates import Pair
 
 SALT = b"12345678abcdefghijkl"
 
@@ -25,6 +29,11 @@ qQIDAQAB
 
 CAPABILITIES = 0x0008A20F
 """Protocol 4.1, secure connection, plugin authentication; no TLS."""
+
+
+CLIENT_SSL = 0x0800
+SSL_REQUEST_BYTES = 36
+"""With the header of the packet."""
 
 
 def packet(number: int, payload: bytes) -> bytes:
@@ -56,12 +65,14 @@ def greeting(method: bytes, capabilities: int = CAPABILITIES) -> bytes:
 class HostileMySQL:
     """The server: `method` stands in the greeting, `switch` (if any) is asked for afterwards.
 
-    With `lone` a packet of nothing but 0xFE follows the greeting. `received` is what clients sent, a chunk each.
+    With `pair`, a certificate, it speaks TLS. With `lone` a packet of nothing but 0xFE follows the greeting. `received`
+    is what clients sent, a chunk each.
     """
 
     method: bytes
     switch: bytes = b""
     lone: bool = False
+    pair: Pair | None = None
     port: int = 0
     received: list[bytes] = field(default_factory=list)
     connections: int = 0
@@ -70,9 +81,17 @@ class HostileMySQL:
         self.connections += 1
         sock.settimeout(3)
         with sock, suppress(OSError):
-            sock.sendall(greeting(self.method))
-            self._receive(sock)
             number = 2
+            if self.pair is None:
+                sock.sendall(greeting(self.method))
+            else:
+                sock.sendall(greeting(self.method, CAPABILITIES | CLIENT_SSL))
+                read_exactly(sock, SSL_REQUEST_BYTES)
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(self.pair.certificate, self.pair.key)
+                sock = context.wrap_socket(sock, server_side=True)
+                number = 3
+            self._receive(sock)
             if self.lone:
                 sock.sendall(packet(number, b"\xfe"))
                 self._receive(sock)
@@ -97,10 +116,10 @@ class HostileMySQL:
 
 @contextmanager
 def hostile_mysql(
-    method: bytes, switch: bytes = b"", *, lone: bool = False
+    method: bytes, switch: bytes = b"", *, lone: bool = False, pair: Pair | None = None
 ) -> Iterator[HostileMySQL]:
     """Serve on 127.0.0.1 as long as the context lasts."""
-    server = HostileMySQL(method, switch, lone)
+    server = HostileMySQL(method, switch, lone, pair)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.port = listener.getsockname()[1]
         listener.settimeout(0.1)

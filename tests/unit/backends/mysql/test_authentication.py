@@ -20,6 +20,7 @@ from engines.backends.mysql.authentication import (
 from engines.backends.mysql.client import connect, error_text
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 from engines.wire.error_kinds import MYSQL_ERRORS
+from tests.support.certificates import Authority
 from tests.support.hostile_mysql import RSA_KEY, SALT, HostileMySQL, hostile_mysql
 
 PASSWORD = "only-for-the-right-server"
@@ -194,6 +195,45 @@ def test_what_is_answered_over_tls(
     else:
         with pytest.raises(OperationalError, match=method):
             connection._check_method(method)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
+
+
+@pytest.mark.parametrize(
+    ("method", "switch", "accept_unverified"),
+    [
+        (b"mysql_native_password", b"mysql_clear_password", True),
+        (b"mysql_native_password", b"dialog", True),
+        (b"mysql_native_password", b"mysql_old_password", True),
+        (b"sha256_password", b"", False),
+        (b"caching_sha2_password", b"", False),
+        (b"mysql_native_password", b"sha256_password", False),
+    ],
+)
+def test_what_an_unverified_server_gets_inside_tls(
+    authority: Authority, method: bytes, switch: bytes, accept_unverified: bool
+) -> None:
+    pair = authority.pair("unverified", of=("127.0.0.1",))
+    with hostile_mysql(method, switch, pair=pair) as server:
+        at = replace(endpoint_of(server), tls=TlsOptions(verify="none"))
+        with pytest.raises(OperationalError) as raised:
+            connect(at, autocommit=True, accept_unverified=accept_unverified)
+        assert raised.value.args[0] == UNSAFE_AUTHENTICATION
+        assert not readable(b"".join(server.received))
+
+
+def test_a_verified_server_gets_the_password_in_clear_as_iam_of_rds_needs_it(
+    authority: Authority,
+) -> None:
+    pair = authority.pair("verified", of=("127.0.0.1",))
+    with hostile_mysql(b"mysql_native_password", b"mysql_clear_password", pair=pair) as server:
+        at = replace(endpoint_of(server), tls=TlsOptions(authority.file))
+        with pytest.raises(MySQLError):
+            connect(at, autocommit=True)
+        assert readable(b"".join(server.received))
 
 
 def test_the_refusal_has_its_row_in_the_table_of_errors() -> None:
