@@ -119,6 +119,10 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
         second = own.telemon(*SHORT, environ={"TELEMON_NAMESPACE": "blue"})
         assert second.code == 0, second.err
         assert json.loads(second.out)["settings"]["namespace"] == "blue"
+        for lane in json.loads(second.out)["lanes"]:
+            # What was acknowledged is read back from the same namespace.
+            assert lane["read_back"]["checked"] > 0
+            assert lane["read_back"]["lost"] == 0
         for at in (cache_of(own.sandbox), store_of(own.sandbox)):
             assert scan(replace(at, namespace=BLUE)).own_count > 0
         newest = "SELECT MAX(version) FROM telemon.cars_blue"
