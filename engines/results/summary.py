@@ -83,8 +83,6 @@ class Summary:
         self.totals = {lane_info.lane: LaneTotals() for lane_info in self.lane_infos}
         self._run_counts = {lane_info.lane: RunCounts() for lane_info in self.lane_infos}
         self.started_at_s: float | None = None
-        self._closing_caveats: tuple[Caveat, ...] = ()
-        """What the race knew of its servers only at its end."""
 
     def restarted(self) -> Self:
         """Return a summary whose totals start from zero.
@@ -145,7 +143,6 @@ class Summary:
         Call it after the last frame.
         """
         self._closing = closing
-        self._closing_caveats = closing.caveats
         nothing = IntervalStats(RoleStats(), CacheStats())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self.totals.items():
@@ -220,7 +217,7 @@ class Summary:
 
     def caveats(self) -> tuple[Caveat, ...]:
         """Return everything that limits how far the numbers can be compared or trusted, so far as it is known now."""
-        caveats: list[Caveat] = [*self.environment.caveats, *self._closing_caveats]
+        caveats: list[Caveat] = [*self.environment.caveats, *self._closing.caveats]
         for lane_info in self.lane_infos:
             caveats += [LaneNote(lane_info.lane, note) for note in lane_info.notes]
         caveats += comparison_caveats(self.environment, self.settings)

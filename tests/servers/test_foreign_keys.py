@@ -156,10 +156,10 @@ def test_a_flush_leaves_a_foreign_key_and_is_told_apart_from_the_race(sandbox: S
     assert on_key(at, name, "GET") == b"somebody's"
     assert any("keys removed; key telemon:50000000 of somebody else stay" in e for e in flushed)
     checks = {check.what: check for check in summary.reconciliations["cached"].checks}
-    # The test's own SET is the only thing that the race did not do.
-    assert {what: check.difference for what, check in checks.items() if what != "sets"} == {
-        "upserts": 0, "rows": 0, "commits": 0, "selects": 0, "gets": 0, "hits": 0, "misses": 0,
-    }  # fmt: skip
+    # The test's own SET is the only thing that the race did not do. A transaction id may go to InnoDB's statistics.
+    others = {check.what for check in checks.values()} - {"sets", "committed writes"}
+    assert others >= {"gets", "hits", "misses"}
+    assert not any(checks[what].difference for what in others), checks
     assert checks["sets"].difference == 1
     on_key(at, name, "DEL")
 

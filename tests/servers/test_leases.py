@@ -98,7 +98,8 @@ def test_the_second_of_two_telemons_is_refused_and_disturbs_nothing(own: OwnServ
         # The others asked who holds a lease, and for no row or car. The doctor asks MySQL for its settings.
         for check in lane["reconciliation"]["checks"]:
             more = check["servers"] - check["telemon"]
-            asked = {"selects": 12, "gets": 12, "hits": 12}
+            # A transaction id may go to InnoDB's own statistics of a table that has just been made.
+            asked = {"selects": 12, "gets": 12, "hits": 12, "committed writes": 2}
             assert 0 <= more <= asked.get(check["what"], 0), (lane["id"], check)
         assert lane["write"]["errors"] == lane["read"]["errors"] == {}
     assert all(redis_lease.holder(at) is None for at in redis_endpoints(own.sandbox)), err
@@ -119,6 +120,10 @@ def test_two_namespaces_race_at_the_same_time_and_keep_off_each_others_data(
         second = own.telemon(*SHORT, environ={"TELEMON_NAMESPACE": "blue"})
         assert second.code == 0, second.err
         assert json.loads(second.out)["settings"]["namespace"] == "blue"
+        for lane in json.loads(second.out)["lanes"]:
+            # What was acknowledged is read back from the same namespace.
+            assert lane["read_back"]["checked"] > 0
+            assert lane["read_back"]["lost"] == 0
         for at in (cache_of(own.sandbox), store_of(own.sandbox)):
             assert scan(replace(at, namespace=BLUE)).own_count > 0
         newest = "SELECT MAX(version) FROM telemon.cars_blue"
@@ -226,7 +231,11 @@ def test_a_lease_is_renewed_often_and_counts_for_nothing(
     summary, _ = raced(prepared(own.sandbox, shared(own.sandbox, [lane], duration_s=1.5)))
     assert len(renewals) > 20
     assert lost(summary) == []
-    assert summary.reconciliations[lane].reconciled, summary.reconciliations[lane].verdict
+    found = summary.reconciliations[lane]
+    # A transaction id may go to InnoDB's own statistics of a table that has just been made.
+    checks = [check for check in found.checks if check.what != "committed writes"]
+    assert checks
+    assert not any(check.difference for check in checks), found.verdict
 
 
 def test_a_lease_that_another_telemon_has_taken_is_in_the_result(own: OwnServers) -> None:

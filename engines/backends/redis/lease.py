@@ -25,6 +25,7 @@ from engines.backends.redis.marker import ForeignKeyError, foreign_key_text
 from engines.backends.redis.own_keys import WRONG_TYPE
 from engines.backends.redis.signature import Signature
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.redaction import foreign_text
 
 LEASE_MS = round(LEASE_S * 1000)
 
@@ -62,7 +63,7 @@ class RedisLease:
                 raise LeaseHeldError(holder(self._endpoint) or ENDING)
             self._held = True
         except ResponseError as error:
-            raise LeaseRefusedError(str(error)) from error
+            raise LeaseRefusedError(foreign_text(error)) from error
 
     def renew(self) -> None:
         """Make the lease last for `LEASE_S` from now. A server that does not answer is asked again the next time.
