@@ -20,6 +20,8 @@ found mariadbd mysqld || wanted="$wanted mariadb-server-core"
 # MariaDB's installer calls it; Oracle's mysqld has no installer.
 found my_print_defaults || { found mysqld && ! found mariadbd; } || wanted="$wanted mariadb-client-core"
 found valkey-server redis-server redis-check-rdb || wanted="$wanted redis-tools"
+# Makes the certificate of the private cluster's bus.
+found openssl || wanted="$wanted openssl"
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || wanted="$wanted python3-venv"
 if [ "${1:-}" = bench ]; then
     found redis-benchmark || wanted="$wanted redis-tools"

@@ -18,6 +18,7 @@ _.get_system_commands  # Textual asks for the entries of its command palette
 _.check_action  # Textual asks whether a key's action applies now
 _.can_replace  # Textual asks whether a message may take the place of an older one
 _._run_input_thread  # Textual's driver starts it as its input thread
+_.set_character_set  # PyMySQL calls it when a connection has signed in
 
 # Read by others, by name
 _.no_color  # Textual reads it

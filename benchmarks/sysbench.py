@@ -11,7 +11,7 @@ from benchmarks.measured import Measured
 from benchmarks.telemon_side import BATCH_ROWS
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.workload.dataset import ALL_KEYS, HOT_KEYS
-from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
+from engines.workload.statements import UPSERT_TAIL, select, upsert_head
 
 SELECT_LUA = """
 function thread_init()
@@ -50,7 +50,7 @@ def measure_upserts(endpoint: MySQLEndpoint, connections: int, seconds: float) -
         rows=BATCH_ROWS,
         first=ALL_KEYS.first,
         last=ALL_KEYS.last,
-        head=UPSERT_HEAD.decode(),
+        head=upsert_head(endpoint.namespace.table).decode(),
         tail=UPSERT_TAIL.decode(),
     )
     statements = _measure(endpoint, script, connections, seconds)
@@ -59,7 +59,8 @@ def measure_upserts(endpoint: MySQLEndpoint, connections: int, seconds: float) -
 
 def measure_selects(endpoint: MySQLEndpoint, connections: int, seconds: float) -> Measured:
     """The race's SELECT over the hot cars; statements per second and p50."""
-    script = SELECT_LUA.format(select=SELECT.decode(), first=HOT_KEYS.first, last=HOT_KEYS.last)
+    text = select(endpoint.namespace.table).decode()
+    script = SELECT_LUA.format(select=text, first=HOT_KEYS.first, last=HOT_KEYS.last)
     return _measure(endpoint, script, connections, seconds)
 
 

@@ -100,6 +100,6 @@ def _wait(engine: EngineProcess, done: object, timeout_s: float) -> None:
     while not done():
         left_s = deadline_s - time.monotonic()
         if left_s <= 0 or engine.over:
-            raise SystemExit(f"{engine.name} does not answer ({engine.died or engine.not_ready})")
+            raise SystemExit(f"{engine.name} does not answer ({engine.death or engine.not_ready})")
         select.select([engine.channel.fileno()], [], [], left_s)
         engine.receive()

@@ -70,7 +70,9 @@ class _CounterDeltas:
         self._caveats: dict[str, str] = {}
         """Address -> reason why its counts may be incomplete or too high."""
         self.nodes: dict[str, dict[str, int]] = {}
-        """Address -> increase of its counters."""
+        """Address -> increase of its counters, without what `exclude` named."""
+        self._excluded: list[tuple[str, Mapping[str, int]]] = []
+        """Address, and how far telemon itself moved the counters there since the last reading."""
 
     def begin(self) -> None:
         """Read the initial values."""
@@ -82,6 +84,8 @@ class _CounterDeltas:
     def read(self) -> None:
         """Read the counters now. A server that does not answer keeps its last values."""
         readings: Mapping[str, CounterReading] = {}
+        # Before the reading: it shows everything that was excluded until now.
+        excluded, self._excluded = self._excluded, []
         with suppress(Exception), self._deadline:
             readings = self._source.read()
         nodes = dict(self.nodes)
@@ -104,8 +108,19 @@ class _CounterDeltas:
             for name, value in delta.items():
                 moved[name] = moved.get(name, 0) + value
             nodes[address] = moved
+        for address, counts in excluded:
+            if address not in readings:
+                self.exclude(address, counts)
+            elif address in nodes:
+                nodes[address] = {
+                    name: value - counts.get(name, 0) for name, value in nodes[address].items()
+                }
         self.nodes = nodes
         self._answered = set(readings)
+
+    def exclude(self, address: str, counts: Mapping[str, int]) -> None:
+        """Leave out what a completed command of telemon itself, outside of the race, has counted on a node."""
+        self._excluded.append((address, counts))
 
     @property
     def moved(self) -> dict[str, int]:
@@ -233,6 +248,14 @@ class ServerCounters:
         until_s = monotonic() + within_s
         for poller in self._all_pollers():
             poller.wait(until_s)
+
+    def exclude(self, lane: str, address: str, counts: Mapping[str, int]) -> None:
+        """Leave `counts` out of the counters of a lane's node, by their names. Any thread may call it.
+
+        They are those of completed commands that telemon itself sent there, outside of the race.
+        """
+        for poller in self._pollers.get(lane, ()):
+            poller.deltas.exclude(address, counts)
 
     def moved(self, lane: str) -> Mapping[str, int]:
         """Return the increase of the counters of a lane's servers since the start, as of the last reading."""

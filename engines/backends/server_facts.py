@@ -6,10 +6,12 @@ They are read before the race, outside its measured time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from statistics import median
 from time import perf_counter_ns
 
+from pymysql import MySQLError
 from pymysql.cursors import Cursor
 from redis.exceptions import ResponseError
 
@@ -20,8 +22,10 @@ from engines.backends.redis.optional import info, number, setting
 from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.model.server_facts import (
+    ENGINE,
     FLUSH,
     LOG_BIN,
+    SQL_LOG_BIN,
     SYNC_BINLOG,
     UNREADABLE,
     ServerFacts,
@@ -55,6 +59,21 @@ def read_server_facts(endpoints: LaneEndpoints) -> list[ServerFacts]:
     if endpoints.redis is not None:
         facts.append(_redis(endpoints.redis, "store" if endpoints.mysql is None else "cache"))
     return facts
+
+
+def read_durability(endpoints: LaneEndpoints) -> dict[str, dict[str, str | int]]:
+    """Return, by role, the settings that decide how durable a write is on each server of a lane, as they are now.
+
+    Blocks. Raises one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
+    """
+    found = {}
+    if endpoints.mysql is not None:
+        with mysql.cursor(endpoints.mysql) as cursor:
+            found["database"] = _mysql_durability(cursor, endpoints.mysql.namespace.table)
+    if endpoints.redis is not None:
+        role = "store" if endpoints.mysql is None else "cache"
+        found[role] = _durability_of_nodes(endpoints.redis, redis.nodes(endpoints.redis))
+    return found
 
 
 def round_trip_us(ping: Callable[[], object]) -> float | None:
@@ -99,16 +118,23 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
             nodes=1,
             tls=tls_mode(endpoint.tls),
             round_trip_us=round_trip_us(lambda: cursor.connection.ping(reconnect=False)),
-            durability=_mysql_durability(cursor),
+            durability=_mysql_durability(cursor, endpoint.namespace.table),
             identity=_digest(mysql.identity(cursor)),
         )
 
 
-def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
+def _mysql_durability(cursor: Cursor, table: str) -> dict[str, str | int]:
     variables = mysql.read_variables(cursor, VARIABLES)
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
+    with suppress(MySQLError):  # some proxies have no information_schema
+        engine = mysql.read_table_engine(cursor, table)
+        if engine not in (None, "InnoDB"):
+            facts[ENGINE] = engine
+    if facts[LOG_BIN] == "ON":
+        session = mysql.read_session_variables(cursor, (SQL_LOG_BIN,))
+        facts[SQL_LOG_BIN] = session.get(SQL_LOG_BIN, UNREADABLE)
     shown = optional.rows(cursor, f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
     counts = {name.lower(): value for name, value in optional.numbers(shown).items()}
     facts["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
@@ -120,9 +146,6 @@ def _mysql_durability(cursor: Cursor) -> dict[str, str | int]:
 def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
     facts = redis.read_facts(endpoint)
     nodes = redis.nodes(endpoint)
-    durabilities = list(
-        in_parallel(lambda address: _redis_durability(address, endpoint), nodes, len(nodes))
-    )
     # Ping only the first node: all nodes are reached over the same network path.
     with redis.client(nodes[0], endpoint) as node:
         trip_us = round_trip_us(node.ping)
@@ -133,11 +156,19 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
         nodes=len(nodes),
         tls=tls_mode(endpoint.tls),
         round_trip_us=trip_us,
-        durability={
-            name: _common([each[name] for each in durabilities]) for name in durabilities[0]
-        },
+        durability=_durability_of_nodes(endpoint, nodes),
         identity=_digest(nodes),
     )
+
+
+def _durability_of_nodes(endpoint: RedisEndpoint, nodes: Sequence[str]) -> dict[str, str | int]:
+    found = list(
+        in_parallel(lambda address: _redis_durability(address, endpoint), nodes, len(nodes))
+    )
+    return {
+        name: _common([each[name] for each in found if name in each])
+        for name in dict.fromkeys(name for each in found for name in each)
+    }
 
 
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:

@@ -25,6 +25,7 @@ from engines.config.settings import (
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.model.lanes import LANES, Lane
 from engines.text import to_toml
+from engines.workload.namespace import Namespace
 
 HEADLESS_DURATION_S = 30.0
 """How long a race without a screen lasts when nobody says."""
@@ -136,8 +137,17 @@ class RaceConfig(LoadConfig):
         servers = [self._backend(slot.table) for slot in lane.servers]
         if servers[0].host is None:
             return None
-        mysql = [server.endpoint() for server in servers if isinstance(server, MySQLConfig)]
-        redis = [server.endpoint() for server in servers if isinstance(server, RedisConfig)]
+        own = Namespace(self.namespace or "")
+        mysql = [
+            replace(server.endpoint(), namespace=own)
+            for server in servers
+            if isinstance(server, MySQLConfig)
+        ]
+        redis = [
+            replace(server.endpoint(), namespace=own)
+            for server in servers
+            if isinstance(server, RedisConfig)
+        ]
         return LaneEndpoints(lane.id, next(iter(mysql), None), next(iter(redis), None))
 
     @property

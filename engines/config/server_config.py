@@ -101,10 +101,16 @@ class MySQLConfig(ServerConfig):
     port: int = default_of("mysql.port")
     database: str = default_of("mysql.database")
     iam: bool = default_of("mysql.iam")
+    server_public_key: Path | None = default_of("mysql.server_public_key")
 
     def conflicts(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Return (fields, what is wrong with them together) for values that contradict each other."""
         yield from ServerConfig.conflicts(self)
+        if self.tls and self.server_public_key is not None:
+            yield (
+                ("server_public_key", "tls"),
+                "with TLS the key is not used; leave one of the two out",
+            )
         if self.user is None and self.password_secret is None and not self.iam:
             yield ("host", "user"), "MySQL has no user by default; name the user"
 
@@ -124,6 +130,7 @@ class MySQLConfig(ServerConfig):
             tls=self.encryption(),
             secret=secret,
             address_map=self.address_map or (),
+            server_key_file=self.server_public_key,
         )
 
 

@@ -26,6 +26,7 @@ from engines.config.value_types import (
     Text,
     ValueType,
 )
+from engines.endpoints.redaction import MASK as MASK
 from engines.model.lanes import LANES, SERVER_SLOTS, ServerSlot
 from engines.model.roles import CONNECTIONS, Role
 from engines.text import duration_text
@@ -100,8 +101,6 @@ class Setting:
         return MASK
 
 
-MASK = "********"
-
 SERVER_TABLES = tuple(slot.table for slot in SERVER_SLOTS)
 """The tables of the lanes' servers."""
 
@@ -121,6 +120,13 @@ DEBUG_ENV = "TELEMON_DEBUG"
 
 NAME = Text(re.compile(r"[\w$-]{1,64}", re.ASCII), "1 to 64 letters, digits, _, $ or -", "NAME")
 """The type of a database name: one that needs no quoting anywhere."""
+
+NAMESPACE = Text(
+    re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII),
+    "1 to 32 lower-case letters, digits or _, a letter first",
+    "NAME",
+)
+"""The type of a namespace: part of a table's name and of key names, so it needs no quoting in either."""
 
 USER = Text(re.compile(r"\S(.{0,254}\S)?"), "a user name", "USER")
 PASSWORD = Text(re.compile(r".{1,4096}"), "a password of one line", "PASSWORD")
@@ -195,6 +201,14 @@ def _mysql(table: str, database: str) -> tuple[Setting, ...]:
         "MySQL",
         Setting(f"{table}.database", "database", NAME, database, "where telemon has its table"),
         Setting(f"{table}.iam", "iam", Boolean(), False, "whether the password is an IAM token"),
+        Setting(
+            f"{table}.server_public_key",
+            "server_public_key",
+            FILE,
+            None,
+            "without TLS: the server's RSA key (PEM) that may encrypt the password",
+            "none",
+        ),
     )
 
 
@@ -367,6 +381,12 @@ class LoadConfig:
         "length of the measured part, without the warm-up",
         key="duration",
         unset="until you quit; 30s without a screen",
+    )
+    namespace: str | None = row(
+        NAMESPACE,
+        None,
+        "own names for table and keys, so that several telemons can use the same servers",
+        unset="table cars, keys telemon:...",
     )
 
     @property

@@ -8,12 +8,10 @@ from enum import StrEnum
 from time import perf_counter
 from typing import TypeAlias, TypeVar
 
+from engines.endpoints.redaction import foreign_text, redact
 from engines.text import one_line
 
 Layer = TypeVar("Layer")
-
-FINDING_LENGTH = 300
-"""Maximum number of characters shown of a finding: it may quote a server's text of any length."""
 
 NO_SECRET_STEP = "make its source give the password by hand first, then run `telemon doctor` again"
 """Next step when a password cannot be fetched."""
@@ -111,5 +109,6 @@ class CheckRunner:
     ) -> Check:
         now_s = perf_counter()
         ms, self._since_s = (now_s - self._since_s) * 1000, now_s
-        text = one_line(" ".join(finding.split()))[:FINDING_LENGTH]
-        return Check(self.endpoint, name, status, text, ms, problem, one_line(next_step))
+        # Most findings quote the server.
+        text, step = foreign_text(finding), one_line(redact(next_step))
+        return Check(self.endpoint, name, status, text, ms, problem, step)

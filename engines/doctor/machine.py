@@ -13,11 +13,13 @@ from pathlib import Path
 
 import psutil
 
+from engines.child_environment import program_environment
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
 from engines.model.lanes import LANES
 from engines.sandbox import binaries
 from engines.sandbox import directory as directories
+from engines.sandbox.cluster import bus
 from engines.sandbox.errors import SandboxError
 
 REQUIRED_LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
@@ -97,6 +99,14 @@ def _check_programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Che
         redis = binaries.find_redis()
         name = redis.run_as if redis else None
         yield _check_program(runner, "Redis", "redis", redis.server if redis else None, name)
+    if any(LANES[lane].is_cluster for lane in private) and bus.find_openssl() is None:
+        yield runner.warn(
+            "openssl program",
+            "openssl_missing",
+            "not found: the nodes of the private cluster talk to each other without TLS, and another user of this "
+            "machine can join the cluster",
+            f"install {bus.OPENSSL} with the package manager",
+        )
 
 
 def _check_program(
@@ -117,6 +127,7 @@ def _check_program(
             executable=server,
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            env=program_environment(),
             timeout=VERSION_WAIT_S,
             check=True,
         )

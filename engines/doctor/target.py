@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 
-COUNTER_CONNECTIONS = 1
-"""Connections per server that read its counters, besides the racing ones."""
+OWN_CONNECTIONS = 2
+"""Connections per server besides the racing ones: one that reads its counters, and one that holds the lease."""
 
 Endpoint = TypeVar("Endpoint", MySQLEndpoint, RedisEndpoint)
 
@@ -58,11 +58,11 @@ def targets(
     redis_targets: dict[RedisEndpoint, Target[RedisEndpoint]] = {}
     for lane, endpoint in lanes.items():
         if endpoint.mysql is not None:
-            count = load.writers + load.readers + COUNTER_CONNECTIONS
+            count = load.writers + load.readers + OWN_CONNECTIONS
             _add(mysql_targets, Target(endpoint.mysql, (lane,), count, load.batch))
         if endpoint.redis is not None:
             cache = endpoint.mysql is not None
-            count = load.readers + COUNTER_CONNECTIONS + (0 if cache else load.writers)
+            count = load.readers + OWN_CONNECTIONS + (0 if cache else load.writers)
             _add(redis_targets, Target(endpoint.redis, (lane,), count, load.batch, cache))
     return [*_add_up_connections(mysql_targets), *_add_up_connections(redis_targets)]
 

@@ -11,6 +11,7 @@ from engines.driver.blocking_jobs import BlockingJobRunner
 from engines.driver.poller import READ, WRITE, Poller
 from engines.driver.session import CompletedThenNext, Connection, Session
 from engines.driver.timers import Timers
+from engines.endpoints.redaction import foreign_text
 from engines.wire.dialect import ConnectionLost, Dialect
 
 OPEN_WAIT_NS = 250_000_000
@@ -111,7 +112,7 @@ class ConnectionManager:
             if connection.retired:
                 return
             connection.down = True
-            self._open_after_pause(connection, str(error))
+            self._open_after_pause(connection, foreign_text(error))
             self._report_problem()
 
         def open_socket() -> Any:

@@ -170,7 +170,7 @@ class ArrivalSchedule:
 
     @property
     def per_s(self) -> float:
-        """Current rate in operations per second."""
+        """Return the current rate in operations per second, over all processes."""
         return self._segments[-1].per_s
 
     def take(self) -> int:
@@ -184,9 +184,10 @@ class ArrivalSchedule:
         return due_ns
 
     def change(self, per_s: float, at_ns: int) -> None:
-        """Change the rate to `per_s` operations per second from `at_ns` on, when its first operation is due.
+        """Change the rate over all processes to `per_s` operations per second from `at_ns` on.
 
-        Operations due before are executed first and keep their lateness: a change of rate does not remove an overload.
+        The first operation of process 0 is due at `at_ns`, that of process k k / `per_s` seconds later. Operations due
+        before are executed first and keep their lateness: a change of rate does not remove an overload.
         """
         last = self._segments[-1]
         last.end = last.taken + last.remaining(at_ns)
@@ -198,6 +199,7 @@ class ArrivalSchedule:
     def postpone(self, from_ns: int, to_ns: int) -> None:
         """Shift every operation that is not taken by `to_ns` - `from_ns`, also those that are due already.
 
+        A rate that begins later than `from_ns` is shifted only by the time from its beginning to `to_ns`.
         Use it for a time in which the client issued nothing on purpose. How late the backlog is does not change.
         """
         for segment in self._segments:

@@ -18,6 +18,7 @@ from engines.driver.outcome import Completed, Failed
 from engines.driver.poller import READ, WRITE
 from engines.driver.session import (
     LARGE_RECEIVE_BYTES,
+    Awaiting,
     CompletedThenNext,
     Connection,
     Program,
@@ -267,8 +268,22 @@ class Reactor:
         elif kind is Completed:
             self._end(session, cast("Completed", step), now_ns)
             self._ended.append(session)
+        elif kind is Awaiting:
+            self._wait(session, cast("Awaiting", step))
         else:
             self._fail(session, cast("Failed", step).kind, now_ns)
+
+    def _wait(self, session: Session, step: Awaiting) -> None:
+        """Leave the operation of `session` in flight until what it waits for has come."""
+        session.answers = None
+        resume = session.resume
+
+        def proceed() -> None:
+            # If the program was restarted meanwhile, the new one waits for nothing.
+            if session.resume is resume:
+                self._step(session, resume(None), perf_counter_ns())
+
+        step.until(proceed)
 
     def _fan_out(self, session: Session, requests: list[Request]) -> None:
         """Send several requests of one session over different connections."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from socket import socket
 from ssl import SSLSocket
@@ -160,14 +161,26 @@ Performance: saves one resume of the generator per operation. Use it only if bui
 plain `Completed` the loop polls the sockets before the next operation is built.
 """
 
-Step: TypeAlias = Request | list[Request] | CompletedThenNext | Completed | Failed
-"""What a program yields: a request, several requests for different connections, or the result of the operation."""
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """What a program yields to wait, within an operation, for something else than a reply.
+
+    `until` is called with a function that resumes the program; it must call it later, from the loop, and only once.
+    """
+
+    until: Callable[[Callable[[], None]], None]
+
+
+Step: TypeAlias = Request | list[Request] | CompletedThenNext | Completed | Failed | Awaiting
+"""What a program yields: a request, several requests for different connections, the result of the operation, or what
+it waits for."""
 
 Program: TypeAlias = Generator[Step, Any, None]
 """The operations of one session, one after the other, without end.
 
 A program is resumed with the reply to a request (a list of replies if several are expected), with the list of answers
-to several requests, or with None after a result that carried no request.
+to several requests, or with None after a result that carried no request and after `Awaiting`.
 """
 
 

@@ -8,8 +8,13 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+from engines.endpoints.redaction import foreign_text, register
+
 TOKEN_EXPIRES_S = 900
 """The longest lifetime of a token that RDS, ElastiCache and MemoryDB accept."""
+
+SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Environment variables whose values no text may show."""
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
@@ -68,7 +73,7 @@ def secret_value(secret_id: str, region: str | None = None) -> tuple[str | None,
         )
         text = client.get_secret_value(SecretId=secret_id).get("SecretString")
     except (BotoCoreError, ClientError) as error:
-        raise AwsError(_one_line(error)) from None
+        raise AwsError(foreign_text(error)) from None
     return _user_and_password(text)
 
 
@@ -102,12 +107,14 @@ def _presigned(netloc: str, query: dict[str, str], service: str, region: str | N
             raise AwsError(
                 "AWS credentials were found nowhere: not in the environment, a profile or this machine's role"
             )
+        for secret in (credentials.secret_key, credentials.token):
+            register(secret or "")
         request = AWSRequest("GET", f"https://{netloc}/?{urlencode(query)}")
         SigV4QueryAuth(
             credentials.get_frozen_credentials(), service, region, expires=TOKEN_EXPIRES_S
         ).add_auth(request)
     except BotoCoreError as error:
-        raise AwsError(_one_line(error)) from None
+        raise AwsError(foreign_text(error)) from None
     return str(request.url).removeprefix("https://")
 
 
@@ -119,6 +126,8 @@ def _session() -> Any:
         raise AwsError(
             "needs botocore, which is not installed; pip install 'telemon[aws]'"
         ) from None
+    for name in SECRET_VARIABLES:
+        register(os.environ.get(name, ""))
     return get_session()
 
 
@@ -129,7 +138,3 @@ def _region(session: Any, region: str | None) -> str:
     if not found:
         raise AwsError("no region is known; set region, or AWS_REGION in the environment")
     return str(found)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -1,4 +1,8 @@
-"""Sources of passwords that are not in the configuration."""
+"""Sources of passwords that are not in the configuration.
+
+Engine processes fetch credentials themselves, because a token expires and a password changes while they run. What a
+source reads from the environment is its `environment`: an engine process receives it if it signs in with that source.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from engines.child_environment import aws_environment, of_names, user_environment
 from engines.endpoints import aws
+from engines.endpoints.redaction import register
+
+LEAST_ARGUMENT = 16
+"""An argument of a password command of at least this length may be a token, and is shown nowhere."""
 
 COMMAND_TIMEOUT_S = 15.0
 """How long a password command may run, in seconds."""
@@ -31,10 +40,16 @@ class SecretError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """User and password to sign in with. `user` is None if the source has only the password."""
+    """User and password to sign in with. `user` is None if the source has only the password.
+
+    Every password that this process obtains becomes one of these, and so is known to `engines.endpoints.redaction`.
+    """
 
     password: str = field(repr=False)
     user: str | None = None
+
+    def __post_init__(self) -> None:
+        register(self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,13 @@ class FromEnvironment:
 
     name: str
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
+
+    def __post_init__(self) -> None:
+        register(os.environ.get(self.name, ""))
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: this one."""
+        return of_names([self.name])
 
     def fetch(self) -> Credential:
         """Return the credential; raise SecretError if the variable is not set."""
@@ -58,6 +80,10 @@ class FromFile:
 
     path: Path
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: none."""
+        return {}
 
     def fetch(self) -> Credential:
         """Return the credential; raise SecretError if the file is unreadable or holds no password."""
@@ -78,6 +104,15 @@ class FromCommand:
     words: tuple[str, ...] = field(repr=False)  # an argument may be a token
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
+    def __post_init__(self) -> None:
+        for word in self.words[1:]:
+            if len(word) >= LEAST_ARGUMENT:
+                register(word)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the command may read: it is unknown which it needs."""
+        return user_environment()
+
     def fetch(self) -> Credential:
         """Run the command and return the credential; blocks for at most `COMMAND_TIMEOUT_S`.
 
@@ -92,6 +127,7 @@ class FromCommand:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=user_environment(),
                 timeout=COMMAND_TIMEOUT_S,
                 check=False,
             )
@@ -114,6 +150,10 @@ class FromSecretsManager:
     region: str | None = None
     lifetime_s: ClassVar[float] = UNTIL_REFUSED_S
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: those of AWS."""
+        return aws_environment()
+
     def fetch(self) -> Credential:
         """Request the secret and return the credential; blocks. Raises SecretError."""
         try:
@@ -132,6 +172,10 @@ class RdsToken:
     user: str
     region: str | None = None
     lifetime_s: ClassVar[float] = IAM_LIFETIME_S
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: those of AWS."""
+        return aws_environment()
 
     def fetch(self) -> Credential:
         """Return a new token as the credential; raise SecretError."""
@@ -153,6 +197,10 @@ class CacheToken:
     user: str
     region: str | None = None
     lifetime_s: ClassVar[float] = IAM_LIFETIME_S
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that `fetch` reads: those of AWS."""
+        return aws_environment()
 
     def fetch(self) -> Credential:
         """Return a new token as the credential; raise SecretError."""

@@ -41,11 +41,14 @@ _cache: dict[CredentialSource, _CacheEntry] = {}
 
 
 def credential(source: CredentialSource, refused: Credential | None = None) -> Credential:
-    """Return the credential of `source`, from the cache while it is valid; blocks while the source is fetched.
+    """Return the credential of `source`, from the cache while it is valid.
+
+    Blocks while the source is fetched, by this thread or another.
 
     `refused` is a credential that a server has just refused. The source is then fetched again, unless another thread
     has done so since, or the last fetch was less than `RETRY_S` ago. The result may therefore be the refused
-    credential. Raises SecretError.
+    credential. Raises SecretError if the fetch fails; for `RETRY_S` seconds after that the same error is raised without
+    another fetch.
     """
     entry = _cache.setdefault(source, _CacheEntry())
     with entry.lock:

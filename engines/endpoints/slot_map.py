@@ -24,15 +24,19 @@ class SlotMap:
     `write_node` is a list by slot: `write_node[slot]` is the address ("host:port") of the node for writes. `read_node`
     is the same for reads; both are one list unless a `replica` is requested. `refresh` requests the slot map from the
     cluster again; it must not block. It is called at most once per answer that shows the map to be stale.
+    `after_refresh` requests it too, of the node at an address if possible, and calls a function once when the map is up
+    to date, or cannot be. It is None for a single server, which has no business to redirect. `known` holds the
+    addresses that the cluster named last, primaries and replicas: no redirect leads anywhere else.
     """
 
-    __slots__ = ("_replica", "read_node", "refresh", "write_node")
+    __slots__ = ("_replica", "after_refresh", "known", "read_node", "refresh", "write_node")
 
     def __init__(
         self,
         ranges: Sequence[SlotRange],
         refresh: Callable[[], None],
         replica: int | None = None,
+        after_refresh: Callable[[str, Callable[[], None]], None] | None = None,
     ) -> None:
         """Create the map from `ranges`; raise ValueError if they are empty.
 
@@ -46,10 +50,13 @@ class SlotMap:
         """Addresses by slot. An unserved slot keeps its last owner, which answers CLUSTERDOWN or MOVED."""
         self.read_node = self.write_node if replica is None else self.write_node.copy()
         self.refresh = refresh
+        self.after_refresh = after_refresh
+        self.known: frozenset[str] = frozenset()
         self.update(ranges)
 
     def update(self, ranges: Sequence[SlotRange]) -> None:
         """Apply the current slot ranges of the cluster, in place."""
+        self.known = frozenset(at for part in ranges for at in (part.address, *part.replicas))
         for part in ranges:
             slots, count = slice(part.first, part.last + 1), part.last - part.first + 1
             self.write_node[slots] = [part.address] * count

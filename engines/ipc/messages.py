@@ -12,6 +12,7 @@ from engines.metrics.histogram import EMPTY, LatencyDistribution
 from engines.metrics.node_counts import CountsByNode
 from engines.metrics.stats import IntervalStats
 from engines.model.roles import Role
+from engines.workload.streams import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +146,15 @@ class AcknowledgedVersions:
     """The last acknowledged version of every written key; sent before the last report if the spec asks for it."""
 
     versions: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgedRows:
+    """A sample of the rows that were acknowledged to a writer process; sent before its last report.
+
+    `unanswered` holds the first and the last version of each batch that was sent and not answered. The versions are
+    those of this process alone.
+    """
+
+    rows: tuple[Row, ...]
+    unanswered: tuple[tuple[int, int], ...]

@@ -37,6 +37,7 @@ def _cache_aside_read(
     connections, fills, slot_map = session.connections, context.fills, context.slot_map
     assert slot_map is not None
     gets, selects, hit = context.gets, context.selects, completed(rows=1, hits=1)
+    prefix = context.key_prefix
     write_node, read_node = slot_map.write_node, slot_map.read_node
     connections[MYSQL_ADDRESS]
     find_request, find_connection = gets.get, connections.get
@@ -77,7 +78,8 @@ def _cache_aside_read(
             continue
 
         duplicate = fills.begin(car_id, session.began_ns)
-        fill = resp.set_px(redis_key(car_id), row_payload(car_id, reply[0]), context.ttl_ms())
+        name = redis_key(car_id, prefix)
+        fill = resp.set_px(name, row_payload(car_id, reply[0]), context.ttl_ms())
         connection = connections[write_node[slot]]
         try:
             filled = yield connection, fill, 1

@@ -1,8 +1,8 @@
-"""State that the programs of one engine process share, and the record of acknowledged versions."""
+"""State that the programs of one engine process share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.endpoints.slot_map import SlotMap
@@ -14,9 +14,6 @@ from engines.workload.streams import Row
 MYSQL_ADDRESS = "mysql:"
 """Key of a session's connection to MySQL. It must not look like "host:port", by which Redis connections go."""
 
-AckedVersions = MutableMapping[int, int] | None
-"""By car id, its last acknowledged version; None if versions are not recorded."""
-
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
@@ -24,6 +21,10 @@ class LaneContext:
 
     telemetry: TelemetryPool
     """The telemetry samples that writers send."""
+    upsert_head: bytes
+    """The beginning of every upsert, which names the table."""
+    key_prefix: bytes
+    """The prefix of every key."""
     gets: GetCache
     """GET requests of all readers."""
     selects: SelectCache
@@ -38,11 +39,7 @@ class LaneContext:
     """Returns whether operations may still start. A reader that skips missing keys stops its search if not."""
     redirected: Callable[[], None]
     """Called for every MOVED or ASK."""
-    acked_versions: AckedVersions
-
-
-def acknowledge(acked_versions: AckedVersions, rows: list[Row]) -> None:
-    """Record the versions of acknowledged rows, if `acked_versions` is not None."""
-    if acked_versions is not None:
-        for car_id, _, version in rows:
-            acked_versions[car_id] = version
+    acknowledged: Callable[[list[Row]], object]
+    """Called with each batch that is acknowledged as a whole."""
+    given_up: Callable[[list[Row]], object]
+    """Called with each batch that was sent and gets no answer: it may or may not be stored, now or later."""

@@ -8,14 +8,14 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Request, Session
-from engines.lanes.context import LaneContext, acknowledge
+from engines.lanes.context import LaneContext
 from engines.lanes.redirects import follow_redirects
 from engines.wire import resp
 from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
 from engines.wire.resp import SLOTS
 from engines.workload.dataset import TelemetryPool, payload
-from engines.workload.redis_keys import KEY_PREFIX, redis_key
+from engines.workload.redis_keys import redis_key
 from engines.workload.streams import BatchStream, Row
 
 
@@ -48,10 +48,10 @@ def read_durable(session: Session, next_key: Callable[[], int], context: LaneCon
             yield Failed(error_kind(reply))
 
 
-def set_request(row: Row, telemetry: TelemetryPool) -> tuple[int, bytes]:
-    """Return the hash slot and the SET request of a row."""
+def set_request(row: Row, telemetry: TelemetryPool, prefix: bytes) -> tuple[int, bytes]:
+    """Return the hash slot and the SET request of a row, whose key begins with `prefix`."""
     car_id, sample, version = row
-    name = redis_key(car_id)
+    name = redis_key(car_id, prefix)
     return resp.key_slot(name), resp.set_(name, payload(car_id, telemetry.payload[sample], version))
 
 
@@ -63,6 +63,7 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
     slot_map = context.slot_map
     assert slot_map is not None
     write_node, samples = slot_map.write_node, context.telemetry.payload
+    prefix, acknowledged = context.key_prefix, context.acknowledged
     heads, value_heads = resp.SET_HEADS, resp.VALUE_HEADS
     while True:
         rows = batches.next()
@@ -71,7 +72,7 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             # Performance: `set_request` inlined; a batch is built in 0.8 of the time. Keep both
             # equal: tests/unit/lanes/test_inlined_code.py compares them.
             car_id, sample, version = row
-            name = b"%b%d" % (KEY_PREFIX, car_id)
+            name = b"%b%d" % (prefix, car_id)
             value = b"%d:%b:%d" % (car_id, samples[sample], version)
             address = write_node[crc_hqx(name, 0) % SLOTS]
             shard = shards.get(address)
@@ -84,14 +85,20 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             (session.connections[address], b"".join(parts), len(sent))
             for address, (parts, sent) in shards.items()
         ]
-        answers = yield requests
+        try:
+            answers = yield requests
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         error: str | None = None
         for (connection, _, _), (_, sent), answer in zip(
             requests, shards.values(), answers, strict=True
         ):
             if answer is resp.ALL_OK or answer == b"OK":
                 continue
-            if answer.__class__ is ConnectionLost:
+            if isinstance(answer, ConnectionLost):
+                if answer.may_be_applied:
+                    context.given_up(sent)
                 slot_map.refresh()
                 error = error_kind(answer)
                 continue
@@ -99,14 +106,16 @@ def write_durable(session: Session, batches: BatchStream, context: LaneContext) 
             for row, reply in zip(sent, replies, strict=True):
                 final_reply = reply
                 if reply != b"OK" and error is None:
-                    slot, request = set_request(row, context.telemetry)
+                    slot, request = set_request(row, context.telemetry, prefix)
                     _, final_reply = yield from follow_redirects(
                         connection, context, slot, request, reply
                     )
+                if isinstance(final_reply, ConnectionLost) and final_reply.may_be_applied:
+                    context.given_up([row])
                 if final_reply != b"OK":
                     error = error or error_kind(final_reply)
         if error is None:
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
         else:
             yield Failed(error)
@@ -116,20 +125,28 @@ def write_durable_deck(session: Session, batches: BatchStream, context: LaneCont
     """Write each batch as on the slide: one SET at a time."""
     slot_map = context.slot_map
     assert slot_map is not None
-    write_node = slot_map.write_node
+    write_node, acknowledged = slot_map.write_node, context.acknowledged
     while True:
         rows = batches.next()
         reply: Any = None
-        for row in rows:
-            slot, request = set_request(row, context.telemetry)
-            connection = session.connections[write_node[slot]]
-            reply = yield connection, request, 1
-            if reply != b"OK":
-                _, reply = yield from follow_redirects(connection, context, slot, request, reply)
-            if reply != b"OK":
-                break
+        try:
+            for row in rows:
+                slot, request = set_request(row, context.telemetry, context.key_prefix)
+                connection = session.connections[write_node[slot]]
+                reply = yield connection, request, 1
+                if reply != b"OK":
+                    _, reply = yield from follow_redirects(
+                        connection, context, slot, request, reply
+                    )
+                if reply != b"OK":
+                    break
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         if reply == b"OK":
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
         else:
+            if isinstance(reply, ConnectionLost) and reply.may_be_applied:
+                context.given_up(rows)
             yield Failed(error_kind(reply))

@@ -7,12 +7,12 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
-from engines.lanes.context import MYSQL_ADDRESS, LaneContext, acknowledge
+from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.wire import mysql
 from engines.wire.dialect import ConnectionLost
 from engines.wire.error_kinds import error_kind
 from engines.workload.dataset import TelemetryPool
-from engines.workload.statements import UPSERT_HEAD, UPSERT_TAIL
+from engines.workload.statements import UPSERT_TAIL
 from engines.workload.streams import BatchStream, Row
 
 
@@ -22,13 +22,13 @@ def _values(row: Row, telemetry: TelemetryPool) -> bytes:
     return b"(%d,%b,%d)" % (car_id, telemetry.sql[sample], version)
 
 
-def upsert(rows: list[Row], telemetry: TelemetryPool) -> bytes:
-    """Return the request that writes `rows` with one multi-row upsert."""
+def upsert(rows: list[Row], telemetry: TelemetryPool, head: bytes) -> bytes:
+    """Return the request that writes `rows` with one multi-row upsert, which begins with `head`."""
     sql = telemetry.sql
     values = b",".join(
         [b"(%d,%b,%d)" % (car_id, sql[sample], version) for car_id, sample, version in rows]
     )
-    return mysql.query(UPSERT_HEAD + values + UPSERT_TAIL)
+    return mysql.query(head + values + UPSERT_TAIL)
 
 
 def write_mysql(session: Session, batches: BatchStream, context: LaneContext) -> Program:
@@ -36,14 +36,21 @@ def write_mysql(session: Session, batches: BatchStream, context: LaneContext) ->
 
     The statement is its own transaction: an acknowledged batch is committed.
     """
-    connection = session.connections[MYSQL_ADDRESS]
+    connection, acknowledged = session.connections[MYSQL_ADDRESS], context.acknowledged
+    head = context.upsert_head
     while True:
         rows = batches.next()
-        reply = yield connection, upsert(rows, context.telemetry), 1
+        try:
+            reply = yield connection, upsert(rows, context.telemetry, head), 1
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
         else:
+            if isinstance(reply, ConnectionLost) and reply.may_be_applied:
+                context.given_up(rows)
             yield Failed(error_kind(reply))
 
 
@@ -53,23 +60,30 @@ ROLLBACK = mysql.query(b"ROLLBACK")
 
 def write_mysql_deck(session: Session, batches: BatchStream, context: LaneContext) -> Program:
     """Write each batch as on the slide: one statement per row, and a commit per batch."""
-    connection = session.connections[MYSQL_ADDRESS]
+    connection, acknowledged = session.connections[MYSQL_ADDRESS], context.acknowledged
+    head = context.upsert_head
     while True:
         rows = batches.next()
         reply: Any = None
-        for row in rows:
-            values = _values(row, context.telemetry)
-            reply = yield connection, mysql.query(UPSERT_HEAD + values + UPSERT_TAIL), 1
-            if reply.__class__ is not mysql.Ok:
-                break
-        else:
-            reply = yield connection, COMMIT, 1
+        try:
+            for row in rows:
+                values = _values(row, context.telemetry)
+                reply = yield connection, mysql.query(head + values + UPSERT_TAIL), 1
+                if reply.__class__ is not mysql.Ok:
+                    break
+            else:
+                reply = yield connection, COMMIT, 1
+        except GeneratorExit:
+            context.given_up(rows)
+            raise
         if reply.__class__ is mysql.Ok:
-            acknowledge(context.acked_versions, rows)
+            acknowledged(rows)
             yield completed(rows=len(rows))
             continue
-        if reply.__class__ is not ConnectionLost:
+        if not isinstance(reply, ConnectionLost):
             yield connection, ROLLBACK, 1
+        elif reply.may_be_applied:
+            context.given_up(rows)
         yield Failed(error_kind(reply))
 
 

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 from engines.wire import mysql, resp
 from engines.workload.redis_keys import redis_key
-from engines.workload.statements import SELECT
+from engines.workload.statements import select
 
 
 class SelectCache(dict[int, bytes]):
-    """The SELECT request of each car."""
+    """The SELECT request of each car, from one table."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__()
+        self._select = select(table)
 
     def __missing__(self, car_id: int) -> bytes:
-        request = self[car_id] = mysql.query(SELECT % car_id)
+        request = self[car_id] = mysql.query(self._select % car_id)
         return request
 
 
 class GetCache(dict[int, tuple[int, bytes]]):
-    """The hash slot and the GET request of each car."""
+    """The hash slot and the GET request of each car; `prefix` is that of the keys."""
+
+    def __init__(self, prefix: bytes) -> None:
+        super().__init__()
+        self._prefix = prefix
 
     def __missing__(self, car_id: int) -> tuple[int, bytes]:
-        name = redis_key(car_id)
+        name = redis_key(car_id, self._prefix)
         request = self[car_id] = (resp.key_slot(name), resp.get(name))
         return request

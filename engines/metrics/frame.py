@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
 from engines.model.controls import Control
+from engines.model.deaths import Death
 from engines.model.roles import ROLES, Role
 
 
@@ -74,13 +75,14 @@ class Event:
     """Entry of the event log.
 
     `lane` is a lane's id, or None for the whole race. `text` comes partly from servers: it is plain text, never markup.
-    `control` is the control that was applied, None for any other event.
+    `control` is the control that was applied and `death` the death of a process, None for any other event.
     """
 
     at_utc_s: float
     lane: str | None
     text: str
     control: Control | None = None
+    death: Death | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,12 @@ class LaneTotals:
         self._bound_s = 0.0
 
     def add(self, lane: LaneFrame, interval_s: float, measured: bool) -> None:
-        """Count what the lane did in an interval; where it is not `measured`, keep only the lane's state."""
+        """Add what the lane did in an interval of `interval_s` seconds.
+
+        Without `measured`, or in one of the states `UNMEASURED`, only the state, the servers' counters and whether the
+        lane has answered are kept; so too for a paused lane without operations. A lane that is down is charged the time
+        of the interval, so that its rate falls; in heats, only the time of its own heats.
+        """
         self.state = lane.state
         self.server = lane.server or self.server
         self.answered = self.answered or bool(lane.write.operations or lane.read.operations)

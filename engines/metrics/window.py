@@ -42,7 +42,7 @@ class _Percentiles:
     def of(
         self, intervals: Iterable[LatencyDistribution], percents: tuple[float, ...]
     ) -> tuple[float | None, ...]:
-        """Return nearest-rank percentiles in us; None for each where there is no value.
+        """Return nearest-rank percentiles in us, one for each of `percents`, which must ascend; None without a value.
 
         `intervals` are those that were put in: only they have the minimum and the maximum.
         """
@@ -96,7 +96,7 @@ class SlidingWindow:
             self._kept.popleft()
 
     def resize(self, window_s: float) -> None:
-        """Cover the last `window_s` seconds (at most KEPT_S) from now on, as far as they are still kept."""
+        """Cover the last `window_s` seconds from now on. Intervals older than `KEPT_S` are no longer kept."""
         self._window_s = window_s
         self._service.clear()
         self._response.clear()
@@ -166,7 +166,10 @@ class SlidingWindow:
         return self.counts.scheduling_delay
 
     def rate_over(self, seconds: float) -> float:
-        """Return rows per second over the intervals that ended in the last `seconds`."""
+        """Return rows per second over the intervals that ended at most `seconds` before the last added one.
+
+        0.0 if there are none. The window does not limit them; intervals older than `KEPT_S` may be forgotten.
+        """
         rows, length = 0, 0.0
         for at_s, work in reversed(self._kept):
             if at_s <= self._now_s - seconds + 1e-9:
@@ -176,9 +179,10 @@ class SlidingWindow:
         return rows / length if length > 0 else 0.0
 
     def percentiles_us(self, *percents: float) -> tuple[float | None, ...]:
-        """Return nearest-rank percentiles of the service times in us, in ascending order of `percents`.
+        """Return the nearest-rank percentiles of the service times in us, one for each of `percents`.
 
-        Each is None where there is no value.
+        `percents` must ascend: otherwise the values are wrong, and nothing is raised. Each is None where the window has
+        no value.
         """
         return self._service.of((work.service for _, work in self._in_window()), percents)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
+from engines.model.read_back import LostRow
 from engines.model.roles import Role
 
 
@@ -26,6 +28,25 @@ class VolatileStorage:
     file_system: str
 
 
+class OpenBusReason(StrEnum):
+    """Why the bus of the private cluster is not encrypted."""
+
+    NO_OPENSSL = "no_openssl"
+    """There is no openssl program to make the certificate with."""
+    OPENSSL_FAILED = "openssl_failed"
+    """The openssl program made no certificate."""
+    NO_TLS = "no_tls"
+    """The server program knows no TLS, or refuses the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClusterBus:
+    """A private cluster whose nodes talk to each other without TLS, so that other users of the machine can join in."""
+
+    lane: str
+    reason: OpenBusReason
+
+
 @dataclass(frozen=True, slots=True)
 class SharedServer:
     """One server that several lanes use. `product` is "" unless the product was read before the race."""
@@ -40,6 +61,30 @@ class UnreadableCounters:
 
     lane: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoLease:
+    """A server of a lane that keeps no lease for telemon, so that nothing keeps another telemon off it.
+
+    `server` names the server. `reason` is its error message.
+    """
+
+    lane: str
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostLease:
+    """A lease of a lane that was lost during the race.
+
+    `server` names the server. `holder` is the telemon that has it now, "" if none was seen.
+    """
+
+    lane: str
+    server: str
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +199,76 @@ class Overloaded:
     backlog_max: int
 
 
+@dataclass(frozen=True, slots=True)
+class RowsLost:
+    """Acknowledged rows of a lane that its servers do not hold: see `engines.model.read_back.ReadBack`."""
+
+    lane: str
+    checked: int
+    missing: int
+    older: int
+    different: int
+    examples: tuple[LostRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitsShort:
+    """A lane whose MySQL server committed fewer writes than it acknowledged."""
+
+    lane: str
+    acknowledged: int
+    committed: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotReadBack:
+    """A lane of whose acknowledged rows some or all could not be read back. `problem` is "" if it was too late."""
+
+    lane: str
+    unread: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """A durability setting of a lane's server (`role`) that changed during the race: the result states `before`."""
+
+    lane: str
+    role: str
+    setting: str
+    before: str | int
+    after: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class TtlNotKept:
+    """Keys of a lane's cache that never expire (`endless`) or stay longer than the TTL of any fill (`longer`)."""
+
+    lane: str
+    checked: int
+    endless: int
+    longer: int
+    allowed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysEvicted:
+    """A lane whose Redis removed keys for lack of memory, telemon's or others'."""
+
+    lane: str
+    evicted: int
+
+
+UNTRUE = RowsLost | CommitsShort | SettingChanged | TtlNotKept
+"""Caveats that contradict what a result claims: the race has failed."""
+
 Caveat = (
     VolatileStorage
+    | OpenClusterBus
     | SharedServer
     | UnreadableCounters
+    | NoLease
+    | LostLease
     | LaneNote
     | DifferentDatabases
     | UnevenTls
@@ -171,5 +282,11 @@ Caveat = (
     | ClientBound
     | CpuContention
     | Overloaded
+    | RowsLost
+    | CommitsShort
+    | NotReadBack
+    | SettingChanged
+    | TtlNotKept
+    | KeysEvicted
 )
 """Every kind of caveat."""

@@ -52,10 +52,11 @@ RACE_COMMANDS = tuple(dict.fromkeys(name for names in REDIS_COMMANDS.values() fo
 """Every Redis command that some path sends: those that the servers' counters are compared with."""
 
 COMMANDS_USED = frozenset(
-    (*RACE_COMMANDS, "SCAN", "UNLINK", "INFO", "CLUSTER SLOTS", "ASKING", "READONLY")
+    (*RACE_COMMANDS, "PEXPIRE", "SCAN", "UNLINK", "INFO", "CLUSTER SLOTS", "ASKING", "READONLY")
 )
 """Every Redis command that telemon needs permission for, before, during and after a race. `READONLY` only where
-replicas are read. The doctor's permission checks and the ACL in docs/bastion.md are compared with it by a test."""
+replicas are read, and `PEXPIRE` only for a lease. The doctor's permission checks and the ACL in docs/bastion.md are
+compared with it by a test."""
 
 
 @dataclass(frozen=True, slots=True)

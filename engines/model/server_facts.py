@@ -15,9 +15,27 @@ SYNC_BINLOG = "sync_binlog"
 
 LOG_BIN = "log_bin"
 
+SQL_LOG_BIN = "sql_log_bin"
+"""Variable of a session: whether what it writes is in the binary log, so that replicas have it."""
+
+ENGINE = "engine"
+"""Storage engine of telemon's table. It is among the facts only if it is not InnoDB, which telemon makes."""
+
 APPENDONLY = "appendonly"
 
 APPENDFSYNC = "appendfsync"
+
+TRANSACTION_IDS = "Innodb_max_trx_id"
+"""MariaDB's status variable for the next transaction id of InnoDB. A transaction takes an id with its first write, and
+another one when it commits (tried with MariaDB 10.11 and 11.8). Oracle's MySQL has no such variable."""
+
+BINLOG_TRANSACTIONS = "Binlog_cache_use"
+"""Status variable: committed write transactions that are in the binary log (tried with MySQL 9.7). A server may leave
+a database out of its binary log without saying so to everybody, so too low a count proves nothing by itself."""
+
+IDS_PER_COMMIT = 2
+"""Transaction ids that a committed write transaction takes. One that stays open takes a single id, however much it
+writes."""
 
 
 class TlsMode(StrEnum):

@@ -7,6 +7,7 @@ import socket
 import sys
 
 from engines.driver.poller import set_timer_slack
+from engines.endpoints.redaction import install_excepthooks
 from engines.ipc.channel import Channel
 from engines.ipc.messages import EngineSpec
 from engines.process.engine import Engine
@@ -20,6 +21,7 @@ def main(descriptor: int) -> None:
     """Run the engine process whose channel is the inherited socket `descriptor`; blocks until its run ends."""
     # Ctrl-C in the terminal is handled by the race, which then stops its engine processes in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    install_excepthooks()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     set_timer_slack()
     sock = socket.socket(fileno=descriptor)

@@ -15,6 +15,7 @@ from engines.driver.reactor import Reactor
 from engines.driver.session import Program, Session
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
+    AcknowledgedRows,
     AcknowledgedVersions,
     EngineSpec,
     MeasureOverhead,
@@ -41,6 +42,13 @@ from engines.wire.dialect import REDIS
 NOT_READY_EVERY_NS = 1_000_000_000
 """Minimum time between two messages that say why the process is not ready."""
 
+SAMPLE_EVERY_NS = 1_000_000_000
+"""Time between two acknowledged batches that are kept from the course of a race, to be read back at its end."""
+
+ROWS_READ_BACK = 1_000
+"""Number of acknowledged rows of a lane that are read back at the end, over all its writer processes. More would find
+a loss of few rows with more certainty, and the end of a race would take longer."""
+
 
 class Engine:
     """Connects the lane's programs to a reactor, and the reactor to the channel."""
@@ -66,6 +74,8 @@ class Engine:
     def run(self) -> None:
         """Open the connections and run until the last report is sent; blocks until then."""
         self._reactor.watch(self._channel.fileno(), self._receive)
+        if self._spec.role == "write":
+            self._reactor.after_ns(SAMPLE_EVERY_NS, self._sample_acknowledged)
         self._discover()
         self._handle(self._early)
         self._reactor.run()
@@ -140,12 +150,20 @@ class Engine:
             else:
                 self._apply_control(message)
 
+    def _sample_acknowledged(self) -> None:
+        """Keep one of the batches that were acknowledged last, once in a while."""
+        self._programs.acknowledged.sample()
+        self._reactor.after_ns(SAMPLE_EVERY_NS, self._sample_acknowledged)
+
     # ---------------------------------------------------------------- the end
 
     def _finish(self) -> None:
         """Send the closing counts and the last report, then exit the loop."""
-        if self._programs.acked_versions is not None:
-            self._channel.send(AcknowledgedVersions(self._programs.acked_versions))
+        if self._spec.keep_versions:
+            self._channel.send(AcknowledgedVersions(self._programs.versions))
+        if self._spec.role == "write":
+            record, limit = self._programs.acknowledged, ROWS_READ_BACK // self._spec.processes
+            self._channel.send(AcknowledgedRows(record.rows(max(2, limit)), record.unanswered))
         self._channel.send(NodeCountsReport(self._node_counts()))
         self._phases.report(perf_counter_ns(), last=True)
         self._exit_when_flushed()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 
+from engines.consistency.acknowledged import AcknowledgedRecord, Batch
 from engines.driver.session import Program, Session
 from engines.endpoints.slot_map import SlotMap
 from engines.ipc.messages import EngineSpec
@@ -15,6 +16,7 @@ from engines.lanes.registry import READ, WRITE
 from engines.lanes.request_cache import GetCache, SelectCache
 from engines.model.lanes import LANES
 from engines.workload.dataset import ALL_KEYS, DECK_MYSQL_WRITES, HOT_KEYS, KeyRange, TelemetryPool
+from engines.workload.statements import upsert_head
 from engines.workload.streams import BatchStream, Partition, read_key_stream
 from engines.workload.ttl import jittered_ttl_ms
 
@@ -32,7 +34,7 @@ def read_keys(lane: str, preset: str) -> KeyRange:
 class ProgramFactory:
     """The programs of one engine process and what they share.
 
-    They share telemetry samples, versions, the fill tracker, the readers' requests and the acknowledged versions.
+    They share telemetry samples, versions, the fill tracker, the readers' requests and the record of acknowledged rows.
     `issuing` returns whether new operations may start. `redirected` is called for every MOVED or ASK.
     """
 
@@ -45,8 +47,10 @@ class ProgramFactory:
         self._readings = TelemetryPool(spec.load.seed)
         self._fills = FillTracker()
         # Up to 50,001 GETs take 12 MB, so all readers share one table.
-        self._gets = GetCache()
-        self._selects = SelectCache()
+        namespace = spec.endpoints.namespace
+        self._gets = GetCache(namespace.key_prefix)
+        self._selects = SelectCache(namespace.table)
+        self._upsert_head = upsert_head(namespace.table)
         self._versions = count(spec.first_version)
         self._batches: list[BatchStream] = []
         self._batch_rows = spec.load.batch
@@ -56,7 +60,9 @@ class ProgramFactory:
         """TTL in ms of the next fill."""
         self.topologies: list[SlotMap] = []
         """The slot maps of the lane's Redis, each with other replicas to read from. Connections take turns."""
-        self.acked_versions: dict[int, int] | None = {} if spec.keep_versions else None
+        self.acknowledged = AcknowledgedRecord(f"{spec.load.seed}:{spec.process}")
+        self.versions: dict[int, int] = {}
+        """By car, its last acknowledged version, if the spec asks for it."""
 
     def _jittered_ttl_ms(self) -> int:
         return jittered_ttl_ms(self.ttl_ms, self._ttl_jitter, self._jitter())
@@ -73,16 +79,31 @@ class ProgramFactory:
         The programs of an earlier partition must have ended, or a key has two writers.
         """
         self._batches = []
+        self.acknowledged.end_partition()
         return [self._program(connection, connections) for connection in range(connections)]
 
     def topology(self, connection: int) -> SlotMap | None:
         """Return the slot map of connection number `connection`; None if the role never talks to Redis."""
         return self.topologies[connection % len(self.topologies)] if self.topologies else None
 
+    def _on_acknowledged(self) -> Callable[[Batch], object]:
+        """Return the function to which a writer passes its acknowledged batches."""
+        record = self.acknowledged.for_connection()
+        if not self._spec.keep_versions:
+            return record
+
+        def keep(rows: Batch) -> None:
+            record(rows)
+            self.versions.update((car_id, version) for car_id, _, version in rows)
+
+        return keep
+
     def _program(self, connection: int, connections: int) -> Callable[[Session], Program]:
         spec = self._spec
         context = LaneContext(
             telemetry=self._readings,
+            upsert_head=self._upsert_head,
+            key_prefix=spec.endpoints.namespace.key_prefix,
             gets=self._gets,
             selects=self._selects,
             slot_map=self.topology(connection),
@@ -90,7 +111,8 @@ class ProgramFactory:
             ttl_ms=self._jittered_ttl_ms if self._ttl_jitter else lambda: self.ttl_ms,
             issuing=self._issuing,
             redirected=self._redirected,
-            acked_versions=self.acked_versions,
+            acknowledged=self._on_acknowledged(),
+            given_up=self.acknowledged.give_up,
         )
         if spec.role == "write":
             share = Partition(spec.process, spec.processes, connection, connections)

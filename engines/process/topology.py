@@ -8,6 +8,7 @@ from time import perf_counter_ns
 from engines.driver.reactor import Reactor
 from engines.endpoints.deadline import phase
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
 from engines.model.lanes import LANES
@@ -15,6 +16,9 @@ from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
 """Minimum time between two requests for the slot map."""
+
+REFRESH_WAIT_NS = 1_000_000_000
+"""How long an operation waits for the slot map after a redirect to an unknown node. A node that is gone delays it."""
 
 JOB_QUEUE = "topology"
 """Queue of the job runner for these requests, so that they do not wait for connections."""
@@ -35,6 +39,11 @@ class ClusterTopology:
             self._endpoint = None  # The lane has a cache, and this role never talks to it.
         self._refreshed_ns = 0
         self._refreshing = False
+        self._best_informed = ""
+        """Address of the node to ask first, which sent the last redirect to an unknown node."""
+        self._waiting: list[Callable[[], None]] = []
+        """Called at the end of the next request for the slot map. One that is under way may be older than the redirect
+        that they wait for."""
         self.slot_maps: list[SlotMap] = []
         """Empty until `discover` has received its answer, and in a lane without Redis."""
 
@@ -49,8 +58,10 @@ class ClusterTopology:
             return
 
         def answered(ranges: list[SlotRange]) -> None:
+            after_refresh = None if endpoint.cluster is False else self.after_refresh
             self.slot_maps += [
-                SlotMap(ranges, self.refresh, replica) for replica in self._replicas(ranges)
+                SlotMap(ranges, self.refresh, replica, after_refresh)
+                for replica in self._replicas(ranges)
             ]
             found()
 
@@ -58,7 +69,7 @@ class ClusterTopology:
             JOB_QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
-            lambda error: failed(f"{endpoint.host}:{endpoint.port}", str(error)),
+            lambda error: failed(f"{endpoint.host}:{endpoint.port}", foreign_text(error)),
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
@@ -68,6 +79,25 @@ class ClusterTopology:
             return [None]
         return list(range(max(1, *(len(part.replicas) for part in ranges), 1)))
 
+    def after_refresh(self, address: str, proceed: Callable[[], None]) -> None:
+        """Fetch the slot map again, from the node at `address` if it answers, and call `proceed`; does not block.
+
+        `proceed` is also called if no node answers, at the latest after `REFRESH_WAIT_NS`. Operations that ask at the
+        same time share one request.
+        """
+        called = False
+
+        def once() -> None:
+            nonlocal called
+            if not called:
+                called = True
+                proceed()
+
+        self._best_informed = address
+        self._waiting.append(once)
+        self._reactor.after_ns(REFRESH_WAIT_NS, once)
+        self.refresh()
+
     def refresh(self) -> None:
         """Fetch the slot map again in the background, at most once per `REFRESH_EVERY_NS`; does not block."""
         endpoint = self._endpoint
@@ -75,27 +105,34 @@ class ClusterTopology:
             return
         self._refreshing = True
 
-        def answered(ranges: list[SlotRange]) -> None:
+        waiting: list[Callable[[], None]] = []
+
+        def end() -> None:
             self._refreshing = False
+            for proceed in waiting:
+                proceed()
+            if self._waiting:
+                self.refresh()
+
+        def answered(ranges: list[SlotRange]) -> None:
             for slot_map in self.slot_maps:
                 slot_map.update(ranges)
             self._drop_unneeded()
+            end()
 
         def failed(_: Exception) -> None:
-            self._refreshing = False
+            end()
 
         def ask() -> None:
+            waiting[:], self._waiting = self._waiting, []
             self._refreshed_ns = perf_counter_ns()
             nodes = self._nodes_to_ask()
             self._reactor.connections.job_runner.submit(
                 JOB_QUEUE, lambda: _ask(endpoint, nodes), answered, failed
             )
 
-        due_ns = self._refreshed_ns + REFRESH_EVERY_NS
-        if perf_counter_ns() >= due_ns:
-            ask()
-        else:
-            self._reactor.timers.at(due_ns, ask)
+        # Ask at the earliest when all replies at hand are processed: what they redirect shares the request.
+        self._reactor.timers.at(self._refreshed_ns + REFRESH_EVERY_NS, ask)
 
     def _drop_unneeded(self) -> None:
         """Close the connections to nodes that no longer own a slot."""
@@ -106,10 +143,11 @@ class ClusterTopology:
                     self._reactor.connections.remove(connection)
 
     def _nodes_to_ask(self) -> list[str]:
-        """Return the nodes of the cluster, those with open connections first.
+        """Return the nodes of the cluster: the best informed one first, then those with open connections.
 
         A node that is gone may take seconds until the request fails.
         """
+        best, self._best_informed = self._best_informed, ""
         connections = [
             connection
             for session in self._reactor.sessions
@@ -119,7 +157,8 @@ class ClusterTopology:
             connection.address for connection in connections if connection.socket is not None
         }
         return sorted(
-            self._addresses(), key=lambda address: (address not in open_addresses, address)
+            self._addresses(),
+            key=lambda address: (address != best, address not in open_addresses, address),
         )
 
     def _addresses(self) -> set[str]:

@@ -54,7 +54,8 @@ def shared_mysql_servers(lanes: Mapping[str, LaneEndpoints]) -> list[SharedServe
         server = endpoints.mysql
         if server is not None:
             try:
-                with mysql.cursor(server) as cursor:
+                # Whether there is such a database is for others to say.
+                with mysql.cursor(replace(server, database="")) as cursor:
                     identities[lane] = mysql.identity(cursor)
             except mysql.FAILURES as error:
                 raise PreparationError(
@@ -67,8 +68,8 @@ def shared_mysql_servers(lanes: Mapping[str, LaneEndpoints]) -> list[SharedServe
         databases = {at.database for lane in (one, two) if (at := lanes[lane].mysql) is not None}
         if len(databases) == 1:
             raise PreparationError(
-                f"lanes {one} and {two}: both would write table {mysql.TABLE} of database {databases.pop()} on one "
-                "server; name another database in one of them"
+                f"lanes {one} and {two}: both would write table {lanes[one].namespace.table} of database "
+                f"{databases.pop()} on one server; name another database in one of them"
             )
         found.append(SharedServer((one, two), "MySQL"))
     return found

@@ -10,13 +10,21 @@ from engines.backends.mysql import client as mysql
 from engines.backends.mysql import schema
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
+from engines.backends.redis import marker
+from engines.backends.redis.marker import ForeignKeyError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.errors import DOCTOR_HINT, NotPreparedError, PlanError
+from engines.provisioning.ownership import (
+    foreign_key_note,
+    foreign_table_note,
+    refuse_if_racing_on_mysql,
+    refuse_if_racing_on_redis,
+    survey_race_keys,
+)
 from engines.provisioning.plan import Plan, PlannedChange
 from engines.provisioning.seed import SEED_VERSION
-from engines.wire.resp import key_slot
+from engines.provisioning.server_names import mysql_name, redis_name
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
-from engines.workload.redis_keys import KEY_PREFIX, redis_key
 
 PREPARE_HINT = "run `telemon prepare`"
 """Next step when something is missing."""
@@ -32,8 +40,8 @@ def check(lanes: Mapping[str, LaneEndpoints]) -> None:
         try:
             if endpoints.mysql is not None:
                 problem = _mysql_problem(endpoints.mysql)
-            elif endpoints.redis is not None:
-                problem = _missing_keys(redis_name(endpoints.redis), hot_keys(endpoints.redis))
+            if problem is None and endpoints.redis is not None:
+                problem = _redis_problem(endpoints.redis, cache=endpoints.mysql is not None)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             where = _server_names(endpoints)
             raise NotPreparedError(
@@ -44,20 +52,29 @@ def check(lanes: Mapping[str, LaneEndpoints]) -> None:
 
 
 def _mysql_problem(endpoint: MySQLEndpoint) -> str | None:
-    name = mysql_name(endpoint)
+    name, table = mysql_name(endpoint), endpoint.namespace.table
     try:
         with mysql.cursor(endpoint) as cursor:
-            comment = mysql.read_table_comment(cursor)
+            comment = mysql.read_table_comment(cursor, table)
             if comment is None:
-                return f"{name} has no table {mysql.TABLE}; {PREPARE_HINT}"
+                return f"{name} has no table {table}; {PREPARE_HINT}"
             if comment != mysql.TABLE_COMMENT:
                 return foreign_table_note(endpoint, comment)
-            present = schema.count_hot_rows(cursor)
+            present = schema.count_hot_rows(cursor, table)
     except MySQLError as error:
         if schema.missing_database(error):
             return f"{name}: there is no database {endpoint.database}; {PREPARE_HINT}"
         raise
     return _missing_keys(name, present)
+
+
+def _redis_problem(endpoint: RedisEndpoint, *, cache: bool) -> str | None:
+    endpoint = redis.resolve_cluster_mode(endpoint)
+    try:
+        found = survey_race_keys(endpoint, cache=cache)
+    except ForeignKeyError as error:
+        return foreign_key_note(endpoint, error)
+    return None if cache else _missing_keys(redis_name(endpoint), found.count_in(HOT_KEYS))
 
 
 def _missing_keys(name: str, present: int) -> str | None:
@@ -84,7 +101,7 @@ def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
 
 
 def _mysql_plan(endpoint: MySQLEndpoint, telemetry: TelemetryPool) -> Plan:
-    name, changes = mysql_name(endpoint), []
+    name, table, changes = mysql_name(endpoint), endpoint.namespace.table, []
 
     def make_database() -> str:
         schema.make_database(endpoint)
@@ -92,22 +109,24 @@ def _mysql_plan(endpoint: MySQLEndpoint, telemetry: TelemetryPool) -> Plan:
 
     def make_table() -> str:
         with mysql.cursor(endpoint) as cursor:
-            mysql.make_table(cursor)
-        return f"made table {mysql.TABLE}"
+            mysql.make_table(cursor, table)
+        return f"made table {table}"
 
     def fill() -> str:
         with mysql.cursor(endpoint) as cursor:
-            mysql.seed(cursor, HOT_KEYS, telemetry, SEED_VERSION)
+            refuse_if_racing_on_mysql(endpoint, cursor)
+            mysql.seed(cursor, table, HOT_KEYS, telemetry, SEED_VERSION)
         return f"wrote {len(HOT_KEYS):,} rows"
 
     present: int | None = None
     try:
         with mysql.cursor(endpoint) as cursor:
-            comment = mysql.read_table_comment(cursor)
+            refuse_if_racing_on_mysql(endpoint, cursor)
+            comment = mysql.read_table_comment(cursor, table)
             if comment is not None and comment != mysql.TABLE_COMMENT:
                 raise PlanError(foreign_table_note(endpoint, comment))
             if comment is not None:
-                present = schema.count_hot_rows(cursor)
+                present = schema.count_hot_rows(cursor, table)
     except MySQLError as error:
         if not schema.missing_database(error):
             raise
@@ -116,72 +135,41 @@ def _mysql_plan(endpoint: MySQLEndpoint, telemetry: TelemetryPool) -> Plan:
         changes.append(
             PlannedChange(
                 name,
-                f"make table {mysql.TABLE}, with the comment {mysql.TABLE_COMMENT!r}",
+                f"make table {table}, with the comment {mysql.TABLE_COMMENT!r}",
                 make_table,
             )
         )
     if present == len(HOT_KEYS):
-        return Plan(
-            unchanged=((name, f"prepared: table {mysql.TABLE} holds all {present:,} hot cars"),)
-        )
-    what = (
-        f"write {len(HOT_KEYS):,} rows into {mysql.TABLE}: cars {HOT_KEYS.first} to {HOT_KEYS.last}"
-    )
+        return Plan(unchanged=((name, f"prepared: table {table} holds all {present:,} hot cars"),))
+    what = f"write {len(HOT_KEYS):,} rows into {table}: cars {HOT_KEYS.first} to {HOT_KEYS.last}"
     return Plan((*changes, PlannedChange(name, what, fill)))
 
 
 def _redis_plan(endpoint: RedisEndpoint, telemetry: TelemetryPool, *, cache: bool) -> Plan:
-    name = redis_name(endpoint)
+    name, endpoint = redis_name(endpoint), redis.resolve_cluster_mode(endpoint)
+    refuse_if_racing_on_redis(endpoint)
+    try:
+        present = survey_race_keys(endpoint, cache=cache).count_in(HOT_KEYS)
+    except ForeignKeyError as error:
+        raise PlanError(foreign_key_note(endpoint, error)) from error
     if cache:
         return Plan(unchanged=((name, "a cache: it fills itself while racing"),))
 
     def fill() -> str:
+        refuse_if_racing_on_redis(endpoint)
+        try:
+            # The marker comes first: no key without it.
+            marker.write(endpoint)
+        except ForeignKeyError as error:
+            raise PlanError(foreign_key_note(endpoint, error)) from error
         redis.seed(endpoint, HOT_KEYS, telemetry, SEED_VERSION)
         return f"set {len(HOT_KEYS):,} keys"
 
-    present = hot_keys(endpoint)
     if present == len(HOT_KEYS):
         return Plan(unchanged=((name, f"prepared: holds all {present:,} hot cars"),))
-    prefix = KEY_PREFIX.decode()
+    prefix = endpoint.namespace.key_prefix.decode()
     what = f"set {len(HOT_KEYS):,} keys: {prefix}{HOT_KEYS.first} to {prefix}{HOT_KEYS.last}"
     return Plan((PlannedChange(name, what, fill),))
-
-
-def hot_keys(endpoint: RedisEndpoint) -> int:
-    """Return how many of the hot keys exist. Raises one of redis.FAILURES."""
-    ranges = redis.slot_map(redis.resolve_cluster_mode(endpoint))
-    keys_by_address: dict[str, list[bytes]] = {}
-    for car_id in range(HOT_KEYS.first, HOT_KEYS.last + 1):
-        key = redis_key(car_id)
-        owner = redis.slot_owner(ranges, key_slot(key))
-        if owner is not None:
-            keys_by_address.setdefault(owner, []).append(key)
-    present = 0
-    for address, wanted in keys_by_address.items():
-        with (
-            redis.client(address, endpoint) as node,
-            node.pipeline(transaction=False) as pipeline,
-        ):
-            for name in wanted:
-                pipeline.get(name)
-            present += sum(value is not None for value in pipeline.execute())
-    return present
-
-
-def mysql_name(endpoint: MySQLEndpoint) -> str:
-    """Return the text that names a MySQL server and its database in messages."""
-    return f"MySQL {endpoint.host}:{endpoint.port}/{endpoint.database}"
-
-
-def redis_name(endpoint: RedisEndpoint) -> str:
-    """Return the text that names a Redis server in messages."""
-    return f"Redis {endpoint.host}:{endpoint.port}"
-
-
-def foreign_table_note(endpoint: MySQLEndpoint, comment: str) -> str:
-    """Return the message about a table that telemon did not create."""
-    whose = f"{mysql_name(endpoint)}: table {mysql.TABLE} {mysql.foreign_table_text(comment)}"
-    return f"{whose} and is left alone; name another database"
 
 
 def _server_names(endpoints: LaneEndpoints) -> str:

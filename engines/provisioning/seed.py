@@ -31,8 +31,8 @@ def _seed_lane(endpoints: LaneEndpoints, readings: TelemetryPool) -> None:
     if server is not None:
         try:
             with mysql.cursor(server) as cursor:
-                mysql.make_table(cursor)
-                mysql.seed(cursor, HOT_KEYS, readings, SEED_VERSION)
+                mysql.make_table(cursor, server.namespace.table)
+                mysql.seed(cursor, server.namespace.table, HOT_KEYS, readings, SEED_VERSION)
         except mysql.ForeignTableError as error:
             raise PreparationError(f"lane {endpoints.lane}: {error}") from error
         except mysql.FAILURES as error:

@@ -17,6 +17,7 @@ from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import LaneRunner
 from engines.race.null_server import NullServer
 from engines.race.servers import RaceServers
+from engines.results.death_text import announce_death
 
 READY_TIMEOUT_S = 15.0
 """Time in which an engine process must open at least one more of its connections. Less ends a race whose servers are
@@ -109,18 +110,20 @@ class EngineGroup:
                 private=name in servers.private,
             )
 
-    def await_ready(self) -> None:
+    def await_ready(self, check: Callable[[], None]) -> None:
         """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened.
 
         An engine process that opens connections has a total time that grows with their number; one that opens none for
-        `READY_TIMEOUT_S` is not waited for any longer.
+        `READY_TIMEOUT_S` is not waited for any longer. `check` is called several times a second, and raises RaceError
+        if waiting is of no use.
         """
         opening = {engine.name: OpeningWatch() for engine in self.engines}
         while not self._inbox.stop_requested:
             self.listen(0.2)
-            dead = next((engine for engine in self.engines if engine.died), None)
+            check()
+            dead = next((engine.death for engine in self.engines if engine.death), None)
             if dead is not None:
-                raise RaceError(f"engine {dead.name} ended before the race began ({dead.died})")
+                raise RaceError(f"before the race began, {announce_death(dead)}")
             waiting = [engine for engine in self.engines if not engine.ready]
             if not waiting:
                 return

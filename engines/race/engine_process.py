@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Collection
 from contextlib import ExitStack
 
+from engines.child_environment import TLS_NAMES, of_names, python_environment
+from engines.endpoints.credential_sources import CredentialSource
+from engines.endpoints.redaction import foreign_text
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
+    AcknowledgedRows,
     AcknowledgedVersions,
     EngineSpec,
     HeatDone,
@@ -23,9 +30,21 @@ from engines.ipc.messages import (
     StartMeasuring,
 )
 from engines.metrics.node_counts import CountsByNode
+from engines.model.deaths import DeathCause, EngineDeath, ProcessEnd
 from engines.model.roles import Role
 from engines.paths import PACKAGE_ROOT
 from engines.race.report_queue import ReportQueue
+from engines.sandbox.process import oom_kills
+
+END_WAIT_S = 1.0
+"""How long a process that has closed its channel may take to end, in seconds. With less, an interpreter on a busy
+machine is killed before it has written why it ends."""
+
+STDERR_READ_BYTES = 8_192
+"""How much of the end of stderr is read for the last words. A process may have written without end."""
+
+FATAL = "Fatal Python error: "
+"""Start of the line by which the interpreter says why it aborts. Its stack follows, whose last line says nothing."""
 
 
 class EngineProcess:
@@ -35,16 +54,25 @@ class EngineProcess:
     OSError if no process can be started, and releases everything then.
     """
 
-    def __init__(self, lane: str, role: Role, process: int) -> None:
+    def __init__(
+        self, lane: str, role: Role, process: int, secrets: Collection[CredentialSource] = ()
+    ) -> None:
+        """Start the process, the one with index `process` of its lane and role.
+
+        `secrets` are the sources of the passwords with which it signs in. It receives the variables of the environment
+        that these need, and no others that may hold a secret.
+        """
         self.lane = lane
         self.role = role
+        self.number = process + 1
         self.name = f"{lane}/{role}" + (f"-{process + 1}" if process else "")
+        self._oom_kills = oom_kills()
         with ExitStack() as undo:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
             with theirs:
                 self._stderr = undo.enter_context(tempfile.TemporaryFile())
-                self._process = self._spawn(theirs)
+                self._process = self._spawn(theirs, secrets)
             undo.pop_all()
         self.channel = Channel(ours)
         self.ready = False
@@ -56,17 +84,26 @@ class EngineProcess:
         """True if it waits at the start barrier after a heat."""
         self.over = False
         """True if its last report was received, or it died."""
-        self.died: str | None = None
-        """Cause of death if it did not end in order."""
+        self.death: EngineDeath | None = None
+        """How it died, if it did not end in order."""
         self.ended_ns: int | None = None
         """Time at which it ended in order."""
         self.reports = ReportQueue()
         self.node_counts: CountsByNode = {}
         """Counts of each Redis node, complete once it is over."""
         self.versions: dict[int, int] = {}
+        self.acknowledged = AcknowledgedRows((), ())
+        """Acknowledged rows to read back, complete once it is over."""
 
-    def _spawn(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, channel: socket.socket, secrets: Collection[CredentialSource]
+    ) -> subprocess.Popen[bytes]:
         path = os.environ.get("PYTHONPATH")
+        environment: dict[str, str] = of_names(TLS_NAMES)
+        for source in secrets:
+            environment |= source.environment()
+        # Last: a source may name everything, and what makes it an engine process goes before.
+        environment |= python_environment(os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path])))
         return subprocess.Popen(
             # -P: Python must not import a folder "engines" of the current directory.
             [
@@ -82,8 +119,7 @@ class EngineProcess:
             stdout=subprocess.DEVNULL,
             # The screen is drawn on stderr. The stderr of an engine process is kept for its cause of death.
             stderr=self._stderr,
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), path]))},
+            env=environment,
             # Ctrl-C must not reach the process: the race stops its engine processes in order.
             start_new_session=True,
         )
@@ -128,26 +164,45 @@ class EngineProcess:
                 self.node_counts = message.node_counts
             elif isinstance(message, AcknowledgedVersions):
                 self.versions = dict(message.versions)
+            elif isinstance(message, AcknowledgedRows):
+                self.acknowledged = message
         if self.channel.closed and not self.over:
-            self.over = True
-            self.died = self._cause_of_death()
+            cause = None
+            try:
+                self._process.wait(timeout=END_WAIT_S)
+            except subprocess.TimeoutExpired:
+                cause = DeathCause.CLOSED
+            self._end(cause)
 
-    def _cause_of_death(self) -> str:
-        try:
-            status = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            return "closed its channel"
-        if status < 0:
-            return f"signal {-status}"
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return f"exit code {status}" + (f": {lines[-1]}" if lines else "")
-
-    def abandon(self, reason: str) -> None:
+    def abandon(self) -> None:
         """Kill a process that does not answer."""
+        self._end(DeathCause.HUNG)
+
+    def _end(self, cause: DeathCause | None) -> None:
+        """Note the death of the process; kill it if it has not ended."""
         self.over = True
-        self.died = reason
-        self._process.kill()
+        if self._process.poll() is None:
+            self._process.kill()
+        how = ProcessEnd.of(self._process.returncode)
+        if cause is None and how.signal == signal.SIGKILL and oom_kills() > self._oom_kills:
+            cause = DeathCause.OUT_OF_MEMORY
+        self.death = EngineDeath(
+            self.lane,
+            self.role,
+            self.number,
+            time.time(),
+            how,
+            cause,
+            self._last_words(),
+        )
+
+    def _last_words(self) -> str:
+        """Return the last line that the process wrote to stderr; "" for none."""
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_READ_BYTES))
+        text = self._stderr.read(STDERR_READ_BYTES).decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith(FATAL)]
+        return foreign_text((fatal or lines or [""])[-1])
 
     def close(self) -> None:
         """End the process if it still runs, and block until it is gone.

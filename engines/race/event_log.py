@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from engines.endpoints.redaction import redact
 from engines.metrics.frame import Event
 from engines.model.controls import Control
+from engines.model.deaths import Death
 
 
 class EventBuffer:
@@ -15,9 +17,16 @@ class EventBuffer:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
 
-    def note(self, lane: str | None, text: str, *, control: Control | None = None) -> None:
+    def note(
+        self,
+        lane: str | None,
+        text: str,
+        *,
+        control: Control | None = None,
+        death: Death | None = None,
+    ) -> None:
         """Add an event that happens now, of a lane or (None) of the race."""
-        self._events.append(Event(time.time(), lane, text, control))
+        self._events.append(Event(time.time(), lane, redact(text), control, death))
 
     def take(self) -> tuple[Event, ...]:
         """Return the events since the last call, and remove them."""

@@ -56,9 +56,17 @@ def _connection_notes(endpoints: LaneEndpoints) -> tuple[str, ...]:
             tls = "over TLS" if at.tls else "without TLS"
             tunnel = ", through a tunnel" if at.address_map else ""
             notes.append(f"{name} at {at.host}:{at.port} {tls}{tunnel}")
-    if endpoints.redis is not None and endpoints.redis.read_replicas:
-        notes.append("reads go to replicas, which may be behind their primaries")
     return tuple(notes)
+
+
+def _replica_note(endpoint: RedisEndpoint) -> str:
+    """Return where reads go that the settings send to replicas: there need not be any. Raises one of redis.FAILURES."""
+    replicas = {part.address: part.replicas for part in redis.slot_map(endpoint)}
+    without = sum(not each for each in replicas.values())
+    if without == len(replicas):
+        return "reads are to go to replicas, but there are none: they go to the primaries"
+    some = f"; {without} of {len(replicas)} primaries have none" if without else ""
+    return f"reads go to replicas, which may be behind their primaries{some}"
 
 
 def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) -> LaneInfo:
@@ -68,6 +76,8 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
             parts.append(_mysql_part(endpoints.mysql))
         if endpoints.redis is not None:
             parts.append(_redis_part(endpoints.redis, endpoints.mysql is not None, private))
+            if endpoints.redis.read_replicas:
+                notes = (*notes, _replica_note(endpoints.redis))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
             f"lane {endpoints.lane}: {error_text(error)}{doctor_hint(private)}"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from engines.config import race_config as config
+from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT
 from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, StartRun, Stop
@@ -14,6 +15,8 @@ from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import NodeCounts
 from engines.metrics.node_counts import merged as merge_node_counts
 from engines.metrics.stats import IntervalStats
+from engines.model.deaths import EngineDeath
+from engines.model.lanes import LANES, SQL_PATHS
 from engines.model.roles import ROLES, Role
 from engines.race.aggregate import lane_frame, merge_stats
 from engines.race.engine_process import EngineProcess
@@ -53,13 +56,26 @@ class LaneRunner:
         """Operations that count as warm-up, since the start."""
         self.versions: dict[int, int] = {}
         """The last acknowledged version of each car, if `keep_versions` is set."""
-        self._counted_deaths: set[str] = set()
+        self._counted_deaths: list[EngineDeath] = []
+        self._noted_deaths = 0
 
     def start(self) -> None:
         """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
         for role, connections in self._connections.items():
             for process in range(min(self._settings.processes, connections)):
-                self.engines.append(EngineProcess(self.lane, role, process))
+                secrets = self._credential_sources(role)
+                self.engines.append(EngineProcess(self.lane, role, process, secrets))
+
+    def _credential_sources(self, role: Role) -> list[CredentialSource]:
+        """Return where the passwords of the servers come from to which the engine processes of a role connect."""
+        endpoints = self._settings.endpoints.get(self.lane)
+        lane = LANES[self.lane]
+        found: list[CredentialSource | None] = []
+        if endpoints is not None and endpoints.mysql is not None and lane.path(role) in SQL_PATHS:
+            found.append(endpoints.mysql.secret)
+        if endpoints is not None and endpoints.redis is not None and lane.redis_commands(role):
+            found.append(endpoints.redis.secret)
+        return [source for source in found if source is not None]
 
     def close(self) -> None:
         """End the engine processes."""
@@ -219,7 +235,7 @@ class LaneRunner:
             return
         for engine in self.engines:
             if not engine.over and not (self._comes_back and engine.heat_finished):
-                engine.abandon("did not end when told to")
+                engine.abandon()
 
     def frame(
         self, index: int, ended_ns: int, server: Mapping[str, int], rate_per_s: float | None
@@ -247,11 +263,17 @@ class LaneRunner:
         """Return by role how many engine processes have died. Each is counted once, after its last report."""
         deaths: dict[Role, int] = {}
         for engine in self.engines:
-            if engine.died and not engine.reports and engine.name not in self._counted_deaths:
-                self._counted_deaths.add(engine.name)
+            death = engine.death
+            if death is not None and not engine.reports and death not in self._counted_deaths:
+                self._counted_deaths.append(death)
                 deaths[engine.role] = deaths.get(engine.role, 0) + 1
-                self._note(f"engine {engine.name} died ({engine.died})")
         return deaths
+
+    def new_deaths(self) -> list[EngineDeath]:
+        """Return the deaths that the frames since the last call have counted."""
+        new = self._counted_deaths[self._noted_deaths :]
+        self._noted_deaths = len(self._counted_deaths)
+        return new
 
     def _state_after(self, reports: Reports, *, warming: bool) -> LaneState:
         every = [report for engines in reports.values() for engine in engines for report in engine]

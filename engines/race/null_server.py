@@ -2,7 +2,7 @@
 
 It implements as much of each protocol as the race's requests need and sends canned replies. It runs in its own process,
 so that it shares no interpreter with the engine process that measures. Its own time per answer, a few microseconds, is
-part of the measured value. The file must import nothing of telemon: it is executed with `-S`, as a script.
+part of the measured value. The file must import nothing of telemon at its top: it is executed with `-S`, as a script.
 """
 
 from __future__ import annotations
@@ -156,6 +156,9 @@ class NullServer:
         self.redis_port = 0
 
     def __enter__(self) -> Self:
+        # Not at the top: the process of the server runs this file, and finds no package.
+        from engines.child_environment import program_environment
+
         with ExitStack() as inherited, ExitStack() as undo:
             sockets = [
                 inherited.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)
@@ -170,6 +173,7 @@ class NullServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env=program_environment(),
                 start_new_session=True,
             )
             undo.pop_all()

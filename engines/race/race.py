@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
 from engines.backends.server_counters import FINAL_READ_WAIT_S
 from engines.config import race_config as config
+from engines.consistency.claims import ClaimCheck
+from engines.consistency.read_back import READ_BACK_WAIT_S, LaneRows, read_back
 from engines.endpoints.deadline import Deadline
 from engines.errors import RaceError
 from engines.ipc.schedule import Schedule
@@ -23,23 +26,36 @@ from engines.model.controls import (
     FlushCache,
     Rate,
     Release,
+    Ttl,
     describe,
 )
+from engines.model.deaths import Death, ServerDeath
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import CONNECTIONS
 from engines.provisioning import cache
+from engines.provisioning.leases import RaceLeases
 from engines.race import servers
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import EngineGroup
 from engines.race.event_log import EventBuffer
 from engines.race.scheduler import LaneScheduler
 from engines.race.servers import RaceServers
+from engines.results.death_text import announce_death
 from engines.sandbox.sandbox import Sandbox
+from engines.workload.dataset import TelemetryPool
 
 LATE_NS = 250_000_000
 """Time that a frame waits for a late engine process, whose report is in a later frame otherwise. More makes the screen
 stall with one process, less puts reports of a busy machine into the wrong frame."""
+
+FLUSH_WAIT_S = 1.0
+"""Seconds that the end of a race waits for a flush of a cache, whose own commands its server has counted."""
+
+
+DEATH_WAIT_S = 0.3
+"""How long the death of a private server may be reported after an error that it caused, in seconds. With less, the
+error is shown without its reason; more delays every error of a start on private servers."""
 
 
 STOP_READ_WAIT_S = 0.2
@@ -90,9 +106,16 @@ class Race:
         self._lanes = self._engine_group.lanes
         self._scheduler = LaneScheduler(settings, self._lanes, self._log.note, hold=hold)
         self._servers: RaceServers | None = None
+        self._server_deaths = 0
+        """Number of the sandbox's deaths that are noted, or that happened before this race."""
+        self._leases = RaceLeases(self._log.note)
+        self._flushes: list[Thread] = []
         self._stop_sent = False
         self._starting: Deadline | None = Deadline("the start of the race", None)
         """What the start waits for; None after it."""
+        self._longest_ttl_s = settings.ttl_s
+        self._closing: ClosingCounts | None = None
+        """The closing counts of a race that has come to its end."""
         self.sandbox = sandbox
         self.lane_infos: tuple[LaneInfo, ...] = ()
         self.environment = RaceEnvironment()
@@ -121,6 +144,8 @@ class Race:
 
     def _start(self) -> None:
         self._exit.callback(self._inbox.close)
+        # The leases go back when no engine process is left.
+        self._exit.callback(self._leases.close)
         self._exit.callback(self._engine_group.close)
         try:
             self._inbox.open()
@@ -137,12 +162,29 @@ class Race:
             self.sandbox = servers.start_private_servers(
                 self._settings, self._on_progress, self._exit
             )
-        place = servers.make_ready(self._settings, self.sandbox, self._on_progress, self._exit)
+        else:
+            self._server_deaths = len(self.sandbox.deaths)
+        try:
+            self._connect()
+        except RaceError as error:
+            # A server that died is the reason why it cannot be used. Its end is reported a moment after it.
+            until_s = time.monotonic() + (DEATH_WAIT_S if self.sandbox is not None else 0.0)
+            while not (deaths := self._new_server_deaths()):
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(0.01)
+            raise RaceError(f"{announce_death(deaths[0])}; so {error}") from error
+
+    def _connect(self) -> None:
+        """Make the servers ready and open every connection."""
+        place = servers.make_ready(
+            self._settings, self.sandbox, self._on_progress, self._exit, self._leases
+        )
         self._servers = place
         self.environment = place.environment
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
         self._on_progress("connecting the lanes")
-        self._engine_group.await_ready()
+        self._engine_group.await_ready(self._check_servers)
         self._on_progress("measuring telemon's own share")
         overheads_us = self._engine_group.overheads_us()
         self.lane_infos = tuple(
@@ -176,9 +218,14 @@ class Race:
                     self._scheduler.release(control)
                 case FlushCache() if self._servers is not None:
                     at = self._servers
-                    cache.flush_caches(at.endpoints.values(), at.private, self._log.note)
+                    self._flushes += cache.flush_caches(
+                        at.endpoints.values(), at.private, self._log.note, at.counters.exclude
+                    )
                 case Rate(per_s):
                     self._rate_per_s = per_s
+                    self._engine_group.tell(control)
+                case Ttl(ttl_s):
+                    self._longest_ttl_s = max(self._longest_ttl_s, ttl_s)
                     self._engine_group.tell(control)
                 case _:
                     self._engine_group.tell(control)
@@ -205,7 +252,11 @@ class Race:
     # ---------------------------------------------------------------- frames
 
     def frames(self) -> Iterator[Frame]:
-        """Yield a frame at the end of each interval. The last one holds the operations in flight at the end."""
+        """Yield a frame at the end of each interval. The last one holds the operations in flight at the end.
+
+        After it, the servers are asked for acknowledged rows and for what the result claims of them, which blocks for
+        at most `READ_BACK_WAIT_S`.
+        """
         schedule = self._scheduler.go(self._interval_s)
         began_ns, seq, final = schedule.start_ns, 0, False
         while not final:
@@ -215,13 +266,18 @@ class Race:
             if final:
                 if self._servers is not None:
                     stopped = self._inbox.stop_requested
+                    self._await_flushes()
                     self._servers.counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
+                    self._leases.confirm()
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # After the frame: else the end of a heat would be shown as the warm-up of the next one.
             self._scheduler.advance(end_ns)
             yield frame
             began_ns, seq = ended_ns, seq + 1
+        if self._servers is not None:
+            # The counts come first: the servers count what they are asked now.
+            self._closing = self._check_claims(self._servers, self.closing_counts)
 
     def _wait_for_reports(self, index: int, schedule: Schedule) -> bool:
         """Block until every engine process has reported interval `index` or is late. Return True for the last one."""
@@ -244,6 +300,12 @@ class Race:
                 if timeout_ns <= 0 or all(runner.reported(index) for runner in runners):
                     return False
 
+    def _await_flushes(self) -> None:
+        """Block until no cache is being flushed, at most `FLUSH_WAIT_S`."""
+        until_s = time.monotonic() + FLUSH_WAIT_S
+        for thread in self._flushes:
+            thread.join(max(0.0, until_s - time.monotonic()))
+
     def _ended_ns(self, began_ns: int) -> int:
         """Return the end of the last interval, which began at `began_ns`.
 
@@ -258,6 +320,7 @@ class Race:
             runner.frame(seq, ended_ns, counters.moved(lane) if counters else {}, self._rate_per_s)
             for lane, runner in self._lanes.items()
         )
+        self._note_deaths()
         return Frame(
             seq=seq,
             # A consumer may take the frames late.
@@ -269,11 +332,35 @@ class Race:
             events=self._log.take(),
         )
 
+    def _note_deaths(self) -> None:
+        """Add the engine processes and private servers that died unasked since the last frame to the event log."""
+        deaths: list[Death] = [*self._new_server_deaths()]
+        for runner in self._lanes.values():
+            deaths += runner.new_deaths()
+        for death in deaths:
+            self._log.note(death.lane, announce_death(death), death=death)
+
+    def _check_servers(self) -> None:
+        """Raise RaceError if a private server died while the race starts."""
+        for death in self._new_server_deaths():
+            raise RaceError(f"before the race began, {announce_death(death)}")
+
+    def _new_server_deaths(self) -> tuple[ServerDeath, ...]:
+        """Return the deaths of private servers of this race's lanes since the last call."""
+        if self.sandbox is None:
+            return ()
+        new = self.sandbox.deaths[self._server_deaths :]
+        self._server_deaths += len(new)
+        private = servers.private_lanes(self._settings)
+        return tuple(death for death in new if death.lane in private)
+
     # ---------------------------------------------------------------- what is known afterwards
 
     @property
     def closing_counts(self) -> ClosingCounts:
-        """Return the counts for the comparison with the servers. They are complete after the last frame."""
+        """Return the counts for the comparison with the servers. They are complete when `frames` is exhausted."""
+        if self._closing is not None:
+            return self._closing
         counters = self._servers.counters if self._servers is not None else None
         return ClosingCounts(
             warm={lane: dict(runner.warm) for lane, runner in self._lanes.items()},
@@ -283,6 +370,32 @@ class Race:
             node_comparisons={
                 lane: _compare_nodes(runner.node_counts, counters.nodes(lane) if counters else {})
                 for lane, runner in self._lanes.items()
+            },
+            caveats=self._leases.lost,
+        )
+
+    def _check_claims(self, place: RaceServers, closing: ClosingCounts) -> ClosingCounts:
+        """Return `closing` with what the servers hold of the acknowledged rows and say of themselves now."""
+        until_s = time.monotonic() + READ_BACK_WAIT_S
+        allowed_ms = round(self._longest_ttl_s * 1000 * (1 + self._settings.ttl_jitter))
+        claims = ClaimCheck(place.endpoints, place.environment.servers, allowed_ms)
+        lanes = {
+            lane: LaneRows(
+                place.endpoints[lane],
+                [engine.acknowledged for engine in runner.of("write")],
+                tuple(runner.node_counts),
+            )
+            for lane, runner in self._lanes.items()
+            if runner.of("write")
+        }
+        read_backs = read_back(lanes, TelemetryPool(self._settings.seed), READ_BACK_WAIT_S)
+        found = claims.results(until_s)
+        return replace(
+            closing,
+            read_backs=read_backs,
+            setting_changes={lane: each.changes for lane, each in found.items()},
+            lifetimes={
+                lane: each.lifetimes for lane, each in found.items() if each.lifetimes is not None
             },
         )
 

@@ -70,9 +70,11 @@ class LaneScheduler:
         return schedule
 
     def release(self, control: Release) -> None:
-        """Start the held lanes that `control` names, all at the same time and each for the whole duration.
+        """Start the held lanes that `control` names (all if it names none) `START_DELAY_S` from now.
 
-        Lanes that are not warm yet start after their warm-up. In heats, the first release starts the first heat.
+        They start at the same time, each for the whole duration. During the warm-up the release is only recorded, and
+        `advance` starts the lanes after it. In heats the first release, whatever lane it names, lets `advance` start
+        the first heat. Does not block.
         """
         self._heats_wait = False
         if self._settings.heats:

@@ -12,11 +12,13 @@ from engines.config.errors import ConfigError
 from engines.endpoints.deadline import DeadlineError, phase
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError, RaceError
-from engines.model.caveats import Caveat, UnreadableCounters, VolatileStorage
+from engines.model.caveats import Caveat, OpenClusterBus, UnreadableCounters, VolatileStorage
 from engines.model.environment import RaceEnvironment
-from engines.model.lanes import LaneInfo
+from engines.model.lanes import LANES, LaneInfo
 from engines.provisioning.cache import prepare_cache
+from engines.provisioning.claim import claim_namespaces
 from engines.provisioning.conflicts import resolve_cluster_modes, shared_mysql_servers
+from engines.provisioning.leases import RaceLeases
 from engines.provisioning.prepare import check
 from engines.provisioning.seed import seed_lanes
 from engines.race.lane_info import lane_infos, read_lane_servers
@@ -80,12 +82,14 @@ def make_ready(
     sandbox: Sandbox | None,
     on_progress: ProgressCallback,
     closing: ExitStack,
+    leases: RaceLeases,
 ) -> RaceServers:
     """Seed the private servers in `sandbox`, check that the user-provided servers are prepared, and read the facts.
 
-    On user-provided servers only the cache of lane `cached` is changed: telemon's own keys are removed and, if the
-    settings ask for a filled cache, every hot car is put into it. `closing` ends the connections that read the
-    counters. Blocks for seconds. Raises RaceError.
+    On user-provided servers the leases are taken, the markers of the namespace are written where they are missing, and
+    the cache of lane `cached` is changed: telemon's own keys are removed and, if the settings ask for a filled cache,
+    every hot car is put into it. `closing` ends the connections that read the counters. Blocks for seconds. Raises
+    RaceError.
     """
     own, private = settings.endpoints, private_lanes(settings)
     caveats: list[Caveat] = []
@@ -93,16 +97,24 @@ def make_ready(
         if own:
             on_progress("looking at the servers that are configured")
             with phase("looking at the servers that are configured", len(own)):
-                check(own)
                 own = resolve_cluster_modes(own)
                 caveats += shared_mysql_servers(own)
+                # Before a key or a row is asked for: if another telemon races, that would disturb it.
+                caveats += leases.take(own)
+                check(own)
         everywhere = dict(own)
         if private and sandbox is not None:
+            on_bus = _bus_caveats(sandbox, private)
+            for sentence in caveat_sentences(on_bus):
+                on_progress(sentence)
+            caveats += on_bus
             on_progress("making the tables and the hot cars")
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
             with phase("making the tables and the hot cars"):
                 seed_lanes(theirs, settings.seed)
             everywhere |= theirs
+        with phase("claiming the namespaces", len(own)):
+            claim_namespaces(own)
         endpoints = {lane: everywhere[lane] for lane in settings.lanes}
         for lane, at in endpoints.items():
             with phase(f"lane {lane}: making the cache {settings.cache}"):
@@ -138,6 +150,12 @@ def _storage_caveats(sandbox: Sandbox | None) -> tuple[VolatileStorage, ...]:
     if sandbox is None or not sandbox.volatile:
         return ()
     return (VolatileStorage(sandbox.file_system),)
+
+
+def _bus_caveats(sandbox: Sandbox, private: tuple[str, ...]) -> list[OpenClusterBus]:
+    if sandbox.open_bus is None:
+        return []
+    return [OpenClusterBus(lane, sandbox.open_bus) for lane in private if LANES[lane].is_cluster]
 
 
 def _addresses(

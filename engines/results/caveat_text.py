@@ -9,31 +9,58 @@ from engines.model.caveats import (
     CacheNotReset,
     Caveat,
     ClientBound,
+    CommitsShort,
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    KeysEvicted,
     LaneNote,
+    LostLease,
+    NoLease,
+    NotReadBack,
+    OpenBusReason,
+    OpenClusterBus,
     Overloaded,
     ProcessorLimit,
+    RowsLost,
     SeparateReleases,
     ServerPlace,
+    SettingChanged,
     SharedMachine,
     SharedServer,
+    TtlNotKept,
     UnevenRoundTrips,
     UnevenTls,
     UnreadableCounters,
     VolatileStorage,
     WeakDurability,
 )
-from engines.model.server_facts import APPENDFSYNC, APPENDONLY, FLUSH, SYNC_BINLOG
+from engines.model.server_facts import (
+    APPENDFSYNC,
+    APPENDONLY,
+    ENGINE,
+    FLUSH,
+    SQL_LOG_BIN,
+    SYNC_BINLOG,
+)
 
 CONSEQUENCES = {
     FLUSH: "a commit does not wait for the disk",
     SYNC_BINLOG: "a commit does not wait for its binary log",
+    ENGINE: "a write is in no transaction, so that nothing is committed",
+    SQL_LOG_BIN: "a commit is not in the binary log, so that no replica has it",
     APPENDONLY: "a SET is kept in memory only",
     APPENDFSYNC: "a SET does not wait for the disk",
 }
 """What a weak durability setting means. `WeakDurability.setting` must be one of these keys."""
+
+
+OPEN_BUS_REASONS = {
+    OpenBusReason.NO_OPENSSL: "no openssl program is installed to make their certificate with",
+    OpenBusReason.OPENSSL_FAILED: "the openssl program made no certificate for them",
+    OpenBusReason.NO_TLS: "the Redis server program is built without TLS",
+}
+"""What keeps the bus of the private cluster open."""
 
 
 def caveat_sentences(caveats: Iterable[Caveat]) -> tuple[str, ...]:
@@ -57,12 +84,25 @@ def describe_caveat(caveat: Caveat) -> str:
     match caveat:
         case VolatileStorage(file_system):
             return f"data on {file_system}: memory, not a disk, so a commit costs nothing here"
+        case OpenClusterBus(lane, reason):
+            return (
+                f"the nodes of lane {lane}'s private cluster talk to each other without TLS, because "
+                f"{OPEN_BUS_REASONS[reason]}: another user of this machine can join the cluster and take slots from it"
+            )
         case SharedServer(lanes, product):
             server = f"{product} server" if product else "server"
             return f"lanes {' and '.join(lanes)} share one {server}: each slows the other down"
         case UnreadableCounters(lane, reason):
             return (
                 f"lane {lane}: its servers' own counters cannot be read ({reason}); {DOCTOR_HINT}"
+            )
+        case NoLease(lane, server, reason):
+            return f"lane {lane}: nothing keeps another telemon off {server}: it gives this user no lease ({reason})"
+        case LostLease(lane, server, holder):
+            other = f"another telemon ({holder}) races" if holder else "another telemon may race"
+            return (
+                f"lane {lane}: the lease on {server} was lost during the race: {other} in the same "
+                "namespace, and these figures may be those of both"
             )
         case LaneNote(lane, note):
             return f"{lane}: {note}"
@@ -109,6 +149,46 @@ def describe_caveat(caveat: Caveat) -> str:
                 f"{lane}: overloaded, it did less than was offered: up to {backlog_max:,} operations were due and had "
                 "not begun; its response times grow with the length of the race"
             )
+        case RowsLost(lane, checked):
+            return (
+                f"{lane}: acknowledged rows are lost: of {checked:,} that were read back on a new connection, "
+                f"{_losses(caveat)}; what this lane wrote is not stored as its servers acknowledged it"
+            )
+        case CommitsShort(lane, acknowledged, committed):
+            return (
+                f"{lane}: MySQL acknowledged {acknowledged:,} writes and committed {committed:,}: what it did not "
+                "commit is not stored, and costs less than a commit"
+            )
+        case NotReadBack(lane, unread, problem):
+            why = problem or "its servers did not answer in time"
+            return f"{lane}: {unread:,} acknowledged rows were not read back at the end: {why}"
+        case KeysEvicted(lane, evicted):
+            return (
+                f"{lane}: its Redis removed {evicted:,} keys for lack of memory (maxmemory): misses are of its size, "
+                "not of the TTL"
+            )
+        case SettingChanged(lane, role, setting, before, after):
+            return (
+                f"{lane}: {setting} of its {role} was {before} when the race began and {after} when it ended, so "
+                "that its figures are of no single setting"
+            )
+        case TtlNotKept(lane, checked, endless, longer, allowed_ms):
+            return (
+                f"{lane}: of {checked:,} keys in its cache {endless:,} never expire and {longer:,} stay longer than "
+                f"{allowed_ms / 1000:g} s, the longest TTL that was asked for"
+            )
+
+
+def _losses(lost: RowsLost) -> str:
+    kinds = (
+        (lost.missing, "missing"),
+        (lost.older, "older than acknowledged"),
+        (lost.different, "different from what was written"),
+    )
+    counts = " and ".join(f"{number:,} are {kind}" for number, kind in kinds if number)
+    row = lost.examples[0]
+    stored = "no row" if row.stored is None else f"version {row.stored}"
+    return f"{counts} (car {row.car_id}: version {row.acknowledged} acknowledged, {stored} stored)"
 
 
 def _delays(caveat: CpuContention) -> str:

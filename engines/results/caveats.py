@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import LaneFrame
 from engines.metrics.totals import LaneTotals
 from engines.model.caveats import (
     CacheNotReset,
     Caveat,
     ClientBound,
+    CommitsShort,
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    KeysEvicted,
+    NotReadBack,
     OperationDelay,
     Overloaded,
     ProcessorLimit,
+    RowsLost,
     ServerPlace,
+    SettingChanged,
     SharedMachine,
     SharedServer,
+    TtlNotKept,
     UnevenRoundTrips,
     UnevenTls,
     WeakDurability,
@@ -29,17 +36,24 @@ from engines.model.lanes import LANES
 from engines.model.server_facts import (
     APPENDFSYNC,
     APPENDONLY,
+    ENGINE,
     FLUSH,
     LOG_BIN,
+    SQL_LOG_BIN,
     SYNC_BINLOG,
     ServerFacts,
     TlsMode,
     shared_servers,
 )
+from engines.results.reconciliation import Reconciliation
 
 FAR_US = 500.0
 """Round trips whose difference is above this and above half of the shorter one are reported. A lower value reports
 differences between servers of one site."""
+
+
+EVICTED = "evicted_keys"
+"""Counter of INFO: keys that a Redis removed to stay below its maxmemory."""
 
 
 def comparison_caveats(environment: RaceEnvironment, settings: RaceConfig) -> Iterator[Caveat]:
@@ -82,6 +96,32 @@ def lane_caveats(total: LaneTotals, frame: LaneFrame) -> Iterator[Caveat]:
         yield CpuContention(lane, operations, lag_us)
     if total.overloaded_s:
         yield Overloaded(lane, max(total.backlog_max.values(), default=0))
+    evicted = total.server.get(EVICTED, 0)
+    if evicted:
+        yield KeysEvicted(lane, evicted)
+
+
+def closing_caveats(
+    reconciliations: Mapping[str, Reconciliation], closing: ClosingCounts
+) -> Iterator[Caveat]:
+    """Return the caveats that follow from what was compared with the servers after the last frame."""
+    for lane, reconciliation in reconciliations.items():
+        short = reconciliation.uncommitted
+        if short is not None:
+            yield CommitsShort(lane, short.ours, short.theirs)
+    for lane, found in closing.read_backs.items():
+        if found.lost:
+            yield RowsLost(
+                lane, found.checked, found.missing, found.older, found.different, found.examples
+            )
+        if found.unread:
+            yield NotReadBack(lane, found.unread, found.problem)
+    for lane, changes in closing.setting_changes.items():
+        for change in changes:
+            yield SettingChanged(lane, change.role, change.setting, change.before, change.after)
+    for lane, ttls in closing.lifetimes.items():
+        if ttls.endless or ttls.longer:
+            yield TtlNotKept(lane, ttls.checked, ttls.endless, ttls.longer, ttls.allowed_ms)
 
 
 def _operation_delays(frame: LaneFrame) -> Iterator[OperationDelay]:
@@ -116,11 +156,15 @@ def _uneven_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> Iterator[Cave
 
 
 def _weak_durability(lane: str, durability: Mapping[str, str | int]) -> Iterator[WeakDurability]:
+    if ENGINE in durability:
+        yield WeakDurability(lane, ENGINE, durability[ENGINE])
     flush = durability.get(FLUSH)
     if flush in (0, 2):
         yield WeakDurability(lane, FLUSH, flush)
     if durability.get(LOG_BIN) == "ON" and durability.get(SYNC_BINLOG) != 1:
         yield WeakDurability(lane, SYNC_BINLOG, durability.get(SYNC_BINLOG))
+    if durability.get(SQL_LOG_BIN) == "OFF":
+        yield WeakDurability(lane, SQL_LOG_BIN, "OFF")
     if durability.get(APPENDONLY) == "no":
         yield WeakDurability(lane, APPENDONLY, "no")
     elif durability.get(APPENDFSYNC) in ("everysec", "no"):

@@ -9,7 +9,13 @@ from engines.config.race_config import RaceConfig
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES
 from engines.model.roles import CONNECTIONS
-from engines.model.server_facts import LOG_BIN, SYNC_BINLOG, UNREADABLE, shared_servers
+from engines.model.server_facts import (
+    LOG_BIN,
+    SQL_LOG_BIN,
+    SYNC_BINLOG,
+    UNREADABLE,
+    shared_servers,
+)
 
 PRIVATE = "private, on this machine"
 """The place of private servers in the result's JSON."""
@@ -158,11 +164,14 @@ def _durability_texts(durability: Mapping[str, str | int]) -> Iterator[str]:
     for name, value in durability.items():
         if name == SYNC_BINLOG and unlogged:
             yield f"{SYNC_BINLOG} {value} (no binary log)"
-        elif name == LOG_BIN or (value == 0 and name in EXTRAS):
+        elif name == LOG_BIN or (value == 0 and name in EXTRAS) or (name, value) == LOGGED:
             continue
         else:
             yield f"{name} {value}"
 
+
+LOGGED = (SQL_LOG_BIN, "ON")
+"""What an account's session is by default; shown only if it is otherwise."""
 
 EXTRAS = ("semi_sync_replicas", "min-replicas-to-write")
 """Durability settings that are shown only if they are not 0."""

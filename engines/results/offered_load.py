@@ -30,7 +30,11 @@ class OfferedLoad:
 
     @property
     def off_percent(self) -> float | None:
-        """Return in percent how much more (negative: less) was done than was due; None if that is not known."""
+        """Return the deviation from the operations due, in percent of the least number due; negative: too few.
+
+        0.0 if the operations done lie between those due in `offered_s` and those due in `measured_s`. None if the rate
+        was changed or nothing was due.
+        """
         if not self._due:
             return None
         return self._off / self._due * 100

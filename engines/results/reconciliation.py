@@ -1,4 +1,4 @@
-"""Compares telemon's operation counts with the servers' own counters. Pure."""
+"""Comparison of telemon's operation counts with the servers' own counters. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from engines.metrics.node_counts import NodeComparison
 from engines.metrics.stats import CacheStats, RoleStats
 from engines.model.lanes import LANES, Lane, ReadPath, WritePath
 from engines.model.roles import ROLES
+from engines.model.server_facts import BINLOG_TRANSACTIONS, IDS_PER_COMMIT, TRANSACTION_IDS
 from engines.wire.error_kinds import ENGINE_DIED
+
+COMMITS, COMMITTED = "commits", "committed writes"
+"""What is counted of transactions: COMMIT statements, and transactions that the storage engine has committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,14 @@ class CounterCheck:
     theirs: int
     shard: str = ""
     """The address of one node of a cluster; "" for the sum over all servers of the lane."""
+    at_least: bool = False
+    """Whether the servers may count more: their own housekeeping, and what failed."""
 
     @property
     def difference(self) -> int:
-        """Servers minus telemon."""
-        return self.theirs - self.ours
+        """Return the servers' count minus telemon's; 0 for a surplus of a counter that may count more."""
+        difference = self.theirs - self.ours
+        return min(0, difference) if self.at_least else difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +41,51 @@ class Reconciliation:
     """The checks of a lane over the whole race, warm-up included.
 
     `explanation` names a cause of a difference other than a miscount by telemon; "" if no cause is known.
+    `incomplete` says that the servers may have counted more than could be read. `commits_unknown` says that the servers
+    do not count what they commit.
     """
 
     lane: str
     checks: tuple[CounterCheck, ...]
     explanation: str = ""
+    incomplete: bool = False
+    commits_unknown: bool = False
 
     @property
     def reconciled(self) -> bool:
-        """Whether there is at least one check and all checks agree."""
+        """Return whether there is at least one check and all checks agree."""
         return bool(self.checks) and not any(check.difference for check in self.checks)
 
     @property
+    def complete(self) -> bool:
+        """Return whether all counts agree, and commits are among them where the lane has any."""
+        return self.reconciled and not self.commits_unknown
+
+    @property
+    def uncommitted(self) -> CounterCheck | None:
+        """Return the check by which the servers committed less than they acknowledged; None if there is none.
+
+        Whatever failed, and whoever else uses the servers, could only make them commit more. A binary log is no proof:
+        it may leave this database out.
+        """
+        if self.incomplete:
+            return None
+        return next(
+            (
+                each
+                for each in self.checks
+                if each.difference < 0 and (each.what == COMMITS or each.counter == TRANSACTION_IDS)
+            ),
+            None,
+        )
+
+    @property
     def verdict(self) -> str:
-        """The outcome in words: "reconciled", or the differences and the explanation."""
-        if self.reconciled:
+        """Return the outcome in words: "reconciled", or the differences and the explanation."""
+        if self.complete:
             return "reconciled"
+        if self.reconciled:
+            return "reconciled, except for commits, which this server does not count"
         if not self.checks:
             return "not reconciled: the servers' counters could not be read"
         apart = ", ".join(
@@ -90,7 +126,7 @@ def _written_to_mysql(counts: LaneCounts) -> Iterator[Expected]:
     write, deck = counts.write, counts.preset == "deck"
     yield "upserts", "Com_insert", write.rows if deck else write.operations
     yield "rows", "Handler_write", write.rows
-    yield "commits", "Com_commit", write.operations if deck else 0
+    yield COMMITS, "Com_commit", write.operations if deck else 0
 
 
 def _written_to_redis(counts: LaneCounts) -> Iterator[Expected]:
@@ -149,11 +185,15 @@ def reconcile(
 ) -> Reconciliation:
     """Compare the operations of a lane, warm-up included, with the changes of its servers' counters.
 
-    `sharing` names the lanes that share a server with it, itself included. `counter_caveats` say why the servers'
+    `server` holds the changes of the counters by name: a counter that is missing is not checked, and without any there
+    are no checks, which is not reconciled. `sharing` names the lanes that share a server with it, itself included, and
+    is empty if it shares none. Raises KeyError for an unknown lane. `counter_caveats` say why the servers'
     counts may be incomplete. `node_comparisons` holds the counts of and by each node of a cluster, beside their sums.
 
     The names of the counters are those of `SHOW GLOBAL STATUS` and, for Redis, of `INFO stats` and the calls in
-    `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert.
+    `INFO commandstats`. `Handler_write` counts the rows that a statement tries to insert. A server's count of
+    committed writes is its number of new transaction ids by `IDS_PER_COMMIT`, or its number of transactions in the
+    binary log.
     """
     if not server:
         return Reconciliation(lane, ())
@@ -168,13 +208,25 @@ def reconcile(
     counts = LaneCounts(preset, write, read, cache)
     for what, counter, ours in _expected(LANES[lane], counts):
         check(what, counter, ours)
+    writes_sql = LANES[lane].writes_sql
+    per_commit = {TRANSACTION_IDS: IDS_PER_COMMIT, BINLOG_TRANSACTIONS: 1} if writes_sql else {}
+    commit_counter = next((name for name in per_commit if name in server), None)
+    if commit_counter is not None:
+        committed = server[commit_counter] // per_commit[commit_counter]
+        checks.append(
+            CounterCheck(COMMITTED, commit_counter, write.operations, committed, at_least=True)
+        )
     for node in node_comparisons:
         check("sets", "set_calls", node.telemon.sets, node)
         check("gets", "get_calls", node.telemon.gets, node)
         check("hits", "keyspace_hits", node.telemon.hits, node)
         check("misses", "keyspace_misses", node.telemon.misses, node)
     return Reconciliation(
-        lane, tuple(checks), _explanation(write, read, checks, sharing, counter_caveats)
+        lane,
+        tuple(checks),
+        _explanation(write, read, checks, sharing, counter_caveats),
+        incomplete=bool(counter_caveats),
+        commits_unknown=writes_sql and preset != "deck" and commit_counter is None,
     )
 
 

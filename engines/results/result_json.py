@@ -5,19 +5,23 @@ Rates are counts over the measured interval. Latencies are in us, rounded to 0.1
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from engines import __version__
 from engines.metrics.figures import Shown, Unit, figures_of
 from engines.metrics.frame import Frame, LaneFrame
 from engines.metrics.stats import ClientStats, IntervalStats
+from engines.model.deaths import EngineDeath
 from engines.model.lanes import LaneInfo
+from engines.model.read_back import ReadBack
 from engines.model.roles import ROLES, Role
+from engines.results.death_text import describe_death
 from engines.results.fairness import fairness
 from engines.results.offered_load import OfferedLoad
 from engines.results.reconciliation import Reconciliation
 from engines.results.rounds import RoundRange
-from engines.results.summary import Summary
+from engines.results.summary import DeathInRace, Summary
 
 SCHEMA = 1
 """Version of the result; more keys may come without a new one."""
@@ -148,6 +152,14 @@ def reconciliation_json(found: Reconciliation) -> dict[str, object]:
     }
 
 
+def read_back_json(found: ReadBack) -> dict[str, object]:
+    """Return what the servers hold of a sample of the acknowledged rows.
+
+    `problem` says why rows are `unread`; null if none is, or if the servers were only too slow (`timed_out`).
+    """
+    return {**asdict(found), "problem": found.problem or None, "lost": found.lost}
+
+
 def client_json(client: ClientStats) -> dict[str, object]:
     """Return the cost of telemon itself; `client_bound_by` is null where the lane is not client-bound."""
     return {
@@ -156,6 +168,32 @@ def client_json(client: ClientStats) -> dict[str, object]:
         "own_lag_p99_us": round(client.cpu_loop_lag_p99_us, 1),
         "client_bound": client.client_bound,
         "client_bound_by": client.bound_by or None,
+    }
+
+
+def death_json(found: DeathInRace) -> dict[str, object]:
+    """Return the death of an engine process or of a private server; what is not known, or not of it, is null.
+
+    `text` says it in words.
+    """
+    death = found.death
+    of_kind: dict[str, object]
+    if isinstance(death, EngineDeath):
+        words = [death.last_words] if death.last_words else []
+        of_kind = {"process": "engine", "role": death.role, "number": death.number, "server": None}
+    else:
+        words = list(death.last_lines)
+        of_kind = {"process": "server", "role": None, "number": None, "server": death.server}
+    return {
+        "at": timestamp(death.at_utc_s),
+        "elapsed_s": round(found.elapsed_s, 3),
+        "lane": death.lane,
+        **of_kind,
+        "signal": death.end.signal_name,
+        "exit_status": death.end.status,
+        "cause": death.cause,
+        "last_words": words,
+        "text": describe_death(death),
     }
 
 
@@ -183,6 +221,7 @@ def result_document(summary: Summary) -> dict[str, object]:
             for change in summary.changes
         ],
         "changes_left_out": summary.changes_left_out,
+        "deaths": [death_json(each) for each in summary.deaths],
         "fairness": {
             **fairness(summary.environment, summary.settings),
             "notes": list(summary.notes()),
@@ -204,6 +243,7 @@ def _lane_result_json(summary: Summary, lane_info: LaneInfo, lane: LaneFrame) ->
         overhead_us = lane_info.overhead_us.get(role)
         work["floor_us"] = None if overhead_us is None else round(overhead_us, 1)
     found = summary.reconciliations.get(lane.lane)
+    stored = summary.read_backs.get(lane.lane)
     return {
         "id": lane.lane,
         "title": lane_info.title,
@@ -216,6 +256,7 @@ def _lane_result_json(summary: Summary, lane_info: LaneInfo, lane: LaneFrame) ->
             "client_bound_share": round(total.client_bound_share, 3),
         },
         "reconciliation": None if found is None else reconciliation_json(found),
+        "read_back": None if stored is None else read_back_json(stored),
         "server": {
             "product": lane_info.product,
             "version": lane_info.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,14 +12,16 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneFrame
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
 from engines.metrics.totals import LaneTotals
-from engines.model.caveats import Caveat, LaneNote, SeparateReleases
+from engines.model.caveats import UNTRUE, Caveat, LaneNote, SeparateReleases
 from engines.model.controls import Control, Release, changes_load, describe
+from engines.model.deaths import Death
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
+from engines.model.read_back import CacheLifetimes, ReadBack
 from engines.model.roles import Role
 from engines.model.server_facts import shared_servers
 from engines.results.caveat_text import caveat_sentences
-from engines.results.caveats import comparison_caveats, lane_caveats
+from engines.results.caveats import closing_caveats, comparison_caveats, lane_caveats
 from engines.results.offered_load import OfferedLoad, offered_load
 from engines.results.reconciliation import Reconciliation, reconcile
 from engines.results.rounds import HeatRounds
@@ -48,6 +50,14 @@ class LoadChange:
         return self.note if self.control is None else describe(self.control)
 
 
+@dataclass(frozen=True, slots=True)
+class DeathInRace:
+    """The death of an engine process or private server. `elapsed_s` is the measured time when it was noticed."""
+
+    death: Death
+    elapsed_s: float
+
+
 class Summary:
     """Totals of a race. Holds sums only, so its size does not grow with the duration."""
 
@@ -62,21 +72,29 @@ class Summary:
         self.rounds = HeatRounds()
         self.changes: list[LoadChange] = []
         self.changes_left_out = 0
+        self.deaths: list[DeathInRace] = []
+        """The engine processes and private servers that died unasked, the first `CHANGES_KEPT` of them."""
         self._load_altered = False
         """Whether the offered load was changed, so that there is no single offered rate."""
         self.reconciliations: dict[str, Reconciliation] = {}
         """By lane, after `reconcile_with_servers`."""
+        self._closing = ClosingCounts()
+        """What is known since `reconcile_with_servers`."""
         self.totals = {lane_info.lane: LaneTotals() for lane_info in self.lane_infos}
         self._run_counts = {lane_info.lane: RunCounts() for lane_info in self.lane_infos}
         self.started_at_s: float | None = None
+        self._closing_caveats: tuple[Caveat, ...] = ()
+        """What the race knew of its servers only at its end."""
 
     def restarted(self) -> Self:
         """Return a summary whose totals start from zero.
 
-        It keeps the changes, and the counts of the whole race that are reconciled with the servers' counters.
+        It keeps the changes, the deaths, and the counts of the whole race that are reconciled with the servers'
+        counters.
         """
         fresh = type(self)(self.settings, self.lane_infos, self.environment)
         fresh.changes, fresh.changes_left_out = self.changes, self.changes_left_out
+        fresh.deaths = self.deaths
         fresh._load_altered = self._load_altered
         fresh._run_counts = self._run_counts
         return fresh
@@ -96,6 +114,8 @@ class Summary:
         for event in frame.events:
             if event.lane is None:
                 self._note(event, frame.elapsed_s)
+            if event.death is not None and len(self.deaths) < CHANGES_KEPT:
+                self.deaths.append(DeathInRace(event.death, frame.elapsed_s))
 
     def _note(self, event: Event, elapsed_s: float) -> None:
         control = event.control
@@ -120,7 +140,12 @@ class Summary:
         self.reconcile_with_servers(closing)
 
     def reconcile_with_servers(self, closing: ClosingCounts) -> None:
-        """Compare the counts of the whole race with the servers' counters. Call it after the last frame."""
+        """Compare the counts of the whole race with the servers' counters, and take over which rows were read back.
+
+        Call it after the last frame.
+        """
+        self._closing = closing
+        self._closing_caveats = closing.caveats
         nothing = IntervalStats(RoleStats(), CacheStats())
         sharing = {lane: names for names in self.shared for lane in names}
         for lane, total in self.totals.items():
@@ -136,6 +161,16 @@ class Summary:
                 closing.counter_caveats.get(lane, ()),
                 closing.node_comparisons.get(lane, ()),
             )
+
+    @property
+    def read_backs(self) -> Mapping[str, ReadBack]:
+        """Return what the servers hold of acknowledged rows, by lane with writers; empty before the end."""
+        return self._closing.read_backs
+
+    @property
+    def lifetimes(self) -> Mapping[str, CacheLifetimes]:
+        """Return what a cache says of the times to live of its keys, by lane with a cache; empty before the end."""
+        return self._closing.lifetimes
 
     @property
     def shared(self) -> list[list[str]]:
@@ -185,7 +220,7 @@ class Summary:
 
     def caveats(self) -> tuple[Caveat, ...]:
         """Return everything that limits how far the numbers can be compared or trusted, so far as it is known now."""
-        caveats: list[Caveat] = [*self.environment.caveats]
+        caveats: list[Caveat] = [*self.environment.caveats, *self._closing_caveats]
         for lane_info in self.lane_infos:
             caveats += [LaneNote(lane_info.lane, note) for note in lane_info.notes]
         caveats += comparison_caveats(self.environment, self.settings)
@@ -193,7 +228,17 @@ class Summary:
             caveats.append(SeparateReleases(durations_s))
         for lane, total in self.totals.items():
             caveats += lane_caveats(total, total.frame(lane))
+        caveats += closing_caveats(self.reconciliations, self._closing)
         return tuple(caveats)
+
+    @property
+    def untrue(self) -> tuple[Caveat, ...]:
+        """Return the caveats that contradict what the result claims, for example acknowledged rows that are lost."""
+        return tuple(
+            caveat
+            for caveat in closing_caveats(self.reconciliations, self._closing)
+            if isinstance(caveat, UNTRUE)
+        )
 
     def notes(self) -> tuple[str, ...]:
         """Return the caveats as sentences."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.child_environment import program_environment
 from engines.model.lanes import LANES
 from engines.sandbox.errors import MissingBinary
 
@@ -205,7 +206,11 @@ def _is_mariadb(server: Path) -> bool:
         return True
     try:
         result = subprocess.run(
-            [server, "--no-defaults", "--version"], capture_output=True, timeout=10, check=False
+            [server, "--no-defaults", "--version"],
+            capture_output=True,
+            env=program_environment(),
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -13,10 +13,15 @@ HOST = "127.0.0.1"
 """Address that all private servers listen on."""
 
 
-BUS_DISTANCE = 10_000
-"""Distance from a cluster node's port to its bus port. Redis' own default; clients and nodes assume it."""
+TLS_DISTANCE = 3
+"""Distance from a cluster node's port to its port for TLS, which it needs for an encrypted bus. The three nodes have
+the last ports of a full sandbox, so these ports follow them."""
 
-LOWEST_BASE, HIGHEST_BASE = 10_000, 22_760
+BUS_DISTANCE = 10_000
+"""Distance from a cluster node's port, with an encrypted bus from its port for TLS, to its bus port. Redis' own
+default; clients and nodes assume it."""
+
+LOWEST_BASE, HIGHEST_BASE = 10_000, 22_750
 """Range of base ports to try.
 
 Every port, including the bus ports, then stays below 32768, where Linux's automatic port range begins.
@@ -52,7 +57,7 @@ def choose(servers: Iterable[str], base: int | None) -> dict[str, int]:
         if all(free(port) for _, port in _numbered(wanted, tried)):
             return _ports(wanted, tried)
     raise PortInUse(
-        f"no six free ports in a row were found from {LOWEST_BASE} to {HIGHEST_BASE}; set sandbox.port"
+        f"no nine free ports in a row were found from {LOWEST_BASE} to {HIGHEST_BASE}; set sandbox.port"
     )
 
 
@@ -68,13 +73,26 @@ def free(port: int) -> bool:
     return True
 
 
+def cluster_ports(port: int) -> dict[int, str]:
+    """Return the ports that a cluster node takes beside its client port `port`, each with what it is for.
+
+    They are the port for TLS, and the bus port with and without an encrypted bus.
+    """
+    return {
+        port + BUS_DISTANCE: "cluster bus",
+        port + TLS_DISTANCE: "port for TLS",
+        port + TLS_DISTANCE + BUS_DISTANCE: "encrypted cluster bus",
+    }
+
+
 def _ports(wanted: frozenset[str], base: int) -> dict[str, int]:
     return {name: base + at for at, name in enumerate(LANE_OF) if name in wanted}
 
 
 def _numbered(wanted: frozenset[str], base: int) -> Iterator[tuple[str, int]]:
-    """Yield each port that `wanted` need, including the cluster nodes' bus ports, with a text that names its use."""
+    """Yield each port that `wanted` need, those of the cluster nodes for TLS and bus included, with its use as text."""
     for name, port in _ports(wanted, base).items():
         yield name, port
         if SLOT_OF[name].role == "store":
-            yield f"the cluster bus of {name}", port + BUS_DISTANCE
+            for other, use in cluster_ports(port).items():
+                yield f"the {use} of {name}", other

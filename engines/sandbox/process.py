@@ -1,4 +1,4 @@
-"""Server process of the sandbox. It dies with the supervisor, and its log can be read after its end."""
+"""Server process of the sandbox. It dies with the supervisor, and its log says why it died."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from engines.child_environment import program_environment
+from engines.model.deaths import DeathCause, ProcessEnd
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 
 Result = TypeVar("Result")
@@ -37,18 +39,75 @@ LOG_LINE_PREFIX = re.compile(
 )
 """Prefix of each log line of Redis and MariaDB: time, process and severity."""
 
+LOG_READ_BYTES = 65_536
+"""How much of the end of a log is read. A server may have written without end. Less than a crash report of Redis (some
+20 KB) would leave out its first line, which says why it crashed."""
+
+LAST_LINES = 3
+"""Number of lines of a log that tell of a death."""
+
+REASON = re.compile(
+    r"crashed by signal|got signal \d|assertion failed|can't recover|exiting|aborting|^\d+:\S .* # .*fatal",
+    re.IGNORECASE,
+)
+"""Words of a line by which a server says why it ends, before a report of many lines."""
+
+LINE_LENGTH = 300
+"""A line of a log is cut to its last characters, this many."""
+
+CAUSES_IN_LOG = (
+    # Servers quote strerror(ENOSPC, EDQUOT, EFBIG, ENOMEM), or say it in words of their own. Where there was room for a
+    # part of what it wrote, Redis says no more than that.
+    (
+        DeathCause.NO_SPACE,
+        re.compile(
+            r"no space left on device|short write while writing|disk quota exceeded|file too large"
+            r"|disk (is )?full|errno:? (28|122|27)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        DeathCause.OUT_OF_MEMORY,
+        re.compile(
+            r"out of memory|cannot allocate memory|oom allocating|memory allocation failed|errno:? 12\b",
+            re.IGNORECASE,
+        ),
+    ),
+)
+"""How a log names the causes of death that are known. The first that it names counts."""
+
+CONTROL_GROUPS = Path("/proc/self/cgroup")
+CONTROL_GROUP_MOUNT = Path("/sys/fs/cgroup")
+VM_STATISTICS = Path("/proc/vmstat")
+OOM_KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
+"""The line of memory.events, memory.oom_control and /proc/vmstat that counts processes killed for lack of memory."""
+
 
 class ServerProcess:
     """Process that is started at once, as the leader of its own session so that its forks can be killed with it.
 
-    Neither Ctrl-C in the terminal nor the user's environment (MYSQL_HOME, passwords) reaches it. Raises SandboxError if
-    it cannot be started.
+    Neither Ctrl-C in the terminal nor the user's environment (MYSQL_HOME, passwords) reaches it. It inherits `carried`
+    (see `SandboxDirectory`). `secret` is taken out of what is shown of its log. Raises SandboxError if it cannot be
+    started.
     """
 
-    def __init__(self, title: str, command: Sequence[str], directory: Path, log: Path) -> None:
+    def __init__(
+        self,
+        title: str,
+        command: Sequence[str],
+        directory: Path,
+        log: Path,
+        *,
+        carried: int | None,
+        secret: str = "",
+    ) -> None:
         self.title = title
         self._log = log
+        self._secret = secret
+        self._oom_kills = oom_kills()
         with log.open("ab") as output:
+            # A server that is started again appends to the log of the one that died.
+            self._log_from = output.seek(0, os.SEEK_END)
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -57,6 +116,7 @@ class ServerProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
+                    pass_fds=() if carried is None else (carried,),
                     start_new_session=True,
                     # Safe here because the supervisor has only one thread.
                     preexec_fn=_set_death_signal(os.getpid()),
@@ -75,9 +135,13 @@ class ServerProcess:
         return self._process.poll() is None
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process and its forks."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+        """Send a signal to the process and its forks, unless the process has ended.
+
+        Then its number may be that of a foreign process group by now, and the clean-up finds its forks.
+        """
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
 
     def kill(self) -> None:
         """Kill the process and its forks with SIGKILL. All of its data is discarded, so no clean shutdown is needed."""
@@ -119,27 +183,90 @@ class ServerProcess:
         exit_text = f"exit status {status}" if status >= 0 else f"signal {-status}"
         return f"{exit_text}: {self.last_log_line()}"
 
+    @property
+    def end(self) -> ProcessEnd:
+        """Return how the process ended; nothing is known while it runs."""
+        return ProcessEnd.of(self._process.poll())
+
+    def death_cause(self) -> DeathCause | None:
+        """Return why the process died, as far as its log or the kernel's counters say it; None if they do not."""
+        log = "\n".join(self._log_lines())
+        for cause, words in CAUSES_IN_LOG:
+            if words.search(log):
+                return cause
+        if self.end.signal == signal.SIGKILL and oom_kills() > self._oom_kills:
+            return DeathCause.OUT_OF_MEMORY
+        return None
+
     def last_log_line(self) -> str:
-        """Return the last relevant line of the log, with at most 300 characters."""
+        """Return the last relevant line of the log, with at most `LINE_LENGTH` characters."""
+        lines = self._log_lines()
+        last = next(reversed(_important(lines) or lines), "it wrote nothing")
+        return _cut(last)
+
+    def last_log_lines(self) -> tuple[str, ...]:
+        """Return the last lines of the log, at most `LAST_LINES`; among them is the one that says most."""
+        lines = self._log_lines()
+        last = lines[-LAST_LINES:]
+        important = [line for line in lines if REASON.search(line)] or _important(lines)
+        if important and important[-1] not in last:
+            last = [important[-1], *last[1:]]
+        return tuple(_cut(line) for line in last)
+
+    def _log_lines(self) -> list[str]:
+        """Return the last lines that this process wrote, without empty ones and without the secret."""
         try:
             with self._log.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - 16_384))
-                lines = log.read().decode("utf-8", "replace").splitlines()
+                log.seek(max(self._log_from, log.seek(0, os.SEEK_END) - LOG_READ_BYTES))
+                text = log.read(LOG_READ_BYTES).decode("utf-8", "replace")
         except OSError:
-            lines = []
-        printable = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in lines]
-        # Redis marks important lines with #. MariaDB logs further lines after the error.
-        important = [
-            line for line in printable if re.search(r"\berror\b|^\d+:\S .* # ", line, re.IGNORECASE)
-        ]
-        last = next((line for line in reversed(important or printable) if line), "it wrote nothing")
-        return LOG_LINE_PREFIX.sub("", last)[-300:]
+            return []
+        if self._secret:
+            text = text.replace(self._secret, "***")
+        printable = (re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in text.splitlines())
+        return [line for line in printable if line]
+
+
+def _important(lines: Sequence[str]) -> list[str]:
+    """Return the lines that Redis marks with #, and those with an error: MariaDB logs further lines after it."""
+    return [line for line in lines if re.search(r"\berror\b|^\d+:\S .* # ", line, re.IGNORECASE)]
+
+
+def _cut(line: str) -> str:
+    return LOG_LINE_PREFIX.sub("", line)[-LINE_LENGTH:]
+
+
+def oom_kills() -> int:
+    """Return how many processes the kernel has killed for lack of memory, in this control group if that is known.
+
+    Otherwise in the whole system; 0 where neither is known. Only the growth of the number means something.
+    """
+    try:
+        groups = CONTROL_GROUPS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        groups = []
+    counters = []
+    for group in groups:
+        _, controllers, path = group.split(":", 2)
+        if not controllers:
+            counters.append(CONTROL_GROUP_MOUNT / path.lstrip("/") / "memory.events")
+        elif "memory" in controllers.split(","):
+            counters.append(
+                CONTROL_GROUP_MOUNT / "memory" / path.lstrip("/") / "memory.oom_control"
+            )
+    for counter in (*counters, VM_STATISTICS):
+        with contextlib.suppress(OSError):
+            found = OOM_KILLS.search(counter.read_text(encoding="ascii", errors="replace"))
+            if found is not None:
+                return int(found[1])
+    return 0
 
 
 def _environment() -> dict[str, str]:
-    path = os.pathsep.join(part for part in (os.environ.get("PATH"), SYSTEM_PATH) if part)
-    libraries = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}
-    return {"PATH": path, "LC_ALL": "C", **libraries}
+    """Return the environment of a server: that of any program, with an English log."""
+    inherited = program_environment()
+    path = os.pathsep.join(part for part in (inherited.get("PATH"), SYSTEM_PATH) if part)
+    return {**inherited, "PATH": path, "LC_ALL": "C"}
 
 
 def _set_death_signal(parent_pid: int) -> Callable[[], None] | None:

@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from engines.endpoints.listener import require_own_listener
 from engines.model.lanes import LANE_OF, SLOT_OF
 from engines.sandbox.binaries import RedisBinary
+from engines.sandbox.cluster.bus import BusCertificate, quoted
 from engines.sandbox.directory import PROGRAMS, SandboxDirectory, write
-from engines.sandbox.ports import BUS_DISTANCE, HOST
+from engines.sandbox.ports import BUS_DISTANCE, HOST, TLS_DISTANCE
 from engines.sandbox.spec import ServerSpec
 from engines.wire.resp import SLOTS
 
@@ -59,7 +61,7 @@ def server_spec(
         configuration,
         f"bind {HOST}\n"
         f"port {port}\n"
-        f"dir {_quoted(directory)}\n"
+        f"dir {quoted(directory)}\n"
         f"requirepass {password}\n"
         f"masterauth {password}\n"
         f"{CACHE if cache else NODE}",
@@ -78,10 +80,20 @@ def server_spec(
     )
 
 
-def form_cluster(nodes: Iterable[ServerSpec]) -> None:
+def encrypt_bus(node: ServerSpec, certificate: BusCertificate) -> None:
+    """Extend the configuration of `node`: its bus takes only peers that present `certificate`.
+
+    Clients keep the port without TLS: CLUSTER SLOTS and redirects name it to a client that came without TLS.
+    """
+    with Path(node.arguments[0]).open("a", encoding="utf-8") as configuration:
+        configuration.write(f"tls-port {node.port + TLS_DISTANCE}\n{certificate.directives()}")
+
+
+def form_cluster(nodes: Iterable[ServerSpec], *, encrypted: bool) -> None:
     """Write the `nodes.conf` of every node, as if the nodes had formed a cluster long ago.
 
-    The format is that of CLUSTER NODES. Performance: without a handshake between the nodes the cluster is ready after
+    The format is that of CLUSTER NODES. With an encrypted bus it holds the ports for TLS, and the nodes tell each other
+    the others over the bus. Performance: without a handshake between the nodes the cluster is ready after
     the two seconds for which a node refuses writes after any start (CLUSTER_WRITABLE_DELAY in Redis' cluster.c).
     """
     primaries = list(nodes)
@@ -91,7 +103,8 @@ def form_cluster(nodes: Iterable[ServerSpec]) -> None:
         for at, node in enumerate(primaries):
             first, end = SLOTS * at // len(primaries), SLOTS * (at + 1) // len(primaries)
             flags = "myself,master" if at == myself else "master"
-            address = f"{HOST}:{node.port}@{node.port + BUS_DISTANCE}"
+            port = node.port + TLS_DISTANCE if encrypted else node.port
+            address = f"{HOST}:{port}@{port + BUS_DISTANCE}"
             lines.append(f"{ids[at]} {address} {flags} - 0 0 {at + 1} connected {first}-{end - 1}")
         lines.append(f"vars currentEpoch {len(primaries)} lastVoteEpoch 0")
         write(primaries[myself].directory / "nodes.conf", "\n".join(lines) + "\n")
@@ -126,7 +139,9 @@ async def _send_command(spec: ServerSpec, command: str) -> Mapping[str, str] | N
         return None
     try:
         async with asyncio.timeout(ANSWER_WAIT_S):
-            # A foreign process on this port rejects the password, which ends the check.
+            # A foreign process may have taken this port: another user's gets no password, and one of
+            # this user rejects it, which ends the check.
+            require_own_listener(writer.get_extra_info("socket"))
             writer.write(f"AUTH {spec.password}\r\n{command}\r\n".encode())
             if await reader.readline() != b"+OK\r\n":
                 return None
@@ -140,8 +155,3 @@ async def _send_command(spec: ServerSpec, command: str) -> Mapping[str, str] | N
         writer.close()
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {key: value for key, _, value in pairs}
-
-
-def _quoted(path: Path) -> str:
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

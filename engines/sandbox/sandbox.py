@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal as signals
 import subprocess
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,20 @@ from types import MappingProxyType
 from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.model.lanes import LANES, SLOT_OF, Lane
+from engines.model.caveats import OpenBusReason
+from engines.model.deaths import DeathCause, ProcessEnd, ServerDeath
+from engines.model.lanes import LANE_OF, LANES, SLOT_OF, Lane
 from engines.sandbox import binaries, cleanup, mariadb, ports
 from engines.sandbox import directory as directories
+from engines.sandbox.directory import Marker
 from engines.sandbox.errors import MissingBinary, PortInUse, SandboxError
-from engines.sandbox.spec import SandboxSpec
+from engines.sandbox.spec import SandboxSpec, death_of
 from engines.sandbox.supervisor_client import Message, SupervisorClient
 
 __all__ = ["MissingBinary", "PortInUse", "RunningServer", "Sandbox", "SandboxError"]
+
+LEFT_ALONE_SHOWN = 3
+"""How many directories that were left alone are named. More would hide the steps of the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Sandbox:
 
     A supervisor process owns them. They and their directory are removed when close() is called, when this process ends
     in any way, and when the supervisor is killed. `directory` is the parent of that directory (default: on a disk if
-    there is one). `port` is the first of six consecutive ports (default: found by trying). Methods may be called from
+    there is one). `port` is the first of nine consecutive ports (default: found by trying). Methods may be called from
     any thread. Calls that wait for a server are serialized; all others return at once.
     """
 
@@ -63,10 +70,13 @@ class Sandbox:
         self._on_progress = on_progress
         self._supervisor: SupervisorClient | None = None
         self._directory: Path | None = None
+        self._marker: Marker | None = None
         self._file_system = ""
-        # Both mappings are replaced, never changed, and only by the supervisor client's thread.
+        self._open_bus: OpenBusReason | None = None
+        # These are replaced, never changed, and only by the supervisor client's thread.
         self._server_messages: Mapping[str, Message] = MappingProxyType({})
-        self._down: Mapping[str, str | None] = MappingProxyType({})
+        self._down: frozenset[str] = frozenset()
+        self._deaths: tuple[ServerDeath, ...] = ()
 
     def __enter__(self) -> Self:
         self.start()
@@ -87,10 +97,9 @@ class Sandbox:
         base = directories.base(self._asked_directory)
         spec = SandboxSpec(self._lanes, base, self._asked_port, os.getpid(), programs)
         try:
-            self._supervisor = SupervisorClient(spec.message(), self._on_event, self._clean_up)
+            self._supervisor = SupervisorClient(spec.message(), self._on_event, self._on_break)
             # Do this while the servers start: it costs no extra time.
-            for removed in cleanup.remove_orphans([base, *directories.default_bases()]):
-                self._on_progress(f"removed {removed}, left by a telemon that was killed")
+            self._report_sweep(cleanup.remove_orphans([base, *directories.default_bases()]))
             self._await_ready(self._supervisor)
         except BaseException:
             self.close()
@@ -122,6 +131,14 @@ class Sandbox:
     def volatile(self) -> bool:
         """Return whether the data is in memory, where a durable write costs nothing and guarantees nothing."""
         return self._file_system in directories.VOLATILE
+
+    @property
+    def open_bus(self) -> OpenBusReason | None:
+        """Return why the bus of the cluster is open to other users of this machine; None if it is not.
+
+        Known from start() on. None without a cluster, too.
+        """
+        return self._open_bus
 
     @property
     def note(self) -> str | None:
@@ -181,18 +198,14 @@ class Sandbox:
         """
         self._call({"do": "start", "server": name})
 
-    def died(self) -> Mapping[str, str]:
-        """Return the servers that died unexpectedly, by name, each with its exit summary in one line.
-
-        A restarted server is no longer included. Returns at once.
-        """
-        return MappingProxyType(
-            {name: exit_text for name, exit_text in self._down.items() if exit_text is not None}
-        )
+    @property
+    def deaths(self) -> tuple[ServerDeath, ...]:
+        """Return every death of a server that nobody asked for, in order, also of servers that run again."""
+        return self._deaths
 
     def down(self) -> frozenset[str]:
         """Return the names of all servers known to be dead, expected or not. Returns at once."""
-        return frozenset(self._down)
+        return self._down
 
     def _await_ready(self, supervisor: SupervisorClient) -> None:
         while True:
@@ -220,35 +233,61 @@ class Sandbox:
         match message["event"]:
             case "directory":
                 self._directory = Path(message["path"])
+                self._marker = Marker.of(message["marker"])
             case "ready":
                 self._server_messages = _by_name(message["servers"])
+                reason = message["open_bus"]
+                self._open_bus = None if reason is None else OpenBusReason(reason)
                 # Forget deaths of an earlier start, whose ports were taken by a foreign process.
-                self._down = MappingProxyType({})
+                self._down = frozenset()
+                self._deaths = ()
             case "died":
-                exit_text = None if message["expected"] else message["text"]
-                self._down = MappingProxyType({**self._down, message["server"]: exit_text})
+                self._down = self._down | {message["server"]}
+                if message["death"] is not None:
+                    self._deaths = (*self._deaths, death_of(message["death"]))
             case "started":
                 started = message["server"]
                 self._server_messages = MappingProxyType(
                     {**self._server_messages, started["name"]: started}
                 )
-                others = {
-                    name: exit_text
-                    for name, exit_text in self._down.items()
-                    if name != started["name"]
-                }
-                self._down = MappingProxyType(others)
+                self._down = self._down - {started["name"]}
+
+    def _on_break(self) -> None:
+        """Note the deaths of all servers after the supervisor was killed, and remove the sandbox."""
+        how = ProcessEnd(signal=signals.SIGKILL)
+        killed = tuple(
+            ServerDeath(
+                LANE_OF[name],
+                name,
+                server["title"],
+                time.time(),
+                how,
+                DeathCause.SUPERVISOR_DIED,
+            )
+            for name, server in self._server_messages.items()
+            if name not in self._down
+        )
+        self._down = self._down | {death.server for death in killed}
+        self._deaths = (*self._deaths, *killed)
+        self._clean_up()
 
     def _clean_up(self) -> None:
-        """Remove the sandbox after the supervisor was killed."""
-        exit_text = "the process that keeps the sandbox was killed, and its servers with it"
-        self._down = MappingProxyType(
-            {**dict.fromkeys(self._server_messages, exit_text), **self._down}
-        )
-        if self._directory is not None:
+        """Remove what the supervisor left of the sandbox."""
+        if self._directory is not None and self._marker is not None:
             # The next clean-up finds what remains.
             with contextlib.suppress(OSError, subprocess.SubprocessError):
-                cleanup.reclaim(self._directory)
+                cleanup.reclaim(self._directory, self._marker)
+
+    def _report_sweep(self, sweep: cleanup.Sweep) -> None:
+        """Report the directories that a clean-up removed, and the first of those that it left alone."""
+        for removed in sweep.removed:
+            self._on_progress(f"removed {removed}, left by a telemon that was killed")
+        for left in sweep.left_alone[:LEFT_ALONE_SHOWN]:
+            self._on_progress(
+                f"left {left.path} alone: {left.reason}; if it is of no use to you, remove it"
+            )
+        if len(sweep.left_alone) > LEFT_ALONE_SHOWN:
+            self._on_progress(f"and {len(sweep.left_alone) - LEFT_ALONE_SHOWN} more directories")
 
     def _endpoints_of(self, lane: Lane) -> LaneEndpoints:
         first = {slot.product: slot.sandbox[0] for slot in lane.servers}
@@ -265,9 +304,14 @@ class Sandbox:
         )
 
     def _redis_at(self, name: str) -> RedisEndpoint:
-        server = self._server_messages[name]
-        cluster = SLOT_OF[name].role == "store"
-        return RedisEndpoint(ports.HOST, server["port"], server["password"], cluster=cluster)
+        server, slot = self._server_messages[name], SLOT_OF[name]
+        return RedisEndpoint(
+            ports.HOST,
+            server["port"],
+            server["password"],
+            cluster=slot.role == "store",
+            nodes=tuple(f"{ports.HOST}:{self._server_messages[n]['port']}" for n in slot.sandbox),
+        )
 
 
 def _by_name(servers: Sequence[Message]) -> Mapping[str, Message]:

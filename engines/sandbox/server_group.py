@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engines.model.caveats import OpenBusReason
+from engines.model.deaths import ServerDeath
 from engines.model.lanes import LANES, SLOT_OF
 from engines.sandbox import mariadb, ports, redis_server
 from engines.sandbox.binaries import Binaries
+from engines.sandbox.cluster import bus
 from engines.sandbox.directory import SandboxDirectory
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 from engines.sandbox.process import ServerProcess
@@ -29,10 +32,12 @@ SURVIVABLE = frozenset({signal.SIGSTOP, signal.SIGCONT})
 class ManagedServer:
     """Server that the supervisor manages.
 
-    `expected` is true if its death was requested. `reported` is true once its death was reported.
+    `carried` is what its processes inherit, see `SandboxDirectory`. `expected` is true if its death was requested.
+    `reported` is true once its death was reported.
     """
 
     spec: ServerSpec
+    carried: int | None = None
     process: ServerProcess | None = None
     product: str = ""
     version: str = ""
@@ -46,8 +51,15 @@ class ManagedServer:
 
     def start(self) -> ServerProcess:
         """Start the server process and return it. Raises SandboxError if the program cannot be started."""
-        command = (str(self.spec.program), *self.spec.arguments)
-        self.process = ServerProcess(self.spec.title, command, self.spec.directory, self.spec.log)
+        spec = self.spec
+        self.process = ServerProcess(
+            spec.title,
+            (str(spec.program), *spec.arguments),
+            spec.directory,
+            spec.log,
+            carried=self.carried,
+            secret=spec.password,
+        )
         self.expected = self.reported = False
         return self.process
 
@@ -55,6 +67,19 @@ class ManagedServer:
         """Return one line with the server's title and how it ended."""
         assert self.process is not None
         return f"{self.spec.title} died: {self.process.exit_summary()}"
+
+    def death(self, at_utc_s: float) -> ServerDeath:
+        """Return the death of the server, which was noticed at `at_utc_s`."""
+        assert self.process is not None
+        return ServerDeath(
+            self.spec.lane,
+            self.spec.name,
+            self.spec.title,
+            at_utc_s,
+            self.process.end,
+            self.process.death_cause(),
+            self.process.last_log_lines(),
+        )
 
 
 class ServerGroup:
@@ -76,6 +101,8 @@ class ServerGroup:
         self._began_s = time.monotonic()
         self._installer: ServerProcess | None = None
         self._servers: dict[str, ManagedServer] = {}
+        self.open_bus: OpenBusReason | None = None
+        """Why the bus of the cluster is not encrypted; None if it is, or if there is no cluster."""
         # Cluster nodes share one password: a client signs in to all of them with the same.
         shared = secrets.token_urlsafe(24)
         for name, port in port_by_name.items():
@@ -87,7 +114,7 @@ class ServerGroup:
             else:
                 assert binaries.redis is not None
                 spec = redis_server.server_spec(binaries.redis, directory, name, port, password)
-            self._servers[name] = ManagedServer(spec)
+            self._servers[name] = ManagedServer(spec, directory.carried)
 
     @property
     def servers(self) -> Mapping[str, ManagedServer]:
@@ -106,16 +133,14 @@ class ServerGroup:
         caches = [
             server for server in self._servers.values() if SLOT_OF[server.spec.name].role == "cache"
         ]
-        redis_server.form_cluster(node.spec for node in nodes)
-        # Start the cluster first: it takes longest but mostly waits, while MariaDB's tables are
-        # created.
-        for server in (*nodes, *caches):
-            server.start()
         try:
             async with asyncio.TaskGroup() as group:
+                # Start the cluster first: it takes longest but mostly waits, while MariaDB's tables
+                # are created.
                 if nodes:
-                    group.create_task(self._await_cluster(nodes))
+                    group.create_task(self._start_cluster(nodes))
                 for cache in caches:
+                    cache.start()
                     group.create_task(self._await_redis(cache))
                 if mysql_servers:
                     group.create_task(self._install(mysql_servers))
@@ -164,12 +189,11 @@ class ServerGroup:
 
     def foreign_port(self) -> int | None:
         """Return a port of a server on which a foreign process listens, or None. Call when all servers are dead."""
-        taken = (
-            server.spec.port
-            for server in self._servers.values()
-            if not ports.free(server.spec.port)
-        )
-        return next(taken, None)
+        needed = [server.spec.port for server in self._servers.values()]
+        for server in self._servers.values():
+            if SLOT_OF[server.spec.name].role == "store":
+                needed += ports.cluster_ports(server.spec.port)
+        return next((port for port in needed if not ports.free(port)), None)
 
     def kill(self) -> None:
         """Kill every process. Blocks until they have ended, for at most 2 s each."""
@@ -185,7 +209,13 @@ class ServerGroup:
         first = mysql_servers[0].spec
         command = mariadb.install(self._binaries.mysql, first.directory)
         log = self._directory.root / "install.log"
-        self._installer = ServerProcess("the MariaDB installer", command, self._directory.root, log)
+        self._installer = ServerProcess(
+            "the MariaDB installer",
+            command,
+            self._directory.root,
+            log,
+            carried=self._directory.carried,
+        )
         if await self._installer.wait_for_exit() != 0:
             raise SandboxError(
                 "the data directory of MariaDB could not be made "
@@ -214,6 +244,20 @@ class ServerGroup:
             self._report_ready(
                 f"{server.product} {server.version}, the cache of lane {server.spec.lane}, is ready"
             )
+
+    async def _start_cluster(self, nodes: list[ManagedServer]) -> None:
+        secured = await bus.secure(
+            nodes[0].spec.program, self._directory.root, self._directory.carried
+        )
+        if isinstance(secured, bus.BusCertificate):
+            for node in nodes:
+                redis_server.encrypt_bus(node.spec, secured)
+        else:
+            self.open_bus = secured
+        redis_server.form_cluster((node.spec for node in nodes), encrypted=self.open_bus is None)
+        for node in nodes:
+            node.start()
+        await self._await_cluster(nodes)
 
     async def _await_cluster(self, nodes: list[ManagedServer]) -> None:
         await asyncio.gather(*(self._await_redis(node) for node in nodes))

@@ -1,12 +1,14 @@
-"""Specification of the servers that a supervisor starts."""
+"""Messages between a sandbox and its supervisor: the servers to start, and the deaths of servers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.endpoints.redaction import foreign_text
+from engines.model.deaths import DeathCause, ProcessEnd, ServerDeath
 from engines.sandbox.binaries import Binaries, MySQLBinary, RedisBinary
 
 
@@ -69,3 +71,21 @@ class ServerSpec:
     port: int
     password: str = field(repr=False)
     socket: Path | None = None
+
+
+def death_message(death: ServerDeath) -> dict[str, Any]:
+    """Return the death of a server as a JSON object."""
+    return asdict(death)
+
+
+def death_of(message: Mapping[str, Any]) -> ServerDeath:
+    """Return the death of a server from its JSON object."""
+    return ServerDeath(
+        lane=message["lane"],
+        server=message["server"],
+        title=message["title"],
+        at_utc_s=message["at_utc_s"],
+        end=ProcessEnd(**message["end"]),
+        cause=message["cause"] and DeathCause(message["cause"]),
+        last_lines=tuple(map(foreign_text, message["last_lines"])),
+    )

@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import Any
 
 from engines.sandbox import cleanup, ports
@@ -24,7 +25,7 @@ from engines.sandbox import directory as directories
 from engines.sandbox.directory import SandboxDirectory
 from engines.sandbox.errors import NEXT_STEP, PortInUse, SandboxError
 from engines.sandbox.server_group import ManagedServer, ServerGroup
-from engines.sandbox.spec import SandboxSpec
+from engines.sandbox.spec import SandboxSpec, death_message
 
 STARTS = 3
 """Number of starts before giving up when foreign processes take a port that was free a moment before."""
@@ -75,6 +76,7 @@ class Supervisor:
             {
                 "event": "ready",
                 "servers": [_server_json(server) for server in group.servers.values()],
+                "open_bus": group.open_bus,
             }
         )
         while True:
@@ -98,7 +100,13 @@ class Supervisor:
         for start in range(1, STARTS + 1):
             port_by_name = ports.choose(ports.names(spec.lanes), spec.port)
             self._directory = directories.make(spec.base)
-            self._send({"event": "directory", "path": str(self._directory.root)})
+            self._send(
+                {
+                    "event": "directory",
+                    "path": str(self._directory.root),
+                    "marker": self._directory.marker.message(),
+                }
+            )
             group = ServerGroup(spec.binaries, self._directory, port_by_name, self._progress)
             self._group = group
             try:
@@ -135,24 +143,19 @@ class Supervisor:
     def _report_dead(self) -> None:
         if self._group is not None:
             for server in self._group.newly_dead():
-                self._send(
-                    {
-                        "event": "died",
-                        "server": server.spec.name,
-                        "expected": server.expected,
-                        "text": server.exit_summary(),
-                    }
-                )
+                death = None if server.expected else death_message(server.death(time.time()))
+                self._send({"event": "died", "server": server.spec.name, "death": death})
 
     def _clean_up(self) -> None:
         if self._group is not None:
             self._group.kill()
         if self._directory is not None:
+            root, marker = self._directory.root, self._directory.marker
             try:
-                cleanup.reclaim(self._directory.root)
+                cleanup.reclaim(root, marker)
             except (OSError, subprocess.SubprocessError):
-                cleanup.remove(self._directory.root)  # The servers it started are dead already.
-            os.close(self._directory.lock)
+                cleanup.remove(root, marker)  # The servers it started are dead already.
+            self._directory.close()
         self._group = self._directory = None
 
     def _progress(self, text: str) -> None:
@@ -177,6 +180,7 @@ def _server_json(server: ManagedServer) -> Message:
     spec = server.spec
     return {
         "name": spec.name,
+        "title": spec.title,
         "pid": server.process.pid if server.process is not None else 0,
         "port": spec.port,
         "product": server.product,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engines import child_environment
 from engines.paths import search_path
 from engines.sandbox.errors import SandboxError
 
@@ -64,7 +64,10 @@ class SupervisorClient:
                     # -P: do not import from a directory "engines" in the user's working directory.
                     [sys.executable, "-P", "-m", SUPERVISOR, str(far_end.fileno())],
                     pass_fds=(far_end.fileno(),),
-                    env={**os.environ, "PYTHONPATH": search_path()},
+                    env={
+                        **child_environment.python_environment(search_path()),
+                        **child_environment.of_names(child_environment.DIRECTORY_NAMES),
+                    },
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._stderr,

@@ -59,3 +59,8 @@ class ConnectionLost:
     """Answer to a request whose connection broke or was never open, with the error kind."""
 
     kind: str
+
+    @property
+    def may_be_applied(self) -> bool:
+        """Return whether the request may have been sent, so that the server may execute it, now or later."""
+        return self.kind not in (MYSQL.cannot_connect, REDIS.cannot_connect)

@@ -116,6 +116,13 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
         "set tls = true: this account's way to sign in is possible only over TLS",
         problem="sign_in_needs_tls",
     ),
+    2061: KnownError(
+        "the server asks for the password in a form that others could read or reverse",
+        "set tls = true and have the certificate verified, or give the account a method of challenge and response "
+        "(mysql_native_password, caching_sha2_password with server_public_key)",
+        "unsafe_sign_in",
+        "unsafe_sign_in",
+    ),
     3118: KnownError(
         "the account is locked",
         "an administrator must run ALTER USER ... ACCOUNT UNLOCK",
@@ -135,7 +142,13 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
 """By error number (error references of MySQL and MariaDB). A row with a `kind` gives the error a readable name; without
 one it is counted as `mysql_` and its number."""
 
+_REDIRECTED = KnownError(
+    "the server sends the request to another node, but is no cluster, or CLUSTER SLOTS does not name that node",
+    'if it is part of a cluster, set cluster to "auto" or "on"; `telemon doctor` shows the nodes that a cluster names',
+)
+
 REDIS_ERRORS: Mapping[str, KnownError] = {
+    "ASK": _REDIRECTED,
     "CLUSTERDOWN": KnownError(
         "a hash slot has no primary, or the node cannot see the cluster",
         "wait for the failover; `telemon doctor` shows the nodes",
@@ -145,6 +158,7 @@ REDIS_ERRORS: Mapping[str, KnownError] = {
         "wait until the server has loaded its data",
         problem="loading",
     ),
+    "MOVED": _REDIRECTED,
     "NOPERM": KnownError(
         "the user lacks a command or the keys telemon:*",
         "`telemon doctor` shows the rules that an administrator must add",

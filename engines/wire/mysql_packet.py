@@ -122,7 +122,11 @@ def read_length(payload: bytes, at: int) -> tuple[int, int]:
 
 
 def read_row(payload: bytes, columns: int) -> Row:
-    """Return the values of a row packet with `columns` columns; raise ProtocolError if its size does not match."""
+    """Return the values of a row packet with `columns` columns.
+
+    Raises ProtocolError if its size does not match, and IndexError if it ends before a column, of which the caller
+    makes a ProtocolError.
+    """
     values: list[bytes | None] = []
     at = 0
     for _ in range(columns):

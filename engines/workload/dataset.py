@@ -33,6 +33,10 @@ HOT_KEYS = KeyRange(50_000_000, 50_001_000)
 """The cars that readers ask for in the preset `fair`, and in the lanes with MySQL in the preset `deck`."""
 DECK_MYSQL_WRITES = KeyRange(100_000_000, 999_999_999)
 """The cars that writers into MySQL cover in the preset `deck`."""
+STORED_KEYS = ALL_KEYS
+"""The cars that a race writes into a Redis that is the system of record, in either preset."""
+CACHED_KEYS = HOT_KEYS
+"""The cars that a race writes into a cache, in either preset: those that readers of a lane with a cache ask for."""
 
 
 class TelemetryPool:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from math import floor
+from math import ceil, floor
 from random import Random
 from typing import Literal
 
@@ -54,10 +54,10 @@ keys would be too large."""
 
 
 def popularity_order(count: int, seed: int) -> list[int]:
-    """Return the key index of each popularity rank.
+    """Return the key indices from 0 to `count` - 1, most popular first.
 
-    The order is a fixed shuffle, equal in every lane, so that popular keys are spread over the key range and the
-    shards. A change of the seed string changes the keys that a seed selects.
+    The order is a shuffle that depends on `seed` and `count` only, so it is equal in every lane. It spreads popular
+    keys over the key range and the shards. With another text in `Random` the same `seed` would give another order.
     """
     order = list(range(count))
     Random(f"{seed}:ranking:{count}").shuffle(order)
@@ -76,7 +76,7 @@ def sample_indices(
 
     The sample follows `distribution` and uses the random numbers of `stream`. `seed` decides which of the numbers are
     popular; a uniform distribution does not use it. If there are more than `TABLE_LIMIT` numbers, a distribution that
-    is not uniform samples only that many of them, evenly spaced.
+    is not uniform samples only every n-th of them, evenly spaced over all: at most `TABLE_LIMIT`, more than half of it.
     """
     random = stream.random
     if distribution.kind == "uniform":
@@ -84,9 +84,10 @@ def sample_indices(
         if step == 1:
             return lambda: first + floor(random() * count)
         return lambda: first + step * floor(random() * count)
-    ranked = min(count, TABLE_LIMIT)
+    every = ceil(count / TABLE_LIMIT)
+    ranked = ceil(count / every)
     order = popularity_order(ranked, seed)
-    stride = step * (count // ranked)
+    stride = step * every
     bounds = list(accumulate(distribution.weights(ranked)))
     last = ranked - 1
     return lambda: first + stride * order[min(bisect_right(bounds, random()), last)]

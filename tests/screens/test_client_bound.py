@@ -13,10 +13,10 @@ from engines.metrics.stats import ClientStats
 from engines.model.heats import heat_order
 from engines.model.lanes import LANES
 from tests.screens.conftest import Launch
-from tests.screens.test_history import INTERVAL_S, frame, only, shown, work
 from tests.screens.test_whole_figures import drawn, scene_of
 from tests.support.open_loop_frames import heats
 from tests.support.synthetic_frames import frames
+from tests.support.view_frames import INTERVAL_S, frame, only, shown, work
 from tui.view.client_bound import END_AFTER_S
 from tui.view.history import ViewBuilder
 

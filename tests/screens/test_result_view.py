@@ -12,6 +12,7 @@ from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.model.controls import Batch, Release, describe
 from engines.model.environment import RaceEnvironment
+from engines.model.server_facts import TRANSACTION_IDS
 from engines.results.fairness import fairness_lines
 from engines.results.summary import Summary
 from tests.screens.conftest import Launch
@@ -25,7 +26,7 @@ from tui.widgets.result.result_panel import report
 
 NOTE = "data on tmpfs: a commit costs nothing here"
 
-GOOD = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 4}
+GOOD = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 4, TRANSACTION_IDS: 6}
 
 
 def summary_of(*lanes: LaneFrame, notes: tuple[str, ...] = (), **settings: object) -> Summary:

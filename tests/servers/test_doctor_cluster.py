@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import redis
 
-from engines.backends.redis.client import address_of, client, delete_own_keys, nodes
+from engines.backends.redis.client import address_of, client, nodes
+from engines.backends.redis.own_keys import delete_own_keys
 from engines.doctor.redis.permissions import command
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.provisioning.prepare import plan
@@ -27,12 +28,12 @@ SETTLE_S = 5.0
 
 @pytest.fixture
 def endpoint(sandbox: Sandbox) -> Iterator[RedisEndpoint]:
-    """A cluster that is prepared."""
+    """A cluster that is prepared, as one that telemon did not start."""
     at = sandbox.endpoints["durable"].redis
     assert at is not None
     for change in plan({"durable": sandbox.endpoints["durable"]}, seed=1).changes:
         change.apply()
-    yield at
+    yield replace(at, nodes=())
     delete_own_keys(at)
 
 
@@ -69,6 +70,7 @@ def test_a_cluster_in_order(endpoint: RedisEndpoint, cluster: bool | None) -> No
         "cluster coverage",
         "cluster nodes",
         "round trip",
+        "other telemons",
         "permissions",
         "keys",
         "durability",

@@ -54,6 +54,10 @@ def user(admin: redis.Redis, at: RedisEndpoint, *rules: str) -> Iterator[RedisEn
         command(admin, "ACL", "DELUSER", USER)
 
 
+ASKED = "+get +set +scan +unlink +pexpire +info +cluster|slots"
+"""The rights that telemon needs on a single server."""
+
+
 def test_a_server_in_order(endpoint: RedisEndpoint) -> None:
     found = diagnose(endpoint)
     assert found.problems == []
@@ -66,7 +70,9 @@ def test_a_server_in_order(endpoint: RedisEndpoint) -> None:
         "clock",
         "role",
         "round trip",
+        "other telemons",
         "permissions",
+        "keys",
         "durability",
         "room",
     ]
@@ -81,7 +87,7 @@ def test_a_clock_that_is_off(
 
 
 def test_nothing_of_the_doctor_s_stays(endpoint: RedisEndpoint, admin: redis.Redis) -> None:
-    rules = ("~telemon:*", "+get", "+set", "+scan", "+unlink", "+info", "+ping", "+cluster|slots")
+    rules = ("~telemon:*", *ASKED.split(), "+ping")
     before = admin.dbsize()
     diagnose(endpoint)
     # Who may not ask what he may do has to try it.
@@ -129,7 +135,7 @@ def test_a_password_where_none_is_set(endpoint: RedisEndpoint, admin: redis.Redi
     assert found.problems == ["password_not_wanted"]
 
 
-@pytest.mark.parametrize("asks", ["+@all", "+get +set +scan +unlink +info +cluster|slots"])
+@pytest.mark.parametrize("asks", ["+@all", ASKED])
 @pytest.mark.parametrize("keys", ["", "~other:*", "%R~telemon:*"])
 def test_a_user_without_rights_on_the_keys(
     endpoint: RedisEndpoint, admin: redis.Redis, asks: str, keys: str
@@ -141,7 +147,7 @@ def test_a_user_without_rights_on_the_keys(
     assert "~telemon:*" in found.failed.next_step
 
 
-@pytest.mark.parametrize("asks", ["+@all", "+get +set +scan +unlink +info +cluster|slots"])
+@pytest.mark.parametrize("asks", ["+@all", ASKED])
 @pytest.mark.parametrize(
     ("lacking", "words"),
     [(["get"], "+get"), (["set", "unlink"], "+set +unlink"), (["scan"], "+scan")],

@@ -22,6 +22,7 @@ from engines.results.fairness import fairness
 from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from engines.workload.namespace import DEFAULT
 from tests.support.race_run import SHORT, run_race
 from tests.support.tls_mysql import HOST, PASSWORD, TlsMySQL, tls_mysql
 
@@ -46,8 +47,8 @@ def server(running: TlsMySQL) -> TlsMySQL:
 
 def prepare(backend: MySQLConfig) -> None:
     with mysql.cursor(backend.endpoint()) as cursor:
-        mysql.make_table(cursor)
-        mysql.seed(cursor, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+        mysql.make_table(cursor, DEFAULT.table)
+        mysql.seed(cursor, DEFAULT.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
 
 
 def status(backend: MySQLConfig, name: str) -> str:

@@ -16,6 +16,7 @@ from engines.model.controls import Release
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from engines.workload.namespace import DEFAULT
 from tests.support.cluster_race import replica_of, settings
 from tests.support.keepalive import idle_timers_s
 from tests.support.race_run import SHORT, engine_pids, run_race
@@ -74,8 +75,8 @@ def test_idle_connections_to_mysql_are_kept_alive() -> None:
         tls_mysql(Path(directory)) as server,
     ):
         with mysql.cursor(server.backend.endpoint()) as cursor:
-            mysql.make_table(cursor)
-            mysql.seed(cursor, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+            mysql.make_table(cursor, DEFAULT.table)
+            mysql.seed(cursor, DEFAULT.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
         asked = replace(SHORT, lanes=("mysql",), mysql=server.backend, duration_s=0.2)
         with Race(asked, interval_s=0.1, hold=True) as race:
             check_timers(held_timers_s(race, server.port), asked.writers + asked.readers)

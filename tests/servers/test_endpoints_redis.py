@@ -10,6 +10,7 @@ import pymysql
 import pytest
 
 from engines.backends.redis import client as redis
+from engines.backends.redis import own_keys
 from engines.config.server_config import MySQLConfig, RedisConfig
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError
@@ -159,7 +160,7 @@ def test_a_cache_that_became_a_replica_is_left_for_the_one_behind_its_name(
     """As after a failover of ElastiCache without cluster mode: the old primary is up, and answers READONLY."""
     seed_lanes({"cached": sandbox.endpoints["cached"]}, seed=1)
     # The cars of the other tests never expire: every read would be a hit.
-    redis.delete_own_keys(server.endpoint)
+    own_keys.delete_own_keys(server.endpoint)
 
     def ask(*command: str) -> None:
         server.admin.execute_command(*command)  # type: ignore[no-untyped-call]

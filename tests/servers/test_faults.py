@@ -20,17 +20,16 @@ from engines.backends.redis.client import address_of, client, slot_map
 from engines.driver.outcome import Failed
 from engines.driver.session import Connection, Session, SessionConnections
 from engines.endpoints.slot_map import SlotMap, SlotRange
-from engines.lanes.context import LaneContext
 from engines.lanes.durable import read_durable
-from engines.lanes.fill_tracker import FillTracker
-from engines.lanes.request_cache import GetCache, SelectCache
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.race.race import Race
+from engines.sandbox.ports import TLS_DISTANCE
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.dialect import REDIS
 from engines.wire.resp import RespReplyParser, key_slot
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
+from tests.support.lane_context import lane_context
 from tests.support.race_run import Ran, engine_pids, forget, keys, mysql, run_race, with_settings
 from tests.support.stored_rows import version_of
 
@@ -278,7 +277,7 @@ def test_an_engine_that_dies_is_named_and_counted_and_the_others_go_on(sandbox: 
     events = [
         event.text for frame in ran.frames for event in frame.events if event.lane == "durable"
     ]
-    assert "engine durable/read died (signal 9)" in events
+    assert "engine durable/read number 1 died: killed by signal 9 (SIGKILL)" in events
     late = [lane_of(frame, "durable") for frame in ran.frames if frame.elapsed_s > 1.0]
     assert all(part.read.operations == 0 for part in late)
     assert all(part.write.operations > 0 for part in late[:-1])
@@ -379,17 +378,7 @@ def test_tryagain_is_named(sandbox: Sandbox) -> None:
     )
     asked: list[str] = []
     topology_ = SlotMap([SlotRange(0, 16_383, "a:1")], lambda: asked.append("topology"))
-    context = LaneContext(
-        telemetry=TelemetryPool(1),
-        gets=GetCache(),
-        selects=SelectCache(),
-        slot_map=topology_,
-        fills=FillTracker(),
-        ttl_ms=lambda: 1,
-        issuing=lambda: True,
-        redirected=lambda: None,
-        acked_versions=None,
-    )
+    context = lane_context(topology_, TelemetryPool(1))
     program = read_durable(session, lambda: HOT_KEYS.first, context)
     next(program)
     outcome = program.send(RespReplyParser().feed_one(b"-" + error.encode() + b"\r\n"))
@@ -450,12 +439,15 @@ class SlotMover:
 
     def _move(self, slot: int, source: str, target: str) -> None:
         host, _, port = target.rpartition(":")
+        # A node that is asked to migrate keys uses the protocol of the cluster bus: TLS.
+        tls_port = int(port) + TLS_DISTANCE
         source_node, target_node = self._nodes[source], self._nodes[target]
         target_node.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self._ids[source])
         source_node.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", self._ids[target])
         while names := source_node.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
             source_node.execute_command(
-                "MIGRATE", host, port, "", 0, 2000, "AUTH", self._endpoint.password, "KEYS", *names
+                *("MIGRATE", host, tls_port, "", 0, 2000),
+                *("AUTH", self._endpoint.password, "KEYS", *names),
             )
         for node in (target_node, source_node, *self._nodes.values()):
             node.execute_command("CLUSTER SETSLOT", slot, "NODE", self._ids[target])

@@ -65,8 +65,8 @@ def test_a_server_that_hangs_up_after_every_reply_is_not_flooded(
         asked = replace(SHORT, lanes=(lane,), duration_s=LASTS_S + 1.0, writers=8, readers=8)
         if lane == "mysql":
             with mysql.cursor(own) as cursor:  # type: ignore[arg-type]
-                mysql.make_table(cursor)
-                mysql.seed(cursor, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+                mysql.make_table(cursor, own.namespace.table)
+                mysql.seed(cursor, own.namespace.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
             asked = replace(
                 asked,
                 mysql=MySQLConfig(**common, user=own.user, database=own.database),  # type: ignore[arg-type, union-attr]

@@ -129,8 +129,8 @@ def prepared_mysql(sandbox: Sandbox) -> MySQLEndpoint:
     own = sandbox.endpoints["mysql"].mysql
     assert own is not None
     with mysql.cursor(own) as cursor:
-        mysql.make_table(cursor)
-        mysql.seed(cursor, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+        mysql.make_table(cursor, own.namespace.table)
+        mysql.seed(cursor, own.namespace.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
     return own
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.redis.client import client, delete_own_keys, nodes
+from engines.backends.redis.client import client, nodes
+from engines.backends.redis.own_keys import delete_own_keys
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.provisioning import clean, prepare
 from engines.sandbox.sandbox import Sandbox

@@ -24,10 +24,17 @@ from tests.support.user_servers import (
 NUMBER = r"[0-9]+"
 ROW = r"\([0-9]+(,[0-9]+){5}\)"
 
+LOCK = r"'telemon:(telemon|telemon_cached|fresh-2)\.cars'"
+
 STATEMENTS = {
     # Signing in, and looking.
-    r"SET AUTOCOMMIT = [01]": "PyMySQL, when a connection is opened",
-    r"SET NAMES utf8mb4": "PyMySQL, on servers that are told no character set in the handshake",
+    r"SET NAMES utf8mb4, sql_mode='[A-Z_,]+', sql_select_limit=[0-9]+, "
+    r"/\*!50720 transaction_isolation='REPEATABLE-READ', \*/ "
+    r"/\*M!100000 tx_isolation='REPEATABLE-READ', \*/ autocommit=0, autocommit=1(, autocommit=0)?": (
+        "what telemon relies on, when a connection is opened"
+    ),
+    r"SET NAMES utf8mb4": "the same, where the product lacks one of the variables",
+    r"SET autocommit=[01]": "the same, where the product lacks one of the variables",
     r"SELECT CURRENT_USER\(\)": "doctor: as whom the server sees telemon",
     r"SELECT UTC_TIMESTAMP\(6\)": "doctor: whether the clocks agree",
     r"SELECT @@[a-z_]+(, @@[a-z_]+)*": "version, durability, and which server this is",
@@ -35,7 +42,10 @@ STATEMENTS = {
         "the server's own counters, and settings for doctor and the fairness sheet"
     ),
     r"SHOW GLOBAL STATUS LIKE 'Threads_connected'": "doctor: room for connections",
+    r"SHOW SESSION VARIABLES WHERE Variable_name IN \([a-z_', ]+\)": "doctor: what a session is like",
     r"SHOW VARIABLES LIKE 'aurora_version'": "whether it is Aurora",
+    r"SELECT engine FROM information_schema\.tables WHERE table_schema = DATABASE\(\) "
+    r"AND table_name = 'cars'": "whether it has transactions",
     r"SELECT table_comment FROM information_schema\.tables WHERE table_schema = DATABASE\(\) "
     r"AND table_name = 'cars'": "whether telemon made it",
     # Reading and writing rows of table cars, and of no other.
@@ -44,6 +54,8 @@ STATEMENTS = {
     ),
     r"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM cars "
     rf"WHERE car_id BETWEEN {NUMBER} AND {NUMBER}": "the hot cars, for a cache that begins filled",
+    r"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM cars "
+    rf"WHERE car_id IN \({NUMBER}(,{NUMBER})*\)": "acknowledged rows, at the end of a race",
     r"SELECT avg\(rpm\) rpm, avg\(water_temp\) water_temp, avg\(oil_temp\) oil_temp, "
     rf"avg\(oil_pressure\) oil_pressure, max\(version\) version FROM cars WHERE car_id = {NUMBER}": (
         "the race's read"
@@ -55,6 +67,12 @@ STATEMENTS = {
     r"START TRANSACTION": "doctor tries its rights in one that is rolled back",
     r"COMMIT": "preset deck: one for each batch",
     r"ROLLBACK": "doctor takes its try back",
+    # The lease: a lock of the server's with a name, on a connection of its own.
+    rf"SHOW STATUS WHERE IF\(Variable_name = 'Uptime', GET_LOCK\({LOCK}, 0\), 0\) = 1": "a race begins",
+    rf"DO RELEASE_LOCK\({LOCK}\)": "a race ends",
+    rf"SHOW STATUS WHERE IF\(Variable_name = 'Uptime', IS_USED_LOCK\({LOCK}\) IS NOT NULL, 0\) = 1": (
+        "doctor, prepare and clean: whether another telemon races"
+    ),
     # Making and removing table cars, and making a database.
     r"CREATE TABLE cars \([A-Za-z_, ]+\) ENGINE=InnoDB COMMENT='made by telemon'": "prepare",
     r"DROP TABLE cars": "clean",
@@ -62,15 +80,19 @@ STATEMENTS = {
 }
 """All that telemon may say to a MySQL server, and what for."""
 
-RARE = {r"SET NAMES utf8mb4"}
+RARE = {r"SET NAMES utf8mb4", r"SET autocommit=[01]"}
 """What the servers here need not hear."""
 
-KINDS = {"Connect", "Query", "Quit", "Ping"}
+KINDS = {"Connect", "Init DB", "Query", "Quit", "Ping"}
 """The rest of MySQL's protocol that it may use."""
 
 KEY = r"telemon:([0-9]+|doctor:[0-9a-f]+:[0-9]+)"
 
-DOCTOR_SET = r"SET telemon:doctor:[0-9a-f]+:[0-9]+ telemon PX 10000"
+DOCTOR_KEY = r"telemon:doctor:[0-9a-f]+:[0-9]+"
+
+DOCTOR_SET = rf"SET {DOCTOR_KEY} telemon PX 10000"
+
+SIGNATURE = r"user [\w.-]+, pid [0-9]+, since [0-9-]{10} [0-9:]{8} UTC, token [0-9a-f]{32}"
 
 COMMANDS = {
     r"AUTH( \(redacted\)){1,2}": "signing in",
@@ -79,8 +101,16 @@ COMMANDS = {
     rf"SET {KEY} [0-9:]+ PX {NUMBER}": "what a miss, or a filled start, puts into the cache",
     DOCTOR_SET: "doctor's try where it may not ask what it may do: a key of its own that goes away by itself",
     rf"UNLINK {KEY}": "clean, a cold start, and the end of doctor's try: a key by its name",
-    rf"SCAN {NUMBER} MATCH telemon:\*( COUNT {NUMBER})?": "looking for telemon's keys, bit by bit",
+    rf"PEXPIRE {DOCTOR_KEY} 10000": "doctor's try of what a lease needs",
+    rf"SET telemon:marker telemon marker: {SIGNATURE} NX": "prepare, and a race: whose the namespace is",
+    r"GET telemon:marker": "whether telemon wrote it",
+    r"UNLINK telemon:marker": "clean, after the last key of a car",
+    rf"SET telemon:lease telemon lease: {SIGNATURE} NX PX 15000": "a race begins",
+    r"PEXPIRE telemon:lease (15000|0)": "the lease is renewed, and ends with the race",
+    r"GET telemon:lease": "whether another telemon races, and whether the lease was held to the end",
+    rf"SCAN {NUMBER} MATCH telemon:\*( COUNT {NUMBER})?": "clean looks for telemon's keys, bit by bit",
     r"SCAN 0 MATCH telemon:doctor:\* COUNT 1": "doctor tries whether that is allowed",
+    rf"PTTL {KEY}": "how long what a race put into the cache stays there, at its end",
     r"PING": "doctor and the fairness sheet: the round trip",
     r"INFO [a-z]+": "version, role, durability, the server's own counters",
     r"CLUSTER SLOTS": "which node serves what",
@@ -94,7 +124,7 @@ RARELY_HEARD = {r"ASKING", r"READONLY"}
 """What needs a cluster that changes, or one with replicas."""
 
 COUNTED = {
-    "get", "set", "unlink", "scan", "ping", "info", "auth", "asking", "readonly",
+    "get", "set", "pexpire", "unlink", "scan", "ping", "pttl", "info", "auth", "asking", "readonly",
     "cluster|slots", "acl|whoami", "acl|dryrun", "config|get",
 }  # fmt: skip
 """The same as the server counts it: MONITOR keeps silent about what administers, CONFIG SET and ACL among it."""

@@ -32,9 +32,12 @@ CRASHES = {
 }
 """What goes wrong in telemon's own process."""
 
-IN_AN_ENGINE = f"""{FAILING}
+IN_AN_ENGINE = f"""
 import sys
 if "engines.process" in " ".join(sys.orig_argv):
+    import os
+    os.environ["PLANTED_WORD"] = open(__file__ + ".word").read()  # no engine process inherits it
+    {FAILING.strip().replace(chr(10), chr(10) + "    ")}
     import engines.driver.reactor
     engines.driver.reactor.Reactor.run = fail
 """
@@ -52,6 +55,7 @@ def planted(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) ->
 def test_a_crash_of_telemon_or_of_an_engine(planted: Planted, tmp_path: Path) -> None:
     """In one line, and with the traceback that TELEMON_DEBUG=1 asks for."""
     (tmp_path / "sitecustomize.py").write_text(IN_AN_ENGINE)
+    (tmp_path / "sitecustomize.py.word").write_text(planted.word)
     argv = ("run", *QUICK, "--lanes", planted.lanes[-1])
     for debug, when in (("", "while it races"), *(("1", when) for when in CRASHES)):
         environ = {"TELEMON_DEBUG": debug, "PLANTED_WORD": planted.word}

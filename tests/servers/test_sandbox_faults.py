@@ -16,6 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from engines.model.deaths import DeathCause
 from engines.sandbox.sandbox import Sandbox, SandboxError
 from tests.servers.conftest import make_whole
 from tests.servers.test_sandbox import mysql_at, node, redis_at, signed_in
@@ -94,24 +95,29 @@ def test_the_other_shards_go_on_without_a_killed_node(breakable: Sandbox) -> Non
 
 
 def test_a_server_that_dies_by_itself_is_told(breakable: Sandbox) -> None:
+    before = len(breakable.deaths)
     # Not through the sandbox: as if it had crashed.
     os.kill(breakable.servers["cache"].pid, signal.SIGKILL)
-    eventually(lambda: breakable.died())
-    assert list(breakable.died()) == ["cache"]
-    assert "signal 9" in breakable.died()["cache"]
-    assert "\n" not in breakable.died()["cache"]
+    eventually(lambda: "cache" in breakable.down())
+    (death,) = breakable.deaths[before:]
+    assert (death.server, death.lane, death.cause) == ("cache", "cached", None)
+    assert death.end.signal_name == "SIGKILL"
+    assert any("Ready to accept connections" in line for line in death.last_lines)
     assert breakable.down() == frozenset({"cache"})
     breakable.start_server("cache")
-    assert breakable.died() == {}
+    assert breakable.down() == frozenset()
+    # What has happened stays known.
+    assert breakable.deaths[before:] == (death,)
 
 
 def test_a_server_killed_on_purpose_is_not_told(breakable: Sandbox) -> None:
+    before = breakable.deaths
     breakable.kill("cache")
     # Whatever the supervisor has to say about it has come before its next answer.
     breakable.start_server("cache")
     breakable.kill("cache", SIGTERM)
     eventually(lambda: "cache" in breakable.down())
-    assert breakable.died() == {}
+    assert breakable.deaths == before
 
 
 def test_a_stopped_server_is_neither_dead_nor_answering(breakable: Sandbox) -> None:
@@ -171,7 +177,8 @@ def test_killing_the_supervisor_ends_everything(tmp_path: Path) -> None:
         assert supervisor is not None
         supervisor.kill()
         assert_gone(tmp_path, [*processes, supervisor])
-        assert sorted(servers.died()) == ["cache", "cached-mysql"]
+        assert sorted(death.server for death in servers.deaths) == ["cache", "cached-mysql"]
+        assert {death.cause for death in servers.deaths} == {DeathCause.SUPERVISOR_DIED}
         with pytest.raises(SandboxError, match="the sandbox is gone"):
             servers.kill("cache")
     assert inhabitants(tmp_path) == []

@@ -122,9 +122,10 @@ def keys(endpoint: RedisEndpoint | None) -> dict[int, bytes]:
     for address in nodes(endpoint):
         with client(address, endpoint) as node:
             for name in node.scan_iter(match=KEY_PREFIX + b"*", count=5000):
-                value = node.get(name)
+                car_id = name.removeprefix(KEY_PREFIX)
+                value = node.get(name) if car_id.isdigit() else None
                 if value is not None:
-                    found[int(name.removeprefix(KEY_PREFIX))] = value
+                    found[int(car_id)] = value
     return found
 
 

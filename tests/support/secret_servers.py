@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from engines.backends.redis.client import delete_own_keys
+from engines.backends.redis.own_keys import delete_own_keys
 from engines.sandbox.sandbox import Sandbox
 from tests.support.tls_servers import Certificates, sealed_redis
 from tests.support.user_servers import Done, OwnServers, as_root, redis_endpoints, servers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 
 FOREIGN_KEYS = ("other:1", "telemon", "telemonster:50000000", "telemon:notes", "xtelemon:50000000")
 """Keys beside telemon's own, some of them nearly so named."""
+
+OWN_NAME = re.compile(rb"telemon:([a-z][a-z0-9_]*:)?([0-9]+|marker|lease)")
+"""Names of the keys that telemon may make, in any namespace."""
 
 
 @dataclass(frozen=True)
@@ -181,13 +185,8 @@ def checksums(sandbox: Sandbox) -> dict[str, object]:
 
 
 def foreign_names(node: Redis) -> list[bytes]:
-    """All keys of a node but those of cars."""
-    own = b"telemon:"
-    return sorted(
-        name
-        for name in set(node.scan_iter(count=5000))
-        if not (name.startswith(own) and name.removeprefix(own).isdigit())
-    )
+    """All keys of a node but those of cars, the markers and the leases."""
+    return sorted(name for name in set(node.scan_iter(count=5000)) if not OWN_NAME.fullmatch(name))
 
 
 def redis_endpoints(sandbox: Sandbox) -> list[RedisEndpoint]:

@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from rich.segment import Segments
+from rich.segment import Segment, Segments
 from textual import on
 from textual.binding import BindingType
 
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
+from engines.endpoints.redaction import redact
+from engines.model.deaths import Death
 from engines.paths import PACKAGE_ROOT
 from engines.results.summary import Summary
 from engines.source import FrameSource, FrameSourceFactory, ProgressCallback
@@ -34,6 +36,7 @@ from tui.terminal.driver import TerminalDriver
 from tui.view.host_load import HostMonitor
 from tui.view.load_settings import LoadSettings
 from tui.view.state import ScreenState, StartState
+from tui.view.view import View
 
 STYLESHEETS = PACKAGE_ROOT / "tui" / "styles"
 """Directory of the stylesheets."""
@@ -49,6 +52,9 @@ HANGUP_CODE = 128 + signal.SIGHUP
 
 FRAME_INTERVAL_S = 0.25
 """Interval in seconds of the frames that are requested, however many of them are shown."""
+
+DEATH_SHOWN_S = 15.0
+"""How long a notification names a process that died, in seconds."""
 
 LAYOUT_VIEWS = 3
 """Number of first views that change the layout; from then on only cells change. The lag is not measured before."""
@@ -101,6 +107,7 @@ class TelemonApp(ViewActions, LoadActions):
         """Largest delay of the screen's event loop in seconds, not counting the first views."""
         self.leave_result = False
         """Whether to exit at the end of the race instead of showing its result."""
+        self._announced: set[Death] = set()
         self._lag_s = 0.0
         self._tick_due_s = 0.0
         self._started_s = time.monotonic()
@@ -165,6 +172,7 @@ class TelemonApp(ViewActions, LoadActions):
             self.feed.taken()
             return
         self._view = message.view
+        self._announce_deaths(message.view)
         if self._screen_state.presentation.frozen or self._backlog():
             # The terminal has not taken the last view yet, so this one is dropped.
             self.feed.taken()
@@ -177,6 +185,14 @@ class TelemonApp(ViewActions, LoadActions):
             gc.freeze()
         self._screen_state = replace(self._screen_state, view=message.view, screen_lag_s=lag_s)
         self._painter.draw_incrementally(self._screen_state, self.feed.taken)
+
+    def _announce_deaths(self, view: View) -> None:
+        """Show each process that has died in a notification: a small layout has no event log."""
+        for event in view.events:
+            if event.death is not None and event.death not in self._announced:
+                self._announced.add(event.death)
+                text = f"{event.lane}: {event.text}" if event.lane else event.text
+                self.notify(sanitize(text), severity="error", markup=False, timeout=DEATH_SHOWN_S)
 
     def _backlog(self) -> int:
         """Return how many pieces of output wait for the terminal; 0 for a driver that does not count them."""
@@ -252,13 +268,9 @@ class TelemonApp(ViewActions, LoadActions):
         self.fault = f"the screen failed: {type(error).__name__}"
         self.feed.stop()
         if os.environ.get(DEBUG_ENV) == "1":
-            from rich.traceback import Traceback
+            import traceback
 
-            console = self.error_console
-            traceback = Traceback(show_locals=False)
-            self._exit_renderables.append(
-                Segments(list(console.render(traceback, console.options)))
-            )
+            self._exit_renderables.append(Segments([Segment(redact(traceback.format_exc()))]))
         self._close_messages_no_wait()
 
     def run(self, **options: Any) -> Summary | None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
+from engines.endpoints.redaction import install_excepthooks, redact
 from engines.errors import RaceError
 from engines.text import one_line
 from tui.cli import exit_codes
@@ -40,6 +41,7 @@ def _writing() -> Iterator[None]:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` (by default that of the process) asks for, and return the exit code."""
+    install_excepthooks()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # closed, or not a real file
             # A server's text must not end a race because the terminal's encoding lacks a character.
@@ -134,11 +136,12 @@ def _on_screen(invocation: Invocation) -> int:
     if app.fault:
         report_error(app.fault)
     code = app.return_code or exit_codes.DONE
-    if summary is None or not summary.duration_s:
+    if summary is None:
         return code
-    with _writing():
-        for line in final_table(summary, terminal_width(sys.stdout)):
-            print(line)
+    if summary.duration_s:
+        with _writing():
+            for line in final_table(summary, terminal_width(sys.stdout)):
+                print(redact(line))
     return code or exit_code_for(summary)
 
 
@@ -152,7 +155,7 @@ def _error_text(error: Exception) -> str:
 def report_error(message: str) -> None:
     """Print an error or a warning on stderr in one line; ignore a stderr that cannot be written."""
     with suppress(OSError, ValueError):
-        print(f"telemon: {one_line(message)}", file=sys.stderr, flush=True)
+        print(f"telemon: {one_line(redact(message))}", file=sys.stderr, flush=True)
 
 
 def _flushed(code: int) -> int:

@@ -9,6 +9,7 @@ from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.config import race_config as config
 from engines.endpoints.deadline import PHASE_S, Deadline, DeadlineError
+from engines.endpoints.redaction import redact
 from engines.errors import DOCTOR_HINT, PlanError
 from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
@@ -51,9 +52,9 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
         log_line(f"{error}; {DOCTOR_HINT}")
         return FAILED
     for where, what in plan.unchanged:
-        print(one_line(f"{where}: as it is: {what}"))
+        print(one_line(redact(f"{where}: as it is: {what}")))
     for change in plan.changes:
-        print(one_line(f"{change.where}: to do: {change.what}"))
+        print(one_line(redact(f"{change.where}: to do: {change.what}")))
     if not plan.changes:
         print("nothing to do")
         return DONE
@@ -92,5 +93,8 @@ def _apply(plan: Plan) -> int:
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
             log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
             return FAILED
-        print(one_line(f"{change.where}: {result}"), flush=True)
+        except PlanError as error:
+            log_line(str(error))
+            return FAILED
+        print(one_line(redact(f"{change.where}: {result}")), flush=True)
     return DONE

@@ -27,8 +27,8 @@ class EventThrottle:
     """A filter for the events to log.
 
     At most `MAX_EVENTS` events are logged per lane and window. The others are counted, and their number is logged at
-    the end of the window. Without `states`, a plain change of state is not logged, because the lane's own line shows
-    it.
+    the end of the window. A death is always logged. Without `states`, a plain change of state is not logged, because
+    the lane's own line shows it.
     """
 
     def __init__(self, *, states: bool) -> None:
@@ -43,6 +43,9 @@ class EventThrottle:
             self._from_s = frame.at_monotonic_s
         for event in frame.events:
             if event.text in STATES and not self._states:
+                continue
+            if event.death is not None:
+                yield event_line(event)
                 continue
             number = self._counts[event.lane] = self._counts.get(event.lane, 0) + 1
             if number <= MAX_EVENTS:

@@ -8,11 +8,14 @@ from contextlib import suppress
 from enum import StrEnum
 
 from engines.config import race_config as config
+from engines.endpoints.redaction import redact
 from engines.errors import RaceError, doctor_hint
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
+from engines.results.caveat_text import caveat_sentences
+from engines.results.death_text import describe_death
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
@@ -53,11 +56,20 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 
 
 def exit_code_for(summary: Summary) -> int:
-    """Return 0, or 1 if a lane never answered. Each such lane is named on stderr."""
-    for lane in summary.unanswered:
+    """Return 0, or 1 if a process died unasked, a lane never answered or what it claims is untrue; name each on stderr.
+
+    A race that ended before anything was measured does not count as one without an answer.
+    """
+    unanswered = summary.unanswered if summary.duration_s else ()
+    for found in summary.deaths:
+        log_line(describe_death(found.death))
+    for lane in unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
-    return exit_codes.FAILED if summary.unanswered else exit_codes.DONE
+    for sentence in caveat_sentences(summary.untrue):
+        log_line(f"lane {sentence}")
+    failed = unanswered or summary.deaths or summary.untrue
+    return exit_codes.FAILED if failed else exit_codes.DONE
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:
@@ -116,7 +128,7 @@ def _dumped(document: dict[str, object]) -> str:
 
 def _print(line: str) -> None:
     try:
-        print(line, flush=True)
+        print(redact(line), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -126,4 +138,4 @@ def _print(line: str) -> None:
 def log_line(text: str) -> None:
     """Write a line to stderr. A stderr that cannot be written does not end the race."""
     with suppress(OSError, ValueError):
-        print(f"telemon: {one_line(text)}", file=sys.stderr, flush=True)
+        print(f"telemon: {one_line(redact(text))}", file=sys.stderr, flush=True)

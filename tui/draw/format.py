@@ -7,6 +7,7 @@ from math import floor
 
 from rich.cells import cell_len, set_cell_size
 
+from engines.endpoints.redaction import redact
 from engines.metrics.figures import Unit
 
 NOTHING = "-"
@@ -36,7 +37,10 @@ def short(number: float) -> str:
 
 
 def latency(us: float | None) -> str:
-    """Return a latency of `us` microseconds in ms, or in s from ten seconds on; seven characters or fewer."""
+    """Return a latency of `us` microseconds with its unit: 1.23 ms, 12.3 ms, 1234 ms, 12.3 s; "-" for None.
+
+    In s from ten seconds on. At most seven characters below 1,000 s.
+    """
     if us is None:
         return NOTHING
     ms = us / 1000
@@ -47,19 +51,19 @@ def latency(us: float | None) -> str:
 
 
 def ms(us: float | None) -> str:
-    """Return a latency of `us` microseconds as ms to the us, without the unit: 1.234."""
+    """Return a latency of `us` microseconds as ms to the us, without the unit: 1.234; "-" for None."""
     return NOTHING if us is None else f"{us / 1000:.3f}"
 
 
 def figure_text(value: float | None, unit: Unit) -> str:
-    """Return the value of a figure as tables show it. Latencies are in ms, without the unit."""
+    """Return the value of a figure as tables show it, "-" for None. Latencies are in ms, without the unit."""
     if value is None:
         return NOTHING
     return _FIGURE_TEXTS[unit](value)
 
 
 def factor(ratio: float | None) -> str:
-    """Return how many times one value is another: 2.7x."""
+    """Return how many times one value is another: 2.7x; at most ">999x", "-" for None."""
     if ratio is None:
         return NOTHING
     if ratio >= 999.5:
@@ -77,7 +81,7 @@ def margin(ratio: float | None) -> str:
 
 
 def ordinal(rank: int) -> str:
-    """Return 1st, 2nd, 3rd, 4th and so on."""
+    """Return the ordinal of a rank up to 20: 1st, 2nd, 3rd, 4th."""
     return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank, 'th') }"
 
 
@@ -90,7 +94,7 @@ def clock(seconds: float) -> str:
 
 
 def share(part: float | None) -> str:
-    """Return a part of one as a percentage, rounded down so that only all of it is 100.0 %: 97.3 %."""
+    """Return a part of one as a percentage, rounded down so that only all of it is 100.0 %: 97.3 %; "-" for None."""
     # A mean of floats may be a hair below its true value: 0.31 weighted by time would be 30.9 % without the addend.
     return NOTHING if part is None else f"{floor(part * 1000 + 1e-9) / 10:.1f} %"
 
@@ -111,8 +115,11 @@ def clip(text: str, cells: int) -> str:
 
 
 def sanitize(text: str) -> str:
-    """Return foreign text without control characters, which a terminal would execute: each becomes a space."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    """Return text that may hold a server's without secrets and control characters, each of which becomes a space.
+
+    A terminal would execute control characters.
+    """
+    return "".join(char if char.isprintable() else " " for char in redact(text))
 
 
 _FIGURE_TEXTS: Mapping[Unit, Callable[[float], str]] = {

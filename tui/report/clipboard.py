@@ -39,6 +39,7 @@ def result_text(race: RaceReport) -> str:
     """Return a finished race as text: its heading, the table with figures in full, and the lines about reliability."""
     names = metric_titles(race.paced)
     lines = [f"broken off: {race.fault}"] if race.fault is not None else []
+    lines += race.deaths
     lines.append(f"telemon: {race.heading}")
     head = (f"{names[metric]:>12} {'':<12}" for metric in METRICS)
     lines.append(f"{'':<16} {' '.join(head)}".rstrip())

@@ -65,7 +65,11 @@ class Comparison:
 
 
 def findings(outcome: LaneOutcome, race: Comparison) -> Iterator[str]:
-    """Yield everything that is worth saying of a lane, its rank first."""
+    """Yield sentences about a lane: each role's rank and rate, or "It acknowledged nothing." in their place.
+
+    Then follow response times, answers of the cache, troubles, and whether telemon limited the lane. In an open loop
+    the offered load, and whether it was held, stands in place of the rank.
+    """
     connections = race.settings.connections
     asked = [role for role in ROLES if connections[role] or outcome.work(role).operations]
     if asked and not any(outcome.work(role).operations for role in asked):

@@ -12,6 +12,7 @@ from engines.model.caveats import ClientBound, Overloaded
 from engines.model.lanes import LaneInfo
 from engines.model.roles import ROLES
 from engines.results.caveat_text import caveat_sentences
+from engines.results.death_text import describe_death
 from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
@@ -37,7 +38,8 @@ class RaceReport:
 
     `trust` are the lines about the reliability of the numbers, `notes` the caveats, one sentence each. `changes` are
     the changes of load during the race. `figures` are the latencies by lane as (label, text); `sheet` is the fairness
-    sheet in the same form. `fault` is one line that says what ended the race early; None if nothing did.
+    sheet in the same form. `fault` is one line that says what ended the race early; None if nothing did. `deaths` are
+    the engine processes and private servers that died unasked, a sentence each.
     """
 
     heading: str
@@ -49,6 +51,7 @@ class RaceReport:
     figures: dict[str, tuple[tuple[str, str], ...]]
     sheet: tuple[tuple[str, str], ...]
     fault: str | None = None
+    deaths: tuple[str, ...] = ()
 
 
 def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
@@ -69,6 +72,7 @@ def build_report(summary: Summary, fault: str | None = None) -> RaceReport:
         figures={lane_report.frame.lane: tuple(_figures(lane_report)) for lane_report in found},
         sheet=tuple(_sheet(summary)),
         fault=fault,
+        deaths=tuple(describe_death(found.death) for found in summary.deaths),
     )
 
 
@@ -90,7 +94,7 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[Tr
         lane_report.frame.lane: sanitize(lane_report.lane_info.title) for lane_report in found
     }
     checked = summary.reconciliations
-    agreed = [titles[lane] for lane, each in checked.items() if each.reconciled]
+    agreed = [titles[lane] for lane, each in checked.items() if each.complete]
     if not checked:
         yield TrustNote(
             "counts not compared with the servers' own: the race did not come to its end"
@@ -99,12 +103,19 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[Tr
         yield TrustNote("counts reconciled with the servers' own", good=True)
     elif agreed:
         yield TrustNote(f"counts reconciled with the servers' own: {', '.join(agreed)}", good=True)
-    differing: dict[str, list[str]] = {}
+    differing: dict[tuple[str, bool], list[str]] = {}
     for lane, each in checked.items():
-        if not each.reconciled:
-            differing.setdefault(each.verdict, []).append(titles[lane])
-    for verdict, lanes in differing.items():
-        yield TrustNote(one_line(f"counts of {', '.join(lanes)} {verdict}"))
+        if not each.complete:
+            differing.setdefault((each.verdict, each.reconciled), []).append(titles[lane])
+    for (verdict, good), lanes in differing.items():
+        yield TrustNote(one_line(f"counts of {', '.join(lanes)} {verdict}"), good=good)
+    stored = summary.read_backs
+    lost = [titles[lane] for lane, each in stored.items() if each.lost]
+    if lost:
+        yield TrustNote(f"acknowledged rows are lost: {', '.join(lost)}")
+    elif any(each.checked for each in stored.values()):
+        rows = sum(each.checked for each in stored.values())
+        yield TrustNote(f"{count(rows)} acknowledged rows read back as written", good=True)
     for word, concerned in (
         ("client-bound", [f for f in found if f.frame.client.client_bound]),
         ("overloaded", [f for f in found if f.frame.overloaded]),

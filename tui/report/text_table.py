@@ -12,6 +12,7 @@ from engines.metrics.figures import Figure, Shown, Unit, figures_of
 from engines.metrics.frame import LaneFrame
 from engines.model.lanes import LANES, LaneInfo
 from engines.model.roles import Role
+from engines.results.death_text import describe_death
 from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
@@ -72,7 +73,12 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
     for label, text in fairness_lines(summary.environment, summary.settings):
         yield one_line(f"{label.ljust(SHEET_WIDTH)}{text}")
     yield from _reconciled(summary)
+    yield from _stored(summary)
     yield from _changes(summary)
+    if summary.deaths:
+        yield ""
+        for found in summary.deaths:
+            yield f"died: {describe_death(found.death)}"
     errors = list(_errors(lanes))
     if errors:
         yield ""
@@ -249,12 +255,30 @@ def _min_max(spread: RoundRange | None) -> str:
 def _reconciled(summary: Summary) -> Iterator[str]:
     """Yield whether the servers counted the same."""
     found = summary.reconciliations
-    agreed = [lane for lane, each in found.items() if each.reconciled]
+    agreed = [lane for lane, each in found.items() if each.complete]
     if agreed:
         yield f"{'counts'.ljust(SHEET_WIDTH)}reconciled with the servers' own: {', '.join(agreed)}"
     for lane, each in found.items():
-        if not each.reconciled:
+        if not each.complete:
             yield one_line(f"{'counts'.ljust(SHEET_WIDTH)}{lane}: {each.verdict}")
+
+
+def _stored(summary: Summary) -> Iterator[str]:
+    """Yield whether acknowledged rows were read back as they were written."""
+    found = summary.read_backs
+    kept = [
+        f"{lane} {count(each.checked)}"
+        for lane, each in found.items()
+        if each.checked > each.lost == 0
+    ]
+    if kept:
+        yield f"{'stored'.ljust(SHEET_WIDTH)}rows read back as acknowledged: {', '.join(kept)}"
+    for lane, each in found.items():
+        if each.lost:
+            yield (
+                f"{'stored'.ljust(SHEET_WIDTH)}{lane}: {count(each.lost)} of {count(each.checked)} rows "
+                "read back are not as acknowledged"
+            )
 
 
 def _changes(summary: Summary) -> Iterator[str]:

@@ -25,10 +25,7 @@ MAX_OVERSIZE = 4
 
 
 def step_at_least(value: float) -> float:
-    """Return the smallest of ..., 1, 2, 5, 10, 20, 50, ... that is not below `value`.
-
-    Returns 1.0 for every value up to 1.0.
-    """
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that is not below `value`."""
     if value <= 1.0:
         return 1.0
     power = 10.0 ** floor(log10(value))
@@ -51,7 +48,11 @@ class AxisScale:
         self._fitting_frames = 0
 
     def fit(self, peak: float) -> float:
-        """Take the highest value on show into account and return the top of the axis, in the unit of `peak`."""
+        """Fit the axis to `peak`, the highest value on show, and return its top in the unit of `peak`.
+
+        The top is a step that is at least `HEADROOM` times `peak`: 200.0 for 100.0. Call it once per frame: frames are
+        counted before the axis shrinks.
+        """
         wanted = step_at_least(peak * HEADROOM)
         if wanted > self.top:
             self.top, self._fitting_frames = wanted, 0

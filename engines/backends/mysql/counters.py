@@ -8,8 +8,14 @@ from pymysql.err import NotSupportedError
 
 from engines.backends.counter_reading import CounterReading
 from engines.backends.mysql import optional
-from engines.backends.mysql.client import connect
+from engines.backends.mysql.client import IDENTITY_VARIABLES, connect, read_session_variables
 from engines.endpoints.endpoint import MySQLEndpoint
+from engines.model.server_facts import (
+    BINLOG_TRANSACTIONS,
+    LOG_BIN,
+    SQL_LOG_BIN,
+    TRANSACTION_IDS,
+)
 
 COUNTERS = (
     "Com_commit",
@@ -18,20 +24,27 @@ COUNTERS = (
     "Handler_commit",
     "Handler_update",
     "Handler_write",
+    TRANSACTION_IDS,
+    BINLOG_TRANSACTIONS,
 )
 """Counters that a race is reconciled with.
 
-They are statements by kind, commits (Handler_commit includes implicit ones), rows of attempted inserts (Handler_write)
-and rows updated instead (Handler_update). See MySQL manual, Server Status Variables.
+They are statements by kind, the ends of statements and transactions in the storage engine (Handler_commit), rows of
+attempted inserts (Handler_write), rows updated instead (Handler_update), and transactions that wrote. See MySQL manual,
+Server Status Variables. Handler_commit is no proof of a commit: both products count the end of a statement that stays
+uncommitted too (tried with MariaDB 10.11 and 11.8, MySQL 9.7).
 """
 
+
+SOME = frozenset({TRANSACTION_IDS, BINLOG_TRANSACTIONS})
+"""Counters that only one of the products has."""
 
 UPTIME = "Uptime"
 """Status variable with the server's uptime in seconds."""
 
 
-IDENTITY_VARIABLES = ("hostname", "port", "datadir")
-"""System variables that distinguish a server from every other, whatever address was used."""
+VERSION = "version"
+"""System variable with the server's version, which names MariaDB but no other product."""
 
 
 class MySQLCounters:
@@ -46,32 +59,48 @@ class MySQLCounters:
         self._server = ""
         self.missing: tuple[str, ...] = ()
         """Counters that the server does not show."""
+        self._logged = False
+        """Whether what telemon writes is in the server's binary log."""
+        self._counts_itself = False
+        """Whether the server counts the rows of a SHOW among those that it writes. Oracle's MySQL does."""
+        self._own_rows = 0
+        """Rows of the SHOWs before the current one, since the server started."""
+        self._up_s = 0
+        """Uptime of the server in s at the last reading."""
 
     def read(self) -> dict[str, CounterReading]:
         """Return the current values of `COUNTERS` by the endpoint's address. Blocks. Raises one of FAILURES."""
-        newly_opened = self._connection is None
+        newly_opened, own_rows = self._connection is None, 0
         connection = self._connection or connect(self._endpoint, autocommit=True)
         self._connection = connection
         try:
             with connection.cursor() as cursor:
                 if newly_opened:
                     # Do not use SELECT here: SELECTs are counted.
-                    identity = optional.rows(
-                        cursor,
-                        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {IDENTITY_VARIABLES!r}",
-                    )
-                    self._server = repr(sorted(identity))
+                    names = (*IDENTITY_VARIABLES, VERSION, LOG_BIN, SQL_LOG_BIN)
+                    values = read_session_variables(cursor, names)
+                    self._server = repr([values.get(name) for name in IDENTITY_VARIABLES])
+                    self._logged = values.get(LOG_BIN) == values.get(SQL_LOG_BIN) == "ON"
+                    self._counts_itself = "mariadb" not in values.get(VERSION, "").lower()
+                    own_rows = len(values)
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
                 counts = optional.numbers(cursor.fetchall())
         except Exception:
             self.close()
             raise
-        up_s = counts.pop(UPTIME, 0)
-        self.missing = tuple(name for name in COUNTERS if name not in counts)
+        own_rows += 0 if counts.get(UPTIME, 0) < self._up_s else self._own_rows
+        self._own_rows = own_rows + len(counts)
+        if self._counts_itself and "Handler_write" in counts:
+            counts["Handler_write"] -= own_rows
+        self._up_s = up_s = counts.pop(UPTIME, 0)
+        self.missing = tuple(name for name in COUNTERS if name not in counts and name not in SOME)
         if not counts:
             raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
+        if TRANSACTION_IDS in counts or not self._logged:
+            counts.pop(BINLOG_TRANSACTIONS, None)
         address = f"{self._endpoint.host}:{self._endpoint.port}"
-        return {address: CounterReading(self._server, up_s, counts)}
+        persistent = frozenset({TRANSACTION_IDS})
+        return {address: CounterReading(self._server, up_s, counts, persistent=persistent)}
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,10 +15,10 @@ NO_DATABASE, NO_ACCESS = 1049, 1044
 """Error numbers: the database does not exist; it does not exist or the user has no rights on it."""
 
 
-def count_hot_rows(cursor: Cursor) -> int:
+def count_hot_rows(cursor: Cursor, table: str) -> int:
     """Return how many hot keys have a row in telemon's table. Raises pymysql.MySQLError."""
     cursor.execute(
-        f"SELECT COUNT(*) FROM {mysql.TABLE} WHERE car_id BETWEEN {HOT_KEYS.first} AND {HOT_KEYS.last}"
+        f"SELECT COUNT(*) FROM {table} WHERE car_id BETWEEN {HOT_KEYS.first} AND {HOT_KEYS.last}"
     )
     found = cursor.fetchone()
     return int(found[0]) if found else 0
@@ -30,11 +30,11 @@ def make_database(endpoint: MySQLEndpoint) -> None:
         cursor.execute(f"CREATE DATABASE {quoted(endpoint.database)}")
 
 
-def drop_table(cursor: Cursor) -> bool:
+def drop_table(cursor: Cursor, table: str) -> bool:
     """Drop the table if it is telemon's. Return whether it was."""
-    if mysql.read_table_comment(cursor) != mysql.TABLE_COMMENT:
+    if mysql.read_table_comment(cursor, table) != mysql.TABLE_COMMENT:
         return False
-    cursor.execute(f"DROP TABLE {mysql.TABLE}")
+    cursor.execute(f"DROP TABLE {table}")
     return True
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -15,12 +14,14 @@ from engines.backends.redis.connection import open_socket as open_socket
 from engines.backends.redis.optional import info, number, setting
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.node_addresses import is_configured
+from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotRange
 from engines.model.server_facts import UNREADABLE
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.dataset import KeyRange, TelemetryPool, payload
-from engines.workload.redis_keys import KEY_PREFIX, is_telemon_key, redis_key
+from engines.workload.redis_keys import redis_key
 
 FAILURES = (RedisError, OSError, SecretError)
 """Exceptions raised for a server that cannot be used."""
@@ -97,7 +98,7 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
     """Return the cluster as the node at `address` sees it, None if it is in no cluster."""
     with client(address, endpoint) as node:
         try:
-            return slot_ranges(node, address)
+            return slot_ranges(node, address, endpoint)
         except ResponseError:
             # A server that does not tell is taken for one that is in no cluster, unless it says so
             # elsewhere. If it is in one, its redirects say it.
@@ -106,17 +107,22 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
             return None
 
 
-def slot_ranges(node: Redis, address: str) -> list[SlotRange] | None:
+def slot_ranges(node: Redis, address: str, endpoint: RedisEndpoint) -> list[SlotRange] | None:
     """Return the cluster as `node`, which is at `address`, sees it; None if it is in no cluster.
 
-    Raises redis.RedisError.
+    Raises redis.RedisError, also if a node of a private cluster names one that telemon did not start: a node that
+    was just restarted does not know the ports of the others for a moment.
     """
     try:
-        return _parse_slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
+        ranges = _parse_slot_ranges(node.execute_command("CLUSTER SLOTS"), address)  # type: ignore[no-untyped-call]
     except ResponseError as error:
         if NO_CLUSTER not in str(error):
             raise
         return None
+    named = (at for part in ranges for at in (part.address, *part.replicas))
+    if endpoint.nodes and any(not is_configured(at, endpoint) for at in named):
+        raise RedisError(f"{address} names a node that telemon did not start")
+    return ranges
 
 
 def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:
@@ -176,15 +182,15 @@ def fill(
     `ttl_ms` is called once per key and returns its time to live in ms; None: keys do not expire. Raises one of
     FAILURES.
     """
-    ranges = slot_map(endpoint)
+    ranges, prefix = slot_map(endpoint), endpoint.namespace.key_prefix
     by_address: dict[str, list[tuple[bytes, bytes]]] = {}
     for car_id, value in rows:
-        name = redis_key(car_id)
+        name = redis_key(car_id, prefix)
         slot = key_slot(name)
-        owner = slot_owner(ranges, slot)
-        if owner is None:
-            raise ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
-        by_address.setdefault(owner, []).append((name, value))
+        address = slot_owner(ranges, slot)
+        if address is None:
+            raise _unserved(slot, name)
+        by_address.setdefault(address, []).append((name, value))
     for address, pairs in by_address.items():
         with client(address, endpoint) as node, node.pipeline(transaction=False) as pipeline:
             for name, value in pairs:
@@ -197,37 +203,25 @@ def slot_owner(ranges: Iterable[SlotRange], slot: int) -> str | None:
     return next((part.address for part in ranges if part.first <= slot <= part.last), None)
 
 
-def own_keys(node: Redis) -> Iterator[bytes]:
-    """Yield telemon's keys on one node; a key may appear twice. Raises redis.RedisError.
+def owner(endpoint: RedisEndpoint, name: bytes) -> str:
+    """Return the address of the primary that serves the key `name`. Blocks. Raises one of FAILURES."""
+    slot = key_slot(name)
+    address = slot_owner(slot_map(endpoint), slot)
+    if address is None:
+        raise _unserved(slot, name)
+    return address
 
-    SCAN walks through all keys in small steps, so it does not block the server as KEYS would.
-    """
-    for name in node.scan_iter(match=KEY_PREFIX + b"*", count=1000):
-        if is_telemon_key(name):
-            yield name
 
-
-def delete_own_keys(endpoint: RedisEndpoint) -> int:
-    """Delete telemon's own keys and no others. Return how many were deleted. Raises one of FAILURES."""
-    removed = 0
-    for address in nodes(endpoint):
-        with client(address, endpoint) as node:
-            key_names = own_keys(node)
-            while batch := list(islice(key_names, 1000)):
-                # Send one UNLINK per key: on a cluster node, one command must not span slots.
-                with node.pipeline(transaction=False) as pipeline:
-                    for name in batch:
-                        pipeline.unlink(name)
-                    removed += sum(pipeline.execute())
-    return removed
+def _unserved(slot: int, name: bytes) -> ResponseError:
+    return ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
 
 
 def read_facts(endpoint: RedisEndpoint) -> RedisFacts:
     """Return product, version and durability as the server reports them. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
-        product, version = product_and_version(info(node, "server"))
+        product, version = map(foreign_text, product_and_version(info(node, "server")))
         policy = _fsync_policy(node)
-        return RedisFacts(product, version or UNREADABLE, _durability(policy), policy)
+        return RedisFacts(product, version or UNREADABLE, foreign_text(_durability(policy)), policy)
 
 
 def _fsync_policy(node: Redis) -> str | None:

@@ -18,6 +18,8 @@ from engines.endpoints.credential_sources import Credential
 from engines.endpoints.credentials import with_credential
 from engines.endpoints.deadline import Deadline, note_reply, note_step, watch
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.listener import require_own_listener
+from engines.endpoints.node_addresses import targets
 
 
 class NodeConnection(Connection):
@@ -48,7 +50,7 @@ class NodeConnection(Connection):
 
     def _connect(self) -> socket:
         endpoint = self._endpoint
-        sock = dial(f"{self.host}:{self.port}", endpoint.address_map)
+        sock = _dial_node(f"{self.host}:{self.port}", endpoint)
         if endpoint.tls:
             sock = wrap_tls(sock, endpoint.tls, self.host)
         note_step("sign-in")
@@ -60,6 +62,29 @@ class NodeConnection(Connection):
             return super().read_response(*args, **kwargs)
         finally:
             note_reply()
+
+
+def _dial_node(address: str, endpoint: RedisEndpoint) -> socket:
+    """Return a TCP connection to the node that the servers call `address`. Blocks.
+
+    Raises OSError: ForbiddenNodeError or ForeignListenerError if telemon must not sign in there.
+    """
+    tried = targets(address, endpoint)
+    for at in tried:
+        try:
+            sock = dial(at)
+        except OSError:
+            if at is tried[-1]:
+                raise
+            continue
+        if endpoint.nodes:
+            try:
+                require_own_listener(sock)
+            except OSError:
+                sock.close()
+                raise
+        return sock
+    raise AssertionError("there is always an address to try")
 
 
 def _connection_options(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class RedisCounters:
         ranges = None
         for address, node in tuple(self._clients.items()):
             try:
-                ranges = slot_ranges(node, address)
+                ranges = slot_ranges(node, address, endpoint)
             except FAILURES:
                 self._close_client(address)
                 continue

@@ -10,16 +10,19 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql import optional, schema
+from engines.backends.mysql import lease, optional, schema
 from engines.doctor import clock, round_trip
 from engines.doctor.check import BROKEN_OFF_STEP, Check, CheckRunner, Checks
+from engines.doctor.mysql.session import check_session
 from engines.doctor.mysql.sign_in import REFUSALS, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG
+from engines.provisioning.leases import racing_text
 from engines.provisioning.prepare import PREPARE_HINT
 from engines.workload.dataset import HOT_KEYS
-from engines.workload.statements import SELECT, UPSERT_HEAD, UPSERT_TAIL
+from engines.workload.namespace import Namespace
+from engines.workload.statements import UPSERT_TAIL, select, upsert_head
 
 READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
 """Variables of a server that refuses writes. Replicas set the first two, Aurora's readers the last."""
@@ -58,12 +61,16 @@ def _checks_after_sign_in(
         yield clock.check_clock(runner, ahead_s)
     if (yield from _check_role(runner, cursor)) is None:
         return
+    yield from check_session(runner, cursor)
     yield from round_trip.check_round_trip(
         runner, round_trip.round_trips_ms(cursor.connection.ping)
     )
-    if (yield from _check_table(runner, cursor)) is None:
+    if (yield from _check_lease(runner, cursor, target.endpoint)) is None:
         return
-    if (yield from _check_permissions(runner, cursor)) is None:
+    namespace = target.endpoint.namespace
+    if (yield from _check_table(runner, cursor, namespace)) is None:
+        return
+    if (yield from _check_permissions(runner, cursor, namespace.table)) is None:
         return
     yield from _check_durability(runner, cursor, facts.durability)
     yield from _check_free_connections(runner, cursor, target)
@@ -90,64 +97,84 @@ def _check_role(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
     return True
 
 
-def _check_table(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
-    name = "table"
+def _check_lease(runner: CheckRunner, cursor: Cursor, endpoint: MySQLEndpoint) -> Checks[bool]:
+    name = "other telemons"
     try:
-        comment = mysql.read_table_comment(cursor)
-        cursor.execute(SELECT.decode() % NOBODY)
+        holder = lease.holder(cursor, endpoint)
+    except MySQLError as error:
+        yield runner.warn(
+            name,
+            "no_lease",
+            f"the server keeps no named locks: {mysql.error_text(error)}",
+            "nothing keeps another telemon off while one races: see to it yourself",
+        )
+        return True
+    if holder is not None:
+        found, _, step = racing_text(holder, endpoint.namespace).partition("; ")
+        yield runner.fail(name, "already_racing", found, step)
+        return None
+    yield runner.ok(name, "none races here in this namespace")
+    return True
+
+
+def _check_table(runner: CheckRunner, cursor: Cursor, namespace: Namespace) -> Checks[bool]:
+    name, table = "table", namespace.table
+    try:
+        comment = mysql.read_table_comment(cursor, table)
+        cursor.execute(select(table).decode() % NOBODY)
         cursor.fetchall()
     except MySQLError as error:
         code = error.args[0]
         if code in (DENIED, DENIED_COLUMN):
             yield _table_denied(runner, name, error)
         elif code == NO_TABLE:
-            yield runner.fail(name, "no_table", f"there is no table {mysql.TABLE}", PREPARE_HINT)
+            yield runner.fail(name, "no_table", f"there is no table {table}", PREPARE_HINT)
         elif code == NO_COLUMN and comment == mysql.TABLE_COMMENT:
             yield runner.fail(
                 name,
                 "wrong_columns",
-                f"table {mysql.TABLE} is another telemon's: {error.args[1]}",
+                f"table {table} is another telemon's: {error.args[1]}",
                 "run `telemon clean`, then `telemon prepare`",
             )
         elif code == NO_COLUMN:
-            yield _foreign_table(runner, comment)
+            yield _foreign_table(runner, comment, namespace)
         else:
             raise
         return None
     if comment != mysql.TABLE_COMMENT:
-        yield _foreign_table(runner, comment)
+        yield _foreign_table(runner, comment, namespace)
         return None
-    rows = schema.count_hot_rows(cursor)
+    rows = schema.count_hot_rows(cursor, table)
     if rows < len(HOT_KEYS):
         yield runner.fail(
             name,
             "not_seeded",
-            f"table {mysql.TABLE} holds {rows:,} of the {len(HOT_KEYS):,} cars that readers ask for",
+            f"table {table} holds {rows:,} of the {len(HOT_KEYS):,} cars that readers ask for",
             PREPARE_HINT,
         )
         return None
-    yield runner.ok(name, f"{mysql.TABLE}, {mysql.TABLE_COMMENT}, holds all {rows:,} hot cars")
+    yield runner.ok(name, f"{table}, {mysql.TABLE_COMMENT}, holds all {rows:,} hot cars")
     return True
 
 
-def _foreign_table(runner: CheckRunner, comment: str | None) -> Check:
+def _foreign_table(runner: CheckRunner, comment: str | None, namespace: Namespace) -> Check:
     return runner.fail(
         "table",
         "foreign_table",
-        f"table {mysql.TABLE} {mysql.foreign_table_text(comment)}",
-        "telemon does not touch it: name another database",
+        f"table {namespace.table} {mysql.foreign_table_text(comment)}",
+        f"telemon does not touch it: name another database, or {namespace.advice}",
     )
 
 
-def _check_permissions(runner: CheckRunner, cursor: Cursor) -> Checks[bool]:
+def _check_permissions(runner: CheckRunner, cursor: Cursor, table: str) -> Checks[bool]:
     """Run a writer's and a reader's statements, and roll them back."""
     name = "permissions"
     row = f"({NOBODY},0,0,0,0,0)"
     try:
         cursor.execute("START TRANSACTION")
         try:
-            cursor.execute(UPSERT_HEAD.decode() + row + UPSERT_TAIL.decode())
-            cursor.execute(SELECT.decode() % NOBODY)
+            cursor.execute(upsert_head(table).decode() + row + UPSERT_TAIL.decode())
+            cursor.execute(select(table).decode() % NOBODY)
         finally:
             with suppress(MySQLError):
                 cursor.execute("ROLLBACK")

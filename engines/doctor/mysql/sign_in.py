@@ -170,12 +170,14 @@ def _check_sign_in(
 def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
     """Return whether an account that was refused without TLS can sign in with it. MariaDB calls both a wrong password.
 
-    The same server was just trusted without TLS, so its certificate is not verified.
+    The same server was just trusted without TLS, so its certificate is not verified. It gets no password for that.
     """
     if endpoint.tls is not None:
         return False
     try:
-        with mysql.cursor(replace(endpoint, tls=TlsOptions(verify="none"))):
+        with mysql.cursor(
+            replace(endpoint, tls=TlsOptions(verify="none")), accept_unverified=False
+        ):
             return True
     except MySQLError as error:
         return error.args[:1] in ((1044,), (1049,))

@@ -14,19 +14,18 @@ from engines.backends.redis.client import NO_CLUSTER, address_of, read_facts, sl
 from engines.backends.redis.optional import UNANSWERED, info, is_unknown_command
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
+from engines.doctor.redis import keys
 from engines.doctor.redis import permissions as permissions
 from engines.doctor.redis.cluster import ClusterLayout, Node, check_coverage, check_nodes
 from engines.doctor.redis.sign_in import FULL_STEP, refused, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
-from engines.provisioning.prepare import PREPARE_HINT, hot_keys
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS
-from engines.workload.dataset import HOT_KEYS
-from engines.workload.redis_keys import DOCTOR_PREFIX
+from engines.workload.namespace import DEFAULT
 
-SOME_SCAN = ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1)
+SOME_SCAN = ("SCAN", 0, "MATCH", DEFAULT.doctor_prefix + b"*", "COUNT", 1)
 """Command used as a ping if PING is not allowed."""
 
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"
@@ -64,17 +63,20 @@ def _checks_after_sign_in(
         # A permission is missing. Find out which others are missing too, and report all of them at
         # once.
         found = permissions.read_permissions(node, _permission_probes(endpoint, cluster=True))
-        yield from permissions.check_permissions(runner, found)
+        yield from permissions.check_permissions(runner, found, endpoint.namespace)
         return
     if nodes_and_layout is None:
         return
     nodes, layout = nodes_and_layout
     yield from _check_round_trip(runner, nodes)
+    # Before any key is tried or asked for: that would disturb another telemon's race.
+    if (yield from keys.check_lease(runner, endpoint)) is None:
+        return
     if (
         yield from _check_permissions(runner, endpoint, nodes, layout, clustered=clustered)
     ) is None:
         return
-    if not target.cache and (yield from _check_keys(runner, endpoint)) is None:
+    if (yield from keys.check_keys(runner, endpoint, cache=target.cache)) is None:
         return
     yield from _check_durability(runner, target, nodes)
     yield from _check_free_connections(runner, target, nodes)
@@ -190,9 +192,8 @@ def _check_round_trip(runner: CheckRunner, nodes: Sequence[Node]) -> Iterator[Ch
 def _permission_probes(
     endpoint: RedisEndpoint, *, cluster: bool, name: bytes | None = None
 ) -> list[tuple[bytes | str | int, ...]]:
-    return permissions.probes(
-        name or permissions.own_key(), cluster=cluster, replicas=endpoint.read_replicas
-    )
+    name = name or permissions.own_key(endpoint.namespace)
+    return permissions.probes(name, cluster=cluster, replicas=endpoint.read_replicas)
 
 
 def _check_permissions(
@@ -206,25 +207,14 @@ def _check_permissions(
     found = []
     for node in nodes:
         if not node.replica:
-            name = permissions.own_key(lambda slot, at=node.address: layout.owns(at, slot))  # type: ignore[misc]
+            name = permissions.own_key(
+                endpoint.namespace,
+                lambda slot, at=node.address: layout.owns(at, slot),  # type: ignore[misc]
+            )
             calls = _permission_probes(endpoint, cluster=clustered, name=name)
             found.append(permissions.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
-    return (yield from permissions.check_permissions(runner, worst))
-
-
-def _check_keys(runner: CheckRunner, endpoint: RedisEndpoint) -> Checks[bool]:
-    present = hot_keys(endpoint)
-    if present < len(HOT_KEYS):
-        yield runner.fail(
-            "keys",
-            "not_seeded",
-            f"holds {present:,} of the {len(HOT_KEYS):,} cars that readers ask for",
-            PREPARE_HINT,
-        )
-        return None
-    yield runner.ok("keys", f"holds all {present:,} hot cars")
-    return True
+    return (yield from permissions.check_permissions(runner, worst, endpoint.namespace))
 
 
 def _check_durability(

@@ -15,6 +15,7 @@ from engines.endpoints.address import map_address
 from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.deadline import restart
 from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.node_addresses import ForbiddenNodeError, targets
 from engines.endpoints.slot_map import SlotRange
 from engines.wire.resp import SLOTS
 
@@ -38,6 +39,11 @@ OUT_OF_REACH = frozenset(
     }
 )
 """Problems of a node that cannot be reached from this machine."""
+
+FORBIDDEN_STEP = (
+    "find out why the cluster names this node (cluster-announce-ip), or name it in address_map"
+)
+"""Next step for a node that is where no node of this cluster can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,16 @@ def check_nodes(
 
 
 def _try_sign_in(endpoint: RedisEndpoint, address: str) -> tuple[Redis | None, Check | None]:
-    """Return a client of the node, or the check that failed."""
+    """Return a client of the node, or the check that failed.
+
+    A node that telemon must not sign in to is not connected to.
+    """
+    try:
+        targets(address, endpoint)
+    except ForbiddenNodeError as error:
+        return None, CheckRunner().fail(NODES, "node_forbidden", str(error), FORBIDDEN_STEP)
+    except OSError:
+        pass  # The checks say which name is unknown.
     checks = sign_in(CheckRunner(), endpoint, address)
     failed: Check | None = None
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseEr
 from engines.backends.redis.optional import is_unknown_command
 from engines.doctor.check import CheckRunner, Checks
 from engines.wire.resp import SLOTS, key_slot
-from engines.workload.redis_keys import DOCTOR_PREFIX, KEY_PREFIX
+from engines.workload.namespace import DEFAULT, Namespace
 
 NAME = "permissions"
 """Name of the check."""
@@ -24,6 +24,10 @@ COMMAND_DENIED = re.compile(r"permissions? to run the '")
 
 LIFE_MS = 10_000
 """Time to live in ms of the key that tests a permission, in case telemon is killed before it deletes the key."""
+
+
+LEASE_COMMANDS = ("PEXPIRE",)
+"""Commands that only a lease needs: without them a race is run, and its fairness sheet says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ def probes(name: bytes, *, cluster: bool, replicas: bool) -> list[tuple[bytes | 
     calls: list[tuple[bytes | str | int, ...]] = [
         ("SET", name, "telemon", "PX", LIFE_MS),
         ("GET", name),
-        ("SCAN", 0, "MATCH", DOCTOR_PREFIX + b"*", "COUNT", 1),
+        ("PEXPIRE", name, LIFE_MS),
+        ("SCAN", 0, "MATCH", DEFAULT.doctor_prefix + b"*", "COUNT", 1),
         ("UNLINK", name),
     ]
     if cluster:
@@ -49,11 +54,13 @@ def probes(name: bytes, *, cluster: bool, replicas: bool) -> list[tuple[bytes | 
     return calls
 
 
-def own_key(owned: Callable[[int], bool] = lambda slot: 0 <= slot < SLOTS) -> bytes:
+def own_key(
+    namespace: Namespace, owned: Callable[[int], bool] = lambda slot: 0 <= slot < SLOTS
+) -> bytes:
     """Return a key of the doctor whose slot satisfies `owned`."""
     tag = secrets.token_hex(4).encode()
     number = 0
-    while not owned(key_slot(name := DOCTOR_PREFIX + b"%b:%d" % (tag, number))):
+    while not owned(key_slot(name := namespace.doctor_prefix + b"%b:%d" % (tag, number))):
         number += 1
     return name
 
@@ -119,25 +126,40 @@ def _try_call(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
     return ""
 
 
-def check_permissions(runner: CheckRunner, lacking: Permissions) -> Checks[bool]:
+def check_permissions(
+    runner: CheckRunner, lacking: Permissions, namespace: Namespace
+) -> Checks[bool]:
     """Check the permissions of a user."""
-    if lacking.commands:
-        listed = ", ".join(lacking.commands)
-        needed = " ".join("+" + name.lower().replace(" ", "|") for name in lacking.commands)
+    needed = [name for name in lacking.commands if name not in LEASE_COMMANDS]
+    if needed:
+        listed = ", ".join(needed)
         yield runner.fail(
             NAME,
             "denied_commands",
             f"the user may not run {listed}",
-            f"an administrator must add to the user's rules: {needed}",
+            f"an administrator must add to the user's rules: {_rules(needed)}",
         )
         return None
     if not lacking.keys:
         yield runner.fail(
             NAME,
             "denied_keys",
-            f"the user may not read and write the keys {KEY_PREFIX.decode()}*",
-            f"an administrator must add to the user's rules: ~{KEY_PREFIX.decode()}*",
+            f"the user may not read and write the keys {namespace.key_prefix.decode()}*",
+            f"an administrator must add to the user's rules: ~{namespace.key_prefix.decode()}*",
         )
         return None
+    if lacking.commands:
+        yield runner.warn(
+            NAME,
+            "denied_lease",
+            f"the user may not run {', '.join(lacking.commands)}: nothing keeps another telemon off while one races",
+            f"an administrator should add to the user's rules: {_rules(lacking.commands)}",
+        )
+        return True
     yield runner.ok(NAME, "every command of a race, on telemon's own keys")
     return True
+
+
+def _rules(commands: Iterable[str]) -> str:
+    """Return the ACL rules that allow the commands."""
+    return " ".join("+" + name.lower().replace(" ", "|") for name in commands)

@@ -260,11 +260,12 @@ def refused(
         return runner.fail(name, "too_many_connections", text, FULL_STEP)
     if isinstance(error, ResponseError):
         code = error.status_code or ""
+        known = REDIS_ERRORS.get(code)
         return runner.fail(
             name,
             "refused_by_server",
             f"{code} {text}".strip(),
-            UNKNOWN_ERROR_STEP,
+            known.next_step if known else UNKNOWN_ERROR_STEP,
         )
     return runner.fail(
         name,

@@ -38,3 +38,11 @@ def test_what_a_replica_copied_is_not_counted_when_it_is_a_primary() -> None:
     assert counter_delta(copying, still, 1.0) == {"get_calls": 2}
     promoted = CounterReading("one", 502.0, {"get_calls": 9, "set_calls": 195})
     assert counter_delta(still, promoted, 1.0) == {"get_calls": 0, "set_calls": 15}
+
+
+def test_a_counter_that_does_not_begin_at_zero_is_left_out_after_a_restart() -> None:
+    before = CounterReading("s", 100.0, {"n": 5, "id": 900}, persistent=frozenset({"id"}))
+    restarted = CounterReading("s", 1.0, {"n": 2, "id": 1_200}, persistent=frozenset({"id"}))
+    assert counter_delta(before, restarted, 5.0) == {"n": 2}
+    later = CounterReading("s", 105.0, {"n": 9, "id": 910}, persistent=frozenset({"id"}))
+    assert counter_delta(before, later, 5.0) == {"n": 4, "id": 10}

@@ -86,3 +86,20 @@ def test_the_last_reading_begins_after_it_was_asked_for(servers: dict[str, Serve
     assert counting.moved("mysql") == {"n": 7}
     counting.close()
     assert all(each.closed.is_set() for each in servers.values())
+
+
+def test_what_telemon_itself_asked_outside_of_the_race_does_not_count(
+    servers: dict[str, Server],
+) -> None:
+    counting = ServerCounters({lane: LaneEndpoints(lane) for lane in servers})
+    counting.start()
+    servers["mysql"].counted = 10
+    counting.exclude("mysql", "mysql:1", {"n": 3, "unread": 1})
+    counting.exclude("mysql", "elsewhere:1", {"n": 100})
+    counting.read()
+    assert counting.moved("mysql") == {"n": 7}
+    servers["mysql"].counted = 12
+    counting.read()
+    assert counting.moved("mysql") == {"n": 9}
+    assert counting.moved("durable") == {"n": 0}
+    counting.close()

@@ -426,6 +426,7 @@ def test_settings_in_a_result_have_units_in_their_names_and_plain_values() -> No
         "cache": "cold",
         "warmup_s": 2.0,
         "duration_s": None,
+        "namespace": None,
         "sandbox": {"directory": "/data", "port": None},
     }
 

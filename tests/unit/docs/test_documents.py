@@ -14,6 +14,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
+    "docs/claims.md",
     "docs/glossary.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "decisions").glob("*.md")),
 )

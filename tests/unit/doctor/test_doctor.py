@@ -23,11 +23,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.doctor import machine
-from engines.doctor.check import FINDING_LENGTH, Check, CheckRunner, Status
+from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.network import resolve, tcp
 from engines.doctor.round_trip import check_round_trip, percentile_ms
 from engines.doctor.target import PlannedLoad, targets
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.redaction import FOREIGN_LENGTH
 from engines.sandbox import binaries
 from tui.cli.doctor import lines, status
 
@@ -60,7 +61,7 @@ def test_each_check_has_the_time_since_the_one_before() -> None:
 @given(st.text())
 def test_whatever_a_server_says_is_one_printable_line(text: str) -> None:
     check = CheckRunner("e").fail("name", "problem", text, "next")
-    assert len(check.finding) <= FINDING_LENGTH
+    assert len(check.finding) <= FOREIGN_LENGTH
     for line in lines(check):
         assert line.isprintable()
         assert "\x1b" not in line
@@ -172,10 +173,10 @@ def test_connections_of_lanes_that_share_a_server_are_added_up() -> None:
     asked = {(target.endpoint.host, target.lanes): target.connections for target in found}
     # 4 writers, 8 readers, and one that reads the server's counters; the cache is only read.
     assert asked == {
-        ("db", ("mysql",)): 26,
-        ("db", ("cached",)): 26,
-        ("cache", ("cached",)): 9,
-        ("durable", ("durable",)): 13,
+        ("db", ("mysql",)): 28,
+        ("db", ("cached",)): 28,
+        ("cache", ("cached",)): 10,
+        ("durable", ("durable",)): 14,
     }
     assert [target.cache for target in found if target.endpoint is cache] == [True]
 

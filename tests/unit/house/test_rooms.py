@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[3]
 
 ROOMS = {
     "engines": {
-        *("backends", "config", "doctor", "driver", "endpoints", "ipc", "lanes", "metrics", "model", "process"),
-        *("provisioning", "race", "results", "sandbox", "wire", "workload"),
+        *("backends", "config", "consistency", "doctor", "driver", "endpoints", "ipc", "lanes", "metrics", "model"),
+        *("process", "provisioning", "race", "results", "sandbox", "wire", "workload"),
     },
     "tui": {
         *("actions", "app", "cli", "draw", "report", "screens", "styles", "terminal", "view", "widgets"),
@@ -19,7 +19,7 @@ ROOMS = {
 }  # fmt: skip
 
 ROOT_MODULES = {
-    "engines": {"__init__", "errors", "paths", "pipeline", "source", "text"},
+    "engines": {"__init__", "child_environment", "errors", "paths", "pipeline", "source", "text"},
     "tui": {"__init__", "messages"},
 }
 
@@ -58,3 +58,32 @@ def test_a_room_is_small_enough_to_be_looked_over() -> None:
 def test_importing_a_package_imports_nothing() -> None:
     for path in packages():
         assert (path / "__init__.py").read_text() == "", path
+
+
+SPANS_MODULES = {"inlined_code"}
+"""Tests of what several modules of a room hold together: the copies of a call that is written out by hand."""
+
+
+def modules() -> set[Path]:
+    """Return every module of both halves, without its half and its suffix: `metrics/merge`."""
+    return {
+        path.relative_to(ROOT / half).with_suffix("")
+        for half in ROOMS
+        for path in (ROOT / half).rglob("*.py")
+        if path.stem != "__init__"
+    }
+
+
+def test_a_unit_test_is_named_after_the_module_that_it_tests() -> None:
+    """`tests/unit/ROOM/test_MODULE.py`, or `test_MODULE_ASPECT.py`."""
+    unit = ROOT / "tests" / "unit"
+    known = modules()
+    strays = []
+    for path in unit.rglob("test_*.py"):
+        room, subject = path.parent.relative_to(unit), path.stem.removeprefix("test_")
+        if str(room) in ("house", "docs") or subject in SPANS_MODULES:
+            continue
+        names = [module.name for module in known if module.parent == room]
+        if not any(subject == name or subject.startswith(f"{name}_") for name in names):
+            strays.append(str(path.relative_to(unit)))
+    assert strays == []

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 from engines.driver.session import Connection, Session, SessionConnections
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.lanes.cached import read_cached
-from engines.lanes.context import MYSQL_ADDRESS, LaneContext
+from engines.lanes.context import MYSQL_ADDRESS
 from engines.lanes.fill_tracker import FillTracker
-from engines.lanes.request_cache import GetCache, SelectCache
 from engines.wire.dialect import MYSQL, REDIS
 from engines.wire.resp import SLOTS
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from tests.support.lane_context import lane_context
 
 
 def test_one_miss_after_another_is_no_duplicate() -> None:
@@ -53,17 +54,8 @@ def test_a_fill_of_an_abandoned_operation_is_no_longer_in_flight() -> None:
             session, address, MYSQL if address == MYSQL_ADDRESS else REDIS, socket.socket
         )
     )
-    context = LaneContext(
-        telemetry=TelemetryPool(1),
-        gets=GetCache(),
-        selects=SelectCache(),
-        slot_map=SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None),
-        fills=fills,
-        ttl_ms=lambda: 1,
-        issuing=lambda: True,
-        redirected=lambda: None,
-        acked_versions=None,
-    )
+    slot_map = SlotMap([SlotRange(0, SLOTS - 1, "a:1")], lambda: None)
+    context = replace(lane_context(slot_map, TelemetryPool(1)), fills=fills)
     car_id = HOT_KEYS.first
     program = read_cached(session, lambda: car_id, context)
     next(program)

@@ -65,7 +65,7 @@ def test_a_batch_consists_of_the_requests_of_its_rows() -> None:
     assert lane.slot_map is not None
     expected: dict[str, bytes] = {}
     for row in batches().next():
-        slot, request = set_request(row, lane.telemetry)
+        slot, request = set_request(row, lane.telemetry, lane.key_prefix)
         address = lane.slot_map.write_node[slot]
         expected[address] = expected.get(address, b"") + request
     requests: Any = next(write_durable(session(), batches(), lane))

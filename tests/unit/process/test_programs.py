@@ -11,11 +11,12 @@ import pytest
 from engines.config.settings import LoadConfig
 from engines.driver.outcome import Completed
 from engines.driver.session import Connection, Program, Session, SessionConnections, Step
-from engines.endpoints.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints, RedisEndpoint
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
 from engines.lanes.context import MYSQL_ADDRESS
 from engines.metrics.stats import CacheStats, RoleStats
+from engines.model.lanes import LANES
 from engines.model.roles import Role
 from engines.process.programs import ProgramFactory
 from engines.results.reconciliation import reconcile
@@ -25,6 +26,7 @@ from engines.wire.mysql import Ok
 from engines.wire.resp import ALL_OK, SLOTS
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.key_distribution import UNIFORM, KeyDistribution
+from engines.workload.namespace import DEFAULT, Namespace
 
 NODE = "node:6379"
 
@@ -36,8 +38,10 @@ def made(
     issuing: Callable[[], bool] = lambda: True,
     role: Role = "read",
     shape: KeyDistribution = UNIFORM,
+    namespace: Namespace = DEFAULT,
 ) -> ProgramFactory:
     """The programs of one engine process."""
+    server = RedisEndpoint("node", 6379, "", namespace=namespace)
     spec = EngineSpec(
         lane=lane,
         role=role,
@@ -54,7 +58,7 @@ def made(
             hot_keys=shape.hot_keys,
             hot_operations=shape.hot_operations,
         ),
-        endpoints=LaneEndpoints(lane),
+        endpoints=LaneEndpoints(lane, redis=server),
     )
     programs = ProgramFactory(spec, issuing=issuing, redirected=lambda: None)
     programs.topologies = [SlotMap([SlotRange(0, SLOTS - 1, NODE)], refresh=lambda: None)]
@@ -190,3 +194,54 @@ def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> 
     cache = CacheStats(ended.hits, ended.misses, ended.fills, ended.duplicate_fills, ended.skipped)
     server = {**calls, "keyspace_hits": 0, "keyspace_misses": calls["get_calls"]}
     assert reconcile(lane, "deck", RoleStats(), read, cache, server).verdict == "reconciled"
+
+
+def requests_of(lane: str, role: Role, preset: str, namespace: Namespace) -> list[bytes]:
+    """What one connection sends in a few operations: a miss, a row that MySQL has, and writes that succeed."""
+    (begin,) = made(lane, preset, 1, role=role, namespace=namespace).partition(1)
+    program = begin(session_of())
+    step, sent = next(program), []
+    for _ in range(60):
+        if isinstance(step, Completed):
+            step = program.send(None)
+            continue
+        several = isinstance(step, list)
+        requests = step if isinstance(step, list) else [step]
+        sent += [request[1] for request in requests]  # type: ignore[index]
+        replies: list[object] = []
+        for text in sent[-len(requests) :]:
+            if b"\r\nGET\r\n" in text:
+                replies.append(None)
+            elif b"SELECT" in text:
+                replies.append([(b"1.0000", b"1.0000", b"1.0000", b"1.0000", b"1")])
+            elif b"\r\nSET\r\n" in text:
+                replies.append(ALL_OK if several else b"OK")
+            else:
+                replies.append(Ok(1, 0, 0, 0))
+        step = program.send(replies if several else replies[0])
+    return sent
+
+
+@pytest.mark.parametrize("preset", ["fair", "deck"])
+@pytest.mark.parametrize("role", ["write", "read"])
+@pytest.mark.parametrize("lane", LANES)
+def test_every_request_names_the_table_or_a_key_of_its_own_namespace(
+    lane: str, role: Role, preset: str
+) -> None:
+    own, other = (
+        [
+            re.findall(rb"telemon:[^:\r]*:?[^:\r]*|cars\w*", text)
+            for text in sent
+            if b"COMMIT" not in text
+        ]
+        for sent in (
+            requests_of(lane, role, preset, namespace) for namespace in (Namespace("blue"), DEFAULT)
+        )
+    )
+    assert len(own) == len(other) > 10
+    for names in own:
+        assert names
+        assert all(re.fullmatch(rb"telemon:blue:[0-9]+|cars_blue", name) for name in names), names
+    for names in other:
+        assert names
+        assert all(re.fullmatch(rb"telemon:[0-9]+|cars", name) for name in names), names

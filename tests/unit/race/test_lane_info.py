@@ -8,8 +8,11 @@ from contextlib import closing
 
 import pytest
 
+from engines.backends.redis import client as redis
+from engines.backends.redis.client import RedisFacts
 from engines.config.race_config import RaceConfig
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.endpoints.slot_map import SlotRange
 from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError
 from engines.provisioning.cache import prepare_cache
 from engines.provisioning.conflicts import resolve_cluster_modes, shared_mysql_servers
@@ -72,3 +75,27 @@ def test_the_cache_s_own_failure_is_said_of_the_cache(port: int) -> None:
     lane = LaneEndpoints("cached", MySQLEndpoint("127.0.0.1", port, "u", PASSWORD, "d"), cache)
     with pytest.raises(PreparationError, match=rf"Redis at 127\.0\.0\.1:{port}: the cache could"):
         prepare_cache(lane, RaceConfig(), private=False)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        ((("r:1",), ("r:2",)), "reads go to replicas, which may be behind their primaries"),
+        (
+            (("r:1",), ()),
+            "reads go to replicas, which may be behind their primaries; 1 of 2 primaries have none",
+        ),
+        (((), ()), "reads are to go to replicas, but there are none: they go to the primaries"),
+    ],
+)
+def test_reads_from_replicas_are_claimed_only_where_there_are_any(
+    monkeypatch: pytest.MonkeyPatch, replicas: tuple[tuple[str, ...], ...], said: str
+) -> None:
+    ranges = [
+        SlotRange(number, number, f"p:{number}", each) for number, each in enumerate(replicas)
+    ]
+    monkeypatch.setattr(redis, "slot_map", lambda _: ranges)
+    monkeypatch.setattr(redis, "read_facts", lambda _: RedisFacts("Valkey", "9.0", "none"))
+    at = RedisEndpoint("127.0.0.1", 1, PASSWORD, cluster=True, read_replicas=True)
+    (found,) = lane_infos({"durable": LaneEndpoints("durable", redis=at)}, (), ())
+    assert found.notes[-1] == said

@@ -11,6 +11,7 @@ from engines.ipc.messages import IntervalReport
 from engines.ipc.schedule import Schedule
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.stats import CacheStats, IntervalStats, RoleStats
+from engines.model.deaths import DeathCause, EngineDeath, ProcessEnd
 from engines.model.roles import Role
 from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import HANG_NS, LaneRunner
@@ -28,14 +29,15 @@ class Reporter(EngineProcess):
         self.lane, self.role, self.name = "mysql", role, f"mysql/{role}"
         self.reports = ReportQueue(reports)
         self.heat_finished = self.over = False
-        self.died = self.ended_ns = None
+        self.death = self.ended_ns = None
         self.node_counts, self.versions = {}, {}
 
     def send(self, message: object) -> None:
         pass
 
-    def abandon(self, reason: str) -> None:
-        self.over, self.died = True, reason
+    def abandon(self) -> None:
+        self.over = True
+        self.death = EngineDeath("mysql", self.role, 1, 0.0, ProcessEnd(), DeathCause.HUNG)
 
 
 def counted(operations: int) -> IntervalStats:
@@ -138,6 +140,7 @@ def test_an_engine_is_given_up_only_after_somebody_has_listened_for_long_enough(
     runner.start_run(Schedule(0, 0, 0, 1), held=False)
     late_ns = 100 * HANG_NS
     runner.give_up_on_hung(late_ns, listening_since_ns=late_ns - HANG_NS + 1)
-    assert engine.died is None
+    assert engine.death is None
     runner.give_up_on_hung(late_ns, listening_since_ns=late_ns - HANG_NS)
-    assert engine.died == "did not end when told to"
+    assert engine.death is not None
+    assert engine.death.cause is DeathCause.HUNG

@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
 from engines.model.controls import FlushCache, Pause, Rate, Ttl, describe
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
+from engines.model.read_back import LostRow, ReadBack
 from engines.results.summary import Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
 from tui.draw.format import margin
-from tui.report.race_report import lane_reports
+from tui.report.race_report import TrustNote, build_report, lane_reports
 
 DURABLE = LaneInfo(
     "durable", "Durable Redis", "all in Redis", "Redis Cluster of 3", "7.0", "always"
@@ -376,3 +378,19 @@ def test_a_time_to_live_that_was_changed_is_not_told() -> None:
         event = Event(1.0, None, "x", control=control)
         summary = ended(reading("cached", 2_000, cache=cache), events=(event,), ttl_s=2.0)
         assert ("their time to live is 2 s" in of(summary, "cached")) is told
+
+
+def test_how_far_the_numbers_can_be_trusted_includes_what_was_read_back() -> None:
+    summary = ended(reading("mysql", 10), reading("durable", 10))
+    kept = {"mysql": ReadBack(checked=700), "durable": ReadBack(checked=300)}
+    summary.reconcile_with_servers(ClosingCounts(read_backs=kept))
+    assert (
+        TrustNote("1,000 acknowledged rows read back as written", good=True)
+        in build_report(summary).trust
+    )
+    lost = {**kept, "durable": ReadBack(checked=300, missing=1, examples=(LostRow(7, 5, None),))}
+    summary.reconcile_with_servers(ClosingCounts(read_backs=lost))
+    report = build_report(summary)
+    assert TrustNote("acknowledged rows are lost: Durable Redis") in report.trust
+    assert not any("read back as written" in note.text for note in report.trust)
+    assert any(note.startswith("durable: acknowledged rows are lost") for note in report.notes)

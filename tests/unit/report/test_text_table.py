@@ -18,6 +18,8 @@ from engines.model.caveats import Caveat, VolatileStorage
 from engines.model.controls import Batch, describe
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
+from engines.model.read_back import LostRow, ReadBack
+from engines.model.server_facts import TRANSACTION_IDS
 from engines.results.summary import Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
 from tests.unit.report.test_interval_lines import FRAME
@@ -213,6 +215,7 @@ def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
     summary = Summary(RaceConfig(lanes=("mysql", "cached")), (MYSQL, CACHED), RaceEnvironment())
     write = work([5.0] * 3, rows_each=10)
     good = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 0}
+    good[TRANSACTION_IDS] = 6
     summary.add(
         frame(
             0,
@@ -226,6 +229,34 @@ def test_the_servers_counts_are_compared_or_it_is_said_why_not() -> None:
     lines = list(final_table(summary))
     assert "counts   reconciled with the servers' own: mysql" in lines
     assert "counts   cached: not reconciled: upserts 3 here and 2 there" in lines
+
+
+def test_the_final_table_says_which_rows_were_read_back() -> None:
+    summary = Summary(RaceConfig(), (MYSQL, CACHED), RaceEnvironment())
+    summary.add(FRAME)
+    lost = ReadBack(checked=90, missing=2, older=1, examples=(LostRow(7, 5, None),))
+    summary.reconcile_with_servers(
+        ClosingCounts(read_backs={"mysql": ReadBack(checked=1_000), "cached": lost})
+    )
+    lines = list(final_table(summary))
+    assert "stored   rows read back as acknowledged: mysql 1,000" in lines
+    assert "stored   cached: 3 of 90 rows read back are not as acknowledged" in lines
+    assert any(line.startswith("note: cached: acknowledged rows are lost") for line in lines)
+    nothing = ClosingCounts(read_backs={"mysql": ReadBack(), "cached": ReadBack(unread=9)})
+    summary.reconcile_with_servers(nothing)
+    lines = list(final_table(summary))
+    assert not any(line.startswith("stored") for line in lines)
+    assert any("9 acknowledged rows were not read back at the end" in line for line in lines)
+
+
+def test_a_server_that_does_not_count_commits_is_named() -> None:
+    summary = Summary(RaceConfig(), (MYSQL,), RaceEnvironment())
+    write = work([1.0] * 3, rows_each=10)
+    counts = {"Com_insert": 3, "Handler_write": 30, "Com_commit": 0, "Com_select": 0}
+    summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.DONE, write=write, server=counts)))
+    summary.reconcile_with_servers(ClosingCounts())
+    said = "mysql: reconciled, except for commits, which this server does not count"
+    assert f"counts   {said}" in list(final_table(summary))
 
 
 def huge_table(width: int | None = None) -> list[str]:

@@ -14,6 +14,7 @@ from engines.model import caveats as kinds
 from engines.model.caveats import Caveat, ServerPlace
 from engines.model.controls import Release, describe
 from engines.model.environment import MachineFacts, RaceEnvironment
+from engines.model.read_back import LostRow
 from engines.model.server_facts import ServerFacts, TlsMode
 from engines.results.caveat_text import caveat_sentences, describe_caveat
 from engines.results.caveats import comparison_caveats
@@ -29,6 +30,12 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "data on tmpfs: memory, not a disk, so a commit costs nothing here",
     ),
     (
+        kinds.OpenClusterBus("durable", kinds.OpenBusReason.NO_OPENSSL),
+        "the nodes of lane durable's private cluster talk to each other without TLS, because no openssl program is "
+        "installed to make their certificate with: another user of this machine can join the cluster and take slots "
+        "from it",
+    ),
+    (
         kinds.SharedServer(("mysql", "cached")),
         "lanes mysql and cached share one server: each slows the other down",
     ),
@@ -39,6 +46,20 @@ SENTENCES: list[tuple[Caveat, str]] = [
     (
         kinds.UnreadableCounters("durable", "denied"),
         "lane durable: its servers' own counters cannot be read (denied); `telemon doctor` says why",
+    ),
+    (
+        kinds.NoLease("durable", "Redis a:1", "denied"),
+        "lane durable: nothing keeps another telemon off Redis a:1: it gives this user no lease (denied)",
+    ),
+    (
+        kinds.LostLease("mysql", "MySQL a:1/telemon"),
+        "lane mysql: the lease on MySQL a:1/telemon was lost during the race: another telemon may race in the same "
+        "namespace, and these figures may be those of both",
+    ),
+    (
+        kinds.LostLease("cached", "Redis a:1", "user b, pid 1"),
+        "lane cached: the lease on Redis a:1 was lost during the race: another telemon (user b, pid 1) races in the "
+        "same namespace, and these figures may be those of both",
     ),
     (kinds.LaneNote("mysql", "a note"), "mysql: a note"),
     (
@@ -92,6 +113,49 @@ SENTENCES: list[tuple[Caveat, str]] = [
         kinds.Overloaded("mysql", 1_234),
         "mysql: overloaded, it did less than was offered: up to 1,234 operations were due and had not begun; its "
         "response times grow with the length of the race",
+    ),
+    (
+        kinds.RowsLost("mysql", 1_200, 1_000, 20, 3, (LostRow(50_000_007, 12, None),)),
+        "mysql: acknowledged rows are lost: of 1,200 that were read back on a new connection, 1,000 are missing and "
+        "20 are older than acknowledged and 3 are different from what was written (car 50000007: version 12 "
+        "acknowledged, no row stored); what this lane wrote is not stored as its servers acknowledged it",
+    ),
+    (
+        kinds.RowsLost("durable", 9, 0, 1, 0, (LostRow(50_000_007, 12, 11),)),
+        "durable: acknowledged rows are lost: of 9 that were read back on a new connection, 1 are older than "
+        "acknowledged (car 50000007: version 12 acknowledged, version 11 stored); what this lane wrote is not stored "
+        "as its servers acknowledged it",
+    ),
+    (
+        kinds.CommitsShort("mysql", 65_293, 3),
+        "mysql: MySQL acknowledged 65,293 writes and committed 3: what it did not commit is not stored, and costs "
+        "less than a commit",
+    ),
+    (
+        kinds.NotReadBack("durable", 1_000, ""),
+        "durable: 1,000 acknowledged rows were not read back at the end: its servers did not answer in time",
+    ),
+    (
+        kinds.NotReadBack("durable", 7, "Connection refused"),
+        "durable: 7 acknowledged rows were not read back at the end: Connection refused",
+    ),
+    (
+        kinds.KeysEvicted("cached", 1_234),
+        "cached: its Redis removed 1,234 keys for lack of memory (maxmemory): misses are of its size, not of the TTL",
+    ),
+    (
+        kinds.WeakDurability("mysql", "engine", "MyISAM"),
+        "mysql: a write is in no transaction, so that nothing is committed (engine = MyISAM)",
+    ),
+    (
+        kinds.SettingChanged("durable", "store", "appendfsync", "always", "everysec"),
+        "durable: appendfsync of its store was always when the race began and everysec when it ended, so that its "
+        "figures are of no single setting",
+    ),
+    (
+        kinds.TtlNotKept("cached", 200, 3, 4, 132_000),
+        "cached: of 200 keys in its cache 3 never expire and 4 stay longer than 132 s, the longest TTL that was asked "
+        "for",
     ),
 ]
 

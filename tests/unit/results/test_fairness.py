@@ -92,6 +92,16 @@ def test_an_even_race_has_nothing_that_misleads() -> None:
             "mysql: a commit does not wait for its binary log (sync_binlog = 100)",
         ),
         (
+            "mysql",
+            {**SAFE, "log_bin": "ON", "sql_log_bin": "OFF"},
+            "mysql: a commit is not in the binary log, so that no replica has it (sql_log_bin = OFF)",
+        ),
+        (
+            "mysql",
+            {**SAFE, "engine": "MyISAM"},
+            "mysql: a write is in no transaction, so that nothing is committed (engine = MyISAM)",
+        ),
+        (
             "durable",
             {**ALWAYS, "appendfsync": "everysec"},
             "durable: a SET does not wait for the disk (appendfsync = everysec)",

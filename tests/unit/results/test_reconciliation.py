@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engines.metrics.node_counts import NodeComparison, NodeCounts, merged
 from engines.metrics.stats import CacheStats, RoleStats
+from engines.model.server_facts import BINLOG_TRANSACTIONS, TRANSACTION_IDS
 from engines.results.reconciliation import reconcile
 
 WRITE = RoleStats(operations=10, rows=1_000)
@@ -22,11 +23,12 @@ def test_equal_counts_are_reconciled() -> None:
         "keyspace_hits": 45,
         "keyspace_misses": 5,
         "expired_keys": 3,
+        TRANSACTION_IDS: 20,
     }
     result = reconcile("cached", "fair", WRITE, READ, CACHE, server)
     assert result.reconciled
     assert result.verdict == "reconciled"
-    assert len(result.checks) == 8
+    assert len(result.checks) == 9
 
 
 def test_in_deck_a_row_is_a_statement_and_a_batch_a_commit() -> None:
@@ -140,3 +142,62 @@ def test_a_car_that_nobody_knows_is_asked_of_the_cache_too() -> None:
         "keyspace_misses": 8,
     }
     assert reconcile("cached", "deck", WRITE, READ, cache, server).reconciled
+
+
+def test_a_server_that_commits_less_than_it_acknowledges_is_noticed() -> None:
+    server = {"Com_insert": 10, "Handler_write": 1_000, "Com_commit": 0, "Com_select": 50}
+    enough = {**server, TRANSACTION_IDS: 20}
+    assert reconcile("mysql", "fair", WRITE, READ, CacheStats(), enough).reconciled
+    # A server keeps house too.
+    more = {**server, TRANSACTION_IDS: 27}
+    assert reconcile("mysql", "fair", WRITE, READ, CacheStats(), more).verdict == "reconciled"
+    for ids, committed in ((19, 9), (1, 0), (0, 0)):
+        short = reconcile(
+            "mysql", "fair", WRITE, READ, CacheStats(), {**server, TRANSACTION_IDS: ids}
+        )
+        assert not short.reconciled
+        assert f"committed writes 10 here and {committed} there" in short.verdict
+        assert short.uncommitted is not None
+        assert (short.uncommitted.ours, short.uncommitted.theirs) == (10, committed)
+
+
+def test_nothing_but_counts_that_are_lost_excuses_missing_commits() -> None:
+    server = {"Com_insert": 12, "Handler_write": 1_200, "Com_commit": 0, TRANSACTION_IDS: 2}
+    failed = RoleStats(operations=10, rows=1_000, errors={"mysql_timeout": 2})
+    assert reconcile("mysql", "fair", failed, READ, CacheStats(), server).uncommitted
+    sharing = ("mysql", "cached")
+    assert reconcile("mysql", "fair", failed, READ, CacheStats(), server, sharing).uncommitted
+    restarted = reconcile(
+        "mysql", "fair", failed, READ, CacheStats(), server, counter_caveats=("a:1 went down",)
+    )
+    assert restarted.uncommitted is None
+    assert not restarted.reconciled
+
+
+def test_in_deck_a_missing_commit_statement_is_one_too() -> None:
+    server = {"Com_insert": 1_000, "Handler_write": 1_000, "Com_commit": 9, "Com_select": 50}
+    assert reconcile("mysql", "deck", WRITE, READ, CacheStats(), server).uncommitted
+    server["Com_commit"] = 11
+    assert reconcile("mysql", "deck", WRITE, READ, CacheStats(), server).uncommitted is None
+
+
+def test_a_binary_log_counts_commits_and_proves_no_loss() -> None:
+    server = {"Com_insert": 10, "Handler_write": 1_000, "Com_commit": 0, "Com_select": 50}
+    enough = {**server, BINLOG_TRANSACTIONS: 10}
+    assert reconcile("mysql", "fair", WRITE, READ, CacheStats(), enough).verdict == "reconciled"
+    found = reconcile(
+        "mysql", "fair", WRITE, READ, CacheStats(), {**server, BINLOG_TRANSACTIONS: 0}
+    )
+    assert not found.reconciled
+    assert "committed writes 10 here and 0 there" in found.verdict
+    assert found.uncommitted is None
+
+
+def test_a_server_that_does_not_count_commits_is_said_to() -> None:
+    """Oracle's MySQL without a binary log: its Handler_commit counts the end of a statement, committed or not."""
+    server = {"Com_insert": 10, "Handler_write": 1_000, "Com_commit": 0, "Com_select": 50}
+    found = reconcile("mysql", "fair", WRITE, READ, CacheStats(), server)
+    assert found.reconciled
+    assert found.verdict == "reconciled, except for commits, which this server does not count"
+    sets = {"set_calls": 1_000, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    assert reconcile("durable", "fair", WRITE, READ, CACHE, sets).verdict == "reconciled"

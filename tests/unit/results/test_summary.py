@@ -22,6 +22,7 @@ from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleSt
 from engines.model.caveats import UnreadableCounters, VolatileStorage
 from engines.model.controls import Batch, Pause, Rate, Release, describe
 from engines.model.environment import RaceEnvironment
+from engines.model.server_facts import TRANSACTION_IDS
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import CHANGES_KEPT, Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
@@ -262,6 +263,7 @@ def test_the_result_object() -> None:
         "settings": settings.to_json(),
         "changes": [],
         "changes_left_out": 0,
+        "deaths": [],
         "heats": None,
         "fairness": {
             "file_system": "ext4",
@@ -554,6 +556,7 @@ def test_what_no_result_shows_is_reconciled_all_the_same() -> None:
         frame(1, 1.0, LaneFrame("mysql", RACING, write=first)),
     ).restarted()
     server = {"Com_insert": 16, "Handler_write": 160, "Com_commit": 0, "Com_select": 0}
+    server[TRANSACTION_IDS] = 32
     summary.add(
         frame(
             2, 1.0, LaneFrame("mysql", RACING, write=work([1.0] * 3, rows_each=10), server=server)

@@ -7,10 +7,15 @@ from math import isclose, sqrt
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.workload.key_distribution import KeyDistribution, popularity_order, sample_indices
+from engines.workload.key_distribution import (
+    TABLE_LIMIT,
+    KeyDistribution,
+    popularity_order,
+    sample_indices,
+)
 
 DRAWS = 200_000
 KEYS = 1001
@@ -99,3 +104,13 @@ def test_a_key_range_of_hundreds_of_millions_needs_no_table_of_them() -> None:
     samples = [sample() for _ in range(1000)]
     assert max(samples) < 900_000_000
     assert max(samples) > 100_000_000
+
+
+@given(count=st.integers(TABLE_LIMIT + 1, 3 * TABLE_LIMIT))
+@settings(max_examples=8, deadline=None)
+def test_just_above_the_limit_the_table_spreads_over_all_keys(count: int) -> None:
+    sample = sample_indices(KeyDistribution("hot-set"), count, Random(1), seed=1)
+    samples = [sample() for _ in range(2000)]
+    assert max(samples) < count
+    # 20 % of the keys get 80 % of the operations, wherever they are: of 400 others at least one is in the last tenth.
+    assert max(samples) > count * 0.9

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from engines.metrics.frame import Event
 from tui.draw import lane_style
 from tui.draw.format import clip, sanitize
-from tui.draw.styled import QUIET, TEXT, Line, Span
+from tui.draw.styled import BAD, QUIET, TEXT, Line, Span
 from tui.draw.styled import width as cells
 from tui.view.state import ScreenState
 from tui.widgets.base.panel import Panel
@@ -27,7 +27,8 @@ def event_spans(event: Event, width: int) -> Line:
                 lane_style.text_style(event.lane),
             )
         )
-    return (*spans, (clip(sanitize(event.text), width - cells(spans)), TEXT))
+    style = TEXT if event.death is None else BAD
+    return (*spans, (clip(sanitize(event.text), width - cells(spans)), style))
 
 
 class EventLog(Panel):

@@ -131,6 +131,8 @@ def report(race: RaceReport, width: int) -> list[Line]:
     lines: list[Line] = []
     if race.fault is not None:
         lines += _wrapped(f"broken off: {race.fault}", BAD, width - 1, margin_left)
+    for death in race.deaths:
+        lines += _wrapped(death, BAD, width - 1, margin_left + "  ", margin_left)
     lines += _wrapped(race.heading, STRONG, width, margin_left)
     lines += _stacked(race, width) if narrow else [BLANK, *_table(race, width)]
     lines.append(BLANK)

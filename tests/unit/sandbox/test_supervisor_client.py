@@ -71,13 +71,15 @@ def test_a_sweep_leaves_alone_what_it_cannot_look_into(
 ) -> None:
     """Without /proc and without ps nobody knows whether a server lives in it."""
     held = directories.make(tmp_path)
-    os.close(held.lock)
-    monkeypatch.setattr(cleanup, "live_processes", cleanup._processes_from_ps)
+    held.close()
+    monkeypatch.setattr(cleanup, "PROC", tmp_path / "absent")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert cleanup.remove_orphans([tmp_path]) == []
+    sweep = cleanup.remove_orphans([tmp_path])
+    assert sweep.removed == []
+    assert [left.path for left in sweep.left_alone] == [held.root]
     assert held.root.exists()
     monkeypatch.undo()
-    assert cleanup.remove_orphans([tmp_path]) == [held.root]
+    assert cleanup.remove_orphans([tmp_path]).removed == [held.root]
 
 
 def test_a_supervisor_looks_for_modules_where_this_process_does_but_not_where_the_user_is(

@@ -8,8 +8,10 @@ import pytest
 from redis.exceptions import ResponseError
 
 from engines.backends.redis.client import slot_ranges
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotMap, SlotRange
 
+ASKED = RedisEndpoint("asked.example", 6379, "")
 SERVERLESS = "cache-abc.serverless.euw1.cache.amazonaws.com"
 
 
@@ -27,7 +29,7 @@ class Node:
 
 
 def ranges_of(reply: Any) -> list[SlotRange] | None:
-    return slot_ranges(Node(reply), "asked.example:6379")  # type: ignore[arg-type]
+    return slot_ranges(Node(reply), f"{ASKED.host}:{ASKED.port}", ASKED)  # type: ignore[arg-type]
 
 
 def test_a_cluster_with_tls_names_its_nodes_by_host_and_one_without_by_address() -> None:

@@ -1,0 +1,120 @@
+"""Whose process is at the other end of a connection to this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from redis.exceptions import RedisError
+
+from engines.backends.redis.client import open_socket
+from engines.endpoints.endpoint import RedisEndpoint
+from engines.endpoints.listener import (
+    NOWHERE,
+    ForeignListenerError,
+    require_own_listener,
+    socket_owner,
+)
+from tests.support.intruder import AS_NOBODY, NOBODY, needs_root, until
+
+LISTEN = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+if sys.argv[1] == "accept":
+    taken, _ = listener.accept()
+    listener.close()
+    taken.settimeout(5)
+    print(len(taken.recv(4096)), flush=True)
+else:
+    sys.stdin.read()
+"""
+
+needs_kernel = pytest.mark.skipif(
+    not hasattr(socket, "AF_NETLINK"), reason="needs sock_diag of Linux"
+)
+
+
+@contextmanager
+def foreign_listener(how: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A port on which another user listens, and the process, which prints how many bytes it got if it accepts."""
+    with subprocess.Popen(
+        [os.path.realpath(sys.executable), "-I", "-c", LISTEN, how],
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        **AS_NOBODY,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline()), process
+        finally:
+            process.kill()
+
+
+def test_a_listener_of_one_s_own_is_taken_before_and_after_it_accepts() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sock,
+    ):
+        require_own_listener(sock)
+        accepted, _ = listener.accept()
+        with accepted:
+            require_own_listener(sock)
+
+
+@needs_kernel
+def test_the_kernel_tells_whose_a_socket_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        there = listener.getsockname()
+        owner = socket_owner(there, NOWHERE)
+        assert owner is not None
+        assert owner.user == os.geteuid()
+        assert owner.inode == os.fstat(listener.fileno()).st_ino
+        with socket.create_connection(there) as sock:
+            waiting = socket_owner(there, sock.getsockname())
+            assert waiting is not None
+            assert waiting.inode == 0
+            accepted, _ = listener.accept()
+            with accepted:
+                taken = socket_owner(there, sock.getsockname())
+                assert taken is not None
+                assert taken.inode == os.fstat(accepted.fileno()).st_ino
+    assert socket_owner(there, NOWHERE) is None
+
+
+@needs_root
+@needs_kernel
+@pytest.mark.parametrize("how", ["accept", "wait"])
+def test_a_listener_of_another_user_gets_no_password(how: str) -> None:
+    with foreign_listener(how) as (port, process):
+        private = RedisEndpoint("127.0.0.1", port, "s3cret", nodes=(f"127.0.0.1:{port}",))
+        with pytest.raises(
+            RedisError, match=f"port {port} of a private server is taken .* {NOBODY}"
+        ):
+            open_socket(f"127.0.0.1:{port}", private)
+        if how == "accept":
+            assert process.stdout is not None
+            assert process.stdout.readline() == "0\n"
+
+
+@needs_root
+@needs_kernel
+def test_a_connection_that_another_user_accepted_tells_without_its_listener() -> None:
+    with foreign_listener("accept") as (port, process):
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            until_gone(port)
+            with pytest.raises(ForeignListenerError):
+                require_own_listener(sock)
+        process.wait(10)
+
+
+def until_gone(port: int) -> None:
+    """Wait until nobody listens on the port any more."""
+    assert until(lambda: socket_owner(("127.0.0.1", port), NOWHERE) is None, 10)
