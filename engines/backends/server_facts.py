@@ -6,12 +6,10 @@ They are read before the race, outside its measured time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from statistics import median
 from time import perf_counter_ns
 
-from pymysql import MySQLError
 from pymysql.cursors import Cursor
 from redis.exceptions import ResponseError
 
@@ -128,10 +126,9 @@ def _mysql_durability(cursor: Cursor, table: str) -> dict[str, str | int]:
     facts: dict[str, str | int] = {
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
-    with suppress(MySQLError):  # some proxies have no information_schema
-        engine = mysql.read_table_engine(cursor, table)
-        if engine not in (None, "InnoDB"):
-            facts[ENGINE] = engine
+    engine = mysql.read_table_engine(cursor, table)
+    if engine not in (None, "InnoDB"):
+        facts[ENGINE] = engine
     if facts[LOG_BIN] == "ON":
         session = mysql.read_session_variables(cursor, (SQL_LOG_BIN,))
         facts[SQL_LOG_BIN] = session.get(SQL_LOG_BIN, UNREADABLE)

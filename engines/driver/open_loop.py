@@ -190,7 +190,8 @@ class ArrivalSchedule:
         before are executed first and keep their lateness: a change of rate does not remove an overload.
         """
         last = self._segments[-1]
-        last.end = last.taken + last.remaining(at_ns)
+        # One that is due exactly then is the first at the new rate.
+        last.end = last.taken + last.remaining(at_ns - 1)
         if last.end == last.taken:
             self._segments.pop()
         self._segments.append(RateSegment(per_s, at_ns, self._process, self._processes))

@@ -18,6 +18,7 @@ from engines.provisioning.seed import SEED_VERSION
 from engines.race.race import Race
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from engines.workload.namespace import DEFAULT
 from tests.support.hostile_servers import HOST, Answer, hostile_server
 from tests.support.race_run import SHORT, run_race
 
@@ -65,8 +66,8 @@ def test_a_server_that_hangs_up_after_every_reply_is_not_flooded(
         asked = replace(SHORT, lanes=(lane,), duration_s=LASTS_S + 1.0, writers=8, readers=8)
         if lane == "mysql":
             with mysql.cursor(own) as cursor:  # type: ignore[arg-type]
-                mysql.make_table(cursor, own.namespace.table)
-                mysql.seed(cursor, own.namespace.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+                mysql.make_table(cursor, DEFAULT.table)
+                mysql.seed(cursor, DEFAULT.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
             asked = replace(
                 asked,
                 mysql=MySQLConfig(**common, user=own.user, database=own.database),  # type: ignore[arg-type, union-attr]

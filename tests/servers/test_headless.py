@@ -110,7 +110,7 @@ def test_json_is_one_object_and_jsonl_a_frame_a_second_and_the_same_object() -> 
 def check_result(result: dict[str, Any]) -> None:
     """What the result's contract says of it, on a race of lane durable."""
     keys = ("schema", "telemon", "started_at", "duration_s", "warmup_s", "settings", "fairness")
-    more = {"changes", "changes_left_out", "heats", "lanes"}
+    more = {"changes", "changes_left_out", "deaths", "heats", "lanes"}
     assert set(keys) | more == result.keys()
     assert result["warmup_s"] == 0.2
     (lane,) = result["lanes"]

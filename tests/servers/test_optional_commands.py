@@ -16,6 +16,7 @@ from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.provisioning.seed import SEED_VERSION
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from engines.workload.namespace import DEFAULT
 from tests.servers.test_deadlines import configuration, done
 from tests.support.hostile_servers import hostile_server
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
@@ -129,8 +130,8 @@ def prepared_mysql(sandbox: Sandbox) -> MySQLEndpoint:
     own = sandbox.endpoints["mysql"].mysql
     assert own is not None
     with mysql.cursor(own) as cursor:
-        mysql.make_table(cursor, own.namespace.table)
-        mysql.seed(cursor, own.namespace.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+        mysql.make_table(cursor, DEFAULT.table)
+        mysql.seed(cursor, DEFAULT.table, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
     return own
 
 

@@ -174,7 +174,7 @@ def read_table_comment(cursor: Cursor, table: str) -> str | None:
     if found and found[0][0] is not None:
         return str(found[0][0])
     # Some proxies have no information_schema, or another one.
-    cursor.execute(f"SHOW TABLE STATUS LIKE '{table}'")
+    cursor.execute(f"SHOW TABLE STATUS WHERE Name = '{table}'")
     status = cursor.fetchone()
     return (
         None if status is None else str(status[-1] if len(status) <= COMMENT else status[COMMENT])
@@ -183,13 +183,9 @@ def read_table_comment(cursor: Cursor, table: str) -> str | None:
 
 def read_table_engine(cursor: Cursor, table: str) -> str | None:
     """Return the storage engine of `table`; None if the user can see no such table."""
-    cursor.execute(
-        "SELECT engine FROM information_schema.tables "
-        "WHERE table_schema = DATABASE() AND table_name = %s",
-        (table,),
-    )
-    found = cursor.fetchone()
-    return None if found is None or found[0] is None else str(found[0])
+    query = "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name"
+    found = optional.rows(cursor, f"{query} = '{table}'")
+    return None if not found or found[0][0] is None else str(found[0][0])
 
 
 def foreign_table_text(found_comment: str | None) -> str:
@@ -257,8 +253,8 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
         product, durability = "Aurora MySQL", f"Aurora storage; {durability}"
     elif "/rdsdb" in str(home):
         product = f"RDS {product}"
-    version_text = str(version or UNREADABLE).split("-")[0]
-    return MySQLFacts(product, foreign_text(version_text), foreign_text(durability))
+    known = foreign_text(str(version or UNREADABLE).split("-")[0])
+    return MySQLFacts(product, known, foreign_text(durability))
 
 
 def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:

@@ -57,8 +57,6 @@ class MySQLCounters:
         self._endpoint = endpoint
         self._connection: Connection[Cursor] | None = None
         self._server = ""
-        self.missing: tuple[str, ...] = ()
-        """Counters that the server does not show."""
         self._logged = False
         """Whether what telemon writes is in the server's binary log."""
         self._counts_itself = False
@@ -67,6 +65,8 @@ class MySQLCounters:
         """Rows of the SHOWs before the current one, since the server started."""
         self._up_s = 0
         """Uptime of the server in s at the last reading."""
+        self.missing: tuple[str, ...] = ()
+        """Counters that the server does not show."""
 
     def read(self) -> dict[str, CounterReading]:
         """Return the current values of `COUNTERS` by the endpoint's address. Blocks. Raises one of FAILURES."""
@@ -93,11 +93,11 @@ class MySQLCounters:
         if self._counts_itself and "Handler_write" in counts:
             counts["Handler_write"] -= own_rows
         self._up_s = up_s = counts.pop(UPTIME, 0)
-        self.missing = tuple(name for name in COUNTERS if name not in counts and name not in SOME)
-        if not counts:
-            raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
         if TRANSACTION_IDS in counts or not self._logged:
             counts.pop(BINLOG_TRANSACTIONS, None)
+        self.missing = tuple(name for name in COUNTERS if name not in counts)
+        if not counts:
+            raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
         address = f"{self._endpoint.host}:{self._endpoint.port}"
         persistent = frozenset({TRANSACTION_IDS})
         return {address: CounterReading(self._server, up_s, counts, persistent=persistent)}

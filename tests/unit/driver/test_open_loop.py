@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engines.driver.open_loop import ArrivalSchedule, RateSegment
@@ -107,6 +107,7 @@ def test_postponing_moves_the_backlog_of_every_segment() -> None:
     ]
 
 
+@example(rates=[60.0, 61.0], every_ns=50_000_000, taken=0, process=0)
 @given(
     rates=st.lists(st.floats(0.5, 2_000), min_size=1, max_size=6),
     every_ns=st.integers(1, 10**8),

@@ -383,6 +383,40 @@ def test_nothing_is_measured_before_measuring_starts() -> None:
     reactor.close()
 
 
+def waits(proceeds: list[Callable[[], None]]) -> Callable[[Session], Program]:
+    """Return a program whose every operation waits for something else than a reply, and then fails."""
+
+    def program(_: Session) -> Program:
+        while True:
+            got = yield Awaiting(proceeds.append)
+            assert got is None
+            yield Failed("waited")
+
+    return program
+
+
+def test_an_operation_may_wait_for_something_else_than_a_reply(bench: Bench) -> None:
+    proceeds: list[Callable[[], None]] = []
+    session = bench.reactor.add(waits(proceeds))
+    bench.reactor.begin_all()
+    assert (len(proceeds), session.in_operation, bench.reactor.busy()) == (1, True, 1)
+    bench.reactor.issuing = False
+    proceeds[0]()
+    assert (session.in_operation, bench.reactor.busy()) == (False, 0)
+    assert bench.reactor.measured.take(1.0, paced=False).work.errors == {"waited": 1}
+
+
+def test_what_an_abandoned_operation_waited_for_does_not_resume_the_next(bench: Bench) -> None:
+    proceeds: list[Callable[[], None]] = []
+    session = bench.reactor.add(waits(proceeds))
+    bench.reactor.begin_all()
+    bench.reactor.issuing = False
+    bench.reactor.fail_in_flight("abandoned")
+    proceeds[0]()
+    assert not session.in_operation
+    assert bench.reactor.measured.take(1.0, paced=False).work.errors == {"abandoned": 1}
+
+
 def closes_after_each_reply(bench: Bench, address: str) -> None:
     """Answer what is asked now, and close the connection then."""
     for far in bench.far.get(address, ()):
@@ -431,37 +465,3 @@ def test_all_connections_to_a_server_that_is_back_are_reopened_together(bench: B
     bench.turn_until(lambda: not bench.reactor.connections.closed())
     # At its usual rate that would take 3 s.
     assert perf_counter_ns() - back_ns < 1_000_000_000
-
-
-def waits(proceeds: list[Callable[[], None]]) -> Callable[[Session], Program]:
-    """Return a program whose every operation waits for something else than a reply, and then fails."""
-
-    def program(_: Session) -> Program:
-        while True:
-            got = yield Awaiting(proceeds.append)
-            assert got is None
-            yield Failed("waited")
-
-    return program
-
-
-def test_an_operation_may_wait_for_something_else_than_a_reply(bench: Bench) -> None:
-    proceeds: list[Callable[[], None]] = []
-    session = bench.reactor.add(waits(proceeds))
-    bench.reactor.begin_all()
-    assert (len(proceeds), session.in_operation, bench.reactor.busy()) == (1, True, 1)
-    bench.reactor.issuing = False
-    proceeds[0]()
-    assert (session.in_operation, bench.reactor.busy()) == (False, 0)
-    assert bench.reactor.measured.take(1.0, paced=False).work.errors == {"waited": 1}
-
-
-def test_what_an_abandoned_operation_waited_for_does_not_resume_the_next(bench: Bench) -> None:
-    proceeds: list[Callable[[], None]] = []
-    session = bench.reactor.add(waits(proceeds))
-    bench.reactor.begin_all()
-    bench.reactor.issuing = False
-    bench.reactor.fail_in_flight("abandoned")
-    proceeds[0]()
-    assert not session.in_operation
-    assert bench.reactor.measured.take(1.0, paced=False).work.errors == {"abandoned": 1}
