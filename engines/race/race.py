@@ -118,6 +118,8 @@ class Race:
         self._longest_ttl_s = settings.ttl_s
         self._closing: ClosingCounts | None = None
         """The closing counts of a race that has come to its end."""
+        self._hurried = False
+        """Whether the race was stopped while a server did not answer: nothing waits for the servers then."""
         self._starting: Deadline | None = Deadline("the start of the race", None)
         """What the start waits for; None after it."""
         self.sandbox = sandbox
@@ -269,10 +271,12 @@ class Race:
             ended_ns = end_ns
             if final:
                 if self._servers is not None:
-                    self._await_flushes()
-                    stopped = self._inbox.stop_requested
-                    self._servers.counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
-                    self._leases.confirm()
+                    stopped, counters = self._inbox.stop_requested, self._servers.counters
+                    if not stopped:
+                        self._await_flushes()
+                    counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
+                    self._hurried = stopped and counters.late
+                    self._leases.confirm(HURRIED_WAIT_S if self._hurried else CONFIRM_WAIT_S)
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # After the frame: else the end of a heat would be shown as the warm-up of the next one.

@@ -95,7 +95,7 @@ class MySQLCounters:
         self._up_s = up_s = counts.pop(UPTIME, 0)
         if TRANSACTION_IDS in counts or not self._logged:
             counts.pop(BINLOG_TRANSACTIONS, None)
-        self.missing = tuple(name for name in COUNTERS if name not in counts)
+        self.missing = tuple(name for name in COUNTERS if name not in counts and name not in SOME)
         if not counts:
             raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
         address = f"{self._endpoint.host}:{self._endpoint.port}"
