@@ -257,6 +257,11 @@ class ServerCounters:
         for poller in self._pollers.get(lane, ()):
             poller.deltas.exclude(address, counts)
 
+    @property
+    def late(self) -> bool:
+        """Return whether a server has not answered the last reading in time."""
+        return any(poller.late for poller in self._all_pollers())
+
     def moved(self, lane: str) -> Mapping[str, int]:
         """Return the increase of the counters of a lane's servers since the start, as of the last reading."""
         moved: dict[str, int] = {}

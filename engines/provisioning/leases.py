@@ -137,14 +137,14 @@ class RaceLeases:
 
         return lost
 
-    def confirm(self) -> None:
+    def confirm(self, within_s: float = CONFIRM_WAIT_S) -> None:
         """Look whether all leases were held to the end. Call it after the last reading of the servers' counters.
 
-        Blocks for at most `CONFIRM_WAIT_S`.
+        Blocks for at most `within_s`.
         """
         for renewal in self._renewals:
             renewal.end()
-        until_s = monotonic() + CONFIRM_WAIT_S
+        until_s = monotonic() + within_s
         for renewal in self._renewals:
             renewal.wait_confirmed(until_s)
 
@@ -153,11 +153,11 @@ class RaceLeases:
         """Return the leases that were lost, so far as it is known now."""
         return tuple(self._lost)
 
-    def close(self) -> None:
-        """Release all leases. Call it when nothing races any more. Blocks for at most `RELEASE_WAIT_S`."""
+    def close(self, within_s: float = RELEASE_WAIT_S) -> None:
+        """Release all leases. Call it when nothing races any more. Blocks for at most `within_s`."""
         for renewal in self._renewals:
             renewal.close()
-        until_s = monotonic() + RELEASE_WAIT_S
+        until_s = monotonic() + within_s
         for renewal in self._renewals:
             renewal.join(until_s)
 

@@ -34,7 +34,7 @@ from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 from engines.model.roles import CONNECTIONS
 from engines.provisioning import cache
-from engines.provisioning.leases import RaceLeases
+from engines.provisioning.leases import CONFIRM_WAIT_S, RELEASE_WAIT_S, RaceLeases
 from engines.race import servers
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import EngineGroup
@@ -61,6 +61,10 @@ error is shown without its reason; more delays every error of a start on private
 STOP_READ_WAIT_S = 0.2
 """Time that a race which is stopped waits for the last reading of the servers' counters. A server that answers at all
 does so in a few milliseconds."""
+
+
+HURRIED_WAIT_S = 0.1
+"""Time that each step of an end waits for servers that do not answer, if the race was stopped or never started."""
 
 
 class Race:
@@ -114,6 +118,8 @@ class Race:
         self._longest_ttl_s = settings.ttl_s
         self._closing: ClosingCounts | None = None
         """The closing counts of a race that has come to its end."""
+        self._hurried = False
+        """Whether the race was stopped while a server did not answer: nothing waits for the servers then."""
         self._starting: Deadline | None = Deadline("the start of the race", None)
         """What the start waits for; None after it."""
         self.sandbox = sandbox
@@ -145,7 +151,7 @@ class Race:
     def _start(self) -> None:
         self._exit.callback(self._inbox.close)
         # The leases go back when no engine process is left.
-        self._exit.callback(self._leases.close)
+        self._exit.callback(self._release_leases)
         self._exit.callback(self._engine_group.close)
         try:
             self._inbox.open()
@@ -265,10 +271,12 @@ class Race:
             ended_ns = end_ns
             if final:
                 if self._servers is not None:
-                    self._await_flushes()
-                    stopped = self._inbox.stop_requested
-                    self._servers.counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
-                    self._leases.confirm()
+                    stopped, counters = self._inbox.stop_requested, self._servers.counters
+                    if not stopped:
+                        self._await_flushes()
+                    counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
+                    self._hurried = stopped and counters.late
+                    self._leases.confirm(HURRIED_WAIT_S if self._hurried else CONFIRM_WAIT_S)
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # After the frame: else the end of a heat would be shown as the warm-up of the next one.
@@ -299,6 +307,10 @@ class Race:
                 timeout_ns += end_ns - now_ns
                 if timeout_ns <= 0 or all(runner.reported(index) for runner in runners):
                     return False
+
+    def _release_leases(self) -> None:
+        ended = self._closing is not None and not self._hurried
+        self._leases.close(RELEASE_WAIT_S if ended else 3 * HURRIED_WAIT_S)
 
     def _await_flushes(self) -> None:
         """Block until no cache is being flushed, at most `FLUSH_WAIT_S`."""
@@ -376,7 +388,8 @@ class Race:
 
     def _check_claims(self, place: RaceServers, closing: ClosingCounts) -> ClosingCounts:
         """Return `closing` with what the servers hold of the acknowledged rows and say of themselves now."""
-        until_s = time.monotonic() + READ_BACK_WAIT_S
+        within_s = HURRIED_WAIT_S if self._hurried else READ_BACK_WAIT_S
+        until_s = time.monotonic() + within_s
         allowed_ms = round(self._longest_ttl_s * 1000 * (1 + self._settings.ttl_jitter))
         claims = ClaimCheck(place.endpoints, place.environment.servers, allowed_ms)
         lanes = {
@@ -388,7 +401,7 @@ class Race:
             for lane, runner in self._lanes.items()
             if runner.of("write")
         }
-        read_backs = read_back(lanes, TelemetryPool(self._settings.seed), READ_BACK_WAIT_S)
+        read_backs = read_back(lanes, TelemetryPool(self._settings.seed), within_s)
         found = claims.results(until_s)
         return replace(
             closing,

@@ -113,7 +113,8 @@ def make_ready(
             with phase("making the tables and the hot cars"):
                 seed_lanes(theirs, settings.seed)
             everywhere |= theirs
-        claim_namespaces(own)
+        with phase("claiming the namespaces", len(own)):
+            claim_namespaces(own)
         endpoints = {lane: everywhere[lane] for lane in settings.lanes}
         for lane, at in endpoints.items():
             with phase(f"lane {lane}: making the cache {settings.cache}"):

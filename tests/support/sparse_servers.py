@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import subprocess
 import time
@@ -57,16 +58,25 @@ def info_without(port: int, fields: Sequence[str]) -> Answer:
 
     def answer(sock: socket.socket) -> None:
         with socket.create_connection((HOST, port)) as far:
-            while data := sock.recv(65_536):
+            while True:
+                readable, _, _ = select.select([sock, far], [], [])
+                if far in readable:
+                    replies = far.recv(1_000_000)
+                    if not replies:
+                        return
+                    sock.sendall(replies)
+                    continue
+                data = sock.recv(1_000_000)
+                if not data:
+                    return
                 far.sendall(data)
                 sections = data.upper().count(b"\r\nINFO\r\n")
                 if not sections:
-                    sock.sendall(far.recv(1_000_000))
                     continue
-                with far.makefile("rb") as replies:
+                with far.makefile("rb") as lines:
                     for _ in range(sections):
-                        size = int(replies.readline()[1:])
-                        text = replies.read(size + 2)[:-2].decode()
+                        size = int(lines.readline()[1:])
+                        text = lines.read(size + 2)[:-2].decode()
                         kept = [
                             line
                             for line in text.split("\r\n")

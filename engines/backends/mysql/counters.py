@@ -36,6 +36,9 @@ uncommitted too (tried with MariaDB 10.11 and 11.8, MySQL 9.7).
 """
 
 
+SOME = frozenset({TRANSACTION_IDS, BINLOG_TRANSACTIONS})
+"""Counters that only one of the products has."""
+
 UPTIME = "Uptime"
 """Status variable with the server's uptime in seconds."""
 
@@ -87,12 +90,12 @@ class MySQLCounters:
             raise
         own_rows += 0 if counts.get(UPTIME, 0) < self._up_s else self._own_rows
         self._own_rows = own_rows + len(counts)
-        if self._counts_itself:
-            counts["Handler_write"] = counts.get("Handler_write", 0) - own_rows
+        if self._counts_itself and "Handler_write" in counts:
+            counts["Handler_write"] -= own_rows
         self._up_s = up_s = counts.pop(UPTIME, 0)
         if TRANSACTION_IDS in counts or not self._logged:
             counts.pop(BINLOG_TRANSACTIONS, None)
-        self.missing = tuple(name for name in COUNTERS if name not in counts)
+        self.missing = tuple(name for name in COUNTERS if name not in counts and name not in SOME)
         if not counts:
             raise NotSupportedError(0, "SHOW GLOBAL STATUS shows none of what telemon counts")
         address = f"{self._endpoint.host}:{self._endpoint.port}"

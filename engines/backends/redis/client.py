@@ -102,7 +102,7 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
         except ResponseError:
             # A server that does not tell is taken for one that is in no cluster, unless it says so
             # elsewhere. If it is in one, its redirects say it.
-            if endpoint.cluster is not None or number(info(node, "cluster"), "cluster_enabled"):
+            if endpoint.cluster or number(info(node, "cluster"), "cluster_enabled"):
                 raise
             return None
 
