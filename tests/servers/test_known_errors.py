@@ -6,10 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +102,11 @@ def test_1044_1045_1049_and_1142(sandbox: Sandbox, database: MySQLEndpoint) -> N
 
 def test_1130(database: MySQLEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """From another address of this machine, for which there is no account."""
-    connect: Callable[..., socket.socket] = partial(
-        socket.create_connection, source_address=("127.0.0.2", 0)
-    )
-    monkeypatch.setattr("engines.backends.dialer.socket.create_connection", connect)
+
+    def connect(addresses: Sequence[tuple[int, tuple[Any, ...]]]) -> socket.socket:
+        return socket.create_connection(addresses[0][1], 3.0, source_address=("127.0.0.2", 0))
+
+    monkeypatch.setattr("engines.backends.dialer._connect", connect)
     text = said(database)
     assert "'127.0.0.2' is not allowed to connect" in text
     check(text, 1130)
