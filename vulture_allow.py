@@ -19,6 +19,7 @@ _.check_action  # Textual asks whether a key's action applies now
 _.can_replace  # Textual asks whether a message may take the place of an older one
 _._run_input_thread  # Textual's driver starts it as its input thread
 _.set_character_set  # PyMySQL calls it when a connection has signed in
+_._read_packet  # PyMySQL calls it for every packet
 
 # Read by others, by name
 _.no_color  # Textual reads it

@@ -49,9 +49,9 @@ def dial(address: str, address_map: AddressMap = ()) -> socket.socket:
     try:
         host, port = split(target)
         found = _look_up(host, port)
-    except UnicodeError as error:
-        # Raised by Python's host name codec if a label is empty or too long. A server may report
-        # such a node.
+    except (ValueError, OverflowError) as error:
+        # Raised by Python's host name codec if a label is empty or too long, and for a NUL or a port
+        # beyond 16 bits. A server may report such a node.
         raise OSError(f"{target!r} is no address: {error}") from error
     sock = _connect(found)
     sock.settimeout(IO_TIMEOUT_S)

@@ -58,6 +58,7 @@ class StatsCollector:
                 # A Redis server names its errors itself, and may name one after what it was sent.
                 errors={redact(kind): count for kind, count in self.errors.items()},
                 interval_s=interval_s,
+                wrong_content=sum(outcome.wrong_content * count for outcome, count in outcomes),
             ),
             cache=CacheStats(
                 hits=sum(outcome.hits * count for outcome, count in outcomes),

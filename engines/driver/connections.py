@@ -13,6 +13,7 @@ from engines.driver.session import CompletedThenNext, Connection, Session
 from engines.driver.timers import Timers
 from engines.endpoints.redaction import foreign_text
 from engines.wire.dialect import ConnectionLost, Dialect
+from engines.wire.reply import ProtocolError, describe_violation
 
 OPEN_WAIT_NS = 250_000_000
 """How long a request waits for its connection to open before it fails. A request fails at once if the connection is
@@ -51,6 +52,8 @@ class ConnectionManager:
         """By address, the limit on reconnects."""
         self._waiting: dict[Connection, int] = {}
         """Connections that wait to be reopened, each with the time of its attempt in ns."""
+        self.violations: dict[str, str] = {}
+        """By address, the last violation of the protocol, as one line; the engine empties it."""
         self._connections: list[Connection] = []
         self._removed: list[Connection] = []
 
@@ -232,8 +235,13 @@ class ConnectionManager:
 
     # ---------------------------------------------------------------- closing
 
-    def close(self, connection: Connection) -> None:
-        """Close the socket of `connection`, if it is open, and start to reopen it unless it is retired."""
+    def close(
+        self, connection: Connection, why: str = "the connection was closed as soon as it stood"
+    ) -> None:
+        """Close the socket of `connection`, if it is open, and start to reopen it unless it is retired.
+
+        `why` is shown if the connection brought nothing.
+        """
         if connection.socket is None:
             return
         descriptor = connection.socket.fileno()
@@ -254,7 +262,7 @@ class ConnectionManager:
         else:
             # A server that accepts and closes at once, like a proxy without its backend, is not
             # retried in a tight loop.
-            self._open_after_pause(connection, "the connection was closed as soon as it stood")
+            self._open_after_pause(connection, why)
         self._report_problem()
 
     def on_broken(self, connection: Connection, now_ns: int, kind: str | None = None) -> None:
@@ -269,6 +277,20 @@ class ConnectionManager:
             self._answer(
                 connection, ConnectionLost(kind or connection.dialect.connection_lost), now_ns
             )
+
+    def on_violation(
+        self, connection: Connection, now_ns: int, data: bytes, error: ProtocolError
+    ) -> None:
+        """Close a connection over which `data` came, which is no reply, as `on_broken` does.
+
+        The request in flight fails with the kind of `error`.
+        """
+        why = foreign_text(describe_violation(connection.dialect.speaks, data, error))
+        self.violations[connection.address] = why
+        due = connection.wanted
+        self.close(connection, why)
+        if due:
+            self._answer(connection, ConnectionLost(error.kind), now_ns)
 
     def remove(self, connection: Connection) -> None:
         """Close `connection` for good, because its address is no longer needed."""

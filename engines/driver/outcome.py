@@ -10,8 +10,9 @@ from functools import lru_cache
 class Completed:
     """Result of an acknowledged operation: rows written or read, and for reads hits, misses and cache fills.
 
-    The fields are those of `metrics.stats.CacheStats`. Objects compare by identity: the collector counts how often it
-    saw each object, which costs one dict lookup per operation.
+    The fields are those of `metrics.stats.CacheStats`, and `wrong_content`: a read whose reply was no row of its car.
+    Objects compare by identity: the collector counts how often it saw each object, which costs one dict lookup per
+    operation.
     """
 
     rows: int = 0
@@ -20,6 +21,7 @@ class Completed:
     fills: int = 0
     duplicate_fills: int = 0
     skipped: int = 0
+    wrong_content: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,7 @@ def completed(
     fills: int = 0,
     duplicate_fills: int = 0,
     skipped: int = 0,
+    wrong_content: int = 0,
 ) -> Completed:
     """Return the `Completed` with these counts; equal counts give the same object."""
-    return Completed(rows, hits, misses, fills, duplicate_fills, skipped)
+    return Completed(rows, hits, misses, fills, duplicate_fills, skipped, wrong_content)

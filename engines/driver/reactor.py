@@ -44,6 +44,9 @@ UNREACHABLE = frozenset(dialect.cannot_connect for dialect in (MYSQL, REDIS))
 REPLY_TIMEOUT_NS = 10_000_000_000
 """An operation that takes longer than this fails, and its connections are closed."""
 
+UNASKED = ProtocolError("no request was in flight")
+"""What is wrong with bytes that come over an idle connection."""
+
 IDLE_POLL_S = 0.25
 """Upper limit of one wait for the sockets, in seconds; timers shorten it."""
 
@@ -151,7 +154,10 @@ class Reactor:
                     data = b""
                 wanted = connection.wanted
                 if not wanted or not data:
-                    on_broken(connection, woke_ns)
+                    if data:
+                        connections.on_violation(connection, woke_ns, data, UNASKED)
+                    else:
+                        on_broken(connection, woke_ns)
                     continue
                 try:
                     if wanted == 1:
@@ -159,8 +165,8 @@ class Reactor:
                         answer = feed_one(data)
                     else:
                         answer = connection.parser.feed_many(data, wanted)
-                except ProtocolError:
-                    on_broken(connection, woke_ns)
+                except ProtocolError as error:
+                    connections.on_violation(connection, woke_ns, data, error)
                     continue
                 if answer is INCOMPLETE:
                     if len(data) == receive_bytes:

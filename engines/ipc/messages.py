@@ -109,7 +109,8 @@ class IntervalReport:
 
     `warm` holds the operations that began before measuring did: all of them during the warm-up, stragglers after it.
     `closed_connections` counts the connections that are down at the end of the interval. `problem` says why the last
-    one could not be opened. `last` marks the last report.
+    one could not be opened. `last` marks the last report. `violation` names a server, what was expected of it and what
+    came instead, if a reply in the interval was none; empty otherwise.
     """
 
     index: int
@@ -132,6 +133,7 @@ class IntervalReport:
     cpu_loop_lag: LatencyDistribution = EMPTY
     """The part of the loop lag that is the engine process's own CPU time, sampled."""
     last: bool = False
+    violation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from time import perf_counter_ns
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
+from engines.lanes.content import ABSENT, is_payload, is_row
 from engines.lanes.context import MYSQL_ADDRESS, LaneContext
-from engines.lanes.mysql import row_exists
 from engines.lanes.redirects import follow_redirects
 from engines.wire import resp
 from engines.wire.error_kinds import error_kind
@@ -32,12 +32,14 @@ def _cache_aside_read(
 ) -> Program:
     """Read with cache-aside; with `skip`, continue with another key if MySQL does not have the key.
 
-    An operation ends with a hit, a cache fill, a missing key, or an error.
+    An operation ends with a hit, a cache fill, a missing key, wrong content, or an error. What is no row of the car is
+    never stored in the cache.
     """
     connections, fills, slot_map = session.connections, context.fills, context.slot_map
     assert slot_map is not None
     gets, selects, hit = context.gets, context.selects, completed(rows=1, hits=1)
     prefix = context.key_prefix
+    wrong = completed(wrong_content=1)
     write_node, read_node = slot_map.write_node, slot_map.read_node
     connections[MYSQL_ADDRESS]
     find_request, find_connection = gets.get, connections.get
@@ -48,7 +50,7 @@ def _cache_aside_read(
         # costs one call more, about 45 ns per operation (timeit, CPython 3.11). Keep both equal:
         # tests/unit/lanes/test_inlined_code.py compares them.
         car_id = next_key()
-        slot, get = find_request(car_id) or gets[car_id]
+        slot, get, low, high = find_request(car_id) or gets[car_id]
         address = read_node[slot]
         connection = find_connection(address) or connections[address]
         cached = yield (connection, get, 1) if ended is None else (connection, get, 1, ended)
@@ -56,7 +58,10 @@ def _cache_aside_read(
         if cached.__class__ is not bytes and cached is not None:
             connection, cached = yield from follow_redirects(connection, context, slot, get, cached)
         if cached.__class__ is bytes:
-            ended = hit if not skipped else completed(rows=1, hits=1, skipped=skipped)
+            if not low <= cached < high:
+                ended = wrong if not skipped else completed(wrong_content=1, skipped=skipped)
+            else:
+                ended = hit if not skipped else completed(rows=1, hits=1, skipped=skipped)
             skipped = 0
             continue
         if cached is not None:
@@ -70,16 +75,21 @@ def _cache_aside_read(
             skipped = 0
             yield Failed(error_kind(reply))
             continue
-        if not row_exists(reply):
+        if reply == ABSENT:
             skipped += 1
             if not (skip and context.issuing()):
                 ended = completed(misses=1, skipped=skipped)
                 skipped = 0
             continue
+        value = row_payload(car_id, reply[0]) if is_row(reply) else b""
+        if not is_payload(value):
+            ended = completed(misses=1, wrong_content=1, skipped=skipped)
+            skipped = 0
+            continue
 
         duplicate = fills.begin(car_id, session.began_ns)
         name = redis_key(car_id, prefix)
-        fill = resp.set_px(name, row_payload(car_id, reply[0]), context.ttl_ms())
+        fill = resp.set_px(name, value, context.ttl_ms())
         connection = connections[write_node[slot]]
         try:
             filled = yield connection, fill, 1

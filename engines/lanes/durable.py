@@ -26,20 +26,21 @@ def read_durable(session: Session, next_key: Callable[[], int], context: LaneCon
     read_node = slot_map.read_node
     find_request, find_connection = gets.get, connections.get
     hit, miss = completed(rows=1, hits=1), completed(misses=1)
+    wrong = completed(wrong_content=1)
     ended: Completed | None = None
     while True:
         # Performance: the start of the GET is written out here and in `cached.py`. A shared function
         # costs one call more, about 45 ns per operation (timeit, CPython 3.11). Keep both equal:
         # tests/unit/lanes/test_inlined_code.py compares them.
         car_id = next_key()
-        slot, get = find_request(car_id) or gets[car_id]
+        slot, get, low, high = find_request(car_id) or gets[car_id]
         address = read_node[slot]
         connection = find_connection(address) or connections[address]
         reply = yield (connection, get, 1) if ended is None else (connection, get, 1, ended)
         if reply.__class__ is not bytes and reply is not None:
             connection, reply = yield from follow_redirects(connection, context, slot, get, reply)
         if reply.__class__ is bytes:
-            ended = hit
+            ended = hit if low <= reply < high else wrong
         elif reply is None:
             connection.misses += 1
             ended = miss

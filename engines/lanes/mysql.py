@@ -7,6 +7,7 @@ from typing import Any
 
 from engines.driver.outcome import Completed, Failed, completed
 from engines.driver.session import Program, Session
+from engines.lanes.content import ABSENT, is_row
 from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.wire import mysql
 from engines.wire.dialect import ConnectionLost
@@ -91,7 +92,7 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
     """Read one key per operation with one SELECT."""
     connection, selects = session.connections[MYSQL_ADDRESS], context.selects
     find_request = selects.get
-    row, absent = completed(rows=1), completed(skipped=1)
+    row, absent, wrong = completed(rows=1), completed(skipped=1), completed(wrong_content=1)
     ended: Completed | None = None
     while True:
         car_id = next_key()
@@ -100,8 +101,10 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
         if reply.__class__ is not list:
             ended = None
             yield Failed(error_kind(reply))
+        elif is_row(reply):
+            ended = row
         else:
-            ended = row if row_exists(reply) else absent
+            ended = absent if reply == ABSENT else wrong
 
 
 def read_mysql_deck(session: Session, next_key: Callable[[], int], context: LaneContext) -> Program:
@@ -115,16 +118,13 @@ def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Lane
         ended = None
         if reply.__class__ is not list:
             yield Failed(error_kind(reply))
-        elif row_exists(reply):
+        elif is_row(reply):
             ended = completed(rows=1, skipped=skipped)
+        elif reply != ABSENT:
+            ended = completed(wrong_content=1, skipped=skipped)
         else:
             skipped += 1
             if context.issuing():
                 continue
             ended = completed(skipped=skipped)
         skipped = 0
-
-
-def row_exists(rows: list[tuple[bytes | None, ...]]) -> bool:
-    """Return whether a SELECT found its car: an average over no rows is one row of NULLs."""
-    return bool(rows) and rows[0][0] is not None

@@ -5,6 +5,7 @@ Performance: call `get` first and subscript only on a miss, as with `engines.dri
 
 from __future__ import annotations
 
+from engines.lanes.content import payload_bounds
 from engines.wire import mysql, resp
 from engines.workload.redis_keys import redis_key
 from engines.workload.statements import select
@@ -22,14 +23,17 @@ class SelectCache(dict[int, bytes]):
         return request
 
 
-class GetCache(dict[int, tuple[int, bytes]]):
-    """The hash slot and the GET request of each car; `prefix` is that of the keys."""
+class GetCache(dict[int, tuple[int, bytes, bytes, bytes]]):
+    """The hash slot and the GET request of each car, and the bounds of its payload (`payload_bounds`).
+
+    `prefix` is that of the keys.
+    """
 
     def __init__(self, prefix: bytes) -> None:
         super().__init__()
         self._prefix = prefix
 
-    def __missing__(self, car_id: int) -> tuple[int, bytes]:
+    def __missing__(self, car_id: int) -> tuple[int, bytes, bytes, bytes]:
         name = redis_key(car_id, self._prefix)
-        request = self[car_id] = (resp.key_slot(name), resp.get(name))
+        request = self[car_id] = (resp.key_slot(name), resp.get(name), *payload_bounds(car_id))
         return request

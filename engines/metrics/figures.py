@@ -200,6 +200,11 @@ FIGURES: list[Figure] = [
         "skipped", "skipped ids", Unit.COUNT, READ, "lower", "Ids that no back end had.",
         lambda stats: stats.cache.skipped, group="cache",
     ),
+    Figure(
+        "wrong_content", "wrong content", Unit.COUNT, READ, "lower",
+        "Reads whose reply was no row of the car asked for; they are neither rows nor hits.",
+        lambda stats: stats.work.wrong_content,
+    ),
 ]  # fmt: skip
 """Every figure, in the order of the JSON. Renaming one or changing its order changes schema 1 of the JSON.
 

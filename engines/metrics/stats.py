@@ -50,7 +50,8 @@ class RoleStats:
     `operations` and `rows` count what was acknowledged. `service` is reply minus send. `response` is reply minus due
     time; it is None in a closed loop. `failures` holds the durations of the failed operations, `errors` their number
     by kind. `interval_s` is the true length of the interval in s, as the engine processes measured it.
-    `scheduling_delay` is the time in which they were ready to run and waited for a processor.
+    `scheduling_delay` is the time in which they were ready to run and waited for a processor. `wrong_content` counts
+    the operations whose reply was no row of the car asked for, which are neither rows nor hits.
     """
 
     operations: int = field(default=0, metadata=COUNTER)
@@ -63,6 +64,7 @@ class RoleStats:
     scheduling_delay: SchedulingDelay = field(
         default_factory=SchedulingDelay, metadata=nested(SchedulingDelay)
     )
+    wrong_content: int = field(default=0, metadata=COUNTER)
 
     @property
     def cpu_contention(self) -> bool:
@@ -85,9 +87,9 @@ class RoleStats:
 class CacheStats:
     """Counts of how reads were answered.
 
-    In `cached` and `durable`, hits + misses = reads; `mysql` has neither. `fills` counts the misses that were written
-    to the cache. `duplicate_fills` counts those fills that another reader had begun at the same time (a stampede).
-    `skipped` counts ids that no back end had.
+    In `cached` and `durable`, hits + misses = reads, apart from those with wrong content; `mysql` has neither. `fills`
+    counts the misses that were written to the cache. `duplicate_fills` counts those fills that another reader had begun
+    at the same time (a stampede). `skipped` counts ids that no back end had.
     """
 
     hits: int = field(default=0, metadata=COUNTER)

@@ -69,7 +69,9 @@ class LaneTotals:
         """
         self.state = lane.state
         self.server = lane.server or self.server
-        self.answered = self.answered or bool(lane.write.operations or lane.read.operations)
+        # A read with wrong content is no success.
+        reads = lane.read.operations - lane.read.wrong_content
+        self.answered = self.answered or bool(lane.write.operations or reads)
         if not measured or lane.state in UNMEASURED:
             return
         if lane.state is LaneState.PAUSED and not (lane.write.operations or lane.read.operations):

@@ -200,6 +200,14 @@ class Overloaded:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongContent:
+    """A lane in which `reads` replies were no row of the car asked for."""
+
+    lane: str
+    reads: int
+
+
+@dataclass(frozen=True, slots=True)
 class RowsLost:
     """Acknowledged rows of a lane that its servers do not hold: see `engines.model.read_back.ReadBack`."""
 
@@ -288,5 +296,6 @@ Caveat = (
     | SettingChanged
     | TtlNotKept
     | KeysEvicted
+    | WrongContent
 )
 """Every kind of caveat."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+from engines.backends.failure_text import error_text
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import EngineSpec
 from engines.lanes.context import MYSQL_ADDRESS
@@ -47,7 +48,7 @@ class ServerConnector:
 
 def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
     """Open a connection; blocks. Raises ConnectionError with a text of one line."""
-    from engines.backends.mysql.client import error_text, open_socket
+    from engines.backends.mysql.client import open_socket
 
     try:
         return open_socket(endpoint, autocommit=autocommit)
@@ -56,7 +57,10 @@ def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
-    """Open a connection to the node at `address`; blocks."""
+    """Open a connection to the node at `address`; blocks. Raises ConnectionError with a text of one line."""
     from engines.backends.redis.client import open_socket
 
-    return open_socket(address, endpoint)
+    try:
+        return open_socket(address, endpoint)
+    except Exception as error:
+        raise ConnectionError(error_text(error)) from error

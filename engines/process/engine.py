@@ -62,7 +62,9 @@ class Engine:
         self._reactor = Reactor(self._connector, self._on_connection_problem)
         self._programs = ProgramFactory(spec, lambda: self._reactor.issuing, self._on_redirect)
         self._topology = ClusterTopology(spec, self._reactor)
-        self._phases = RunPhases(spec, self._reactor, channel, self._problem, self._finish)
+        self._phases = RunPhases(
+            spec, self._reactor, channel, self._problem, self._violation, self._finish
+        )
         self._problem_sent_ns = 0
         """When the last `NotReady` was sent."""
         self._progress_sent_ns = 0
@@ -249,6 +251,15 @@ class Engine:
     def _on_redirect(self) -> None:
         """Count a redirect."""
         self._reactor.redirects += 1
+
+    def _violation(self) -> str:
+        """Return one violation of the protocol since the last call, with the server's address; "" if there is none."""
+        violations = self._reactor.connections.violations
+        if not violations:
+            return ""
+        address, why = violations.popitem()
+        violations.clear()
+        return f"{self._connector.name(address)}: {why}"
 
     def _problem(self) -> str:
         """Return why one of the closed connections is down, or an empty string if none is."""

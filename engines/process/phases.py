@@ -18,7 +18,8 @@ class RunPhases:
     """State machine of a run. It starts and stops operations and sends a report at the end of each interval.
 
     Times come from the race, on the monotonic clock of the machine; the reactor's timers drive all transitions.
-    `problem` returns why a connection is down. `finish` is called after the last operation.
+    `problem` returns why a connection is down, `violation` what came instead of a reply since the last call.
+    `finish` is called after the last operation.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class RunPhases:
         reactor: Reactor,
         channel: Channel,
         problem: Callable[[], str],
+        violation: Callable[[], str],
         finish: Callable[[], None],
     ) -> None:
         self._spec = spec
         self._reactor = reactor
         self._channel = channel
         self._problem = problem
+        self._violation = violation
         self._finish = finish
         self._reporter = IntervalReporter(reactor)
         self._rate_per_s = spec.rate_per_s
@@ -137,6 +140,7 @@ class RunPhases:
                 self._index,
                 now_ns,
                 problem=self._problem(),
+                violation=self._violation(),
                 paused=self._paused,
                 held=self._held,
                 last=last,

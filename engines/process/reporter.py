@@ -41,13 +41,15 @@ class IntervalReporter:
         now_ns: int,
         *,
         problem: str,
+        violation: str,
         paused: bool,
         held: bool,
         last: bool,
     ) -> IntervalReport:
         """Return the statistics up to `now_ns` as the report of interval `index`, and start the next interval.
 
-        `problem` is why a connection is down, or empty. `last` marks the final report of the process.
+        `problem` is why a connection is down, or empty; `violation` what came instead of a reply. `last` marks
+        the final report of the process.
         """
         reactor = self._reactor
         cpu_ns = process_time_ns()
@@ -80,6 +82,7 @@ class IntervalReporter:
             reconnects=reactor.connections.reconnects - self._reconnects,
             closed_connections=len(reactor.connections.closed()),
             problem=problem,
+            violation=violation,
             paused=paused,
             held=held,
             backlog=reactor.open_loop.backlog(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
+from engines.backends.failure_text import error_text
 from engines.driver.reactor import Reactor
 from engines.endpoints.deadline import phase
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.ipc.messages import EngineSpec
 from engines.model.lanes import LANES
@@ -69,7 +69,7 @@ class ClusterTopology:
             JOB_QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
-            lambda error: failed(f"{endpoint.host}:{endpoint.port}", foreign_text(error)),
+            lambda error: failed(f"{endpoint.host}:{endpoint.port}", error_text(error)),
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:

@@ -113,6 +113,7 @@ def early_part(report: IntervalReport) -> IntervalReport | None:
         late=0,
         closed_connections=0,
         problem="",
+        violation="",
         paused=False,
     )
 

@@ -21,6 +21,9 @@ from engines.model.roles import ROLES, Role
 from engines.race.aggregate import lane_frame, merge_stats
 from engines.race.engine_process import EngineProcess
 
+VIOLATIONS_NOTED = 5
+"""How many different violations of the protocol are noted per lane. A server that sends garbage keeps sending it."""
+
 HANG_NS = 2_000_000_000
 """Time after its drain that an engine process may be silent before it is killed. A shorter time kills processes of a
 busy machine that would still have reported."""
@@ -58,6 +61,8 @@ class LaneRunner:
         """The last acknowledged version of each car, if `keep_versions` is set."""
         self._counted_deaths: list[EngineDeath] = []
         self._noted_deaths = 0
+        self._violations: set[str] = set()
+        """The violations of the protocol that are noted already."""
 
     def start(self) -> None:
         """Start the engine processes; `close` ends those that were started, also when this raises OSError."""
@@ -248,6 +253,7 @@ class LaneRunner:
         for role, engines in reports.items():
             late = [report.warm for engine in engines for report in engine]
             self.warm[role] = merge_stats([self.warm[role], *late], 0.0)
+        self._note_violations(reports)
         deaths = self._count_deaths()
         state = self._state_after(reports, warming=ended_ns <= self._measure_from_ns)
         if state is not self._state:
@@ -258,6 +264,17 @@ class LaneRunner:
                 for engine, taken in zip(self.of(role), engines, strict=True):
                     engine.reports.carry_over(taken)
         return lane_frame(self.lane, state, reports, server, deaths, rate_per_s, self._heat)
+
+    def _note_violations(self, reports: Reports) -> None:
+        """Note what a server sent instead of a reply, each text once."""
+        for engines in reports.values():
+            for report in (report for engine in engines for report in engine):
+                text = report.violation
+                if text and text not in self._violations:
+                    if len(self._violations) >= VIOLATIONS_NOTED:
+                        return
+                    self._violations.add(text)
+                    self._note(text if self._private else f"{text}; {DOCTOR_HINT}")
 
     def _count_deaths(self) -> dict[Role, int]:
         """Return by role how many engine processes have died. Each is counted once, after its last report."""

@@ -34,6 +34,7 @@ from engines.model.caveats import (
     UnreadableCounters,
     VolatileStorage,
     WeakDurability,
+    WrongContent,
 )
 from engines.model.server_facts import (
     APPENDFSYNC,
@@ -148,6 +149,12 @@ def describe_caveat(caveat: Caveat) -> str:
             return (
                 f"{lane}: overloaded, it did less than was offered: up to {backlog_max:,} operations were due and had "
                 "not begun; its response times grow with the length of the race"
+            )
+        case WrongContent(lane, reads):
+            return (
+                f"{lane}: {reads:,} reads brought something else than a row of the car asked for (wrong content): they "
+                "count as no rows and no hits; another application may use telemon's keys or table, or what answers "
+                "is not the server itself"
             )
         case RowsLost(lane, checked):
             return (

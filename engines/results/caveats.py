@@ -30,6 +30,7 @@ from engines.model.caveats import (
     UnevenRoundTrips,
     UnevenTls,
     WeakDurability,
+    WrongContent,
 )
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES
@@ -96,6 +97,8 @@ def lane_caveats(total: LaneTotals, frame: LaneFrame) -> Iterator[Caveat]:
         yield CpuContention(lane, operations, lag_us)
     if total.overloaded_s:
         yield Overloaded(lane, max(total.backlog_max.values(), default=0))
+    if frame.read.wrong_content:
+        yield WrongContent(lane, frame.read.wrong_content)
     evicted = total.server.get(EVICTED, 0)
     if evicted:
         yield KeysEvicted(lane, evicted)

@@ -110,12 +110,20 @@ class LaneCounts:
     def retries(self) -> int:
         """Return the number of further keys that readers tried within one operation.
 
-        In preset deck a reader skips keys that nobody knows, until it finds a row or is stopped. Every row and every
-        skipped key is one try, and the servers count each.
+        In preset deck a reader skips keys that nobody knows, until it finds a row or is stopped. Every row, every reply
+        with wrong content and every skipped key is one try, and the servers count each.
         """
         if self.preset != "deck":
             return 0
-        return self.read.rows + self.cache.skipped - self.read.operations
+        tries = self.read.rows + self.cache.skipped + self.read.wrong_content
+        return tries - self.read.operations
+
+    @property
+    def found(self) -> int:
+        """Return how many GETs found their key: hits, and values that were no row of their car."""
+        if not self.read.wrong_content:
+            return self.cache.hits
+        return self.read.operations - self.cache.misses
 
 
 Expected = tuple[str, str, int]
@@ -142,13 +150,13 @@ def _read_through_cache(counts: LaneCounts) -> Iterator[Expected]:
     yield "selects", "Com_select", cache.misses + retries
     yield "sets", "set_calls", cache.fills
     yield "gets", "get_calls", counts.read.operations + retries
-    yield "hits", "keyspace_hits", cache.hits
+    yield "hits", "keyspace_hits", counts.found
     yield "misses", "keyspace_misses", cache.misses + retries
 
 
 def _got(counts: LaneCounts) -> Iterator[Expected]:
     yield "gets", "get_calls", counts.read.operations
-    yield "hits", "keyspace_hits", counts.cache.hits
+    yield "hits", "keyspace_hits", counts.found
     yield "misses", "keyspace_misses", counts.cache.misses
 
 

@@ -26,6 +26,8 @@ class Dialect:
 
     make_parser: Callable[[], ReplyParser]
     """Creates the parser for a new connection."""
+    speaks: str
+    """What a server of this protocol sends, in words."""
     cannot_connect: str
     """The connection could not be opened."""
     connection_lost: str
@@ -38,6 +40,7 @@ class Dialect:
 
 MYSQL = Dialect(
     make_parser=MySQLReplyParser,
+    speaks="a reply of MySQL",
     cannot_connect="mysql_2003_cannot_connect",
     connection_lost="mysql_2013_lost_connection",
     gone_away="mysql_2006_gone_away",
@@ -47,6 +50,7 @@ MYSQL = Dialect(
 
 REDIS = Dialect(
     make_parser=RespReplyParser,
+    speaks="a reply of Redis",
     cannot_connect="redis_cannot_connect",
     connection_lost="redis_lost_connection",
     gone_away="redis_gone_away",

@@ -33,11 +33,14 @@ from engines.wire.mysql_packet import (
 )
 from engines.wire.mysql_packet import Ok as Ok
 from engines.wire.mysql_packet import Row as Row
-from engines.wire.reply import INCOMPLETE, Incomplete
+from engines.wire.reply import INCOMPLETE, MAX_REPLY_BYTES, Incomplete, ReplyTooLargeError
 
 _OK, _EOF, _ERR, _LOCAL_INFILE = 0x00, 0xFE, 0xFF, 0xFB
 _EOF_BYTES = 5
 """A packet that begins with 0xFE is an EOF if it has this size; otherwise it is a row with a huge first value."""
+
+MAX_COLUMNS = 1_024
+"""Largest number of columns of a result set. While not all of them have come, each chunk costs parsing them again."""
 
 _QUERY_HEADER = struct.Struct("<IB")
 
@@ -67,8 +70,9 @@ class MySQLReplyParser:
     """Parser of the replies of one connection: `Ok`, a `MySQLErrorReply`, or the rows of a result set.
 
     `feed_one` and `feed_many` raise `ProtocolError` for bytes that are not a reply, for bytes after the last expected
-    reply, for a second result of the same statement, and for a server's request to read a local file. They may be
-    called alternately between replies, but not within one. An error between rows replaces the rows.
+    reply, for a second result of the same statement, and for a server's request to read a local file. They raise
+    `ReplyTooLargeError` for a reply of more than `max_reply_bytes` or `MAX_COLUMNS`. They raise nothing else. They may
+    be called alternately between replies, but not within one. An error between rows replaces the rows.
 
     Performance: each answer to the same kind of statement repeats the column definitions byte for byte, so the last
     ones are cached and compared instead of parsed.
@@ -78,6 +82,7 @@ class MySQLReplyParser:
         "_at",
         "_columns",
         "_head",
+        "_max_reply_bytes",
         "_missing_bytes",
         "_null_row",
         "_nulls",
@@ -90,13 +95,15 @@ class MySQLReplyParser:
         "_partial",
         "_quick_at",
         "_quick_head",
+        "_read_bytes",
         "_replies",
         "_row_at",
         "_rows",
         "_rows_number",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
+        self._max_reply_bytes = max_reply_bytes
         # Cached column definitions: all their packets, up to the EOF before the rows.
         self._head = b""
         self._columns = 0
@@ -123,6 +130,8 @@ class MySQLReplyParser:
         self._at = 0
         self._partial: list[bytes] = []
         self._missing_bytes = 0
+        self._read_bytes = 0
+        """Bytes of incomplete replies that are parsed already."""
 
     def feed_one(self, data: bytes) -> Reply | Incomplete:
         """Parse the bytes received since the last call while exactly one reply is expected.
@@ -165,6 +174,12 @@ class MySQLReplyParser:
             self._quick_head = b""
             self._partial = [data[self._at :]]
             self._missing_bytes = missing.size_bytes
+            self._read_bytes += self._at
+            due_bytes = self._read_bytes + len(self._partial[0]) + missing.size_bytes
+            if due_bytes > self._max_reply_bytes * wanted:
+                raise ReplyTooLargeError(
+                    f"a reply of MySQL exceeds {self._max_reply_bytes:,} bytes"
+                ) from None
             return INCOMPLETE
         except (IndexError, struct.error) as error:
             raise sequence_error("a packet ends before its content does") from error
@@ -172,6 +187,7 @@ class MySQLReplyParser:
             raise sequence_error(f"there is more than was due (replies: {wanted})")
         self._quick_head = self._one_row_head
         self._replies = []
+        self._read_bytes = 0
         return replies
 
     def _reply(self, data: bytes) -> Reply:
@@ -225,6 +241,10 @@ class MySQLReplyParser:
             columns, after = read_length(payload, 0)
             if after != len(payload):
                 raise sequence_error(f"a reply begins with byte {first}")
+            if not columns:
+                raise sequence_error("a result set has no columns")
+            if columns > MAX_COLUMNS:
+                raise ReplyTooLargeError(f"a result set of MySQL exceeds {MAX_COLUMNS:,} columns")
             numeric = columns <= _NUMERIC_COLUMNS
             for _ in range(columns):
                 payload, end, number = read_packet(data, end, number)

@@ -20,6 +20,9 @@ HEADER = struct.Struct("<I")
 MORE_RESULTS = 0x0008
 """SERVER_MORE_RESULTS_EXISTS: the statement has further results."""
 
+_ERROR_BYTES = 3
+"""Least size of an error packet: its first byte and the error number."""
+
 NULL = 0xFB
 """Marks a NULL value in place of a length."""
 _SHORT, _INT24, _LONG = 0xFC, 0xFD, 0xFE
@@ -82,11 +85,12 @@ def read_packet(data: bytes, at: int, number: int) -> tuple[bytes, int, int]:
         missing = at - len(data)
         if missing > 0:
             raise IncompletePacket(missing)
-        # A server that shuts down sends an error packet with number 0, out of sequence.
+        # A server that takes no more connections or shuts down sends an error packet out of
+        # sequence, some with number 0, some with 1. What it says matters more than its number.
         if (
             received != number
             and (number != ANY or received == 0)
-            and not (received == 0 and data[begin:at].startswith(b"\xff"))
+            and (parts or not data.startswith(b"\xff", begin, at))
         ):
             due = "1" if number == ANY else str(number)
             raise sequence_error(f"packet {received} came where {due} was due")
@@ -157,7 +161,9 @@ def read_ok(payload: bytes) -> Ok:
 
 
 def read_error(payload: bytes) -> MySQLErrorReply:
-    """Parse an error packet."""
+    """Parse an error packet. Raises ProtocolError if it has no error number."""
+    if len(payload) < _ERROR_BYTES:
+        raise sequence_error("an error packet ends before its number does")
     code = int.from_bytes(payload[1:3], "little")
     sqlstate, message = b"", payload[3:]
     if message.startswith(b"#"):

@@ -17,6 +17,7 @@ from typing import Final
 from hiredis import Reader
 
 from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
+from engines.wire.resp_limits import ReplyScanner
 
 # ---------------------------------------------------------------- replies
 
@@ -73,10 +74,11 @@ class RespReplyParser:
     """Parser of the replies of one connection.
 
     `feed_one` and `feed_many` raise `ProtocolError` for bytes that are not RESP and for bytes after the last expected
-    reply. They may be called alternately between replies, but not within one.
+    reply, and `ReplyTooLargeError` for a reply beyond the limits of `engines.wire.resp_limits`. They raise nothing
+    else. They may be called alternately between replies, but not within one.
     """
 
-    __slots__ = ("_oks", "_reader", "_replies", "_seen_bytes")
+    __slots__ = ("_oks", "_reader", "_replies", "_scanner", "_seen_bytes", "_unscanned")
 
     def __init__(self) -> None:
         self._reader = Reader(
@@ -84,6 +86,9 @@ class RespReplyParser:
             replyError=RedisErrorReply.of,  # type: ignore[arg-type]  # returns a value, not an exception
             notEnoughData=INCOMPLETE,
         )
+        self._scanner = ReplyScanner()
+        self._unscanned = _BULKS
+        """Chunks below this are bulk strings, which need no scan. Empty while a reply is incomplete."""
         self._oks = OK_LINE * 128
         self._seen_bytes = 0
         """Bytes of the current batch received so far, as long as all of them are +OK."""
@@ -92,11 +97,44 @@ class RespReplyParser:
 
     def feed_one(self, data: bytes) -> Reply | Incomplete:
         """Feed `data` while exactly one reply is expected; return the reply, or `INCOMPLETE`."""
+        # Performance: comparing costs 11 ns (timeit, CPython 3.11), looking at the first byte 17 ns.
+        if data >= self._unscanned:
+            return self._feed_scanned(data)
         reader = self._reader
         reader.feed(data)
         reply: Reply | Incomplete = reader.gets()
-        if reader.has_data() and reply is not INCOMPLETE:
+        if reply is INCOMPLETE:
+            self._scanner.scan(data)
+            self._unscanned = b""
+        elif reader.has_data():
             raise _too_many_replies(1)
+        return reply
+
+    def _feed_scanned(self, data: bytes) -> Reply | Incomplete:
+        """Feed `data` as `feed_one` does, if it may be something else than one bulk string."""
+        if data == OK_LINE and self._unscanned:
+            return b"OK"
+        self._scanner.scan(data)
+        reader = self._reader
+        reader.feed(data)
+        reply = self._gets()
+        if reply is INCOMPLETE:
+            self._unscanned = b""
+            return reply
+        if reader.has_data():
+            raise _too_many_replies(1)
+        self._unscanned = _BULKS
+        return reply
+
+    def _gets(self) -> Reply | Incomplete:
+        """Return the next reply that is complete, or `INCOMPLETE`."""
+        try:
+            reply: Reply | Incomplete = self._reader.gets()
+        except ProtocolError:
+            raise
+        except Exception as error:
+            # What a server sends must not end the engine process, whatever hiredis makes of it.
+            raise ProtocolError(f"{type(error).__name__}: {error}") from error
         return reply
 
     def feed_many(self, data: bytes, wanted: int) -> list[Reply] | AllOk | Incomplete:
@@ -120,10 +158,11 @@ class RespReplyParser:
                 self._seen_bytes = 0
                 return ALL_OK
             replies = self._replies = []
-            reader.feed(self._oks[:seen])
+            data = self._oks[:seen] + data
             self._seen_bytes = 0
+        self._scanner.scan(data)
         reader.feed(data)
-        gets = reader.gets
+        gets = self._gets
         while len(replies) < wanted:
             reply: Reply | Incomplete = gets()
             if reply is INCOMPLETE:
@@ -133,6 +172,11 @@ class RespReplyParser:
             raise _too_many_replies(wanted)
         self._replies = None
         return replies
+
+
+_BULKS = b"%"
+"""The byte after "$", with which a bulk string begins. Of what begins with a lower byte, nothing can be too large
+before it is complete: "#" begins a boolean."""
 
 
 def _too_many_replies(wanted: int) -> ProtocolError:
@@ -232,14 +276,14 @@ def redirect(error: RedisErrorReply) -> Redirect | None:
     """Return the redirect in `error`, such as "MOVED 3999 10.0.0.1:6381".
 
     Return None if `error` is not a redirect or cannot be followed ("?" is the host of a node without a known host
-    name).
+    name; a port has 16 bits).
     """
     if error.code not in ("MOVED", "ASK"):
         return None
     try:
         _, slot, address = error.message.split(" ")
         host, colon, port = address.rpartition(":")
-        if not colon or host == "?":
+        if not colon or host == "?" or not 0 < int(port) < 65_536:
             return None
         return Redirect(int(slot), host, int(port), error.code == "ASK")
     except ValueError:

@@ -7,11 +7,11 @@ that may be anybody's (MySQL manual, "Pluggable Authentication"; MariaDB's "Auth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
 from pymysql.err import OperationalError
+
+from engines.backends.mysql.checked_connection import CheckedConnection
 
 UNSAFE_AUTHENTICATION = 2061
 """MySQL's client error number for an authentication plugin that reports an error."""
@@ -30,18 +30,12 @@ OUTDATED_METHODS = frozenset({"mysql_old_password"})
 """Methods whose answer can be reversed (MySQL 4.0). They are never answered."""
 
 
-if TYPE_CHECKING:
-    _Connection = Connection[Cursor]
-else:  # generic only in the type stubs
-    _Connection = Connection
-
-
 def refusal(why: str) -> OperationalError:
     """Return the error of a sign-in that would have shown the password."""
     return OperationalError(UNSAFE_AUTHENTICATION, why)
 
 
-class PasswordGuard(_Connection):
+class PasswordGuard(CheckedConnection):
     """A connection of PyMySQL that sends no password in a form that somebody else could read or reverse.
 
     `verified` says whether the server's certificate is verified, and `accept_unverified` whether a server with an

@@ -13,6 +13,7 @@ from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial
+from engines.backends.failure_text import error_text as error_text
 from engines.backends.mysql import optional
 from engines.backends.mysql.session import SessionConnection
 from engines.endpoints.credential_sources import Credential, SecretError
@@ -48,12 +49,6 @@ IDENTITY_VARIABLES = ("hostname", "port", "datadir")
 
 SEED_ROWS = 500
 """Rows per statement while seeding: about 30 kB, far below any max_allowed_packet."""
-
-
-def error_text(error: Exception) -> str:
-    """Return the message of a client library's exception in one line of limited length, without secrets."""
-    text = error.args[1] if isinstance(error, MySQLError) and len(error.args) > 1 else error
-    return foreign_text(text)
 
 
 class ForeignTableError(Exception):

@@ -12,6 +12,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
 from engines.backends.redis.optional import info, number, setting
+from engines.backends.redis.reply_parser import unexpected_reply
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.node_addresses import is_configured
@@ -48,6 +49,9 @@ def address_of(endpoint: RedisEndpoint) -> str:
     """Return the address of an endpoint in the format of the slot map: "host:port"."""
     return f"{endpoint.host}:{endpoint.port}"
 
+
+NO_SLOTS = "the cluster serves no slot: no node owns any"
+"""The error of a cluster that was never given its slots."""
 
 NO_CLUSTER = "cluster support disabled"
 """Part of the error with which a standalone server answers CLUSTER commands."""
@@ -133,13 +137,37 @@ def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> N
 def _parse_slot_ranges(reply: Any, asked_address: str) -> list[SlotRange]:
     """Parse the reply of CLUSTER SLOTS: [first, last, primary, replica, ...].
 
-    A node is [host, port, id, metadata].
+    A node is [host, port, id, metadata]. Raises RedisProtocolError for anything else.
     """
-    ranges = []
-    for first, last, *nodes in reply:
-        primary, *replicas = _addresses(nodes, asked_address)
-        ranges.append(SlotRange(int(first), int(last), primary, tuple(replicas)))
-    return sorted(ranges, key=lambda part: part.first)
+    try:
+        if len(reply) > SLOTS:
+            raise ValueError(f"there are {SLOTS:,} slots, and the reply has more ranges")
+        ranges = []
+        for first, last, *nodes in reply:
+            primary, *replicas = _addresses(nodes, asked_address)
+            ranges.append(SlotRange(int(first), int(last), primary, tuple(replicas)))
+        ranges.sort(key=lambda part: part.first)
+        _check_ranges(ranges)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise unexpected_reply("CLUSTER SLOTS", reply, error) from error
+    return ranges
+
+
+MAX_NODES = 1_000
+"""Largest number of nodes of a cluster (Redis Cluster specification). telemon opens connections to each."""
+
+
+def _check_ranges(ranges: list[SlotRange]) -> None:
+    """Raise ValueError if a range is none, if two overlap, or if they name more than `MAX_NODES` nodes."""
+    free = 0
+    nodes: set[str] = set()
+    for part in ranges:
+        if not free <= part.first <= part.last < SLOTS:
+            raise ValueError(f"slots {part.first} to {part.last} are not {free} to {SLOTS - 1}")
+        free = part.last + 1
+        nodes.update((part.address, *part.replicas))
+        if len(nodes) > MAX_NODES:
+            raise ValueError(f"the cluster has more than {MAX_NODES:,} nodes")
 
 
 def _addresses(nodes: Iterable[Any], asked_address: str) -> Iterator[str]:
@@ -150,7 +178,10 @@ def _addresses(nodes: Iterable[Any], asked_address: str) -> Iterator[str]:
             host = dict(zip(pairs[::2], pairs[1::2], strict=False)).get("ip", "")
         # A node that does not know its address leaves the host empty: use the address that
         # answered.
-        yield f"{host or asked_address.rpartition(':')[0]}:{int(node[1])}"
+        port = int(node[1])
+        if not 0 < port < 65_536:
+            raise ValueError(f"{port} is no port")
+        yield f"{host or asked_address.rpartition(':')[0]}:{port}"
 
 
 def _text(value: Any) -> str:
@@ -158,8 +189,11 @@ def _text(value: Any) -> str:
 
 
 def nodes(endpoint: RedisEndpoint) -> list[str]:
-    """Return the addresses of the primaries that own slots. Raises one of FAILURES."""
-    return sorted({part.address for part in slot_map(endpoint)})
+    """Return the addresses of the primaries that own slots. Raises one of FAILURES, also if there are none."""
+    found = sorted({part.address for part in slot_map(endpoint)})
+    if not found:
+        raise RedisError(NO_SLOTS)
+    return found
 
 
 def seed(endpoint: RedisEndpoint, keys: KeyRange, telemetry: TelemetryPool, version: int) -> None:

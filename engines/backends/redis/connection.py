@@ -13,6 +13,7 @@ from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial, wrap_tls
+from engines.backends.redis.reply_parser import NodeParser, check_callbacks
 from engines.endpoints.address import split
 from engines.endpoints.credential_sources import Credential
 from engines.endpoints.credentials import with_credential
@@ -99,6 +100,7 @@ def _connection_options(address: str, endpoint: RedisEndpoint) -> dict[str, Any]
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": IO_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
+        "parser_class": NodeParser,
     }
 
 
@@ -127,4 +129,6 @@ def open_socket(address: str, endpoint: RedisEndpoint) -> socket:
 def client(address: str, endpoint: RedisEndpoint) -> Redis:
     """Return a redis-py client for the single node at `address`, without retries."""
     pool = ConnectionPool(connection_class=NodeConnection, **_connection_options(address, endpoint))
-    return Redis.from_pool(pool)
+    node = Redis.from_pool(pool)
+    check_callbacks(node)
+    return node

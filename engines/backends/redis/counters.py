@@ -9,7 +9,14 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from engines.backends.counter_reading import CounterReading
-from engines.backends.redis.client import FAILURES, address_of, client, slot_map, slot_ranges
+from engines.backends.redis.client import (
+    FAILURES,
+    NO_SLOTS,
+    address_of,
+    client,
+    slot_map,
+    slot_ranges,
+)
 from engines.backends.redis.optional import number
 from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import RedisEndpoint
@@ -66,6 +73,8 @@ class RedisCounters:
         """
         primaries, replicas = self._nodes()
         wanted = [*primaries, *(at for at in replicas if at not in self._out_of_reach)]
+        if not wanted:
+            raise RedisError(NO_SLOTS)
         # Read in parallel: unreachable nodes time out after seconds, together no later than one
         # alone.
         results = dict(zip(wanted, in_parallel(self._try_read, wanted, AT_ONCE), strict=True))

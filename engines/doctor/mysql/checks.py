@@ -20,6 +20,7 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG
 from engines.provisioning.leases import racing_text
 from engines.provisioning.prepare import PREPARE_HINT
+from engines.wire.error_kinds import MYSQL_ERRORS
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.namespace import Namespace
 from engines.workload.statements import UPSERT_TAIL, select, upsert_head
@@ -255,7 +256,11 @@ def _check_free_connections(
 
 
 def _broken_off(runner: CheckRunner, error: Exception) -> Check:
-    message = error.args[1] if len(error.args) > 1 else error
+    code, message = error.args[:2] if len(error.args) > 1 else (0, error)
+    known = MYSQL_ERRORS.get(code) if isinstance(error, MySQLError) else None
+    if known is not None and known.problem:
+        text = f"{message} (error {code})"
+        return runner.fail("connection", known.problem, text, known.next_step)
     return runner.fail(
         "connection",
         "broken_off",

@@ -11,6 +11,7 @@ from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
 from engines.backends.mysql import client as mysql
+from engines.backends.mysql.checked_connection import MALFORMED
 from engines.doctor.check import (
     HUNG_UP_STEP,
     NO_SECRET_STEP,
@@ -126,9 +127,12 @@ def _check_handshake(runner: CheckRunner, sock: socket.socket) -> Checks[Handsha
             f"takes the connection and says nothing for {CONNECT_WAIT_S:.0f} s",
             SILENT_STEP,
         )
-    except NotMySQLError:
+    except NotMySQLError as error:
         yield runner.fail(
-            HANDSHAKE, "not_mysql", "what answers is not a MySQL server", "check host and port"
+            HANDSHAKE,
+            "not_mysql",
+            f"what answers is not a MySQL server: {error}",
+            REFUSALS[MALFORMED][1],
         )
     except OSError:
         yield runner.fail(

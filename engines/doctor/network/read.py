@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+ALREADY_S = 0.1
+"""Seconds to wait for bytes that should have come with others."""
+
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:
     """Read `count` bytes.
@@ -17,6 +20,18 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
             raise ConnectionResetError("hung up")
         read += more
     return read
+
+
+def read_some(sock: socket.socket, limit_bytes: int = 64) -> bytes:
+    """Read what has come already, at most `limit_bytes`; empty if nothing has or the connection is broken."""
+    timeout_s = sock.gettimeout()
+    try:
+        sock.settimeout(ALREADY_S)
+        return sock.recv(limit_bytes)
+    except OSError:
+        return b""
+    finally:
+        sock.settimeout(timeout_s)
 
 
 def read_line(sock: socket.socket, limit_bytes: int = 512) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Generator
@@ -9,7 +10,6 @@ from collections.abc import Callable, Generator
 from redis import Redis
 from redis.exceptions import (
     AuthenticationError,
-    BusyLoadingError,
     NoPermissionError,
     RedisError,
     ResponseError,
@@ -17,6 +17,7 @@ from redis.exceptions import (
 
 from engines.backends.redis.client import client
 from engines.backends.redis.optional import is_unknown_command
+from engines.backends.redis.reply_parser import RedisProtocolError
 from engines.doctor.check import (
     BROKEN_OFF_STEP,
     HUNG_UP_STEP,
@@ -40,12 +41,16 @@ from engines.doctor.network.tls import (
 from engines.endpoints.address import split
 from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
-from engines.wire.error_kinds import REDIS_ERRORS
+from engines.wire.error_kinds import ERROR_KINDS, REDIS_ERRORS
+from engines.wire.reply import PROTOCOL, show_bytes
 
 ANSWER = "answer"
 """Name of the check of the first reply."""
 SIGN_IN = "authentication"
 """Name of the check of the account."""
+
+ERROR_LINE = re.compile(rb"-[A-Z]+( |$)")
+"""Beginning of an error reply."""
 
 TOO_MANY = "max number of clients reached"
 """Part of Redis' error when maxclients is reached."""
@@ -114,7 +119,7 @@ def _no_tls(runner: CheckRunner, connect: Callable[[], socket.socket]) -> Check:
         return _hung_up(runner, TLS)
     if _is_redis(line):
         return not_tls(runner)
-    return _not_redis(runner, TLS)
+    return _not_redis(runner, TLS, line)
 
 
 def _check_plain_answer(
@@ -190,13 +195,14 @@ def _ping_line(sock: socket.socket) -> bytes:
 
 
 def _is_redis(line: bytes) -> bool:
-    return line.startswith((b"+PONG", b"-NOAUTH", b"-ERR", b"-LOADING", b"-DENIED", b"-NOPERM"))
+    """Return whether `line` may be the reply to PING, which a server refuses with many an error."""
+    return line.startswith(b"+PONG") or ERROR_LINE.match(line) is not None
 
 
 def _check_answer(runner: CheckRunner, line: bytes) -> Checks[bool]:
     text = line.decode("utf-8", "replace")
     if not _is_redis(line):
-        yield _not_redis(runner, ANSWER)
+        yield _not_redis(runner, ANSWER, line)
     elif TOO_MANY in text:
         yield runner.fail(ANSWER, "too_many_connections", text[1:], FULL_STEP)
     elif text.startswith("-DENIED"):
@@ -211,9 +217,12 @@ def _check_answer(runner: CheckRunner, line: bytes) -> Checks[bool]:
     return None
 
 
-def _not_redis(runner: CheckRunner, name: str) -> Check:
+def _not_redis(runner: CheckRunner, name: str, line: bytes) -> Check:
     return runner.fail(
-        name, "not_redis", "what answers is not a Redis server", "check host and port"
+        name,
+        "not_redis",
+        f"what answers is not a Redis server: got {show_bytes(line)}",
+        ERROR_KINDS[PROTOCOL].next_step,
     )
 
 
@@ -254,19 +263,15 @@ def refused(
     text = str(error)
     if isinstance(error, AuthenticationError):
         return runner.fail(name, *_wrong_account(error, endpoint))
-    if isinstance(error, BusyLoadingError):
-        return runner.fail(name, "loading", text, REDIS_ERRORS["LOADING"].next_step)
     if TOO_MANY in text:
         return runner.fail(name, "too_many_connections", text, FULL_STEP)
+    known = REDIS_ERRORS.get(getattr(error, "status_code", None) or "")
+    if known is not None:
+        return runner.fail(name, known.problem or "refused_by_server", text, known.next_step)
     if isinstance(error, ResponseError):
-        code = error.status_code or ""
-        known = REDIS_ERRORS.get(code)
-        return runner.fail(
-            name,
-            "refused_by_server",
-            f"{code} {text}".strip(),
-            known.next_step if known else UNKNOWN_ERROR_STEP,
-        )
+        return runner.fail(name, "refused_by_server", text, UNKNOWN_ERROR_STEP)
+    if isinstance(error, RedisProtocolError):
+        return runner.fail(name, "not_redis", text, ERROR_KINDS[PROTOCOL].next_step)
     return runner.fail(
         name,
         "broken_off",
@@ -285,8 +290,7 @@ def _wrong_account(
         return (
             "password_needed",
             text,
-            "name where the password comes from: password_env, password_file, password_command, password_secret or "
-            "iam (and user, if it is not the default user's)",
+            REDIS_ERRORS["NOAUTH"].next_step,
         )
     if "without any password" in text or "no password is set" in text:
         return (

@@ -25,3 +25,14 @@ def test_an_overload_of_less_than_a_second_is_an_overload() -> None:
     totals.add(racing({"write": 900}, overloaded=True), 0.5, measured=True)
     assert totals.overloaded_s == 0.5
     assert totals.frame("mysql").overloaded is True
+
+
+def test_a_lane_that_brought_nothing_but_wrong_content_never_answered() -> None:
+    totals = LaneTotals()
+    wrong = RoleStats(operations=5, wrong_content=5, interval_s=0.5)
+    totals.add(LaneFrame("mysql", LaneState.RACING, RoleStats(), wrong), 0.5, measured=True)
+    assert not totals.answered
+    assert totals.frame("mysql").read.wrong_content == 5
+    one = RoleStats(operations=6, rows=1, wrong_content=5, interval_s=0.5)
+    totals.add(LaneFrame("mysql", LaneState.RACING, RoleStats(), one), 0.5, measured=True)
+    assert totals.answered

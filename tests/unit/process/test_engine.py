@@ -267,12 +267,17 @@ def test_a_problem_is_reported_with_its_server_and_in_words(
     monkeypatch.setattr("engines.process.engine.NOT_READY_EVERY_NS", 0)
     harness.worker._discover()
     harness.turn(lambda: bool(harness.messages(NotReady)))
-    assert harness.messages(NotReady)[0] == NotReady("db.example:3307", "Too many connections")
+    assert harness.messages(NotReady)[0] == NotReady(
+        "db.example:3307",
+        "Too many connections (error 1040): end connections that nobody needs, raise max_connections, or race with "
+        "fewer writers and readers",
+    )
     harness.worker._phases.report(perf_counter_ns())
     (report,) = harness.messages(IntervalReport)
     assert (report.closed_connections, report.problem) == (
         1,
-        "db.example:3307: Too many connections",
+        "db.example:3307: Too many connections (error 1040): end connections that nobody needs, raise max_connections, "
+        "or race with fewer writers and readers",
     )
 
 

@@ -180,7 +180,7 @@ def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> 
             calls["Com_select"] += 1
             last = calls["Com_select"] == 4
             issuing = found_at_last or not last
-            reply = [(b"1.0000" if found_at_last and last else None,) * 5]
+            reply = [(b"1.0000",) * 4 + (b"1",)] if found_at_last and last else [(None,) * 5]
         elif b"GET" in request:
             calls["get_calls"] += 1
             reply = None

@@ -25,7 +25,9 @@ def reactor() -> Iterator[Reactor]:
 
 
 def cut(reporter: IntervalReporter, now_ns: int) -> IntervalReport:
-    return reporter.report(0, now_ns, problem="", paused=False, held=False, last=False)
+    return reporter.report(
+        0, now_ns, problem="", violation="", paused=False, held=False, last=False
+    )
 
 
 def test_a_scheduling_delay_belongs_to_the_statistics_of_its_interval(

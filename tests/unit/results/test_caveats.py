@@ -115,6 +115,12 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "response times grow with the length of the race",
     ),
     (
+        kinds.WrongContent("durable", 1_234),
+        "durable: 1,234 reads brought something else than a row of the car asked for (wrong content): they count as no "
+        "rows and no hits; another application may use telemon's keys or table, or what answers is not the server "
+        "itself",
+    ),
+    (
         kinds.RowsLost("mysql", 1_200, 1_000, 20, 3, (LostRow(50_000_007, 12, None),)),
         "mysql: acknowledged rows are lost: of 1,200 that were read back on a new connection, 1,000 are missing and "
         "20 are older than acknowledged and 3 are different from what was written (car 50000007: version 12 "

@@ -47,6 +47,20 @@ def test_a_difference_is_named_with_both_counts() -> None:
     assert "others may have used the servers too" in result.verdict
 
 
+def test_a_key_with_wrong_content_is_found_all_the_same() -> None:
+    """The server counts a hit for it and telemon none. Two of the seven came from MySQL, after a miss."""
+    read = RoleStats(operations=57, rows=50, wrong_content=7)
+    cache = CacheStats(hits=43, misses=9, fills=7)
+    server = {"Com_select": 9, "set_calls": 7, "get_calls": 57}
+    server |= {"keyspace_hits": 48, "keyspace_misses": 9}
+    assert reconcile("cached", "fair", RoleStats(), read, cache, server).reconciled
+    assert reconcile("mysql", "fair", WRITE, read, cache, {"Com_select": 57}).reconciled
+    durable = {"set_calls": 1_000, "get_calls": 57, "keyspace_hits": 48, "keyspace_misses": 9}
+    assert reconcile("durable", "fair", WRITE, read, cache, durable).reconciled
+    deck = CacheStats(skipped=3)
+    assert reconcile("mysql", "deck", WRITE, read, deck, {"Com_select": 60}).reconciled
+
+
 def test_failed_operations_are_named_as_a_reason() -> None:
     write = RoleStats(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
     server = {"set_calls": 1_100, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}

@@ -1,0 +1,36 @@
+"""Errors of servers in words: the message, the server's number or word for it, and what to do about it."""
+
+from __future__ import annotations
+
+from engines.endpoints.redaction import foreign_text
+from engines.errors import DOCTOR_HINT
+from engines.wire.error_kinds import MYSQL_ERRORS, REDIS_ERRORS
+
+
+def error_text(error: Exception) -> str:
+    """Return the message of a client library's exception in one line of limited length, without secrets.
+
+    The next step follows if the error is known.
+
+    It must not import a client library: see `engines.process.connect`.
+    """
+    code = error_code(error)
+    text = error.args[1] if code is not None and len(error.args) > 1 else error
+    text = foreign_text(text)
+    known = None
+    if code is not None:
+        known = MYSQL_ERRORS.get(code)
+        text = f"{text} (error {code})" if code else text
+    word = getattr(error, "status_code", None)
+    if isinstance(word, str):
+        known = REDIS_ERRORS.get(word)
+    step = known.next_step if known is not None else DOCTOR_HINT
+    return text if step == DOCTOR_HINT else f"{text}: {step}"
+
+
+def error_code(error: Exception) -> int | None:
+    """Return the error number of an exception of PyMySQL; None for any other exception."""
+    if isinstance(error, OSError) or not error.args:
+        return None
+    code = error.args[0]
+    return code if isinstance(code, int) and len(error.args) > 1 else None
