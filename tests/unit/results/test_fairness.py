@@ -108,6 +108,11 @@ def test_an_even_race_has_nothing_that_misleads() -> None:
         ),
         (
             "durable",
+            {**ALWAYS, "appendfsync": "no"},
+            "durable: a SET does not wait for the disk (appendfsync = no)",
+        ),
+        (
+            "durable",
             {"appendonly": "no"},
             "durable: a SET is kept in memory only (appendonly = no)",
         ),
@@ -257,3 +262,25 @@ def test_every_setting_that_shapes_the_load_is_in_the_sheet() -> None:
         "pipeline_depth",
         "cache_start",
     }
+
+
+@pytest.mark.parametrize(
+    ("durability", "texts"),
+    [
+        (SAFE, "innodb_flush_log_at_trx_commit 1, sync_binlog 1, replicas 0"),
+        (
+            {**SAFE, "log_bin": "OFF"},
+            "innodb_flush_log_at_trx_commit 1, sync_binlog 1 (no binary log), replicas 0",
+        ),
+        ({"sql_log_bin": "ON", "semi_sync_replicas": 0, "min-replicas-to-write": 0}, ""),
+        (
+            {"sql_log_bin": "OFF", "semi_sync_replicas": 1, "min-replicas-to-write": 2},
+            "sql_log_bin OFF, semi_sync_replicas 1, min-replicas-to-write 2",
+        ),
+    ],
+)
+def test_the_sheet_says_the_settings_that_have_an_effect(
+    durability: dict[str, str | int], texts: str
+) -> None:
+    given = facts(mysql=server(durability=durability))
+    assert dict(fairness_lines(given, RaceConfig()))["mysql"].rpartition("; ")[2] == texts

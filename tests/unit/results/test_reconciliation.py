@@ -239,6 +239,13 @@ def test_each_check_has_its_name_and_the_counter_that_it_is_compared_with() -> N
         ("misses", "keyspace_misses"),
         ("committed writes", TRANSACTION_IDS),
     }
+    durable = reconcile("durable", "fair", WRITE, READ, CACHE, counters)
+    assert [(check.what, check.counter) for check in durable.checks] == [
+        ("sets", "set_calls"),
+        ("gets", "get_calls"),
+        ("hits", "keyspace_hits"),
+        ("misses", "keyspace_misses"),
+    ]
     selects = reconcile("mysql", "fair", WRITE, READ, CACHE, {"Com_select": 50})
     assert [(check.what, check.ours) for check in selects.checks] == [("selects", 50)]
 
