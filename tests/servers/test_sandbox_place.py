@@ -232,3 +232,20 @@ def test_a_tmpdir_may_have_any_name(tmp_path: Path, name: bytes) -> None:
         with signed_in(mysql_at(servers, "cached")) as connection:
             connection.ping()
     assert_gone(base, [])
+
+
+def test_a_directory_that_cannot_be_looked_at_is_passed_over_or_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unlike one that is not there, it is an OSError to ask for it: no permission on the way, or a name too long."""
+    no_name = tmp_path / ("n" * 300)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(no_name))
+    assert directories.base(None) in (Path("/var/tmp"), Path("/tmp"))
+    monkeypatch.setenv("TMPDIR", str(no_name))
+    with pytest.raises(
+        SandboxError, match=r"^TMPDIR = .*: it cannot be reached: File name too long; set another"
+    ):
+        directories.base(None)
+    with pytest.raises(SandboxError, match=r"^sandbox\.directory = .*: it cannot be reached: "):
+        directories.base(Path("nul\0"))
