@@ -50,8 +50,11 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         """Print the help or the version; raise UnwritableError where it cannot be written."""
-        with writing():
-            super()._print_message(message, file)
+        # Not that of argparse, which from Python 3.12 on ignores what cannot be written.
+        stream = file or sys.stderr
+        if stream is not None:
+            with writing():
+                stream.write(message)
 
 
 def parser() -> argparse.ArgumentParser:
