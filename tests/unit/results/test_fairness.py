@@ -284,3 +284,41 @@ def test_the_sheet_says_the_settings_that_have_an_effect(
 ) -> None:
     given = facts(mysql=server(durability=durability))
     assert dict(fairness_lines(given, RaceConfig()))["mysql"].rpartition("; ")[2] == texts
+
+
+def test_the_whole_sheet_of_a_race_in_its_order_and_its_words() -> None:
+    given = facts(durable=server("store", "d", nodes=3), mysql=server(trip_us=None))
+    given = replace(given, servers=dict(reversed([*given.servers.items()])))
+    kept = "innodb_flush_log_at_trx_commit 1, sync_binlog 1, replicas 0"
+    # A rate is nothing to speak of in a closed loop.
+    assert list(fairness_lines(given, RaceConfig(rate_per_s=100.0))) == [
+        ("load", "saturate; uniform keys; cache cold at the start, TTL 120 s"),
+        (
+            "mysql",
+            f"database MariaDB 1.2, TLS off, round trip not readable, pipeline depth 1; {kept}",
+        ),
+        ("cached", f"database MariaDB 1.2, TLS off, round trip 100 us, pipeline depth 1; {kept}"),
+        ("cached", "cache Redis 1.2, TLS off, round trip 100 us, pipeline depth 1; "),
+        (
+            "durable",
+            "store Redis 1.2, 3 nodes, TLS off, round trip 100 us, pipeline depth 33.3 SETs; "
+            "appendonly yes, appendfsync always, replicas 1",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "batch", "said"),
+    [
+        (2, 4, ", 2 nodes, TLS off, round trip 100 us, pipeline depth 2 SETs"),
+        (2, 3, ", 2 nodes, TLS off, round trip 100 us, pipeline depth 1.5 SETs"),
+        (2, 2, ", 2 nodes, TLS off, round trip 100 us, pipeline depth 1"),
+        (1, 1, ", TLS off, round trip 100 us, pipeline depth 1"),
+    ],
+)
+def test_a_store_has_its_nodes_and_its_depth_where_there_is_more_than_one(
+    nodes: int, batch: int, said: str
+) -> None:
+    given = facts(durable=server("store", "d", nodes=nodes))
+    line = dict(fairness_lines(given, RaceConfig(batch=batch)))["durable"]
+    assert line.partition("; ")[0] == f"store Redis 1.2{said}"
