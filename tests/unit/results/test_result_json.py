@@ -41,7 +41,7 @@ def test_times_are_to_the_millisecond() -> None:
         "mysql", LaneState.RACING, write=work([1.0] * 3, rows_each=10, interval_s=ODD_S), heat=1
     )
     given = frame(0, ODD_S, lane, interval_s=ODD_S)
-    change = Event(1.0, "mysql", "paused", control=Pause())
+    change = Event(1.0, None, "paused", control=Pause())
     summary = summed(replace(given, events=(Event(1.0, "mysql", "died", death=DEATH), change)))
     summary.reconcile_with_servers(ClosingCounts())
     document = result_document(summary)
