@@ -20,6 +20,7 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG
 from engines.provisioning.leases import racing_text
 from engines.provisioning.prepare import PREPARE_HINT
+from engines.text import foreign_number
 from engines.wire.error_kinds import MYSQL_ERRORS
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.namespace import Namespace
@@ -234,7 +235,7 @@ def _check_free_connections(
     most = limits["max_connections"]
     free = most - used
     # The account's limit; 0 if it has none.
-    own = int(optional.variables(cursor, ("max_user_connections",))[0] or 0)
+    own = foreign_number(optional.variables(cursor, ("max_user_connections",))[0]) or 0
     if own:
         free = min(free, own)
     finding = f"{most} connections allowed, {used} in use, {target.connections} asked for"

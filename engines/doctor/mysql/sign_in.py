@@ -10,6 +10,7 @@ from dataclasses import replace
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
+from engines.backends.failure_text import error_code
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.checked_connection import MALFORMED
 from engines.doctor.check import (
@@ -159,9 +160,9 @@ def _check_sign_in(
     except SecretError as error:
         yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
     except MySQLError as error:
-        code, message = error.args if len(error.args) > 1 else (0, str(error))
-        check = _refusal(runner, int(code), str(message), SIGN_IN, endpoint, handshake)
-        yield check
+        code = error_code(error)
+        message = str(error if code is None else error.args[1])
+        yield _refusal(runner, code or 0, message, SIGN_IN, endpoint, handshake)
     except OSError as error:
         yield runner.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
     else:
