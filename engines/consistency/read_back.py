@@ -97,7 +97,7 @@ def _read(rows: LaneRows, lock: Lock) -> None:
             with lock:
                 rows.found.update(part)
     except (*mysql.FAILURES, *redis.FAILURES) as error:
-        problem = error_text(error)
+        problem = error_text(error, endpoints.namespace)
     with lock:
         rows.problem = problem
 

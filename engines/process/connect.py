@@ -53,7 +53,7 @@ def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
     try:
         return open_socket(endpoint, autocommit=autocommit)
     except Exception as error:
-        raise ConnectionError(error_text(error)) from error
+        raise ConnectionError(error_text(error, endpoint.namespace)) from error
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
@@ -63,4 +63,4 @@ def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
     try:
         return open_socket(address, endpoint)
     except Exception as error:
-        raise ConnectionError(error_text(error)) from error
+        raise ConnectionError(error_text(error, endpoint.namespace)) from error

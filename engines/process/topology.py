@@ -69,7 +69,9 @@ class ClusterTopology:
             JOB_QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
-            lambda error: failed(f"{endpoint.host}:{endpoint.port}", error_text(error)),
+            lambda error: failed(
+                f"{endpoint.host}:{endpoint.port}", error_text(error, endpoint.namespace)
+            ),
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:

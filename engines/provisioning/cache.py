@@ -49,7 +49,7 @@ def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bo
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
             f"lane {endpoints.lane}: {address}: the cache could not be made {settings.cache}: "
-            f"{error_text(error)}{doctor_hint(private)}"
+            f"{error_text(error, cache.namespace)}{doctor_hint(private)}"
         ) from error
     return len(rows)
 
@@ -74,7 +74,7 @@ def flush_caches(
                 account(lane, address, commands)
             removed = own_keys.delete(cache, found)
         except redis.FAILURES as error:
-            text = error_text(error)
+            text = error_text(error, cache.namespace)
             note(lane, f"the cache was not flushed: {text}{doctor_hint(lane in private)}")
             return
         others = f"; {found.foreign_text} of somebody else stay" if found.foreign_count else ""

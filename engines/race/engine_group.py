@@ -17,7 +17,7 @@ from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import LaneRunner
 from engines.race.null_server import NullServer
 from engines.race.servers import RaceServers
-from engines.results.death_text import announce_death
+from engines.results.death_text import announce_death, death_step
 
 READY_TIMEOUT_S = 15.0
 """Time in which an engine process must open at least one more of its connections. Less ends a race whose servers are
@@ -123,7 +123,9 @@ class EngineGroup:
             check()
             dead = next((engine.death for engine in self.engines if engine.death), None)
             if dead is not None:
-                raise RaceError(f"before the race began, {announce_death(dead)}")
+                raise RaceError(
+                    f"before the race began, {announce_death(dead)}; {death_step(dead)}"
+                )
             waiting = [engine for engine in self.engines if not engine.ready]
             if not waiting:
                 return

@@ -41,7 +41,7 @@ from engines.race.engine_group import EngineGroup
 from engines.race.event_log import EventBuffer
 from engines.race.scheduler import LaneScheduler
 from engines.race.servers import RaceServers
-from engines.results.death_text import announce_death
+from engines.results.death_text import announce_death, death_step
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import TelemetryPool
 
@@ -179,7 +179,8 @@ class Race:
                 if time.monotonic() > until_s:
                     raise
                 time.sleep(0.01)
-            raise RaceError(f"{announce_death(deaths[0])}; so {error}") from error
+            step = death_step(deaths[0])
+            raise RaceError(f"{announce_death(deaths[0])}; so {error}; {step}") from error
 
     def _connect(self) -> None:
         """Make the servers ready and open every connection."""
@@ -355,7 +356,7 @@ class Race:
     def _check_servers(self) -> None:
         """Raise RaceError if a private server died while the race starts."""
         for death in self._new_server_deaths():
-            raise RaceError(f"before the race began, {announce_death(death)}")
+            raise RaceError(f"before the race began, {announce_death(death)}; {death_step(death)}")
 
     def _new_server_deaths(self) -> tuple[ServerDeath, ...]:
         """Return the deaths of private servers of this race's lanes since the last call."""

@@ -15,7 +15,7 @@ from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
 from engines.results.caveat_text import caveat_sentences
-from engines.results.death_text import describe_death
+from engines.results.death_text import death_step, describe_death
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
@@ -63,7 +63,7 @@ def exit_code_for(summary: Summary) -> int:
     """
     unanswered = summary.unanswered if summary.duration_s else ()
     for found in summary.deaths:
-        log_line(describe_death(found.death))
+        log_line(f"{describe_death(found.death)}; {death_step(found.death)}")
     for lane in unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")

@@ -34,7 +34,7 @@ from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import check_tls, unencrypted
 from engines.endpoints.credential_sources import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
-from engines.wire.error_kinds import MYSQL_ERRORS
+from engines.wire.error_kinds import MYSQL_ERRORS, describe_mysql_error
 
 HANDSHAKE = "greeting"
 """Name of the check of the initial packet."""
@@ -206,4 +206,4 @@ def _refusal(
             problem, step = TLS_NEEDED
         else:
             step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
-    return runner.fail(name, problem, f"{message} (error {code})", step)
+    return runner.fail(name, problem, f"{message} ({describe_mysql_error(code)})", step)
