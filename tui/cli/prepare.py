@@ -17,7 +17,7 @@ from engines.provisioning.plan import Plan
 from engines.text import one_line
 from engines.workload.namespace import Namespace
 from tui.cli.exit_codes import DONE, FAILED, USAGE
-from tui.cli.run import log_line
+from tui.cli.stderr import log_line
 from tui.cli.stdout import print_line
 
 SCAN_REPLY_S = 0.2
