@@ -46,7 +46,11 @@ def test_kinds_are_short_words(reply: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [(1045, "mysql_1045_access_denied"), (1213, "mysql_1213_deadlock"), (64_999, "mysql_64999_unknown")],
+    [
+        (1045, "mysql_1045_access_denied"),
+        (1213, "mysql_1213_deadlock"),
+        (64_999, "mysql_64999_unknown"),
+    ],
 )
 def test_kinds_of_mysql_have_its_number_and_a_name_where_it_is_known(code: int, kind: str) -> None:
     assert error_kind(MySQLErrorReply(code, "HY000", "whatever")) == kind
