@@ -434,9 +434,16 @@ class Race:
             closing,
             read_backs=read_backs,
             setting_changes={lane: each.changes for lane, each in found.items()},
+            unread_settings={lane: each.unread for lane, each in found.items()},
             lifetimes={
                 lane: each.lifetimes for lane, each in found.items() if each.lifetimes is not None
             },
+            filled=frozenset(
+                lane
+                for lane, runner in self._lanes.items()
+                if self._settings.cache == "filled"
+                or any(counts.sets for counts in runner.node_counts.values())
+            ),
         )
 
     @property

@@ -135,13 +135,15 @@ def make_ready(
             raise RaceError(f"lane {lane}: a server's counters cannot be read: {why}")
         caveats.append(UnreadableCounters(lane, why))
     on_private = sandbox if private else None
+    # "" is a file system that this machine does not name: it is not known to be none in memory.
+    file_system = (on_private.file_system or None) if on_private is not None else None
     environment = RaceEnvironment(
         addresses=_addresses(endpoints, private),
         machine=machine_facts(),
         servers=sheets,
         caveats=(*on_storage, *caveats),
-        file_system=None if on_private is None else on_private.file_system,
-        volatile=None if on_private is None else on_private.volatile,
+        file_system=file_system,
+        volatile=None if file_system is None or on_private is None else on_private.volatile,
     )
     return RaceServers(endpoints, private, sandbox, entered, environment, counters)
 
