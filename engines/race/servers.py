@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
@@ -95,7 +96,8 @@ def make_ready(
     caveats: list[Caveat] = []
     try:
         if own:
-            on_progress("looking at the servers that are configured")
+            names = dict.fromkeys(chain.from_iterable(_addresses(own, ()).values()))
+            on_progress(f"looking at the servers that are configured: {', '.join(names)}")
             with phase("looking at the servers that are configured", len(own)):
                 own = resolve_cluster_modes(own)
                 caveats += shared_mysql_servers(own)
