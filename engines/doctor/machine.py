@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import psutil
 from engines.child_environment import program_environment
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
+from engines.host.open_files import raise_limit
 from engines.model.lanes import LANES
 from engines.sandbox import binaries
 from engines.sandbox import directory as directories
@@ -77,17 +77,16 @@ def _check_libraries(runner: CheckRunner) -> Check:
 
 
 def _check_open_files(runner: CheckRunner, load: PlannedLoad) -> Check:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = raise_limit()
     needed = SPARE_FILES + max(load.writers, load.readers) * SOCKETS_PER_CONNECTION
-    if soft != resource.RLIM_INFINITY and soft < needed:
+    if limit is not None and limit < needed:
         return runner.fail(
             "open files",
             "too_few_files",
-            f"a process may have {soft:,} files open; this race needs up to {needed:,}",
-            f"run ulimit -n {needed} in this shell first"
-            + ("" if hard == resource.RLIM_INFINITY or hard >= needed else ", as root"),
+            f"a process may have {limit:,} files open; this race needs up to {needed:,}",
+            f"run ulimit -n {needed} in this shell first, as root",
         )
-    allowed = "any number of" if soft == resource.RLIM_INFINITY else f"{soft:,}"
+    allowed = "any number of" if limit is None else f"{limit:,}"
     return runner.ok("open files", f"a process may have {allowed} files open")
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Self
 
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.host.open_files import raise_limit
 from engines.model.caveats import OpenBusReason
 from engines.model.deaths import DeathCause, ProcessEnd, ServerDeath
 from engines.model.lanes import LANE_OF, LANES, SLOT_OF, Lane
@@ -93,6 +94,8 @@ class Sandbox:
         """
         if self._supervisor is not None:
             raise RuntimeError("a sandbox starts once")
+        # The servers inherit it.
+        raise_limit()
         programs = binaries.find(self._lanes)
         base = directories.base(self._asked_directory)
         spec = SandboxSpec(self._lanes, base, self._asked_port, os.getpid(), programs)
