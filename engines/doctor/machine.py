@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from engines.child_environment import program_environment
+from engines.config.disk_need import needed_bytes
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
 from engines.host.open_files import raise_limit
@@ -34,9 +35,6 @@ SOCKETS_PER_CONNECTION = 4
 A connection opens one to each node of a small cluster, or to MySQL and to the nodes of a cache.
 """
 
-SANDBOX_BYTES = 1 << 30
-"""Disk space in bytes: what private servers write before a race, plus some minutes of racing."""
-
 SANDBOX_MEMORY_BYTES = 1 << 30
 """Memory in bytes for two buffer pools, a full cache and the engine processes."""
 
@@ -55,7 +53,7 @@ def check_machine(
         yield runner.ok("private servers", "not needed: every lane has servers of its own")
         return
     yield from _check_programs(runner, private)
-    yield from _check_directory(runner, directory)
+    yield from _check_directory(runner, private, directory)
     yield _check_memory(runner)
 
 
@@ -143,7 +141,9 @@ def _check_program(
     return runner.ok(f"{name} program", f"{server}: {version_text.strip()}")
 
 
-def _check_directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
+def _check_directory(
+    runner: CheckRunner, private: Sequence[str], configured: Path | None
+) -> Iterator[Check]:
     name = "sandbox directory"
     try:
         base = directories.base(configured)
@@ -155,12 +155,13 @@ def _check_directory(runner: CheckRunner, configured: Path | None) -> Iterator[C
     kind = directories.file_system(base)
     free_bytes = shutil.disk_usage(base).free
     finding = f"{base}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
-    if free_bytes < SANDBOX_BYTES:
+    needed = needed_bytes(private)
+    if free_bytes < needed:
         yield runner.fail(
             name,
             "disk_full",
             finding,
-            f"make room: private servers need {SANDBOX_BYTES / 1e9:.1f} GB; or set sandbox.directory to another disk",
+            f"make room: private servers need {needed / 1e9:.1f} GB; or set sandbox.directory to another disk",
         )
     elif kind in directories.VOLATILE | directories.REMOTE:
         yield runner.warn(

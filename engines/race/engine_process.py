@@ -119,7 +119,7 @@ class EngineProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             # The screen is drawn on stderr. The stderr of an engine process is kept for its cause of death.
-            stderr=self._stderr,
+            stderr=self._stderr.fileno(),
             env=environment,
             # Ctrl-C must not reach the process: the race stops its engine processes in order.
             start_new_session=True,

@@ -73,7 +73,7 @@ class SupervisorClient:
                     },
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=self._stderr,
+                    stderr=self._stderr.fileno(),
                     # The terminal's signals must not reach it.
                     start_new_session=True,
                 )

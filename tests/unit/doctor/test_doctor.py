@@ -231,7 +231,7 @@ def test_a_sandbox_directory_in_memory() -> None:
 
 
 def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "SANDBOX_BYTES", 1 << 60)
+    monkeypatch.setattr(machine, "needed_bytes", lambda _: 1 << 60)
     assert found_on_machine(directory=tmp_path)["sandbox directory"].problem == "disk_full"
 
 
