@@ -10,7 +10,7 @@ MYSQL_BYTES = 256 << 20
 """A MariaDB with the fleet's rows: 128 MiB of redo log, 30 MiB of system tables, undo logs that a race lets grow."""
 
 CLUSTER_BYTES = 192 << 20
-"""The append-only files of three Redis nodes. Each is written anew at 64 MiB (auto-aof-rewrite-min-size)."""
+"""The append-only files of three Redis nodes. Each is rewritten at 64 MiB (auto-aof-rewrite-min-size)."""
 
 DECK_BYTES_PER_S = 4 << 20
 """Growth of a table under preset deck, whose writers insert new cars without end: 20,000 rows/s of 100 bytes, twice

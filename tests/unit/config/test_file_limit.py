@@ -12,7 +12,7 @@ from engines.config.file_limit import require_files
 from engines.config.race_config import RaceConfig
 from engines.config.server_config import MySQLConfig, RedisConfig
 
-LARGEST = {"writers": 1024, "readers": 1024}
+LARGEST: dict[str, Any] = {"writers": 1024, "readers": 1024}
 
 
 def number_that_fits(limit: int, **settings: Any) -> int:
@@ -71,19 +71,19 @@ def test_the_number_that_is_named_fits_and_one_more_does_not(
 
 
 def test_many_engine_processes_need_files_in_telemon_itself() -> None:
-    settings = {"writers": 64, "readers": 64, "processes": 64}
+    settings: dict[str, Any] = {"writers": 64, "readers": 64, "processes": 64}
     assert number_that_fits(700, **settings) == 53
     require_files(RaceConfig(**{**settings, "processes": 53}), 700)
 
 
 def test_servers_of_one_s_own_need_no_files_here() -> None:
-    own = {
+    own: dict[str, Any] = {
         "lanes": ("mysql",),
         "mysql": MySQLConfig(host="db.example", user="u", database="d"),
     }
-    load = {"writers": 300, "readers": 300}
+    load: dict[str, Any] = {"writers": 300, "readers": 300}
     require_files(RaceConfig(**own, **load), 400)
     assert number_that_fits(1_000, lanes=("mysql",), **load) == 570
-    cluster = {"lanes": ("durable",), "durable": RedisConfig(host="redis.example")}
+    cluster: dict[str, Any] = {"lanes": ("durable",), "durable": RedisConfig(host="redis.example")}
     require_files(RaceConfig(**cluster, **load), 400)
     assert number_that_fits(400, lanes=("durable",), **load) == 112

@@ -6,7 +6,6 @@ import resource
 
 import pytest
 
-from engines.host import open_files
 from engines.host.open_files import ENOUGH_FILES, OPEN_MAX, raise_limit
 
 INFINITE = resource.RLIM_INFINITY
@@ -36,7 +35,7 @@ def test_the_soft_limit_is_raised(
             raise ValueError("current limit exceeds maximum limit")
         in_force[0] = limits[0]
 
-    monkeypatch.setattr(open_files.resource, "getrlimit", lambda _: (soft, hard))
-    monkeypatch.setattr(open_files.resource, "setrlimit", set_limit)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
     assert raise_limit() == limit
     assert in_force[0] == (INFINITE if limit is None else limit)
