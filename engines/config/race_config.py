@@ -98,7 +98,10 @@ class RaceConfig(LoadConfig):
         self._check_pairs()
 
     def _check_pairs(self) -> None:
-        """Raise ConfigError for two servers that must not be the same, and for a lane with one of its two servers."""
+        """Raise ConfigError for a lane with one of its two servers, and for racing lanes that must not share a server.
+
+        What a lane that does not race would do to the others is no error.
+        """
         halves = {"cached.mysql.host": self.cached_mysql, "cached.redis.host": self.cached_redis}
         missing = [key for key, server in halves.items() if server.host is None]
         if len(missing) == 1 and "cached" in self.lanes:
@@ -106,18 +109,28 @@ class RaceConfig(LoadConfig):
             raise ConfigError(
                 f"{self.cite(here)}: lane cached has two servers; {missing[0]} is missing"
             )
+        racing = frozenset(self.lanes)
         one, two = self.mysql, self.cached_mysql
-        if one.host is not None and (one.host, one.port, one.database) == (
-            two.host,
-            two.port,
-            two.database,
+        if (
+            {"mysql", "cached"} <= racing
+            and one.host is not None
+            and (one.host, one.port, one.database)
+            == (
+                two.host,
+                two.port,
+                two.database,
+            )
         ):
             raise ConfigError(
                 f"{self.cite('mysql.database')} and {self.cite('cached.mysql.database')}: on one server two "
                 "lanes need a database each, or they write one table"
             )
         cache, cluster = self.cached_redis, self.durable
-        if cache.host is not None and (cache.host, cache.port) == (cluster.host, cluster.port):
+        if (
+            {"cached", "durable"} <= racing
+            and cache.host is not None
+            and (cache.host, cache.port) == (cluster.host, cluster.port)
+        ):
             raise ConfigError(
                 f"{self.cite('cached.redis.host')} and {self.cite('durable.host')}: one server cannot be the cache "
                 "of one lane and the system of record of another"

@@ -259,6 +259,10 @@ def row(
     return field(default=default, metadata={"row": (key, value_type, about, more)})
 
 
+MOST_CONNECTIONS = 1024
+"""Most connections of a role that a lane can have, by settings and by keys during a race."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadConfig:
     """The settings of a race without its servers. Each field is a row of the table of settings.
@@ -275,14 +279,14 @@ class LoadConfig:
     )
     lanes: tuple[str, ...] = row(ChoiceList(tuple(LANES)), tuple(LANES), "the lanes that race")
     writers: int = row(
-        Integer(0, 1024),
+        Integer(0, MOST_CONNECTIONS),
         4,
         "connections that write, per lane",
         live=True,
         in_fairness_sheet=True,
     )
     readers: int = row(
-        Integer(0, 1024),
+        Integer(0, MOST_CONNECTIONS),
         8,
         "connections that read, per lane",
         live=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -14,8 +13,10 @@ from pathlib import Path
 import psutil
 
 from engines.child_environment import program_environment
+from engines.config.disk_need import needed_bytes
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
+from engines.host.open_files import raise_limit
 from engines.model.lanes import LANES
 from engines.sandbox import binaries
 from engines.sandbox import directory as directories
@@ -33,9 +34,6 @@ SOCKETS_PER_CONNECTION = 4
 
 A connection opens one to each node of a small cluster, or to MySQL and to the nodes of a cache.
 """
-
-SANDBOX_BYTES = 1 << 30
-"""Disk space in bytes: what private servers write before a race, plus some minutes of racing."""
 
 SANDBOX_MEMORY_BYTES = 1 << 30
 """Memory in bytes for two buffer pools, a full cache and the engine processes."""
@@ -55,7 +53,7 @@ def check_machine(
         yield runner.ok("private servers", "not needed: every lane has servers of its own")
         return
     yield from _check_programs(runner, private)
-    yield from _check_directory(runner, directory)
+    yield from _check_directory(runner, private, directory)
     yield _check_memory(runner)
 
 
@@ -77,17 +75,16 @@ def _check_libraries(runner: CheckRunner) -> Check:
 
 
 def _check_open_files(runner: CheckRunner, load: PlannedLoad) -> Check:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = raise_limit()
     needed = SPARE_FILES + max(load.writers, load.readers) * SOCKETS_PER_CONNECTION
-    if soft != resource.RLIM_INFINITY and soft < needed:
+    if limit is not None and limit < needed:
         return runner.fail(
             "open files",
             "too_few_files",
-            f"a process may have {soft:,} files open; this race needs up to {needed:,}",
-            f"run ulimit -n {needed} in this shell first"
-            + ("" if hard == resource.RLIM_INFINITY or hard >= needed else ", as root"),
+            f"a process may have {limit:,} files open; this race needs up to {needed:,}",
+            f"run ulimit -n {needed} in this shell first, as root",
         )
-    allowed = "any number of" if soft == resource.RLIM_INFINITY else f"{soft:,}"
+    allowed = "any number of" if limit is None else f"{limit:,}"
     return runner.ok("open files", f"a process may have {allowed} files open")
 
 
@@ -144,7 +141,9 @@ def _check_program(
     return runner.ok(f"{name} program", f"{server}: {version_text.strip()}")
 
 
-def _check_directory(runner: CheckRunner, configured: Path | None) -> Iterator[Check]:
+def _check_directory(
+    runner: CheckRunner, private: Sequence[str], configured: Path | None
+) -> Iterator[Check]:
     name = "sandbox directory"
     try:
         base = directories.base(configured)
@@ -156,12 +155,13 @@ def _check_directory(runner: CheckRunner, configured: Path | None) -> Iterator[C
     kind = directories.file_system(base)
     free_bytes = shutil.disk_usage(base).free
     finding = f"{base}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
-    if free_bytes < SANDBOX_BYTES:
+    needed = needed_bytes(private)
+    if free_bytes < needed:
         yield runner.fail(
             name,
             "disk_full",
             finding,
-            f"make room: private servers need {SANDBOX_BYTES / 1e9:.1f} GB; or set sandbox.directory to another disk",
+            f"make room: private servers need {needed / 1e9:.1f} GB; or set sandbox.directory to another disk",
         )
     elif kind in directories.VOLATILE | directories.REMOTE:
         yield runner.warn(

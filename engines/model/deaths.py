@@ -51,6 +51,15 @@ CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGTRA
 LIMITS = frozenset({"SIGXCPU", "SIGXFSZ"})
 """Signals for a limit of processor time or file size (setrlimit(2))."""
 
+CAUSES = {
+    DeathCause.HUNG: "it did not end when it was told to, and was killed",
+    DeathCause.CLOSED: "it closed its channel and did not end, and was killed",
+    DeathCause.NO_SPACE: "no space was left on its disk",
+    DeathCause.OUT_OF_MEMORY: "out of memory",
+    DeathCause.SUPERVISOR_DIED: "the process that keeps the sandbox was killed, and its servers with it",
+}
+"""The causes in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:

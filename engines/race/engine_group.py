@@ -230,7 +230,11 @@ class EngineGroup:
             engine.channel.fileno(): engine for engine in self.engines if not engine.channel.closed
         }
         wakeup = self._inbox.fileno()
-        readable, _, _ = select.select([wakeup, *channels], [], [], max(0.0, timeout_s))
+        # Not select(2): it takes no descriptor above 1,023.
+        poll = select.poll()
+        for descriptor in (wakeup, *channels):
+            poll.register(descriptor, select.POLLIN)
+        readable = {descriptor for descriptor, _ in poll.poll(max(0.0, timeout_s) * 1e3)}
         if wakeup in readable:
             self._inbox.clear_wakeup()
         for descriptor, engine in channels.items():

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from contextlib import ExitStack
 from engines.child_environment import TLS_NAMES, of_names, python_environment
 from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.redaction import foreign_text
+from engines.host.captured_output import CapturedOutput
 from engines.ipc.channel import Channel
 from engines.ipc.messages import (
     AcknowledgedRows,
@@ -71,7 +71,8 @@ class EngineProcess:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
             with theirs:
-                self._stderr = undo.enter_context(tempfile.TemporaryFile())
+                self._stderr = CapturedOutput(f"{self.name} stderr")
+                undo.callback(self._stderr.close)
                 self._process = self._spawn(theirs, secrets)
             undo.pop_all()
         self.channel = Channel(ours)
@@ -118,7 +119,7 @@ class EngineProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             # The screen is drawn on stderr. The stderr of an engine process is kept for its cause of death.
-            stderr=self._stderr,
+            stderr=self._stderr.fileno(),
             env=environment,
             # Ctrl-C must not reach the process: the race stops its engine processes in order.
             start_new_session=True,
@@ -198,8 +199,7 @@ class EngineProcess:
 
     def _last_words(self) -> str:
         """Return the last line that the process wrote to stderr; "" for none."""
-        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_READ_BYTES))
-        text = self._stderr.read(STDERR_READ_BYTES).decode(errors="replace")
+        text = self._stderr.tail(STDERR_READ_BYTES)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         fatal = [line for line in lines if line.startswith(FATAL)]
         return foreign_text((fatal or lines or [""])[-1])

@@ -12,10 +12,12 @@ from typing import Self
 
 from engines.backends.server_counters import FINAL_READ_WAIT_S
 from engines.config import race_config as config
+from engines.config.file_limit import require_files
 from engines.consistency.claims import ClaimCheck
 from engines.consistency.read_back import READ_BACK_WAIT_S, LaneRows, read_back
 from engines.endpoints.deadline import Deadline
 from engines.errors import RaceError
+from engines.host.open_files import raise_limit
 from engines.ipc.schedule import Schedule
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
@@ -160,6 +162,8 @@ class Race:
         self._exit.close()
 
     def _start(self) -> None:
+        # Before any child: engines and servers inherit the limit.
+        require_files(self._settings, raise_limit())
         self._exit.callback(self._inbox.close)
         # The leases go back when no engine process is left.
         self._exit.callback(self._release_leases)

@@ -9,6 +9,7 @@ from itertools import chain
 
 from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
+from engines.config.disk_need import needed_bytes
 from engines.config.errors import ConfigError
 from engines.endpoints.deadline import DeadlineError, phase
 from engines.endpoints.endpoint import LaneEndpoints
@@ -65,6 +66,7 @@ def start_private_servers(
         directory=settings.sandbox.directory,
         port=settings.sandbox.port,
         on_progress=on_progress,
+        room_bytes=needed_bytes(private, settings.preset, settings.duration_s),
     )
     closing.callback(sandbox.close)
     try:

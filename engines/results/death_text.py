@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from engines.model.deaths import Death, DeathCause, EngineDeath, Manner
+from engines.model.deaths import CAUSES, Death, DeathCause, EngineDeath, Manner
 from engines.text import one_line
-
-CAUSES = {
-    DeathCause.HUNG: "it did not end when it was told to, and was killed",
-    DeathCause.CLOSED: "it closed its channel and did not end, and was killed",
-    DeathCause.NO_SPACE: "no space was left on its disk",
-    DeathCause.OUT_OF_MEMORY: "out of memory",
-    DeathCause.SUPERVISOR_DIED: "the process that keeps the sandbox was killed, and its servers with it",
-}
 
 REPORT_STEP = "report it with this line and what `telemon --version` prints"
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from engines.config.settings import MOST_CONNECTIONS
 from engines.model.lanes import LANE_OF
 from engines.sandbox.binaries import MySQLBinary
 from engines.sandbox.directory import PROGRAMS, SandboxDirectory, write
@@ -18,6 +19,10 @@ DATABASE = "telemon"
 
 USER = "telemon"
 """Account with which lanes sign in. It has rights on `DATABASE` only."""
+
+MOST_CLIENTS = 2 * MOST_CONNECTIONS + 64
+"""Clients that a server takes: all writers and readers that a lane can have, and what reads counters, holds leases and
+opens a connection again before the server has noticed the end of the old one."""
 
 HANDSHAKE_WAIT_S = 1.0
 """Timeout in seconds for the initial handshake packet of one readiness check."""
@@ -54,7 +59,7 @@ def server_spec(
             f"--init-file={accounts}",
             f"--bind-address={HOST}",
             f"--port={port}",
-            "--max-connections=1000",
+            f"--max-connections={MOST_CLIENTS}",
             "--skip-name-resolve",
             "--skip-log-bin",
             # MariaDB 11.4 and later creates a certificate by itself, and clients then encrypt even

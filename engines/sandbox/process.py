@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engines.child_environment import program_environment
-from engines.model.deaths import DeathCause, ProcessEnd
+from engines.model.deaths import CAUSES, DeathCause, ProcessEnd
 from engines.sandbox.errors import NEXT_STEP, SandboxError
 
 Result = TypeVar("Result")
@@ -62,19 +63,26 @@ CAUSES_IN_LOG = (
         DeathCause.NO_SPACE,
         re.compile(
             r"no space left on device|short write while writing|disk quota exceeded|file too large"
-            r"|disk (is )?full|errno:? (28|122|27)\b",
+            r"|disk (is )?full|err(no|or|code)(:| number)? (28|122|27)\b",
             re.IGNORECASE,
         ),
     ),
     (
         DeathCause.OUT_OF_MEMORY,
         re.compile(
-            r"out of memory|cannot allocate memory|oom allocating|memory allocation failed|errno:? 12\b",
+            r"out of memory|cannot allocate memory|oom allocating|memory allocation failed"
+            r"|err(no|or|code)(:| number)? 12\b",
             re.IGNORECASE,
         ),
     ),
 )
 """How a log names the causes of death that are known. The first that it names counts."""
+
+DISK_SIGNALS = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGXFSZ})
+"""Signals by which a server ends that cannot write a file: its own abort, a mapped page without room, a file limit."""
+
+FULL_BYTES = 65_536
+"""A disk with less room for this user is full."""
 
 CONTROL_GROUPS = Path("/proc/self/cgroup")
 CONTROL_GROUP_MOUNT = Path("/sys/fs/cgroup")
@@ -170,18 +178,26 @@ class ServerProcess:
                 return result
             if time.monotonic() > deadline_s:
                 raise SandboxError(
-                    f"{self.title} was not ready after {START_WAIT_S:.0f} s: {self.last_log_line()}; {NEXT_STEP}"
+                    f"{self.title} was not ready after {START_WAIT_S:.0f} s: {self.exit_summary()}; {self.next_step()}"
                 )
             await asyncio.sleep(POLL_EVERY_S)
-        raise SandboxError(f"{self.title} did not start: {self.exit_summary()}; {NEXT_STEP}")
+        raise SandboxError(f"{self.title} did not start: {self.exit_summary()}; {self.next_step()}")
 
     def exit_summary(self) -> str:
-        """Return one line with the exit status or signal, and the last log line."""
-        status = self._process.poll()
-        if status is None:
-            return self.last_log_line()
-        exit_text = f"exit status {status}" if status >= 0 else f"signal {-status}"
-        return f"{exit_text}: {self.last_log_line()}"
+        """Return one line with the cause, if it is known, the exit status or signal, and the telling log line."""
+        cause, end = self.death_cause(), self.end
+        parts = [] if cause is None else [CAUSES[cause]]
+        if end.signal is not None:
+            parts.append(f"killed by signal {end.signal} ({end.signal_name})")
+        elif end.status is not None:
+            parts.append(f"exit status {end.status}")
+        return ": ".join(filter(None, (", ".join(parts), self.telling_log_line())))
+
+    def next_step(self) -> str:
+        """Return what the user can do if the process did not start."""
+        if self.death_cause() is DeathCause.NO_SPACE:
+            return f"make room in {self._log.parent.parent}, or set sandbox.directory to another directory"
+        return NEXT_STEP
 
     @property
     def end(self) -> ProcessEnd:
@@ -194,15 +210,29 @@ class ServerProcess:
         for cause, words in CAUSES_IN_LOG:
             if words.search(log):
                 return cause
-        if self.end.signal == signal.SIGKILL and oom_kills() > self._oom_kills:
+        end = self.end
+        if end.signal == signal.SIGKILL and oom_kills() > self._oom_kills:
             return DeathCause.OUT_OF_MEMORY
-        return None
+        # On a full disk the log itself may lack what it would say.
+        failed = end.signal in DISK_SIGNALS or (end.status or 0) > 0
+        return DeathCause.NO_SPACE if failed and _full(self._log.parent) else None
 
-    def last_log_line(self) -> str:
-        """Return the last relevant line of the log, with at most `LINE_LENGTH` characters."""
+    def telling_log_line(self) -> str:
+        """Return the line of the log that says most, with at most `LINE_LENGTH` characters.
+
+        It is the one that names a known cause; else the first error, because later ones follow from it, and the last
+        one only says that the server gives up; else the last line.
+        """
         lines = self._log_lines()
-        last = next(reversed(_important(lines) or lines), "it wrote nothing")
-        return _cut(last)
+        for _, words in CAUSES_IN_LOG:
+            named = [line for line in lines if words.search(line)]
+            if named:
+                return _cut(named[0])
+        errors = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
+        said = [line for line in errors if not re.search(r"\baborting$", line, re.IGNORECASE)]
+        return _cut(
+            next(iter(said), next(reversed(_important(lines) or lines), "it wrote nothing"))
+        )
 
     def last_log_lines(self) -> tuple[str, ...]:
         """Return the last lines of the log, at most `LAST_LINES`; among them is the one that says most."""
@@ -230,6 +260,14 @@ class ServerProcess:
 def _important(lines: Sequence[str]) -> list[str]:
     """Return the lines that Redis marks with #, and those with an error: MariaDB logs further lines after it."""
     return [line for line in lines if re.search(r"\berror\b|^\d+:\S .* # ", line, re.IGNORECASE)]
+
+
+def _full(directory: Path) -> bool:
+    """Return whether nothing can be written in `directory` for lack of room."""
+    try:
+        return shutil.disk_usage(directory).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 def _cut(line: str) -> str:

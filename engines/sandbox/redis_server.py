@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from engines.config.settings import MOST_CONNECTIONS
 from engines.endpoints.listener import require_own_listener
 from engines.model.lanes import LANE_OF, SLOT_OF
 from engines.sandbox.binaries import RedisBinary
@@ -15,6 +16,10 @@ from engines.sandbox.directory import PROGRAMS, SandboxDirectory, write
 from engines.sandbox.ports import BUS_DISTANCE, HOST, TLS_DISTANCE
 from engines.sandbox.spec import ServerSpec
 from engines.wire.resp import SLOTS
+
+MOST_CLIENTS = 2 * MOST_CONNECTIONS + 256
+"""Clients that a server takes: all writers and readers that a lane can have, and those of the cluster's bus and of
+telemon itself."""
 
 ANSWER_WAIT_S = 1.0
 """Timeout in seconds for the reply to one command of a readiness check."""
@@ -62,6 +67,7 @@ def server_spec(
         f"bind {HOST}\n"
         f"port {port}\n"
         f"dir {quoted(directory)}\n"
+        f"maxclients {MOST_CLIENTS}\n"
         f"requirepass {password}\n"
         f"masterauth {password}\n"
         f"{CACHE if cache else NODE}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal as signals
 import subprocess
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from engines.config.disk_need import needed_bytes
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.host.open_files import raise_limit
 from engines.model.caveats import OpenBusReason
 from engines.model.deaths import DeathCause, ProcessEnd, ServerDeath
 from engines.model.lanes import LANE_OF, LANES, SLOT_OF, Lane
@@ -49,8 +52,9 @@ class Sandbox:
 
     A supervisor process owns them. They and their directory are removed when close() is called, when this process ends
     in any way, and when the supervisor is killed. `directory` is the parent of that directory (default: on a disk if
-    there is one). `port` is the first of nine consecutive ports (default: found by trying). Methods may be called from
-    any thread. Calls that wait for a server are serialized; all others return at once.
+    there is one). It must have room for `room_bytes` (default: what the lanes need for a race of preset fair). `port`
+    is the first of nine consecutive ports (default: found by trying). Methods may be called from any thread. Calls that
+    wait for a server are serialized; all others return at once.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Sandbox:
         directory: Path | None = None,
         port: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
+        room_bytes: int | None = None,
     ) -> None:
         unknown = [lane for lane in lanes if lane not in LANES]
         if unknown or not lanes:
@@ -67,6 +72,7 @@ class Sandbox:
         self._lanes = tuple(lane for lane in LANES if lane in lanes)
         self._asked_directory = directory
         self._asked_port = port
+        self._room_bytes = needed_bytes(self._lanes) if room_bytes is None else room_bytes
         self._on_progress = on_progress
         self._supervisor: SupervisorClient | None = None
         self._directory: Path | None = None
@@ -93,8 +99,11 @@ class Sandbox:
         """
         if self._supervisor is not None:
             raise RuntimeError("a sandbox starts once")
+        # The servers inherit it.
+        raise_limit()
         programs = binaries.find(self._lanes)
         base = directories.base(self._asked_directory)
+        _require_room(base, self._room_bytes)
         spec = SandboxSpec(self._lanes, base, self._asked_port, os.getpid(), programs)
         try:
             self._supervisor = SupervisorClient(spec.message(), self._on_event, self._on_break)
@@ -311,6 +320,19 @@ class Sandbox:
             server["password"],
             cluster=slot.role == "store",
             nodes=tuple(f"{ports.HOST}:{self._server_messages[n]['port']}" for n in slot.sandbox),
+        )
+
+
+def _require_room(base: Path, needed: int) -> None:
+    """Raise SandboxError if the disk of `base` has not `needed` bytes of room for this user."""
+    try:
+        free = shutil.disk_usage(base).free
+    except OSError:
+        return  # Whatever is wrong with it, the attempt to make the sandbox says more.
+    if free < needed:
+        raise SandboxError(
+            f"{base} has {free / 1e6:,.0f} MB free, and the private servers need {needed / 1e6:,.0f} MB; "
+            "make room there, set sandbox.directory to another directory, or race fewer lanes (--lanes)"
         )
 
 

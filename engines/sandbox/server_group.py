@@ -221,7 +221,7 @@ class ServerGroup:
         if await self._installer.wait_for_exit() != 0:
             raise SandboxError(
                 "the data directory of MariaDB could not be made "
-                f"({self._installer.exit_summary()}); {NEXT_STEP}"
+                f"({self._installer.exit_summary()}); {self._installer.next_step()}"
             )
         for other in mysql_servers[1:]:
             mariadb.copy(first.directory, other.spec.directory)
@@ -268,11 +268,11 @@ class ServerGroup:
             while not redis_server.cluster_ready(await redis_server.cluster_info(node.spec)):
                 assert node.process is not None
                 if not node.process.alive:
-                    raise SandboxError(f"{node.exit_summary()}; {NEXT_STEP}")
+                    raise SandboxError(f"{node.exit_summary()}; {node.process.next_step()}")
                 if time.monotonic() > deadline_s:
                     raise SandboxError(
                         f"the cluster of lane durable did not form within {CLUSTER_WAIT_S:.0f} s: "
-                        f"{node.process.last_log_line()}; {NEXT_STEP}"
+                        f"{node.process.telling_log_line()}; {NEXT_STEP}"
                     )
                 await asyncio.sleep(0.02)
         product, version = nodes[0].product, nodes[0].version

@@ -13,11 +13,14 @@ import asyncio
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from engines.endpoints.redaction import foreign_text
@@ -171,10 +174,22 @@ def _error_json(error: BaseException, spec: SandboxSpec) -> str:
         return str(error)
     if isinstance(error, OSError):
         return (
-            f"the sandbox could not be made in {spec.base}: {error.strerror}; "
+            f"the sandbox could not be made in {spec.base}: {_reason(error)}; "
             "make room there, or set sandbox.directory to another directory"
         )
     return f"the sandbox failed: {type(error).__name__}: {foreign_text(error)}; {NEXT_STEP}"
+
+
+def _reason(error: OSError) -> str:
+    """Return why a file could not be written. An error of `shutil.copytree` is a list of (from, to, reason)."""
+    if isinstance(error, shutil.Error):
+        failed: Sequence[tuple[str, str, str]] = error.args[0]
+        return (
+            re.sub(r"^\[Errno \d+\] ", "", foreign_text(failed[0][2]))
+            if failed
+            else "a copy failed"
+        )
+    return error.strerror or foreign_text(error) or type(error).__name__
 
 
 def _server_json(server: ManagedServer) -> Message:

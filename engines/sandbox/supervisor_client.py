@@ -8,12 +8,12 @@ import queue
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from engines import child_environment
+from engines.host.captured_output import CapturedOutput
 from engines.paths import search_path
 from engines.sandbox.errors import SandboxError
 
@@ -28,6 +28,9 @@ Longer than any wait inside the supervisor, so that the supervisor can report wh
 
 END_WAIT_S = 5.0
 """Seconds that the supervisor may take to remove the sandbox before it is killed."""
+
+STDERR_READ_BYTES = 8_192
+"""How much of the end of stderr is read for the last line."""
 
 Message = Mapping[str, Any]
 
@@ -56,7 +59,7 @@ class SupervisorClient:
         # A signal handler may call close() while close() runs.
         self._close_lock = threading.RLock()
         self._closed = False
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open until close()
+        self._stderr = CapturedOutput("sandbox stderr")
         self._channel, far_end = socket.socketpair()
         try:
             with far_end:
@@ -70,7 +73,7 @@ class SupervisorClient:
                     },
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=self._stderr,
+                    stderr=self._stderr.fileno(),
                     # The terminal's signals must not reach it.
                     start_new_session=True,
                 )
@@ -150,8 +153,5 @@ class SupervisorClient:
 
     def _last_stderr_line(self) -> str:
         """Return the last line that a failed supervisor wrote to stderr, with a leading ": ", or ""."""
-        if self._stderr.closed:
-            return ""
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").splitlines()
+        lines = self._stderr.tail(STDERR_READ_BYTES).splitlines()
         return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")

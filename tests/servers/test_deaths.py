@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from engines.sandbox.sandbox import Sandbox
 from tests.servers.test_sandbox import node
 from tests.servers.test_sandbox_faults import eventually
 from tests.support.race_run import engine_pids, with_settings
+from tests.support.small_file_system import in_small_file_system
 from tests.support.terminal import Terminal
 from tests.support.user_servers import CODE, ROOT, Done
 
@@ -261,23 +261,18 @@ def test_a_file_that_may_not_grow_ends_a_node(tmp_path: Path) -> None:
     assert death.end.signal_name == "SIGXFSZ" or death.cause is DeathCause.NO_SPACE
 
 
-def in_small_file_system(directory: Path, size: str, command: list[str]) -> list[str]:
-    """The command that runs `command` with a file system of `size` on `directory`, which nobody else sees."""
-    unshare = shutil.which("unshare")
-    mount = f"mount -t tmpfs -o size={size} tmpfs '{directory}' && exec \"$@\""
-    words = [unshare or "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
-    if (
-        unshare is None
-        or subprocess.run([*words, "true"], check=False, capture_output=True).returncode
-    ):
-        pytest.skip("needs a mount namespace (unshare --user --mount)")
-    return [*words, *command]
+FILLER = (
+    "for tried in $(seq 300); do ls '{0}'/*/durable-1/appendonlydir/*.incr.aof && break; sleep 0.1; done; "
+    "sleep 4; cat /dev/zero > '{0}/filler'"
+)
+"""Shell command that fills the file system in which a race on lane durable starts."""
 
 
 def test_a_full_disk_is_named_as_the_cause(tmp_path: Path) -> None:
-    """The race itself fills it, and the node, which must have every write on disk, gives up."""
-    argv = [sys.executable, "-c", CODE, "run", "--lanes", "durable", "--duration", "6s"]
-    command = in_small_file_system(tmp_path, "16m", [*argv, "--warmup", "0", "--format", "jsonl"])
+    """Another program fills it, and the node, which must have every write on disk, gives up."""
+    argv = [sys.executable, "-c", CODE, "run", "--lanes", "durable", "--duration", "8s"]
+    argv += ["--warmup", "0", "--format", "jsonl"]
+    command = in_small_file_system(tmp_path, "256m", argv, FILLER.format(tmp_path))
     ran = subprocess.run(
         command,
         cwd=ROOT,

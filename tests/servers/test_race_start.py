@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, islice
@@ -15,6 +18,7 @@ from engines.config import race_config as config
 from engines.config.errors import ConfigError
 from engines.config.settings import SandboxConfig
 from engines.errors import RaceError
+from engines.race import race
 from engines.race.race import Race
 from engines.sandbox.errors import PortInUse
 from engines.sandbox.sandbox import Sandbox
@@ -42,17 +46,88 @@ def descriptors_left(number: int) -> Iterator[None]:
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts descriptors in /proc")
 @pytest.mark.parametrize("left", [1, 3, 5, 10, 15])
-def test_engines_that_cannot_be_started_are_no_race_and_none_is_left(left: int) -> None:
-    """The first lacks its sockets or its pipe, or one after it does."""
+def test_engines_that_cannot_be_started_are_no_race_and_none_is_left(
+    left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first lacks its sockets or its pipe, or one after it does: others of this process took the files."""
+    monkeypatch.setattr(race, "raise_limit", lambda: None)
     before, children = opened(), psutil.Process().children()
-    race = Race(config.RaceConfig())
+    starting = Race(config.RaceConfig())
     with descriptors_left(left), pytest.raises(RaceError) as refused:
-        race.__enter__()
+        starting.__enter__()
     said = str(refused.value)
     assert said.startswith("the engine processes cannot be started: Too many open files")
     assert "ulimit -n" in said
     assert opened() == before
     assert psutil.Process().children() == children
+
+
+CODE = (
+    "import resource, sys; from tui.cli.main import run; "
+    "resource.setrlimit(resource.RLIMIT_NOFILE, tuple(map(int, sys.argv.pop(1).split(',')))); sys.exit(run())"
+)
+"""Code of a telemon with a soft and a hard limit of open files."""
+
+
+def telemon(limits: str, *argv: str, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CODE, limits, *argv],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--writers", "400"], "--writers 400: needs 1,264 open files in one engine process"),
+        (["--readers", "1024", "--lanes", "mysql"], "--readers 1024: needs 1,088 open files"),
+        (["--writers", "300", "--readers", "300"], "--readers 300: need 1,030 open files in one private server"),
+        (["--writers", "64", "--readers", "64", "--processes", "64", "--lanes", "cached"], ""),
+    ],
+)  # fmt: skip
+def test_connections_that_do_not_fit_the_hard_limit_are_refused_before_the_start(
+    argv: list[str], said: str
+) -> None:
+    done = telemon("256,1000", "run", *argv, "--duration", "0.2s", "--warmup", "0")
+    if not said:
+        assert done.returncode == 0, done.stderr
+        return
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert "a process may have 1,000 files open on this machine" in line
+    assert " would fit; " in line
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("lane", ["mysql", "cached", "durable"])
+def test_private_servers_take_as_many_writers_and_readers_as_there_can_be(lane: str) -> None:
+    """From a shell with the soft limit of macOS."""
+    argv = (
+        "--lanes",
+        lane,
+        "--writers",
+        "1024",
+        "--readers",
+        "1024",
+        "--duration",
+        "12s",
+        "--batch",
+        "1",
+        "--format",
+        "json",
+    )
+    done = telemon("256,20000", "run", *argv, timeout_s=400)
+    assert done.returncode == 0, done.stderr
+    (raced,) = json.loads(done.stdout)["lanes"]
+    for role in ("write", "read"):
+        # On a busy machine some of so many are not done at the end.
+        assert raced[role]["errors"].keys() <= {"unfinished"}
 
 
 @pytest.mark.parametrize(("port", "kind"), [(None, RaceError), (12_000, ConfigError)])

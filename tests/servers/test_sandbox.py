@@ -158,7 +158,7 @@ def test_mariadb_is_set_for_a_fair_race(sandbox: Sandbox, name: str, lane: str) 
         "innodb_doublewrite": "ON",
         "innodb_buffer_pool_size": str(256 * 1024 * 1024),
         "innodb_log_file_size": str(128 * 1024 * 1024),
-        "max_connections": "1000",
+        "max_connections": "2112",
     }
     with signed_in(mysql_at(sandbox, lane)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW VARIABLES")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from engines.sandbox.sandbox import MissingBinary, PortInUse, Sandbox
 from engines.sandbox.spec import SandboxSpec
 from engines.sandbox.supervisor import Supervisor
 from tests.support.leftovers import assert_gone
+from tests.support.small_file_system import in_small_file_system
 
 
 @pytest.fixture
@@ -196,3 +199,56 @@ def test_the_installer_touches_nothing_of_others(tmp_path: Path) -> None:
     assert temporary.parent == tmp_path
     assert temporary != tmp_path / "mysql"
     assert "--user" not in given
+
+
+START = """
+import sys
+from pathlib import Path
+from engines.sandbox.sandbox import Sandbox, SandboxError
+lane, directory, room_bytes = sys.argv[1:]
+try:
+    with Sandbox([lane], directory=Path(directory), room_bytes=int(room_bytes) if room_bytes else None):
+        pass
+except SandboxError as error:
+    print(error)
+"""
+"""Program that starts a sandbox and says what it is told then."""
+
+
+def refused_in(directory: Path, size: str, lane: str, room_bytes: str = "") -> str:
+    """What the start of a sandbox says in a file system of `size`."""
+    command = [sys.executable, "-c", START, lane, str(directory), room_bytes]
+    done = subprocess.run(
+        in_small_file_system(directory, size, command),
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(("lane", "needed"), [("mysql", "268"), ("durable", "201")])
+def test_too_small_a_disk_is_refused_before_the_start(
+    tmp_path: Path, lane: str, needed: str
+) -> None:
+    said = refused_in(tmp_path, "100m", lane)
+    assert said == (
+        f"{tmp_path} has 105 MB free, and the private servers need {needed} MB; make room there, "
+        "set sandbox.directory to another directory, or race fewer lanes (--lanes)"
+    )
+
+
+@pytest.mark.parametrize(("lane", "size"), [("mysql", "24m"), ("mysql", "60m"), ("durable", "64k")])
+def test_a_disk_that_is_full_during_the_start_is_the_cause_that_is_named(
+    tmp_path: Path, lane: str, size: str
+) -> None:
+    """The installer, the server itself, and a file of telemon's: others may fill a disk that had room."""
+    said = refused_in(tmp_path, size, lane, "0")
+    assert "no space was left on its disk" in said or "No space left on device" in said, said
+    assert "None" not in said
+    assert not re.search(r"aborting", said, re.IGNORECASE)
+    assert f"make room in {tmp_path}" in said or "make room there" in said

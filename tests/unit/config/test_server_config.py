@@ -310,6 +310,49 @@ def test_the_servers_of_a_lane_that_does_not_race_are_left_out(file: Path) -> No
     assert race.endpoints == {}
 
 
+ONE_TABLE = (
+    '[mysql]\nhost = "h"\nuser = "u"\ndatabase = "d"\n[cached.mysql]\nhost = "h"\nuser = "u"\ndatabase = "d"\n'
+    '[cached.redis]\nhost = "r"'
+)
+"""A configuration in which lanes mysql and cached would write one table."""
+
+ONE_REDIS = (
+    '[cached.mysql]\nhost = "h"\nuser = "u"\n[cached.redis]\nhost = "r"\n[durable]\nhost = "r"'
+)
+"""One in which the cache of lane cached would be the system of record of lane durable."""
+
+
+@pytest.mark.parametrize(
+    ("servers", "lanes"),
+    [
+        (ONE_TABLE, ["mysql"]),
+        (ONE_TABLE, ["cached"]),
+        (ONE_TABLE, ["mysql", "durable"]),
+        (ONE_TABLE, ["cached", "durable"]),
+        (ONE_REDIS, ["durable"]),
+        (ONE_REDIS, ["cached"]),
+        (ONE_REDIS, ["mysql", "cached"]),
+        (ONE_REDIS, ["mysql", "durable"]),
+    ],
+)
+def test_a_lane_that_does_not_race_conflicts_with_none(
+    file: Path, servers: str, lanes: list[str]
+) -> None:
+    race = loaded(file, f"lanes = {json.dumps(lanes)}\n{servers}")
+    assert race.lanes == tuple(lanes)
+
+
+@pytest.mark.parametrize(
+    ("servers", "lanes"),
+    [(ONE_TABLE, ["mysql", "cached"]), (ONE_REDIS, ["cached", "durable"])],
+)
+def test_lanes_that_race_conflict_though_another_does_not_race(
+    file: Path, servers: str, lanes: list[str]
+) -> None:
+    message = last_error(file, f"lanes = {json.dumps(lanes)}\n{servers}")
+    assert "one server" in message
+
+
 def test_a_plain_password_that_others_can_read_is_warned_of(file: Path) -> None:
     text = f'[mysql]\nhost = "h"\nuser = "u"\npassword = "{PLANTED}"'
     assert loaded(file, text).warnings == ()

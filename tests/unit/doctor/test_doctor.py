@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import pty
-import resource
 import socket
 import struct
 import subprocess
@@ -232,7 +231,7 @@ def test_a_sandbox_directory_in_memory() -> None:
 
 
 def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "SANDBOX_BYTES", 1 << 60)
+    monkeypatch.setattr(machine, "needed_bytes", lambda _: 1 << 60)
     assert found_on_machine(directory=tmp_path)["sandbox directory"].problem == "disk_full"
 
 
@@ -241,14 +240,12 @@ def test_little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert found_on_machine(directory=tmp_path)["memory"].problem == "little_memory"
 
 
-def test_too_few_open_files_for_the_connections_of_the_race() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-    try:
-        few = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 8, 100), None)}
-        many = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 64, 100), None)}
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+def test_too_few_open_files_for_the_connections_of_the_race(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "raise_limit", lambda: 200)
+    few = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 8, 100), None)}
+    many = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 64, 100), None)}
     assert few["open files"].problem == ""
     assert many["open files"].problem == "too_few_files"
     assert "ulimit -n 320" in many["open files"].next_step

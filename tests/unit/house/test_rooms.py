@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[3]
 
 ROOMS = {
     "engines": {
-        *("backends", "config", "consistency", "doctor", "driver", "endpoints", "ipc", "lanes", "metrics", "model"),
-        *("process", "provisioning", "race", "results", "sandbox", "wire", "workload"),
+        *("backends", "config", "consistency", "doctor", "driver", "endpoints", "host", "ipc", "lanes", "metrics"),
+        *("model", "process", "provisioning", "race", "results", "sandbox", "wire", "workload"),
     },
     "tui": {
         *("actions", "app", "cli", "draw", "report", "screens", "styles", "terminal", "view", "widgets"),

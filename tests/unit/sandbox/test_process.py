@@ -41,6 +41,9 @@ def dead(tmp_path: Path, text: str, code: str = "", log: Path | None = None) -> 
         ("9:M 1 # Short write while writing to the AOF file: (nwritten=1, expected=2)", DeathCause.NO_SPACE),
         ("[ERROR] mariadbd: Disk is full writing './x.ibd' (Errcode: 28)", DeathCause.NO_SPACE),
         ("InnoDB: Error number 28 means 'No space left on device'", DeathCause.NO_SPACE),
+        ("InnoDB: preallocating 16777216 bytes for file ./ib_logfile101 failed with error 28", DeathCause.NO_SPACE),
+        ("InnoDB: Operating system error number 122 in a file operation.", DeathCause.NO_SPACE),
+        ("InnoDB: Operating system error number 13 in a file operation.", None),
         ("write: Disk quota exceeded", DeathCause.NO_SPACE),
         ("Guru Meditation: Redis aborting for OUT OF MEMORY. Allocating 5 bytes", DeathCause.OUT_OF_MEMORY),
         ("InnoDB: Cannot allocate memory for the buffer pool", DeathCause.OUT_OF_MEMORY),
@@ -76,6 +79,55 @@ def test_the_line_that_says_why_is_among_them(tmp_path: Path) -> None:
     report = "".join(f"register {number}\n" for number in range(50))
     lines = dead(tmp_path, f"9:M 1 # Redis crashed by signal: 11\n{report}").last_log_lines()
     assert lines == ("9:M 1 # Redis crashed by signal: 11", "register 48", "register 49")
+
+
+@pytest.mark.parametrize(
+    ("log", "code", "said"),
+    [
+        (
+            "[Note] InnoDB: x\n[ERROR] InnoDB: Operating system error number 13 in a file operation.\n"
+            "[ERROR] Unknown/unsupported storage engine: InnoDB\n[ERROR] Aborting\n",
+            "sys.exit(1)",
+            "exit status 1: [ERROR] InnoDB: Operating system error number 13 in a file operation.",
+        ),
+        (
+            "[ERROR] mariadbd: Error writing file './ddl.log' (Errcode: 28 \"No space left on device\")\n"
+            "[ERROR] Aborting\n",
+            "sys.exit(1)",
+            "no space was left on its disk, exit status 1: [ERROR] mariadbd: Error writing file './ddl.log' "
+            '(Errcode: 28 "No space left on device")',
+        ),
+        (
+            "[Note] starting\n[ERROR] Plugin 'x' failed\n[Note] InnoDB: Cannot allocate memory for the buffer pool\n"
+            "[ERROR] Aborting\n",
+            "sys.exit(1)",
+            "out of memory, exit status 1: [Note] InnoDB: Cannot allocate memory for the buffer pool",
+        ),
+        ("ready\n", "os.kill(os.getpid(), signal.SIGTERM)", "killed by signal 15 (SIGTERM): ready"),
+        ("[ERROR] Aborting\n", "sys.exit(1)", "exit status 1: [ERROR] Aborting"),
+        ("", "sys.exit(3)", "exit status 3: it wrote nothing"),
+    ],
+)  # fmt: skip
+def test_the_cause_comes_first(tmp_path: Path, log: str, code: str, said: str) -> None:
+    assert dead(tmp_path, log, code).exit_summary() == said
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("sys.exit(1)", DeathCause.NO_SPACE),
+        ("os.kill(os.getpid(), signal.SIGABRT)", DeathCause.NO_SPACE),
+        ("os.kill(os.getpid(), signal.SIGTERM)", None),
+        ("sys.exit(0)", None),
+    ],
+)
+def test_a_full_disk_is_the_cause_where_the_log_could_not_say_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, cause: DeathCause | None
+) -> None:
+    monkeypatch.setattr(processes, "_full", lambda directory: directory == tmp_path)
+    server = dead(tmp_path, "ready\n", code)
+    assert server.death_cause() is cause
+    assert server.next_step().startswith("make room in ") == (cause is not None)
 
 
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"

@@ -1,0 +1,81 @@
+"""Whether the processes of a race may have as many files open as its connections need."""
+
+from __future__ import annotations
+
+from engines.config.errors import ConfigError
+from engines.config.race_config import RaceConfig
+from engines.model.lanes import LANES
+from engines.model.roles import Role
+
+OWN_FILES = 64
+"""Files of an engine process, of telemon itself and of a private Redis besides those that are counted here."""
+
+FILES_PER_ENGINE = 2
+"""Files that telemon itself has open for each of its engine processes: the channel, and its stderr."""
+
+MARIADB_FILES = 430
+"""Files of a private MariaDB besides its connections. With fewer it takes fewer connections than it was told to: it
+keeps 410 for tables and for itself (mysqld.cc, TABLE_OPEN_CACHE_MIN)."""
+
+CLUSTER_NODES = 3
+"""Primaries of the private cluster: a connection of a lane opens a socket to each. Of a cluster of the user's own no
+more than one is known before it is asked."""
+
+
+def require_files(settings: RaceConfig, limit: int | None) -> None:
+    """Raise ConfigError if a process of the race would need more than `limit` open files; None stands for no limit.
+
+    The message names the settings, and the largest numbers that would fit.
+    """
+    if limit is None:
+        return
+    cause = f"a process may have {limit:,} files open on this machine"
+    step = "raise the hard limit (ulimit -Hn)"
+    engines = sum(
+        min(settings.processes, connections) * len(settings.lanes)
+        for connections in (settings.writers, settings.readers)
+    )
+    needed = OWN_FILES + engines * FILES_PER_ENGINE
+    if needed > limit:
+        fitting = (limit - OWN_FILES) // (FILES_PER_ENGINE * max(1, engines // settings.processes))
+        raise ConfigError(
+            f"{settings.cite('processes')}: needs {needed:,} open files, and {cause}; "
+            f"{_at_most(fitting)} would fit; {step}"
+        )
+    roles: tuple[tuple[Role, str], ...] = (("write", "writers"), ("read", "readers"))
+    for role, key in roles:
+        connections: int = getattr(settings, key)
+        sockets = max(_sockets(settings, lane, role) for lane in settings.lanes)
+        needed = OWN_FILES + -(-connections // settings.processes) * sockets
+        if needed > limit:
+            fitting = (limit - OWN_FILES) // sockets * settings.processes
+            raise ConfigError(
+                f"{settings.cite(key)}: needs {needed:,} open files in one engine process, and {cause}; "
+                f"{_at_most(fitting)} would fit; {step}, or set more processes"
+            )
+    own_files = max(map(_server_files, _private(settings)), default=0)
+    needed = own_files + settings.writers + settings.readers
+    if own_files and needed > limit:
+        raise ConfigError(
+            f"{settings.cite('writers')} and {settings.cite('readers')}: need {needed:,} open files in one private "
+            f"server, and {cause}; {_at_most(limit - own_files)} in total would fit; {step}"
+        )
+
+
+def _private(settings: RaceConfig) -> list[str]:
+    return [lane for lane in settings.lanes if lane not in settings.endpoints]
+
+
+def _server_files(lane: str) -> int:
+    return MARIADB_FILES if LANES[lane].has_mysql else OWN_FILES
+
+
+def _sockets(settings: RaceConfig, lane: str, role: Role) -> int:
+    """Return how many sockets one connection of a role opens at least."""
+    nodes = CLUSTER_NODES if LANES[lane].is_cluster and lane in _private(settings) else 1
+    redis = nodes if LANES[lane].redis_commands(role) else 0
+    return max(1, int(LANES[lane].has_mysql) + redis)
+
+
+def _at_most(number: int) -> str:
+    return f"{number:,}" if number > 0 else "none"
