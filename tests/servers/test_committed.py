@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.mysql import client, counters
@@ -31,6 +32,7 @@ from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
 from tests.support.diagnosis import diagnose
 from tests.support.hostile_servers import hostile_server
+from tests.support.mysql_accounts import is_oracle
 from tests.support.race_run import forget, mysql, with_settings
 from tests.support.sparse_servers import mysql_refusing
 from tests.support.swallowing_proxy import swallowing_proxy
@@ -46,7 +48,8 @@ HOSTILE = (
     "START TRANSACTION",
     "SET sql_select_limit=0",
     "SET character_set_results=utf16",
-    "SET tx_isolation='READ-UNCOMMITTED', sql_mode='ANSI_QUOTES,ORACLE'",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; "
+    "SET @theirs=1 /*M!100000 , sql_mode='ANSI_QUOTES,ORACLE' */ /*!80000 , sql_mode='ANSI_QUOTES' */",
     "USE other",
 )
 """What an administrator may give to each new session, each of it enough to make a result wrong."""
@@ -120,18 +123,19 @@ def test_a_race_is_the_same_whatever_the_server_gives_to_a_session(
 
 
 def test_a_session_has_the_settings_that_telemon_relies_on(
-    at: MySQLEndpoint, init_connect: Callable[[str], None]
+    sandbox: Sandbox, at: MySQLEndpoint, init_connect: Callable[[str], None]
 ) -> None:
     init_connect("; ".join((*HOSTILE[2:], HOSTILE[0], HOSTILE[1])))
     for autocommit in (True, False):
         connection = client.connect(at, autocommit=autocommit)
         with connection, connection.cursor() as cursor:
+            assert not connection.server_status & SERVER_STATUS_IN_TRANS
+            name = "transaction_isolation" if is_oracle(sandbox) else "tx_isolation"
             cursor.execute(
-                "SELECT @@autocommit, @@in_transaction, @@tx_isolation, @@sql_mode, @@sql_select_limit, DATABASE()"
+                f"SELECT @@autocommit, @@{name}, @@sql_mode, @@sql_select_limit, DATABASE()"
             )
             assert cursor.fetchone() == (
                 int(autocommit),
-                0,
                 "REPEATABLE-READ",
                 "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION",
                 2**64 - 1,

@@ -1,4 +1,4 @@
-"""Races on a MariaDB of one's own: TLS and nothing else, credentials that change, two lanes on one server."""
+"""Races on a MariaDB or MySQL of one's own: TLS and nothing else, credentials that change, two lanes on one server."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
             summary.add(frame)
             frames.append(frame)
         summary.reconcile_with_servers(race.closing_counts)
-    assert lane_infos["mysql"].product == "MariaDB"
-    assert lane_infos["cached"].product == "MariaDB + Redis as a cache"
+    assert lane_infos["mysql"].product == server.product
+    assert lane_infos["cached"].product == f"{server.product} + Redis as a cache"
     assert lane_infos["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"
     assert f"MySQL at {HOST}:{server.port} over TLS" in lane_infos["mysql"].notes
     assert f"Redis at {cache.host}:{cache.port} without TLS" in lane_infos["cached"].notes

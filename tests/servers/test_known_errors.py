@@ -32,6 +32,7 @@ from tests.support.hostile_server import (
     hostile_server,
     packet,
 )
+from tests.support.mysql_accounts import make_account
 from tests.support.user_servers import CODE, ROOT, as_root
 
 USER, PASSWORD = "known-errors", "of-known-errors"
@@ -50,12 +51,10 @@ def database(sandbox: Sandbox) -> MySQLEndpoint:
 @contextmanager
 def user(sandbox: Sandbox, at: MySQLEndpoint, *grants: str) -> Iterator[MySQLEndpoint]:
     """The same server, seen by a user of its own."""
-    who = f"'{USER}'@'127.0.0.1'"
-    as_root(sandbox, "mysql", f"CREATE OR REPLACE USER {who} IDENTIFIED BY '{PASSWORD}'")
+    own = replace(at, user=USER, password=PASSWORD)
+    who = make_account(sandbox, "mysql", own, *grants)
     try:
-        for grant in grants:
-            as_root(sandbox, "mysql", f"GRANT {grant} TO {who}")
-        yield replace(at, user=USER, password=PASSWORD)
+        yield own
     finally:
         as_root(sandbox, "mysql", f"DROP USER {who}")
 

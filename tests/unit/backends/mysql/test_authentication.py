@@ -174,7 +174,8 @@ def test_a_file_without_a_key_is_said(tmp_path: Path) -> None:
         ("mysql_clear_password", TlsOptions(Path("ca.pem"), verify="chain"), True, True),
         ("dialog", TlsOptions(verify="none"), True, False),
         ("caching_sha2_password", TlsOptions(verify="none"), True, True),
-        ("caching_sha2_password", TlsOptions(verify="none"), False, False),
+        # It begins with a challenge.
+        ("caching_sha2_password", TlsOptions(verify="none"), False, True),
         ("sha256_password", TlsOptions(verify="none"), False, False),
         ("mysql_native_password", TlsOptions(verify="none"), False, True),
         ("mysql_old_password", TlsOptions(), True, False),
