@@ -111,8 +111,14 @@ def test_a_race_is_the_same_whatever_the_server_gives_to_a_session(
     init_connect(statement)
     summary = raced(sandbox, replace(ONE, preset=preset, duration_s=0.3))
     found = summary.reconciliations["mysql"]
-    assert found.verdict == "reconciled"
-    assert "committed writes" in {check.what for check in found.checks}
+    counted = {check.what for check in found.checks}
+    if is_oracle(sandbox) and preset == "fair":
+        # It counts no commits but those in its binary log, and the private one has none.
+        assert found.verdict == "reconciled, except for commits, which this server does not count"
+        assert "committed writes" not in counted
+    else:
+        assert found.verdict == "reconciled"
+        assert ("commits" if is_oracle(sandbox) else "committed writes") in counted
     stored = summary.read_backs["mysql"]
     assert stored.checked > 10
     assert (stored.lost, stored.unread) == (0, 0)
@@ -184,6 +190,7 @@ def behind(at: MySQLEndpoint, port: int) -> config.RaceConfig:
 
 @pytest.mark.parametrize("alone", ["counters", "rows"])
 def test_with_the_setting_taken_out_each_check_alone_fails_the_race(
+    sandbox: Sandbox,
     at: MySQLEndpoint,
     init_connect: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
@@ -191,6 +198,8 @@ def test_with_the_setting_taken_out_each_check_alone_fails_the_race(
     alone: str,
 ) -> None:
     init_connect(HOSTILE[0])
+    if is_oracle(sandbox) and alone == "counters":
+        pytest.skip("Oracle's MySQL counts no commits without a binary log")
     if alone == "counters":
         monkeypatch.setattr(race_module, "read_back", lambda *_: {})
     else:
@@ -228,7 +237,9 @@ def test_the_command_fails_and_the_result_says_why(
             *("--warmup", "0s", "--duration", "500ms"),
         )
     assert done.code == 1, done.err
-    assert "telemon: lane mysql: MySQL acknowledged" in done.err
+    # Without a binary log Oracle's MySQL counts no commits, and only the rows that are not there tell.
+    counted = "telemon: lane mysql: MySQL acknowledged" in done.err
+    assert counted is not is_oracle(sandbox)
     assert "telemon: lane mysql: acknowledged rows are lost" in done.err
     assert "reconciled with the servers' own" not in done.out
 
@@ -241,12 +252,14 @@ def test_a_table_without_transactions_is_told_from_the_start(
     with hostile_server(mysql_refusing(at.port, refused)) as server:
         summary = raced(None, replace(behind(at, server.port), duration_s=0.3))
     assert any("in no transaction" in note and "MyISAM" in note for note in summary.notes())
-    assert exit_code_for(summary) == 1
+    assert exit_code_for(summary) == (0 if is_oracle(sandbox) else 1)
 
 
 @pytest.mark.usefixtures("at")
 def test_a_table_without_transactions_is_noticed(sandbox: Sandbox) -> None:
     """Its rows are there, and none was ever committed."""
+    if is_oracle(sandbox):
+        pytest.skip("Oracle's MySQL counts no commits without a binary log")
 
     def change(_: Race, frame: Frame) -> None:
         if frame.seq == 0:

@@ -41,7 +41,6 @@ STATEMENTS = {
     r"SHOW GLOBAL (STATUS|VARIABLES) WHERE Variable_name IN \([A-Za-z_', ]+\)": (
         "the server's own counters, and settings for doctor and the fairness sheet"
     ),
-    r"SHOW ENGINE INNODB STATUS": "transactions committed, where no status variable has them",
     r"SHOW GLOBAL STATUS LIKE 'Threads_connected'": "doctor: room for connections",
     r"SHOW SESSION VARIABLES WHERE Variable_name IN \([a-z_', ]+\)": "doctor: what a session is like",
     r"SHOW VARIABLES LIKE 'aurora_version'": "whether it is Aurora",
@@ -81,7 +80,7 @@ STATEMENTS = {
 }
 """All that telemon may say to a MySQL server, and what for."""
 
-RARE = {r"SET NAMES utf8mb4", r"SET autocommit=[01]", r"SHOW ENGINE INNODB STATUS"}
+RARE = {r"SET NAMES utf8mb4", r"SET autocommit=[01]"}
 """What the servers here need not hear."""
 
 KINDS = {"Connect", "Init DB", "Query", "Quit", "Ping"}

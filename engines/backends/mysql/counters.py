@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import NotSupportedError
@@ -48,9 +46,6 @@ UPTIME = "Uptime"
 VERSION = "version"
 """System variable with the server's version, which names MariaDB but no other product."""
 
-ID_COUNTER = re.compile(r"^Trx id counter (\d{1,20})\s*$", re.MULTILINE)
-"""Line of SHOW ENGINE INNODB STATUS with what MariaDB has as the status variable `TRANSACTION_IDS`."""
-
 
 class MySQLCounters:
     """Reader of a server's counters over its own connection, which is reopened after an error."""
@@ -64,8 +59,6 @@ class MySQLCounters:
         self._server = ""
         self._logged = False
         """Whether what telemon writes is in the server's binary log."""
-        self._shows_ids = False
-        """Whether SHOW ENGINE INNODB STATUS is asked for the transaction ids, where no status variable has them."""
         self._counts_itself = False
         """Whether the server counts the rows of a SHOW among those that it writes. Oracle's MySQL does."""
         self._own_rows = 0
@@ -89,16 +82,10 @@ class MySQLCounters:
                     self._server = repr([values.get(name) for name in IDENTITY_VARIABLES])
                     self._logged = values.get(LOG_BIN) == values.get(SQL_LOG_BIN) == "ON"
                     self._counts_itself = "mariadb" not in values.get(VERSION, "").lower()
-                    # The binary log counts commits at less cost, and needs no right to ask.
-                    self._shows_ids = self._counts_itself and not self._logged
                     own_rows = len(values)
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
                 shown = cursor.fetchall()
                 counts = optional.numbers(shown)
-                if self._shows_ids:
-                    ids = _transaction_ids(cursor)
-                    self._shows_ids = ids is not None
-                    counts |= {} if ids is None else {TRANSACTION_IDS: ids}
         except Exception:
             self.close()
             raise
@@ -121,10 +108,3 @@ class MySQLCounters:
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             connection.close()
-
-
-def _transaction_ids(cursor: Cursor) -> int | None:
-    """Return how many transaction ids InnoDB has given; None if this account may not know (it needs PROCESS)."""
-    shown = optional.rows(cursor, "SHOW ENGINE INNODB STATUS")
-    found = ID_COUNTER.search(str(shown[0][-1])) if shown and shown[0] else None
-    return int(found[1]) if found else None

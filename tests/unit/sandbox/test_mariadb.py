@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,19 +89,18 @@ async def test_a_stranger_on_the_port_does_not_get_the_password(
     directory: SandboxDirectory, tmp_path: Path
 ) -> None:
     own, foreign = Authority(tmp_path, "own"), Authority(tmp_path, "foreign")
+    spec = spec_of(MYSQL, directory)
+    spec.directory.mkdir()
+    (spec.directory / "ca.pem").write_bytes(own.file.read_bytes())
     pair = foreign.pair("foreign", of=("127.0.0.1",))
     with hostile_mysql(b"caching_sha2_password", pair=pair) as server:
-        spec = spec_of(MYSQL, directory, server.port)
-        spec.directory.mkdir()
-        (spec.directory / "ca.pem").write_bytes(own.file.read_bytes())
-        assert await mariadb.remember_account(spec) is None
+        assert await mariadb.remember_account(replace(spec, port=server.port)) is None
         assert server.connections == 1
         assert PASSWORD.encode() not in b"".join(server.received)
     # The same with the right authority, or the test would show nothing: it is asked for the password, and gives it.
     pair = own.pair("own", of=("elsewhere.example",))
     with hostile_mysql(b"caching_sha2_password", pair=pair) as server:
-        spec = spec_of(MYSQL, directory, server.port)
-        await mariadb.remember_account(spec)
+        await mariadb.remember_account(replace(spec, port=server.port))
         assert PASSWORD.encode() in b"".join(server.received)
 
 

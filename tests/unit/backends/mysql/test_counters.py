@@ -5,37 +5,21 @@ from __future__ import annotations
 from typing import Any, Self
 
 import pytest
-from pymysql.err import OperationalError
 
 from engines.backends.mysql import counters
 from engines.backends.mysql.counters import MySQLCounters
 from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import BINLOG_TRANSACTIONS, TRANSACTION_IDS
 
-INNODB_STATUS = """
-=====================================
-2026-11-28 19:41:02 140245 INNODB MONITOR OUTPUT
-=====================================
-------------
-TRANSACTIONS
-------------
-Trx id counter {ids}
-Purge done for trx's n:o < 1807 undo n:o < 0 state: running but idle
-"""
-"""A part of what MySQL 9.7 shows."""
-
 ENDPOINT = MySQLEndpoint("127.0.0.1", 3306, "u", "p", "d")
 
 
 class Server:
-    """A server that counts. Oracle's MySQL counts the rows of a SHOW among those that it writes.
-
-    `process` says whether the account has the right to ask for InnoDB's status.
-    """
+    """A server that counts. Oracle's MySQL counts the rows of a SHOW among those that it writes."""
 
     open = True
 
-    def __init__(self, version: str, *, logged: bool, process: bool = False) -> None:
+    def __init__(self, version: str, *, logged: bool) -> None:
         self.variables = {
             "hostname": "h",
             "port": "3306",
@@ -46,8 +30,6 @@ class Server:
         }
         self.mariadb = "MariaDB" in version
         self.up_s, self.written, self.ids = 100, 1_000, 50
-        self.process = process
-        self.asked: list[str] = []
         self._rows: list[tuple[str, object]] = []
 
     def cursor(self) -> Self:
@@ -61,12 +43,6 @@ class Server:
     def close(self) -> None: ...
 
     def execute(self, statement: str) -> None:
-        self.asked.append(statement)
-        if "ENGINE" in statement:
-            if not self.process:
-                raise OperationalError(1227, "Access denied; you need the PROCESS privilege")
-            self._rows = [("InnoDB", INNODB_STATUS.format(ids=self.ids))]
-            return
         self._rows = list(self.variables.items())
         if "STATUS" in statement:
             counts = {"Handler_write": self.written, BINLOG_TRANSACTIONS: 7, "Uptime": self.up_s}
@@ -115,45 +91,18 @@ def test_the_rows_of_a_reading_are_not_counted_as_written(
 
 
 @pytest.mark.parametrize(
-    ("version", "logged", "process", "counted"),
+    ("version", "logged", "counted"),
     [
-        ("9.7.4", True, True, {BINLOG_TRANSACTIONS}),
-        ("9.7.4", False, False, set()),
-        ("9.7.4", False, True, {TRANSACTION_IDS}),
-        ("8.4.6", False, True, {TRANSACTION_IDS}),
-        ("8.0.39", True, False, {BINLOG_TRANSACTIONS}),
-        ("11.8.9-MariaDB", True, False, {TRANSACTION_IDS}),
-        ("11.8.9-MariaDB", False, True, {TRANSACTION_IDS}),
+        ("9.7.4", True, {BINLOG_TRANSACTIONS}),
+        ("9.7.4", False, set()),
+        ("11.8.9-MariaDB", True, {TRANSACTION_IDS}),
+        ("11.8.9-MariaDB", False, {TRANSACTION_IDS}),
     ],
 )
 def test_the_counter_of_commits_is_the_product_s(
-    answering: list[Any], version: str, logged: bool, process: bool, counted: set[str]
+    answering: list[Any], version: str, logged: bool, counted: set[str]
 ) -> None:
-    answering.append(Server(version, logged=logged, process=process))
+    answering.append(Server(version, logged=logged))
     (reading,) = MySQLCounters(ENDPOINT).read().values()
     assert {BINLOG_TRANSACTIONS, TRANSACTION_IDS} & reading.counts.keys() == counted
     assert reading.persistent == {TRANSACTION_IDS}
-
-
-def test_the_ids_of_mysql_are_read_off_the_status_of_innodb(answering: list[Any]) -> None:
-    server = Server("9.7.4", logged=False, process=True)
-    answering.append(server)
-    source = MySQLCounters(ENDPOINT)
-    for ids in (50, 2_050, 18_446_744_073_709_551_615):
-        server.ids = ids
-        (reading,) = source.read().values()
-        assert reading.counts[TRANSACTION_IDS] == ids
-    # It has no rows of a temporary table: nothing to take off.
-    assert reading.counts["Handler_write"] == 1_000
-
-
-@pytest.mark.parametrize(("version", "times"), [("9.7.4", 1), ("11.8.9-MariaDB", 0)])
-def test_what_is_refused_is_asked_for_once(
-    answering: list[Any], version: str, times: int
-) -> None:
-    server = Server(version, logged=False)
-    answering.append(server)
-    source = MySQLCounters(ENDPOINT)
-    for _ in range(3):
-        source.read()
-    assert sum("ENGINE" in statement for statement in server.asked) == times
