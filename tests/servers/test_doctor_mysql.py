@@ -12,11 +12,11 @@ import pytest
 
 from engines.doctor.mysql.checks import ROW_BYTES
 from engines.endpoints.credential_sources import FromEnvironment, FromFile
-from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
+from engines.endpoints.endpoint import MySQLEndpoint
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 from tests.support.diagnosis import CLOCKS, check_clock, diagnose
-from tests.support.mysql_accounts import is_oracle, make_account
+from tests.support.mysql_accounts import is_oracle, make_account, saying
 from tests.support.race_run import mysql
 from tests.support.user_servers import as_root
 
@@ -75,11 +75,6 @@ def user(sandbox: Sandbox, at: MySQLEndpoint, *grants: str) -> Iterator[MySQLEnd
 def wrong(sandbox: Sandbox) -> str:
     """The problem of a wrong password. Oracle's MySQL asks for the password itself then, which it gets over TLS only."""
     return "unsafe_sign_in" if is_oracle(sandbox) else "wrong_password"
-
-
-def saying(sandbox: Sandbox, at: MySQLEndpoint) -> MySQLEndpoint:
-    """The same server, asked so that it says that a password is wrong: Oracle's MySQL does over TLS only."""
-    return replace(at, tls=TlsOptions(verify="none")) if is_oracle(sandbox) else at
 
 
 def test_a_server_in_order(endpoint: MySQLEndpoint) -> None:

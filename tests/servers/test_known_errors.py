@@ -32,7 +32,7 @@ from tests.support.hostile_server import (
     hostile_server,
     packet,
 )
-from tests.support.mysql_accounts import make_account
+from tests.support.mysql_accounts import make_account, saying
 from tests.support.user_servers import CODE, ROOT, as_root
 
 USER, PASSWORD = "known-errors", "of-known-errors"
@@ -93,7 +93,7 @@ def test_1040(sandbox: Sandbox, database: MySQLEndpoint) -> None:
 
 
 def test_1044_1045_1049_and_1142(sandbox: Sandbox, database: MySQLEndpoint) -> None:
-    check(said(replace(database, password="not it")), 1045)
+    check(said(replace(saying(sandbox, database), password="not it")), 1045)
     with user(sandbox, database) as at:
         check(said(at), 1044)
     with user(sandbox, database, "SELECT ON *.*") as at:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pymysql
 
-from engines.endpoints.endpoint import MySQLEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 from engines.sandbox.sandbox import Sandbox
 from tests.support.user_servers import as_root
 
@@ -14,6 +15,11 @@ from tests.support.user_servers import as_root
 def is_oracle(sandbox: Sandbox) -> bool:
     """Return whether the private MySQL servers are Oracle's."""
     return sandbox.servers["mysql"].product == "MySQL"
+
+
+def saying(sandbox: Sandbox, at: MySQLEndpoint) -> MySQLEndpoint:
+    """The same server, asked so that it says that a password is wrong: Oracle's MySQL does over TLS only."""
+    return replace(at, tls=TlsOptions(verify="none")) if is_oracle(sandbox) else at
 
 
 def make_account(sandbox: Sandbox, server: str, at: MySQLEndpoint, *grants: str) -> str:

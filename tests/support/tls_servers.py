@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+import pytest
 import redis
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -23,6 +24,9 @@ from tests.support.certificates import Authority, Pair
 HOST = "127.0.0.1"
 PASSWORD = "s3cret-of-the-tests"
 START_WAIT_S = 20.0
+
+REFUSED_CERTIFICATE = 3888
+"""MySQL's error number for a certificate that it does not take."""
 
 FAULTY: dict[str, dict[str, Any]] = {
     "good": {},
@@ -89,7 +93,7 @@ class SealedMySQL:
     def __init__(
         self, socket: Path, port: int, shown: Pair, certificates: Certificates, product: str
     ) -> None:
-        self._product = product
+        self.product = product
         self._socket, self._shown, self._certificates = socket, shown, certificates
         self.endpoint = MySQLEndpoint(
             HOST, port, "telemon", PASSWORD, "telemon", tls=certificates.tls
@@ -115,7 +119,12 @@ class SealedMySQL:
     def show(self, name: str) -> None:
         """From now on show the certificate `name`."""
         _exchange(self._shown, self._certificates.pairs[name])
-        self.run("ALTER INSTANCE RELOAD TLS" if self._product == "MySQL" else "FLUSH SSL")
+        try:
+            self.run("ALTER INSTANCE RELOAD TLS" if self.product == "MySQL" else "FLUSH SSL")
+        except pymysql.MySQLError as error:
+            if error.args[0] != REFUSED_CERTIFICATE:
+                raise
+            pytest.skip("Oracle's MySQL shows no certificate that it would not trust itself")
 
 
 @contextmanager
