@@ -60,12 +60,13 @@ def user(sandbox: Sandbox, at: MySQLEndpoint, *grants: str) -> Iterator[MySQLEnd
 
 
 @contextmanager
-def setting(sandbox: Sandbox, name: str, value: str, back: str) -> Iterator[None]:
+def setting(sandbox: Sandbox, name: str, value: str) -> Iterator[None]:
+    ((before,),) = as_root(sandbox, "mysql", f"SELECT @@GLOBAL.{name}")
     as_root(sandbox, "mysql", f"SET GLOBAL {name} = {value}")
     try:
         yield
     finally:
-        as_root(sandbox, "mysql", f"SET GLOBAL {name} = {back}")
+        as_root(sandbox, "mysql", f"SET GLOBAL {name} = {before}")
 
 
 def said(endpoint: MySQLEndpoint, statement: str = "SELECT 1") -> str:
@@ -82,7 +83,7 @@ def check(text: str, code: int) -> None:
 
 
 def test_1040(sandbox: Sandbox, database: MySQLEndpoint) -> None:
-    with setting(sandbox, "max_connections", "10", "DEFAULT"), ExitStack() as stack:
+    with setting(sandbox, "max_connections", "10"), ExitStack() as stack:
         with suppress(pymysql.OperationalError):
             for _ in range(11):
                 stack.enter_context(mysql.connect(database, autocommit=True))
@@ -114,7 +115,7 @@ def test_1130(database: MySQLEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_3159(sandbox: Sandbox, database: MySQLEndpoint) -> None:
-    with setting(sandbox, "require_secure_transport", "ON", "OFF"):
+    with setting(sandbox, "require_secure_transport", "ON"):
         text = said(database)
     # MariaDB before 11 says that the password is wrong.
     check(text, 3159 if "3159" in text else 1045)

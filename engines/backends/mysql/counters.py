@@ -87,6 +87,8 @@ class MySQLCounters:
                 shown = cursor.fetchall()
                 counts = optional.numbers(shown)
         except Exception:
+            # The rows of the statement before the one that failed were counted all the same.
+            self._own_rows += own_rows
             self.close()
             raise
         own_rows += 0 if counts.get(UPTIME, 0) < self._up_s else self._own_rows

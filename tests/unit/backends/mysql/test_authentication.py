@@ -227,6 +227,18 @@ def test_what_an_unverified_server_gets_inside_tls(
         assert not readable(b"".join(server.received))
 
 
+def test_an_unverified_server_gets_the_answer_to_a_challenge(authority: Authority) -> None:
+    """So the doctor finds an account of MySQL that needs TLS, and shows nobody the password."""
+    pair = authority.pair("challenge", of=("127.0.0.1",))
+    with hostile_mysql(b"mysql_native_password", b"caching_sha2_password", pair=pair) as server:
+        at = replace(endpoint_of(server), tls=TlsOptions(verify="none"))
+        with pytest.raises(OperationalError) as raised:
+            connect(at, autocommit=True, accept_unverified=False)
+        assert raised.value.args[0] == UNSAFE_AUTHENTICATION
+        assert [len(part[4:]) for part in server.received[1:2]] == [32]  # SHA-256
+        assert not readable(b"".join(server.received))
+
+
 def test_a_verified_server_gets_the_password_in_clear_as_iam_of_rds_needs_it(
     authority: Authority,
 ) -> None:
