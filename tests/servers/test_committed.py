@@ -32,7 +32,7 @@ from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
 from tests.support.diagnosis import diagnose
 from tests.support.hostile_servers import hostile_server
-from tests.support.mysql_accounts import is_oracle
+from tests.support.mysql_accounts import is_oracle, without_commits
 from tests.support.race_run import forget, mysql, with_settings
 from tests.support.sparse_servers import mysql_refusing
 from tests.support.swallowing_proxy import swallowing_proxy
@@ -112,8 +112,7 @@ def test_a_race_is_the_same_whatever_the_server_gives_to_a_session(
     summary = raced(sandbox, replace(ONE, preset=preset, duration_s=0.3))
     found = summary.reconciliations["mysql"]
     counted = {check.what for check in found.checks}
-    if is_oracle(sandbox) and preset == "fair":
-        # It counts no commits but those in its binary log, and the private one has none.
+    if without_commits(sandbox, "mysql", preset):
         assert found.verdict == "reconciled, except for commits, which this server does not count"
         assert "committed writes" not in counted
     else:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pymysql
 
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
+from engines.model.lanes import LANES
 from engines.sandbox.sandbox import Sandbox
 from tests.support.user_servers import as_root
 
@@ -15,6 +16,14 @@ from tests.support.user_servers import as_root
 def is_oracle(sandbox: Sandbox) -> bool:
     """Return whether the private MySQL servers are Oracle's."""
     return sandbox.servers["mysql"].product == "MySQL"
+
+
+def without_commits(sandbox: Sandbox, lane: str, preset: str) -> bool:
+    """Return whether the servers of a lane do not count what they commit.
+
+    Oracle's MySQL counts COMMIT statements, and what is in its binary log: the private one has none.
+    """
+    return is_oracle(sandbox) and LANES[lane].writes_sql and preset == "fair"
 
 
 def saying(sandbox: Sandbox, at: MySQLEndpoint) -> MySQLEndpoint:
