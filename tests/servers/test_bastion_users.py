@@ -25,11 +25,11 @@ def modest(sandbox: Sandbox, tmp_path: Path) -> Iterator[OwnServers]:
     """The sandbox's servers, seen by users who have the rights of the docs and no others."""
     with ExitStack() as stack:
         for server in ("mysql", "cached-mysql"):
-            at = sandbox.endpoints[LANE_OF[server]].mysql
-            assert at is not None
+            database = sandbox.endpoints[LANE_OF[server]].mysql
+            assert database is not None
             # Databases of the test's own: they must not be there before.
             rights = [grant.replace(" ON ", " ON docs_") for grant in grants()]
-            just_enough = replace(at, user=USER, password=PASSWORD)
+            just_enough = replace(database, user=USER, password=PASSWORD)
             who = make_account(sandbox, server, just_enough, *rights)
             stack.callback(as_root, sandbox, server, f"DROP USER {who}")
             for name in ("docs_telemon", "docs_telemon_cached"):

@@ -134,7 +134,8 @@ def test_a_session_has_the_settings_that_telemon_relies_on(
     for autocommit in (True, False):
         connection = client.connect(at, autocommit=autocommit)
         with connection, connection.cursor() as cursor:
-            assert not connection.server_status & SERVER_STATUS_IN_TRANS
+            status: int = connection.server_status  # type: ignore[attr-defined]
+            assert not status & SERVER_STATUS_IN_TRANS
             name = "transaction_isolation" if is_oracle(sandbox) else "tx_isolation"
             cursor.execute(
                 f"SELECT @@autocommit, @@{name}, @@sql_mode, @@sql_select_limit, DATABASE()"

@@ -73,7 +73,7 @@ def user(sandbox: Sandbox, at: MySQLEndpoint, *grants: str) -> Iterator[MySQLEnd
 
 
 def wrong(sandbox: Sandbox) -> str:
-    """The problem of a wrong password. Oracle's MySQL asks for the password itself then, which it gets over TLS only."""
+    """The problem of a wrong password. Oracle's MySQL asks for the password itself then, and gets it over TLS only."""
     return "unsafe_sign_in" if is_oracle(sandbox) else "wrong_password"
 
 

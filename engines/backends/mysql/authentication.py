@@ -68,9 +68,9 @@ class PasswordGuard(CheckedConnection):
         """
         if key is not None and self._server_key is None:
             raise refusal(
-                "the server asks for the password, encrypted with a key of its own that nobody vouches for (MySQL does so "
-                "if the password is wrong, or if the account has not signed in over TLS since the server started); set "
-                "tls = true, or server_public_key to the file of its key"
+                "the server asks for the password, encrypted with a key of its own that nobody vouches for (MySQL does "
+                "so if the password is wrong, or if the account has not signed in over TLS since the server started); "
+                "set tls = true, or server_public_key to the file of its key"
             )
 
     @property

@@ -240,7 +240,7 @@ def _shadowing_account(endpoint: MySQLEndpoint, message: str) -> str | None:
 
 
 def _may_be_server_s_own(host: str) -> bool:
-    """Return whether `host` is a name, or an address of loopback: from elsewhere a client of a server has an address."""
+    """Return whether `host` is a name, or an address of loopback. Clients from elsewhere mostly have an address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -263,7 +263,9 @@ def _refusal(
             problem, step = TLS_NEEDED
         elif (account := _shadowing_account(endpoint, message)) is not None:
             problem, step = ANONYMOUS, _drop_step(endpoint.user, account)
-            message += f"; from here the server takes {endpoint.user} for the anonymous account {account}"
+            message += (
+                f"; from here the server takes {endpoint.user} for the anonymous account {account}"
+            )
         else:
             step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
     if problem == "denied_database" and endpoint is not None and "''@" in message:

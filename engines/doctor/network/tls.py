@@ -34,15 +34,15 @@ AUTHORITY_STEP = (
 """Next step for a certificate whose authority is not trusted."""
 
 MYSQL_STEP = (
-    "MySQL made this certificate itself, for no host name: copy ca.pem from its data directory, and set tls_ca to the copy "
-    'and tls_verify = "chain"; or give the server a certificate (ssl_cert, ssl_key)'
+    "MySQL made this certificate itself, for no host name: copy ca.pem from its data directory, and set tls_ca to the "
+    'copy and tls_verify = "chain"; or give the server a certificate (ssl_cert, ssl_key)'
 )
 """Next step for the certificate that MySQL makes if it is given none."""
 
 SELF_SIGNED_STEP = (
-    "no authority has signed it: if the server was given it, set tls_ca to a copy of it. From 11.4 on MariaDB makes one "
-    'at each start if it is given none (ssl_cert, ssl_key): give it one; tls_verify = "none" only where nobody can be on '
-    "the way"
+    "no authority has signed it: if the server was given it, set tls_ca to a copy of it. From 11.4 on MariaDB makes "
+    'one at each start if it is given none (ssl_cert, ssl_key): give it one; tls_verify = "none" only where nobody can '
+    "be on the way"
 )
 """Next step for a certificate that vouches for itself."""
 

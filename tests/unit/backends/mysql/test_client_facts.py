@@ -60,7 +60,9 @@ def server(version: str, comment: str, **changes: object) -> Any:
             "8.0.39",
         ),
         (
-            server("8.0.39", "Source distribution", basedir="/rdsdbbin/oscar/", aurora_version="3.08.0"),
+            server(
+                "8.0.39", "Source distribution", basedir="/rdsdbbin/oscar/", aurora_version="3.08.0"
+            ),
             "Aurora MySQL",
             "8.0.39",
         ),
@@ -98,7 +100,12 @@ def test_words_of_durability(settings: dict[str, object], words: str) -> None:
 
 def test_a_server_without_one_of_the_variables_is_still_described() -> None:
     cursor: Any = Recorded(
-        {"version": "8.4.6", "version_comment": "", "innodb_flush_log_at_trx_commit": 1, "log_bin": 1}
+        {
+            "version": "8.4.6",
+            "version_comment": "",
+            "innodb_flush_log_at_trx_commit": 1,
+            "log_bin": 1,
+        }
     )
     facts = read_facts(cursor)
     assert facts.product == "MySQL"
