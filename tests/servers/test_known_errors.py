@@ -121,7 +121,7 @@ def test_3159(sandbox: Sandbox, database: MySQLEndpoint) -> None:
     check(text, 3159 if "3159" in text else 1045)
 
 
-@pytest.mark.parametrize("code", [1129, 1203, 3032, 3159])
+@pytest.mark.parametrize("code", [1129, 1203, 1524, 3032, 3159])
 def test_what_no_server_here_can_be_brought_to_say(code: int) -> None:
     payload = b"\xff" + code.to_bytes(2, "little") + b"#HY000a message"
     with hostile_server(packet(1, payload)) as port:
