@@ -269,14 +269,14 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
 
 def _binlog_text(sync_binlog: object) -> str:
     """Return when the binary log is on disk, by `sync_binlog`: the number of commits after which it is synced."""
-    if sync_binlog is None:
-        return "binary log on"
     texts = {
         0: "binary log synced whenever the system does it",
         1: "binary log synced at every commit",
     }
-    every = _number(sync_binlog)
-    return texts.get(every, f"binary log synced every {sync_binlog} commits")
+    every = foreign_number(sync_binlog)
+    if every is None:
+        return "binary log on"
+    return texts.get(every, f"binary log synced every {every} commits")
 
 
 def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:
