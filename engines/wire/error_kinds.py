@@ -156,7 +156,7 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
         "MySQL 8.4 and gone in 9",
         "an administrator must give the account another one: on MySQL by ALTER USER ... IDENTIFIED WITH "
         "caching_sha2_password BY a new password",
-        "no_such_plugin",
+        "unknown_plugin",
         "sign_in_unsupported",
     ),
     1698: KnownError(
