@@ -91,7 +91,8 @@ def _check_open_files(runner: CheckRunner, load: PlannedLoad) -> Check:
 def _check_programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Check]:
     if any(LANES[lane].has_mysql for lane in private):
         mysql = binaries.find_mysql()
-        yield _check_program(runner, "MariaDB", "mysql", mysql.server if mysql else None, None)
+        product = mysql.product if mysql else "MariaDB"
+        yield _check_program(runner, product, "mysql", mysql.server if mysql else None, None)
     if any(LANES[lane].has_redis for lane in private):
         redis = binaries.find_redis()
         name = redis.run_as if redis else None

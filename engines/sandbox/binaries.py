@@ -65,6 +65,11 @@ class MySQLBinary:
     server: Path
     installer: Path | None
 
+    @property
+    def product(self) -> str:
+        """Return "MariaDB" or "MySQL"."""
+        return "MySQL" if self.installer is None else "MariaDB"
+
 
 @dataclass(frozen=True, slots=True)
 class RedisBinary:
@@ -114,14 +119,21 @@ def find_mysql() -> MySQLBinary | None:
     """Return MariaDB if it is installed together with its installer, else Oracle's MySQL, else None."""
     for program in MYSQL_PROGRAMS:
         server = _which(program)
-        if server is None:
-            continue
-        installer = _installer(server)
-        if installer is not None and _is_mariadb(server):
-            return MySQLBinary(server, installer)
-        if installer is None and not _is_mariadb(server):
-            return MySQLBinary(server, None)
+        found = None if server is None else _with_installer(server)
+        if found is not None:
+            return found
     return None
+
+
+def _with_installer(server: Path) -> MySQLBinary | None:
+    """Return a MySQL server program together with its installer; None for a MariaDB whose installer is missing.
+
+    An installer beside Oracle's mysqld is that of some other server.
+    """
+    if not _is_mariadb(server):
+        return MySQLBinary(server, None)
+    installer = _installer(server)
+    return None if installer is None else MySQLBinary(server, installer)
 
 
 def find_redis() -> RedisBinary | None:

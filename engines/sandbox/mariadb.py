@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import ssl
 from pathlib import Path
 
 from engines.config.settings import MOST_CONNECTIONS
@@ -24,6 +25,13 @@ MOST_CLIENTS = 2 * MOST_CONNECTIONS + 64
 """Clients that a server takes: all writers and readers that a lane can have, and what reads counters, holds leases and
 opens a connection again before the server has noticed the end of the old one."""
 
+NO_FILE_ACCESS = "--secure-file-priv=NULL"
+"""Option for Oracle's mysqld, which ends where its own directory for this does not exist: a package of its own makes
+it. MariaDB takes NULL for a path."""
+
+SIGN_IN_WAIT_S = 2.0
+"""Timeout in seconds for each step of the sign-in that follows a start of Oracle's MySQL."""
+
 HANDSHAKE_WAIT_S = 1.0
 """Timeout in seconds for the initial handshake packet of one readiness check."""
 
@@ -36,7 +44,7 @@ def server_spec(
     directory = sandbox.root / name
     socket = sandbox.sockets / f"{name}.sock"
     accounts = sandbox.root / f"{name}.sql"
-    write(accounts, _accounts(binary, password))
+    write(accounts, _accounts(password))
     temporary = _temporary(directory)
     temporary.mkdir()
     program = sandbox.root / PROGRAMS / binary.server.name
@@ -45,7 +53,7 @@ def server_spec(
     return ServerSpec(
         name=name,
         lane=lane,
-        title=f"{'MariaDB' if binary.installer else 'MySQL'} for lane {lane}",
+        title=f"{binary.product} for lane {lane}",
         program=program,
         # Arguments must contain no secret: every user can read them in the process list.
         arguments=(
@@ -62,20 +70,17 @@ def server_spec(
             f"--max-connections={MOST_CLIENTS}",
             "--skip-name-resolve",
             "--skip-log-bin",
-            # MariaDB 11.4 and later creates a certificate by itself, and clients then encrypt even
-            # on loopback.
-            "--loose-skip-ssl",
             # A commit is on disk before it is acknowledged, as in lane `durable`.
             "--innodb-flush-log-at-trx-commit=1",
             "--innodb-buffer-pool-size=256M",
-            # With a smaller log, a race measures checkpoints.
-            *_redo_log(binary),
+            *_product_options(binary),
         ),
         directory=directory,
         log=sandbox.root / f"{name}.log",
         port=port,
         password=password,
         socket=socket,
+        authority=directory / "ca.pem" if binary.installer is None else None,
     )
 
 
@@ -91,6 +96,7 @@ def install(binary: MySQLBinary, directory: Path) -> tuple[str, ...]:
             *_as_root(),
             f"--datadir={directory}",
             f"--tmpdir={_temporary(directory)}",
+            NO_FILE_ACCESS,
             "--initialize-insecure",
         )
     return (
@@ -148,18 +154,52 @@ async def version(spec: ServerSpec) -> str | None:
     return version_text.removeprefix("5.5.5-").split("-", 1)[0]
 
 
-def _accounts(binary: MySQLBinary, password: str) -> str:
+async def remember_account(spec: ServerSpec) -> bool | None:
+    """Sign in to Oracle's MySQL over TLS, and return whether that succeeded; None if it did not.
+
+    Its accounts sign in by caching_sha2_password. Without TLS, PyMySQL does so only to a server that remembers the
+    account, which it does from a sign-in over TLS until it ends (MySQL manual, "Caching SHA-2 Pluggable
+    Authentication"). Blocks the event loop for some 20 ms, and for at most `SIGN_IN_WAIT_S` a step: a thread would not
+    be safe where processes are forked.
+
+    The port may be a foreign process's: only a certificate by the authority in the server's own directory is trusted.
+    """
+    # Imported here: the other products need no client library in the supervisor.
+    import pymysql
+
+    assert spec.authority is not None
+    try:
+        context = ssl.create_default_context(cafile=str(spec.authority))
+        # The server made its certificate itself, for no host name and not by every rule.
+        context.check_hostname = False
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        connection = pymysql.connect(
+            host=HOST,
+            port=spec.port,
+            user=USER,
+            password=spec.password,
+            database=DATABASE,
+            ssl=context,
+            connect_timeout=SIGN_IN_WAIT_S,
+            read_timeout=SIGN_IN_WAIT_S,
+            write_timeout=SIGN_IN_WAIT_S,
+        )
+    except (OSError, pymysql.MySQLError):
+        return None
+    connection.close()
+    return True
+
+
+def _accounts(password: str) -> str:
     """Return the SQL that runs at every start, one statement per line as required in an init file.
 
     The installer creates root accounts without a password that can sign in over TCP, and anonymous accounts. They are
     dropped, because otherwise any user of the machine could sign in.
     """
-    # Oracle's default method would need TLS, or a further package for PyMySQL.
-    method = "BY" if binary.installer else "WITH mysql_native_password BY"
     account = f"'{USER}'@'{HOST}'"
     return (
         f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
-        f"CREATE USER IF NOT EXISTS {account} IDENTIFIED {method} '{password}';\n"
+        f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}';\n"
         f"GRANT ALL ON {DATABASE}.* TO {account};\n"
         f"GRANT PROCESS ON *.* TO {account};\n"
         "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1', ''@'localhost', ''@'127.0.0.1';\n"
@@ -182,11 +222,20 @@ def _temporary(directory: Path) -> Path:
     return directory.with_name(f"{directory.name}.tmp")
 
 
-def _redo_log(binary: MySQLBinary) -> tuple[str, ...]:
+def _product_options(binary: MySQLBinary) -> tuple[str, ...]:
+    """Return what only one of the products needs, or calls by another name."""
     if binary.installer is not None:
-        return ("--innodb-log-file-size=128M",)
+        return (
+            # MariaDB 11.4 and later creates a certificate by itself, and clients then encrypt even on loopback.
+            "--loose-skip-ssl",
+            # With a smaller log, a race measures checkpoints.
+            "--innodb-log-file-size=128M",
+        )
     return (
+        NO_FILE_ACCESS,
         "--loose-innodb-redo-log-capacity=128M",
+        # Off by default in MariaDB. Performance: 300 MB of memory for each server.
+        "--performance-schema=OFF",
+        # A second protocol, on a port of its own.
         "--loose-mysqlx=OFF",
-        "--loose-mysql-native-password=ON",
     )

@@ -36,9 +36,11 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 LOG_LINE_PREFIX = re.compile(
-    r"^(\d+:\w \d+ \w+ \d+ [\d:.]+ [-.*#] |\d{4}-\d\d-\d\d [\d:]+ \d+ \[\w+\] )",
+    r"^(\d+:\w \d+ \w+ \d+ [\d:.]+ [-.*#] |\d{4}-\d\d-\d\d [\d:]+ \d+ \[\w+\] "
+    r"|\d{4}-\d\d-\d\dT[\d:.]+Z \d+ \[\w+\] (\[MY-\d+\] )?(\[\w+\] )?)",
 )
-"""Prefix of each log line of Redis and MariaDB: time, process and severity."""
+"""Prefix of each log line of Redis, MariaDB and MySQL: time, process or thread, severity, and MySQL's number and part
+of the server."""
 
 LOG_READ_BYTES = 65_536
 """How much of the end of a log is read. A server may have written without end. Less than a crash report of Redis (some

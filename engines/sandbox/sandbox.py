@@ -47,8 +47,8 @@ class RunningServer:
 class Sandbox:
     """Private servers for `lanes`.
 
-    Lanes `mysql` and `cached` get a MariaDB each, `cached` also a Redis as its cache, and `durable` a Redis Cluster of
-    three primaries. All servers listen on loopback only, each with its own password.
+    Lanes `mysql` and `cached` get a MariaDB (or MySQL) each, `cached` also a Redis as its cache, and `durable` a Redis
+    Cluster of three primaries. All servers listen on loopback only, each with its own password.
 
     A supervisor process owns them. They and their directory are removed when close() is called, when this process ends
     in any way, and when the supervisor is killed. `directory` is the parent of that directory (default: on a disk if

@@ -161,7 +161,7 @@ class ServerGroup:
         """Return when a started server accepts connections. Raises SandboxError if it does not."""
         assert server.process is not None
         if server.spec.socket is not None:
-            await server.process.poll_until_ready(lambda: mariadb.version(server.spec))
+            await self._mysql_version(server)
         else:
             await server.process.poll_until_ready(lambda: redis_server.server_info(server.spec))
 
@@ -211,8 +211,9 @@ class ServerGroup:
         first = mysql_servers[0].spec
         command = mariadb.install(self._binaries.mysql, first.directory)
         log = self._directory.root / "install.log"
+        product = self._binaries.mysql.product
         self._installer = ServerProcess(
-            "the MariaDB installer",
+            f"the {product} installer",
             command,
             self._directory.root,
             log,
@@ -220,7 +221,7 @@ class ServerGroup:
         )
         if await self._installer.wait_for_exit() != 0:
             raise SandboxError(
-                "the data directory of MariaDB could not be made "
+                f"the data directory of {product} could not be made "
                 f"({self._installer.exit_summary()}); {self._installer.next_step()}"
             )
         for other in mysql_servers[1:]:
@@ -230,13 +231,21 @@ class ServerGroup:
         await asyncio.gather(*(self._await_mysql(server) for server in mysql_servers))
 
     async def _await_mysql(self, server: ManagedServer) -> None:
-        assert server.process is not None
-        server.version = await server.process.poll_until_ready(lambda: mariadb.version(server.spec))
+        server.version = await self._mysql_version(server)
         assert self._binaries.mysql is not None
-        server.product = "MariaDB" if self._binaries.mysql.installer else "MySQL"
+        server.product = self._binaries.mysql.product
         self._report_ready(
             f"{server.product} {server.version} for lane {server.spec.lane} is ready"
         )
+
+    async def _mysql_version(self, server: ManagedServer) -> str:
+        """Return the version of a MySQL server when its account can sign in. Raises SandboxError if that fails."""
+        process, spec = server.process, server.spec
+        assert process is not None
+        version = await process.poll_until_ready(lambda: mariadb.version(spec))
+        if spec.authority is not None:
+            await process.poll_until_ready(lambda: mariadb.remember_account(spec))
+        return version
 
     async def _await_redis(self, server: ManagedServer) -> None:
         assert server.process is not None

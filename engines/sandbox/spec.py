@@ -58,7 +58,8 @@ class ServerSpec:
     """One server to start.
 
     `program` is its link in the sandbox. `directory` holds its data and is its working directory. `log` receives its
-    output. `socket` is the Unix socket on which root signs in to a MySQL server; None for Redis.
+    output. `socket` is the Unix socket on which root signs in to a MySQL server; None for Redis. `authority` is the
+    file of the authority that vouches for the server's certificate; None for a server without TLS.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ServerSpec:
     port: int
     password: str = field(repr=False)
     socket: Path | None = None
+    authority: Path | None = None
 
 
 def death_message(death: ServerDeath) -> dict[str, Any]:

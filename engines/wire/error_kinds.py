@@ -43,6 +43,8 @@ class KnownError:
 
 _MYSQL_FULL = "end connections that nobody needs, raise max_connections, or race with fewer writers and readers"
 
+_OTHER_SIGN_IN = "caching_sha2_password (MySQL) or mysql_native_password (MariaDB)"
+
 _OTHER_PROTOCOL = (
     "check that host and port lead to the server itself and not to another service or a proxy"
 )
@@ -144,11 +146,19 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
     ),
     1251: KnownError(
         "the account signs in by an old way that telemon does not know",
-        "give the account a password by mysql_native_password or caching_sha2_password",
+        f"give the account a password by {_OTHER_SIGN_IN}",
         "old_sign_in",
         "sign_in_unsupported",
     ),
     1290: KnownError("the server takes no writes", _FAILOVER, "read_only", takes_no_writes=True),
+    1524: KnownError(
+        "the account signs in by a method that the server does not have, or no longer: mysql_native_password is off in "
+        "MySQL 8.4 and gone in 9",
+        "an administrator must give the account another one: on MySQL by ALTER USER ... IDENTIFIED WITH "
+        "caching_sha2_password BY a new password",
+        "unknown_plugin",
+        "sign_in_unsupported",
+    ),
     1698: KnownError(
         "the account has no password",
         "this account signs in by other means than a password; make one with a password",
@@ -191,7 +201,7 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
     2059: KnownError(
         "telemon does not know the account's way to sign in, or not without TLS",
         "without TLS set tls = true, which the account's way to sign in may need; with TLS make an account that signs "
-        "in by mysql_native_password or caching_sha2_password",
+        f"in by {_OTHER_SIGN_IN}",
         "sign_in_unsupported",
         "sign_in_unsupported",
     ),
@@ -208,8 +218,8 @@ MYSQL_ERRORS: Mapping[int, KnownError] = {
     ),
     2061: KnownError(
         "the server asks for the password in a form that others could read or reverse",
-        "set tls = true and have the certificate verified, or give the account a method of challenge and response "
-        "(mysql_native_password, caching_sha2_password with server_public_key)",
+        "set tls = true and have the certificate verified; on MySQL server_public_key will do for "
+        "caching_sha2_password, and on MariaDB an account that signs in by mysql_native_password",
         "unsafe_sign_in",
         "unsafe_sign_in",
     ),

@@ -154,7 +154,6 @@ SERVER_ERRORS: Mapping[int, str] = {
     1419: "binary_log_forbids_it",
     1449: "no_such_account",
     1461: "too_many_statements",
-    1524: "unknown_plugin",
     1568: "in_a_transaction",
     1593: "replication",
     1594: "replication",

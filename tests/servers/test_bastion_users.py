@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from engines.backends.redis.own_keys import delete_own_keys
+from engines.model.lanes import LANE_OF
 from engines.sandbox.sandbox import Sandbox
 from tests.support.bastion_docs import acl_rules, grants
 from tests.support.diagnosis import diagnose
+from tests.support.mysql_accounts import make_account
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
 from tests.support.user_servers import OwnServers, as_root, redis_endpoints
 
@@ -23,11 +25,12 @@ def modest(sandbox: Sandbox, tmp_path: Path) -> Iterator[OwnServers]:
     """The sandbox's servers, seen by users who have the rights of the docs and no others."""
     with ExitStack() as stack:
         for server in ("mysql", "cached-mysql"):
-            who = f"'{USER}'@'127.0.0.1'"
-            as_root(sandbox, server, f"CREATE OR REPLACE USER {who} IDENTIFIED BY '{PASSWORD}'")
-            for grant in grants():
-                # Databases of the test's own: they must not be there before.
-                as_root(sandbox, server, f"GRANT {grant.replace(' ON ', ' ON docs_')} TO {who}")
+            database = sandbox.endpoints[LANE_OF[server]].mysql
+            assert database is not None
+            # Databases of the test's own: they must not be there before.
+            rights = [grant.replace(" ON ", " ON docs_") for grant in grants()]
+            just_enough = replace(database, user=USER, password=PASSWORD)
+            who = make_account(sandbox, server, just_enough, *rights)
             stack.callback(as_root, sandbox, server, f"DROP USER {who}")
             for name in ("docs_telemon", "docs_telemon_cached"):
                 stack.callback(as_root, sandbox, server, f"DROP DATABASE IF EXISTS {name}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from pymysql.err import MySQLError, OperationalError
 
 from engines.backends.mysql import client, counters
@@ -31,6 +32,7 @@ from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
 from tests.support.diagnosis import diagnose
 from tests.support.hostile_servers import hostile_server
+from tests.support.mysql_accounts import is_oracle, without_commits
 from tests.support.race_run import forget, mysql, with_settings
 from tests.support.sparse_servers import mysql_refusing
 from tests.support.swallowing_proxy import swallowing_proxy
@@ -46,7 +48,8 @@ HOSTILE = (
     "START TRANSACTION",
     "SET sql_select_limit=0",
     "SET character_set_results=utf16",
-    "SET tx_isolation='READ-UNCOMMITTED', sql_mode='ANSI_QUOTES,ORACLE'",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; "
+    "SET @theirs=1 /*M!100000 , sql_mode='ANSI_QUOTES,ORACLE' */ /*!80000 , sql_mode='ANSI_QUOTES' */",
     "USE other",
 )
 """What an administrator may give to each new session, each of it enough to make a result wrong."""
@@ -108,8 +111,13 @@ def test_a_race_is_the_same_whatever_the_server_gives_to_a_session(
     init_connect(statement)
     summary = raced(sandbox, replace(ONE, preset=preset, duration_s=0.3))
     found = summary.reconciliations["mysql"]
-    assert found.verdict == "reconciled"
-    assert "committed writes" in {check.what for check in found.checks}
+    counted = {check.what for check in found.checks}
+    if without_commits(sandbox, "mysql", preset):
+        assert found.verdict == "reconciled, except for commits, which this server does not count"
+        assert "committed writes" not in counted
+    else:
+        assert found.verdict == "reconciled"
+        assert ("commits" if is_oracle(sandbox) else "committed writes") in counted
     stored = summary.read_backs["mysql"]
     assert stored.checked > 10
     assert (stored.lost, stored.unread) == (0, 0)
@@ -120,18 +128,20 @@ def test_a_race_is_the_same_whatever_the_server_gives_to_a_session(
 
 
 def test_a_session_has_the_settings_that_telemon_relies_on(
-    at: MySQLEndpoint, init_connect: Callable[[str], None]
+    sandbox: Sandbox, at: MySQLEndpoint, init_connect: Callable[[str], None]
 ) -> None:
     init_connect("; ".join((*HOSTILE[2:], HOSTILE[0], HOSTILE[1])))
     for autocommit in (True, False):
         connection = client.connect(at, autocommit=autocommit)
         with connection, connection.cursor() as cursor:
+            status: int = connection.server_status  # type: ignore[attr-defined]
+            assert not status & SERVER_STATUS_IN_TRANS
+            name = "transaction_isolation" if is_oracle(sandbox) else "tx_isolation"
             cursor.execute(
-                "SELECT @@autocommit, @@in_transaction, @@tx_isolation, @@sql_mode, @@sql_select_limit, DATABASE()"
+                f"SELECT @@autocommit, @@{name}, @@sql_mode, @@sql_select_limit, DATABASE()"
             )
             assert cursor.fetchone() == (
                 int(autocommit),
-                0,
                 "REPEATABLE-READ",
                 "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION",
                 2**64 - 1,
@@ -180,6 +190,7 @@ def behind(at: MySQLEndpoint, port: int) -> config.RaceConfig:
 
 @pytest.mark.parametrize("alone", ["counters", "rows"])
 def test_with_the_setting_taken_out_each_check_alone_fails_the_race(
+    sandbox: Sandbox,
     at: MySQLEndpoint,
     init_connect: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
@@ -187,6 +198,8 @@ def test_with_the_setting_taken_out_each_check_alone_fails_the_race(
     alone: str,
 ) -> None:
     init_connect(HOSTILE[0])
+    if is_oracle(sandbox) and alone == "counters":
+        pytest.skip("Oracle's MySQL counts no commits without a binary log")
     if alone == "counters":
         monkeypatch.setattr(race_module, "read_back", lambda *_: {})
     else:
@@ -224,7 +237,9 @@ def test_the_command_fails_and_the_result_says_why(
             *("--warmup", "0s", "--duration", "500ms"),
         )
     assert done.code == 1, done.err
-    assert "telemon: lane mysql: MySQL acknowledged" in done.err
+    # Without a binary log Oracle's MySQL counts no commits, and only the rows that are not there tell.
+    counted = "telemon: lane mysql: MySQL acknowledged" in done.err
+    assert counted is not is_oracle(sandbox)
     assert "telemon: lane mysql: acknowledged rows are lost" in done.err
     assert "reconciled with the servers' own" not in done.out
 
@@ -237,12 +252,14 @@ def test_a_table_without_transactions_is_told_from_the_start(
     with hostile_server(mysql_refusing(at.port, refused)) as server:
         summary = raced(None, replace(behind(at, server.port), duration_s=0.3))
     assert any("in no transaction" in note and "MyISAM" in note for note in summary.notes())
-    assert exit_code_for(summary) == 1
+    assert exit_code_for(summary) == (0 if is_oracle(sandbox) else 1)
 
 
 @pytest.mark.usefixtures("at")
 def test_a_table_without_transactions_is_noticed(sandbox: Sandbox) -> None:
     """Its rows are there, and none was ever committed."""
+    if is_oracle(sandbox):
+        pytest.skip("Oracle's MySQL counts no commits without a binary log")
 
     def change(_: Race, frame: Frame) -> None:
         if frame.seq == 0:

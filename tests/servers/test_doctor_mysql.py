@@ -16,7 +16,9 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.provisioning.prepare import plan
 from engines.sandbox.sandbox import Sandbox
 from tests.support.diagnosis import CLOCKS, check_clock, diagnose
+from tests.support.mysql_accounts import is_oracle, make_account, remember, saying
 from tests.support.race_run import mysql
+from tests.support.user_servers import as_root
 
 USER, PASSWORD = "limited", "of-limited"
 
@@ -62,13 +64,17 @@ def setting(sandbox: Sandbox, name: str, value: int) -> Iterator[None]:
 @contextmanager
 def user(sandbox: Sandbox, at: MySQLEndpoint, *grants: str) -> Iterator[MySQLEndpoint]:
     """The same server, seen by a user who was granted so much and no more."""
-    who = f"'{USER}'@'127.0.0.1'"
-    admin(sandbox, f"DROP USER IF EXISTS {who}", f"CREATE USER {who} IDENTIFIED BY '{PASSWORD}'")
-    admin(sandbox, *(f"GRANT {grant} TO {who}" for grant in grants))
+    limited = replace(at, user=USER, password=PASSWORD)
+    who = make_account(sandbox, "mysql", limited, *grants)
     try:
-        yield replace(at, user=USER, password=PASSWORD)
+        yield limited
     finally:
         admin(sandbox, f"DROP USER {who}")
+
+
+def wrong(sandbox: Sandbox) -> str:
+    """The problem of a wrong password. Oracle's MySQL asks for the password itself then, and gets it over TLS only."""
+    return "unsafe_sign_in" if is_oracle(sandbox) else "wrong_password"
 
 
 def test_a_server_in_order(endpoint: MySQLEndpoint) -> None:
@@ -110,20 +116,22 @@ def test_a_server_in_order_stays_as_it_was(endpoint: MySQLEndpoint) -> None:
 
 
 @pytest.mark.parametrize("change", [{"password": "not it"}, {"user": "nobody"}])
-def test_a_wrong_password_or_user(endpoint: MySQLEndpoint, change: dict[str, str]) -> None:
+def test_a_wrong_password_or_user(
+    sandbox: Sandbox, endpoint: MySQLEndpoint, change: dict[str, str]
+) -> None:
     found = diagnose(replace(endpoint, **change))  # type: ignore[arg-type]
-    assert found.problems == ["wrong_password"]
+    assert found.problems == [wrong(sandbox)]
     assert found.failed.name == "authentication"
     assert change.get("password", "x y z") not in str(found)
 
 
 def test_where_the_wrong_password_came_from_is_said(
-    endpoint: MySQLEndpoint, tmp_path: Path
+    sandbox: Sandbox, endpoint: MySQLEndpoint, tmp_path: Path
 ) -> None:
     file = tmp_path / "secret"
     file.write_text("not it")
-    found = diagnose(replace(endpoint, secret=FromFile(file)))
-    assert found.problems == ["wrong_password"]
+    found = diagnose(replace(saying(sandbox, endpoint), secret=FromFile(file)))
+    assert found.failed.problem == "wrong_password"
     assert "user 'telemon'" in found.failed.finding
     assert f"check user and password (password_file {file})" in found.failed.next_step
     assert "not it" not in str(found)
@@ -221,7 +229,8 @@ def test_a_server_that_takes_no_writes_but_those_of_this_user(
     sandbox: Sandbox, endpoint: MySQLEndpoint
 ) -> None:
     """A replica on which telemon could write is the last place to do it."""
-    grants = ("SELECT, INSERT, UPDATE ON telemon.cars", "READ_ONLY ADMIN ON *.*")
+    privilege = "CONNECTION_ADMIN" if is_oracle(sandbox) else "READ_ONLY ADMIN"
+    grants = ("SELECT, INSERT, UPDATE ON telemon.cars", f"{privilege} ON *.*")
     with user(sandbox, endpoint, *grants) as at, setting(sandbox, "read_only", 1):
         found = diagnose(at)
     assert found.problems == ["read_only"]
@@ -274,3 +283,52 @@ def test_commits_that_a_crash_may_lose(
 def test_a_row_of_the_largest_numbers_fits_the_estimate() -> None:
     row = "(4294967295,4000,99,120,150,9223372036854775807),"
     assert len(row) <= ROW_BYTES
+
+
+SHADOWED = "shadowed"
+
+
+@pytest.fixture
+def shadowing(sandbox: Sandbox, endpoint: MySQLEndpoint) -> Iterator[MySQLEndpoint]:
+    """An account for any host, and an anonymous one for this: as mariadb-install-db makes them on localhost."""
+    admin(
+        sandbox,
+        f"CREATE USER '{SHADOWED}'@'%' IDENTIFIED BY '{PASSWORD}'",
+        f"GRANT SELECT, INSERT, UPDATE ON telemon.cars TO '{SHADOWED}'@'%'",
+        "CREATE USER ''@'127.0.0.1'",
+    )
+    yield replace(endpoint, user=SHADOWED, password=PASSWORD)
+    # MariaDB remembers until it is told that there was an account for any host.
+    admin(sandbox, f"DROP USER '{SHADOWED}'@'%', ''@'127.0.0.1'", "FLUSH PRIVILEGES")
+    remember(endpoint)
+
+
+def test_an_anonymous_account_that_goes_before_the_user_s_is_named(
+    sandbox: Sandbox, endpoint: MySQLEndpoint, shadowing: MySQLEndpoint
+) -> None:
+    found = diagnose(saying(sandbox, shadowing))
+    assert found.failed.problem == "anonymous_account"
+    assert f"takes {SHADOWED} for the anonymous account @127.0.0.1" in found.failed.finding
+    assert "DROP USER ''@'127.0.0.1'" in found.failed.next_step
+    assert f"CREATE USER '{SHADOWED}'@'127.0.0.1'" in found.failed.next_step
+    assert PASSWORD not in str(found)
+    # Whose name and host the server knows is not shadowed: there the password is wrong.
+    assert diagnose(replace(endpoint, password="not it")).problems == [wrong(sandbox)]
+
+
+def test_who_signs_in_as_nobody_is_told(sandbox: Sandbox, shadowing: MySQLEndpoint) -> None:
+    """Without a password: the server lets everybody in by that name, and gives other rights."""
+    nobody = replace(shadowing, password="")
+    found = diagnose(nobody)
+    assert found.problems == ["anonymous_account"]
+    assert "DROP USER ''@'127.0.0.1'" in found.failed.next_step
+    admin(sandbox, "GRANT ALL ON telemon.* TO ''@'127.0.0.1'")
+    allowed = diagnose(nobody)
+    assert allowed.problems == ["anonymous_account"]
+    said = allowed.named("authentication")
+    assert f"as @127.0.0.1, database telemon, and not as {SHADOWED}" in said.finding
+
+
+def test_a_sandbox_has_no_anonymous_accounts(sandbox: Sandbox) -> None:
+    for server in ("mysql", "cached-mysql"):
+        assert as_root(sandbox, server, "SELECT User, Host FROM mysql.user WHERE User = ''") == []

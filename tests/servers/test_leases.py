@@ -32,6 +32,7 @@ from engines.results.summary import Summary
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.namespace import DEFAULT, Namespace
 from tests.support.diagnosis import diagnose
+from tests.support.mysql_accounts import is_oracle
 from tests.support.race_run import table
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
 from tests.support.shared_servers import cache_of, on_key, prepared, shared, store_of, tidy
@@ -100,6 +101,9 @@ def test_the_second_of_two_telemons_is_refused_and_disturbs_nothing(own: OwnServ
             more = check["servers"] - check["telemon"]
             # A transaction id may go to InnoDB's own statistics of a table that has just been made.
             asked = {"selects": 12, "gets": 12, "hits": 12, "committed writes": 2}
+            if is_oracle(own.sandbox):
+                # It counts the settings that it shows as rows that it writes.
+                asked["rows"] = 60
             assert 0 <= more <= asked.get(check["what"], 0), (lane["id"], check)
         assert lane["write"]["errors"] == lane["read"]["errors"] == {}
     assert all(redis_lease.holder(at) is None for at in redis_endpoints(own.sandbox)), err

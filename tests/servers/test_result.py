@@ -22,6 +22,7 @@ from engines.sandbox.sandbox import Sandbox
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import redis_key
+from tests.support.mysql_accounts import without_commits
 from tests.support.race_run import forget, mysql, with_settings
 from tui.report.text_table import final_table
 
@@ -67,7 +68,9 @@ def test_the_servers_counted_what_telemon_did_in_every_lane(sandbox: Sandbox, pr
     result, lanes = result_of(summary)
     for lane in LANES:
         found = lanes[lane]["reconciliation"]
-        assert found["verdict"] == "reconciled", lane
+        except_for = ", except for commits, which this server does not count"
+        commits = except_for if without_commits(sandbox, lane, preset) else ""
+        assert found["verdict"] == f"reconciled{commits}", lane
         assert found["reconciled"] is True
         counts = {
             check["what"]: check["telemon"] for check in found["checks"] if check["shard"] is None
@@ -81,7 +84,8 @@ def test_the_servers_counted_what_telemon_did_in_every_lane(sandbox: Sandbox, pr
     ]
     assert all(change["elapsed_s"] >= asked[0] for change in result["changes"])
     text = "\n".join(final_table(summary))
-    assert "reconciled with the servers' own: mysql, cached, durable" in text
+    agreed = [lane for lane in LANES if not without_commits(sandbox, lane, preset)]
+    assert f"reconciled with the servers' own: {', '.join(agreed)}" in text
     assert ": batch: 7 rows" in text
 
 

@@ -1,4 +1,4 @@
-"""A MariaDB whose user must come by TLS, and that can be started again with another password for it."""
+"""A MariaDB or MySQL whose user must come by TLS, and that can be started again with another password for it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class TlsMySQL:
         binary = binaries.find_mysql()
         assert binary is not None
         self._server = binary.server
+        self.product = binary.product
+        self._options = () if binary.installer else (mariadb.NO_FILE_ACCESS,)
         self._data = directory / "data"
         (directory / "data.tmp").mkdir()
         subprocess.run(
@@ -56,7 +58,8 @@ class TlsMySQL:
         accounts = self.directory / "accounts.sql"
         accounts.write_text(
             "CREATE DATABASE IF NOT EXISTS telemon;\nCREATE DATABASE IF NOT EXISTS telemon_cached;\n"
-            f"CREATE OR REPLACE USER {USER}@'127.0.0.1' IDENTIFIED BY '{password}' REQUIRE SSL;\n"
+            f"DROP USER IF EXISTS {USER}@'127.0.0.1';\n"
+            f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{password}' REQUIRE SSL;\n"
             f"GRANT ALL ON telemon.* TO {USER}@'127.0.0.1';\n"
             f"GRANT ALL ON telemon_cached.* TO {USER}@'127.0.0.1';\n"
         )
@@ -78,7 +81,8 @@ class TlsMySQL:
                     "--skip-name-resolve",
                     "--skip-log-bin",
                     "--innodb-buffer-pool-size=32M",
-                    "--innodb-log-file-size=16M",
+                    "--loose-innodb-log-file-size=16M",
+                    *self._options,
                     f"--ssl-ca={self.authority.file}",
                     f"--ssl-cert={self._pair.certificate}",
                     f"--ssl-key={self._pair.key}",

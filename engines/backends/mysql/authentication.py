@@ -26,6 +26,9 @@ ENCRYPTED_METHODS = frozenset({"sha256_password", "caching_sha2_password"})
 Pluggable Authentication").
 """
 
+CHALLENGE_FIRST = frozenset({"caching_sha2_password"})
+"""Those of them that begin with a challenge, and ask for the password only if that is not enough."""
+
 OUTDATED_METHODS = frozenset({"mysql_old_password"})
 """Methods whose answer can be reversed (MySQL 4.0). They are never answered."""
 
@@ -49,6 +52,7 @@ class PasswordGuard(CheckedConnection):
         self._verified = verified
         self._accept_unverified = accept_unverified
         self._server_key = server_key
+        self._encrypted = False
         super().__init__(**options)
 
     @property
@@ -64,9 +68,20 @@ class PasswordGuard(CheckedConnection):
         """
         if key is not None and self._server_key is None:
             raise refusal(
-                "the server asks for the password, encrypted with a key of its own that nobody vouches for; set "
-                "tls = true, or server_public_key to the file of its key"
+                "the server asks for the password, encrypted with a key of its own that nobody vouches for (MySQL does "
+                "so if the password is wrong, or if the account has not signed in over TLS since the server started); "
+                "set tls = true, or server_public_key to the file of its key"
             )
+
+    @property
+    def _secure(self) -> bool:
+        """Return whether PyMySQL may send the password as it is to a server that asks for it after a challenge."""
+        return self._encrypted and (self._verified or self._accept_unverified)
+
+    @_secure.setter
+    def _secure(self, encrypted: bool) -> None:
+        """Note that the connection is encrypted. PyMySQL would send the password over it whoever the server is."""
+        self._encrypted = encrypted
 
     def _request_authentication(self) -> None:
         self._check_method(str(self._auth_plugin_name))  # type: ignore[attr-defined]
@@ -90,7 +105,7 @@ class PasswordGuard(CheckedConnection):
                 'certificate (tls_verify = "full", or "chain" with tls_ca)'
             )
         if (
-            method in ENCRYPTED_METHODS
+            method in ENCRYPTED_METHODS - CHALLENGE_FIRST
             and encrypted
             and not (self._verified or self._accept_unverified)
         ):

@@ -244,7 +244,7 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
         2: "log written at every commit, flushed about once a second",
     }
     on = str(log_bin) in ("1", "ON")
-    binlog = f", binary log synced every {sync_binlog} commits" if on else ""
+    binlog = f", {_binlog_text(sync_binlog)}" if on else ""
     if on and str(logged) in ("0", "OFF"):
         binlog = ", binary log off for this account"
     durability = UNREADABLE
@@ -265,6 +265,18 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
     connection = cursor.connection
     takes_settings = not isinstance(connection, SessionConnection) or connection.takes_settings
     return MySQLFacts(product, known, foreign_text(durability), takes_settings)
+
+
+def _binlog_text(sync_binlog: object) -> str:
+    """Return when the binary log is on disk, by `sync_binlog`: the number of commits after which it is synced."""
+    texts = {
+        0: "binary log synced whenever the system does it",
+        1: "binary log synced at every commit",
+    }
+    every = foreign_number(sync_binlog)
+    if every is None:
+        return "binary log on"
+    return texts.get(every, f"binary log synced every {every} commits")
 
 
 def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:

@@ -84,12 +84,15 @@ class MySQLCounters:
                     self._counts_itself = "mariadb" not in values.get(VERSION, "").lower()
                     own_rows = len(values)
                 cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN {(*COUNTERS, UPTIME)!r}")
-                counts = optional.numbers(cursor.fetchall())
+                shown = cursor.fetchall()
+                counts = optional.numbers(shown)
         except Exception:
+            # The rows of the statement before the one that failed were counted all the same.
+            self._own_rows += own_rows
             self.close()
             raise
         own_rows += 0 if counts.get(UPTIME, 0) < self._up_s else self._own_rows
-        self._own_rows = own_rows + len(counts)
+        self._own_rows = own_rows + len(shown)
         if self._counts_itself and "Handler_write" in counts:
             counts["Handler_write"] -= own_rows
         self._up_s = up_s = counts.pop(UPTIME, 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import replace
+from ipaddress import ip_address
 
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
@@ -57,6 +59,13 @@ IAM = (
     "role must allow rds-db:connect for it, host must be the server's own name, and the clock must be right"
 )
 """Next step when an IAM token is refused."""
+
+ANONYMOUS = "anonymous_account"
+"""Problem of a user for whom the server takes an anonymous account. It sorts accounts by host before user name, so
+''@'localhost' goes before 'telemon'@'%' (MySQL manual, "Access Control, Stage 1: Connection Verification")."""
+
+ACCOUNT_HOST = re.compile(r"@'([^']*)'")
+"""The host as which a server sees this machine, in the message of a refusal."""
 
 
 def sign_in(
@@ -167,7 +176,13 @@ def _check_sign_in(
         yield runner.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
     else:
         assert row is not None
-        yield runner.ok(SIGN_IN, f"as {row[0]}, database {endpoint.database}")
+        account = str(row[0])
+        finding = f"as {account}, database {endpoint.database}"
+        if _is_anonymous(account):
+            step = _drop_step(endpoint.user, account)
+            yield runner.warn(SIGN_IN, ANONYMOUS, f"{finding}, and not as {endpoint.user}", step)
+        else:
+            yield runner.ok(SIGN_IN, finding)
         return cursor
     return None
 
@@ -190,6 +205,48 @@ def _signs_in_by_tls(endpoint: MySQLEndpoint) -> bool:
         return False
 
 
+def _is_anonymous(account: str) -> bool:
+    """Return whether `account`, as CURRENT_USER() has it, is one that has no user name."""
+    return account.startswith("@")
+
+
+def _drop_step(user: str, account: str) -> str:
+    """Return the next step for a user for whom the server takes the anonymous `account`."""
+    host = account.removeprefix("@")
+    return (
+        f"an administrator must run DROP USER ''@'{host}' (mariadb-install-db makes such accounts), or CREATE USER "
+        f"'{user}'@'{host}' with the same rights"
+    )
+
+
+def _shadowing_account(endpoint: MySQLEndpoint, message: str) -> str | None:
+    """Return the anonymous account that the server takes for the user whom it refused; None if it takes none.
+
+    Such an account lets in everybody without a password, so this signs in without one. Only on the server's own
+    machine: such accounts are made for that, and a failed sign-in more may lock the account.
+    """
+    host = ACCOUNT_HOST.search(message)
+    if host is None or not _may_be_server_s_own(host[1]):
+        return None
+    nobody = replace(endpoint, password="", secret=None, database="")
+    try:
+        with mysql.cursor(nobody, accept_unverified=False) as cursor:
+            cursor.execute("SELECT CURRENT_USER()")
+            row = cursor.fetchone()
+    except mysql.FAILURES:
+        return None
+    account = str(row[0]) if row else ""
+    return account if _is_anonymous(account) else None
+
+
+def _may_be_server_s_own(host: str) -> bool:
+    """Return whether `host` is a name, or an address of loopback. Clients from elsewhere mostly have an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
 def _refusal(
     runner: CheckRunner,
     code: int,
@@ -204,6 +261,14 @@ def _refusal(
             step = IAM
         elif handshake is not None and handshake.offers_tls and _signs_in_by_tls(endpoint):
             problem, step = TLS_NEEDED
+        elif (account := _shadowing_account(endpoint, message)) is not None:
+            problem, step = ANONYMOUS, _drop_step(endpoint.user, account)
+            message += (
+                f"; from here the server takes {endpoint.user} for the anonymous account {account}"
+            )
         else:
             step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
+    if problem == "denied_database" and endpoint is not None and "''@" in message:
+        host = ACCOUNT_HOST.search(message)
+        problem, step = ANONYMOUS, _drop_step(endpoint.user, f"@{host[1] if host else '%'}")
     return runner.fail(name, problem, f"{message} ({describe_mysql_error(code)})", step)

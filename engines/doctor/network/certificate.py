@@ -31,6 +31,19 @@ class Certificate:
         """Return the whole days until it expires, negative afterwards."""
         return int((self.ends_utc_s - time.time()) // 86_400)
 
+    @property
+    def vouches_for_itself(self) -> bool:
+        """Return whether no authority has signed it."""
+        return self.issuer == self.target
+
+    @property
+    def made_by_mysql(self) -> bool:
+        """Return whether MySQL made it, and the authority that has signed it, because it was given none.
+
+        See MySQL manual, "Creating SSL and RSA Certificates and Keys Using MySQL".
+        """
+        return "_Auto_Generated_" in self.issuer
+
     @staticmethod
     def of(fields: Mapping[str, Any]) -> Certificate:
         """Return the certificate from the result of `SSLSocket.getpeercert` for a verified one."""

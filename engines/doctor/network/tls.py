@@ -27,6 +27,25 @@ SOON_DAYS = 14
 RDS and ElastiCache renew theirs long before, so nobody monitors one that is this close to its end.
 """
 
+AUTHORITY_STEP = (
+    "set tls_ca to the file with the server's authority: for RDS and Aurora the bundle global-bundle.pem of "
+    "truststore.pki.rds.amazonaws.com; ElastiCache and MemoryDB need none but the system's ca-certificates"
+)
+"""Next step for a certificate whose authority is not trusted."""
+
+MYSQL_STEP = (
+    "MySQL made this certificate itself, for no host name: copy ca.pem from its data directory, and set tls_ca to the "
+    'copy and tls_verify = "chain"; or give the server a certificate (ssl_cert, ssl_key)'
+)
+"""Next step for the certificate that MySQL makes if it is given none."""
+
+SELF_SIGNED_STEP = (
+    "no authority has signed it: if the server was given it, set tls_ca to a copy of it. From 11.4 on MariaDB makes "
+    'one at each start if it is given none (ssl_cert, ssl_key): give it one; tls_verify = "none" only where nobody can '
+    "be on the way"
+)
+"""Next step for a certificate that vouches for itself."""
+
 LISTEN_S = 1.0
 """Seconds to wait for a server's TLS alert after the handshake."""
 
@@ -119,11 +138,18 @@ def _check_untrusted(
             NAME,
             "unknown_authority",
             f"the certificate comes from nobody that {trusted} vouch for{suffix}",
-            "set tls_ca to the file with the server's authority: for RDS and Aurora the bundle global-bundle.pem of "
-            "truststore.pki.rds.amazonaws.com; ElastiCache and MemoryDB need none but the system's ca-certificates",
+            _authority_step(seen),
         )
     if code in WRONG_NAME:
         names = f": it is for {', '.join(seen.names[:5])}" if seen and seen.names else ""
+        if seen is not None and not seen.names:
+            return runner.fail(
+                NAME,
+                "wrong_host_name",
+                f"the certificate is for no host name at all{suffix}",
+                'set tls_verify = "chain", with tls_ca the authority of this server alone; or have the certificate '
+                "replaced by one with a name",
+            )
         return runner.fail(
             NAME,
             "wrong_host_name",
@@ -151,6 +177,15 @@ def _check_untrusted(
         f"the certificate is refused: {error.verify_message}{suffix}",
         "have the certificate replaced; tls_ca must hold its whole chain",
     )
+
+
+def _authority_step(seen: Certificate | None) -> str:
+    """Return the next step for a certificate whose authority is not trusted."""
+    if seen is not None and seen.made_by_mysql:
+        return MYSQL_STEP
+    if seen is not None and seen.vouches_for_itself:
+        return SELF_SIGNED_STEP
+    return AUTHORITY_STEP
 
 
 def _no_handshake(runner: CheckRunner, error: ssl.SSLError) -> Check:

@@ -174,7 +174,8 @@ def test_a_file_without_a_key_is_said(tmp_path: Path) -> None:
         ("mysql_clear_password", TlsOptions(Path("ca.pem"), verify="chain"), True, True),
         ("dialog", TlsOptions(verify="none"), True, False),
         ("caching_sha2_password", TlsOptions(verify="none"), True, True),
-        ("caching_sha2_password", TlsOptions(verify="none"), False, False),
+        # It begins with a challenge.
+        ("caching_sha2_password", TlsOptions(verify="none"), False, True),
         ("sha256_password", TlsOptions(verify="none"), False, False),
         ("mysql_native_password", TlsOptions(verify="none"), False, True),
         ("mysql_old_password", TlsOptions(), True, False),
@@ -223,6 +224,18 @@ def test_what_an_unverified_server_gets_inside_tls(
         with pytest.raises(OperationalError) as raised:
             connect(at, autocommit=True, accept_unverified=accept_unverified)
         assert raised.value.args[0] == UNSAFE_AUTHENTICATION
+        assert not readable(b"".join(server.received))
+
+
+def test_an_unverified_server_gets_the_answer_to_a_challenge(authority: Authority) -> None:
+    """So the doctor finds an account of MySQL that needs TLS, and shows nobody the password."""
+    pair = authority.pair("challenge", of=("127.0.0.1",))
+    with hostile_mysql(b"mysql_native_password", b"caching_sha2_password", pair=pair) as server:
+        at = replace(endpoint_of(server), tls=TlsOptions(verify="none"))
+        with pytest.raises(OperationalError) as raised:
+            connect(at, autocommit=True, accept_unverified=False)
+        assert raised.value.args[0] == UNSAFE_AUTHENTICATION
+        assert [len(part[4:]) for part in server.received[1:2]] == [32]  # SHA-256
         assert not readable(b"".join(server.received))
 
 

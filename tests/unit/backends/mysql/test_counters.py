@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import pytest
+from pymysql.err import OperationalError
 
 from engines.backends.mysql import counters
 from engines.backends.mysql.counters import MySQLCounters
@@ -30,6 +31,8 @@ class Server:
         }
         self.mariadb = "MariaDB" in version
         self.up_s, self.written, self.ids = 100, 1_000, 50
+        self.breaks = False
+        """Whether the connection breaks before the counters are shown."""
         self._rows: list[tuple[str, object]] = []
 
     def cursor(self) -> Self:
@@ -43,6 +46,8 @@ class Server:
     def close(self) -> None: ...
 
     def execute(self, statement: str) -> None:
+        if self.breaks and "STATUS" in statement:
+            raise OperationalError(2013, "Lost connection to MySQL server during query")
         self._rows = list(self.variables.items())
         if "STATUS" in statement:
             counts = {"Handler_write": self.written, BINLOG_TRANSACTIONS: 7, "Uptime": self.up_s}
@@ -88,6 +93,24 @@ def test_the_rows_of_a_reading_are_not_counted_as_written(
     source.close()
     server.written += 20
     assert rows(source) == 20
+
+
+@pytest.mark.parametrize("version", ["9.7.4", "8.4.6", "11.8.9-MariaDB"])
+def test_the_rows_of_a_reading_that_broke_off_are_not_counted_either(
+    answering: list[Any], version: str
+) -> None:
+    server = Server(version, logged=False)
+    answering.append(server)
+    source = MySQLCounters(ENDPOINT)
+    began = rows(source)
+    source.close()
+    server.breaks = True
+    for _ in range(3):
+        with pytest.raises(OperationalError):
+            source.read()
+    server.breaks = False
+    server.written += 300
+    assert rows(source) - began == 300
 
 
 @pytest.mark.parametrize(
