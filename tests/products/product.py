@@ -113,8 +113,8 @@ def _mariadb(place: Path, system: Path) -> Path:
     for part in ("share", "lib"):
         if not (place / part).is_symlink():
             (place / part).symlink_to(system / part)
-    _wrapper(place / "bin/my_print_defaults", system / "bin/my_print_defaults", "", ())
-    _script(place / "bin/resolveip", "exit 1")
+    for tool in ("bin/my_print_defaults", "bin/resolveip"):
+        _wrapper(place / tool, system / tool, "", ())
     _script(
         place / "bin/mariadb-install-db",
         # The first argument says which option files to read, and must stay the first.
