@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.connection import client as client
@@ -58,22 +59,60 @@ NO_CLUSTER = "cluster support disabled"
 """Part of the error with which a standalone server answers CLUSTER commands."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterMode:
+    """Whether a server is in a cluster. `refusal` is its answer to the question if it did not tell, else ""."""
+
+    clustered: bool
+    refusal: str = ""
+
+
 def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
     """Return `endpoint` with `cluster` set to the server's mode if the configuration leaves it open.
 
-    Raises one of FAILURES, ClusterModeError if the configuration contradicts the server. If the user may not ask the
-    server, the configuration is trusted; if it leaves the mode open, the server is taken for one in no cluster.
+    Blocks. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
     """
+    return replace(endpoint, cluster=ask_cluster_mode(endpoint).clustered)
+
+
+def ask_cluster_mode(endpoint: RedisEndpoint) -> ClusterMode:
+    """Return the mode of the server of an endpoint, see `cluster_mode`. Blocks. Raises one of FAILURES."""
+    with client(address_of(endpoint), endpoint) as node:
+        return cluster_mode(node, endpoint)
+
+
+def cluster_mode(node: Redis, endpoint: RedisEndpoint) -> ClusterMode:
+    """Return whether `node`, the server of `endpoint`, is in a cluster. Blocks.
+
+    Where the configuration says that it is in none, no CLUSTER command is sent: a server may not know any, and INFO
+    tells what contradicts the configuration. If the user may not ask, the configuration is trusted. If it leaves the
+    mode open, a server that does not tell is taken for one in no cluster, unless INFO says that it is in one; if it is,
+    its redirects say so. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
+    """
+    # A server that cannot be reached refuses nothing.
+    node.connection_pool.release(node.connection_pool.get_connection())
+    if endpoint.cluster is False:
+        if _says_clustered(node):
+            raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
+        return ClusterMode(False)
     try:
-        ranges = _fetch_slot_ranges(address_of(endpoint), endpoint)
-    except NoPermissionError:
-        if endpoint.cluster is None:
-            raise  # INFO says that it is in a cluster
-        return endpoint
-    if endpoint.cluster is False and ranges is not None:
-        raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
+        ranges = slot_ranges(node, address_of(endpoint), endpoint)
+    except (ResponseError, RedisConnectionError) as error:
+        # Its subclasses say that the server is loading or wants another password.
+        if not isinstance(error, ResponseError) and type(error) is not RedisConnectionError:
+            raise
+        if endpoint.cluster and isinstance(error, NoPermissionError):
+            return ClusterMode(True)
+        if endpoint.cluster or _says_clustered(node):
+            raise
+        return ClusterMode(False, foreign_text(error))
     _check_cluster(endpoint, ranges)
-    return replace(endpoint, cluster=ranges is not None)
+    return ClusterMode(ranges is not None)
+
+
+def _says_clustered(node: Redis) -> bool:
+    """Return whether INFO says that a server is in a cluster. Blocks."""
+    return bool(number(info(node, "cluster"), "cluster_enabled"))
 
 
 def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
@@ -107,7 +146,7 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
         except ResponseError:
             # A server that does not tell is taken for one that is in no cluster, unless it says so
             # elsewhere. If it is in one, its redirects say it.
-            if endpoint.cluster or number(info(node, "cluster"), "cluster_enabled"):
+            if endpoint.cluster or _says_clustered(node):
                 raise
             return None
 
