@@ -33,11 +33,11 @@ def resolve_cluster_modes(
             except redis.FAILURES as error:
                 text = error_text(error, at.namespace)
                 raise PreparationError(
-                    f"lane {lane}: Redis at {at.host}:{at.port}: {text}; {DOCTOR_HINT}"
+                    f"lane {lane}: {at.product} at {at.host}:{at.port}: {text}; {DOCTOR_HINT}"
                 ) from error
             if mode.refusal:
-                on_assumed(ClusterModeAssumed(lane, redis_name(at), mode.refusal))
-            endpoints = replace(endpoints, redis=replace(at, cluster=mode.clustered))
+                on_assumed(ClusterModeAssumed(lane, redis_name(mode.applied_to(at)), mode.refusal))
+            endpoints = replace(endpoints, redis=mode.applied_to(at))
         made[lane] = endpoints
     cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
     if cache is not None and cluster is not None:

@@ -208,7 +208,11 @@ class ServerProcess:
         """Return the last lines of the log, at most `LAST_LINES`; among them is the one that says most."""
         lines = self._log_lines()
         last = lines[-LAST_LINES:]
-        important = [line for line in lines if REASON.search(line)] or _important(lines)
+        reasons = [line for line in lines if REASON.search(line)]
+        # A report of a crash may be followed by that of another, of which the first is the cause: Valkey 9 tests its
+        # memory when it has run out of memory.
+        causes = [line for line in reasons if any(words.search(line) for _, words in CAUSES_IN_LOG)]
+        important = causes or reasons or _important(lines)
         if important and important[-1] not in last:
             last = [important[-1], *last[1:]]
         return tuple(_cut(line) for line in last)

@@ -61,24 +61,33 @@ NO_CLUSTER = "cluster support disabled"
 
 @dataclass(frozen=True, slots=True)
 class ClusterMode:
-    """Whether a server is in a cluster. `refusal` is its answer to the question if it did not tell, else ""."""
+    """Whether a server is in a cluster, and its product as far as it tells.
+
+    `refusal` is its answer to the first question if it did not tell, else "".
+    """
 
     clustered: bool
     refusal: str = ""
+    product: str = "Redis"
+
+    def applied_to(self, endpoint: RedisEndpoint) -> RedisEndpoint:
+        """Return the endpoint with what is known of its server."""
+        return replace(endpoint, cluster=self.clustered, product=self.product)
 
 
 def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
-    """Return `endpoint` with `cluster` set to the server's mode if the configuration leaves it open.
+    """Return `endpoint` with the server's product, and its mode if the configuration leaves that open.
 
     Blocks. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
     """
-    return replace(endpoint, cluster=ask_cluster_mode(endpoint).clustered)
+    return ask_cluster_mode(endpoint).applied_to(endpoint)
 
 
 def ask_cluster_mode(endpoint: RedisEndpoint) -> ClusterMode:
-    """Return the mode of the server of an endpoint, see `cluster_mode`. Blocks. Raises one of FAILURES."""
+    """Return mode and product of the server of an endpoint, see `cluster_mode`. Blocks. Raises one of FAILURES."""
     with client(address_of(endpoint), endpoint) as node:
-        return cluster_mode(node, endpoint)
+        mode = cluster_mode(node, endpoint)
+        return replace(mode, product=product_and_version(info(node, "server"))[0])
 
 
 def cluster_mode(node: Redis, endpoint: RedisEndpoint) -> ClusterMode:
