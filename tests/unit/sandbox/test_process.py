@@ -78,9 +78,6 @@ def test_the_line_that_says_why_is_among_them(tmp_path: Path) -> None:
     assert lines == ("9:M 1 # Redis crashed by signal: 11", "register 48", "register 49")
 
 
-KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
-
-
 def test_the_first_of_two_crashes_is_the_cause(tmp_path: Path) -> None:
     """As Valkey 9.1 ends: it tests its memory when it has run out of memory, and crashes in that."""
     report = (
@@ -96,19 +93,6 @@ def test_the_first_of_two_crashes_is_the_cause(tmp_path: Path) -> None:
 
 
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
-
-
-def test_the_first_of_two_crashes_is_the_cause(tmp_path: Path) -> None:
-    """As Valkey 9.1 ends: it tests its memory when it has run out of memory, and crashes in that."""
-    died = process(
-        tmp_path,
-        *("1:M 28 Nov 2026 19:52:59.710 # Out Of Memory allocating 500000011 bytes!",),
-        *("=== VALKEY BUG REPORT START: Cut & paste starting from here ===",),
-        "1:M 28 Nov 2026 19:52:59.710 # Guru Meditation: Valkey aborting for OUT OF MEMORY. Allocating 500000011 bytes!",
-        *("1:M 28 Nov 2026 19:52:59.784 # valkey 9.1.2 crashed by signal: 11, si_code: 1",),
-        *("Suspect RAM error? Use valkey-server --test-memory to verify it.",) * 3,
-    )
-    assert died.last_log_lines()[0].startswith("Guru Meditation: Valkey aborting for OUT OF MEMORY")
 
 
 @pytest.mark.parametrize(
