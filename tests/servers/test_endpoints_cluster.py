@@ -6,9 +6,10 @@ import time
 from dataclasses import replace
 
 import pytest
+from redis.exceptions import ResponseError
 
 from engines.backends.redis import client as redis
-from engines.backends.redis.counters import SLOTS_MOVED
+from engines.backends.redis.counters import SLOTS_IMPORTED, SLOTS_MOVED
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError, RaceError
 from engines.metrics.frame import Frame, LaneState
@@ -23,6 +24,8 @@ from tests.support.race_run import SHORT, LaneSum, keys, run_race
 from tests.support.server_product import redis_product
 from tests.support.stored_rows import version_of
 from tests.support.tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
+
+MOVE_WAIT_S = 20.0
 
 
 def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:
@@ -93,6 +96,54 @@ def test_moved_slots_are_followed_by_the_names_of_their_new_owners(cluster: TlsC
     assert total.write.errors == total.read.errors == {}
     # Each session's link to each node stood from the start: nothing had to be opened anew.
     assert total.reconnects == 0
+
+
+def test_slots_that_move_as_a_whole_are_followed_and_explain_the_counters(
+    cluster: TlsCluster,
+) -> None:
+    """CLUSTER MIGRATESLOTS of Valkey 9 and later: each key that comes counts as a SET of its new owner."""
+    source, slots = shard_of_hot_cars(cluster)
+    target = next(node for node in cluster.primaries() if node is not source)
+    moved = slots[0], slots[60]
+    there = False
+
+    def reshard(_: Race, frame: Frame) -> None:
+        nonlocal there
+        if frame.elapsed_s >= 0.4 and not there:
+            there = True
+            move_as_a_whole(cluster, moved, source, target)
+
+    try:
+        cluster.ask(source, "CLUSTER", "GETSLOTMIGRATIONS")
+    except ResponseError:
+        pytest.skip("this server moves slots key by key")
+    try:
+        ran = run_race(None, settings(cluster, 2.0), on_frame=reshard)
+    finally:
+        move_as_a_whole(cluster, moved, target, source)
+    total = ran.lanes["durable"]
+    assert there
+    assert total.redirects > 0
+    assert total.write.errors == total.read.errors == {}
+    assert total.server["set_calls"] > total.write.rows > 0
+    assert total.server["get_calls"] == total.read.operations > 0
+    assert ran.closing.counter_caveats["durable"] == (SLOTS_IMPORTED,)
+
+
+def move_as_a_whole(
+    cluster: TlsCluster, slots: tuple[int, int], source: Node, target: Node
+) -> None:
+    """Move the slots from the first to the last of `slots`, and wait until they have moved."""
+    words = ("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", *slots, "NODE", target.identity)
+    cluster.ask(source, *words)
+    until_s = time.monotonic() + MOVE_WAIT_S
+    while any(
+        part.address != target.address
+        for part in redis.slot_map(cluster.endpoint, [source.address])
+        if part.first <= slots[1] and part.last >= slots[0]
+    ):
+        assert time.monotonic() < until_s, cluster.ask(source, "CLUSTER", "GETSLOTMIGRATIONS")
+        time.sleep(0.05)
 
 
 def move(cluster: TlsCluster, slot: int, source: Node, target: Node) -> None:
