@@ -42,14 +42,15 @@ def resolve_cluster_modes(
     cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
     if cache is not None and cluster is not None:
         try:
-            both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
+            of_cache, of_cluster = redis.identities(cache), redis.identities(cluster)
         except redis.FAILURES as error:
             raise PreparationError(
                 f"lanes cached and durable: {error_text(error, cache.namespace)}; {DOCTOR_HINT}"
             ) from error
+        both = sorted(of_cache[same] for same in of_cache.keys() & of_cluster.keys())
         if both:
             raise PreparationError(
-                f"lanes cached and durable: both are on {min(both)}; one server cannot be the cache of one lane and "
+                f"lanes cached and durable: both are on {both[0]}; one server cannot be the cache of one lane and "
                 "the system of record of another"
             )
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -249,6 +249,27 @@ def nodes(endpoint: RedisEndpoint) -> list[str]:
     found = sorted({part.address for part in slot_map(endpoint)})
     if not found:
         raise RedisError(NO_SLOTS)
+    return found
+
+
+def server_identity(server: Mapping[str, Any], address: str) -> str:
+    """Return what tells the server at `address` from every other, by section `server` of its INFO. Pure.
+
+    It is the address where INFO shows no `run_id`; a proxy may also show the same filling for all servers.
+    """
+    run_id = str(server.get("run_id", ""))
+    return run_id if len(set(run_id)) > 1 else address
+
+
+def identities(endpoint: RedisEndpoint) -> dict[str, str]:
+    """Return the address of each primary that owns slots, by its identity: a server may have several addresses.
+
+    Blocks. Raises one of FAILURES.
+    """
+    found = {}
+    for address in nodes(endpoint):
+        with client(address, endpoint) as node:
+            found[server_identity(info(node, "server"), address)] = address
     return found
 
 

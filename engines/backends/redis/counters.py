@@ -15,6 +15,7 @@ from engines.backends.redis.client import (
     NO_SLOTS,
     address_of,
     client,
+    server_identity,
     slot_map,
     slot_ranges,
 )
@@ -56,15 +57,6 @@ SLOTS_IMPORTED = (
 
 REPLICATED = frozenset(f"{name}_calls" for name in COMMANDS) - {"get_calls"}
 """Counters of a replica that include its primary's commands. GETs are not replicated, nor are their hits and misses."""
-
-
-def _identity(server: Mapping[str, Any], address: str) -> str:
-    """Return what tells a server from every other, by section `server` of its INFO. Pure.
-
-    A proxy may show none, or the same filling for all of them.
-    """
-    run_id = str(server.get("run_id", ""))
-    return run_id if len(set(run_id)) > 1 else address
 
 
 class RedisCounters:
@@ -182,7 +174,7 @@ class RedisCounters:
         self.missing = tuple(name for name in EVERY if name not in counters)
         if not counters:
             raise ResponseError("INFO shows none of what telemon counts")
-        identity = _identity(server, address)
+        identity = server_identity(server, address)
         imported = number(stats, IMPORTED_BYTES) or 0
         if imported > self._imported.setdefault(identity, imported):
             self.caveat = SLOTS_IMPORTED
