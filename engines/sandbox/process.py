@@ -39,9 +39,9 @@ LOG_LINE_PREFIX = re.compile(
 )
 """Prefix of each log line of Redis and MariaDB: time, process and severity."""
 
-LOG_READ_BYTES = 65_536
-"""How much of the end of a log is read. A server may have written without end. Less than a crash report of Redis (some
-20 KB) would leave out its first line, which says why it crashed."""
+LOG_READ_BYTES = 262_144
+"""How much of the end of a log is read. A server may have written without end. Less than two crash reports (Valkey 9
+writes some 40 KB for each, and may crash in the first) would leave out the first line, which says why it crashed."""
 
 LAST_LINES = 3
 """Number of lines of a log that tell of a death."""

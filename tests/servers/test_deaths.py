@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -102,9 +103,11 @@ def child(process: subprocess.Popen[str], is_it: Callable[[list[str]], bool]) ->
 
 
 def servers_below(telemon: psutil.Process, name: str) -> list[psutil.Process]:
-    """The private servers whose name begins so, which is that of the directory that they work in."""
+    """The private servers of that name, or of that name and a number: it is that of the directory they work in."""
     return [
-        each for each in telemon.children(recursive=True) if Path(each.cwd()).name.startswith(name)
+        each
+        for each in telemon.children(recursive=True)
+        if re.fullmatch(rf"{name}(-\d)?", Path(each.cwd()).name)
     ]
 
 
@@ -386,7 +389,7 @@ def test_deaths_are_on_the_screen_at_once_and_telemon_exits_1(tmp_path: Path) ->
             if "tests.support.pty_telemon" in each.cmdline()
         )
         engines = [each for each in telemon.children() if each.cmdline()[-1] == "durable/read"]
-        servers = servers_below(telemon, "durable-")
+        servers = servers_below(telemon, "durable")
         engines[0].kill()
         terminal.read_until("engine durable/read number 1 died", within_s=5)
         servers[0].kill()

@@ -85,11 +85,13 @@ def test_the_first_of_two_crashes_is_the_cause(tmp_path: Path) -> None:
         "=== VALKEY BUG REPORT START: Cut & paste starting from here ===",
         "9:M 1 # Guru Meditation: Valkey aborting for OUT OF MEMORY. Allocating 500000011 bytes!",
         "9:M 1 # valkey 9.1.2 crashed by signal: 11, si_code: 1",
-        *(f"register {number}" for number in range(50)),
+        *(f"register {number:>1500}" for number in range(50)),
     )
-    lines = dead(tmp_path, "\n".join(report)).last_log_lines()
+    died = dead(tmp_path, "\n".join(report))
+    assert died.death_cause() is DeathCause.OUT_OF_MEMORY
+    lines = died.last_log_lines()
     assert "Valkey aborting for OUT OF MEMORY" in lines[0]
-    assert lines[1:] == ("register 48", "register 49")
+    assert [line[-2:] for line in lines[1:]] == ["48", "49"]
 
 
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
