@@ -208,7 +208,8 @@ def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two
     assert after_it > 0
     # Of the dead one, what it had counted when it was last asked: it may not have been asked since the start.
     under_way = SHORT.writers * SHORT.batch
-    assert 0 <= before_it <= copied - sets[heir.name] + under_way
+    # The lease and the marker were set before the counters were first read.
+    assert -2 <= before_it <= copied - sets[heir.name] + under_way
     assert any(
         f"{victim.address} went down" in caveat for caveat in ran.closing.counter_caveats["durable"]
     )
