@@ -1,6 +1,8 @@
 # make race   set everything up, then race the three lanes on private servers
 # make test   set everything up, then lint and run every test
 # make soak   the tests that take long, one after the other; docs/soak.md says what the last run found
+# make test-products   the tests of servers on other products than this machine has: Valkey, Redis 8, MySQL 9, MariaDB 11.8,
+#             unpacked from suites of Debian; ARGS='--only valkey-9 tests/servers/test_lanes.py', docs/products.md has the table
 # make setup  their shared first half; quick the second time
 
 # Looked up where it is first used, and once.
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: race test test-servers test-others soak setup lint format bench mutants servers constraints clean
+.PHONY: race test test-servers test-others test-products soak setup lint format bench mutants servers constraints clean
 
 race: setup
 	$(BIN)/telemon $(ARGS)
@@ -29,6 +31,9 @@ test-others:
 
 soak: setup
 	$(BIN)/python -m pytest -m soak --durations=0 $(ARGS)
+
+test-products: setup
+	$(BIN)/python -m tests.products $(ARGS)
 
 setup: servers $(STAMP)
 

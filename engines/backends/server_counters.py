@@ -48,6 +48,11 @@ class CounterSource(Protocol):
         """Return the names of the counters that the servers do not show."""
         ...
 
+    @property
+    def aliased(self) -> bool:
+        """Return whether some server answers by several addresses, and is counted under one of them."""
+        ...
+
     def read(self) -> Mapping[str, CounterReading]:
         """Return the current counters of the servers that answer, by address."""
         ...
@@ -143,6 +148,11 @@ class _CounterDeltas:
             f"{address} {why}" for address, why in sorted({**self._caveats, **silent}.items())
         ]
         return [*caveats, *filter(None, [self._source.caveat])]
+
+    @property
+    def aliased(self) -> bool:
+        """Return whether the counts by address are not those of servers."""
+        return self._source.aliased
 
     def interrupt(self) -> None:
         """End the reading that is in progress, and every later one, from another thread."""
@@ -270,11 +280,15 @@ class ServerCounters:
         return moved
 
     def nodes(self, lane: str) -> Mapping[str, Mapping[str, int]]:
-        """Return the same for each node of a cluster, by address; empty for a lane without a cluster."""
+        """Return the same for each node of a cluster, by address.
+
+        Empty for a lane without a cluster, or whose nodes have several addresses: what telemon asked of one of them is
+        not what the node counted.
+        """
         return {
             address: moved
             for poller in self._pollers.get(lane, ())
-            if len(poller.deltas.nodes) > 1
+            if len(poller.deltas.nodes) > 1 and not poller.deltas.aliased
             for address, moved in poller.deltas.nodes.items()
         }
 

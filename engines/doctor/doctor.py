@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from engines.config import race_config as config
@@ -80,7 +81,9 @@ def _check_server(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> list
         checks.append(
             runner.fail("examination", "unexpected", f"it broke off: {where}", UNEXPECTED_STEP)
         )
-    return checks
+    # The product is known only after the sign-in: from then on the checks name it.
+    title = next((each.endpoint for each in checks if each.endpoint != target.title), target.title)
+    return [replace(check, endpoint=title) for check in checks]
 
 
 def _server_checks(target: Target[MySQLEndpoint] | Target[RedisEndpoint]) -> Generator[Check]:

@@ -95,8 +95,8 @@ def _check_programs(runner: CheckRunner, private: Sequence[str]) -> Iterator[Che
         yield _check_program(runner, product, "mysql", mysql.server if mysql else None, None)
     if any(LANES[lane].has_redis for lane in private):
         redis = binaries.find_redis()
-        name = redis.run_as if redis else None
-        yield _check_program(runner, "Redis", "redis", redis.server if redis else None, name)
+        product, name = (redis.product, redis.run_as) if redis else ("Redis", None)
+        yield _check_program(runner, product, "redis", redis.server if redis else None, name)
     if any(LANES[lane].is_cluster for lane in private) and bus.find_openssl() is None:
         yield runner.warn(
             "openssl program",

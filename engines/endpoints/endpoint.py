@@ -69,6 +69,7 @@ class RedisEndpoint:
     `MySQLEndpoint`; the map applies to every node that the cluster names. With `read_replicas`, reads of a cluster go
     to replicas if it has any. `namespace` names the keys. `nodes` are the addresses ("host:port") of a private server
     or cluster: no other address is signed in to, and no process of another user. It is empty for the user's servers.
+    `product` is what messages call it: "Redis" until the server was asked.
     """
 
     host: str
@@ -82,6 +83,7 @@ class RedisEndpoint:
     read_replicas: bool = False
     nodes: tuple[str, ...] = ()
     namespace: Namespace = DEFAULT
+    product: str = field(default="Redis", compare=False)
 
     def __post_init__(self) -> None:
         register(self.password)

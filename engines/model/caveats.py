@@ -64,6 +64,18 @@ class UnreadableCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterModeAssumed:
+    """A server of a lane that does not tell whether it is in a cluster, and is taken for one in none.
+
+    `server` names the server. `reason` is its error message.
+    """
+
+    lane: str
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoLease:
     """A server of a lane that keeps no lease for telemon, so that nothing keeps another telemon off it.
 
@@ -286,7 +298,7 @@ class TtlNotKept:
 
 @dataclass(frozen=True, slots=True)
 class KeysEvicted:
-    """A lane whose Redis removed keys for lack of memory, telemon's or others'."""
+    """A lane whose cache or store removed keys for lack of memory, telemon's or others'."""
 
     lane: str
     evicted: int
@@ -300,6 +312,7 @@ Caveat = (
     | OpenClusterBus
     | SharedServer
     | UnreadableCounters
+    | ClusterModeAssumed
     | NoLease
     | LostLease
     | LaneNote

@@ -34,14 +34,14 @@ def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bo
     server, cache = endpoints.mysql, endpoints.redis
     if server is None or cache is None:
         return 0
-    address = f"Redis at {cache.host}:{cache.port}"
+    address = f"{cache.product} at {cache.host}:{cache.port}"
     try:
         own_keys.delete(cache, survey_race_keys(cache, cache=True))
         if settings.cache != "filled":
             return 0
         address = f"MySQL at {server.host}:{server.port}"
         rows = list(_rows(server, HOT_KEYS))
-        address = f"Redis at {cache.host}:{cache.port}"
+        address = f"{cache.product} at {cache.host}:{cache.port}"
         redis.fill(cache, rows, _ttls_ms(settings))
     except ForeignKeyError as error:
         raise PreparationError(

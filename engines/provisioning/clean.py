@@ -92,6 +92,7 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
 
     try:
         resolved = redis.resolve_cluster_mode(endpoint)
+        name = redis_name(resolved)
         refuse_if_racing_on_redis(resolved)
         made = marker.read(resolved)
         found = own_keys.scan(resolved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,38 +11,46 @@ from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT, PreparationError
-from engines.model.caveats import SharedServer
+from engines.model.caveats import ClusterModeAssumed, SharedServer
+from engines.provisioning.server_names import redis_name
 
 
-def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneEndpoints]:
+def resolve_cluster_modes(
+    lanes: Mapping[str, LaneEndpoints],
+    on_assumed: Callable[[ClusterModeAssumed], None] = lambda _: None,
+) -> dict[str, LaneEndpoints]:
     """Return `lanes` with `cluster` set to what each Redis server says of itself.
 
-    It blocks while the servers answer. Raises PreparationError if a server does not answer, or if the Redis servers of
-    the lanes cached and durable share a node.
+    `on_assumed` is called for each server that does not tell. It blocks while the servers answer. Raises
+    PreparationError if a server does not answer, or if the Redis servers of the lanes cached and durable share a node.
     """
     made = {}
     for lane, endpoints in lanes.items():
         if endpoints.redis is not None:
             at = endpoints.redis
             try:
-                endpoints = replace(endpoints, redis=redis.resolve_cluster_mode(at))
+                mode = redis.ask_cluster_mode(at)
             except redis.FAILURES as error:
                 text = error_text(error, at.namespace)
                 raise PreparationError(
-                    f"lane {lane}: Redis at {at.host}:{at.port}: {text}; {DOCTOR_HINT}"
+                    f"lane {lane}: {at.product} at {at.host}:{at.port}: {text}; {DOCTOR_HINT}"
                 ) from error
+            if mode.refusal:
+                on_assumed(ClusterModeAssumed(lane, redis_name(mode.applied_to(at)), mode.refusal))
+            endpoints = replace(endpoints, redis=mode.applied_to(at))
         made[lane] = endpoints
     cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
     if cache is not None and cluster is not None:
         try:
-            both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
+            of_cache, of_cluster = redis.identities(cache), redis.identities(cluster)
         except redis.FAILURES as error:
             raise PreparationError(
                 f"lanes cached and durable: {error_text(error, cache.namespace)}; {DOCTOR_HINT}"
             ) from error
+        both = sorted(of_cache[same] for same in of_cache.keys() & of_cluster.keys())
         if both:
             raise PreparationError(
-                f"lanes cached and durable: both are on {min(both)}; one server cannot be the cache of one lane and "
+                f"lanes cached and durable: both are on {both[0]}; one server cannot be the cache of one lane and "
                 "the system of record of another"
             )
     return made

@@ -148,7 +148,8 @@ def _mysql_plan(endpoint: MySQLEndpoint, telemetry: TelemetryPool) -> Plan:
 
 
 def _redis_plan(endpoint: RedisEndpoint, telemetry: TelemetryPool, *, cache: bool) -> Plan:
-    name, endpoint = redis_name(endpoint), redis.resolve_cluster_mode(endpoint)
+    endpoint = redis.resolve_cluster_mode(endpoint)
+    name = redis_name(endpoint)
     refuse_if_racing_on_redis(endpoint)
     try:
         present = survey_race_keys(endpoint, cache=cache).count_in(HOT_KEYS)

@@ -46,6 +46,6 @@ def _seed_lane(endpoints: LaneEndpoints, readings: TelemetryPool) -> None:
             redis.seed(nodes, HOT_KEYS, readings, SEED_VERSION)
         except redis.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: "
+                f"lane {endpoints.lane}: {nodes.product} at {nodes.host}:{nodes.port}: "
                 f"{error_text(error, nodes.namespace)}"
             ) from error

@@ -12,4 +12,4 @@ def mysql_name(endpoint: MySQLEndpoint) -> str:
 
 def redis_name(endpoint: RedisEndpoint) -> str:
     """Return the text that names a Redis server in messages."""
-    return f"Redis {endpoint.host}:{endpoint.port}"
+    return f"{endpoint.product} {endpoint.host}:{endpoint.port}"

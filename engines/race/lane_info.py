@@ -48,22 +48,16 @@ def lane_infos(
     The lanes in `private` are on private servers; `notes` belong to them. It blocks. Raises PreparationError.
     """
     return tuple(
-        _lane_info(
-            endpoints, notes if lane in private else _connection_notes(endpoints), lane in private
-        )
+        _lane_info(endpoints, notes if lane in private else None, lane in private)
         for lane, endpoints in lanes.items()
     )
 
 
-def _connection_notes(endpoints: LaneEndpoints) -> tuple[str, ...]:
-    """Return notes on how the user's servers of a lane are reached."""
-    notes = []
-    for name, at in (("MySQL", endpoints.mysql), ("Redis", endpoints.redis)):
-        if at is not None:
-            tls = "over TLS" if at.tls else "without TLS"
-            tunnel = ", through a tunnel" if at.address_map else ""
-            notes.append(f"{name} at {at.host}:{at.port} {tls}{tunnel}")
-    return tuple(notes)
+def _connection_note(product: str, at: MySQLEndpoint | RedisEndpoint) -> str:
+    """Return how a server of the user is reached."""
+    tls = "over TLS" if at.tls else "without TLS"
+    tunnel = ", through a tunnel" if at.address_map else ""
+    return f"{product} at {at.host}:{at.port} {tls}{tunnel}"
 
 
 def _replica_note(endpoint: RedisEndpoint) -> str:
@@ -76,18 +70,24 @@ def _replica_note(endpoint: RedisEndpoint) -> str:
     return f"reads go to replicas, which may be behind their primaries{some}"
 
 
-def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) -> LaneInfo:
+def _lane_info(endpoints: LaneEndpoints, given: tuple[str, ...] | None, private: bool) -> LaneInfo:
+    """Return the description of a lane with the notes `given`; None: with notes on how its servers are reached."""
     try:
-        parts = []
+        parts, notes = [], [*(given or ())]
         if endpoints.mysql is not None:
             part, takes_settings = _mysql_part(endpoints.mysql)
             parts.append(part)
+            if given is None:
+                notes.append(_connection_note(part[0], endpoints.mysql))
             if not takes_settings:
-                notes = (*notes, SESSION_NOTE)
+                notes.append(SESSION_NOTE)
         if endpoints.redis is not None:
-            parts.append(_redis_part(endpoints.redis, endpoints.mysql is not None, private))
+            product, part = _redis_part(endpoints.redis, endpoints.mysql is not None, private)
+            parts.append(part)
+            if given is None:
+                notes.append(_connection_note(product, endpoints.redis))
             if endpoints.redis.read_replicas:
-                notes = (*notes, _replica_note(endpoints.redis))
+                notes.append(_replica_note(endpoints.redis))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
             f"lane {endpoints.lane}: {error_text(error, endpoints.namespace)}{doctor_hint(private)}"
@@ -101,18 +101,23 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
         version=" + ".join(version for _, version, _ in parts),
         # The system of record is the first part, and a cache does not change how durable the lane is.
         durability=parts[0][2],
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
-def _mysql_part(endpoint: MySQLEndpoint) -> tuple[tuple[str, str, str], bool]:
-    """Return product, version and durability, and whether sessions have telemon's settings."""
+Part = tuple[str, str, str]
+"""What is shown of one server of a lane: product and role, version, durability."""
+
+
+def _mysql_part(endpoint: MySQLEndpoint) -> tuple[Part, bool]:
+    """Return what is shown of a server, and whether sessions have telemon's settings."""
     with mysql.cursor(endpoint) as cursor:
         facts = mysql.read_facts(cursor)
     return (facts.product, facts.version, facts.durability), facts.takes_settings
 
 
-def _redis_part(endpoint: RedisEndpoint, cache: bool, private: bool) -> tuple[str, str, str]:
+def _redis_part(endpoint: RedisEndpoint, cache: bool, private: bool) -> tuple[str, Part]:
+    """Return the product of a server, and what is shown of it."""
     facts = redis.read_facts(endpoint)
     shards = len(redis.nodes(endpoint))
     product = facts.product
@@ -122,4 +127,4 @@ def _redis_part(endpoint: RedisEndpoint, cache: bool, private: bool) -> tuple[st
         product += ", stand-in for MemoryDB"
     if cache:
         product += " as a cache"
-    return product, facts.version, facts.durability
+    return facts.product, (product, facts.version, facts.durability)

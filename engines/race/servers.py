@@ -101,7 +101,7 @@ def make_ready(
             names = dict.fromkeys(chain.from_iterable(_addresses(own, ()).values()))
             on_progress(f"looking at the servers that are configured: {', '.join(names)}")
             with phase("looking at the servers that are configured", len(own)):
-                own = resolve_cluster_modes(own)
+                own = resolve_cluster_modes(own, caveats.append)
                 caveats += shared_mysql_servers(own)
                 # Before a key or a row is asked for: if another telemon races, that would disturb it.
                 caveats += leases.take(own)

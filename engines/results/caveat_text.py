@@ -9,6 +9,7 @@ from engines.model.caveats import (
     CacheNotReset,
     Caveat,
     ClientBound,
+    ClusterModeAssumed,
     CommitsShort,
     CpuContention,
     DifferentDatabases,
@@ -38,6 +39,7 @@ from engines.model.caveats import (
     WeakDurability,
     WrongContent,
 )
+from engines.model.lanes import LANES
 from engines.model.server_facts import (
     APPENDFSYNC,
     APPENDONLY,
@@ -61,7 +63,7 @@ CONSEQUENCES = {
 OPEN_BUS_REASONS = {
     OpenBusReason.NO_OPENSSL: "no openssl program is installed to make their certificate with",
     OpenBusReason.OPENSSL_FAILED: "the openssl program made no certificate for them",
-    OpenBusReason.NO_TLS: "the Redis server program is built without TLS",
+    OpenBusReason.NO_TLS: "their server program is built without TLS",
 }
 """What keeps the bus of the private cluster open."""
 
@@ -98,6 +100,11 @@ def describe_caveat(caveat: Caveat) -> str:
         case UnreadableCounters(lane, reason):
             return (
                 f"lane {lane}: its servers' own counters cannot be read ({reason}); {DOCTOR_HINT}"
+            )
+        case ClusterModeAssumed(lane, server, reason):
+            return (
+                f"lane {lane}: {server} refuses CLUSTER SLOTS ({reason}) and is taken for a server in no cluster; "
+                'cluster = "off" says so without asking'
             )
         case NoLease(lane, server, reason):
             return f"lane {lane}: nothing keeps another telemon off {server}: it gives this user no lease ({reason})"
@@ -172,8 +179,9 @@ def describe_caveat(caveat: Caveat) -> str:
             why = problem or "its servers did not answer in time"
             return f"{lane}: {unread:,} acknowledged rows were not read back at the end: {why}"
         case KeysEvicted(lane, evicted):
+            what = "cache" if LANES[lane].has_cache else "store"
             return (
-                f"{lane}: its Redis removed {evicted:,} keys for lack of memory (maxmemory): misses are of its size, "
+                f"{lane}: its {what} removed {evicted:,} keys for lack of memory (maxmemory): misses are of its size, "
                 "not of the TTL"
             )
         case SettingChanged(lane, role, setting, before, after):

@@ -78,6 +78,13 @@ class RedisBinary:
     server: Path
     run_as: str
 
+    @property
+    def product(self) -> str:
+        """Return "Valkey" or "Redis". Packages of Valkey bring links with the names of Redis' programs."""
+        name = self.server.resolve().name
+        known = name if "redis" in name or "valkey" in name else self.run_as
+        return "Valkey" if "valkey" in known else "Redis"
+
 
 @dataclass(frozen=True, slots=True)
 class Binaries:

@@ -42,9 +42,9 @@ LOG_LINE_PREFIX = re.compile(
 """Prefix of each log line of Redis, MariaDB and MySQL: time, process or thread, severity, and MySQL's number and part
 of the server."""
 
-LOG_READ_BYTES = 65_536
-"""How much of the end of a log is read. A server may have written without end. Less than a crash report of Redis (some
-20 KB) would leave out its first line, which says why it crashed."""
+LOG_READ_BYTES = 262_144
+"""How much of the end of a log is read. A server may have written without end. Less than two crash reports (Valkey 9
+writes some 40 KB for each, and may crash in the first) would leave out the first line, which says why it crashed."""
 
 LAST_LINES = 3
 """Number of lines of a log that tell of a death."""
@@ -240,7 +240,11 @@ class ServerProcess:
         """Return the last lines of the log, at most `LAST_LINES`; among them is the one that says most."""
         lines = self._log_lines()
         last = lines[-LAST_LINES:]
-        important = [line for line in lines if REASON.search(line)] or _important(lines)
+        reasons = [line for line in lines if REASON.search(line)]
+        # A report of a crash may be followed by that of another, of which the first is the cause: Valkey 9 tests its
+        # memory when it has run out of memory.
+        causes = [line for line in reasons if any(words.search(line) for _, words in CAUSES_IN_LOG)]
+        important = causes or reasons or _important(lines)
         if important and important[-1] not in last:
             last = [important[-1], *last[1:]]
         return tuple(_cut(line) for line in last)

@@ -76,7 +76,7 @@ def server_spec(
     return ServerSpec(
         name=name,
         lane=lane,
-        title=f"Redis {role} for lane {lane}",
+        title=f"{binary.product} {role} for lane {lane}",
         program=program,
         arguments=(str(configuration),),
         directory=directory,

@@ -320,6 +320,7 @@ class Sandbox:
             server["password"],
             cluster=slot.role == "store",
             nodes=tuple(f"{ports.HOST}:{self._server_messages[n]['port']}" for n in slot.sandbox),
+            product=server["product"],
         )
 
 

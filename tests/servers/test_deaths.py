@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from engines.sandbox.sandbox import Sandbox
 from tests.servers.test_sandbox import node
 from tests.servers.test_sandbox_faults import eventually
 from tests.support.race_run import engine_pids, with_settings
+from tests.support.server_product import redis_product
 from tests.support.small_file_system import in_small_file_system
 from tests.support.terminal import Terminal
 from tests.support.user_servers import CODE, ROOT, Done
@@ -100,6 +102,15 @@ def child(process: subprocess.Popen[str], is_it: Callable[[list[str]], bool]) ->
     return found
 
 
+def servers_below(telemon: psutil.Process, name: str) -> list[psutil.Process]:
+    """The private servers of that name, or of that name and a number: it is that of the directory they work in."""
+    return [
+        each
+        for each in telemon.children(recursive=True)
+        if re.fullmatch(rf"{name}(-\d)?", Path(each.cwd()).name)
+    ]
+
+
 def engine(process: subprocess.Popen[str], name: str) -> psutil.Process:
     return child(process, lambda words: "engines.process" in words and words[-1] == name)
 
@@ -172,17 +183,20 @@ def test_a_private_server_that_is_killed_is_named_at_once_in_the_heat_of_another
     argv = ("--heats", "--rounds", "1", "--duration", "2s", "--warmup", "0", "--format", "jsonl")
     with started(tmp_path, *argv, "--lanes", "cached,mysql") as process:
         await_race(process)
-        cache = child(process, lambda words: words[0].endswith(":0") or "redis-server" in words[0])
+        (cache,) = servers_below(psutil.Process(process.pid), "cache")
         began_s = time.monotonic()
         cache.kill()
         assert process.stderr is not None
-        while "Redis cache" not in (line := process.stderr.readline()) or "died" not in line:
+        while (
+            f"{redis_product()} cache" not in (line := process.stderr.readline())
+            or "died" not in line
+        ):
             assert line
         # With the next frame, of which there is one a second.
         assert time.monotonic() - began_s < 2.5
         done = finished(process)
     assert line.startswith(
-        "telemon: cached: Redis cache for lane cached (cache) died: killed by signal 9 (SIGKILL): "
+        f"telemon: cached: {redis_product()} cache for lane cached (cache) died: killed by signal 9 (SIGKILL): "
     )
     assert "Ready to accept connections" in line
     assert done.code == 1
@@ -244,7 +258,7 @@ def test_out_of_memory_is_known_from_the_log(breakable: Sandbox) -> None:
         node(breakable, "cache").setrange("big", 500_000_000, "x")
     death = last_death(breakable, before)
     assert death.cause is DeathCause.OUT_OF_MEMORY
-    assert "Redis aborting for OUT OF MEMORY" in " / ".join(death.last_lines)
+    assert f"{redis_product()} aborting for OUT OF MEMORY" in " / ".join(death.last_lines)
 
 
 def test_a_file_that_may_not_grow_ends_a_node(tmp_path: Path) -> None:
@@ -370,13 +384,11 @@ def test_deaths_are_on_the_screen_at_once_and_telemon_exits_1(tmp_path: Path) ->
             if "tests.support.pty_telemon" in each.cmdline()
         )
         engines = [each for each in telemon.children() if each.cmdline()[-1] == "durable/read"]
-        servers = [
-            each for each in telemon.children(recursive=True) if each.name() == "redis-server"
-        ]
+        servers = servers_below(telemon, "durable")
         engines[0].kill()
         terminal.read_until("engine durable/read number 1 died", within_s=5)
         servers[0].kill()
-        terminal.read_until("Redis cluster node", within_s=5)
+        terminal.read_until(f"{redis_product()} cluster node", within_s=5)
         terminal.press("q")
         terminal.read_to_the_end()
     assert "died: engine durable/read number 1 died at" in terminal.seen

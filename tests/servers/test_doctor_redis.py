@@ -168,6 +168,10 @@ def test_a_user_who_may_not_ask_for_a_cluster_s_slots_need_not_on_one_server(
 ) -> None:
     with user(admin, endpoint, "+@all", "-cluster", "~telemon:*") as at:
         assert diagnose(at).problems == []
+        # A race that is left to find out takes it for one server, and says so.
+        found = diagnose(replace(at, cluster=None))
+        assert found.problems == ["cluster_unknown"]
+        assert "+cluster|slots" in found.named("cluster mode").next_step
 
 
 def test_a_user_without_info(endpoint: RedisEndpoint, admin: redis.Redis) -> None:

@@ -6,8 +6,10 @@ import time
 from dataclasses import replace
 
 import pytest
+from redis.exceptions import ResponseError
 
 from engines.backends.redis import client as redis
+from engines.backends.redis.counters import SLOTS_IMPORTED, SLOTS_MOVED
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import PreparationError, RaceError
 from engines.metrics.frame import Frame, LaneState
@@ -19,8 +21,11 @@ from engines.workload.dataset import HOT_KEYS, STORED_KEYS
 from engines.workload.redis_keys import redis_key
 from tests.support.cluster_race import backend, replica_of, settings
 from tests.support.race_run import SHORT, LaneSum, keys, run_race
+from tests.support.server_product import redis_product
 from tests.support.stored_rows import version_of
 from tests.support.tls_cluster import NODE_TIMEOUT_S, PASSWORD, Node, TlsCluster
+
+MOVE_WAIT_S = 20.0
 
 
 def shard_of_hot_cars(cluster: TlsCluster) -> tuple[Node, list[int]]:
@@ -41,7 +46,7 @@ def test_a_race_is_on_the_configured_cluster_and_needs_no_sandbox(cluster: TlsCl
         sheet = fairness(race.environment, settings(cluster))
         versions = race.versions["durable"]
         warm = race.closing_counts.warm["durable"]["write"].work.rows
-    assert lane_info.product == "Redis Cluster of 3"
+    assert lane_info.product == f"{redis_product()} Cluster of 3"
     assert "stand-in" not in lane_info.product
     assert lane_info.durability == "none: memory only"
     assert any("over TLS, through a tunnel" in note for note in lane_info.notes)
@@ -87,12 +92,58 @@ def test_moved_slots_are_followed_by_the_names_of_their_new_owners(cluster: TlsC
     assert total.redirects > 0
     assert total.server["set_calls"] == total.write.rows > 0
     assert total.server["get_calls"] == total.read.operations > 0
-    assert ran.closing.counter_caveats["durable"] == (
-        "slots moved from node to node, and a key that is moved counts as a hit",
-    )
+    assert ran.closing.counter_caveats["durable"] == (SLOTS_MOVED,)
     assert total.write.errors == total.read.errors == {}
     # Each session's link to each node stood from the start: nothing had to be opened anew.
     assert total.reconnects == 0
+
+
+def test_slots_that_move_as_a_whole_are_followed_and_explain_the_counters(
+    cluster: TlsCluster,
+) -> None:
+    """CLUSTER MIGRATESLOTS of Valkey 9 and later: each key that comes counts as a SET of its new owner."""
+    source, slots = shard_of_hot_cars(cluster)
+    target = next(node for node in cluster.primaries() if node is not source)
+    moved = slots[0], slots[60]
+    there = False
+
+    def reshard(_: Race, frame: Frame) -> None:
+        nonlocal there
+        if frame.elapsed_s >= 0.4 and not there:
+            there = True
+            move_as_a_whole(cluster, moved, source, target)
+
+    try:
+        cluster.ask(source, "CLUSTER", "GETSLOTMIGRATIONS")
+    except ResponseError:
+        pytest.skip("this server moves slots key by key")
+    try:
+        ran = run_race(None, settings(cluster, 2.0), on_frame=reshard)
+    finally:
+        move_as_a_whole(cluster, moved, target, source)
+    total = ran.lanes["durable"]
+    assert there
+    assert total.redirects > 0
+    assert total.write.errors == total.read.errors == {}
+    assert total.server["set_calls"] > total.write.rows > 0
+    assert total.server["get_calls"] == total.read.operations > 0
+    assert ran.closing.counter_caveats["durable"] == (SLOTS_IMPORTED,)
+
+
+def move_as_a_whole(
+    cluster: TlsCluster, slots: tuple[int, int], source: Node, target: Node
+) -> None:
+    """Move the slots from the first to the last of `slots`, and wait until they have moved."""
+    words = ("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", *slots, "NODE", target.identity)
+    cluster.ask(source, *words)
+    until_s = time.monotonic() + MOVE_WAIT_S
+    while any(
+        part.address != target.address
+        for part in redis.slot_map(cluster.endpoint, [source.address])
+        if part.first <= slots[1] and part.last >= slots[0]
+    ):
+        assert time.monotonic() < until_s, cluster.ask(source, "CLUSTER", "GETSLOTMIGRATIONS")
+        time.sleep(0.05)
 
 
 def move(cluster: TlsCluster, slot: int, source: Node, target: Node) -> None:
@@ -157,7 +208,8 @@ def test_a_killed_primary_s_replica_takes_over_within_the_cluster_s_time_and_two
     assert after_it > 0
     # Of the dead one, what it had counted when it was last asked: it may not have been asked since the start.
     under_way = SHORT.writers * SHORT.batch
-    assert 0 <= before_it <= copied - sets[heir.name] + under_way
+    # The lease and the marker were set before the counters were first read.
+    assert -2 <= before_it <= copied - sets[heir.name] + under_way
     assert any(
         f"{victim.address} went down" in caveat for caveat in ran.closing.counter_caveats["durable"]
     )

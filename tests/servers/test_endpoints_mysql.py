@@ -24,6 +24,7 @@ from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
 from engines.workload.namespace import DEFAULT
 from tests.support.race_run import SHORT, run_race
+from tests.support.server_product import redis_product
 from tests.support.tls_mysql import HOST, PASSWORD, TlsMySQL, tls_mysql
 
 CACHED_DATABASE = "telemon_cached"
@@ -99,10 +100,12 @@ def test_two_lanes_race_over_tls_on_one_server_and_the_result_says_so(
             frames.append(frame)
         summary.reconcile_with_servers(race.closing_counts)
     assert lane_infos["mysql"].product == server.product
-    assert lane_infos["cached"].product == f"{server.product} + Redis as a cache"
-    assert lane_infos["durable"].product == "Redis Cluster of 3, stand-in for MemoryDB"
-    assert f"MySQL at {HOST}:{server.port} over TLS" in lane_infos["mysql"].notes
-    assert f"Redis at {cache.host}:{cache.port} without TLS" in lane_infos["cached"].notes
+    assert lane_infos["cached"].product == f"{server.product} + {redis_product()} as a cache"
+    assert lane_infos["durable"].product == f"{redis_product()} Cluster of 3, stand-in for MemoryDB"
+    assert f"{server.product} at {HOST}:{server.port} over TLS" in lane_infos["mysql"].notes
+    assert (
+        f"{redis_product()} at {cache.host}:{cache.port} without TLS" in lane_infos["cached"].notes
+    )
     sentence = "lanes mysql and cached share one MySQL server: each slows the other down"
     assert sentence in caveat_sentences(environment.caveats)
     assert summary.notes().count(sentence) == 1

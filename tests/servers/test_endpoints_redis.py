@@ -12,7 +12,7 @@ import pytest
 from engines.backends.redis import client as redis
 from engines.backends.redis import own_keys
 from engines.config.server_config import MySQLConfig, RedisConfig
-from engines.endpoints.endpoint import LaneEndpoints
+from engines.endpoints.endpoint import LaneEndpoints, RedisEndpoint
 from engines.errors import PreparationError
 from engines.metrics.frame import Frame
 from engines.provisioning.conflicts import resolve_cluster_modes
@@ -90,6 +90,20 @@ def test_a_user_who_may_not_ask_is_believed_what_the_configuration_says(
     for said in (replace(at, cluster=False), replace(at, cluster=True)):
         lane = {"durable": LaneEndpoints("durable", redis=said)}
         assert resolve_cluster_modes(lane)["durable"].redis == said
+
+
+def test_one_server_as_cache_and_as_system_of_record_is_refused_by_whatever_names(
+    sandbox: Sandbox,
+) -> None:
+    cache = sandbox.endpoints["cached"].redis
+    assert cache is not None
+    at = RedisEndpoint("127.0.0.1", cache.port, cache.password)
+    lanes = {
+        "cached": LaneEndpoints("cached", redis=at),
+        "durable": LaneEndpoints("durable", redis=replace(at, host="localhost")),
+    }
+    with pytest.raises(PreparationError, match="one server cannot be the cache of one lane and"):
+        resolve_cluster_modes(lanes)
 
 
 def on_sandbox_mysql(sandbox: Sandbox) -> MySQLConfig:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.server_product import redis_product
+
 CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +75,7 @@ def test_without_a_terminal_plain_telemon_is_telemon_run() -> None:
     assert {line.split()[1] for line in lines[1:blank]} == {"durable"}
     assert lines[blank - 1].split()[2] == "done"
     assert lines[blank + 1].startswith("measured 1.")
-    assert "Redis Cluster of 3, stand-in for MemoryDB" in out
+    assert f"{redis_product()} Cluster of 3, stand-in for MemoryDB" in out
     check_narration(err)
 
 

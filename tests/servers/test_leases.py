@@ -35,6 +35,7 @@ from tests.support.diagnosis import diagnose
 from tests.support.mysql_accounts import is_oracle
 from tests.support.race_run import table
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
+from tests.support.server_product import redis_product
 from tests.support.shared_servers import cache_of, on_key, prepared, shared, store_of, tidy
 from tests.support.user_servers import OwnServers, as_root, redis_endpoints
 
@@ -249,7 +250,9 @@ def test_a_lease_that_another_telemon_has_taken_is_in_the_result(own: OwnServers
     summary, _ = raced(
         settings, lambda: on_key(at, DEFAULT.lease_key, "SET", other.to_bytes(), "PX", 20_000)
     )
-    assert lost(summary) == [LostLease("durable", f"Redis {at.host}:{at.port}", other.text)]
+    assert lost(summary) == [
+        LostLease("durable", f"{redis_product()} {at.host}:{at.port}", other.text)
+    ]
     assert any(other.text in note for note in summary.notes())
     # What is another's by now is not removed.
     assert redis_lease.holder(at) == other.text
@@ -263,8 +266,10 @@ def test_a_lease_that_is_gone_is_said_at_once(
     settings = prepared(own.sandbox, shared(own.sandbox, ["cached"], duration_s=2.0))
     at = cache_of(own.sandbox)
     summary, midway = raced(settings, lambda: on_key(at, DEFAULT.lease_key, "DEL"))
-    assert lost(summary) == [LostLease("cached", f"Redis {at.host}:{at.port}", "")]
-    assert any("lease on Redis" in event and "is lost" in event for event in midway.events)
+    assert lost(summary) == [LostLease("cached", f"{redis_product()} {at.host}:{at.port}", "")]
+    assert any(
+        f"lease on {redis_product()}" in event and "is lost" in event for event in midway.events
+    )
 
 
 def test_a_lock_whose_connection_is_ended_is_lost(own: OwnServers) -> None:

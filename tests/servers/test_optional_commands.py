@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from engines.backends.mysql import client as mysql
-from engines.backends.redis.client import seed
+from engines.backends.redis.client import address_of, client, seed
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.provisioning.seed import SEED_VERSION
 from engines.sandbox.sandbox import Sandbox
@@ -20,7 +21,12 @@ from engines.workload.namespace import DEFAULT
 from tests.servers.test_deadlines import configuration, done
 from tests.support.hostile_servers import hostile_server
 from tests.support.restricted_user import PASSWORD, USER, drop_redis_user, make_redis_user
-from tests.support.sparse_servers import info_without, mysql_refusing, redis_without
+from tests.support.sparse_servers import (
+    info_without,
+    mysql_refusing,
+    redis_hanging_up_on,
+    redis_without,
+)
 
 QUICK = ("run", "--duration", "0.5s", "--warmup", "0s", "--format", "json")
 
@@ -77,6 +83,7 @@ def test_a_redis_without_other_commands_is_raced_on(
         durability = facts["durability"]
         assert isinstance(durability, dict)
         assert (durability["appendonly"] == UNREAD) is ("CONFIG" in commands)
+        assert ("refuses CLUSTER SLOTS" in notes_of(result)) is ("CLUSTER" in commands)
         assert "examination" not in done(config, "doctor").out
 
 
@@ -104,7 +111,15 @@ def test_a_user_who_may_get_and_set_is_enough(modest_redis: RedisEndpoint, tmp_p
     "fields",
     [
         ("keyspace_hits", "keyspace_misses", "cmdstat_get", "run_id", "uptime_in_seconds"),
-        ("redis_version", "aof_enabled", "connected_slaves", "role", "maxclients", "maxmemory"),
+        (
+            "redis_version",
+            "valkey_version",
+            "aof_enabled",
+            "connected_slaves",
+            "role",
+            "maxclients",
+            "maxmemory",
+        ),
         ("keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys", "connected_clients"),
     ],
     ids=lambda fields: fields[0],
@@ -123,6 +138,50 @@ def test_fields_that_info_does_not_have_are_not_missed(
         if "redis_version" in fields:
             assert facts_of(result)["version"] == UNREAD
         assert "examination" not in done(config, "doctor").out
+
+
+def test_a_proxy_that_hangs_up_on_cluster_commands_is_raced_on(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    cache = sandbox.endpoints["cached"].redis
+    assert cache is not None
+    seed(cache, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+    with hostile_server(redis_hanging_up_on(cache.port, b"CLUSTER")) as server:
+        config = configuration(tmp_path, "durable", server.port, cache.password)
+        assert "refuses CLUSTER SLOTS" in notes_of(result_of(config))
+        said = done(config, "doctor").out
+        assert "a race takes the server for one in no cluster" in said
+        with config.open("a") as file:
+            file.write('cluster = "off"\n')
+        assert "CLUSTER" not in notes_of(result_of(config))
+        assert "CLUSTER" not in done(config, "doctor").out
+
+
+def test_no_command_sends_cluster_commands_where_the_configuration_says_that_there_is_none(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    cache = sandbox.endpoints["cached"].redis
+    assert cache is not None
+    config = configuration(tmp_path, "durable", cache.port, cache.password)
+    with config.open("a") as file:
+        file.write('cluster = "off"\n')
+    with client(address_of(cache), cache) as node:
+        before = _cluster_commands(node)
+        for command in ("prepare", "doctor", "clean"):
+            assert done(config, command, *(("--yes",) if command != "doctor" else ())).code == 0
+        seed(cache, HOT_KEYS, TelemetryPool(1), SEED_VERSION)
+        result_of(config)
+        assert _cluster_commands(node) == before
+
+
+def _cluster_commands(node: Redis) -> dict[str, int]:
+    """How often a server was sent each CLUSTER command, refused ones included."""
+    stats: dict[str, Any] = dict(node.info("commandstats"))
+    return {
+        name: each["calls"] + each["rejected_calls"]
+        for name, each in stats.items()
+        if name.startswith("cmdstat_cluster")
+    }
 
 
 @pytest.fixture

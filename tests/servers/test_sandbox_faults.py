@@ -21,6 +21,7 @@ from engines.sandbox.sandbox import Sandbox, SandboxError
 from tests.servers.conftest import make_whole
 from tests.servers.test_sandbox import mysql_at, node, redis_at, signed_in
 from tests.support.leftovers import assert_gone, inhabitants
+from tests.support.server_product import redis_product
 
 NODES = ("durable-1", "durable-2", "durable-3")
 
@@ -157,7 +158,7 @@ def test_a_server_that_cannot_start_again_says_why(breakable: Sandbox) -> None:
         foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         foreign.bind(("127.0.0.1", port))
         foreign.listen()
-        with pytest.raises(SandboxError, match=f"Redis cache .* port {port}"):
+        with pytest.raises(SandboxError, match=f"{redis_product()} cache .* port {port}"):
             breakable.start_server("cache")
     assert "cache" in breakable.down()
 

@@ -88,6 +88,28 @@ def info_without(port: int, fields: Sequence[str]) -> Answer:
     return answer
 
 
+def redis_hanging_up_on(port: int, command: bytes) -> Answer:
+    """Pass everything on to the Redis at `port`, and hang up on whoever sends `command`, as some proxies do."""
+
+    def answer(sock: socket.socket) -> None:
+        with socket.create_connection((HOST, port)) as far:
+
+            def back() -> None:
+                with suppress(OSError):
+                    while data := far.recv(1_000_000):
+                        sock.sendall(data)
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+            Thread(target=back, daemon=True).start()
+            while data := sock.recv(1_000_000):
+                if b"\r\n%b\r\n" % command in data.upper():
+                    return
+                far.sendall(data)
+
+    return answer
+
+
 def mysql_refusing(port: int, pattern: str) -> Answer:
     """Pass everything on to the MySQL server at `port`, and refuse the statements that match `pattern`."""
     refused = re.compile(pattern.encode(), re.IGNORECASE)

@@ -53,6 +53,9 @@ class MySQLCounters:
     caveat = ""
     """Always empty: MySQL's counters need no caveat."""
 
+    aliased = False
+    """Always false: a server is read at one address."""
+
     def __init__(self, endpoint: MySQLEndpoint) -> None:
         self._endpoint = endpoint
         self._connection: Connection[Cursor] | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.connection import client as client
@@ -58,22 +59,69 @@ NO_CLUSTER = "cluster support disabled"
 """Part of the error with which a standalone server answers CLUSTER commands."""
 
 
-def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
-    """Return `endpoint` with `cluster` set to the server's mode if the configuration leaves it open.
+@dataclass(frozen=True, slots=True)
+class ClusterMode:
+    """Whether a server is in a cluster, and its product as far as it tells.
 
-    Raises one of FAILURES, ClusterModeError if the configuration contradicts the server. If the user may not ask the
-    server, the configuration is trusted; if it leaves the mode open, the server is taken for one in no cluster.
+    `refusal` is its answer to the first question if it did not tell, else "".
     """
+
+    clustered: bool
+    refusal: str = ""
+    product: str = "Redis"
+
+    def applied_to(self, endpoint: RedisEndpoint) -> RedisEndpoint:
+        """Return the endpoint with what is known of its server."""
+        return replace(endpoint, cluster=self.clustered, product=self.product)
+
+
+def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
+    """Return `endpoint` with the server's product, and its mode if the configuration leaves that open.
+
+    Blocks. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
+    """
+    return ask_cluster_mode(endpoint).applied_to(endpoint)
+
+
+def ask_cluster_mode(endpoint: RedisEndpoint) -> ClusterMode:
+    """Return mode and product of the server of an endpoint, see `cluster_mode`. Blocks. Raises one of FAILURES."""
+    with client(address_of(endpoint), endpoint) as node:
+        mode = cluster_mode(node, endpoint)
+        return replace(mode, product=product_and_version(info(node, "server"))[0])
+
+
+def cluster_mode(node: Redis, endpoint: RedisEndpoint) -> ClusterMode:
+    """Return whether `node`, the server of `endpoint`, is in a cluster. Blocks.
+
+    Where the configuration says that it is in none, no CLUSTER command is sent: a server may not know any, and INFO
+    tells what contradicts the configuration. If the user may not ask, the configuration is trusted. If it leaves the
+    mode open, a server that does not tell is taken for one in no cluster, unless INFO says that it is in one; if it is,
+    its redirects say so. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
+    """
+    # A server that cannot be reached refuses nothing.
+    node.connection_pool.release(node.connection_pool.get_connection())
+    if endpoint.cluster is False:
+        if _says_clustered(node):
+            raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
+        return ClusterMode(False)
     try:
-        ranges = _fetch_slot_ranges(address_of(endpoint), endpoint)
-    except NoPermissionError:
-        if endpoint.cluster is None:
-            raise  # INFO says that it is in a cluster
-        return endpoint
-    if endpoint.cluster is False and ranges is not None:
-        raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
+        ranges = slot_ranges(node, address_of(endpoint), endpoint)
+    except (ResponseError, RedisConnectionError) as error:
+        # Its subclasses say that the server is loading or wants another password.
+        if not isinstance(error, ResponseError) and type(error) is not RedisConnectionError:
+            raise
+        if endpoint.cluster and isinstance(error, NoPermissionError):
+            return ClusterMode(True)
+        if endpoint.cluster or _says_clustered(node):
+            raise
+        return ClusterMode(False, foreign_text(error))
     _check_cluster(endpoint, ranges)
-    return replace(endpoint, cluster=ranges is not None)
+    return ClusterMode(ranges is not None)
+
+
+def _says_clustered(node: Redis) -> bool:
+    """Return whether INFO says that a server is in a cluster. Blocks."""
+    return bool(number(info(node, "cluster"), "cluster_enabled"))
 
 
 def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
@@ -107,7 +155,7 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
         except ResponseError:
             # A server that does not tell is taken for one that is in no cluster, unless it says so
             # elsewhere. If it is in one, its redirects say it.
-            if endpoint.cluster or number(info(node, "cluster"), "cluster_enabled"):
+            if endpoint.cluster or _says_clustered(node):
                 raise
             return None
 
@@ -201,6 +249,27 @@ def nodes(endpoint: RedisEndpoint) -> list[str]:
     found = sorted({part.address for part in slot_map(endpoint)})
     if not found:
         raise RedisError(NO_SLOTS)
+    return found
+
+
+def server_identity(server: Mapping[str, Any], address: str) -> str:
+    """Return what tells the server at `address` from every other, by section `server` of its INFO. Pure.
+
+    It is the address where INFO shows no `run_id`; a proxy may also show the same filling for all servers.
+    """
+    run_id = str(server.get("run_id", ""))
+    return run_id if len(set(run_id)) > 1 else address
+
+
+def identities(endpoint: RedisEndpoint) -> dict[str, str]:
+    """Return the address of each primary that owns slots, by its identity: a server may have several addresses.
+
+    Blocks. Raises one of FAILURES.
+    """
+    found = {}
+    for address in nodes(endpoint):
+        with client(address, endpoint) as node:
+            found[server_identity(info(node, "server"), address)] = address
     return found
 
 

@@ -50,7 +50,7 @@ class NodeConnection(Connection):
         user, password = credential.user or self._endpoint.user, credential.password
         if user or password:
             self.credential_provider = UsernamePasswordCredentialProvider(user, password)
-        server = f"Redis at {self.host}:{self.port}"
+        server = f"{self._endpoint.product} at {self.host}:{self.port}"
         with Deadline("connecting", OPEN_LIMIT_S, server=server):
             watch(lambda: self._sock)
             super().connect()  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from engines.backends.redis.client import (
     NO_SLOTS,
     address_of,
     client,
+    server_identity,
     slot_map,
     slot_ranges,
 )
@@ -40,8 +42,18 @@ MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 AT_ONCE = 8
 """Number of nodes that are read in parallel."""
 
-SLOTS_MOVED = "slots moved from node to node, and a key that is moved counts as a hit"
-"""Caveat when slots moved between nodes: a moved key counts as a hit."""
+SLOTS_MOVED = "slots moved from node to node, and a key that is moved counts as a hit or as a SET"
+"""Caveat when slots moved between nodes: a moved key counts as a hit where it was (MIGRATE), or as a SET where it comes
+(CLUSTER MIGRATESLOTS of Valkey 9)."""
+
+IMPORTED_BYTES = "total_net_cluster_slot_import_bytes"
+"""Field of section `stats` of Valkey 9: what came with slots that move as a whole, also before and without a change of
+their owner. What comes so is counted as if clients had sent it (tried with Valkey 9.1)."""
+
+SLOTS_IMPORTED = (
+    "slots were copied from node to node, and each key of theirs counts as a SET where it came"
+)
+"""Caveat when a node was sent slots by another."""
 
 REPLICATED = frozenset(f"{name}_calls" for name in COMMANDS) - {"get_calls"}
 """Counters of a replica that include its primary's commands. GETs are not replicated, nor are their hits and misses."""
@@ -61,6 +73,12 @@ class RedisCounters:
         """Replicas that did not answer the first reading. A tunnel may lead to the primaries only."""
         self._slots: dict[str, set[tuple[int, int]]] = {}
         """Slots of each primary, as last reported."""
+        self._address_of: dict[str, str] = {}
+        """Server -> the address under which it is counted, the first by which it was seen."""
+        self._imported: dict[str, int] = {}
+        """Server -> the bytes of slots that it was sent before the first reading."""
+        self.aliased = False
+        """Whether some server answers by several addresses, so that counts by address are not those of servers."""
         self.missing: tuple[str, ...] = ()
         """Counters that the node that was read last does not show."""
         self.caveat = ""
@@ -68,6 +86,9 @@ class RedisCounters:
 
     def read(self) -> dict[str, CounterReading]:
         """Return the counters of every node that answers, by address. Blocks.
+
+        A server that answers by several addresses is counted once, under the first of them: a proxy before one server
+        has an address for writes and another for reads, and each shows the same counters.
 
         Raises one of FAILURES if no node reports the cluster, and at the first reading if a primary does not answer.
         """
@@ -78,16 +99,32 @@ class RedisCounters:
         # Read in parallel: unreachable nodes time out after seconds, together no later than one
         # alone.
         results = dict(zip(wanted, in_parallel(self._try_read, wanted, AT_ONCE), strict=True))
-        found = {}
+        found: dict[str, CounterReading] = {}
         for address, result in results.items():
             if isinstance(result, CounterReading):
-                found[address] = result
+                # Two readings of one server are of one moment, and primaries come first.
+                found.setdefault(self._counted_at(address, result, results), result)
             elif not self._begun and address in primaries:
                 raise result
             elif not self._begun:
                 self._out_of_reach.add(address)
         self._begun = True
         return found
+
+    def _counted_at(
+        self,
+        address: str,
+        reading: CounterReading,
+        results: Mapping[str, CounterReading | Exception],
+    ) -> str:
+        """Return the address under which the server at `address` is counted."""
+        known = self._address_of.setdefault(reading.server, address)
+        there = results.get(known)
+        if isinstance(there, CounterReading) and there.server != reading.server:
+            # It moved, and another server has its former address.
+            known = self._address_of[reading.server] = address
+        self.aliased |= known != address
+        return known
 
     def _try_read(self, address: str) -> CounterReading | Exception:
         try:
@@ -137,6 +174,10 @@ class RedisCounters:
         self.missing = tuple(name for name in EVERY if name not in counters)
         if not counters:
             raise ResponseError("INFO shows none of what telemon counts")
+        identity = server_identity(server, address)
+        imported = number(stats, IMPORTED_BYTES) or 0
+        if imported > self._imported.setdefault(identity, imported):
+            self.caveat = SLOTS_IMPORTED
         replica = replication.get("role") == "slave"
         replicated: frozenset[str] = frozenset()
         if replica:
@@ -147,7 +188,7 @@ class RedisCounters:
             # failover.
             self._close_client(address)
         return CounterReading(
-            server=str(server.get("run_id", address)),
+            server=identity,
             up_s=number(server, "uptime_in_seconds") or 0,
             counts={name: value for name, value in counters.items() if name not in replicated},
             others={name: value for name, value in counters.items() if name in replicated},

@@ -10,8 +10,14 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from engines.backends.redis.client import NO_CLUSTER, address_of, read_facts, slot_map
-from engines.backends.redis.optional import UNANSWERED, info, is_unknown_command, number
+from engines.backends.redis.client import (
+    ClusterModeError,
+    address_of,
+    cluster_mode,
+    read_facts,
+    slot_map,
+)
+from engines.backends.redis.optional import UNANSWERED, info, number
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.redis import keys
@@ -63,7 +69,9 @@ def _checks_after_sign_in(
     except NoPermissionError:
         # A permission is missing. Find out which others are missing too, and report all of them at
         # once.
-        found = permissions.read_permissions(node, _permission_probes(endpoint, cluster=True))
+        found = permissions.read_permissions(
+            node, _permission_probes(endpoint, cluster=endpoint.cluster is not False)
+        )
         yield from permissions.check_permissions(runner, found, endpoint.namespace)
         return
     if nodes_and_layout is None:
@@ -91,50 +99,47 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
 def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
     """Check product and cluster mode. Return whether the server is a cluster node.
 
-    INFO tells it; without INFO, CLUSTER SLOTS succeeds or fails.
+    The mode is asked for as a race asks for it.
     """
     server = _info(node, "server")
     if server:
+        product, version = product_and_version(server)
+        runner.endpoint = runner.endpoint.replace("Redis", product, 1)
         clustered = bool(_info(node, "cluster").get("cluster_enabled"))
-        yield runner.ok(
-            "product",
-            f"{' '.join(product_and_version(server))}{', a cluster' if clustered else ''}",
-        )
+        yield runner.ok("product", f"{product} {version}{', a cluster' if clustered else ''}")
     else:
-        try:
-            permissions.command(node, "CLUSTER SLOTS")
-            clustered = True
-        except NoPermissionError:
-            raise
-        except ResponseError as error:
-            if NO_CLUSTER not in str(error) and not (
-                endpoint.cluster is None and is_unknown_command(error)
-            ):
-                raise
-            clustered = False
         yield runner.warn(
             "product",
             "info_denied",
             "INFO is refused, which a race can do without: product, role, durability and room stay unknown",
             "an administrator should add to the user's rules: +info",
         )
-    if endpoint.cluster and not clustered:
-        yield runner.fail(
-            "cluster mode",
-            "cluster_off",
-            "the server is no cluster (cluster mode is off), and the configuration says that it is",
-            'set cluster = "off" or "auto", or name the configuration endpoint of a cluster',
-        )
+    try:
+        mode = cluster_mode(node, endpoint)
+    except ClusterModeError:
+        if endpoint.cluster:
+            yield runner.fail(
+                "cluster mode",
+                "cluster_off",
+                "the server is no cluster (cluster mode is off), and the configuration says that it is",
+                'set cluster = "off" or "auto", or name the configuration endpoint of a cluster',
+            )
+        else:
+            yield runner.fail(
+                "cluster mode",
+                "cluster_on",
+                "the server is a node of a cluster, and the configuration says that it is none",
+                'set cluster = "on" or "auto"',
+            )
         return None
-    if endpoint.cluster is False and clustered:
-        yield runner.fail(
+    if mode.refusal:
+        yield runner.warn(
             "cluster mode",
-            "cluster_on",
-            "the server is a node of a cluster, and the configuration says that it is none",
-            'set cluster = "on" or "auto"',
+            "cluster_unknown",
+            f"CLUSTER SLOTS is refused ({mode.refusal}): a race takes the server for one in no cluster",
+            'set cluster = "off" if it is in none; else an administrator must add to the user\'s rules: +cluster|slots',
         )
-        return None
-    return clustered
+    return mode.clustered
 
 
 def _utc_s(node: Redis) -> float | None:

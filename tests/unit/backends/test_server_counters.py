@@ -18,6 +18,7 @@ class Server:
     """Says what it has counted when it is asked; hangs when told to."""
 
     caveat = ""
+    aliased = False
     missing = ()
 
     def __init__(self, address: str) -> None:

@@ -211,8 +211,8 @@ def test_a_program_that_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     found = found_on_machine(directory=tmp_path)
-    assert found["Redis program"].problem == "program_broken"
-    assert str(program) in found["Redis program"].finding
+    assert found["Valkey program"].problem == "program_broken"
+    assert str(program) in found["Valkey program"].finding
 
 
 def test_a_sandbox_directory_that_cannot_be_used(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from engines.config import race_config as config
 from engines.doctor import doctor
 from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.mysql import checks as mysql
+from engines.doctor.redis import checks as redis
 from engines.doctor.target import Target
 from engines.endpoints.credential_sources import SecretError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
@@ -62,3 +63,21 @@ def test_an_examination_that_breaks_off_is_a_failed_check(
     # What it had found is kept, and the other server was looked at.
     assert next(check.name for check in checks if check.endpoint == broken[0].endpoint) == "name"
     assert any(check.endpoint.startswith("Redis 127.0.0.1:") for check in checks)
+
+
+def test_a_server_is_called_by_its_product_in_every_check(
+    settings: config.RaceConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The product is known after the sign-in: the checks before it and one that breaks off are of the same server."""
+
+    def breaks(target: Target[RedisEndpoint]) -> Iterator[Check]:
+        runner = CheckRunner(target.title)
+        yield runner.ok("authentication", "signed in")
+        runner.endpoint = runner.endpoint.replace("Redis", "Valkey")
+        yield runner.ok("product", "Valkey 9.1.2")
+        raise KeyError
+
+    monkeypatch.setattr(redis, "check_redis", breaks)
+    checks = [check for check in doctor.run_checks(settings) if "durable" in check.endpoint]
+    assert [check.name for check in checks] == ["authentication", "product", "examination"]
+    assert {check.endpoint.partition(" ")[0] for check in checks} == {"Valkey"}

@@ -147,8 +147,17 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "durable: 7 acknowledged rows were not read back at the end: Connection refused",
     ),
     (
+        kinds.ClusterModeAssumed("durable", "Redis cache.example:6379", "unknown command"),
+        "lane durable: Redis cache.example:6379 refuses CLUSTER SLOTS (unknown command) and is taken for a server in "
+        'no cluster; cluster = "off" says so without asking',
+    ),
+    (
+        kinds.KeysEvicted("durable", 7),
+        "durable: its store removed 7 keys for lack of memory (maxmemory): misses are of its size, not of the TTL",
+    ),
+    (
         kinds.KeysEvicted("cached", 1_234),
-        "cached: its Redis removed 1,234 keys for lack of memory (maxmemory): misses are of its size, not of the TTL",
+        "cached: its cache removed 1,234 keys for lack of memory (maxmemory): misses are of its size, not of the TTL",
     ),
     (
         kinds.WeakDurability("mysql", "engine", "MyISAM"),

@@ -130,6 +130,22 @@ def test_a_full_disk_is_the_cause_where_the_log_could_not_say_it(
     assert server.next_step().startswith("make room in ") == (cause is not None)
 
 
+def test_the_first_of_two_crashes_is_the_cause(tmp_path: Path) -> None:
+    """As Valkey 9.1 ends: it tests its memory when it has run out of memory, and crashes in that."""
+    report = (
+        "9:M 1 # Out Of Memory allocating 500000011 bytes!",
+        "=== VALKEY BUG REPORT START: Cut & paste starting from here ===",
+        "9:M 1 # Guru Meditation: Valkey aborting for OUT OF MEMORY. Allocating 500000011 bytes!",
+        "9:M 1 # valkey 9.1.2 crashed by signal: 11, si_code: 1",
+        *(f"register {number:>1500}" for number in range(50)),
+    )
+    died = dead(tmp_path, "\n".join(report))
+    assert died.death_cause() is DeathCause.OUT_OF_MEMORY
+    lines = died.last_log_lines()
+    assert "Valkey aborting for OUT OF MEMORY" in lines[0]
+    assert [line[-2:] for line in lines[1:]] == ["48", "49"]
+
+
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
