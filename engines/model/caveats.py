@@ -64,6 +64,19 @@ class UnreadableCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class AssumedStandalone:
+    """A Redis server of a lane that refuses to say whether it is in a cluster, and is taken for one in none.
+
+    `server` names the server. `reason` is its error message. `shown` says whether INFO says that it is in none.
+    """
+
+    lane: str
+    server: str
+    reason: str
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NoLease:
     """A server of a lane that keeps no lease for telemon, so that nothing keeps another telemon off it.
 
@@ -300,6 +313,7 @@ Caveat = (
     | OpenClusterBus
     | SharedServer
     | UnreadableCounters
+    | AssumedStandalone
     | NoLease
     | LostLease
     | LaneNote

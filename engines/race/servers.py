@@ -97,7 +97,7 @@ def make_ready(
         if own:
             on_progress("looking at the servers that are configured")
             with phase("looking at the servers that are configured", len(own)):
-                own = resolve_cluster_modes(own)
+                own = resolve_cluster_modes(own, caveats.append)
                 caveats += shared_mysql_servers(own)
                 # Before a key or a row is asked for: if another telemon races, that would disturb it.
                 caveats += leases.take(own)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
@@ -58,24 +58,6 @@ NO_CLUSTER = "cluster support disabled"
 """Part of the error with which a standalone server answers CLUSTER commands."""
 
 
-def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
-    """Return `endpoint` with `cluster` set to the server's mode if the configuration leaves it open.
-
-    Raises one of FAILURES, ClusterModeError if the configuration contradicts the server. If the user may not ask the
-    server, the configuration is trusted; if it leaves the mode open, the server is taken for one in no cluster.
-    """
-    try:
-        ranges = _fetch_slot_ranges(address_of(endpoint), endpoint)
-    except NoPermissionError:
-        if endpoint.cluster is None:
-            raise  # INFO says that it is in a cluster
-        return endpoint
-    if endpoint.cluster is False and ranges is not None:
-        raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
-    _check_cluster(endpoint, ranges)
-    return replace(endpoint, cluster=ranges is not None)
-
-
 def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
     """Return the owners of the slots as reported by the first node that answers.
 
@@ -93,7 +75,7 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
         except FAILURES as reason:
             error = reason
             continue
-        _check_cluster(endpoint, ranges)
+        check_cluster(endpoint, ranges)
         return alone if ranges is None else ranges
     assert error is not None
     raise error
@@ -107,7 +89,7 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
         except ResponseError:
             # A server that does not tell is taken for one that is in no cluster, unless it says so
             # elsewhere. If it is in one, its redirects say it.
-            if endpoint.cluster or number(info(node, "cluster"), "cluster_enabled"):
+            if endpoint.cluster or is_clustered(node):
                 raise
             return None
 
@@ -130,7 +112,17 @@ def slot_ranges(node: Redis, address: str, endpoint: RedisEndpoint) -> list[Slot
     return ranges
 
 
-def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:
+def is_clustered(node: Redis) -> bool | None:
+    """Return whether INFO says that the server is in a cluster; None if it does not say. Blocks.
+
+    Raises OSError, redis.TimeoutError.
+    """
+    enabled = number(info(node, "cluster"), "cluster_enabled")
+    return None if enabled is None else bool(enabled)
+
+
+def check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:
+    """Raise ClusterModeError if the configuration says that a server without `ranges` is in a cluster."""
     if endpoint.cluster and ranges is None:
         raise ClusterModeError('it is no part of a cluster: set cluster to "auto" or "off"')
 
