@@ -122,8 +122,8 @@ COMMANDS = {
 }
 """All that telemon may say to a Redis server, as MONITOR shows it, and what for."""
 
-RARELY_HEARD = {r"ASKING", r"READONLY"}
-"""What needs a cluster that changes, or one with replicas."""
+RARELY_HEARD = {r"ASKING", r"READONLY", r"CLIENT SETINFO LIB-(NAME telemon|VER [0-9.]+)"}
+"""What needs a cluster that changes, one with replicas, or Redis 7.2."""
 
 COUNTED = {
     "get", "set", "pexpire", "unlink", "scan", "ping", "pttl", "info", "auth", "asking", "readonly",
