@@ -9,11 +9,13 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from engines.backends.dialer import IO_TIMEOUT_S
 from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
 from engines.backends.redis.optional import info, number, setting
 from engines.backends.redis.reply_parser import unexpected_reply
 from engines.endpoints.credential_sources import SecretError
+from engines.endpoints.deadline import left_s
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.node_addresses import is_configured
 from engines.endpoints.redaction import foreign_text
@@ -118,6 +120,8 @@ def is_clustered(node: Redis) -> bool | None:
     Raises OSError, redis.TimeoutError.
     """
     enabled = number(info(node, "cluster"), "cluster_enabled")
+    # An answer that was cut off because the time is over is none. Raises then, while the server is known.
+    left_s(IO_TIMEOUT_S)
     return None if enabled is None else bool(enabled)
 
 
