@@ -31,6 +31,8 @@ _._file  # Textual's driver writes through it
 _.nargs  # argparse reads it
 _.const  # argparse reads it
 _._print_message  # argparse calls it
+_.can_read  # redis-py's pool calls it before it hands out a connection
+_.on_connect_check_health  # redis-py calls it when a connection stands
 _.credential_provider  # redis-py reads it when a connection signs in
 _.unraisablehook  # Python calls it for an exception in a destructor
 

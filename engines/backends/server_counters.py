@@ -26,7 +26,7 @@ READ_LIMIT_S = 10.0
 """Total time in seconds of a reading, a new connection included. Less gives up a server that is only slow."""
 
 CLOSE_WAIT_S = 0.5
-"""Seconds to wait for the pollers to end. What they wait for is interrupted, so that they end at once."""
+"""Seconds to wait for the pollers to end. What they wait for is interrupted halfway, so that they end at once."""
 
 WENT_DOWN = "went down, and what it counted last with it"
 TOOK_OVER = "changed its role between two readings, and what it copied is among its counts"
@@ -210,11 +210,15 @@ class _CounterPoller:
             self._changed.wait_for(lambda: not self.late, max(0.0, until_s - monotonic()))
 
     def end(self) -> None:
-        """Stop reading, at once. The thread closes the connections itself, because it may be using them."""
+        """Stop reading after the reading in progress. The thread closes the connections, because it may use them."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-        self.deltas.interrupt()
+
+    def interrupt(self) -> None:
+        """End the reading in progress, if the thread still runs."""
+        if self._thread.is_alive():
+            self.deltas.interrupt()
 
     def join(self, until_s: float) -> None:
         """Block until the thread has ended, at most until `until_s` (monotonic clock)."""
@@ -302,10 +306,17 @@ class ServerCounters:
         )
 
     def close(self) -> None:
-        """Stop the pollers. Block for at most `CLOSE_WAIT_S`."""
+        """Stop the pollers. Block for at most `CLOSE_WAIT_S`.
+
+        Only a reading that takes longer is interrupted: the server counts an aborted client then.
+        """
         for poller in self._all_pollers():
             poller.end()
         until_s = monotonic() + CLOSE_WAIT_S
+        for poller in self._all_pollers():
+            poller.join(until_s - CLOSE_WAIT_S / 2)
+        for poller in self._all_pollers():
+            poller.interrupt()
         for poller in self._all_pollers():
             poller.join(until_s)
 

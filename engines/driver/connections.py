@@ -9,7 +9,7 @@ from typing import Any
 from engines.driver.backoff import ReconnectLimit, delay_s
 from engines.driver.blocking_jobs import BlockingJobRunner
 from engines.driver.poller import READ, WRITE, Poller
-from engines.driver.session import CompletedThenNext, Connection, Session
+from engines.driver.session import CompletedThenNext, Connection, Session, discard
 from engines.driver.timers import Timers
 from engines.endpoints.redaction import foreign_text
 from engines.wire.dialect import ConnectionLost, Dialect
@@ -60,6 +60,8 @@ class ConnectionManager:
         """Connections that wait to be reopened, each with the time of its attempt in ns."""
         self.violations: dict[str, str] = {}
         """By address, the last violation of the protocol, as one line; the engine empties it."""
+        self._opened: dict[Connection, Any] = {}
+        """Sockets that a thread has opened and the loop has not taken yet. Whoever takes one out closes or uses it."""
         self._connections: list[Connection] = []
         self._removed: list[Connection] = []
 
@@ -107,8 +109,9 @@ class ConnectionManager:
 
         def opened(sock: Any) -> None:
             connection.opening = False
+            self._opened.pop(connection, None)
             if connection.retired:
-                sock.close()
+                discard(sock, connection.dialect)
                 return
             connection.attach(sock)
             self.open_by_descriptor[sock.fileno()] = connection
@@ -133,7 +136,12 @@ class ConnectionManager:
                 limit.pass_gate()
             if connection.retired:
                 raise ConnectionAbortedError("nobody needs it any more")
-            return connection.open_socket()
+            sock = connection.open_socket()
+            self._opened[connection] = sock
+            if connection.retired and self._opened.pop(connection, None) is not None:
+                discard(sock, connection.dialect)
+                raise ConnectionAbortedError("nobody needs it any more")
+            return sock
 
         self.job_runner.submit(connection.address, open_socket, opened, refused)
 
@@ -320,9 +328,13 @@ class ConnectionManager:
             )
 
     def close_all(self) -> None:
-        """Close every connection for good, the threads and the poller."""
+        """Close every connection for good, the threads and the poller. Does not block."""
         for connection in self._connections:
             connection.retired = True
             connection.detach()
+        for connection in tuple(self._opened):
+            sock = self._opened.pop(connection, None)
+            if sock is not None:
+                discard(sock, connection.dialect)
         self.job_runner.close()
         self.poller.close()

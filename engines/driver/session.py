@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from socket import socket
@@ -143,12 +144,33 @@ class Connection:
         return self.answered != self.answered_before
 
     def detach(self) -> None:
-        """Close the socket, if any, and drop what is unsent and expected on it."""
+        """Close the socket, if any, and drop what is unsent and expected on it. Does not block.
+
+        The server is told before, unless it would take that for the rest of a request. It reads it after the request
+        that is in flight.
+        """
         if self.socket is not None:
+            if self.unsent is None:
+                say_farewell(self.send, self.dialect)
             self.socket.close()
         self.socket = None
         self.wanted = 0
         self.unsent = None
+
+
+def say_farewell(send: Callable[[bytes], int], dialect: Dialect) -> None:
+    """Send what ends a connection of `dialect` by `send`, which does not block; whether it arrives does not matter."""
+    if dialect.farewell:
+        with suppress(OSError, ValueError):
+            send(dialect.farewell)
+
+
+def discard(sock: socket, dialect: Dialect) -> None:
+    """Close a socket that was opened and authenticated for nothing. Does not block."""
+    with suppress(OSError, ValueError):
+        sock.setblocking(False)
+        say_farewell(TlsSocket(sock).send if isinstance(sock, SSLSocket) else sock.send, dialect)
+    sock.close()
 
 
 Request: TypeAlias = tuple[Connection, bytes, int]

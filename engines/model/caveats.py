@@ -64,15 +64,16 @@ class UnreadableCounters:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterModeAssumed:
-    """A server of a lane that does not tell whether it is in a cluster, and is taken for one in none.
+class AssumedStandalone:
+    """A Redis server of a lane that refuses to say whether it is in a cluster, and is taken for one in none.
 
-    `server` names the server. `reason` is its error message.
+    `server` names the server. `reason` is its error message. `shown` says whether INFO says that it is in none.
     """
 
     lane: str
     server: str
     reason: str
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +313,7 @@ Caveat = (
     | OpenClusterBus
     | SharedServer
     | UnreadableCounters
-    | ClusterModeAssumed
+    | AssumedStandalone
     | NoLease
     | LostLease
     | LaneNote

@@ -143,6 +143,7 @@ class Engine:
         self._handle(self._channel.receive())
         if self._channel.closed:
             # The race is gone, so no process is left to report to.
+            self._reactor.close()
             os._exit(1)
 
     def _handle(self, messages: Iterable[object]) -> None:

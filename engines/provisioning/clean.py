@@ -9,6 +9,7 @@ from engines.backends.mysql import schema
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.backends.redis import marker, own_keys
+from engines.backends.redis.cluster_mode import resolve_cluster_mode
 from engines.backends.redis.marker import ForeignKeyError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.endpoints.redaction import foreign_text
@@ -91,7 +92,7 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
         return f"removed {removed:,} keys"
 
     try:
-        resolved = redis.resolve_cluster_mode(endpoint)
+        resolved = resolve_cluster_mode(endpoint)
         name = redis_name(resolved)
         refuse_if_racing_on_redis(resolved)
         made = marker.read(resolved)

@@ -9,35 +9,38 @@ from itertools import combinations
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
+from engines.backends.redis.cluster_mode import ask_cluster_mode
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT, PreparationError
-from engines.model.caveats import ClusterModeAssumed, SharedServer
+from engines.model.caveats import AssumedStandalone, SharedServer
 from engines.provisioning.server_names import redis_name
 
 
 def resolve_cluster_modes(
     lanes: Mapping[str, LaneEndpoints],
-    on_assumed: Callable[[ClusterModeAssumed], None] = lambda _: None,
+    note: Callable[[AssumedStandalone], None] = lambda _: None,
 ) -> dict[str, LaneEndpoints]:
     """Return `lanes` with `cluster` set to what each Redis server says of itself.
 
-    `on_assumed` is called for each server that does not tell. It blocks while the servers answer. Raises
-    PreparationError if a server does not answer, or if the Redis servers of the lanes cached and durable share a node.
+    `note` is called with the caveat for each server that refuses to say it and is taken for one in no cluster. It
+    blocks while the servers answer. Raises PreparationError if a server does not answer, or if the Redis servers of
+    the lanes cached and durable share a node.
     """
     made = {}
     for lane, endpoints in lanes.items():
         if endpoints.redis is not None:
             at = endpoints.redis
             try:
-                mode = redis.ask_cluster_mode(at)
+                mode = ask_cluster_mode(at)
             except redis.FAILURES as error:
                 text = error_text(error, at.namespace)
                 raise PreparationError(
                     f"lane {lane}: {at.product} at {at.host}:{at.port}: {text}; {DOCTOR_HINT}"
                 ) from error
-            if mode.refusal:
-                on_assumed(ClusterModeAssumed(lane, redis_name(mode.applied_to(at)), mode.refusal))
-            endpoints = replace(endpoints, redis=mode.applied_to(at))
+            resolved = mode.applied_to(at)
+            endpoints = replace(endpoints, redis=resolved)
+            if mode.refusal and not mode.clustered:
+                note(AssumedStandalone(lane, redis_name(resolved), mode.refusal, mode.shown))
         made[lane] = endpoints
     cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
     if cache is not None and cluster is not None:

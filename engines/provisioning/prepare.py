@@ -11,6 +11,7 @@ from engines.backends.mysql import schema
 from engines.backends.mysql.client import error_text
 from engines.backends.redis import client as redis
 from engines.backends.redis import marker
+from engines.backends.redis.cluster_mode import resolve_cluster_mode
 from engines.backends.redis.marker import ForeignKeyError
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.errors import DOCTOR_HINT, NotPreparedError, PlanError
@@ -70,7 +71,7 @@ def _mysql_problem(endpoint: MySQLEndpoint) -> str | None:
 
 
 def _redis_problem(endpoint: RedisEndpoint, *, cache: bool) -> str | None:
-    endpoint = redis.resolve_cluster_mode(endpoint)
+    endpoint = resolve_cluster_mode(endpoint)
     try:
         found = survey_race_keys(endpoint, cache=cache)
     except ForeignKeyError as error:
@@ -148,7 +149,7 @@ def _mysql_plan(endpoint: MySQLEndpoint, telemetry: TelemetryPool) -> Plan:
 
 
 def _redis_plan(endpoint: RedisEndpoint, telemetry: TelemetryPool, *, cache: bool) -> Plan:
-    endpoint = redis.resolve_cluster_mode(endpoint)
+    endpoint = resolve_cluster_mode(endpoint)
     name = redis_name(endpoint)
     refuse_if_racing_on_redis(endpoint)
     try:

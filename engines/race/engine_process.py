@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from engines.child_environment import TLS_NAMES, of_names, python_environment
 from engines.endpoints.credential_sources import CredentialSource
@@ -39,6 +39,9 @@ from engines.sandbox.process import oom_kills
 END_WAIT_S = 1.0
 """How long a process that has closed its channel may take to end, in seconds. With less, an interpreter on a busy
 machine is killed before it has written why it ends."""
+
+FAREWELL_WAIT_S = 0.3
+"""How long a process whose race is gone may take to end, in seconds. It only tells its servers, without waiting."""
 
 STDERR_READ_BYTES = 8_192
 """How much of the end of stderr is read for the last words. A process may have written without end."""
@@ -207,10 +210,14 @@ class EngineProcess:
     def close(self) -> None:
         """End the process if it still runs, and block until it is gone.
 
-        A process that is not over is killed: nobody waits for its reports, and it may still be loading its modules.
+        A process that is not over is killed: nobody waits for its reports, and it may still be loading its modules. One
+        that has begun to connect ends by itself before, and tells the servers.
         """
         self.channel.close()
         if not self.over:
+            if self.open_progress is not None or self.ready:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(timeout=FAREWELL_WAIT_S)
             self._process.kill()
         try:
             self._process.wait(timeout=1)

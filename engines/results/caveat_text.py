@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engines.errors import DOCTOR_HINT
 from engines.model.caveats import (
+    AssumedStandalone,
     CacheNotReset,
     Caveat,
     ClientBound,
-    ClusterModeAssumed,
     CommitsShort,
     CpuContention,
     DifferentDatabases,
@@ -101,10 +101,15 @@ def describe_caveat(caveat: Caveat) -> str:
             return (
                 f"lane {lane}: its servers' own counters cannot be read ({reason}); {DOCTOR_HINT}"
             )
-        case ClusterModeAssumed(lane, server, reason):
+        case AssumedStandalone(lane, server, reason, shown):
+            told = (
+                "as INFO says"
+                if shown
+                else "which INFO does not say: if it is in one, an operation that it sends to another node fails"
+            )
             return (
-                f"lane {lane}: {server} refuses CLUSTER SLOTS ({reason}) and is taken for a server in no cluster; "
-                'cluster = "off" says so without asking'
+                f"lane {lane}: {server} refuses CLUSTER SLOTS ({reason}) and is taken for a server in no cluster, "
+                f"{told}"
             )
         case NoLease(lane, server, reason):
             return f"lane {lane}: nothing keeps another telemon off {server}: it gives this user no lease ({reason})"

@@ -36,6 +36,8 @@ class Dialect:
     """The connection had broken while idle, which a failed send has shown."""
     timed_out: str
     """The connection was closed because a reply did not arrive in time."""
+    farewell: bytes = b""
+    """What a client sends before it closes a connection; empty if it just closes it."""
 
 
 MYSQL = Dialect(
@@ -45,6 +47,8 @@ MYSQL = Dialect(
     connection_lost="mysql_2013_lost_connection",
     gone_away="mysql_2006_gone_away",
     timed_out="mysql_timeout",
+    # COM_QUIT: without it the server counts an aborted client.
+    farewell=b"\x01\x00\x00\x00\x01",
 )
 
 

@@ -150,8 +150,8 @@ def test_a_user_without_rights_on_the_keys(
 @pytest.mark.parametrize("asks", ["+@all", ASKED])
 @pytest.mark.parametrize(
     ("lacking", "words"),
-    [(["get"], "+get"), (["set", "unlink"], "+set +unlink"), (["scan"], "+scan")],
-    ids=["get", "set and unlink", "scan"],
+    [(["get"], "+get"), (["set", "unlink"], "+set +unlink")],
+    ids=["get", "set and unlink"],
 )
 def test_a_user_without_rights_on_commands(
     endpoint: RedisEndpoint, admin: redis.Redis, asks: str, lacking: list[str], words: str

@@ -96,6 +96,8 @@ SIGNATURE = r"user [\w.-]+, pid [0-9]+, since [0-9-]{10} [0-9:]{8} UTC, token [0
 
 COMMANDS = {
     r"AUTH( \(redacted\)){1,2}": "signing in",
+    r"CLIENT SETNAME telemon-[0-9.]+": "who it is, for the administrator",
+    r"CLIENT SETINFO LIB-(NAME telemon|VER [0-9.]+)": "the same; since Redis 7.2",
     rf"GET {KEY}": "the race's read; whether the hot cars are there; doctor's try",
     rf"SET {KEY} [0-9:]+": "the race's write, and prepare's hot cars",
     rf"SET {KEY} [0-9:]+ PX {NUMBER}": "what a miss, or a filled start, puts into the cache",
@@ -120,12 +122,12 @@ COMMANDS = {
 }
 """All that telemon may say to a Redis server, as MONITOR shows it, and what for."""
 
-RARELY_HEARD = {r"ASKING", r"READONLY"}
-"""What needs a cluster that changes, or one with replicas."""
+RARELY_HEARD = {r"ASKING", r"READONLY", r"CLIENT SETINFO LIB-(NAME telemon|VER [0-9.]+)"}
+"""What needs a cluster that changes, one with replicas, or Redis 7.2."""
 
 COUNTED = {
     "get", "set", "pexpire", "unlink", "scan", "ping", "pttl", "info", "auth", "asking", "readonly",
-    "cluster|slots", "acl|whoami", "acl|dryrun", "config|get",
+    "cluster|slots", "client|setname", "client|setinfo", "acl|whoami", "acl|dryrun", "config|get",
 }  # fmt: skip
 """The same as the server counts it: MONITOR keeps silent about what administers, CONFIG SET and ACL among it."""
 

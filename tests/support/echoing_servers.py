@@ -64,7 +64,7 @@ def echoing_redis(secret: str, *, takes_auth: bool) -> Iterator[int]:
         while data := sock.recv(65_536):
             form = forms[next(turn) % len(forms)](secret)
             if takes_auth and b"AUTH" in data.upper():
-                sock.sendall(b"+OK\r\n")
+                sock.sendall(b"+OK\r\n" * data.count(b"*"))
             else:
                 text = f"ERR unknown command 'X', with args beginning with: 'user' '{form}' "
                 sock.sendall(f"-{text}\r\n".encode())

@@ -48,12 +48,12 @@ class Node:
 class TlsCluster:
     """The nodes: primaries first, then the replica of each."""
 
-    def __init__(self, nodes: list[Node], authority: Authority) -> None:
+    def __init__(self, nodes: list[Node], authority: Authority, password: str = PASSWORD) -> None:
         self.nodes = nodes
         self.endpoint = RedisEndpoint(
             nodes[0].name,
             nodes[0].port,
-            PASSWORD,
+            password,
             tls=TlsOptions(authority.file),
             address_map=tuple((n.address, f"{ports.HOST}:{n.port}") for n in nodes),
         )
@@ -120,8 +120,10 @@ def _text(reply: Any) -> str:
 
 
 @contextmanager
-def tls_cluster(directory: Path) -> Iterator[TlsCluster]:
-    """Three primaries and three replicas, all of them up."""
+def tls_cluster(
+    directory: Path, *, password: str = PASSWORD, more: str = ""
+) -> Iterator[TlsCluster]:
+    """Three primaries and three replicas, all of them up. `more` are further lines of their configuration."""
     authority = Authority(directory, "authority")
     certificates = authority.pair("nodes", of=("*.cluster.test",))
     binary = binaries.find_redis()
@@ -138,17 +140,17 @@ def tls_cluster(directory: Path) -> Iterator[TlsCluster]:
             f"tls-cert-file {certificates.certificate}\ntls-key-file {certificates.key}\n"
             f"tls-ca-cert-file {authority.file}\ntls-auth-clients no\n"
             "tls-cluster yes\ntls-replication yes\n"
-            f"requirepass {PASSWORD}\nmasterauth {PASSWORD}\n"
-            'save ""\nappendonly no\nrepl-diskless-sync-delay 0\n'
+            + (f"requirepass {password}\nmasterauth {password}\n" if password else "")
+            + 'save ""\nappendonly no\nrepl-diskless-sync-delay 0\n'
             "cluster-enabled yes\ncluster-config-file nodes.conf\n"
             f"cluster-node-timeout {NODE_TIMEOUT_S * 1000:.0f}\ncluster-require-full-coverage no\n"
             f"cluster-announce-ip {ports.HOST}\ncluster-announce-hostname {node.name}\n"
-            "cluster-preferred-endpoint-type hostname\n"
+            "cluster-preferred-endpoint-type hostname\n" + more
         )
         nodes.append(node)
     for node in nodes:
         (node.directory / "nodes.conf").write_text(_known(nodes, node))
-    cluster = TlsCluster(nodes, authority)
+    cluster = TlsCluster(nodes, authority, password)
     try:
         cluster.heal()
         yield cluster

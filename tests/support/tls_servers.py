@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,10 @@ class Certificates:
 
 
 @contextmanager
-def sealed_mysql(certificates: Certificates, directory: Path) -> Iterator[SealedMySQL]:
-    """A MariaDB or MySQL with TLS; `directory` is empty and its path short."""
+def sealed_mysql(
+    certificates: Certificates, directory: Path, *, more: Sequence[str] = ()
+) -> Iterator[SealedMySQL]:
+    """A MariaDB or MySQL with TLS; `directory` is empty and its path short. `more` are further options of its own."""
     binary = binaries.find_mysql()
     assert binary is not None
     data, temporary = directory / "data", directory / "data.tmp"
@@ -80,6 +82,7 @@ def sealed_mysql(certificates: Certificates, directory: Path) -> Iterator[Sealed
         f"--ssl-ca={certificates.trusted.file}",
         f"--ssl-cert={shown.certificate}",
         f"--ssl-key={shown.key}",
+        *more,
     ]
     with _running(arguments, directory / "log") as process:
         server = SealedMySQL(directory / "m.sock", port, shown, certificates, binary.product)
@@ -128,8 +131,10 @@ class SealedMySQL:
 
 
 @contextmanager
-def sealed_redis(certificates: Certificates, directory: Path) -> Iterator[SealedRedis]:
-    """A Redis with TLS on its one port."""
+def sealed_redis(
+    certificates: Certificates, directory: Path, *, password: str = PASSWORD, more: str = ""
+) -> Iterator[SealedRedis]:
+    """A Redis with TLS on its one port. `more` are further lines of its configuration."""
     binary = binaries.find_redis()
     assert binary is not None
     port = ports.choose(["cache"], None)["cache"]
@@ -140,10 +145,12 @@ def sealed_redis(certificates: Certificates, directory: Path) -> Iterator[Sealed
     configuration.write_text(
         f"bind {HOST}\nport 0\ntls-port {port}\ndir {directory}\nsave ''\n"
         f"tls-cert-file {good.certificate}\ntls-key-file {good.key}\n"
-        f"tls-ca-cert-file {certificates.trusted.file}\ntls-auth-clients no\nrequirepass {PASSWORD}\n"
+        f"tls-ca-cert-file {certificates.trusted.file}\ntls-auth-clients no\n"
+        + (f"requirepass {password}\n" if password else "")
+        + more
     )
     with _running([str(program), str(configuration)], directory / "log") as process:
-        server = SealedRedis(port, certificates)
+        server = SealedRedis(port, certificates, password)
         _until(process, server.ping)
         yield server
 
@@ -151,11 +158,11 @@ def sealed_redis(certificates: Certificates, directory: Path) -> Iterator[Sealed
 class SealedRedis:
     """A Redis of which the tests know the default user's password."""
 
-    def __init__(self, port: int, certificates: Certificates) -> None:
+    def __init__(self, port: int, certificates: Certificates, password: str = PASSWORD) -> None:
         self._certificates = certificates
-        self.endpoint = RedisEndpoint(HOST, port, PASSWORD, cluster=False, tls=certificates.tls)
+        self.endpoint = RedisEndpoint(HOST, port, password, cluster=False, tls=certificates.tls)
         self.admin = redis.Redis(
-            HOST, port, password=PASSWORD, protocol=2, ssl=True, ssl_cert_reqs="none"
+            HOST, port, password=password or None, protocol=2, ssl=True, ssl_cert_reqs="none"
         )
 
     def ping(self) -> None:

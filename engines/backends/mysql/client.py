@@ -12,6 +12,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError, OperationalError
 
+from engines import __version__
 from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial
 from engines.backends.failure_text import error_text as error_text
 from engines.backends.mysql import optional
@@ -47,6 +48,9 @@ AUTHENTICATION_PLUGIN = 2059
 
 FAILURES = (MySQLError, OSError, SecretError)
 """Exceptions raised for a server that cannot be used."""
+
+PROGRAM_NAME = f"telemon {__version__}"
+"""Who connects, as performance_schema.session_connect_attrs shows it (MySQL manual, Connection Attribute Tables)."""
 
 IDENTITY_VARIABLES = ("hostname", "port", "datadir")
 """System variables that distinguish a server from every other, whatever address was used."""
@@ -102,6 +106,8 @@ def _connect(
         password=credential.password.encode(),
         database=endpoint.database,
         committing=autocommit,
+        # One of the attributes of the connection, which the server shows to its administrator.
+        program_name=PROGRAM_NAME,
         connect_timeout=CONNECT_TIMEOUT_S,
         # Use one value for both: otherwise PyMySQL sets the socket's timeout before each read and
         # write.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
+from engines.backends.dialer import IO_TIMEOUT_S
 from engines.backends.redis.connection import client as client
 from engines.backends.redis.connection import open_socket as open_socket
 from engines.backends.redis.optional import info, number, setting
 from engines.backends.redis.reply_parser import unexpected_reply
 from engines.endpoints.credential_sources import SecretError
+from engines.endpoints.deadline import left_s
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.node_addresses import is_configured
 from engines.endpoints.redaction import foreign_text
@@ -59,71 +60,6 @@ NO_CLUSTER = "cluster support disabled"
 """Part of the error with which a standalone server answers CLUSTER commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterMode:
-    """Whether a server is in a cluster, and its product as far as it tells.
-
-    `refusal` is its answer to the first question if it did not tell, else "".
-    """
-
-    clustered: bool
-    refusal: str = ""
-    product: str = "Redis"
-
-    def applied_to(self, endpoint: RedisEndpoint) -> RedisEndpoint:
-        """Return the endpoint with what is known of its server."""
-        return replace(endpoint, cluster=self.clustered, product=self.product)
-
-
-def resolve_cluster_mode(endpoint: RedisEndpoint) -> RedisEndpoint:
-    """Return `endpoint` with the server's product, and its mode if the configuration leaves that open.
-
-    Blocks. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
-    """
-    return ask_cluster_mode(endpoint).applied_to(endpoint)
-
-
-def ask_cluster_mode(endpoint: RedisEndpoint) -> ClusterMode:
-    """Return mode and product of the server of an endpoint, see `cluster_mode`. Blocks. Raises one of FAILURES."""
-    with client(address_of(endpoint), endpoint) as node:
-        mode = cluster_mode(node, endpoint)
-        return replace(mode, product=product_and_version(info(node, "server"))[0])
-
-
-def cluster_mode(node: Redis, endpoint: RedisEndpoint) -> ClusterMode:
-    """Return whether `node`, the server of `endpoint`, is in a cluster. Blocks.
-
-    Where the configuration says that it is in none, no CLUSTER command is sent: a server may not know any, and INFO
-    tells what contradicts the configuration. If the user may not ask, the configuration is trusted. If it leaves the
-    mode open, a server that does not tell is taken for one in no cluster, unless INFO says that it is in one; if it is,
-    its redirects say so. Raises one of FAILURES, ClusterModeError if the configuration contradicts the server.
-    """
-    # A server that cannot be reached refuses nothing.
-    node.connection_pool.release(node.connection_pool.get_connection())
-    if endpoint.cluster is False:
-        if _says_clustered(node):
-            raise ClusterModeError('it is part of a cluster: set cluster to "auto" or "on"')
-        return ClusterMode(False)
-    try:
-        ranges = slot_ranges(node, address_of(endpoint), endpoint)
-    except (ResponseError, RedisConnectionError) as error:
-        # Its subclasses say that the server is loading or wants another password.
-        if not isinstance(error, ResponseError) and type(error) is not RedisConnectionError:
-            raise
-        if endpoint.cluster and isinstance(error, NoPermissionError):
-            return ClusterMode(True)
-        if endpoint.cluster or _says_clustered(node):
-            raise
-        return ClusterMode(False, foreign_text(error))
-    _check_cluster(endpoint, ranges)
-    return ClusterMode(ranges is not None)
-
-
-def _says_clustered(node: Redis) -> bool:
-    """Return whether INFO says that a server is in a cluster. Blocks."""
-    return bool(number(info(node, "cluster"), "cluster_enabled"))
-
-
 def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[SlotRange]:
     """Return the owners of the slots as reported by the first node that answers.
 
@@ -141,7 +77,7 @@ def slot_map(endpoint: RedisEndpoint, addresses: Iterable[str] = ()) -> list[Slo
         except FAILURES as reason:
             error = reason
             continue
-        _check_cluster(endpoint, ranges)
+        check_cluster(endpoint, ranges)
         return alone if ranges is None else ranges
     assert error is not None
     raise error
@@ -155,7 +91,7 @@ def _fetch_slot_ranges(address: str, endpoint: RedisEndpoint) -> list[SlotRange]
         except ResponseError:
             # A server that does not tell is taken for one that is in no cluster, unless it says so
             # elsewhere. If it is in one, its redirects say it.
-            if endpoint.cluster or _says_clustered(node):
+            if endpoint.cluster or is_clustered(node):
                 raise
             return None
 
@@ -178,7 +114,19 @@ def slot_ranges(node: Redis, address: str, endpoint: RedisEndpoint) -> list[Slot
     return ranges
 
 
-def _check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:
+def is_clustered(node: Redis) -> bool | None:
+    """Return whether INFO says that the server is in a cluster; None if it does not say. Blocks.
+
+    Raises OSError, redis.TimeoutError.
+    """
+    enabled = number(info(node, "cluster"), "cluster_enabled")
+    # An answer that was cut off because the time is over is none. Raises then, while the server is known.
+    left_s(IO_TIMEOUT_S)
+    return None if enabled is None else bool(enabled)
+
+
+def check_cluster(endpoint: RedisEndpoint, ranges: list[SlotRange] | None) -> None:
+    """Raise ClusterModeError if the configuration says that a server without `ranges` is in a cluster."""
     if endpoint.cluster and ranges is None:
         raise ClusterModeError('it is no part of a cluster: set cluster to "auto" or "off"')
 

@@ -9,7 +9,12 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.connection import Connection
 from redis.credentials import UsernamePasswordCredentialProvider
-from redis.exceptions import AuthenticationError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from engines.backends.dialer import (
@@ -18,6 +23,12 @@ from engines.backends.dialer import (
     OPEN_LIMIT_S,
     dial_any,
     wrap_tls,
+)
+from engines.backends.redis.introduction import (
+    Command,
+    introduction,
+    note_answers,
+    note_hang_up,
 )
 from engines.backends.redis.reply_parser import NodeParser, check_callbacks
 from engines.endpoints.address import split
@@ -35,6 +46,11 @@ class NodeConnection(Connection):
     def __init__(self, *, endpoint: RedisEndpoint, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._endpoint = endpoint
+        self._user = ""
+        self._introduction: tuple[Command, ...] = ()
+        """What is said of telemon on the connection that is being opened."""
+        self._unanswered = False
+        """Whether it broke before the first word of the introduction was answered, but after the sign-in."""
 
     def connect(self) -> None:
         """Connect and sign in. Blocks. Raises redis.RedisError or SecretError."""
@@ -48,12 +64,72 @@ class NodeConnection(Connection):
 
     def _attempt(self, credential: Credential) -> None:
         user, password = credential.user or self._endpoint.user, credential.password
+        self._user = user or ""
         if user or password:
             self.credential_provider = UsernamePasswordCredentialProvider(user, password)
         server = f"{self._endpoint.product} at {self.host}:{self.port}"
         with Deadline("connecting", OPEN_LIMIT_S, server=server):
             watch(lambda: self._sock)
-            super().connect()  # type: ignore[no-untyped-call]
+            at = (f"{self.host}:{self.port}", self._user)
+            self._introduction = introduction(*at)
+            try:
+                super().connect()  # type: ignore[no-untyped-call]
+            except RedisConnectionError:
+                if not self._unanswered:
+                    raise
+                # Some proxies hang up on a command that they do not know.
+                refused, self._introduction = self._introduction, ()
+                super().connect()  # type: ignore[no-untyped-call]
+                note_hang_up(*at, refused)
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        """Sign in and say who it is, in one round trip, and in none if there is nothing to say.
+
+        Blocks. Raises redis.RedisError.
+        """
+        del check_health  # a connection that was just opened is not pinged
+        self._parser.on_connect(self)
+        self._unanswered = False
+        provider = self.credential_provider
+        credentials = () if provider is None else tuple(provider.get_credentials())
+        sign_in = [("AUTH", *credentials)] if credentials else []
+        commands = [*sign_in, *self._introduction]
+        if not commands:
+            return
+        packed = self.pack_commands(commands)  # type: ignore[no-untyped-call]
+        self.send_packed_command(packed, check_health=False)  # type: ignore[no-untyped-call]
+        # Redis before version 6 knows no users.
+        outdated = False
+        if credentials:
+            try:
+                self._check_signed_in(self.read_response())
+            except AuthenticationWrongNumberOfArgsError:
+                outdated = True
+        self._read_introduction()
+        if outdated:
+            self.send_command("AUTH", credentials[-1], check_health=False)  # type: ignore[no-untyped-call]
+            self._check_signed_in(self.read_response())
+
+    def _check_signed_in(self, reply: object) -> None:
+        if reply not in (b"OK", "OK"):
+            raise AuthenticationError("Invalid Username or Password")
+
+    def _read_introduction(self) -> None:
+        """Read what the server answers to the introduction, whatever it is. Raises the error of a broken connection."""
+        answers: list[tuple[Command, RedisError | None]] = []
+        for command in self._introduction:
+            refusal: RedisError | None = None
+            try:
+                self.read_response(disconnect_on_error=False)
+            except RedisError as error:
+                if getattr(error, "status_code", None) is None:
+                    # No answer but a broken connection. The server may have said why before.
+                    self._unanswered = not answers
+                    said = [refused for _, refused in answers if refused is not None]
+                    raise (said[0] if said else error) from error
+                refusal = error
+            answers.append((command, refusal))
+        note_answers(f"{self.host}:{self.port}", self._user, answers)
 
     def _connect(self) -> socket:
         endpoint = self._endpoint

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
 from redis._parsers import _HiredisParser
+from redis._parsers.socket import SERVER_CLOSED_CONNECTION_ERROR
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from engines.wire.reply import ProtocolError, describe_violation, show_bytes
@@ -67,17 +70,39 @@ class NodeParser(_HiredisParser):
         super().on_connect(connection, **kwargs)  # type: ignore[no-untyped-call]
         self._reader: Any = _ScannedReader(self._reader)
 
+    def can_read(self, timeout: float = 0) -> bool:
+        """Return whether bytes of a reply are there, waiting up to `timeout` seconds for them.
+
+        redis-py takes a socket that polls as readable for one with a reply. With TLS 1.3 it may hold nothing but the
+        session tickets that a server sends after the handshake, so look by reading, which takes these in. Raises
+        redis.RedisError and OSError only.
+        """
+        reader = self._reader
+        if reader is None:
+            raise RedisConnectionError(SERVER_CLOSED_CONNECTION_ERROR)
+        if reader.has_data():
+            return True
+        with _own_errors(reader):
+            return bool(self.read_from_socket(timeout=timeout, raise_on_timeout=False))  # type: ignore[no-untyped-call]
+
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Return the next reply. Blocks. Raises redis.RedisError and OSError only."""
-        reader = self._reader
-        try:
+        with _own_errors(self._reader):
             return super().read_response(*args, **kwargs)
-        except Exception as error:
-            if isinstance(error, (RedisError, OSError)) and not isinstance(error, InvalidResponse):
-                raise
-            own = isinstance(error, (InvalidResponse, ProtocolError))
-            why = str(error) if own else f"{type(error).__name__}: {error}"
-            raise RedisProtocolError(describe_violation(EXPECTED, reader.last, why)) from error
+
+
+@contextmanager
+def _own_errors(reader: _ScannedReader | None) -> Iterator[None]:
+    """Raise RedisProtocolError for whatever is neither redis.RedisError nor OSError. `reader` has read last."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (RedisError, OSError)) and not isinstance(error, InvalidResponse):
+            raise
+        own = isinstance(error, (InvalidResponse, ProtocolError))
+        why = str(error) if own else f"{type(error).__name__}: {error}"
+        data = b"" if reader is None else reader.last
+        raise RedisProtocolError(describe_violation(EXPECTED, data, why)) from error
 
 
 class _CheckedCallbacks(dict[str, Callable[..., Any]]):

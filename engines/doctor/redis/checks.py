@@ -10,13 +10,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from engines.backends.redis.client import (
-    ClusterModeError,
-    address_of,
-    cluster_mode,
-    read_facts,
-    slot_map,
-)
+from engines.backends.redis.client import ClusterModeError, address_of, read_facts, slot_map
+from engines.backends.redis.cluster_mode import ClusterMode, read_cluster_mode
 from engines.backends.redis.optional import UNANSWERED, info, number
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
@@ -34,6 +29,9 @@ from engines.workload.namespace import DEFAULT
 
 SOME_SCAN = ("SCAN", 0, "MATCH", DEFAULT.doctor_prefix + b"*", "COUNT", 1)
 """Command used as a ping if PING is not allowed."""
+
+MODE = "cluster mode"
+"""Name of the check."""
 
 WRITER_STEP = "name the primary endpoint, not a reader endpoint"
 """Next step for an endpoint that is a replica."""
@@ -60,6 +58,8 @@ def _checks_after_sign_in(
         clustered = yield from _check_mode(runner, endpoint, node)
         if clustered is None:
             return
+        endpoint = replace(endpoint, cluster=clustered)
+        target = replace(target, endpoint=endpoint)
         ahead_s = clock.offset_s(lambda: _utc_s(node))
         if ahead_s is not None:
             yield clock.check_clock(runner, ahead_s)
@@ -69,10 +69,9 @@ def _checks_after_sign_in(
     except NoPermissionError:
         # A permission is missing. Find out which others are missing too, and report all of them at
         # once.
-        found = permissions.read_permissions(
-            node, _permission_probes(endpoint, cluster=endpoint.cluster is not False)
-        )
-        yield from permissions.check_permissions(runner, found, endpoint.namespace)
+        cluster = endpoint.cluster is not False
+        found = permissions.read_permissions(node, _permission_probes(endpoint, cluster=cluster))
+        yield from permissions.check_permissions(runner, found, target)
         return
     if nodes_and_layout is None:
         return
@@ -81,9 +80,7 @@ def _checks_after_sign_in(
     # Before any key is tried or asked for: that would disturb another telemon's race.
     if (yield from keys.check_lease(runner, endpoint)) is None:
         return
-    if (
-        yield from _check_permissions(runner, endpoint, nodes, layout, clustered=clustered)
-    ) is None:
+    if (yield from _check_permissions(runner, target, nodes, layout, clustered=clustered)) is None:
         return
     if (yield from keys.check_keys(runner, endpoint, cache=target.cache)) is None:
         return
@@ -97,15 +94,20 @@ def _info(node: Redis, section: str) -> Mapping[str, Any]:
 
 
 def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Checks[bool]:
-    """Check product and cluster mode. Return whether the server is a cluster node.
+    """Check product and cluster mode. Return whether the server is taken for a node of a cluster.
 
-    The mode is asked for as a race asks for it.
+    The mode is asked for as a race asks.
     """
     server = _info(node, "server")
+    try:
+        mode: ClusterMode | None = read_cluster_mode(node, endpoint)
+        clustered = mode is not None and mode.clustered
+    except ClusterModeError:
+        # The configuration says the contrary.
+        mode, clustered = None, not endpoint.cluster
     if server:
         product, version = product_and_version(server)
         runner.endpoint = runner.endpoint.replace("Redis", product, 1)
-        clustered = bool(_info(node, "cluster").get("cluster_enabled"))
         yield runner.ok("product", f"{product} {version}{', a cluster' if clustered else ''}")
     else:
         yield runner.warn(
@@ -114,32 +116,38 @@ def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Ch
             "INFO is refused, which a race can do without: product, role, durability and room stay unknown",
             "an administrator should add to the user's rules: +info",
         )
-    try:
-        mode = cluster_mode(node, endpoint)
-    except ClusterModeError:
-        if endpoint.cluster:
-            yield runner.fail(
-                "cluster mode",
-                "cluster_off",
-                "the server is no cluster (cluster mode is off), and the configuration says that it is",
-                'set cluster = "off" or "auto", or name the configuration endpoint of a cluster',
-            )
-        else:
-            yield runner.fail(
-                "cluster mode",
-                "cluster_on",
-                "the server is a node of a cluster, and the configuration says that it is none",
-                'set cluster = "on" or "auto"',
-            )
-        return None
-    if mode.refusal:
-        yield runner.warn(
-            "cluster mode",
-            "cluster_unknown",
-            f"CLUSTER SLOTS is refused ({mode.refusal}): a race takes the server for one in no cluster",
-            'set cluster = "off" if it is in none; else an administrator must add to the user\'s rules: +cluster|slots',
+    if mode is not None:
+        if mode.refusal and not clustered:
+            yield _assumed_standalone(runner, mode)
+        return clustered
+    if endpoint.cluster:
+        yield runner.fail(
+            MODE,
+            "cluster_off",
+            "the server is no cluster (cluster mode is off), and the configuration says that it is",
+            'set cluster = "off" or "auto", or name the configuration endpoint of a cluster',
         )
-    return mode.clustered
+    else:
+        yield runner.fail(
+            MODE,
+            "cluster_on",
+            "the server is a node of a cluster, and the configuration says that it is none",
+            'set cluster = "on" or "auto"',
+        )
+    return None
+
+
+def _assumed_standalone(runner: CheckRunner, mode: ClusterMode) -> Check:
+    """Return the check of a server that refuses CLUSTER SLOTS and is taken for one in no cluster."""
+    if mode.shown:
+        return runner.ok(MODE, f"off, as INFO says; CLUSTER SLOTS is refused ({mode.refusal})")
+    return runner.warn(
+        MODE,
+        "cluster_unknown",
+        f"CLUSTER SLOTS is refused ({mode.refusal}), and INFO does not say it: taken for a server in no cluster",
+        'if it is in none, set cluster = "off"; if it is in one, an administrator must add to the user\'s rules: '
+        "+cluster|slots",
+    )
 
 
 def _utc_s(node: Redis) -> float | None:
@@ -204,13 +212,13 @@ def _permission_probes(
 
 def _check_permissions(
     runner: CheckRunner,
-    endpoint: RedisEndpoint,
+    target: Target[RedisEndpoint],
     nodes: Sequence[Node],
     layout: ClusterLayout,
     *,
     clustered: bool,
 ) -> Checks[bool]:
-    found = []
+    endpoint, found = target.endpoint, []
     for node in nodes:
         if not node.replica:
             name = permissions.own_key(
@@ -220,7 +228,7 @@ def _check_permissions(
             calls = _permission_probes(endpoint, cluster=clustered, name=name)
             found.append(permissions.read_permissions(node.client, calls))
     worst = min(found, key=lambda part: (-len(part.commands), part.keys))
-    return (yield from permissions.check_permissions(runner, worst, endpoint.namespace))
+    return (yield from permissions.check_permissions(runner, worst, target))
 
 
 def _check_durability(

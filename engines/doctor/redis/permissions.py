@@ -13,6 +13,8 @@ from redis.exceptions import AskError, MovedError, NoPermissionError, ResponseEr
 
 from engines.backends.redis.optional import is_unknown_command
 from engines.doctor.check import CheckRunner, Checks
+from engines.doctor.target import Target
+from engines.endpoints.endpoint import RedisEndpoint
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.namespace import DEFAULT, Namespace
 
@@ -28,6 +30,13 @@ LIFE_MS = 10_000
 
 LEASE_COMMANDS = ("PEXPIRE",)
 """Commands that only a lease needs: without them a race is run, and its fairness sheet says so."""
+
+
+REDIRECT_COMMANDS = ("ASKING",)
+"""Commands that a race sends only while slots of a cluster are moved."""
+
+CLEAN_COMMANDS = ("SCAN", "UNLINK")
+"""Commands that `clean` needs. A race needs the second one too where it empties a cache before its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +136,15 @@ def _try_call(node: Redis, call: tuple[bytes | str | int, ...]) -> str:
 
 
 def check_permissions(
-    runner: CheckRunner, lacking: Permissions, namespace: Namespace
+    runner: CheckRunner, lacking: Permissions, target: Target[RedisEndpoint]
 ) -> Checks[bool]:
-    """Check the permissions of a user."""
-    needed = [name for name in lacking.commands if name not in LEASE_COMMANDS]
+    """Check the permissions of a user: it fails if a race is not possible without those that are missing."""
+    namespace = target.endpoint.namespace
+    optional = {*LEASE_COMMANDS, *REDIRECT_COMMANDS, *CLEAN_COMMANDS}
+    if target.cache:
+        # What is in it is removed before a race.
+        optional.remove("UNLINK")
+    needed = [name for name in lacking.commands if name not in optional]
     if needed:
         listed = ", ".join(needed)
         yield runner.fail(
@@ -148,15 +162,21 @@ def check_permissions(
             f"an administrator must add to the user's rules: ~{namespace.key_prefix.decode()}*",
         )
         return None
-    if lacking.commands:
-        yield runner.warn(
-            NAME,
-            "denied_lease",
-            f"the user may not run {', '.join(lacking.commands)}: nothing keeps another telemon off while one races",
-            f"an administrator should add to the user's rules: {_rules(lacking.commands)}",
-        )
-        return True
-    yield runner.ok(NAME, "every command of a race, on telemon's own keys")
+    for problem, commands, consequence in (
+        ("denied_lease", LEASE_COMMANDS, "nothing keeps another telemon off while one races"),
+        ("denied_asking", REDIRECT_COMMANDS, "operations fail while the cluster moves their slots"),
+        ("denied_clean", CLEAN_COMMANDS, "a race can do without, `telemon clean` cannot"),
+    ):
+        denied = [name for name in lacking.commands if name in commands]
+        if denied:
+            yield runner.warn(
+                NAME,
+                problem,
+                f"the user may not run {', '.join(denied)}: {consequence}",
+                f"an administrator should add to the user's rules: {_rules(denied)}",
+            )
+    if not lacking.commands:
+        yield runner.ok(NAME, "every command of a race, on telemon's own keys")
     return True
 
 

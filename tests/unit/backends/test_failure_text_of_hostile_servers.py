@@ -41,6 +41,10 @@ def mysql_at(port: int) -> MySQLEndpoint:
     return MySQLEndpoint("127.0.0.1", port, "telemon", "secret", "telemon")
 
 
+WELCOMED = b"+OK\r\n" * 4
+"""The replies to AUTH and to what comes in one packet with it: CLIENT SETNAME, and CLIENT SETINFO twice."""
+
+
 def redis_at(port: int) -> RedisEndpoint:
     return RedisEndpoint("127.0.0.1", port, "secret")
 
@@ -181,7 +185,7 @@ def test_the_doctor_names_what_is_no_redis() -> None:
         failed = doctor_redis(port)
     assert failed.problem == "not_redis"
     assert "got b'HTTP/1.1 400 Bad Request'" in failed.finding
-    with hostile_server(b"", b"+PONG\r\n", REDIS_CASES["unhashable key"]) as port:
+    with hostile_server(b"", b"+PONG\r\n" * 3, REDIS_CASES["unhashable key"]) as port:
         failed = doctor_redis(port, "")
     assert failed.problem == "not_redis"
     assert "a key of a map is a list" in failed.finding
@@ -212,7 +216,7 @@ def test_the_doctor_names_what_is_no_redis() -> None:
     ids=lambda value: str(value)[:12],
 )
 def test_the_slots_of_a_cluster_are_bounded(reply: bytes, why: str) -> None:
-    with hostile_server(b"", b"+OK\r\n", reply) as port, pytest.raises(redis.FAILURES) as raised:
+    with hostile_server(b"", WELCOMED, reply) as port, pytest.raises(redis.FAILURES) as raised:
         redis.slot_map(redis_at(port))
     assert "got" in str(raised.value)
     assert why in str(raised.value)
@@ -307,7 +311,7 @@ redis_replies = (
 @example(b"%1\r\n*0\r\n+x\r\n")
 @example(b"*1\r\n-LOADING\r\n")
 def test_no_bytes_of_a_redis_raise_anything_else(reply: bytes) -> None:
-    for answers in (reply or b"x", b"+OK\r\n" + reply):
+    for answers in (reply or b"x", WELCOMED + reply):
         with hostile_server(answers) as port:
             ask_redis(redis_at(port))
 
@@ -329,5 +333,5 @@ def test_facts_and_counters_of_what_is_no_mysql_fail_as_their_callers_expect(ask
 
 @pytest.mark.parametrize("reply", [HTTP, b"%1\r\n*0\r\n+x\r\n", b"*4294967295\r\n", b"*0\r\n"])
 def test_counters_of_what_is_no_redis_fail_as_their_callers_expect(reply: bytes) -> None:
-    with hostile_server(b"", b"+OK\r\n", reply) as port, pytest.raises(redis.FAILURES):
+    with hostile_server(b"", WELCOMED, reply) as port, pytest.raises(redis.FAILURES):
         RedisCounters(redis_at(port)).read()

@@ -49,6 +49,15 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "lane durable: its servers' own counters cannot be read (denied); `telemon doctor` says why",
     ),
     (
+        kinds.AssumedStandalone("durable", "Redis a:1", "denied", shown=False),
+        "lane durable: Redis a:1 refuses CLUSTER SLOTS (denied) and is taken for a server in no cluster, which INFO "
+        "does not say: if it is in one, an operation that it sends to another node fails",
+    ),
+    (
+        kinds.AssumedStandalone("durable", "Redis a:1", "denied", shown=True),
+        "lane durable: Redis a:1 refuses CLUSTER SLOTS (denied) and is taken for a server in no cluster, as INFO says",
+    ),
+    (
         kinds.NoLease("durable", "Redis a:1", "denied"),
         "lane durable: nothing keeps another telemon off Redis a:1: it gives this user no lease (denied)",
     ),
@@ -145,11 +154,6 @@ SENTENCES: list[tuple[Caveat, str]] = [
     (
         kinds.NotReadBack("durable", 7, "Connection refused"),
         "durable: 7 acknowledged rows were not read back at the end: Connection refused",
-    ),
-    (
-        kinds.ClusterModeAssumed("durable", "Redis cache.example:6379", "unknown command"),
-        "lane durable: Redis cache.example:6379 refuses CLUSTER SLOTS (unknown command) and is taken for a server in "
-        'no cluster; cluster = "off" says so without asking',
     ),
     (
         kinds.KeysEvicted("durable", 7),

@@ -15,6 +15,9 @@ MADE_AT_COMMIT = "log flushed to disk at every commit"
 class Recorded:
     """A cursor on a server that answers SELECT and SHOW of variables with what was recorded."""
 
+    connection = None
+    """None of telemon's own, which would know whether the session takes its settings."""
+
     def __init__(self, variables: dict[str, object]) -> None:
         self._variables = variables
         self._rows: list[tuple[object, ...]] = []

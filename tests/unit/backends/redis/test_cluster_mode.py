@@ -8,7 +8,8 @@ import pytest
 from redis.exceptions import BusyLoadingError, NoPermissionError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from engines.backends.redis.client import ClusterMode, ClusterModeError, cluster_mode
+from engines.backends.redis.client import ClusterModeError
+from engines.backends.redis.cluster_mode import ClusterMode, read_cluster_mode
 from engines.endpoints.endpoint import RedisEndpoint
 
 UNKNOWN = ResponseError("unknown command 'CLUSTER'")
@@ -49,12 +50,14 @@ class Node:
 
 def mode(cluster: bool | None, slots: Any, info: Any) -> ClusterMode:
     endpoint = RedisEndpoint("127.0.0.1", 6379, "", cluster=cluster)
-    return cluster_mode(Node(slots, info), endpoint)  # type: ignore[arg-type]
+    return read_cluster_mode(Node(slots, info), endpoint)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("info", [{"cluster_enabled": 0}, {}, UNKNOWN, HUNG_UP, DENIED])
 def test_a_server_that_is_said_to_be_in_none_is_sent_no_cluster_command(info: Any) -> None:
-    assert mode(False, None, info) == ClusterMode(False)
+    found = mode(False, None, info)
+    assert (found.clustered, found.refusal) == (False, "")
+    assert found.shown is (info == {"cluster_enabled": 0})
 
 
 def test_a_server_in_a_cluster_contradicts_what_says_that_it_is_in_none() -> None:
@@ -83,7 +86,7 @@ def test_a_cluster_that_does_not_tell_its_slots_cannot_be_raced_on(refusal: Exce
 
 
 def test_a_user_who_may_not_ask_is_believed() -> None:
-    assert mode(True, DENIED, None) == ClusterMode(True)
+    assert mode(True, DENIED, None).clustered
 
 
 def test_a_server_that_is_loading_refuses_nothing() -> None:
