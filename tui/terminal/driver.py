@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import select
 import sys
 import threading
+import time
+from codecs import getincrementaldecoder
 from contextlib import suppress
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Paste
 
+from tui.terminal.paste import PasteSplitter
 from tui.terminal.sgr import minimize
 from tui.terminal.writer import TerminalWriter
 
@@ -19,6 +25,12 @@ WATCH_S = 0.5
 
 FINAL_OUTPUT_S = 1.0
 """Maximum time in seconds for the final output. Without it, a terminal that does not read would keep telemon alive."""
+
+READ_BYTES = 4096
+"""Maximum number of bytes of input that are read at once."""
+
+INPUT_WAIT_MS = 50
+"""How long to wait for input before what was held back is taken for keys, in milliseconds."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -42,6 +54,7 @@ class TerminalDriver(LinuxDriver):
         self._gone = threading.Event()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._pastes = PasteSplitter()
 
     @property
     def backlog(self) -> int:
@@ -115,3 +128,28 @@ class TerminalDriver(LinuxDriver):
                 # The terminal vanished during a read; the watching thread reports it.
                 return
             return
+
+    def run_input_thread(self) -> None:
+        """Read keys and pasted text until the driver ends. Raises UnicodeDecodeError for keys that are not UTF-8.
+
+        Textual's own parser takes an escape sequence within a paste for keys, and so would change the load.
+        """
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLIN)
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")().decode
+        while not self.exit_event.is_set():
+            ready = poll.poll(INPUT_WAIT_MS)
+            data = os.read(self.fileno, READ_BYTES) if ready else b""
+            if ready and not data:
+                # The end of a piped input, or a terminal that has gone: each read would return at once.
+                self.exit_event.wait(INPUT_WAIT_MS / 1000)
+            keys, texts = self._pastes.feed(data, time.monotonic())
+            for text in texts:
+                self.process_message(Paste(text))
+            # The parser takes empty text for the end of all input.
+            if decoded := decode(keys):
+                for event in parser.feed(decoded):
+                    self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
