@@ -26,6 +26,9 @@ WATCH_S = 0.5
 FINAL_OUTPUT_S = 1.0
 """Maximum time in seconds for the final output. Without it, a terminal that does not read would keep telemon alive."""
 
+STDERR = 2
+"""File descriptor of the stream that the screen is drawn on."""
+
 READ_BYTES = 4096
 """Maximum number of bytes of input that are read at once."""
 
@@ -70,9 +73,29 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Prepare the terminal, and start the thread that watches it."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        if self._watcher is None and self.input_tty:
-            self._watcher = threading.Thread(target=self._watch, name="terminal-watch", daemon=True)
-            self._watcher.start()
+        self._start_watching()
+
+    def _start_watching(self) -> None:
+        """Start a thread that watches the terminal, unless one does; a suspend has ended the last one."""
+        if not self.input_tty or (self._watcher is not None and not self._closing.is_set()):
+            return
+        self._closing = threading.Event()
+        self._watcher = threading.Thread(
+            target=self._watch, args=(self._closing,), name="terminal-watch", daemon=True
+        )
+        self._watcher.start()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Return the terminal's own size in columns and lines, whatever COLUMNS and LINES say.
+
+        Those name the size at the start of the shell, and would keep the layout from following the window.
+        """
+        for descriptor in (self.fileno, STDERR):
+            with suppress(OSError):
+                size = os.get_terminal_size(descriptor)
+                if size.columns and size.lines:
+                    return size.columns, size.lines
+        return super()._get_terminal_size()
 
     def close(self) -> None:
         """Write the remaining output and end the writer thread. Blocks for at most `FINAL_OUTPUT_S` seconds."""
@@ -86,11 +109,11 @@ class TerminalDriver(LinuxDriver):
             thread._queue.put_nowait(None)
         thread.join(FINAL_OUTPUT_S)
 
-    def _watch(self) -> None:
-        """Poll the terminal until the driver is closed; after a hang-up end the input thread and tell the app."""
+    def _watch(self, closing: threading.Event) -> None:
+        """Poll the terminal until `closing`; after a hang-up end the input thread and tell the app."""
         poll = select.poll()
         poll.register(self.fileno, 0)
-        while not self._closing.wait(WATCH_S):
+        while not closing.wait(WATCH_S):
             if any(
                 event & (select.POLLHUP | select.POLLERR | select.POLLNVAL)
                 for _, event in poll.poll(0)
@@ -102,7 +125,7 @@ class TerminalDriver(LinuxDriver):
                 if gone is not None:
                     gone()
                 # The event loop may be blocked on a full queue, which the writer thread no longer empties.
-                while not self._closing.wait(0.05):
+                while not closing.wait(0.05):
                     self._empty_queue()
                 return
 

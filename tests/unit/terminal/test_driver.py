@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import struct
+import termios
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from textual.events import Key, Paste
 from textual.message import Message
 
@@ -22,6 +27,12 @@ class ReadingDriver(TerminalDriver):
         self.fileno = descriptor
         self.exit_event = threading.Event()
         self._debug = False
+        self.input_tty = True
+        self._gone = threading.Event()
+        self._closing = threading.Event()
+        self._watcher = None
+        self._writer_thread = None
+        self._app = None  # type: ignore[assignment]
         self._pastes = PasteSplitter()
         self.messages: list[Message] = []
 
@@ -75,3 +86,31 @@ def test_arrow_and_escape_keys_still_work() -> None:
     with reading() as (driver, sink):
         os.write(sink, b"\x1b[A\x1b")
         assert keys_until(driver, "escape") == ["up", "escape"]
+
+
+def test_a_terminal_that_vanishes_after_a_suspend_is_noticed() -> None:
+    master, slave = pty.openpty()
+    driver = ReadingDriver(slave)
+    driver._start_watching()
+    driver.close()  # as a suspend does
+    driver._start_watching()
+    os.close(master)
+    assert driver._gone.wait(5)
+    driver.close()
+    os.close(slave)
+
+
+@pytest.mark.parametrize("variable", ["COLUMNS", "LINES"])
+def test_the_environment_does_not_freeze_the_size(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "33")
+    master, slave = pty.openpty()
+    driver = ReadingDriver(slave)
+    try:
+        for columns, lines in ((120, 40), (90, 30)):
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            assert driver._get_terminal_size() == (columns, lines)
+    finally:
+        os.close(master)
+        os.close(slave)

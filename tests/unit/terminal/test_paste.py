@@ -22,7 +22,8 @@ from tui.terminal.paste import KEPT_BYTES, PASTE_END, PASTE_START, SILENCE_S, Pa
 def test_keys_around_a_paste_are_all_that_reach_the_keys(pasted: bytes, step_bytes: int) -> None:
     splitter = PasteSplitter()
     sent = b"w" + PASTE_START + pasted + PASTE_END + b"q"
-    keys, texts = b"", []
+    keys = b""
+    texts: list[str] = []
     for at in range(0, len(sent), step_bytes):
         more, ended = splitter.feed(sent[at : at + step_bytes], 0.0)
         keys += more
