@@ -1,5 +1,6 @@
 # make race   set everything up, then race the three lanes on private servers
 # make test   set everything up, then lint and run every test
+# make soak   the tests that take long, one after the other; docs/soak.md says what the last run found
 # make setup  their shared first half; quick the second time
 
 # Looked up where it is first used, and once.
@@ -9,21 +10,25 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: race test test-servers test-others setup lint format bench mutants servers constraints clean
+.PHONY: race test test-servers test-others soak setup lint format bench mutants servers constraints clean
 
 race: setup
 	$(BIN)/telemon $(ARGS)
 
-# The tests of servers mostly wait for servers: the others run beside them.
+# The tests of servers mostly wait for servers: the others run beside them, and the last of them after the others, so that
+# both runs take about as long.
 test: setup lint
 	@echo "telemon: two runs of tests, side by side; each prints what it found when it is over"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-servers test-others
 
 test-servers:
-	$(BIN)/python -m pytest tests/servers $(ARGS)
+	$(BIN)/python -m pytest tests/servers/test_[a-r]*.py $(ARGS)
 
 test-others:
-	$(BIN)/python -m pytest tests/screens tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests/screens tests/unit tests/servers/test_[s-z]*.py $(ARGS)
+
+soak: setup
+	$(BIN)/python -m pytest -m soak --durations=0 $(ARGS)
 
 setup: servers $(STAMP)
 

@@ -28,6 +28,7 @@ _.ALLOW_MAXIMIZE  # Textual reads it
 _._file  # Textual's driver writes through it
 _.nargs  # argparse reads it
 _.const  # argparse reads it
+_._print_message  # argparse calls it
 _.credential_provider  # redis-py reads it when a connection signs in
 _.unraisablehook  # Python calls it for an exception in a destructor
 

@@ -93,7 +93,12 @@ def _check_files(race: RaceConfig) -> None:
         racing = setting.table.partition(".")[0] in race.lanes
         if setting.table in SERVER_TABLES and racing and isinstance(path, Path):
             try:
-                path.open("rb").close()
+                # Opening a pipe would wait for somebody who writes into it, and use it up. A password is read once, and
+                # not waited for without end.
+                if not path.is_fifo():
+                    path.open("rb").close()
+                elif setting.field != "password_file":
+                    raise ValueError("it is a pipe, which can be read only once")
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
                 raise ConfigError(f"{race.cite(setting.key)}: cannot be read: {reason}") from error

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import stat
+import time
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +19,10 @@ from engines.text import one_line, quote_value
 
 FILE_LIMIT_BYTES = 1 << 20
 """The largest configuration file that is read. Without a limit, reading a device would never end."""
+
+
+WAIT_S = 5.0
+"""Seconds that a configuration may take to come out of a pipe."""
 
 
 def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
@@ -57,14 +65,17 @@ def open_to_others(path: Path) -> bool:
 
 def _toml(path: Path, name: str) -> dict[str, object]:
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_LIMIT_BYTES + 1)
+        content = _content(path)
+    except TimeoutError as error:
+        raise ConfigError(
+            f"{name}: cannot be read: it is no file, and nothing came out of it within {WAIT_S:g} s"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{name}: cannot be read: {error.strerror or error}") from error
     if len(content) > FILE_LIMIT_BYTES:
         raise ConfigError(f"{name}: not a configuration: larger than {FILE_LIMIT_BYTES} bytes")
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: not TOML: byte {error.start} is not UTF-8") from error
     except RecursionError as error:
@@ -72,6 +83,29 @@ def _toml(path: Path, name: str) -> dict[str, object]:
     except ValueError as error:
         # Not only TOMLDecodeError: Python has limits of its own for numbers and dates.
         raise ConfigError(f"{name}: not TOML: {one_line(str(error))}") from error
+
+
+def _content(path: Path) -> bytes:
+    """Return what `path` holds, at most one byte more than `FILE_LIMIT_BYTES`.
+
+    A pipe, such as that of a shell's <(command), may be slow: it is read until its end, and for `WAIT_S` at most.
+    Raises OSError, TimeoutError among them.
+    """
+    end_s = time.monotonic() + WAIT_S
+    # Opening a pipe into which nobody writes would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        ready = select.poll()
+        ready.register(file, select.POLLIN)
+        content = b""
+        while len(content) <= FILE_LIMIT_BYTES:
+            if not ready.poll(max(0.0, end_s - time.monotonic()) * 1000):
+                raise TimeoutError
+            part = file.read(FILE_LIMIT_BYTES + 1 - len(content))
+            if not part:
+                break
+            content += part
+        return content
 
 
 def _flat(tables: Mapping[str, object], name: str, table: str = "") -> Iterator[tuple[str, object]]:

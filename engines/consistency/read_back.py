@@ -19,8 +19,11 @@ from engines.ipc.messages import AcknowledgedRows
 from engines.model.read_back import LostRow, ReadBack
 from engines.wire.resp import key_slot
 from engines.workload.dataset import TelemetryPool, payload
-from engines.workload.redis_keys import redis_key
+from engines.workload.redis_keys import is_row, redis_key
 from engines.workload.streams import Row
+
+MAX_VERSION_DIGITS = 19
+"""Digits of the largest version that MySQL's BIGINT holds. Python refuses to read more than 4,300."""
 
 READ_BACK_WAIT_S = 3.0
 """Seconds that the end of a race waits for the rows. A row that has not come by then is not compared."""
@@ -176,7 +179,7 @@ def _verdict(
     if value is None:
         return "missing"
     found = _version_of(value)
-    if found is None or not value.startswith(b"%d:" % car_id):
+    if found is None or not is_row(car_id, value):
         return "different"
     if found == version:
         return "" if value == payload(car_id, telemetry.payload[sample], version) else "different"
@@ -185,7 +188,7 @@ def _verdict(
     return "unanswered" if any(first <= found <= last for first, last in unanswered) else "older"
 
 
-def _version_of(value: bytes | None) -> int | None:
-    """Return the version in a payload, None if it has none."""
-    version = (value or b"").rpartition(b":")[2]
-    return int(version) if version.isdigit() else None
+def _version_of(value: object) -> int | None:
+    """Return the version at the end of a stored value, None if it has none, whatever the server sent."""
+    version = value.rpartition(b":")[2] if isinstance(value, bytes) else b""
+    return int(version) if version.isdigit() and len(version) <= MAX_VERSION_DIGITS else None

@@ -29,6 +29,9 @@ class TlsSocket:
             data = self._read(size)
         except (SSLWantReadError, SSLWantWriteError):
             raise BlockingIOError from None
+        except BrokenPipeError:
+            # A read breaks no pipe: OpenSSL 3.5 answers an end without a farewell, and nobody is there to hear it.
+            return b""
         if not self._pending():
             return data
         parts = [data]

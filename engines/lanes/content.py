@@ -1,7 +1,7 @@
 """Checks that a reply is what was asked for: a row of that car, in MySQL or in Redis.
 
-Performance: measured with timeit (CPython 3.11). Comparing a payload with its two bounds costs 45 ns, `startswith`
-100 ns. `is_row` costs as much as the test for NULL that it replaces.
+Performance: measured with timeit (CPython 3.11, best of 40 runs, less an empty statement). Comparing a payload with its
+two bounds costs 32 ns, `startswith` 69 ns.
 """
 
 from __future__ import annotations

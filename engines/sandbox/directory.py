@@ -336,11 +336,21 @@ def _short_base() -> Path:
 
 
 def _writable(path: Path) -> bool:
-    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+    # Not Path.is_dir, which raises an error where there is no way to the path.
+    return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)  # noqa: PTH112
 
 
 def _usable_or_error(path: Path, key: str) -> Path:
-    if not path.is_dir():
+    try:
+        there = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = False
+    except (OSError, ValueError) as error:  # no way to it, a name that is too long, no name at all
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnusableDirectory(
+            f"{key} = {path}: it cannot be reached: {reason}; set another directory"
+        ) from error
+    if not there:
         raise UnusableDirectory(
             f"{key} = {path}: there is no such directory; make it, or set another"
         )

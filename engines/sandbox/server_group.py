@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engines.endpoints.redaction import register
 from engines.model.caveats import OpenBusReason
 from engines.model.deaths import ServerDeath
 from engines.model.lanes import LANES, SLOT_OF
@@ -108,6 +109,7 @@ class ServerGroup:
         for name, port in port_by_name.items():
             slot = SLOT_OF[name]
             password = shared if slot.role == "store" else secrets.token_urlsafe(24)
+            register(password)
             if slot.product == "mysql":
                 assert binaries.mysql is not None
                 spec = mariadb.server_spec(binaries.mysql, directory, name, port, password)

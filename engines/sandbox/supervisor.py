@@ -20,6 +20,7 @@ import sys
 import time
 from typing import Any
 
+from engines.endpoints.redaction import foreign_text
 from engines.sandbox import cleanup, ports
 from engines.sandbox import directory as directories
 from engines.sandbox.directory import SandboxDirectory
@@ -173,7 +174,7 @@ def _error_json(error: BaseException, spec: SandboxSpec) -> str:
             f"the sandbox could not be made in {spec.base}: {error.strerror}; "
             "make room there, or set sandbox.directory to another directory"
         )
-    return f"the sandbox failed: {error!r}; {NEXT_STEP}"
+    return f"the sandbox failed: {type(error).__name__}: {foreign_text(error)}; {NEXT_STEP}"
 
 
 def _server_json(server: ManagedServer) -> Message:

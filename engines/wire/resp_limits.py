@@ -14,6 +14,9 @@ MAX_ELEMENTS = 4_096
 MAX_DEPTH = 8
 """Deepest nesting of lists. CLUSTER SLOTS, the deepest reply that telemon asks for, has four levels."""
 
+MAX_LENGTH_DIGITS = 20
+"""Longest length of a value or a list that is read; 64 bits need no more. Python refuses more than 4,300 digits."""
+
 MAX_LINE_BYTES = 8_192
 """Longest line: a simple string, an error, a number or a length."""
 
@@ -76,6 +79,10 @@ class ReplyScanner:
             # A negative length stands for nil. hiredis raises an error for any other.
             self._end_value()
             return
+        if len(length) > MAX_LENGTH_DIGITS:
+            raise ReplyTooLargeError(
+                f"a length of Redis exceeds {MAX_LENGTH_DIGITS} digits: {len(length):,}"
+            )
         count = int(length)
         if kind in _BULKS:
             self._count(bytes_=count + 2)

@@ -84,11 +84,12 @@ def test_a_user_who_may_not_ask_is_believed_what_the_configuration_says(
         "mute", enabled=True, passwords=["+mute"], keys=["*"], commands=["+get", "+set"]
     )
     at = replace(backend(server).endpoint(), user="mute", password="mute")
-    with pytest.raises(PreparationError, match=r"NOPERM|no permissions"):
-        resolve_cluster_modes({"durable": LaneEndpoints("durable", redis=at)})
-    said = replace(at, cluster=False)
-    lane = {"durable": LaneEndpoints("durable", redis=said)}
-    assert resolve_cluster_modes(lane)["durable"].redis == said
+    # With "auto" a server that does not tell is taken for one in no cluster.
+    lane = {"durable": LaneEndpoints("durable", redis=at)}
+    assert resolve_cluster_modes(lane)["durable"].redis == replace(at, cluster=False)
+    for said in (replace(at, cluster=False), replace(at, cluster=True)):
+        lane = {"durable": LaneEndpoints("durable", redis=said)}
+        assert resolve_cluster_modes(lane)["durable"].redis == said
 
 
 def on_sandbox_mysql(sandbox: Sandbox) -> MySQLConfig:

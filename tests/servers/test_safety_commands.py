@@ -44,6 +44,7 @@ STATEMENTS = {
     r"SHOW GLOBAL STATUS LIKE 'Threads_connected'": "doctor: room for connections",
     r"SHOW SESSION VARIABLES WHERE Variable_name IN \([a-z_', ]+\)": "doctor: what a session is like",
     r"SHOW VARIABLES LIKE 'aurora_version'": "whether it is Aurora",
+    r"SHOW TABLE STATUS WHERE Name = '[a-z0-9_]+'": "whose the table is, where information_schema knows of none",
     r"SELECT engine FROM information_schema\.tables WHERE table_schema = DATABASE\(\) "
     r"AND table_name = 'cars'": "whether it has transactions",
     r"SELECT table_comment FROM information_schema\.tables WHERE table_schema = DATABASE\(\) "

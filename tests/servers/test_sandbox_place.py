@@ -214,3 +214,38 @@ def test_a_directory_that_cannot_be_used_names_its_key(
     monkeypatch.setenv("TMPDIR", str(absent))
     with pytest.raises(SandboxError, match=rf"^TMPDIR = {absent}: "):
         Sandbox(["mysql"]).start()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"not \xff\xfe utf-8", b"two\nlines", b"\\x41 \"$HOME\" 'b'"],
+    ids=["bytes", "lines", "signs"],
+)
+def test_a_tmpdir_may_have_any_name(tmp_path: Path, name: bytes) -> None:
+    base = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    base.mkdir()
+    with Sandbox(["cached", "durable"], directory=base) as servers:
+        assert servers.directory.parent == base
+        assert node(servers, "cache").ping()
+        # A cluster's nodes write what they must not forget into their directory.
+        assert list((servers.directory / "durable-1").glob("nodes*.conf"))
+        with signed_in(mysql_at(servers, "cached")) as connection:
+            connection.ping()
+    assert_gone(base, [])
+
+
+def test_a_directory_that_cannot_be_looked_at_is_passed_over_or_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unlike one that is not there, it is an OSError to ask for it: no permission on the way, or a name too long."""
+    no_name = tmp_path / ("n" * 300)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(no_name))
+    assert directories.base(None) in (Path("/var/tmp"), Path("/tmp"))
+    monkeypatch.setenv("TMPDIR", str(no_name))
+    with pytest.raises(
+        SandboxError, match=r"^TMPDIR = .*: it cannot be reached: File name too long; set another"
+    ):
+        directories.base(None)
+    with pytest.raises(SandboxError, match=r"^sandbox\.directory = .*: it cannot be reached: "):
+        directories.base(Path("nul\0"))

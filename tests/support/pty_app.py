@@ -56,6 +56,7 @@ def main() -> None:
                 "dropped": app.feed.dropped,
                 "lag_s": app.worst_lag_s,
                 "cpu_s": time.process_time() - started_cpu_s,
+                "process_cpu_s": time.process_time(),
                 "wall_s": time.monotonic() - started_s,
                 "code": app.return_code,
                 "fault": app.fault,

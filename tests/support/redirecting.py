@@ -95,10 +95,14 @@ def _serve(listening: socket.socket, port: int, redirector: Redirector) -> None:
 
 def _commands(near: socket.socket, far: socket.socket, lock: Lock, redirector: Redirector) -> None:
     reader = Reader()
+    in_commands = False
     with suppress(OSError):
         while data := near.recv(65_536):
-            if data[:1] != b"*" and not reader.has_data():
-                far.sendall(data)  # the doctor's first words: an inline command, or a TLS handshake
+            # The doctor's first words are an inline command, or a TLS handshake. From the first command in the
+            # protocol's own form on there are only such: a pipeline may be cut anywhere, even before a "$".
+            in_commands = in_commands or data[:1] == b"*"
+            if not in_commands:
+                far.sendall(data)
                 continue
             reader.feed(data)
             while words := reader.gets():

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pytest
+
 from engines.backends.redis.own_keys import delete_own_keys
 from engines.sandbox.sandbox import Sandbox
 from tests.support.tls_servers import Certificates, sealed_redis
@@ -31,8 +33,12 @@ AWS = {
 TOKEN = ("X-Amz-Signature", "X-Amz-Credential", "Action=connect")
 """What only a token holds."""
 
-KINDS = ("sources", "configuration", "tokens")
-"""The four sources that give a password, each at another server; the configuration's own passwords; IAM tokens."""
+KINDS = (
+    "tokens",
+    pytest.param("sources", marks=pytest.mark.soak),
+    pytest.param("configuration", marks=pytest.mark.soak),
+)
+"""IAM tokens; the four sources that give a password, each at another server; the configuration's own passwords."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from engines.config import race_config as config
 from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.doctor import run_checks
 from tui.cli import exit_codes
+from tui.cli.stdout import print_line
 from tui.terminal.capabilities import Terminal, can_draw
 
 COLUMNS, LINES = 80, 24
@@ -39,9 +40,9 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
             continue
         if check.endpoint != endpoint:
             endpoint = check.endpoint
-            print(f"\n{endpoint}" if endpoint else "this machine", flush=True)
+            print_line(f"\n{endpoint}" if endpoint else "this machine")
         for line in lines(check, _columns()):
-            print(line, flush=True)
+            print_line(line)
     failed = [check for check in checks if check.status is Status.FAIL]
     if as_json:
         document = {
@@ -50,9 +51,9 @@ def run(settings: config.RaceConfig, *, as_json: bool) -> int:
             "ok": not failed,
             "checks": [check.to_json() for check in checks],
         }
-        print(json.dumps(document))
+        print_line(json.dumps(document))
     else:
-        print(f"\n{status(checks)}")
+        print_line(f"\n{status(checks)}")
     return exit_codes.FAILED if failed else exit_codes.DONE
 
 

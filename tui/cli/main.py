@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 
 from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
@@ -19,24 +19,8 @@ from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
+from tui.cli.stdout import writing
 from tui.terminal.capabilities import Terminal, can_draw
-
-
-class UnwritableError(Exception):
-    """The requested output cannot be written to stdout."""
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Flush stdout at the end of the block; raise UnwritableError if stdout cannot be written."""
-    try:
-        yield
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise UnwritableError(f"stdout cannot be written: {error.strerror}") from error
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -58,8 +42,6 @@ def run(argv: Sequence[str] | None = None) -> int:
         code = exit_codes.INTERRUPTED
     except BrokenPipeError:
         code = exit_codes.BROKEN_PIPE
-    except UnwritableError as error:
-        report_error(str(error))
     except Exception as error:
         if os.environ.get(DEBUG_ENV) == "1":
             raise
@@ -73,7 +55,7 @@ def _run(argv: Sequence[str] | None) -> int:
     for warning in invocation.settings.warnings:
         report_error(f"warning: {warning}")
     if invocation.command == "config":
-        with _writing():
+        with writing():
             if invocation.figures:
                 show_figures()
             else:
@@ -139,7 +121,7 @@ def _on_screen(invocation: Invocation) -> int:
     if summary is None:
         return code
     if summary.duration_s:
-        with _writing():
+        with writing():
             for line in final_table(summary, terminal_width(sys.stdout)):
                 print(redact(line))
     return code or exit_code_for(summary)

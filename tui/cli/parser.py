@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from engines import __version__
 from engines.config.errors import ConfigError
@@ -14,7 +15,11 @@ from engines.config.race_config import RaceConfig
 from engines.config.settings import BY_KEY, SETTINGS
 from engines.config.value_types import Boolean, Float, InvalidValueError
 from engines.text import one_line
+from tui.cli.stdout import writing
 from tui.terminal.capabilities import COLORS, GLYPHS, TerminalOptions
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DESCRIPTION = """\
 Three ways of storing the same data race side by side: MySQL, MySQL behind a lazy Redis cache, and a durable Redis
@@ -42,6 +47,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError with the message and a reference to the help."""
         raise ConfigError(f"{one_line(message)}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help or the version; raise UnwritableError where it cannot be written."""
+        # Not that of argparse, which from Python 3.12 on ignores what cannot be written.
+        stream = file or sys.stderr
+        if stream is not None:
+            with writing():
+                stream.write(message)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -181,7 +194,12 @@ def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
 
     Raises ConfigError for wrong usage or settings, and SystemExit after --help or --version was answered.
     """
-    arguments = vars(parser().parse_args(argv))
+    given = sys.argv[1:] if argv is None else argv
+    for word in given:
+        # argparse takes the "--" out of the value, and gives an empty list for it.
+        if word.startswith("--") and word.endswith("=--"):
+            raise ConfigError(f"{one_line(word)}: -- is no value; see telemon --help")
+    arguments = vars(parser().parse_args(given))
     screen_options = tuple(
         f"--{name.replace('_', '-')}"
         for name in SCREEN_OPTIONS

@@ -17,6 +17,7 @@ from engines.provisioning.plan import Plan
 from engines.text import one_line
 from tui.cli.exit_codes import DONE, FAILED, USAGE
 from tui.cli.run import log_line
+from tui.cli.stdout import print_line
 
 SCAN_REPLY_S = 0.2
 """Seconds by which each reply extends the work on a server."""
@@ -40,7 +41,7 @@ def clean(settings: config.RaceConfig, *, yes: bool) -> int:
 
 def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: bool) -> int:
     if not settings.endpoints:
-        print(f"nothing to do: {PRIVATE}")
+        print_line(f"nothing to do: {PRIVATE}")
         return DONE
     try:
         with _deadline("looking at the servers", len(settings.endpoints)):
@@ -52,13 +53,12 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
         log_line(f"{error}; {DOCTOR_HINT}")
         return FAILED
     for where, what in plan.unchanged:
-        print(one_line(redact(f"{where}: as it is: {what}")))
+        print_line(one_line(redact(f"{where}: as it is: {what}")))
     for change in plan.changes:
-        print(one_line(redact(f"{change.where}: to do: {change.what}")))
+        print_line(one_line(redact(f"{change.where}: to do: {change.what}")))
     if not plan.changes:
-        print("nothing to do")
+        print_line("nothing to do")
         return DONE
-    sys.stdout.flush()
     if not yes:
         agreed = _ask_user()
         if agreed is None:
@@ -96,5 +96,5 @@ def _apply(plan: Plan) -> int:
         except PlanError as error:
             log_line(str(error))
             return FAILED
-        print(one_line(redact(f"{change.where}: {result}")), flush=True)
+        print_line(one_line(redact(f"{change.where}: {result}")))
     return DONE

@@ -23,6 +23,7 @@ from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.progress_log import EventThrottle, ProgressLog
 from tui.cli.signals import Interrupted, StopSignals
+from tui.cli.stdout import print_line
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
 
@@ -98,41 +99,32 @@ class ResultPrinter:
     def start(self, _source: SourceInfo) -> None:
         """Print the header of the lines."""
         if self._form is OutputFormat.TEXT:
-            _print(header(paced=self._settings.mode == "pace"))
+            print_line(header(paced=self._settings.mode == "pace"))
 
     def frame(self, frame: Frame) -> None:
         """Print a line per lane, or the frame as a JSON object."""
         settings = self._settings
         if self._form is OutputFormat.TEXT:
             for line in frame_lines(frame, paced=settings.mode == "pace", heats=settings.heats):
-                _print(line)
+                print_line(line)
         elif self._form is OutputFormat.JSONL:
-            _print(_dumped({"type": "frame", **frame_json(frame)}))
+            print_line(_dumped({"type": "frame", **frame_json(frame)}))
 
     def finish(self, _closing: ClosingCounts, _error: RaceError | None) -> None:
         """Print the result, also of a race that an error ended early."""
         summary = self._summary
         if self._form is OutputFormat.TEXT:
-            _print("")
+            print_line("")
             for line in final_table(summary, terminal_width(sys.stdout)):
-                _print(line)
+                print_line(line)
         elif self._form is OutputFormat.JSON:
-            _print(_dumped(result_document(summary)))
+            print_line(_dumped(result_document(summary)))
         else:
-            _print(_dumped({"type": "result", **result_document(summary)}))
+            print_line(_dumped({"type": "result", **result_document(summary)}))
 
 
 def _dumped(document: dict[str, object]) -> str:
     return json.dumps(document, default=str)
-
-
-def _print(line: str) -> None:
-    try:
-        print(redact(line), flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise RaceError(f"stdout cannot be written: {error.strerror}") from error
 
 
 def log_line(text: str) -> None:

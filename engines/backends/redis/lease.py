@@ -21,8 +21,7 @@ from engines.backends.lease import (
     LeaseRefusedError,
 )
 from engines.backends.redis.client import FAILURES, client, owner
-from engines.backends.redis.marker import ForeignKeyError, foreign_key_text
-from engines.backends.redis.own_keys import WRONG_TYPE
+from engines.backends.redis.marker import ForeignKeyError, read_signature
 from engines.backends.redis.signature import Signature
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.redaction import foreign_text
@@ -140,17 +139,5 @@ def holder(endpoint: RedisEndpoint) -> str | None:
 
     Raises ForeignKeyError if the key is somebody else's, or one of redis.FAILURES.
     """
-    name = endpoint.namespace.lease_key
-    with client(owner(endpoint, name), endpoint) as node:
-        try:
-            value = node.get(name)
-        except ResponseError as error:
-            if WRONG_TYPE not in str(error):
-                raise
-            raise ForeignKeyError(foreign_key_text(name)) from error
-    if value is None:
-        return None
-    found = Signature.parse("lease", value)
-    if found is None:
-        raise ForeignKeyError(foreign_key_text(name))
-    return found.text
+    found = read_signature(endpoint, "lease", endpoint.namespace.lease_key)
+    return None if found is None else found.text

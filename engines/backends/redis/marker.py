@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from engines.backends.redis.client import client, owner
 from engines.backends.redis.own_keys import WRONG_TYPE
-from engines.backends.redis.signature import Signature
+from engines.backends.redis.signature import Purpose, Signature
 from engines.endpoints.endpoint import RedisEndpoint
 
 
@@ -24,11 +24,15 @@ def foreign_key_text(name: bytes) -> str:
 
 
 def read(endpoint: RedisEndpoint) -> Signature | None:
-    """Return the marker, None if there is none. Blocks.
+    """Return the marker, None if there is none. Blocks. Raises ForeignKeyError, or one of redis.FAILURES."""
+    return read_signature(endpoint, "marker", endpoint.namespace.marker_key)
+
+
+def read_signature(endpoint: RedisEndpoint, kind: Purpose, name: bytes) -> Signature | None:
+    """Return the signature of `kind` under the key `name`, None if there is no such key. Blocks.
 
     Raises ForeignKeyError if the key holds anything else, and one of redis.FAILURES.
     """
-    name = endpoint.namespace.marker_key
     with client(owner(endpoint, name), endpoint) as node:
         try:
             value = node.get(name)
@@ -36,10 +40,10 @@ def read(endpoint: RedisEndpoint) -> Signature | None:
             if WRONG_TYPE not in str(error):
                 raise
             raise ForeignKeyError(foreign_key_text(name)) from error
-    marker = Signature.parse("marker", value)
-    if marker is None and value is not None:
+    found = Signature.parse(kind, value)
+    if found is None and value is not None:
         raise ForeignKeyError(foreign_key_text(name))
-    return marker
+    return found
 
 
 def write(endpoint: RedisEndpoint) -> None:

@@ -99,9 +99,12 @@ async def secure(program: Path, root: Path, carried: int | None) -> BusCertifica
 
 
 def quoted(path: Path) -> str:
-    """Return `path` as a quoted argument of a directive in a Redis configuration file."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """Return `path` as a quoted argument of a directive in a Redis configuration file: printable ASCII."""
+    plain = (
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}"
+        for byte in os.fsencode(path)
+    )
+    return f'"{"".join(plain)}"'
 
 
 async def _run(

@@ -18,6 +18,7 @@ from engines import __version__
 from engines.config.load import load_config
 from engines.config.settings import SETTINGS
 from engines.config.value_types import Boolean
+from tui.cli import exit_codes
 
 ROOT = Path(__file__).parents[3]
 
@@ -188,10 +189,25 @@ def test_what_has_no_effect_is_said() -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_is_said_to_be_that(unbuffered: str) -> None:
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("config",),
+        ("config", "--figures"),
+        ("--version",),
+        ("--help",),
+        ("run", "--help"),
+        ("prepare",),
+        ("clean",),
+        ("doctor",),
+        ("doctor", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_is_said_to_be_that(argv: tuple[str, ...], unbuffered: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-c", CODE, "config"],
+            [sys.executable, "-c", CODE, *argv],
             cwd=ROOT,
             env={"PATH": os.defpath, "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
@@ -404,3 +420,23 @@ def test_config_lists_the_figures_of_a_result() -> None:
     assert head.split() == ["figure", "roles", "unit", "better", "meaning"]
     assert any(line.startswith("service_us.p99 ") for line in lines)
     assert not any(line.startswith("batch") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "argv", [("--help",), ("run", "--help"), ("config",), ("doctor",)], ids=" ".join
+)
+def test_a_reader_who_has_gone_is_no_error_to_speak_of(argv: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *argv],
+        cwd=ROOT,
+        env={"PATH": os.defpath},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (exit_codes.BROKEN_PIPE, "")

@@ -6,7 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
-from tui.cli.parser import parser
+import pytest
+
+from engines.config.errors import ConfigError
+from tui.cli.parser import parse, parser
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "options.json"
 
@@ -30,3 +33,23 @@ def test_no_option_of_a_command_is_lost_and_none_comes_unnoticed() -> None:
     expected = {name: set(options) for name, options in json.loads(GOLDEN.read_text()).items()}
     expected["config"] |= {"--figures"}
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--duration=--",),
+        ("run", "--lanes=--"),
+        ("run", "--format=--"),
+        ("--config=--",),
+        ("--fps=--",),
+        ("--version=--",),
+        ("doctor", "--json=--"),
+        ("--heats=--",),
+    ],
+    ids=" ".join,
+)
+def test_two_dashes_are_no_value(argv: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(argv, {})
+    assert str(raised.value) == f"{argv[-1]}: -- is no value; see telemon --help"

@@ -6,11 +6,15 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from engines.config import toml_file
 from engines.config.errors import ConfigError
 from engines.config.load import load_config
 from engines.config.race_config import RaceConfig
@@ -332,6 +336,55 @@ def test_files_that_cannot_be_read(file: Path) -> None:
         last_error(file="no\nsuch\x1b")
         == "no\\nsuch\\x1b: cannot be read: No such file or directory"
     )
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_configuration(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbfwriters = 3\n")
+    assert load_config({}, {}, str(file)).writers == 3
+    file.write_bytes("writers = 3".encode("utf-16"))
+    assert last_error(file=file) == f"{file}: not TOML: byte 0 is not UTF-8"
+
+
+def test_a_pipe_is_read_to_its_end_however_it_comes(file: Path) -> None:
+    os.mkfifo(file)
+
+    def write() -> None:
+        with file.open("w") as pipe:
+            for part in ("writers", " = ", "3\n"):
+                pipe.write(part)
+                pipe.flush()
+                time.sleep(0.05)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert load_config({}, {}, str(file)).writers == 3
+    writer.join()
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["nobody writes", "nothing is written"])
+def test_a_pipe_out_of_which_nothing_comes_is_given_up(
+    file: Path, monkeypatch: pytest.MonkeyPatch, opened: bool
+) -> None:
+    os.mkfifo(file)
+    monkeypatch.setattr(toml_file, "WAIT_S", 0.2)
+    with ExitStack() as open_ends:
+        if opened:
+            end = os.open(file, os.O_RDWR | os.O_NONBLOCK)
+            open_ends.callback(os.close, end)
+        assert last_error(file=file) == (
+            f"{file}: cannot be read: it is no file, and nothing came out of it within 0.2 s"
+        )
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(file: Path) -> None:
+    pipe = file.with_name("pipe")
+    os.mkfifo(pipe)
+    file.write_text(f'[durable]\nhost = "h"\ntls_ca = "{pipe}"\n')
+    assert last_error(file=file) == (
+        f'{file}: durable.tls_ca = "{pipe}": cannot be read: it is a pipe, which can be read only once'
+    )
+    file.write_text(f'[durable]\nhost = "h"\npassword_file = "{pipe}"\n')
+    assert load_config({}, {}, str(file)).durable.password_file == pipe
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

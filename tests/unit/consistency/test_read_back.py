@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from engines.consistency.read_back import LaneRows, compare, read_back
+from engines.consistency.read_back import LaneRows, _verdict, compare, read_back
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import AcknowledgedRows
 from engines.model.read_back import LostRow, ReadBack
@@ -104,3 +104,13 @@ def test_a_lane_without_acknowledged_rows_asks_no_server() -> None:
     nowhere = LaneEndpoints("mysql", mysql=MySQLEndpoint("192.0.2.1", 1, "u", "p", "d"))
     found = read_back({"mysql": LaneRows(nowhere, [AcknowledgedRows((), ())])}, TELEMETRY)
     assert found == {"mysql": ReadBack()}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [5, b"50000000:" + b"9" * 5_000, b"50000000:junk:99", b"50000000:8", b"50000001:1:2:3:4:99"],
+    ids=["number", "many digits", "no readings", "two fields", "another car"],
+)
+def test_what_is_no_row_of_the_car_is_different_whatever_its_version(value: object) -> None:
+    row = (50_000_000, 0, 7)
+    assert _verdict(row, value, (), TelemetryPool(1)) == "different"  # type: ignore[arg-type]

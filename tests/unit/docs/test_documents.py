@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[3]
 DOCUMENTS = (
     "CONTRIBUTING.md",
     "README.md",
+    "SECURITY.md",
     "docs/architecture.md",
     "docs/claims.md",
     "docs/glossary.md",

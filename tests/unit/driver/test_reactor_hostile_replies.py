@@ -21,7 +21,8 @@ from engines.lanes.durable import read_durable, write_durable
 from engines.lanes.mysql import read_mysql, write_mysql
 from engines.wire.dialect import MYSQL, REDIS
 from engines.wire.error_kinds import ERROR_KINDS
-from engines.wire.reply import MAX_REPLY_BYTES, PROTOCOL, REPLY_TOO_LARGE
+from engines.wire.reply import MAX_REPLY_BYTES, PROTOCOL, REPLY_TOO_LARGE, ProtocolError
+from engines.wire.resp import RespReplyParser
 from engines.workload.dataset import ALL_KEYS, TelemetryPool
 from engines.workload.streams import BatchStream, Partition
 from tests.support.lane_context import lane_context
@@ -261,3 +262,16 @@ def test_any_bytes_in_place_of_a_reply_of_mysql(program: str) -> None:
         check(program, wire, at)
 
     run()
+
+
+LONG_NUMBERS = {"list": b"*" + b"0" * 5_000 + b"1\r\n+x\r\n", "map": b"%" + b"9" * 4_301 + b"\r\n"}
+LONG_NUMBERS["string"] = b"$" + b"9" * 4_301 + b"\r\n"
+"""Lengths of more digits than Python reads as a number, which are 4,300."""
+
+
+@pytest.mark.parametrize("kind", LONG_NUMBERS)
+def test_a_length_of_thousands_of_digits_is_a_protocol_error(kind: str) -> None:
+    with pytest.raises(ProtocolError):
+        RespReplyParser().feed_one(LONG_NUMBERS[kind])
+    with pytest.raises(ProtocolError):
+        RespReplyParser().feed_many(LONG_NUMBERS[kind], 2)

@@ -67,3 +67,10 @@ def test_a_fill_of_an_abandoned_operation_is_no_longer_in_flight() -> None:
     fills.end(car_id, None)
     program.close()
     assert fills.begin(car_id, 10) is False
+
+
+def test_a_fill_that_ended_when_the_other_began_is_one_at_the_same_time() -> None:
+    fills = FillTracker()
+    fills.begin(1, missed_from_ns=10)
+    fills.end(1, now_ns=20)
+    assert fills.begin(1, missed_from_ns=20)

@@ -27,6 +27,8 @@ HERE, THERE, REPLICA, NEW, EVIL = (
     "10.6.6.6:1",
 )
 
+LOST = ConnectionLost("redis_lost_connection")
+
 RANGES = [SlotRange(0, 8_191, HERE, (REPLICA,)), SlotRange(8_192, SLOTS - 1, THERE)]
 
 
@@ -181,3 +183,30 @@ def test_a_circle_ends() -> None:
 def test_a_connection_that_breaks_on_the_way_is_the_answer() -> None:
     lost = ConnectionLost("redis_lost_connection")
     assert Cluster().run(moved(THERE), lost) == ([THERE], lost)
+
+
+def test_what_a_node_redirects_or_refuses_is_no_answer_of_it() -> None:
+    cluster = Cluster()
+    cluster.run(ask(THERE), [b"OK", b"x"])
+    # The driver counted the redirect of one, and of the other the two replies to ASKING and GET.
+    assert (cluster.session[HERE].answered, cluster.session[THERE].answered) == (0, 0)
+    refused = Cluster()
+    error = RedisErrorReply.of("LOADING wait")
+    assert refused.run(error) == ([], error)
+    assert refused.session[HERE].answered == 0
+    assert refused.refreshes == 1
+
+
+def test_redirects_are_followed_on_from_an_ask() -> None:
+    cluster = Cluster()
+    went, reply = cluster.run(ask(THERE), [b"OK", moved(REPLICA)], b"x")
+    assert (went, reply) == ([THERE, REPLICA], b"x")
+    lost = Cluster()
+    assert lost.run(ask(THERE), LOST) == ([THERE], LOST)
+    assert lost.session[THERE].answered == 1
+    assert lost.refreshes == 1
+
+
+def test_a_redirect_without_a_host_means_the_host_of_the_one_that_redirects() -> None:
+    cluster = Cluster([SlotRange(0, SLOTS - 1, "fe80::1:2"), SlotRange(0, 1, "fe80::1:1")])
+    assert cluster.run(moved(":2"), b"x", at="fe80::1:1") == (["fe80::1:2"], b"x")

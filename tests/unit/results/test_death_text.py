@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -169,3 +170,13 @@ def test_a_death_is_logged_however_many_events_there_are() -> None:
 
 def test_a_death_stands_out_in_the_event_log() -> None:
     assert event_spans(event(ENGINE), 120)[-1] == (announce_death(ENGINE), BAD)
+
+
+def test_a_death_is_told_in_utc_wherever_the_reader_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert "died at 09:00:00 UTC" in describe_death(ENGINE)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -108,6 +108,11 @@ def test_an_even_race_has_nothing_that_misleads() -> None:
         ),
         (
             "durable",
+            {**ALWAYS, "appendfsync": "no"},
+            "durable: a SET does not wait for the disk (appendfsync = no)",
+        ),
+        (
+            "durable",
             {"appendonly": "no"},
             "durable: a SET is kept in memory only (appendonly = no)",
         ),
@@ -257,3 +262,63 @@ def test_every_setting_that_shapes_the_load_is_in_the_sheet() -> None:
         "pipeline_depth",
         "cache_start",
     }
+
+
+@pytest.mark.parametrize(
+    ("durability", "texts"),
+    [
+        (SAFE, "innodb_flush_log_at_trx_commit 1, sync_binlog 1, replicas 0"),
+        (
+            {**SAFE, "log_bin": "OFF"},
+            "innodb_flush_log_at_trx_commit 1, sync_binlog 1 (no binary log), replicas 0",
+        ),
+        ({"sql_log_bin": "ON", "semi_sync_replicas": 0, "min-replicas-to-write": 0}, ""),
+        (
+            {"sql_log_bin": "OFF", "semi_sync_replicas": 1, "min-replicas-to-write": 2},
+            "sql_log_bin OFF, semi_sync_replicas 1, min-replicas-to-write 2",
+        ),
+    ],
+)
+def test_the_sheet_says_the_settings_that_have_an_effect(
+    durability: dict[str, str | int], texts: str
+) -> None:
+    given = facts(mysql=server(durability=durability))
+    assert dict(fairness_lines(given, RaceConfig()))["mysql"].rpartition("; ")[2] == texts
+
+
+def test_the_whole_sheet_of_a_race_in_its_order_and_its_words() -> None:
+    given = facts(durable=server("store", "d", nodes=3), mysql=server(trip_us=None))
+    given = replace(given, servers=dict(reversed([*given.servers.items()])))
+    kept = "innodb_flush_log_at_trx_commit 1, sync_binlog 1, replicas 0"
+    # A rate is nothing to speak of in a closed loop.
+    assert list(fairness_lines(given, RaceConfig(rate_per_s=100.0))) == [
+        ("load", "saturate; uniform keys; cache cold at the start, TTL 120 s"),
+        (
+            "mysql",
+            f"database MariaDB 1.2, TLS off, round trip not readable, pipeline depth 1; {kept}",
+        ),
+        ("cached", f"database MariaDB 1.2, TLS off, round trip 100 us, pipeline depth 1; {kept}"),
+        ("cached", "cache Redis 1.2, TLS off, round trip 100 us, pipeline depth 1; "),
+        (
+            "durable",
+            "store Redis 1.2, 3 nodes, TLS off, round trip 100 us, pipeline depth 33.3 SETs; "
+            "appendonly yes, appendfsync always, replicas 1",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "batch", "said"),
+    [
+        (2, 4, ", 2 nodes, TLS off, round trip 100 us, pipeline depth 2 SETs"),
+        (2, 3, ", 2 nodes, TLS off, round trip 100 us, pipeline depth 1.5 SETs"),
+        (2, 2, ", 2 nodes, TLS off, round trip 100 us, pipeline depth 1"),
+        (1, 1, ", TLS off, round trip 100 us, pipeline depth 1"),
+    ],
+)
+def test_a_store_has_its_nodes_and_its_depth_where_there_is_more_than_one(
+    nodes: int, batch: int, said: str
+) -> None:
+    given = facts(durable=server("store", "d", nodes=nodes))
+    line = dict(fairness_lines(given, RaceConfig(batch=batch)))["durable"]
+    assert line.partition("; ")[0] == f"store Redis 1.2{said}"

@@ -215,3 +215,72 @@ def test_a_server_that_does_not_count_commits_is_said_to() -> None:
     assert found.verdict == "reconciled, except for commits, which this server does not count"
     sets = {"set_calls": 1_000, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
     assert reconcile("durable", "fair", WRITE, READ, CACHE, sets).verdict == "reconciled"
+
+
+def test_each_check_has_its_name_and_the_counter_that_it_is_compared_with() -> None:
+    counters = {
+        "Com_insert": 10,
+        "Handler_write": 1_000,
+        "Com_commit": 0,
+        "Com_select": 5,
+        "set_calls": 5,
+    }
+    counters |= {"get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5, TRANSACTION_IDS: 20}
+    result = reconcile("cached", "fair", WRITE, READ, CACHE, counters)
+    assert result.lane == "cached"
+    assert {(check.what, check.counter) for check in result.checks} == {
+        ("upserts", "Com_insert"),
+        ("rows", "Handler_write"),
+        ("commits", "Com_commit"),
+        ("selects", "Com_select"),
+        ("sets", "set_calls"),
+        ("gets", "get_calls"),
+        ("hits", "keyspace_hits"),
+        ("misses", "keyspace_misses"),
+        ("committed writes", TRANSACTION_IDS),
+    }
+    durable = reconcile("durable", "fair", WRITE, READ, CACHE, counters)
+    assert [(check.what, check.counter) for check in durable.checks] == [
+        ("sets", "set_calls"),
+        ("gets", "get_calls"),
+        ("hits", "keyspace_hits"),
+        ("misses", "keyspace_misses"),
+    ]
+    selects = reconcile("mysql", "fair", WRITE, READ, CACHE, {"Com_select": 50})
+    assert [(check.what, check.ours) for check in selects.checks] == [("selects", 50)]
+
+
+def test_what_a_shard_counted_otherwise_is_named() -> None:
+    theirs = {"set_calls": 1, "get_calls": 3, "keyspace_hits": 2, "keyspace_misses": 1}
+    node = NodeComparison("a:1", NodeCounts(sets=9, gets=9, misses=9), theirs)
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, theirs, node_comparisons=[node])
+    on_shard = [check for check in result.checks if check.shard == "a:1"]
+    assert [check.what for check in on_shard] == ["sets", "gets", "hits", "misses"]
+    assert "on shard a:1: sets 9 here and 1 there" in result.verdict
+
+
+def test_failed_reads_are_counted_beside_failed_writes() -> None:
+    write = RoleStats(operations=10, rows=1_000, errors={"redis_lost_connection": 2})
+    read = RoleStats(operations=50, rows=50, errors={"redis_timed_out": 3})
+    server = {"set_calls": 1_100, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    explanation = reconcile("durable", "fair", write, read, CACHE, server).explanation
+    assert explanation == (
+        "5 operations failed, and what a server did of them is not known; a server that restarts forgets what it "
+        "counted last"
+    )
+
+
+def test_one_command_too_many_was_somebody_elses() -> None:
+    server = {"set_calls": 1_001, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    result = reconcile("durable", "fair", WRITE, READ, CACHE, server)
+    assert result.explanation == "others may have used the servers too"
+
+
+def test_in_deck_commits_are_statements_and_so_are_known() -> None:
+    server = {"Com_insert": 1_000, "Handler_write": 1_000, "Com_commit": 10, "Com_select": 50}
+    assert reconcile("mysql", "deck", WRITE, READ, CacheStats(), server).complete
+    fair = {"Com_insert": 10, "Handler_write": 1_000, "Com_commit": 0, "Com_select": 50}
+    assert not reconcile("mysql", "fair", WRITE, READ, CacheStats(), fair).complete
+    # A lane that writes no SQL commits nothing.
+    durable = {"set_calls": 1_000, "get_calls": 50, "keyspace_hits": 45, "keyspace_misses": 5}
+    assert reconcile("durable", "fair", WRITE, READ, CACHE, durable).complete

@@ -17,12 +17,13 @@ from engines.config.race_config import RaceConfig
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneFrame, LaneState
 from engines.metrics.merge import merge
+from engines.metrics.node_counts import NodeComparison, NodeCounts
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
 from engines.model.caveats import UnreadableCounters, VolatileStorage
 from engines.model.controls import Batch, Pause, Rate, Release, describe
 from engines.model.environment import RaceEnvironment
-from engines.model.server_facts import TRANSACTION_IDS
+from engines.model.server_facts import TRANSACTION_IDS, ServerFacts, TlsMode
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import CHANGES_KEPT, Summary
 from tests.support.frames import CACHED, MYSQL, frame, latencies, work
@@ -676,3 +677,38 @@ def test_lanes_that_were_released_one_by_one_are_said_to_be() -> None:
     for together in (released(Release()), released()):
         assert together.separate_durations_s == {}
         assert not any("one by one" in note for note in together.notes())
+
+
+def test_a_reconciliation_has_all_that_the_servers_and_the_race_told() -> None:
+    shared = ServerFacts("database", "MariaDB", "1.2", 1, TlsMode.OFF, 100.0, {}, "the same")
+    summary = Summary(
+        RaceConfig(lanes=("mysql", "cached"), preset="deck"),
+        (MYSQL, CACHED),
+        RaceEnvironment(servers={"mysql": [shared], "cached": [shared]}),
+    )
+    server = {"Com_insert": 40, "Handler_write": 40, "Com_commit": 4, "Com_select": 7}
+    racing = LaneFrame("mysql", RACING, write=work([1.0] * 4, rows_each=10), server=server)
+    summary.add(frame(0, 1.0, racing))
+    warm = {"read": IntervalStats(RoleStats(operations=5, rows=5), CacheStats(skipped=2))}
+    node = NodeComparison("r:1", NodeCounts(sets=3), {"set_calls": 2})
+    summary.reconcile_with_servers(
+        ClosingCounts(warm={"mysql": warm}, node_comparisons={"mysql": [node]})  # type: ignore[dict-item]
+    )
+    found = summary.reconciliations["mysql"]
+    assert found.lane == "mysql"
+    assert [(check.what, check.ours, check.theirs) for check in found.checks] == [
+        ("upserts", 40, 40),  # preset deck: a statement a row
+        ("rows", 40, 40),
+        ("commits", 4, 4),
+        ("selects", 7, 7),
+        ("sets", 3, 2),
+    ]
+    assert found.explanation == "lanes mysql and cached share one server, which counts for both"
+    summary.environment.servers.clear()  # type: ignore[attr-defined]
+    summary.reconcile_with_servers(
+        ClosingCounts(counter_caveats={"mysql": ("a counter went back",)}, warm={"mysql": warm})  # type: ignore[dict-item]
+    )
+    found = summary.reconciliations["mysql"]
+    assert (found.explanation, found.incomplete) == ("a counter went back", True)
+    assert summary.reconciliations["cached"].lane == "cached"
+    assert summary.reconciliations["cached"].checks == ()

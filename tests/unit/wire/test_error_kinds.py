@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.wire.error_kinds import KIND_CHARACTERS, error_kind
+from engines.wire.mysql_packet import MySQLErrorReply
 from engines.wire.resp import RedisErrorReply
 
 
@@ -33,3 +34,15 @@ def test_kinds_are_short_words(reply: str) -> None:
     kind = error_kind(RedisErrorReply.of(reply))
     assert re.fullmatch(r"redis_[a-z0-9_]+", kind)
     assert len(kind) <= KIND_CHARACTERS == 40
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(1045, "mysql_1045_access_denied"), (1213, "mysql_1213_deadlock"), (64_999, "mysql_64999")],
+)
+def test_kinds_of_mysql_have_its_number_and_a_name_where_it_is_known(code: int, kind: str) -> None:
+    assert error_kind(MySQLErrorReply(code, "HY000", "whatever")) == kind
+
+
+def test_what_is_no_error_reply_is_unexpected() -> None:
+    assert error_kind(None) == error_kind(b"QUEUED") == "unexpected_reply"

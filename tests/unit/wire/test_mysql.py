@@ -16,9 +16,9 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.protocol import MysqlPacket
 
 from engines.wire import mysql_packet
-from engines.wire.mysql import MySQLReplyParser, Ok, Row, query
+from engines.wire.mysql import MAX_COLUMNS, MySQLReplyParser, Ok, Row, query
 from engines.wire.mysql_packet import MySQLErrorReply
-from engines.wire.reply import INCOMPLETE, ProtocolError
+from engines.wire.reply import INCOMPLETE, ProtocolError, ReplyTooLargeError
 
 MAX = 0xFF_FF_FF
 AUTOCOMMIT = 2
@@ -562,3 +562,69 @@ def test_pymysql_offers_nothing_that_changes_what_is_read() -> None:
     assert offered & flags.PROTOCOL_41
     assert not offered & (changing | flags.LOCAL_FILES)
     assert MysqlPacket(eof(), "ascii").is_eof_packet()
+
+
+def test_a_reply_may_have_as_many_bytes_as_were_said_and_no_more() -> None:
+    """Counted over all parts in which it comes, and for each of several replies."""
+    sent = result_set([VARCHAR], [(b"x" * 40,)] * 5)
+    halves = [sent.wire[:-20], sent.wire[-20:]]
+    for limit, fits in ((len(sent.wire), True), (len(sent.wire) - 20, False)):
+        parser = MySQLReplyParser(limit)
+        if fits:
+            assert read_one(parser, iter(halves)) == sent.meaning
+            # The bytes of the one before are not counted again.
+            assert read_one(parser, iter(halves)) == sent.meaning
+            continue
+        with pytest.raises(ReplyTooLargeError, match=rf"^a reply of MySQL exceeds {limit:,} bytes"):
+            parser.feed_one(halves[0][:-1])
+    two = sent.wire * 2
+    parser = MySQLReplyParser(len(sent.wire))
+    assert parser.feed_many(two[:-1], 2) is INCOMPLETE
+    assert parser.feed_many(two[-1:], 2) == [sent.meaning] * 2
+    parser = MySQLReplyParser(len(sent.wire) - 1)
+    with pytest.raises(ReplyTooLargeError):
+        parser.feed_many(two[:-1], 2)
+    # A packet that announces more than that is not waited for.
+    announced = (1 << 20).to_bytes(3, "little") + b"\x01"
+    with pytest.raises(ReplyTooLargeError):
+        MySQLReplyParser(1 << 20).feed_one(announced)
+    assert MySQLReplyParser((1 << 20) + 4).feed_one(announced) is INCOMPLETE
+
+
+def test_a_result_set_may_have_so_many_columns_and_no_more() -> None:
+    kinds = [BIGINT] * MAX_COLUMNS
+    sent = result_set(kinds, [(b"1",) * MAX_COLUMNS])
+    assert MySQLReplyParser(LARGEST).feed_one(sent.wire) == sent.meaning
+    with pytest.raises(ReplyTooLargeError, match=r"^a result set of MySQL exceeds 1,024 columns"):
+        MySQLReplyParser(LARGEST).feed_one(packet(length(MAX_COLUMNS + 1), 1))
+
+
+def test_an_error_says_what_it_can_of_bytes_that_are_no_text() -> None:
+    parser = MySQLReplyParser()
+    reply = parser.feed_one(packet(b"\xff\x15\x04#\xff8000no \xfe text", 1))
+    assert reply == MySQLErrorReply(1045, "\ufffd8000", "no \ufffd text")
+    assert parser.feed_one(packet(b"\xff\x15\x04", 1)) == MySQLErrorReply(1045, "", "")
+
+
+@pytest.mark.parametrize(
+    ("payloads", "why"),
+    [
+        ([b"\xff\x15"], "an error packet ends before its number does"),
+        ([b"\xfbfile"], "the server asks for a local file"),
+        (
+            [b"\x01", column(BIGINT, b"n"), b"\x00"],
+            "the column definitions do not end where they should",
+        ),
+        ([b"\xfc\x00\x00"], "a result set has no columns"),
+        ([b"\xfc\x01"], "a packet ends within a length"),
+        ([b"\x00"], "a packet ends before its content does"),
+        ([b"\x00\x00\x00\x0a\x00\x00\x00"], "the statement has more than one result"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read_is_said_in_these_words(payloads: list[bytes], why: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        MySQLReplyParser().feed_one(packets(payloads))
+    assert str(raised.value) == (
+        f"MySQL's reply cannot be read: {why}; the connection must be opened anew"
+    )

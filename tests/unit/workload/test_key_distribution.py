@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import isclose, sqrt
+from math import floor, isclose, sqrt
 from random import Random
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engines.workload.key_distribution import (
     TABLE_LIMIT,
+    UNIFORM,
     KeyDistribution,
     popularity_order,
     sample_indices,
@@ -114,3 +115,15 @@ def test_just_above_the_limit_the_table_spreads_over_all_keys(count: int) -> Non
     assert max(samples) < count
     # 20 % of the keys get 80 % of the operations, wherever they are: of 400 others at least one is in the last tenth.
     assert max(samples) > count * 0.9
+
+
+@pytest.mark.parametrize("step", [1, 2, 7])
+def test_a_uniform_sample_takes_every_step_with_equal_chance(step: int) -> None:
+    sample = sample_indices(UNIFORM, 4, Random(3), seed=1, first=100, step=step)
+    seen = Counter(sample() for _ in range(4_000))
+    assert sorted(seen) == [100, 100 + step, 100 + 2 * step, 100 + 3 * step]
+    assert min(seen.values()) > 850
+    # It is the stream's own number, scaled: no table stands between.
+    expected = Random(3).random()
+    first = sample_indices(UNIFORM, 1_000_003, Random(3), seed=1, first=5, step=step)()
+    assert first == 5 + step * floor(expected * 1_000_003)
