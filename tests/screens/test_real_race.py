@@ -42,7 +42,7 @@ class Tmux:
     def press(self, *keys: str) -> None:
         self.run("send-keys", *keys)
 
-    def shows(self, *texts: str, seconds: float = 15.0) -> str:
+    def shows(self, *texts: str, seconds: float = 30.0) -> str:
         """Wait until all texts stand on the screen; what stands there then."""
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
@@ -77,7 +77,12 @@ def test_a_session_from_outside(tmux: Tmux) -> None:
     child, master = pty.fork()
     if child == 0:
         os.execvpe("tmux", [*tmux.base, "attach"], {**os.environ, "TERM": "xterm-256color"})
-    time.sleep(0.5)
+    # On a busy machine it takes a while; detaching before it nobody would end the client.
+    end_s = time.monotonic() + 30
+    while not tmux.run("list-clients"):
+        assert time.monotonic() < end_s
+        time.sleep(0.1)
+    time.sleep(0.3)
     tmux.run("detach-client")
     os.waitpid(child, 0)
     os.close(master)
