@@ -101,7 +101,10 @@ def test_help_names_every_setting(command: tuple[str, ...]) -> None:
         (("docter",), "no such command; did you mean doctor?"),
         (("--fps", "0"), "--fps: must be a number from 0.1 to 30"),
         (("--color", "red"), "--color: invalid choice: 'red'"),
-        (("run", "--write", "3"), "unknown: --write (did you mean --writers?), a word that telemon has"),
+        (
+            ("run", "--write", "3"),
+            "unknown: --write (did you mean --writers?), a word that telemon has",
+        ),
         (("run", "a\nb\x1b[2J"), "unknown: a word that telemon has no use for"),
         (("--lanes", "redis"), "--lanes 'redis': must be one or more of mysql, cached, durable"),
         (("config", "--config", "no-such-file.toml"), "no-such-file.toml: cannot be read: "),

@@ -66,7 +66,10 @@ def test_two_dashes_are_no_value(argv: tuple[str, ...]) -> None:
         ("mysql://telemon:hunter2@db.example.com:3306/telemon",),
         ("hunter2",),
         ("doctor", "hunter2"),
-        ("run", "--hunter2",),
+        (
+            "run",
+            "--hunter2",
+        ),
         ("prepare", "rediss://:hunter2@cache:6379"),
         ("run", "-\x1bhunter2"),
     ],

@@ -34,6 +34,8 @@ class ReadingDriver(TerminalDriver):
         self._writer_thread = None
         self._app = None  # type: ignore[assignment]
         self._pastes = PasteSplitter()
+        self._raw_attributes = None
+        self._background = False
         self.messages: list[Message] = []
 
     def process_message(self, message: Message) -> None:
