@@ -19,6 +19,7 @@ from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
+from tui.cli.stderr import print_error
 from tui.cli.stdout import writing
 from tui.terminal.capabilities import Terminal, can_draw
 from tui.terminal.encoding import initial_environment, terminal_encoding
@@ -140,8 +141,7 @@ def _error_text(error: Exception) -> str:
 
 def report_error(message: str) -> None:
     """Print an error or a warning on stderr in one line; ignore a stderr that cannot be written."""
-    with suppress(OSError, ValueError):
-        print(f"telemon: {one_line(redact(message))}", file=sys.stderr, flush=True)
+    print_error(f"telemon: {one_line(redact(message))}")
 
 
 def _flushed(code: int) -> int:
