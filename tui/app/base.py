@@ -23,7 +23,6 @@ from tui.screens.race import RaceScreen
 from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
 from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
-from tui.terminal.encoding import initial_environment, terminal_encoding
 from tui.view.state import ScreenState
 from tui.view.view import View
 
@@ -39,10 +38,7 @@ class RaceApp(App[Summary]):
     def __init__(self, screen_state: ScreenState, terminal: Terminal | None = None) -> None:
         super().__init__()
         self.terminal = terminal or Terminal.detect(
-            os.environ,
-            terminal_encoding(
-                initial_environment(os.environ), getattr(sys.__stderr__, "encoding", None)
-            ),
+            os.environ, getattr(sys.__stderr__, "encoding", None)
         )
         # NO_COLOR was already used to detect the terminal, and an option may have overruled it. Textual's own filters
         # for it would turn the terminal's own colours into black on black.

@@ -19,10 +19,8 @@ from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
-from tui.cli.stderr import print_error
 from tui.cli.stdout import writing
 from tui.terminal.capabilities import Terminal, can_draw
-from tui.terminal.encoding import initial_environment, terminal_encoding
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -112,8 +110,7 @@ def _on_screen(invocation: Invocation) -> int:
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
-    encoding = terminal_encoding(initial_environment(os.environ), sys.stderr.encoding)
-    terminal = Terminal.detect(os.environ, encoding, invocation.terminal_options)
+    terminal = Terminal.detect(os.environ, sys.stderr.encoding, invocation.terminal_options)
     app = TelemonApp(
         invocation.settings, terminal=terminal, stage=invocation.stage, hold=invocation.hold
     )
@@ -141,7 +138,8 @@ def _error_text(error: Exception) -> str:
 
 def report_error(message: str) -> None:
     """Print an error or a warning on stderr in one line; ignore a stderr that cannot be written."""
-    print_error(f"telemon: {one_line(redact(message))}")
+    with suppress(OSError, ValueError):
+        print(f"telemon: {one_line(redact(message))}", file=sys.stderr, flush=True)
 
 
 def _flushed(code: int) -> int:

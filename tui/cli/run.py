@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from enum import StrEnum
 
 from engines.config import race_config as config
@@ -22,7 +23,6 @@ from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.progress_log import EventThrottle, ProgressLog
 from tui.cli.signals import Interrupted, StopSignals
-from tui.cli.stderr import print_error
 from tui.cli.stdout import print_line
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
@@ -129,4 +129,5 @@ def _dumped(document: dict[str, object]) -> str:
 
 def log_line(text: str) -> None:
     """Write a line to stderr. A stderr that cannot be written does not end the race."""
-    print_error(f"telemon: {one_line(redact(text))}")
+    with suppress(OSError, ValueError):
+        print(f"telemon: {one_line(redact(text))}", file=sys.stderr, flush=True)

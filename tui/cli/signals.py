@@ -53,10 +53,10 @@ class StopSignals:
         so a SIGINT sent by kill is intended. Raises Interrupted from within the block.
         """
         before = {}
-        for number, handler in ((signal.SIGTSTP, _refuse_stop), (signal.SIGTTOU, signal.SIG_IGN)):
-            # Both would stop this process, and the engine processes would go on without it.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, handler)
+        # Both would stop this process, and the engine processes would go on without it.
+        if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+            before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, _refuse_stop)
+        before[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         for number in STOP_SIGNALS:
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, self._received)
