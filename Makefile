@@ -66,9 +66,13 @@ mutants:
 	$(MUTANTS)/bin/mutmut run $(ONLY)
 	$(MUTANTS)/bin/mutmut results
 
-# Pin what is installed now, by name and version only.
+# Pin what is installed now, by name and version only; of what only other versions of Python need, the pin stays.
+ELSEWHERE := async-timeout
 constraints: setup
-	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep '==' > constraints.txt
+	{ $(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep '=='; \
+		for name in $(ELSEWHERE); do grep "^$$name==" constraints.txt; done; } | \
+		sort --ignore-case --field-separator== --key=1,1 --unique > constraints.new
+	mv constraints.new constraints.txt
 
 clean:
 	rm -rf $(VENV) $(MUTANTS) build dist mutants

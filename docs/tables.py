@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engines.config.settings import SETTINGS
-from engines.wire.error_kinds import ERROR_KINDS
+from engines.wire.error_kinds import ERROR_KINDS, MYSQL_ERRORS, mysql_kind
+from engines.wire.mysql_error_names import ERROR_NAMES
+from engines.workload.namespace import DEFAULT
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -25,10 +27,20 @@ OPTIONS = re.compile(
 ERRORS_INTRODUCTION = """\
 # Errors by kind
 
-A result counts failed operations by kind (`errors` of a lane's `write` and `read`). Any other error of MySQL is counted
-as `mysql_` and its number, any other error of Redis as `redis_` and its first word. Made by `python docs/tables.py`.
+A result counts failed operations by kind (`errors` of a lane's `write` and `read`). An error of MySQL is counted as
+`mysql_`, its number and its name; the second table has the names of those without advice, and a number that is in
+neither table is named `unknown`. Any other error of Redis is counted as `redis_` and its first word. Made by
+`python docs/tables.py`.
 
 """
+
+NAMES_INTRODUCTION = """
+## Errors of MySQL and MariaDB with a name only
+
+"""
+
+KEYS = "telemon:*, or telemon:NAME:* in the namespace NAME"
+"""Names of telemon's keys, for a reader whose namespace is not known."""
 
 
 def markdown_table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -65,9 +77,16 @@ def readme(text: str) -> str:
 def errors_page() -> str:
     """Return docs/errors.md."""
     rows = (
-        (f"`{name}`", known.meaning, known.next_step) for name, known in sorted(ERROR_KINDS.items())
+        (f"`{name}`", *known.advice(KEYS, DEFAULT.advice))
+        for name, known in sorted(ERROR_KINDS.items())
     )
-    return ERRORS_INTRODUCTION + markdown_table(("kind", "meaning", "next step"), rows)
+    names = ((f"`{mysql_kind(code)}`",) for code in sorted(ERROR_NAMES) if code not in MYSQL_ERRORS)
+    return (
+        ERRORS_INTRODUCTION
+        + markdown_table(("kind", "meaning", "next step"), rows)
+        + NAMES_INTRODUCTION
+        + markdown_table(("kind",), names)
+    )
 
 
 def main() -> None:

@@ -1,11 +1,36 @@
-"""Foreign text and values as one line of plain text."""
+"""Foreign text and values as one line of plain text, and foreign text as a number."""
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 QUOTED_LENGTH = 60
 """A rejected value is quoted up to this many characters."""
+
+NUMBER_DIGITS = 20
+"""Digits of the largest number that is read: 64 bits need no more. Python neither reads nor shows more than 4,300."""
+
+_LARGEST = 10**NUMBER_DIGITS - 1
+_NUMBER = re.compile(rf"-?[0-9]{{1,{NUMBER_DIGITS}}}")
+
+
+def foreign_number(value: object) -> int | None:
+    """Return what a server gives for a whole number as one; None if it is none or has more than 20 digits.
+
+    Text must be ASCII digits, with or without a minus: Python's `int` reads more than a server means. Pure.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    elif isinstance(value, float):
+        value = int(value) if isfinite(value) else None
+    elif isinstance(value, Decimal):
+        value = str(value)
+    if isinstance(value, str):
+        return int(value) if _NUMBER.fullmatch(value) else None
+    return value if isinstance(value, int) and -_LARGEST <= value <= _LARGEST else None
 
 
 def quote_value(value: object) -> str:

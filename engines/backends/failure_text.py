@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from engines.endpoints.redaction import foreign_text
 from engines.errors import DOCTOR_HINT
-from engines.wire.error_kinds import MYSQL_ERRORS, REDIS_ERRORS
+from engines.wire.error_kinds import (
+    MYSQL_ERRORS,
+    REDIS_ERRORS,
+    KnownError,
+    describe_mysql_error,
+)
+from engines.workload.namespace import Namespace
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: Exception, namespace: Namespace) -> str:
     """Return the message of a client library's exception in one line of limited length, without secrets.
 
-    The next step follows if the error is known.
+    The next step follows if the error is known, with the names of `namespace`.
 
     It must not import a client library: see `engines.process.connect`.
     """
@@ -20,12 +26,17 @@ def error_text(error: Exception) -> str:
     known = None
     if code is not None:
         known = MYSQL_ERRORS.get(code)
-        text = f"{text} (error {code})" if code else text
+        text = f"{text} ({describe_mysql_error(code)})" if code else text
     word = getattr(error, "status_code", None)
     if isinstance(word, str):
         known = REDIS_ERRORS.get(word)
-    step = known.next_step if known is not None else DOCTOR_HINT
+    step = known_step(known, namespace) if known is not None else DOCTOR_HINT
     return text if step == DOCTOR_HINT else f"{text}: {step}"
+
+
+def known_step(known: KnownError, namespace: Namespace) -> str:
+    """Return the next step after a known error, for a telemon that uses `namespace`."""
+    return known.advice(f"{namespace.key_prefix.decode()}*", namespace.advice)[1]
 
 
 def error_code(error: Exception) -> int | None:

@@ -228,7 +228,7 @@ class ServerCounters:
                 try:
                     deltas.begin()
                 except (*mysql.FAILURES, *redis.FAILURES) as error:
-                    self.unreadable[lane] = mysql.error_text(error)
+                    self.unreadable[lane] = mysql.error_text(error, endpoint.namespace)
                     deltas.close()
                 else:
                     if source.missing:

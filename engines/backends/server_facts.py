@@ -29,6 +29,7 @@ from engines.model.server_facts import (
     ServerFacts,
     TlsMode,
 )
+from engines.text import foreign_number
 
 PING_COUNT = 20
 """Number of pings whose median is the round trip of a server."""
@@ -186,8 +187,8 @@ def _digest(names: Sequence[str]) -> str:
 
 
 def _plain_value(value: object) -> str | int:
-    text = str(value)
-    return int(text) if text.isdecimal() else text
+    number = foreign_number(value)
+    return str(value) if number is None else number
 
 
 def _common(values: list[str | int]) -> str | int:

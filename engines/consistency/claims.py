@@ -15,6 +15,7 @@ from engines.backends.server_facts import read_durability
 from engines.endpoints.endpoint import LaneEndpoints, RedisEndpoint
 from engines.model.read_back import CacheLifetimes, SettingChange
 from engines.model.server_facts import UNREADABLE, ServerFacts
+from engines.text import foreign_number
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.redis_keys import redis_key
@@ -122,7 +123,8 @@ def read_ttls_ms(cache: RedisEndpoint) -> list[int]:
         ):
             for name in names:
                 pipeline.pttl(name)
-            found += pipeline.execute()
+            answers = (foreign_number(answer) for answer in pipeline.execute())
+            found += [ttl_ms for ttl_ms in answers if ttl_ms is not None]
     return found
 
 

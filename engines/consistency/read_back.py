@@ -13,6 +13,7 @@ from time import monotonic
 
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.client import error_text
+from engines.backends.mysql.stored_row import COLUMNS, stored_payload
 from engines.backends.redis import client as redis
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import AcknowledgedRows
@@ -33,6 +34,9 @@ ROWS_PER_QUERY = 250
 
 EXAMPLES = 5
 """Number of lost rows that a result names."""
+
+NO_ROW = b""
+"""Stands for what is stored in place of a row and is none."""
 
 Stored = Mapping[int, bytes | None]
 """By car, its row in the form of a Redis payload; None if there is no row."""
@@ -93,7 +97,7 @@ def _read(rows: LaneRows, lock: Lock) -> None:
             with lock:
                 rows.found.update(part)
     except (*mysql.FAILURES, *redis.FAILURES) as error:
-        problem = error_text(error)
+        problem = error_text(error, endpoints.namespace)
     with lock:
         rows.problem = problem
 
@@ -102,13 +106,16 @@ def _mysql_rows(endpoint: MySQLEndpoint, cars: Sequence[int]) -> Iterator[Stored
     with mysql.cursor(endpoint) as cursor:
         for part in _parts(cars):
             cursor.execute(
-                f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {endpoint.namespace.table} "
+                f"SELECT {COLUMNS} FROM {endpoint.namespace.table} "
                 f"WHERE car_id IN ({','.join(map(str, part))})"
             )
             found: dict[int, bytes | None] = dict.fromkeys(part)
-            for car_id, *readings, version in cursor.fetchall():
-                sample = b":".join(b"%d" % value for value in readings)
-                found[car_id] = payload(car_id, sample, version)
+            for row in cursor.fetchall():
+                stored = stored_payload(row)
+                if stored is not None:
+                    found[stored[0]] = stored[1]
+                elif row and row[0] in found:
+                    found[row[0]] = NO_ROW
             yield found
 
 

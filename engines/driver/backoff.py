@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import random
-from time import perf_counter_ns
+from threading import Lock
+from time import perf_counter_ns, sleep
 
 FIRST_S = 0.02
 PER_S = 20
-"""Reconnects per second to one server from one engine process, beyond one at once for each connection."""
+"""Reconnects per second to one server from all engine processes, beyond one at once for each connection."""
+
+MOST_PER_S = 200
+"""Reconnects in any one second to one server from all engine processes, those at once included.
+
+A server that comes back has 1,000 connections again after 5 s. More would look like an attack.
+"""
 
 BURST_EVERY_NS = 10_000_000_000
 """Least time between two moments at which all connections to a server reconnect at once because it is back."""
@@ -33,11 +40,21 @@ class ReconnectLimit:
     It is a token bucket: each connection may reconnect once at once, as after a failover, and from then on all of them
     together `PER_S` times a second. An attempt that succeeds fills it again, so that a server that comes back gets all
     of its connections at once, but not more often than once in `BURST_EVERY_NS`: a server may take connections and
-    close them.
+    close them. Whatever is at once goes through `pass_gate`, at most `MOST_PER_S` times a second.
+
+    Both rates are those of the server. Each of the `processes` engine processes that connect to it has its share.
     """
 
-    def __init__(self, clock_ns: Callable[[], int] = perf_counter_ns) -> None:
+    def __init__(self, processes: int = 1, clock_ns: Callable[[], int] = perf_counter_ns) -> None:
         self._clock_ns = clock_ns
+        self._per_s = PER_S / processes
+        # A second may begin with an attempt, so it holds one more than this rate.
+        most_per_s = max(MOST_PER_S - processes, 1) / processes
+        self._gap_ns = int(1e9 / most_per_s) + 1
+        """Least time between two attempts."""
+        self._gate = Lock()
+        self._passed_ns = clock_ns() - self._gap_ns
+        """When the last attempt passed the gate."""
         self._connections = 0
         self._tokens = 0.0
         """Attempts that may begin at once; negative while attempts wait for their turn."""
@@ -57,10 +74,21 @@ class ReconnectLimit:
     def take_turn(self, earliest_ns: int) -> int:
         """Return when an attempt may begin, `earliest_ns` or later. The attempt is counted."""
         now_ns = self._clock_ns()
-        grown = (now_ns - self._counted_ns) / 1e9 * PER_S
+        grown = (now_ns - self._counted_ns) / 1e9 * self._per_s
         self._tokens, self._counted_ns = min(self._burst, self._tokens + grown) - 1, now_ns
-        wait_s = -self._tokens / PER_S if self._tokens < 0 else 0.0
+        wait_s = -self._tokens / self._per_s if self._tokens < 0 else 0.0
         return max(earliest_ns, now_ns + int(wait_s * 1e9))
+
+    def pass_gate(self, sleep_s: Callable[[float], object] = sleep) -> int:
+        """Block until an attempt may begin, and return that time in ns.
+
+        Any thread may call it; the threads wait for each other.
+        """
+        with self._gate:
+            while (wait_ns := self._passed_ns + self._gap_ns - self._clock_ns()) > 0:
+                sleep_s(wait_ns / 1e9)
+            self._passed_ns = passed_ns = self._clock_ns()
+        return passed_ns
 
     def succeeded(self) -> bool:
         """Note that an attempt succeeded. Return whether all that wait for their turn may begin now."""

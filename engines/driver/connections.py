@@ -23,12 +23,16 @@ ConnectionPlan = Callable[[str], tuple[Dialect, Callable[[], Any]]]
 """Returns, for an address, the protocol dialect and a function that opens a socket to the address; that function
 blocks."""
 
+ProcessCount = Callable[[str], int]
+"""Returns how many engine processes, this one included, connect to the server at an address."""
+
 
 class ConnectionManager:
     """The connections of all sessions. `open_by_descriptor` maps file descriptors to open connections.
 
     `answer` is called with a connection, the value that takes the place of its expected replies, and the time in ns.
-    `on_connection_problem` is called after a connection broke or could not be opened.
+    `on_connection_problem` is called after a connection broke or could not be opened. `processes` says with how many
+    engine processes the limits on reconnecting to a server are shared.
     """
 
     def __init__(
@@ -37,8 +41,10 @@ class ConnectionManager:
         timers: Timers,
         answer: Callable[[Connection, Any, int], None],
         on_connection_problem: Callable[[], None] | None,
+        processes: ProcessCount = lambda _: 1,
     ) -> None:
         self._plan = plan
+        self._processes = processes
         self._timers = timers
         self._answer = answer
         self._on_connection_problem = on_connection_problem
@@ -65,7 +71,9 @@ class ConnectionManager:
         connection = Connection(session, address, dialect, open_socket)
         connection.outbox = self.outboxes.setdefault(address, [])
         self._connections.append(connection)
-        self._limits.setdefault(address, ReconnectLimit()).add_connection()
+        if address not in self._limits:
+            self._limits[address] = ReconnectLimit(self._processes(address))
+        self._limits[address].add_connection()
         self._open(connection)
         return connection
 
@@ -94,6 +102,8 @@ class ConnectionManager:
             return
         connection.opening = True
         self._waiting.pop(connection, None)
+        again = connection.opened > 0 or connection.failures > 0
+        limit = self._limits[connection.address]
 
         def opened(sock: Any) -> None:
             connection.opening = False
@@ -119,6 +129,8 @@ class ConnectionManager:
             self._report_problem()
 
         def open_socket() -> Any:
+            if again:
+                limit.pass_gate()
             if connection.retired:
                 raise ConnectionAbortedError("nobody needs it any more")
             return connection.open_socket()
@@ -220,7 +232,7 @@ class ConnectionManager:
         """Keep `request` until the connection is open; after `OPEN_WAIT_NS` it fails."""
         waiting = (request, wanted)
         connection.request = waiting
-        if not connection.opening and not connection.failures:
+        if connection not in self._waiting:
             self._open(connection)
 
         def fail_request() -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from engines.driver.backoff import delay_s
 from engines.driver.collector import StatsCollector
-from engines.driver.connections import ConnectionManager, ConnectionPlan
+from engines.driver.connections import ConnectionManager, ConnectionPlan, ProcessCount
 from engines.driver.open_loop import ArrivalSchedule, OpenLoopDispatcher
 from engines.driver.outcome import Completed, Failed
 from engines.driver.poller import READ, WRITE
@@ -72,10 +72,16 @@ class Reactor:
     """
 
     def __init__(
-        self, plan: ConnectionPlan, on_connection_problem: Callable[[], None] | None = None
+        self,
+        plan: ConnectionPlan,
+        on_connection_problem: Callable[[], None] | None = None,
+        processes: ProcessCount = lambda _: 1,
     ) -> None:
+        """Create a reactor without sessions. `processes` is that of the ConnectionManager."""
         self.timers = Timers()
-        self.connections = ConnectionManager(plan, self.timers, self._answer, on_connection_problem)
+        self.connections = ConnectionManager(
+            plan, self.timers, self._answer, on_connection_problem, processes
+        )
         self.open_loop = OpenLoopDispatcher(self.timers, self._may_begin, self._begin)
         self.measured = StatsCollector()
         self.warm = StatsCollector()

@@ -16,6 +16,14 @@ from engines.workload.streams import Row
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSharing:
+    """How many engine processes, of all lanes and roles, connect to the MySQL and to the Redis server of a lane."""
+
+    mysql: int = 1
+    redis: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSpec:
     """The task of an engine process: one role of one lane, as process number `process` of `processes`."""
 
@@ -32,6 +40,8 @@ class EngineSpec:
     first_version: int = 2
     keep_versions: bool = False
     """Whether to keep the last acknowledged version of every key, and to send it at the end."""
+    sharing: ServerSharing = ServerSharing()
+    """With how many engine processes the limits on reconnecting to the lane's servers are shared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,30 @@ class DeathCause(StrEnum):
     SUPERVISOR_DIED = "supervisor_died"
 
 
+class Manner(StrEnum):
+    """How a process came to its end, as far as its signal or exit status tells.
+
+    `killed`: by SIGKILL, which the kernel sends for lack of memory, and anybody may. `crashed`: by a signal for a fault
+    of the program itself. `over_limit`: by a signal for a limit of the system. `signalled`: by any other signal, which
+    somebody sent. `failed`: by itself, with an exit status other than 0. `left`: by itself, with exit status 0.
+    """
+
+    KILLED = "killed"
+    CRASHED = "crashed"
+    OVER_LIMIT = "over_limit"
+    SIGNALLED = "signalled"
+    FAILED = "failed"
+    LEFT = "left"
+    UNKNOWN = "unknown"
+
+
+CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"})
+"""Signals for a fault of the program itself (signal(7), those with a core dump that nobody types)."""
+
+LIMITS = frozenset({"SIGXCPU", "SIGXFSZ"})
+"""Signals for a limit of processor time or file size (setrlimit(2))."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
     """How a process ended: by a signal, or by itself with an exit status. Both are None if it is not known."""
@@ -51,6 +75,20 @@ class ProcessEnd:
             return signal.Signals(self.signal).name
         except ValueError:
             return f"SIG{self.signal}"
+
+    @property
+    def manner(self) -> Manner:
+        """Return what kind of end this is."""
+        name = self.signal_name
+        if name is None:
+            if self.status is None:
+                return Manner.UNKNOWN
+            return Manner.FAILED if self.status else Manner.LEFT
+        if name in CRASHES:
+            return Manner.CRASHED
+        if name in LIMITS:
+            return Manner.OVER_LIMIT
+        return Manner.KILLED if name == "SIGKILL" else Manner.SIGNALLED
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,10 @@ replicas are read, and `PEXPIRE` only for a lease. The doctor's permission check
 compared with it by a test."""
 
 
+Product = Literal["mysql", "redis"]
+"""What kind of server a lane needs: one that speaks MySQL's protocol, or Redis's."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSlot:
     """One server, or one cluster, that a lane needs.
@@ -68,7 +72,7 @@ class ServerSlot:
     """
 
     table: str
-    product: Literal["mysql", "redis"]
+    product: Product
     role: Literal["database", "cache", "store"]
     sandbox: tuple[str, ...]
     database: str = ""

@@ -34,6 +34,11 @@ class ServerConnector:
         assert redis is not None
         return REDIS_DIALECT, lambda: _open_redis(address, redis)
 
+    def processes(self, address: str) -> int:
+        """Return how many engine processes of the race connect to the server at `address`, this one included."""
+        sharing = self._spec.sharing
+        return sharing.mysql if address == MYSQL_ADDRESS else sharing.redis
+
     def name(self, address: str) -> str:
         """Return the server at `address` as "host:port", as the user configured it."""
         mysql = self._spec.endpoints.mysql
@@ -53,7 +58,7 @@ def _open_mysql(endpoint: MySQLEndpoint, autocommit: bool) -> socket.socket:
     try:
         return open_socket(endpoint, autocommit=autocommit)
     except Exception as error:
-        raise ConnectionError(error_text(error)) from error
+        raise ConnectionError(error_text(error, endpoint.namespace)) from error
 
 
 def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
@@ -63,4 +68,4 @@ def _open_redis(address: str, endpoint: RedisEndpoint) -> socket.socket:
     try:
         return open_socket(address, endpoint)
     except Exception as error:
-        raise ConnectionError(error_text(error)) from error
+        raise ConnectionError(error_text(error, endpoint.namespace)) from error

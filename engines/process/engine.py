@@ -42,6 +42,10 @@ from engines.wire.dialect import REDIS
 NOT_READY_EVERY_NS = 1_000_000_000
 """Minimum time between two messages that say why the process is not ready."""
 
+DISCOVER_EVERY_NS = 250_000_000
+"""Minimum time between two requests for the slot map while none has been answered, from all engine processes that
+connect to the cluster."""
+
 SAMPLE_EVERY_NS = 1_000_000_000
 """Time between two acknowledged batches that are kept from the course of a race, to be read back at its end."""
 
@@ -59,7 +63,9 @@ class Engine:
         self._channel = channel
         self._spec = spec
         self._connector = ServerConnector(spec)
-        self._reactor = Reactor(self._connector, self._on_connection_problem)
+        self._reactor = Reactor(
+            self._connector, self._on_connection_problem, self._connector.processes
+        )
         self._programs = ProgramFactory(spec, lambda: self._reactor.issuing, self._on_redirect)
         self._topology = ClusterTopology(spec, self._reactor)
         self._phases = RunPhases(
@@ -88,7 +94,7 @@ class Engine:
 
         def failed(address: str, reason: str) -> None:
             self._channel.send(NotReady(address, reason))
-            self._reactor.after_ns(NOT_READY_EVERY_NS // 4, self._discover)
+            self._reactor.after_ns(DISCOVER_EVERY_NS * self._spec.sharing.redis, self._discover)
 
         self._topology.discover(self._open_sessions, failed)
 

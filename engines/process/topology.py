@@ -15,7 +15,8 @@ from engines.model.lanes import LANES
 from engines.wire.dialect import REDIS
 
 REFRESH_EVERY_NS = 100_000_000
-"""Minimum time between two requests for the slot map."""
+"""Minimum time between two requests for the slot map, from all engine processes that connect to the cluster. Each
+request opens a connection."""
 
 REFRESH_WAIT_NS = 1_000_000_000
 """How long an operation waits for the slot map after a redirect to an unknown node. A node that is gone delays it."""
@@ -37,6 +38,7 @@ class ClusterTopology:
         self._endpoint = spec.endpoints.redis
         if not LANES[spec.lane].redis_commands(spec.role):
             self._endpoint = None  # The lane has a cache, and this role never talks to it.
+        self._refresh_every_ns = REFRESH_EVERY_NS * spec.sharing.redis
         self._refreshed_ns = 0
         self._refreshing = False
         self._best_informed = ""
@@ -69,7 +71,9 @@ class ClusterTopology:
             JOB_QUEUE,
             lambda: _ask(endpoint, ()),
             answered,
-            lambda error: failed(f"{endpoint.host}:{endpoint.port}", error_text(error)),
+            lambda error: failed(
+                f"{endpoint.host}:{endpoint.port}", error_text(error, endpoint.namespace)
+            ),
         )
 
     def _replicas(self, ranges: list[SlotRange]) -> list[int | None]:
@@ -99,7 +103,10 @@ class ClusterTopology:
         self.refresh()
 
     def refresh(self) -> None:
-        """Fetch the slot map again in the background, at most once per `REFRESH_EVERY_NS`; does not block."""
+        """Fetch the slot map again in the background, at most once per `REFRESH_EVERY_NS`; does not block.
+
+        That is the least time for all engine processes together.
+        """
         endpoint = self._endpoint
         if endpoint is None or not self.slot_maps or endpoint.cluster is False or self._refreshing:
             return
@@ -132,7 +139,7 @@ class ClusterTopology:
             )
 
         # Ask at the earliest when all replies at hand are processed: what they redirect shares the request.
-        self._reactor.timers.at(self._refreshed_ns + REFRESH_EVERY_NS, ask)
+        self._reactor.timers.at(self._refreshed_ns + self._refresh_every_ns, ask)
 
     def _drop_unneeded(self) -> None:
         """Close the connections to nodes that no longer own a slot."""

@@ -6,8 +6,11 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from random import Random
 from threading import Thread
 
+from pymysql.err import DataError
+
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.client import error_text
+from engines.backends.mysql.stored_row import COLUMNS, stored_payload
 from engines.backends.redis import client as redis
 from engines.backends.redis import own_keys
 from engines.backends.redis.marker import ForeignKeyError
@@ -15,7 +18,7 @@ from engines.config.race_config import RaceConfig
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.errors import PreparationError, doctor_hint
 from engines.provisioning.ownership import foreign_key_note, survey_race_keys
-from engines.workload.dataset import CACHED_KEYS, HOT_KEYS, KeyRange, payload
+from engines.workload.dataset import CACHED_KEYS, HOT_KEYS, KeyRange
 from engines.workload.ttl import jittered_ttl_ms
 
 
@@ -45,8 +48,8 @@ def prepare_cache(endpoints: LaneEndpoints, settings: RaceConfig, *, private: bo
         ) from error
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
-            f"lane {endpoints.lane}: {address}: the cache could not be made {settings.cache}: {error_text(error)}"
-            f"{doctor_hint(private)}"
+            f"lane {endpoints.lane}: {address}: the cache could not be made {settings.cache}: "
+            f"{error_text(error, cache.namespace)}{doctor_hint(private)}"
         ) from error
     return len(rows)
 
@@ -71,10 +74,8 @@ def flush_caches(
                 account(lane, address, commands)
             removed = own_keys.delete(cache, found)
         except redis.FAILURES as error:
-            note(
-                lane,
-                f"the cache was not flushed: {error_text(error)}{doctor_hint(lane in private)}",
-            )
+            text = error_text(error, cache.namespace)
+            note(lane, f"the cache was not flushed: {text}{doctor_hint(lane in private)}")
             return
         others = f"; {found.foreign_text} of somebody else stay" if found.foreign_count else ""
         note(lane, f"cache flushed: {removed:,} keys removed{others}")
@@ -90,15 +91,22 @@ def flush_caches(
 
 
 def _rows(server: MySQLEndpoint, keys: KeyRange) -> Iterator[tuple[int, bytes]]:
-    """Yield id and payload of each car of `keys` in the table, as a reader would fill it after a miss."""
+    """Yield id and payload of each car of `keys` in the table, as a reader would fill it after a miss.
+
+    Raises one of mysql.FAILURES, also for a row that is none.
+    """
     with mysql.cursor(server) as cursor:
         cursor.execute(
-            f"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM {server.namespace.table} "
-            "WHERE car_id BETWEEN %s AND %s",
+            f"SELECT {COLUMNS} FROM {server.namespace.table} WHERE car_id BETWEEN %s AND %s",
             (keys.first, keys.last),
         )
-        for car_id, *reading, version in cursor.fetchall():
-            yield car_id, payload(car_id, b":".join(b"%d" % value for value in reading), version)
+        for row in cursor.fetchall():
+            stored = stored_payload(row)
+            if stored is None:
+                raise DataError(
+                    f"table {server.namespace.table} holds a row that is not six numbers"
+                )
+            yield stored
 
 
 def _ttls_ms(settings: RaceConfig) -> Callable[[], int]:

@@ -28,6 +28,7 @@ def claim_namespaces(lanes: Mapping[str, LaneEndpoints]) -> None:
         except ForeignKeyError as error:
             raise PreparationError(f"lane {lane}: {foreign_key_note(server, error)}") from error
         except redis.FAILURES as error:
+            text = error_text(error, server.namespace)
             raise PreparationError(
-                f"lane {lane}: {redis_name(server)}: {error_text(error)}; {DOCTOR_HINT}"
+                f"lane {lane}: {redis_name(server)}: {text}; {DOCTOR_HINT}"
             ) from error

@@ -52,7 +52,9 @@ def _mysql_plan(endpoint: MySQLEndpoint) -> Plan:
     except mysql.FAILURES as error:
         if schema.missing_database(error):
             return Plan(unchanged=((name, f"there is no database {endpoint.database}"),))
-        raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
+        raise PlanError(
+            f"{name}: {error_text(error, endpoint.namespace)}; {DOCTOR_HINT}"
+        ) from error
     if comment == mysql.TABLE_COMMENT:
         changes.append(
             PlannedChange(name, f"drop table {table} (its comment: {comment})", drop_table)
@@ -96,7 +98,9 @@ def _redis_plan(endpoint: RedisEndpoint) -> Plan:
     except ForeignKeyError as error:
         return Plan(unchanged=((name, f"{error}: nothing of this namespace is changed"),))
     except redis.FAILURES as error:
-        raise PlanError(f"{name}: {error_text(error)}; {DOCTOR_HINT}") from error
+        raise PlanError(
+            f"{name}: {error_text(error, endpoint.namespace)}; {DOCTOR_HINT}"
+        ) from error
     unchanged = []
     if found.foreign_count:
         unchanged.append((name, f"{found.foreign_text}: not made by telemon"))

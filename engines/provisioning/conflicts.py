@@ -27,8 +27,9 @@ def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneE
             try:
                 endpoints = replace(endpoints, redis=redis.resolve_cluster_mode(at))
             except redis.FAILURES as error:
+                text = error_text(error, at.namespace)
                 raise PreparationError(
-                    f"lane {lane}: Redis at {at.host}:{at.port}: {error_text(error)}; {DOCTOR_HINT}"
+                    f"lane {lane}: Redis at {at.host}:{at.port}: {text}; {DOCTOR_HINT}"
                 ) from error
         made[lane] = endpoints
     cache, cluster = (made[lane].redis if lane in made else None for lane in ("cached", "durable"))
@@ -37,7 +38,7 @@ def resolve_cluster_modes(lanes: Mapping[str, LaneEndpoints]) -> dict[str, LaneE
             both = {*redis.nodes(cache)} & {*redis.nodes(cluster)}
         except redis.FAILURES as error:
             raise PreparationError(
-                f"lanes cached and durable: {error_text(error)}; {DOCTOR_HINT}"
+                f"lanes cached and durable: {error_text(error, cache.namespace)}; {DOCTOR_HINT}"
             ) from error
         if both:
             raise PreparationError(
@@ -58,8 +59,9 @@ def shared_mysql_servers(lanes: Mapping[str, LaneEndpoints]) -> list[SharedServe
                 with mysql.cursor(replace(server, database="")) as cursor:
                     identities[lane] = mysql.identity(cursor)
             except mysql.FAILURES as error:
+                text = error_text(error, server.namespace)
                 raise PreparationError(
-                    f"lane {lane}: MySQL at {server.host}:{server.port}: {error_text(error)}; {DOCTOR_HINT}"
+                    f"lane {lane}: MySQL at {server.host}:{server.port}: {text}; {DOCTOR_HINT}"
                 ) from error
     found = []
     for one, two in combinations(identities, 2):

@@ -122,7 +122,8 @@ class RaceLeases:
                 lease.release()
                 refused.append(NoLease(lane, server, str(error)))
             except (*mysql.FAILURES, *redis.FAILURES) as error:
-                raise PreparationError(f"{where}: {error_text(error)}; {DOCTOR_HINT}") from error
+                text = error_text(error, lanes[lane].namespace)
+                raise PreparationError(f"{where}: {text}; {DOCTOR_HINT}") from error
             else:
                 renewal = _LeaseRenewal(lease, self._on_lost(lane, server))
                 renewal.start()

@@ -44,8 +44,9 @@ def check(lanes: Mapping[str, LaneEndpoints]) -> None:
                 problem = _redis_problem(endpoints.redis, cache=endpoints.mysql is not None)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             where = _server_names(endpoints)
+            text = error_text(error, endpoints.namespace)
             raise NotPreparedError(
-                f"lane {endpoints.lane}: {where}: {error_text(error)}; {DOCTOR_HINT}"
+                f"lane {endpoints.lane}: {where}: {text}; {DOCTOR_HINT}"
             ) from error
         if problem is not None:
             raise NotPreparedError(f"lane {endpoints.lane}: {problem}")
@@ -94,8 +95,9 @@ def plan(lanes: Mapping[str, LaneEndpoints], seed: int) -> Plan:
             if endpoints.redis is not None:
                 total += _redis_plan(endpoints.redis, telemetry, cache=endpoints.mysql is not None)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
+            text = error_text(error, endpoints.namespace)
             raise PlanError(
-                f"{_server_names(endpoints)}: {error_text(error)}{_hint(endpoints, error)}"
+                f"{_server_names(endpoints)}: {text}{_hint(endpoints, error)}"
             ) from error
     return total
 

@@ -37,7 +37,8 @@ def _seed_lane(endpoints: LaneEndpoints, readings: TelemetryPool) -> None:
             raise PreparationError(f"lane {endpoints.lane}: {error}") from error
         except mysql.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: {error_text(error)}"
+                f"lane {endpoints.lane}: MySQL at {server.host}:{server.port}: "
+                f"{error_text(error, server.namespace)}"
             ) from error
     nodes = endpoints.redis
     if nodes is not None and server is None:
@@ -45,5 +46,6 @@ def _seed_lane(endpoints: LaneEndpoints, readings: TelemetryPool) -> None:
             redis.seed(nodes, HOT_KEYS, readings, SEED_VERSION)
         except redis.FAILURES as error:
             raise PreparationError(
-                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: {error_text(error)}"
+                f"lane {endpoints.lane}: Redis at {nodes.host}:{nodes.port}: "
+                f"{error_text(error, nodes.namespace)}"
             ) from error

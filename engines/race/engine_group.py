@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from engines.config import race_config as config
 from engines.errors import RaceError, doctor_hint
-from engines.ipc.messages import MeasureOverhead, OpenProgress
+from engines.ipc.messages import MeasureOverhead, OpenProgress, ServerSharing
+from engines.model.caveats import SharedServer
+from engines.model.lanes import Product
 from engines.model.roles import Role
 from engines.provisioning.seed import SEED_VERSION
 from engines.race.control_queue import ControlQueue
@@ -17,7 +19,7 @@ from engines.race.engine_process import EngineProcess
 from engines.race.lane_runner import LaneRunner
 from engines.race.null_server import NullServer
 from engines.race.servers import RaceServers
-from engines.results.death_text import announce_death
+from engines.results.death_text import announce_death, death_step
 
 READY_TIMEOUT_S = 15.0
 """Time in which an engine process must open at least one more of its connections. Less ends a race whose servers are
@@ -101,6 +103,7 @@ class EngineGroup:
             # Rows of former races are still there, with versions that this race's must be above: microseconds since
             # the epoch grow faster than any race numbers rows. All lanes alike, so that they write the same.
             first_version = int(time.time() * 1e6)
+        shared = [each for each in servers.environment.caveats if isinstance(each, SharedServer)]
         for name, lane in self.lanes.items():
             lane.assign(
                 servers.endpoints[name],
@@ -108,7 +111,18 @@ class EngineGroup:
                 first_version,
                 keep_versions=keep_versions,
                 private=name in servers.private,
+                sharing=ServerSharing(
+                    self._sharing(name, "mysql", shared), self._sharing(name, "redis", shared)
+                ),
             )
+
+    def _sharing(self, lane: str, product: Product, shared: Sequence[SharedServer]) -> int:
+        """Return how many engine processes of all lanes connect to a lane's server of `product`, at least 1."""
+        lanes = {lane}
+        for found in shared:
+            if lane in found.lanes and found.product.lower() == product:
+                lanes.update(found.lanes)
+        return max(1, sum(self.lanes[each].connecting(product) for each in lanes))
 
     def await_ready(self, check: Callable[[], None]) -> None:
         """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened.
@@ -123,7 +137,9 @@ class EngineGroup:
             check()
             dead = next((engine.death for engine in self.engines if engine.death), None)
             if dead is not None:
-                raise RaceError(f"before the race began, {announce_death(dead)}")
+                raise RaceError(
+                    f"before the race began, {announce_death(dead)}; {death_step(dead)}"
+                )
             waiting = [engine for engine in self.engines if not engine.ready]
             if not waiting:
                 return

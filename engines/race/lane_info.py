@@ -28,7 +28,8 @@ def read_lane_servers(
             found[lane] = read_server_facts(endpoints)
         except (*mysql.FAILURES, *redis.FAILURES) as error:
             raise PreparationError(
-                f"lane {lane}: a server's settings cannot be read: {error_text(error)}{doctor_hint(lane in private)}"
+                f"lane {lane}: a server's settings cannot be read: {error_text(error, endpoints.namespace)}"
+                f"{doctor_hint(lane in private)}"
             ) from error
     return found
 
@@ -80,7 +81,7 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
                 notes = (*notes, _replica_note(endpoints.redis))
     except (*mysql.FAILURES, *redis.FAILURES) as error:
         raise PreparationError(
-            f"lane {endpoints.lane}: {error_text(error)}{doctor_hint(private)}"
+            f"lane {endpoints.lane}: {error_text(error, endpoints.namespace)}{doctor_hint(private)}"
         ) from error
     lane = LANES[endpoints.lane]
     return LaneInfo(

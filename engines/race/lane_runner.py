@@ -9,14 +9,21 @@ from engines.config import race_config as config
 from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT
-from engines.ipc.messages import EngineSpec, IntervalReport, StartMeasuring, StartRun, Stop
+from engines.ipc.messages import (
+    EngineSpec,
+    IntervalReport,
+    ServerSharing,
+    StartMeasuring,
+    StartRun,
+    Stop,
+)
 from engines.ipc.schedule import DRAIN_NS, Schedule
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.node_counts import NodeCounts
 from engines.metrics.node_counts import merged as merge_node_counts
 from engines.metrics.stats import IntervalStats
 from engines.model.deaths import EngineDeath
-from engines.model.lanes import LANES, SQL_PATHS
+from engines.model.lanes import LANES, SQL_PATHS, Product
 from engines.model.roles import ROLES, Role
 from engines.race.aggregate import lane_frame, merge_stats
 from engines.race.engine_process import EngineProcess
@@ -74,13 +81,23 @@ class LaneRunner:
     def _credential_sources(self, role: Role) -> list[CredentialSource]:
         """Return where the passwords of the servers come from to which the engine processes of a role connect."""
         endpoints = self._settings.endpoints.get(self.lane)
-        lane = LANES[self.lane]
         found: list[CredentialSource | None] = []
-        if endpoints is not None and endpoints.mysql is not None and lane.path(role) in SQL_PATHS:
+        if endpoints is not None and endpoints.mysql is not None and self._connects("mysql", role):
             found.append(endpoints.mysql.secret)
-        if endpoints is not None and endpoints.redis is not None and lane.redis_commands(role):
+        if endpoints is not None and endpoints.redis is not None and self._connects("redis", role):
             found.append(endpoints.redis.secret)
         return [source for source in found if source is not None]
+
+    def _connects(self, product: Product, role: Role) -> bool:
+        """Return whether the engine processes of a role connect to the lane's server of `product`."""
+        lane = LANES[self.lane]
+        if product == "mysql":
+            return lane.path(role) in SQL_PATHS
+        return bool(lane.redis_commands(role))
+
+    def connecting(self, product: Product) -> int:
+        """Return how many engine processes connect to the lane's server of `product`."""
+        return sum(self._connects(product, engine.role) for engine in self.engines)
 
     def close(self) -> None:
         """End the engine processes."""
@@ -102,10 +119,12 @@ class LaneRunner:
         *,
         keep_versions: bool,
         private: bool,
+        sharing: ServerSharing,
     ) -> None:
         """Send every engine process its share of the work. Versions of rows start at `first_version`.
 
-        `private` says that the servers of the lane belong to the sandbox.
+        `private` says that the servers of the lane belong to the sandbox, `sharing` how many engine processes of all
+        lanes connect to them.
         """
         self._private = private
         for role, connections in self._connections.items():
@@ -124,6 +143,7 @@ class LaneRunner:
                         rate_per_s=rate_per_s,
                         first_version=first_version,
                         keep_versions=keep_versions,
+                        sharing=sharing,
                     )
                 )
 

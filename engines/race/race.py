@@ -41,7 +41,7 @@ from engines.race.engine_group import EngineGroup
 from engines.race.event_log import EventBuffer
 from engines.race.scheduler import LaneScheduler
 from engines.race.servers import RaceServers
-from engines.results.death_text import announce_death
+from engines.results.death_text import announce_death, death_step
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import TelemetryPool
 
@@ -63,8 +63,16 @@ STOP_READ_WAIT_S = 0.2
 does so in a few milliseconds."""
 
 
-HURRIED_WAIT_S = 0.1
+HURRIED_WAIT_S = 0.05
 """Time that each step of an end waits for servers that do not answer, if the race was stopped or never started."""
+
+
+STOP_WITHIN_S = 0.8
+"""Time from a stop to the end of all waiting for servers, whatever they do: operations in flight, the last reading,
+leases, rows and claims. What is left of a second is for processes to end and for Python to exit."""
+
+RELEASE_SHARE_S = 0.1
+"""The part of it that is kept for giving the leases back."""
 
 
 class Race:
@@ -120,6 +128,8 @@ class Race:
         """The closing counts of a race that has come to its end."""
         self._hurried = False
         """Whether the race was stopped while a server did not answer: nothing waits for the servers then."""
+        self._stopped_s: float | None = None
+        """When the race was asked to stop (monotonic clock)."""
         self._starting: Deadline | None = Deadline("the start of the race", None)
         """What the start waits for; None after it."""
         self.sandbox = sandbox
@@ -174,12 +184,14 @@ class Race:
             self._connect()
         except RaceError as error:
             # A server that died is the reason why it cannot be used. Its end is reported a moment after it.
-            until_s = time.monotonic() + (DEATH_WAIT_S if self.sandbox is not None else 0.0)
+            waits = self.sandbox is not None and not self._inbox.stop_requested
+            until_s = time.monotonic() + (DEATH_WAIT_S if waits else 0.0)
             while not (deaths := self._new_server_deaths()):
                 if time.monotonic() > until_s:
                     raise
                 time.sleep(0.01)
-            raise RaceError(f"{announce_death(deaths[0])}; so {error}") from error
+            step = death_step(deaths[0])
+            raise RaceError(f"{announce_death(deaths[0])}; so {error}; {step}") from error
 
     def _connect(self) -> None:
         """Make the servers ready and open every connection."""
@@ -205,6 +217,8 @@ class Race:
 
         A start that waits for a server fails at once, with the error of the connection that it waits for.
         """
+        if self._stopped_s is None:
+            self._stopped_s = time.monotonic()
         self._inbox.stop()
         starting = self._starting
         if starting is not None:
@@ -276,7 +290,7 @@ class Race:
                         self._await_flushes()
                     counters.read(STOP_READ_WAIT_S if stopped else FINAL_READ_WAIT_S)
                     self._hurried = stopped and counters.late
-                    self._leases.confirm(HURRIED_WAIT_S if self._hurried else CONFIRM_WAIT_S)
+                    self._leases.confirm(self._wait_s(CONFIRM_WAIT_S))
                 ended_ns = self._ended_ns(began_ns)
             frame = self._frame(seq, began_ns, ended_ns)
             # After the frame: else the end of a heat would be shown as the warm-up of the next one.
@@ -308,9 +322,22 @@ class Race:
                 if timeout_ns <= 0 or all(runner.reported(index) for runner in runners):
                     return False
 
+    def _wait_s(self, at_most_s: float, kept_s: float = RELEASE_SHARE_S) -> float:
+        """Return how long a step of the end may wait for the servers: what is left of a stop, else `at_most_s`.
+
+        `kept_s` is what the steps after it need.
+        """
+        if self._hurried:
+            return HURRIED_WAIT_S
+        if self._stopped_s is None:
+            return at_most_s
+        left_s = self._stopped_s + STOP_WITHIN_S - kept_s - time.monotonic()
+        return min(at_most_s, max(HURRIED_WAIT_S, left_s))
+
     def _release_leases(self) -> None:
-        ended = self._closing is not None and not self._hurried
-        self._leases.close(RELEASE_WAIT_S if ended else 3 * HURRIED_WAIT_S)
+        ended = self._closing is not None
+        within_s = self._wait_s(RELEASE_WAIT_S, 0.0) if ended else RELEASE_SHARE_S
+        self._leases.close(within_s)
 
     def _await_flushes(self) -> None:
         """Block until no cache is being flushed, at most `FLUSH_WAIT_S`."""
@@ -355,7 +382,7 @@ class Race:
     def _check_servers(self) -> None:
         """Raise RaceError if a private server died while the race starts."""
         for death in self._new_server_deaths():
-            raise RaceError(f"before the race began, {announce_death(death)}")
+            raise RaceError(f"before the race began, {announce_death(death)}; {death_step(death)}")
 
     def _new_server_deaths(self) -> tuple[ServerDeath, ...]:
         """Return the deaths of private servers of this race's lanes since the last call."""
@@ -388,7 +415,7 @@ class Race:
 
     def _check_claims(self, place: RaceServers, closing: ClosingCounts) -> ClosingCounts:
         """Return `closing` with what the servers hold of the acknowledged rows and say of themselves now."""
-        within_s = HURRIED_WAIT_S if self._hurried else READ_BACK_WAIT_S
+        within_s = self._wait_s(READ_BACK_WAIT_S)
         until_s = time.monotonic() + within_s
         allowed_ms = round(self._longest_ttl_s * 1000 * (1 + self._settings.ttl_jitter))
         claims = ClaimCheck(place.endpoints, place.environment.servers, allowed_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from engines.model.deaths import Death, DeathCause, EngineDeath
+from engines.model.deaths import Death, DeathCause, EngineDeath, Manner
 from engines.text import one_line
 
 CAUSES = {
@@ -14,6 +14,48 @@ CAUSES = {
     DeathCause.OUT_OF_MEMORY: "out of memory",
     DeathCause.SUPERVISOR_DIED: "the process that keeps the sandbox was killed, and its servers with it",
 }
+
+REPORT_STEP = "report it with this line and what `telemon --version` prints"
+
+STEPS_BY_CAUSE = {
+    DeathCause.HUNG: f"if the machine did not stand still, {REPORT_STEP}",
+    DeathCause.CLOSED: REPORT_STEP,
+    DeathCause.NO_SPACE: "make room there, or name a directory with room (sandbox.directory)",
+    DeathCause.OUT_OF_MEMORY: "free memory or raise its limit, or race with fewer connections and processes",
+    DeathCause.SUPERVISOR_DIED: "find out who killed it: the system's log tells if it was for lack of memory "
+    "(journalctl -k)",
+}
+"""The next step where the cause is known."""
+
+STEPS_BY_MANNER = {
+    Manner.KILLED: "perhaps for lack of memory, else by somebody: the system's log tells (journalctl -k, or dmesg)",
+    Manner.OVER_LIMIT: "raise the limit of processor time or file size for this user (ulimit -t, ulimit -f)",
+    Manner.SIGNALLED: "somebody sent the signal: find out who",
+    Manner.UNKNOWN: "the system's log may tell (journalctl, or dmesg)",
+}
+"""The next step by how it ended, for engine processes and servers alike."""
+
+ENGINE_STEPS = {
+    Manner.CRASHED: f"Python or one of its extensions crashed: {REPORT_STEP}",
+    Manner.FAILED: f"its last words say why: {REPORT_STEP}",
+    Manner.LEFT: f"it ended as if it had been told to: {REPORT_STEP}",
+}
+"""The same for engine processes."""
+
+SERVER_STEPS = {
+    Manner.CRASHED: "the server crashed: try another version of it, and report it to its makers",
+    Manner.FAILED: "its last lines say why; if they do not, run the server by hand",
+    Manner.LEFT: "somebody told it to shut down: find out who",
+}
+"""The same for private servers."""
+
+
+def death_step(death: Death) -> str:
+    """Return the next step after a death, as a sentence without a full stop: by its cause, else by how it ended."""
+    if death.cause is not None:
+        return STEPS_BY_CAUSE[death.cause]
+    steps = ENGINE_STEPS if isinstance(death, EngineDeath) else SERVER_STEPS
+    return {**STEPS_BY_MANNER, **steps}[death.end.manner]
 
 
 def describe_death(death: Death) -> str:

@@ -16,7 +16,7 @@ from engines.model.deaths import EngineDeath
 from engines.model.lanes import LaneInfo
 from engines.model.read_back import ReadBack
 from engines.model.roles import ROLES, Role
-from engines.results.death_text import describe_death
+from engines.results.death_text import death_step, describe_death
 from engines.results.fairness import fairness
 from engines.results.offered_load import OfferedLoad
 from engines.results.reconciliation import Reconciliation
@@ -174,7 +174,7 @@ def client_json(client: ClientStats) -> dict[str, object]:
 def death_json(found: DeathInRace) -> dict[str, object]:
     """Return the death of an engine process or of a private server; what is not known, or not of it, is null.
 
-    `text` says it in words.
+    `text` says it in words, `next_step` what to do about it.
     """
     death = found.death
     of_kind: dict[str, object]
@@ -194,6 +194,7 @@ def death_json(found: DeathInRace) -> dict[str, object]:
         "cause": death.cause,
         "last_words": words,
         "text": describe_death(death),
+        "next_step": death_step(death),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from engines.errors import DOCTOR_HINT
 from engines.wire import mysql_packet, resp
 from engines.wire.dialect import MYSQL, REDIS, ConnectionLost
+from engines.wire.mysql_error_names import ERROR_NAMES, UNKNOWN
 from engines.wire.reply import PROTOCOL, REPLY_TOO_LARGE
 
 
@@ -20,6 +21,9 @@ class KnownError:
     `kind` is the last part of the name under which it is counted; empty where the first part is all of it. `problem`
     is the doctor's word for it; empty where the doctor does not meet it. `takes_no_writes` marks the errors of a server
     that was made a replica.
+
+    Two words in braces stand for what the configured namespace decides: {keys} are the names of telemon's keys,
+    {other_namespace} is the step to another namespace. `advice` fills them in.
     """
 
     meaning: str
@@ -27,6 +31,14 @@ class KnownError:
     kind: str = ""
     problem: str = ""
     takes_no_writes: bool = False
+
+    def advice(self, keys: str, other_namespace: str) -> tuple[str, str]:
+        """Return meaning and next step, with the words of a namespace in them."""
+        words = {"{keys}": keys, "{other_namespace}": other_namespace}
+        meaning, next_step = self.meaning, self.next_step
+        for place, word in words.items():
+            meaning, next_step = meaning.replace(place, word), next_step.replace(place, word)
+        return meaning, next_step
 
 
 _MYSQL_FULL = "end connections that nobody needs, raise max_connections, or race with fewer writers and readers"
@@ -39,7 +51,14 @@ _FAILOVER = (
     "name the endpoint that takes writes; after a failover its name leads to the new primary"
 )
 
+_NO_ROOM = "make room for the server's data; the server's log names the file"
+
 MYSQL_ERRORS: Mapping[int, KnownError] = {
+    3: KnownError("the server cannot write to a file", _NO_ROOM, "cannot_write_file"),
+    14: KnownError("the server cannot change the size of a file", _NO_ROOM, "cannot_resize_file"),
+    20: KnownError("the server's disk is full", _NO_ROOM, "disk_full"),
+    1021: KnownError("the server's disk is full", _NO_ROOM, "disk_full"),
+    1026: KnownError("the server cannot write to a file", _NO_ROOM, "cannot_write_file"),
     1040: KnownError(
         "the server takes no more connections",
         _MYSQL_FULL,
@@ -281,8 +300,8 @@ REDIS_ERRORS: Mapping[str, KnownError] = {
         problem="password_needed",
     ),
     "NOPERM": KnownError(
-        "the user lacks a command or the keys telemon:*",
-        "`telemon doctor` shows the rules that an administrator must add",
+        "the user lacks a command or telemon's keys ({keys})",
+        "`telemon doctor` shows the rules that an administrator must add, for the keys {keys}",
     ),
     "NOREPLICAS": KnownError(
         "fewer replicas are connected than the server wants for a write",
@@ -290,7 +309,7 @@ REDIS_ERRORS: Mapping[str, KnownError] = {
     ),
     "OOM": KnownError(
         "the server's memory is full",
-        "raise maxmemory, or name a server with room; telemon keeps one key per car",
+        "raise maxmemory, or name a server with room; telemon keeps one key per car ({keys})",
     ),
     "READONLY": KnownError("the server is a replica", _FAILOVER, takes_no_writes=True),
     "TRYAGAIN": KnownError(
@@ -303,7 +322,7 @@ REDIS_ERRORS: Mapping[str, KnownError] = {
     ),
     "WRONGTYPE": KnownError(
         "a key holds something else than a string",
-        "another application uses telemon's keys: name another server",
+        "another application uses the keys {keys}: {other_namespace}",
     ),
 }
 """By the first word of an error reply. Other replies are counted as `redis_` and their first word too."""
@@ -332,20 +351,34 @@ OTHER_KINDS: Mapping[str, KnownError] = {
         "check that host and port lead to the server itself and not to a proxy",
     ),
     ENGINE_DIED: KnownError(
-        "an engine process ended unexpectedly",
-        "look for the out-of-memory killer in the system's log; what the process did last is not counted",
+        "an engine process ended unexpectedly; what it did last is not counted",
+        "the result names the process, how it ended and what to do about it: deaths",
     ),
 }
 """Kinds that no server chooses, by their names."""
 
 
-def _mysql_kind(code: int) -> str:
+def mysql_error_name(code: int) -> str:
+    """Return the name of an error number of MySQL or MariaDB: `table_full` for 1114, `unknown` if it has none here."""
     known = MYSQL_ERRORS.get(code)
-    return f"mysql_{code}_{known.kind}" if known and known.kind else f"mysql_{code}"
+    return known.kind if known is not None else ERROR_NAMES.get(code, UNKNOWN)
+
+
+def describe_mysql_error(code: int) -> str:
+    """Return an error number of MySQL or MariaDB with its name, in words: "error 1114, table full"."""
+    name = mysql_error_name(code)
+    if name == UNKNOWN:
+        return f"error {code}, which telemon has no name for"
+    return f"error {code}, {name.replace('_', ' ')}"
+
+
+def mysql_kind(code: int) -> str:
+    """Return the kind of an error number of MySQL or MariaDB: `mysql_1213_deadlock`."""
+    return f"mysql_{code}_{mysql_error_name(code)}"
 
 
 ERROR_KINDS: Mapping[str, KnownError] = {
-    **{_mysql_kind(code): known for code, known in MYSQL_ERRORS.items()},
+    **{mysql_kind(code): known for code, known in MYSQL_ERRORS.items()},
     **{f"redis_{word.lower()}": known for word, known in REDIS_ERRORS.items()},
     **OTHER_KINDS,
 }
@@ -372,7 +405,7 @@ def error_kind(answer: Any) -> str:
     if isinstance(answer, ConnectionLost):
         return answer.kind
     if isinstance(answer, mysql_packet.MySQLErrorReply):
-        return _mysql_kind(answer.code)
+        return mysql_kind(answer.code)
     if isinstance(answer, resp.RedisErrorReply):
         code = _FOREIGN.sub("", answer.code.lower()) or "error"
         return f"redis_{code}"[:KIND_CHARACTERS]

@@ -16,6 +16,7 @@ from typing import Final
 
 from hiredis import Reader
 
+from engines.text import foreign_number
 from engines.wire.reply import INCOMPLETE, ErrorReply, Incomplete, ProtocolError
 from engines.wire.resp_limits import ReplyScanner
 
@@ -283,11 +284,14 @@ def redirect(error: RedisErrorReply) -> Redirect | None:
     try:
         _, slot, address = error.message.split(" ")
         host, colon, port = address.rpartition(":")
-        if not colon or host == "?" or not 0 < int(port) < 65_536:
-            return None
-        return Redirect(int(slot), host, int(port), error.code == "ASK")
     except ValueError:
         return None
+    slot_number, port_number = foreign_number(slot), foreign_number(port)
+    if not colon or host == "?" or slot_number is None or port_number is None:
+        return None
+    if not 0 < port_number < 65_536:
+        return None
+    return Redirect(slot_number, host, port_number, error.code == "ASK")
 
 
 SLOTS = 16_384

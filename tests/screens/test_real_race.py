@@ -27,7 +27,13 @@ class Tmux:
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*self.base, *arguments], capture_output=True, text=True, timeout=10, check=True
+            [*self.base, *arguments],
+            # Without a locale tmux has no characters but those of ASCII.
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
         return done.stdout
 

@@ -16,13 +16,14 @@ import pymysql
 import pytest
 import redis
 
-from engines.backends.failure_text import error_text
+from engines.backends.failure_text import error_text, known_step
 from engines.backends.mysql import client as mysql
 from engines.backends.redis.client import FAILURES, address_of, client
 from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
 from engines.process.connect import _open_mysql
 from engines.sandbox.sandbox import Sandbox
-from engines.wire.error_kinds import MYSQL_ERRORS, REDIS_ERRORS
+from engines.wire.error_kinds import MYSQL_ERRORS, REDIS_ERRORS, describe_mysql_error
+from engines.workload.namespace import DEFAULT
 from tests.support.hostile_server import (
     FULL,
     HTTP,
@@ -72,12 +73,12 @@ def said(endpoint: MySQLEndpoint, statement: str = "SELECT 1") -> str:
     """What is shown of the error of a sign-in, or of a statement after it."""
     with pytest.raises(mysql.FAILURES) as raised, mysql.cursor(endpoint) as cursor:
         cursor.execute(statement)
-    return error_text(raised.value)
+    return error_text(raised.value, DEFAULT)
 
 
 def check(text: str, code: int) -> None:
     known = MYSQL_ERRORS[code]
-    assert f" (error {code}): {known.next_step}" in text
+    assert f" ({describe_mysql_error(code)}): {known.next_step}" in text
     assert not text.startswith(" ")
 
 
@@ -87,7 +88,8 @@ def test_1040(sandbox: Sandbox, database: MySQLEndpoint) -> None:
             for _ in range(11):
                 stack.enter_context(mysql.connect(database, autocommit=True))
         check(said(database), 1040)
-        with pytest.raises(ConnectionError, match=r"Too many connections \(error 1040\): end conn"):
+        full = r"Too many connections \(error 1040, too many connections\): end conn"
+        with pytest.raises(ConnectionError, match=full):
             _open_mysql(database, autocommit=True)
 
 
@@ -169,7 +171,7 @@ def test_words_of_redis(cache: RedisEndpoint) -> None:
     def ask(at: RedisEndpoint, *command: Any) -> None:
         with pytest.raises(FAILURES) as raised, client(address_of(at), at) as node:
             node.execute_command(*command)
-        text = error_text(raised.value)
+        text = error_text(raised.value, DEFAULT)
         found[text.partition(" ")[0]] = text
 
     with client(address_of(cache), cache) as admin:
@@ -194,7 +196,7 @@ def test_words_of_redis(cache: RedisEndpoint) -> None:
         "MASTERDOWN",
     }
     for word, text in found.items():
-        assert text.endswith(f": {REDIS_ERRORS[word].next_step}")
+        assert text.endswith(f": {known_step(REDIS_ERRORS[word], DEFAULT)}")
 
 
 # ---------------------------------------------------------------- every command
@@ -202,7 +204,12 @@ def test_words_of_redis(cache: RedisEndpoint) -> None:
 SERVERS = {
     "X protocol": ("mysql", X_PROTOCOL, (), "X"),
     "short greeting": ("mysql", SHORT_GREETING, (), "got b'"),
-    "full": ("mysql", packet(1, FULL), (), "Too many connections (error 1040)"),
+    "full": (
+        "mysql",
+        packet(1, FULL),
+        (),
+        "Too many connections (error 1040, too many connections)",
+    ),
     "HTTP": ("durable", b"", (HTTP,), "got b'HTTP/1.1 400 Bad Request"),
     "unhashable": ("durable", b"", (b"%1\r\n*0\r\n+x\r\n",), "got b'%1"),
 }

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 HOST = "127.0.0.1"
 
@@ -105,6 +105,30 @@ def relay_then_drip(port: int, replies_bytes: int) -> Answer:
                 for byte in data[len(at_once) :]:
                     sock.sendall(bytes([byte]))
                     time.sleep(DRIP_EVERY_S)
+
+    return answer
+
+
+def relay_and_drip(port: int, dripping: Event, every_s: float) -> Answer:
+    """Pass everything on to the server at `port` and back; while `dripping` is set, a byte of its answers `every_s`."""
+
+    def answer(sock: socket.socket) -> None:
+        with socket.create_connection((HOST, port)) as far:
+
+            def forward() -> None:
+                with suppress(OSError):
+                    while data := sock.recv(65_536):
+                        far.sendall(data)
+                with suppress(OSError):
+                    far.shutdown(socket.SHUT_RDWR)
+
+            Thread(target=forward, daemon=True).start()
+            while data := far.recv(65_536):
+                while data and dripping.is_set():
+                    sock.sendall(data[:1])
+                    data = data[1:]
+                    time.sleep(every_s)
+                sock.sendall(data)
 
     return answer
 

@@ -15,12 +15,12 @@ from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
 from engines.endpoints.redaction import foreign_text, install_excepthooks, redact
 from engines.errors import RaceError
-from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
+from tui.cli.stderr import log_line
 from tui.cli.stdout import writing
-from tui.terminal.capabilities import Terminal, can_draw
+from tui.terminal.capabilities import Terminal, can_draw, started_environ
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(argv)
     except ConfigError as error:
-        report_error(str(error))
+        log_line(str(error))
         code = exit_codes.USAGE
     except SystemExit as error:  # --help and --version
         code = error.code if isinstance(error.code, int) else exit_codes.FAILED
@@ -45,7 +45,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG_ENV) == "1":
             raise
-        report_error(_error_text(error))
+        log_line(_error_text(error))
     return _flushed(code)
 
 
@@ -53,7 +53,7 @@ def _run(argv: Sequence[str] | None) -> int:
     """Run the command and return the exit code. `run` handles its errors."""
     invocation = parse(argv, os.environ)
     for warning in invocation.settings.warnings:
-        report_error(f"warning: {warning}")
+        log_line(f"warning: {warning}")
     if invocation.command == "config":
         with writing():
             if invocation.figures:
@@ -76,9 +76,9 @@ def _run(argv: Sequence[str] | None) -> int:
             if can_draw(os.environ):
                 return _on_screen(invocation)
             why = f"TERM is {os.environ.get('TERM', '')!r}, which cannot draw"
-            report_error(f"no screen: {why}; this is what `telemon run` does")
+            log_line(f"no screen: {why}; this is what `telemon run` does")
         if invocation.screen_options:
-            report_error(
+            log_line(
                 f"warning: {' and '.join(invocation.screen_options)}: without a screen of no effect: {why}"
             )
     _check_rate(invocation.settings)
@@ -90,7 +90,7 @@ def _run(argv: Sequence[str] | None) -> int:
 def _check_rate(settings: RaceConfig) -> None:
     """Warn that a rate has no effect in a closed loop: without a screen there is no key that opens the loop."""
     if settings.mode == "saturate" and settings.rate_per_s is not None:
-        report_error(
+        log_line(
             f"warning: {settings.cite('rate')}: of no effect in mode saturate; set mode to pace"
         )
 
@@ -110,13 +110,13 @@ def _on_screen(invocation: Invocation) -> int:
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
-    terminal = Terminal.detect(os.environ, sys.stderr.encoding, invocation.terminal_options)
+    terminal = Terminal.detect(started_environ(os.environ), sys.stderr.encoding, invocation.terminal_options)
     app = TelemonApp(
         invocation.settings, terminal=terminal, stage=invocation.stage, hold=invocation.hold
     )
     summary = app.run()
     if app.fault:
-        report_error(app.fault)
+        log_line(app.fault)
     code = app.return_code or exit_codes.DONE
     if summary is None:
         return code
@@ -136,12 +136,6 @@ def _error_text(error: Exception) -> str:
     )
 
 
-def report_error(message: str) -> None:
-    """Print an error or a warning on stderr in one line; ignore a stderr that cannot be written."""
-    with suppress(OSError, ValueError):
-        print(f"telemon: {one_line(redact(message))}", file=sys.stderr, flush=True)
-
-
 def _flushed(code: int) -> int:
     """Flush stdout and return `code`, or the exit code of the failure. A closed pipe is not reported."""
     try:
@@ -151,7 +145,7 @@ def _flushed(code: int) -> int:
         code = code or exit_codes.BROKEN_PIPE
     except OSError as error:
         if code != exit_codes.FAILED:  # else the error has been reported
-            report_error(f"stdout cannot be written: {error.strerror}")
+            log_line(f"stdout cannot be written: {error.strerror or error}")
         code = exit_codes.FAILED
     else:
         return code

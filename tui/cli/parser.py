@@ -54,7 +54,7 @@ interrupted (143 by SIGTERM, 129 by SIGHUP)
 """
 
 
-_NO_COMMAND = re.compile(r"argument COMMAND: invalid choice: ['\"](.{0,40}?)['\"]", re.DOTALL)
+_NO_COMMAND = re.compile(r"argument COMMAND: invalid choice: (.*) \(choose", re.DOTALL)
 
 _OPTION_NAME = re.compile(r"--[a-z][a-z-]{0,30}")
 
@@ -88,7 +88,7 @@ class Parser(argparse.ArgumentParser):
         """
         found = _NO_COMMAND.match(message)
         if found:
-            near = get_close_matches(found[1], COMMANDS, n=1)
+            near = get_close_matches(found[1][:40].strip("'\""), COMMANDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(COMMANDS)}"
             message = f"no such command; {hint}"
         raise ConfigError(f"{one_line(message)}; see {self.prog} --help")

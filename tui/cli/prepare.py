@@ -15,8 +15,9 @@ from engines.provisioning import clean as cleaning
 from engines.provisioning import prepare as preparing
 from engines.provisioning.plan import Plan
 from engines.text import one_line
+from engines.workload.namespace import Namespace
 from tui.cli.exit_codes import DONE, FAILED, USAGE
-from tui.cli.run import log_line
+from tui.cli.stderr import log_line
 from tui.cli.stdout import print_line
 
 SCAN_REPLY_S = 0.2
@@ -67,7 +68,7 @@ def _run(make_plan: Callable[[], Plan], settings: config.RaceConfig, *, yes: boo
         if not agreed:
             log_line("nothing was done")
             return FAILED
-    return _apply(plan)
+    return _apply(plan, next(iter(settings.endpoints.values())).namespace)
 
 
 def _deadline(what: str, servers: int = 1) -> Deadline:
@@ -85,13 +86,13 @@ def _ask_user() -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _apply(plan: Plan) -> int:
+def _apply(plan: Plan, namespace: Namespace) -> int:
     for change in plan.changes:
         try:
             with _deadline(change.what):
                 result = change.apply()
         except (*mysql.FAILURES, *redis.FAILURES, mysql.ForeignTableError) as error:
-            log_line(f"{change.where}: {mysql.error_text(error)}; {DOCTOR_HINT}")
+            log_line(f"{change.where}: {mysql.error_text(error, namespace)}; {DOCTOR_HINT}")
             return FAILED
         except PlanError as error:
             log_line(str(error))

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
 from enum import StrEnum
 
 from engines.config import race_config as config
-from engines.endpoints.redaction import redact
 from engines.errors import RaceError, doctor_hint
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
 from engines.results.caveat_text import caveat_sentences
-from engines.results.death_text import describe_death
+from engines.results.death_text import death_step, describe_death
 from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
-from engines.text import one_line
 from tui.cli import exit_codes
 from tui.cli.progress_log import EventThrottle, ProgressLog
 from tui.cli.signals import Interrupted, StopSignals
+from tui.cli.stderr import log_line
 from tui.cli.stdout import print_line
 from tui.report.interval_lines import frame_lines, header
 from tui.report.text_table import final_table, terminal_width
@@ -63,7 +61,7 @@ def exit_code_for(summary: Summary) -> int:
     """
     unanswered = summary.unanswered if summary.duration_s else ()
     for found in summary.deaths:
-        log_line(describe_death(found.death))
+        log_line(f"{describe_death(found.death)}; {death_step(found.death)}")
     for lane in unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
@@ -125,9 +123,3 @@ class ResultPrinter:
 
 def _dumped(document: dict[str, object]) -> str:
     return json.dumps(document, default=str)
-
-
-def log_line(text: str) -> None:
-    """Write a line to stderr. A stderr that cannot be written does not end the race."""
-    with suppress(OSError, ValueError):
-        print(f"telemon: {one_line(redact(text))}", file=sys.stderr, flush=True)

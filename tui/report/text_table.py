@@ -12,7 +12,7 @@ from engines.metrics.figures import Figure, Shown, Unit, figures_of
 from engines.metrics.frame import LaneFrame
 from engines.model.lanes import LANES, LaneInfo
 from engines.model.roles import Role
-from engines.results.death_text import describe_death
+from engines.results.death_text import death_step, describe_death
 from engines.results.fairness import fairness_lines
 from engines.results.offered_load import OfferedLoad
 from engines.results.rounds import RoundRange
@@ -79,6 +79,7 @@ def _parts(summary: Summary) -> Iterator[str | list[Row]]:
         yield ""
         for found in summary.deaths:
             yield f"died: {describe_death(found.death)}"
+            yield f"next: {death_step(found.death)}"
     errors = list(_errors(lanes))
     if errors:
         yield ""

@@ -23,6 +23,7 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.endpoints.redaction import foreign_text
 from engines.endpoints.tls import ssl_context
 from engines.model.server_facts import UNREADABLE
+from engines.text import foreign_number
 from engines.workload.dataset import KeyRange, TelemetryPool
 from engines.workload.statements import UPSERT_TAIL, upsert_head
 
@@ -239,7 +240,10 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
         binlog = ", binary log off for this account"
     durability = UNREADABLE
     if flush is not None:
-        at_commit_text = at_commit.get(_number(flush), f"innodb_flush_log_at_trx_commit={flush}")
+        number = foreign_number(flush)
+        at_commit_text = f"innodb_flush_log_at_trx_commit={flush}"
+        if number is not None:
+            at_commit_text = at_commit.get(number, at_commit_text)
         durability = at_commit_text + binlog
     aurora = _aurora_version(cursor)
     if aurora:
@@ -282,9 +286,3 @@ def identity(cursor: Cursor) -> tuple[str, ...]:
         connection = cursor.connection
         return (str(connection.host), str(connection.port))
     return tuple(found.get(name, "") for name in IDENTITY_VARIABLES)
-
-
-def _number(value: object) -> int:
-    """Return a value as a number, -1 if it is none."""
-    text = str(value)
-    return int(text) if text.isdecimal() else -1

@@ -58,7 +58,7 @@ class MySQLLease:
                         raise LeaseHeldError(_holder_text(self._name))
                     sleep(RETRY_S)
         except MySQLError as error:
-            raise LeaseRefusedError(error_text(error)) from error
+            raise LeaseRefusedError(error_text(error, self._endpoint.namespace)) from error
 
     def renew(self) -> None:
         """Keep the connection from being idle for too long.

@@ -8,6 +8,8 @@ from typing import Any
 from pymysql.cursors import Cursor
 from pymysql.err import MySQLError
 
+from engines.text import foreign_number
+
 LOST = (2006, 2013)
 """Numbers of the errors of a connection that is gone. It cannot be used for any other statement either."""
 
@@ -39,8 +41,7 @@ def numbers(pairs: Sequence[tuple[Any, ...]]) -> dict[str, int]:
     """Return names and values as SHOW STATUS lists them, without values that are no numbers. Pure."""
     found = {}
     for name, value, *_ in (pair for pair in pairs if len(pair) > 1):
-        try:
-            found[str(name)] = int(value)
-        except (TypeError, ValueError):
-            continue
+        number = foreign_number(value)
+        if number is not None:
+            found[str(name)] = number
     return found

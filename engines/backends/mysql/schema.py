@@ -9,6 +9,7 @@ from pymysql.err import MySQLError
 
 from engines.backends.mysql import client as mysql
 from engines.endpoints.endpoint import MySQLEndpoint
+from engines.text import foreign_number
 from engines.workload.dataset import HOT_KEYS
 
 NO_DATABASE, NO_ACCESS = 1049, 1044
@@ -21,7 +22,7 @@ def count_hot_rows(cursor: Cursor, table: str) -> int:
         f"SELECT COUNT(*) FROM {table} WHERE car_id BETWEEN {HOT_KEYS.first} AND {HOT_KEYS.last}"
     )
     found = cursor.fetchone()
-    return int(found[0]) if found else 0
+    return (foreign_number(found[0]) or 0) if found else 0
 
 
 def make_database(endpoint: MySQLEndpoint) -> None:

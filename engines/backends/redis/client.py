@@ -19,6 +19,7 @@ from engines.endpoints.node_addresses import is_configured
 from engines.endpoints.redaction import foreign_text
 from engines.endpoints.slot_map import SlotRange
 from engines.model.server_facts import UNREADABLE
+from engines.text import foreign_number
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS, key_slot
 from engines.workload.dataset import KeyRange, TelemetryPool, payload
@@ -145,7 +146,7 @@ def _parse_slot_ranges(reply: Any, asked_address: str) -> list[SlotRange]:
         ranges = []
         for first, last, *nodes in reply:
             primary, *replicas = _addresses(nodes, asked_address)
-            ranges.append(SlotRange(int(first), int(last), primary, tuple(replicas)))
+            ranges.append(SlotRange(_number(first), _number(last), primary, tuple(replicas)))
         ranges.sort(key=lambda part: part.first)
         _check_ranges(ranges)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
@@ -178,10 +179,17 @@ def _addresses(nodes: Iterable[Any], asked_address: str) -> Iterator[str]:
             host = dict(zip(pairs[::2], pairs[1::2], strict=False)).get("ip", "")
         # A node that does not know its address leaves the host empty: use the address that
         # answered.
-        port = int(node[1])
+        port = _number(node[1])
         if not 0 < port < 65_536:
             raise ValueError(f"{port} is no port")
         yield f"{host or asked_address.rpartition(':')[0]}:{port}"
+
+
+def _number(value: Any) -> int:
+    found = foreign_number(value)
+    if found is None:
+        raise ValueError("a slot or a port is no number")
+    return found
 
 
 def _text(value: Any) -> str:

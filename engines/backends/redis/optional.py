@@ -9,6 +9,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from engines.text import foreign_number
+
 UNANSWERED = (
     ResponseError,
     RedisConnectionError,
@@ -52,6 +54,6 @@ def setting(node: Redis, name: str) -> str | None:
 def number(fields: Mapping[str, Any], name: str) -> int | None:
     """Return a field of INFO as a number, None if there is none. Pure."""
     try:
-        return int(fields[name])
-    except (LookupError, TypeError, ValueError):
+        return foreign_number(fields[name])
+    except (LookupError, TypeError):
         return None

@@ -20,7 +20,8 @@ from engines.endpoints.endpoint import MySQLEndpoint
 from engines.model.server_facts import FLUSH, LOG_BIN, SYNC_BINLOG
 from engines.provisioning.leases import racing_text
 from engines.provisioning.prepare import PREPARE_HINT
-from engines.wire.error_kinds import MYSQL_ERRORS
+from engines.text import foreign_number
+from engines.wire.error_kinds import MYSQL_ERRORS, describe_mysql_error
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.namespace import Namespace
 from engines.workload.statements import UPSERT_TAIL, select, upsert_head
@@ -106,7 +107,7 @@ def _check_lease(runner: CheckRunner, cursor: Cursor, endpoint: MySQLEndpoint) -
         yield runner.warn(
             name,
             "no_lease",
-            f"the server keeps no named locks: {mysql.error_text(error)}",
+            f"the server keeps no named locks: {mysql.error_text(error, endpoint.namespace)}",
             "nothing keeps another telemon off while one races: see to it yourself",
         )
         return True
@@ -197,7 +198,7 @@ def _table_denied(runner: CheckRunner, name: str, error: MySQLError) -> Check:
     return runner.fail(
         name,
         "denied_table",
-        f"{error.args[1]} (error {error.args[0]})",
+        f"{error.args[1]} ({describe_mysql_error(error.args[0])})",
         "an administrator must grant SELECT, INSERT and UPDATE (and for `telemon prepare` and `telemon clean` CREATE "
         "and DROP) on the table; without any right to it nobody can tell whether it is there",
     )
@@ -234,7 +235,7 @@ def _check_free_connections(
     most = limits["max_connections"]
     free = most - used
     # The account's limit; 0 if it has none.
-    own = int(optional.variables(cursor, ("max_user_connections",))[0] or 0)
+    own = foreign_number(optional.variables(cursor, ("max_user_connections",))[0]) or 0
     if own:
         free = min(free, own)
     finding = f"{most} connections allowed, {used} in use, {target.connections} asked for"
@@ -259,7 +260,7 @@ def _broken_off(runner: CheckRunner, error: Exception) -> Check:
     code, message = error.args[:2] if len(error.args) > 1 else (0, error)
     known = MYSQL_ERRORS.get(code) if isinstance(error, MySQLError) else None
     if known is not None and known.problem:
-        text = f"{message} (error {code})"
+        text = f"{message} ({describe_mysql_error(code)})"
         return runner.fail("connection", known.problem, text, known.next_step)
     return runner.fail(
         "connection",

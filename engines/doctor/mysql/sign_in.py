@@ -10,6 +10,7 @@ from dataclasses import replace
 from pymysql import MySQLError
 from pymysql.cursors import Cursor
 
+from engines.backends.failure_text import error_code
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.checked_connection import MALFORMED
 from engines.doctor.check import (
@@ -33,7 +34,7 @@ from engines.doctor.network.tls import NAME as TLS
 from engines.doctor.network.tls import check_tls, unencrypted
 from engines.endpoints.credential_sources import RdsToken, SecretError, origin
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
-from engines.wire.error_kinds import MYSQL_ERRORS
+from engines.wire.error_kinds import MYSQL_ERRORS, describe_mysql_error
 
 HANDSHAKE = "greeting"
 """Name of the check of the initial packet."""
@@ -159,9 +160,9 @@ def _check_sign_in(
     except SecretError as error:
         yield runner.fail(SIGN_IN, "no_secret", str(error), NO_SECRET_STEP)
     except MySQLError as error:
-        code, message = error.args if len(error.args) > 1 else (0, str(error))
-        check = _refusal(runner, int(code), str(message), SIGN_IN, endpoint, handshake)
-        yield check
+        code = error_code(error)
+        message = str(error if code is None else error.args[1])
+        yield _refusal(runner, code or 0, message, SIGN_IN, endpoint, handshake)
     except OSError as error:
         yield runner.fail(SIGN_IN, "hung_up", str(error), "look into the server's log")
     else:
@@ -205,4 +206,4 @@ def _refusal(
             problem, step = TLS_NEEDED
         else:
             step = step.replace(PASSWORD, f"{PASSWORD} ({origin(endpoint.secret)})")
-    return runner.fail(name, problem, f"{message} (error {code})", step)
+    return runner.fail(name, problem, f"{message} ({describe_mysql_error(code)})", step)

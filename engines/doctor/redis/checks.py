@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from engines.backends.redis.client import NO_CLUSTER, address_of, read_facts, slot_map
-from engines.backends.redis.optional import UNANSWERED, info, is_unknown_command
+from engines.backends.redis.optional import UNANSWERED, info, is_unknown_command, number
 from engines.doctor import clock, round_trip
 from engines.doctor.check import Check, CheckRunner, Checks
 from engines.doctor.redis import keys
@@ -21,6 +21,7 @@ from engines.doctor.redis.sign_in import FULL_STEP, refused, sign_in
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
+from engines.text import foreign_number
 from engines.wire.redis_info import product_and_version
 from engines.wire.resp import SLOTS
 from engines.workload.namespace import DEFAULT
@@ -138,13 +139,13 @@ def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Ch
 
 def _utc_s(node: Redis) -> float | None:
     """Return the server's time in seconds since 1970, from INFO if allowed, else from TIME; None if neither is."""
-    server_us = _info(node, "server").get("server_time_usec")
+    server_us = number(_info(node, "server"), "server_time_usec")
     if server_us is None:
         with suppress(*UNANSWERED):
-            seconds, us = node.time()
-            return float(seconds) + float(us) / 1e6
+            seconds, us = (foreign_number(part) for part in node.time())
+            return None if seconds is None or us is None else seconds + us / 1e6
         return None
-    return float(server_us) / 1e6
+    return server_us / 1e6
 
 
 def _check_role_and_nodes(
@@ -223,7 +224,7 @@ def _check_durability(
     memory = _info(nodes[0].client, "memory")
     if not memory:
         return
-    policy, limit = str(memory.get("maxmemory_policy", "")), int(memory.get("maxmemory", 0))
+    policy, limit = str(memory.get("maxmemory_policy", "")), number(memory, "maxmemory") or 0
     evicts = policy != "noeviction" and bool(limit)
     if target.cache:
         if limit and not evicts:
@@ -280,10 +281,11 @@ def _check_free_connections(
     free: dict[str, tuple[int, int, int]] = {}
     for node in nodes:
         clients = _info(node.client, "clients")
-        if not {"maxclients", "connected_clients"} <= clients.keys():
+        allowed, connected = number(clients, "maxclients"), number(clients, "connected_clients")
+        if allowed is None or connected is None:
             yield runner.ok("room", "the server does not say how many connections it takes")
             return
-        allowed, used = int(clients["maxclients"]), int(clients["connected_clients"]) - 1
+        used = connected - 1  # minus this connection
         free[node.address] = (allowed - used, allowed, used)
     address, (free_count, allowed, used) = min(free.items(), key=lambda item: item[1])
     where = f" at {address}" if len(nodes) > 1 else ""

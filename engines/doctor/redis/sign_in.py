@@ -15,6 +15,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from engines.backends.failure_text import known_step
 from engines.backends.redis.client import client
 from engines.backends.redis.optional import is_unknown_command
 from engines.backends.redis.reply_parser import RedisProtocolError
@@ -43,6 +44,7 @@ from engines.endpoints.credential_sources import CacheToken, SecretError, origin
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.wire.error_kinds import ERROR_KINDS, REDIS_ERRORS
 from engines.wire.reply import PROTOCOL, show_bytes
+from engines.workload.namespace import DEFAULT
 
 ANSWER = "answer"
 """Name of the check of the first reply."""
@@ -267,7 +269,9 @@ def refused(
         return runner.fail(name, "too_many_connections", text, FULL_STEP)
     known = REDIS_ERRORS.get(getattr(error, "status_code", None) or "")
     if known is not None:
-        return runner.fail(name, known.problem or "refused_by_server", text, known.next_step)
+        namespace = DEFAULT if endpoint is None else endpoint.namespace
+        step = known_step(known, namespace)
+        return runner.fail(name, known.problem or "refused_by_server", text, step)
     if isinstance(error, ResponseError):
         return runner.fail(name, "refused_by_server", text, UNKNOWN_ERROR_STEP)
     if isinstance(error, RedisProtocolError):

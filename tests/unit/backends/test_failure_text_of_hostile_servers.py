@@ -21,6 +21,7 @@ from engines.doctor.mysql.checks import check_mysql
 from engines.doctor.redis.checks import check_redis
 from engines.doctor.target import Target
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.workload.namespace import DEFAULT
 from tests.support.hostile_server import (
     FULL,
     GREETING,
@@ -106,12 +107,15 @@ def test_a_server_that_is_no_mysql_is_named_with_its_bytes(name: str) -> None:
     greeting, *answers = MYSQL_CASES[name]
     with hostile_server(greeting, *answers) as port, pytest.raises(mysql.FAILURES) as raised:
         mysql.open_socket(mysql_at(port), autocommit=True)
-    text = error_text(raised.value)
+    text = error_text(raised.value, DEFAULT)
     assert text.isprintable()
     assert "secret" not in text
     if name not in ("switch to nothing", "sign-in cut off", "error without a number"):
-        assert "(error 2027)" in text
+        assert "(error 2027, malformed packet)" in text
         assert "got b'" in text
+
+
+FULL_TEXT = "Too many connections (error 1040, too many connections)"
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 255])
@@ -119,11 +123,11 @@ def test_an_error_before_the_greeting_is_read_whatever_its_number(number: int) -
     with hostile_server(packet(number, FULL)) as port:
         with pytest.raises(mysql.FAILURES) as raised:
             mysql.open_socket(mysql_at(port), autocommit=True)
-        assert error_text(raised.value).startswith("Too many connections (error 1040): end connect")
+        assert error_text(raised.value, DEFAULT).startswith(f"{FULL_TEXT}: end connect")
         failed = doctor_mysql(port)
     assert (failed.problem, failed.finding) == (
         "too_many_connections",
-        "Too many connections (error 1040)",
+        FULL_TEXT,
     )
     assert "raise max_connections" in failed.next_step
 
@@ -166,7 +170,7 @@ def test_a_server_that_is_no_redis_is_named_with_its_bytes(name: str) -> None:
         for ask in (redis.slot_map, redis.read_facts):
             with pytest.raises(redis.FAILURES) as raised:
                 ask(endpoint)
-            text = error_text(raised.value)
+            text = error_text(raised.value, DEFAULT)
             assert "expected a reply of Redis, got b'" in text
             assert text.isprintable()
             assert len(text) < 400
@@ -237,7 +241,7 @@ def test_the_slots_of_a_cluster_are_bounded(reply: bytes, why: str) -> None:
 def test_the_first_word_of_an_error_of_redis_is_kept(reply: bytes) -> None:
     with hostile_server(b"", reply) as port, pytest.raises(redis.FAILURES) as raised:
         redis.open_socket(f"127.0.0.1:{port}", redis_at(port))
-    assert error_text(raised.value).startswith(reply[1:-2].decode())
+    assert error_text(raised.value, DEFAULT).startswith(reply[1:-2].decode())
 
 
 # ---------------------------------------------------------------- any bytes

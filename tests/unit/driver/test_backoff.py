@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from engines.driver.backoff import BURST_EVERY_NS, CAP_S, FIRST_S, PER_S, ReconnectLimit, delay_s
+from itertools import pairwise
+from threading import Thread
+
+import pytest
+
+from engines.driver.backoff import (
+    BURST_EVERY_NS,
+    CAP_S,
+    FIRST_S,
+    MOST_PER_S,
+    PER_S,
+    ReconnectLimit,
+    delay_s,
+)
 
 
 def test_delays_double_up_to_the_cap_with_jitter_over_the_upper_half() -> None:
@@ -20,10 +33,13 @@ class Clock:
     def __call__(self) -> int:
         return self.ns
 
+    def sleep(self, seconds: float) -> None:
+        self.ns += round(seconds * 1e9)
 
-def limit_of(connections: int) -> tuple[Clock, ReconnectLimit]:
+
+def limit_of(connections: int, processes: int = 1) -> tuple[Clock, ReconnectLimit]:
     clock = Clock()
-    limit = ReconnectLimit(clock)
+    limit = ReconnectLimit(processes, clock)
     for _ in range(connections):
         limit.add_connection()
     return clock, limit
@@ -61,3 +77,55 @@ def test_an_attempt_that_succeeds_lets_the_others_go_but_not_again_and_again() -
     assert not limit.succeeded()
     clock.ns += 1
     assert limit.succeeded()
+
+
+def test_the_numbers_that_security_md_promises() -> None:
+    assert (PER_S, MOST_PER_S) == (20, 200)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4, 8, 60, 150, 1_000])
+def test_the_rate_is_that_of_all_processes_together(processes: int) -> None:
+    """Each of them takes turns for a minute, whenever it may."""
+    clock, limit = limit_of(1, processes)
+    turns = 0
+    while clock.ns < 60_000_000_000:
+        clock.ns = max(limit.take_turn(clock.ns), clock.ns)
+        turns += 1
+    # One at once for the connection, and one that is due at the end.
+    assert processes * (turns - 2) <= 60 * PER_S
+    assert turns >= 60 * PER_S // processes
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4, 8, 60, 150])
+def test_no_second_has_more_attempts_than_promised_whatever_is_at_once(processes: int) -> None:
+    """A thousand connections of each process, all of which may go at once."""
+    clock, limit = limit_of(1_000, processes)
+    clock.ns = began_ns = 5_000_000_000
+    passed_ns = []
+    for _ in range(500):
+        passed_ns.append(limit.pass_gate(clock.sleep))
+    in_a_second = max(
+        sum(0 <= at_ns - from_ns <= 1_000_000_000 for at_ns in passed_ns)
+        for from_ns in passed_ns[:250]
+    )
+    assert processes * in_a_second <= MOST_PER_S
+    assert passed_ns[0] == began_ns
+    if processes == 1:
+        assert in_a_second > 0.9 * MOST_PER_S
+
+
+def test_threads_pass_the_gate_one_after_the_other() -> None:
+    limit = ReconnectLimit(8)
+    passed_ns: list[int] = []
+
+    def go() -> None:
+        passed_ns.append(limit.pass_gate())
+
+    threads = [Thread(target=go) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    passed_ns.sort()
+    gaps_ns = [later - earlier for earlier, later in pairwise(passed_ns)]
+    assert min(gaps_ns) >= limit._gap_ns >= 8 * 1_000_000_000 // MOST_PER_S

@@ -28,6 +28,7 @@ from engines.paths import PACKAGE_ROOT
 from engines.race.event_log import EventBuffer
 from engines.wire.error_kinds import error_kind
 from engines.wire.resp import RedisErrorReply
+from engines.workload.namespace import DEFAULT
 from tui.draw.format import sanitize
 
 SECRET = "s3cret/pass+word=%&'\"\\é"
@@ -209,7 +210,7 @@ def test_the_text_of_no_exception_shows_a_secret(way_in: str, error: Exception) 
         *(arg.replace(SECRET, secret) if isinstance(arg, str) else arg for arg in error.args)
     )
     for seen in shown_of(secret):
-        assert seen not in error_text(planted)
+        assert seen not in error_text(planted, DEFAULT)
 
 
 def test_an_event_and_an_error_kind_show_no_secret() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pymysql.err import OperationalError
 
 from engines.config.settings import LoadConfig
+from engines.driver.backoff import ReconnectLimit
 from engines.driver.session import Connection, Session
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.endpoints.slot_map import SlotMap, SlotRange
@@ -23,6 +24,7 @@ from engines.ipc.messages import (
     IntervalReport,
     NodeCountsReport,
     NotReady,
+    ServerSharing,
     StartMeasuring,
     StartRun,
     Stop,
@@ -269,16 +271,32 @@ def test_a_problem_is_reported_with_its_server_and_in_words(
     harness.turn(lambda: bool(harness.messages(NotReady)))
     assert harness.messages(NotReady)[0] == NotReady(
         "db.example:3307",
-        "Too many connections (error 1040): end connections that nobody needs, raise max_connections, or race with "
-        "fewer writers and readers",
+        "Too many connections (error 1040, too many connections): end connections that nobody needs, raise "
+        "max_connections, or race with fewer writers and readers",
     )
     harness.worker._phases.report(perf_counter_ns())
     (report,) = harness.messages(IntervalReport)
     assert (report.closed_connections, report.problem) == (
         1,
-        "db.example:3307: Too many connections (error 1040): end connections that nobody needs, raise max_connections, "
-        "or race with fewer writers and readers",
+        "db.example:3307: Too many connections (error 1040, too many connections): end connections that nobody needs, "
+        "raise max_connections, or race with fewer writers and readers",
     )
+
+
+def test_the_limits_on_reconnecting_are_shared_with_the_other_processes(
+    made: list[Harness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> socket.socket:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("engines.backends.mysql.client.open_socket", refused)
+    harness = Harness(replace(SPEC, sharing=ServerSharing(mysql=8)))
+    made.append(harness)
+    connections = harness.reactor.connections
+    connections.connection(Session(), MYSQL_ADDRESS)
+    limit, alone = connections._limits[MYSQL_ADDRESS], ReconnectLimit(1)
+    assert limit._per_s * 8 == alone._per_s
+    assert limit._gap_ns >= 8 * alone._gap_ns
 
 
 def test_no_old_reason_is_reported_for_a_new_problem(made: list[Harness]) -> None:

@@ -12,7 +12,7 @@ from engines.config.settings import LoadConfig
 from engines.driver.reactor import Reactor
 from engines.endpoints.endpoint import LaneEndpoints, RedisEndpoint
 from engines.endpoints.slot_map import SlotRange
-from engines.ipc.messages import EngineSpec
+from engines.ipc.messages import EngineSpec, ServerSharing
 from engines.process import topology
 from engines.process.topology import ClusterTopology
 from engines.wire.dialect import REDIS
@@ -24,7 +24,9 @@ OLD, NEW = [SlotRange(0, SLOTS - 1, "a:1")], [SlotRange(0, SLOTS - 1, "b:1")]
 class Bench:
     """A cluster's topology in a reactor without connections. `answer` is what CLUSTER SLOTS gives or raises."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, cluster: bool | None) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, cluster: bool | None, processes: int = 1
+    ) -> None:
         self.asked = 0
         self.nodes: list[str] = []
         self.answer: list[SlotRange] | Exception = OLD
@@ -36,7 +38,10 @@ class Bench:
         lanes = LaneEndpoints("durable", redis=endpoint)
         self.reactor = Reactor(lambda _: (REDIS, lambda: None))
         self.topology = ClusterTopology(
-            EngineSpec("durable", "read", 0, 1, 1, load, lanes), self.reactor
+            EngineSpec(
+                "durable", "read", 0, 1, 1, load, lanes, sharing=ServerSharing(redis=processes)
+            ),
+            self.reactor,
         )
         self.topology.discover(lambda: None, lambda *_: None)
         self.turn(lambda: bool(self.topology.slot_maps))
@@ -159,3 +164,21 @@ def test_a_single_server_has_nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch
     bench = Bench(monkeypatch, cluster=False)
     assert [slot_map.after_refresh for slot_map in bench.topology.slot_maps] == [None]
     bench.reactor.close()
+
+
+def test_the_slots_are_asked_for_more_seldom_by_each_of_many_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten times a second by all of them: eight wait 0.8 s each."""
+    bench = Bench(monkeypatch, cluster=True, processes=8)
+    asked_ns: list[int] = []
+
+    def again() -> bool:
+        if bench.asked > len(asked_ns):
+            asked_ns.append(perf_counter_ns())
+        bench.topology.refresh()
+        return len(asked_ns) == 3
+
+    bench.turn(again)
+    bench.reactor.close()
+    assert asked_ns[2] - asked_ns[1] > 0.7e9

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from threading import Timer
+from typing import Any, cast
 
 import pytest
 
+from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
-from engines.ipc.messages import OpenProgress
+from engines.endpoints.credential_sources import CredentialSource
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.ipc.messages import EngineSpec, OpenProgress, ServerSharing
+from engines.model.caveats import SharedServer
 from engines.model.controls import Pause
+from engines.model.environment import RaceEnvironment
+from engines.model.roles import Role
 from engines.race.control_queue import ControlQueue
 from engines.race.engine_group import AWAY_NS, READY_EACH_S, EngineGroup, OpeningWatch
+from engines.race.servers import RaceServers
 
 
 def test_whoever_was_away_has_listened_since_he_came_back_and_others_since_they_began() -> None:
@@ -80,3 +89,56 @@ def test_a_process_that_tells_nothing_is_given_up(monkeypatch: pytest.MonkeyPatc
     watched = OpeningWatch()
     clock.now_s = 15.1
     assert watched.late(None) == "no connection opened in 15 s"
+
+
+class Assigned:
+    """An engine process that does nothing but keep what it is told to do."""
+
+    def __init__(
+        self, lane: str, role: Role, process: int, _secrets: Collection[CredentialSource]
+    ) -> None:
+        self.lane, self.role, self.process = lane, role, process
+        self.spec: EngineSpec | None = None
+
+    def assign(self, spec: EngineSpec) -> None:
+        self.spec = spec
+
+
+MYSQL = MySQLEndpoint("db", 3306, "u", "p", "d")
+REDIS = RedisEndpoint("cache", 6379, "p")
+
+
+@pytest.mark.parametrize(
+    ("processes", "shared", "expected"),
+    [
+        (1, (), {"mysql": (2, 1), "cached": (2, 1), "durable": (1, 2)}),
+        (4, (), {"mysql": (8, 1), "cached": (8, 4), "durable": (1, 8)}),
+        (
+            4,
+            (SharedServer(("mysql", "cached"), "MySQL"),),
+            {"mysql": (16, 1), "cached": (16, 4), "durable": (1, 8)},
+        ),
+    ],
+)
+def test_engine_processes_know_with_how_many_they_share_a_server(
+    monkeypatch: pytest.MonkeyPatch,
+    processes: int,
+    shared: tuple[SharedServer, ...],
+    expected: dict[str, tuple[int, int]],
+) -> None:
+    """Readers of lane cached connect to MySQL and to the cache, its writers to MySQL alone."""
+    monkeypatch.setattr("engines.race.lane_runner.EngineProcess", Assigned)
+    settings = config.RaceConfig(processes=processes, writers=8, readers=8)
+    group = EngineGroup(settings, lambda *_: None, ControlQueue())
+    group.start()
+    endpoints = {
+        "mysql": LaneEndpoints("mysql", mysql=MYSQL),
+        "cached": LaneEndpoints("cached", mysql=MYSQL, redis=REDIS),
+        "durable": LaneEndpoints("durable", redis=REDIS),
+    }
+    at = RaceServers(
+        endpoints, (), None, (), RaceEnvironment(caveats=shared), ServerCounters(endpoints)
+    )
+    group.assign(at, None, keep_versions=False)
+    for engine in cast("list[Any]", group.engines):
+        assert engine.spec.sharing == ServerSharing(*expected[engine.lane]), engine.lane

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from engines.metrics.frame import Event, LaneFrame, LaneState
-from engines.model.deaths import Death, DeathCause, EngineDeath, ProcessEnd, ServerDeath
-from engines.results.death_text import announce_death, describe_death
+from engines.model.deaths import Death, DeathCause, EngineDeath, Manner, ProcessEnd, ServerDeath
+from engines.results.death_text import announce_death, death_step, describe_death
 from engines.results.result_json import result_document
 from engines.results.summary import Summary
 from tests.support.frames import frame, work
@@ -88,6 +88,51 @@ def test_how_a_process_ended_is_read_off_its_return_code(
     assert end.signal_name == name
 
 
+@pytest.mark.parametrize(
+    ("code", "manner", "advice"),
+    [
+        (-9, Manner.KILLED, "perhaps for lack of memory"),
+        (-11, Manner.CRASHED, "crashed"),
+        (-7, Manner.CRASHED, "crashed"),
+        (-6, Manner.CRASHED, "crashed"),
+        (-4, Manner.CRASHED, "crashed"),
+        (-24, Manner.OVER_LIMIT, "ulimit"),
+        (-25, Manner.OVER_LIMIT, "ulimit"),
+        (-15, Manner.SIGNALLED, "somebody sent the signal"),
+        (-63, Manner.SIGNALLED, "somebody sent the signal"),
+        (1, Manner.FAILED, "say why"),
+        (3, Manner.FAILED, "say why"),
+        (0, Manner.LEFT, "told"),
+        (None, Manner.UNKNOWN, "the system's log may tell"),
+    ],
+)
+def test_the_next_step_fits_how_a_process_ended(
+    code: int | None, manner: Manner, advice: str
+) -> None:
+    end = ProcessEnd.of(code)
+    assert end.manner is manner
+    for death in (replace(ENGINE, end=end), replace(SERVER, end=end, cause=None)):
+        step = death_step(death)
+        assert advice in step
+        # Only what the kernel kills for lack of memory is looked for among that.
+        assert ("memory" in step) == (manner is Manner.KILLED)
+
+
+def test_a_known_cause_decides_the_next_step_and_no_two_are_advised_the_same() -> None:
+    steps = [death_step(replace(ENGINE, cause=cause)) for cause in DeathCause]
+    assert len(set(steps)) == len(DeathCause)
+    assert "sandbox.directory" in death_step(replace(SERVER, cause=DeathCause.NO_SPACE))
+    assert "memory" in death_step(SERVER)
+    kinds = {
+        end: death_step(replace(ENGINE, end=ProcessEnd.of(end))) for end in (-9, -11, -15, 1, 0)
+    }
+    assert len(set(kinds.values())) == len(kinds)
+    crashed = ProcessEnd(signal=11)
+    assert death_step(replace(ENGINE, end=crashed)) != death_step(
+        replace(SERVER, end=crashed, cause=None)
+    )
+
+
 def event(death: Death) -> Event:
     return Event(death.at_utc_s, death.lane, announce_death(death), death=death)
 
@@ -95,7 +140,9 @@ def event(death: Death) -> Event:
 def test_every_way_out_of_a_race_says_who_died(capsys: pytest.CaptureFixture[str]) -> None:
     summary = ended(reading("mysql", 200), events=(event(ENGINE), event(SERVER)))
     said = [describe_death(ENGINE), describe_death(SERVER)]
+    steps = [death_step(ENGINE), death_step(SERVER)]
     table = list(final_table(summary))
+    assert [line.removeprefix("next: ") for line in table if line.startswith("next: ")] == steps
     assert [line.removeprefix("died: ") for line in table if line.startswith("died: ")] == said
     found = build_report(summary)
     assert found.deaths == tuple(said)
@@ -108,7 +155,7 @@ def test_every_way_out_of_a_race_says_who_died(capsys: pytest.CaptureFixture[str
     assert [line.strip() for line in bad[:2]] == said
     assert exit_code_for(summary) == exit_codes.FAILED
     err = capsys.readouterr().err.splitlines()
-    assert err == [f"telemon: {line}".replace("\\x1b", "\\x1b") for line in said]
+    assert err == [f"telemon: {line}; {step}" for line, step in zip(said, steps, strict=True)]
     engine, server = json.loads(json.dumps(result_document(summary)))["deaths"]
     assert engine == {
         "at": "2022-08-23T09:00:00.000Z",
@@ -123,6 +170,7 @@ def test_every_way_out_of_a_race_says_who_died(capsys: pytest.CaptureFixture[str
         "cause": None,
         "last_words": ["MemoryError"],
         "text": said[0],
+        "next_step": steps[0],
     }
     assert server == {
         "at": "2022-08-23T09:00:00.000Z",
@@ -137,6 +185,7 @@ def test_every_way_out_of_a_race_says_who_died(capsys: pytest.CaptureFixture[str
         "cause": "out_of_memory",
         "last_words": ["one", "two\x1b[2J"],
         "text": said[1],
+        "next_step": steps[1],
     }
     # It stays in the result when the totals are reset, and fails a race of which nothing was measured.
     fresh = summary.restarted()

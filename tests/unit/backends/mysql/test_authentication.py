@@ -20,6 +20,7 @@ from engines.backends.mysql.authentication import (
 from engines.backends.mysql.client import connect, error_text
 from engines.endpoints.endpoint import MySQLEndpoint, TlsOptions
 from engines.wire.error_kinds import MYSQL_ERRORS
+from engines.workload.namespace import DEFAULT
 from tests.support.certificates import Authority
 from tests.support.hostile_mysql import RSA_KEY, SALT, HostileMySQL, hostile_mysql
 
@@ -70,7 +71,7 @@ def test_without_tls_no_server_gets_a_password_that_can_be_read(
         # RSA gives as many bytes as the key has: 256.
         assert not any(len(part) >= 256 and b"telemon" not in part for part in server.received)
         asked = (switch or method).decode()
-        text = error_text(raised.value)
+        text = error_text(raised.value, DEFAULT)
         assert asked in text or "key of its own" in text
         assert "tls = true" in text or "another method" in text
         assert PASSWORD not in text
@@ -143,7 +144,7 @@ def test_a_named_key_without_the_package_says_what_is_missing(
         with pytest.raises(MySQLError) as raised:
             connect(replace(endpoint_of(server), server_key_file=key), autocommit=True)
         assert not readable(b"".join(server.received))
-    assert "cryptography" in error_text(raised.value)
+    assert "cryptography" in error_text(raised.value, DEFAULT)
 
 
 def test_a_key_that_is_too_short_is_no_internal_error(tmp_path: Path) -> None:
