@@ -135,7 +135,10 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     detected = Terminal.detect(environ, encoding)
     if detected.glyphs == "ascii":
         yield runner.warn(
-            "characters", "not_utf_8", f"{_locale(environ, encoding)}: no curves, only ASCII", UTF_8_STEP
+            "characters",
+            "not_utf_8",
+            f"{_locale(environ, encoding)}: no curves, only ASCII",
+            UTF_8_STEP,
         )
     else:
         yield runner.ok("characters", f"{encoding}, {detected.glyphs}")

@@ -110,7 +110,9 @@ def _on_screen(invocation: Invocation) -> int:
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
-    terminal = Terminal.detect(started_environ(os.environ), sys.stderr.encoding, invocation.terminal_options)
+    terminal = Terminal.detect(
+        started_environ(os.environ), sys.stderr.encoding, invocation.terminal_options
+    )
     app = TelemonApp(
         invocation.settings, terminal=terminal, stage=invocation.stage, hold=invocation.hold
     )
