@@ -25,6 +25,8 @@ _.set_character_set  # PyMySQL calls it when a connection has signed in
 _._read_packet  # PyMySQL calls it for every packet
 
 # Read by others, by name
+_.use_unicode  # PyMySQL reads it
+_.decoders  # PyMySQL reads it
 _.no_color  # Textual reads it
 _.animation_level  # Textual reads it
 _.ALLOW_MAXIMIZE  # Textual reads it

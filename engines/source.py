@@ -8,12 +8,14 @@ from typing import Protocol, Self
 
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
+from engines.model.connecting import LaneConnecting
 from engines.model.controls import Control
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
 
-ProgressCallback = Callable[[str], None]
-"""Receives a short description of each step while a source starts. It may raise an exception to abandon the start."""
+ProgressCallback = Callable[[str | LaneConnecting], None]
+"""Receives a short description of each step while a source starts, and how far each lane is with its connections. It
+may raise an exception to abandon the start."""
 
 
 class SourceInfo(Protocol):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from engines.model.connecting import LaneConnecting
 from engines.model.lanes import LaneInfo
 from tui.view.view import View
 
 
 class Progress(Message):
-    """A step of the source's start: `text` says what it does, `elapsed_s` is the time since the start in seconds."""
+    """A step of the source's start: `step` says what it does, `elapsed_s` is the time since the start in seconds."""
 
-    def __init__(self, text: str, elapsed_s: float) -> None:
+    def __init__(self, step: str | LaneConnecting, elapsed_s: float) -> None:
         super().__init__()
-        self.text = text
+        self.step = step
         self.elapsed_s = elapsed_s
 
 

@@ -6,16 +6,16 @@ import socket
 import ssl
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Any
 
-from engines.endpoints.address import map_address, split
+from engines.backends.happy_eyeballs import connect_first
+from engines.endpoints.address import FoundAddress, map_address, split
 from engines.endpoints.daemon_threads import in_thread
 from engines.endpoints.deadline import left_s, note_step, watch
 from engines.endpoints.endpoint import AddressMap, TlsOptions
 from engines.endpoints.tls import ssl_context
 
 CONNECT_TIMEOUT_S = 3.0
-"""Timeout in seconds for each address of a name, and for the TLS handshake."""
+"""Timeout in seconds for each address of a name, which are tried side by side, and for the TLS handshake."""
 
 IO_TIMEOUT_S = 5.0
 """Timeout in seconds for a read or write."""
@@ -42,37 +42,45 @@ KEEP_ALIVE_PROBES = 3
 def dial(address: str, address_map: AddressMap = ()) -> socket.socket:
     """Return a TCP connection to "host:port", or to the address that `address_map` gives for it.
 
-    Reads and writes on it time out after `IO_TIMEOUT_S`. The deadline of the caller's work is watched while it
-    connects; whoever uses the connection watches it from then on. Blocks. Raises OSError.
+    Of several addresses of the host, the first that answers is taken. Reads and writes time out after `IO_TIMEOUT_S`.
+    The deadline of the caller's work is watched while it connects; whoever uses the connection watches it from then
+    on. Blocks. Raises OSError, which names the addresses if there are several.
     """
     target = map_address(address, address_map)
-    try:
-        host, port = split(target)
-        found = _look_up(host, port)
-    except (ValueError, OverflowError) as error:
-        # Raised by Python's host name codec if a label is empty or too long, and for a NUL or a port
-        # beyond 16 bits. A server may report such a node.
-        raise OSError(f"{target!r} is no address: {error}") from error
-    sock = _connect(found)
+    return dial_any(target, (target,))
+
+
+def dial_any(name: str, targets: Sequence[str]) -> socket.socket:
+    """Return a TCP connection as `dial` does, to whichever of `targets` ("host:port" each) answers first.
+
+    `name` is what all of them are an address of. Blocks. Raises OSError.
+    """
+    found: list[FoundAddress] = []
+    for target in targets:
+        try:
+            found += _look_up(*split(target))
+        except (ValueError, OverflowError) as error:
+            # Raised by Python's host name codec if a label is empty or too long, and for a NUL or a port
+            # beyond 16 bits. A server may report such a node.
+            raise OSError(f"{target!r} is no address: {error}") from error
+    hosts = dict.fromkeys(str(address[0]) for _, address in found)
+    note_step(f"TCP connection to {', '.join(hosts)}")
+    sock = connect_first(name, found, CONNECT_TIMEOUT_S)
     sock.settimeout(IO_TIMEOUT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
+    for option, value in (
         ("TCP_KEEPIDLE", KEEP_ALIVE_IDLE_S),
         ("TCP_KEEPALIVE", KEEP_ALIVE_IDLE_S),  # the macOS name of TCP_KEEPIDLE
         ("TCP_KEEPINTVL", KEEP_ALIVE_EVERY_S),
         ("TCP_KEEPCNT", KEEP_ALIVE_PROBES),
     ):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     return sock
 
 
-SocketAddress = tuple[Any, ...]
-"""Address of a socket as the socket module has it: host and port, and for IPv6 two more numbers."""
-
-
-def _look_up(host: str, port: int) -> list[tuple[int, SocketAddress]]:
+def _look_up(host: str, port: int) -> list[FoundAddress]:
     """Return family and address of each address of a name. Raises OSError or UnicodeError."""
     flags = 0
     try:
@@ -83,7 +91,7 @@ def _look_up(host: str, port: int) -> list[tuple[int, SocketAddress]]:
     else:
         flags = socket.AI_NUMERICHOST
 
-    def ask() -> list[tuple[int, SocketAddress]]:
+    def ask() -> list[FoundAddress]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
         return [(int(family), address) for family, _, _, _, address in found]
 
@@ -93,27 +101,6 @@ def _look_up(host: str, port: int) -> list[tuple[int, SocketAddress]]:
     return in_thread(
         ask, RESOLVE_WAIT_S, f"no name server answered within {RESOLVE_WAIT_S:.0f} s for {host}"
     )
-
-
-def _connect(addresses: Sequence[tuple[int, SocketAddress]]) -> socket.socket:
-    """Return a TCP connection to the first address that takes one. Raises the error of the last one."""
-    note_step("TCP connection")
-    error: OSError = OSError("the name has no address")
-    for family, address in addresses:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(left_s(CONNECT_TIMEOUT_S))
-            watch(lambda sock=sock: sock)  # type: ignore[misc]
-            sock.connect(address)
-        except OSError as reason:
-            sock.close()
-            error = reason
-            continue
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-    raise error
 
 
 def wrap_tls(sock: socket.socket, tls: TlsOptions, host: str) -> ssl.SSLSocket:

@@ -39,6 +39,20 @@ def known_step(known: KnownError, namespace: Namespace) -> str:
     return known.advice(f"{namespace.key_prefix.decode()}*", namespace.advice)[1]
 
 
+def problem_text(
+    error: Exception, failures: tuple[type[Exception], ...], namespace: Namespace
+) -> str:
+    """Return what ended a piece of work in the background, never "".
+
+    It is `error_text` for one of `failures`, which a server can cause. Any other exception is called an internal error:
+    without a word of it the work would seem to be late.
+    """
+    name = type(error).__name__
+    if isinstance(error, failures):
+        return error_text(error, namespace) or name
+    return f"internal error: {name}: {foreign_text(error)}"
+
+
 def error_code(error: Exception) -> int | None:
     """Return the error number of an exception of PyMySQL; None for any other exception."""
     if isinstance(error, OSError) or not error.args:

@@ -13,16 +13,21 @@ from time import perf_counter_ns
 from pymysql.cursors import Cursor
 from redis.exceptions import ResponseError
 
+from engines.backends.failure_text import error_text
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql import optional
 from engines.backends.redis import client as redis
 from engines.backends.redis.optional import info, number, setting
 from engines.endpoints.daemon_threads import in_parallel
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint, TlsOptions
+from engines.endpoints.redaction import foreign_text
 from engines.model.server_facts import (
+    DATABASE,
     ENGINE,
     FLUSH,
+    INNODB,
     LOG_BIN,
+    SEPARATOR,
     SQL_LOG_BIN,
     SYNC_BINLOG,
     UNREADABLE,
@@ -60,19 +65,30 @@ def read_server_facts(endpoints: LaneEndpoints) -> list[ServerFacts]:
     return facts
 
 
-def read_durability(endpoints: LaneEndpoints) -> dict[str, dict[str, str | int]]:
-    """Return, by role, the settings that decide how durable a write is on each server of a lane, as they are now.
+def read_durability(endpoints: LaneEndpoints, role: str) -> tuple[dict[str, str | int], str]:
+    """Return the settings that decide how durable a write is on the server with `role`, as they are now.
 
-    Blocks. Raises one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
+    The second value is the error of a node that could not be asked, whose settings count as `UNREADABLE`; "" if all
+    nodes answered. Blocks. Raises one of the FAILURES of engines.backends.mysql.client and
+    engines.backends.redis.client.
     """
-    found = {}
-    if endpoints.mysql is not None:
+    if role == DATABASE:
+        assert endpoints.mysql is not None
         with mysql.cursor(endpoints.mysql) as cursor:
-            found["database"] = _mysql_durability(cursor, endpoints.mysql.namespace.table)
-    if endpoints.redis is not None:
-        role = "store" if endpoints.mysql is None else "cache"
-        found[role] = _durability_of_nodes(endpoints.redis, redis.nodes(endpoints.redis))
-    return found
+            return _mysql_durability(cursor, endpoints.mysql.namespace.table), ""
+    endpoint, problems = endpoints.redis, [""]
+    assert endpoint is not None
+
+    def read(address: str) -> dict[str, str | int]:
+        try:
+            # A node that is gone would seem to hide its settings.
+            redis.open_socket(address, endpoint).close()
+            return _redis_durability(address, endpoint)
+        except redis.FAILURES as error:
+            problems.append(error_text(error, endpoint.namespace))
+            return dict.fromkeys(REDIS_SETTINGS, UNREADABLE)
+
+    return _durability_of_nodes(read, redis.nodes(endpoint)), problems[-1]
 
 
 def round_trip_us(ping: Callable[[], object]) -> float | None:
@@ -111,7 +127,7 @@ def _mysql(endpoint: MySQLEndpoint) -> ServerFacts:
     with mysql.cursor(endpoint) as cursor:
         facts = mysql.read_facts(cursor)
         return ServerFacts(
-            role="database",
+            role=DATABASE,
             product=facts.product,
             version=facts.version,
             nodes=1,
@@ -128,11 +144,11 @@ def _mysql_durability(cursor: Cursor, table: str) -> dict[str, str | int]:
         name: _plain_value(variables.get(name, UNREADABLE)) for name in VARIABLES
     }
     engine = mysql.read_table_engine(cursor, table)
-    if engine not in (None, "InnoDB"):
-        facts[ENGINE] = engine
+    if engine != INNODB:
+        facts[ENGINE] = UNREADABLE if engine is None else _plain_value(engine)
     if facts[LOG_BIN] == "ON":
         session = mysql.read_session_variables(cursor, (SQL_LOG_BIN,))
-        facts[SQL_LOG_BIN] = session.get(SQL_LOG_BIN, UNREADABLE)
+        facts[SQL_LOG_BIN] = _plain_value(session.get(SQL_LOG_BIN, UNREADABLE))
     shown = optional.rows(cursor, f"SHOW GLOBAL STATUS WHERE Variable_name IN {STATUS!r}")
     counts = {name.lower(): value for name, value in optional.numbers(shown).items()}
     facts["replicas"] = counts.get(STATUS[0].lower(), UNREADABLE)
@@ -154,15 +170,17 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
         nodes=len(nodes),
         tls=tls_mode(endpoint.tls),
         round_trip_us=trip_us,
-        durability=_durability_of_nodes(endpoint, nodes),
+        durability=_durability_of_nodes(
+            lambda address: _redis_durability(address, endpoint), nodes
+        ),
         identity=_digest(nodes),
     )
 
 
-def _durability_of_nodes(endpoint: RedisEndpoint, nodes: Sequence[str]) -> dict[str, str | int]:
-    found = list(
-        in_parallel(lambda address: _redis_durability(address, endpoint), nodes, len(nodes))
-    )
+def _durability_of_nodes(
+    read: Callable[[str], dict[str, str | int]], nodes: Sequence[str]
+) -> dict[str, str | int]:
+    found = list(in_parallel(read, nodes, len(nodes)))
     return {
         name: _common([each[name] for each in found if name in each])
         for name in dict.fromkeys(name for each in found for name in each)
@@ -187,10 +205,11 @@ def _digest(names: Sequence[str]) -> str:
 
 
 def _plain_value(value: object) -> str | int:
+    """Return what a server says of a setting as a number or as a line of limited length."""
     number = foreign_number(value)
-    return str(value) if number is None else number
+    return foreign_text(value) if number is None else number
 
 
 def _common(values: list[str | int]) -> str | int:
-    """Return the value that all nodes of a cluster share, or all different values as one text."""
-    return values[0] if len(set(values)) == 1 else " / ".join(sorted({str(v) for v in values}))
+    """Return the value that all nodes of a cluster share, or all different values as one text: see `values_of`."""
+    return values[0] if len(set(values)) == 1 else SEPARATOR.join(sorted({str(v) for v in values}))

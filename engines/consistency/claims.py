@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from random import Random
 from threading import Lock, Thread
 from time import monotonic
+from typing import TypeVar
 
+from engines.backends.failure_text import problem_text
 from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
+from engines.backends.redis.reply_parser import unexpected_reply
 from engines.backends.server_facts import read_durability
 from engines.endpoints.endpoint import LaneEndpoints, RedisEndpoint
-from engines.model.read_back import CacheLifetimes, SettingChange
-from engines.model.server_facts import UNREADABLE, ServerFacts
-from engines.text import foreign_number
+from engines.model.read_back import CacheLifetimes, SettingChange, UnreadSettings
+from engines.model.server_facts import (
+    APPENDFSYNC,
+    APPENDONLY,
+    DATABASE,
+    ENGINE,
+    INNODB,
+    UNREADABLE,
+    ServerFacts,
+    values_of,
+)
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS
+from engines.workload.namespace import DEFAULT, Namespace
 from engines.workload.redis_keys import redis_key
 
 KEYS_CHECKED = 200
@@ -30,19 +43,25 @@ NO_KEY, ENDLESS = -2, -1
 COUNTS = ("replicas", "semi_sync_replicas")
 """Facts about durability that are no settings."""
 
+FAILURES = (*mysql.FAILURES, *redis.FAILURES)
+
+Found = TypeVar("Found")
+
 
 @dataclass(frozen=True, slots=True)
 class ServerClaims:
-    """What was claimed of a lane's servers and is otherwise, so far as it could be read."""
+    """What was claimed of a lane's servers and is otherwise, and what of it could not be read again."""
 
     changes: tuple[SettingChange, ...] = ()
+    unread: tuple[UnreadSettings, ...] = ()
     lifetimes: CacheLifetimes | None = None
 
 
 class ClaimCheck:
-    """The check of all lanes, each in a thread of its own, which begins when the object is made.
+    """The check of all lanes. It begins when the object is made.
 
-    A server that hangs delays only its own lane, and nobody for longer than `results` is told to wait.
+    Each question to a server has a thread of its own: one that hangs or fails hides no answer to another, and delays
+    nobody for longer than `results` is told to wait.
     """
 
     def __init__(
@@ -52,88 +71,175 @@ class ClaimCheck:
         allowed_ms: int,
     ) -> None:
         """Begin. `servers` are the facts from before the race, `allowed_ms` the longest TTL that a fill asked for."""
+        self._lanes = tuple(endpoints)
         self._lock = Lock()
-        self._found: dict[str, ServerClaims] = {}
-        self._threads = [
-            Thread(
-                target=self._check,
-                args=(lane, at, servers.get(lane, ()), allowed_ms),
-                name="claims",
-                daemon=True,
-            )
-            for lane, at in endpoints.items()
-        ]
+        self._changes: dict[tuple[str, str], Sequence[SettingChange]] = {}
+        """By lane and role."""
+        self._unread: dict[tuple[str, str], UnreadSettings | None] = {}
+        self._lifetimes: dict[str, CacheLifetimes] = {}
+        work: list[Callable[[], None]] = []
+        for lane, at in endpoints.items():
+            for server in servers.get(lane, ()):
+                claimed = claimed_settings(server)
+                if claimed:
+                    # This counts until the thread has an answer.
+                    late = UnreadSettings(server.role, claimed, timed_out=True)
+                    self._unread[lane, server.role] = late
+                    work.append(partial(self._check_settings, lane, at, server))
+            if at.mysql is not None and at.redis is not None:
+                self._lifetimes[lane] = CacheLifetimes(
+                    allowed_ms=allowed_ms, unread=KEYS_CHECKED, timed_out=True
+                )
+                work.append(partial(self._check_lifetimes, lane, at.redis, allowed_ms))
+        self._threads = [Thread(target=each, name="claims", daemon=True) for each in work]
         for thread in self._threads:
             thread.start()
 
-    def _check(
-        self, lane: str, at: LaneEndpoints, servers: Sequence[ServerFacts], allowed_ms: int
-    ) -> None:
+    def _check_settings(self, lane: str, at: LaneEndpoints, server: ServerFacts) -> None:
         changes: tuple[SettingChange, ...] = ()
-        lifetimes = None
-        # What the user may not ask for, or what is down by now, was not checked; neither hides the other.
-        with suppress(*mysql.FAILURES, *redis.FAILURES):
-            changes = tuple(setting_changes(servers, read_durability(at)))
-        if at.mysql is not None and at.redis is not None:
-            with suppress(*redis.FAILURES):
-                lifetimes = judge_ttls(read_ttls_ms(at.redis), allowed_ms)
+        unread: UnreadSettings | None
+        try:
+            changes, unread = compare_settings(server, *read_durability(at, server.role))
+        except Exception as error:
+            problem = problem_text(error, FAILURES, at.namespace)
+            unread = UnreadSettings(server.role, claimed_settings(server), problem=problem)
         with self._lock:
-            self._found[lane] = ServerClaims(changes, lifetimes)
+            self._changes[lane, server.role] = changes
+            self._unread[lane, server.role] = unread
+
+    def _check_lifetimes(self, lane: str, cache: RedisEndpoint, allowed_ms: int) -> None:
+        try:
+            found = judge_ttls(read_ttls(cache), allowed_ms, cache.namespace)
+        except Exception as error:
+            found = CacheLifetimes(
+                allowed_ms=allowed_ms,
+                unread=KEYS_CHECKED,
+                problem=problem_text(error, FAILURES, cache.namespace),
+            )
+        with self._lock:
+            self._lifetimes[lane] = found
 
     def results(self, until_s: float) -> dict[str, ServerClaims]:
         """Return what is known of each lane by `until_s` (monotonic clock). Blocks until then at most."""
         for thread in self._threads:
             thread.join(max(0.0, until_s - monotonic()))
         with self._lock:
-            return dict(self._found)
+            return {
+                lane: ServerClaims(
+                    tuple(chain.from_iterable(_of(lane, self._changes))),
+                    tuple(unread for unread in _of(lane, self._unread) if unread is not None),
+                    self._lifetimes.get(lane),
+                )
+                for lane in self._lanes
+            }
 
 
-def setting_changes(
-    before: Sequence[ServerFacts], after: Mapping[str, Mapping[str, str | int]]
-) -> Iterator[SettingChange]:
-    """Return the durability settings that differ. `after` has them by the server's role. Pure.
+def _of(lane: str, found: Mapping[tuple[str, str], Found]) -> Iterator[Found]:
+    """Yield what was found of each server of a lane."""
+    return (each for (of, _), each in found.items() if of == lane)
 
-    What could not be read at one of the two times is no change. Numbers of replicas are none either: a replica that is
-    restarted changes what a commit waits for no more than the settings say.
+
+def claimed_settings(server: ServerFacts) -> tuple[str, ...]:
+    """Return the names of the durability settings of a server that were known, at least on some nodes. Pure.
+
+    Numbers of replicas are not among them: a replica that is restarted changes what a commit waits for no more than the
+    settings say.
     """
-    for server in before:
-        now = after.get(server.role, {})
-        for name, value in server.durability.items():
-            if name in COUNTS or name not in now or UNREADABLE in (value, now[name]):
-                continue
-            if now[name] != value:
-                yield SettingChange(server.role, name, value, now[name])
+    return tuple(
+        name for name, value in _settings(server, server.durability).items() if _known(value)
+    )
 
 
-def read_ttls_ms(cache: RedisEndpoint) -> list[int]:
-    """Return what PTTL says of some hot keys. Blocks. Raises one of redis.FAILURES."""
+def compare_settings(
+    server: ServerFacts, now: Mapping[str, str | int], problem: str = ""
+) -> tuple[tuple[SettingChange, ...], UnreadSettings | None]:
+    """Return the settings of a server that are not as they were, and those that may not be. Pure.
+
+    `server` has them as they were, `now` as they are. `problem` is the error of a node that does not show them; what
+    the other nodes show can be a change all the same.
+    """
+    changes: list[SettingChange] = []
+    unread: list[str] = []
+    was, found = _settings(server, server.durability), _settings(server, now)
+    for name in claimed_settings(server):
+        before, after = was[name], found.get(name, UNREADABLE)
+        if (
+            name == APPENDFSYNC
+            and name not in found
+            and "no" in values_of(found.get(APPENDONLY, ""))
+        ):
+            continue  # Without an append-only file there is no such setting: that is a change of its own.
+        was_hidden, hidden = UNREADABLE in values_of(before), UNREADABLE in values_of(after)
+        gone, new = _known(before) - _known(after), _known(after) - _known(before)
+        if (gone and not hidden) or (new and not was_hidden):
+            changes.append(SettingChange(server.role, name, before, after))
+        if hidden and (gone or not was_hidden):
+            unread.append(name)
+    names = tuple(unread)
+    return tuple(changes), UnreadSettings(server.role, names, problem=problem) if names else None
+
+
+def _settings(server: ServerFacts, facts: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Return the settings among `facts`, with the engine of the table also if it is the usual one."""
+    usual: dict[str, str | int] = {ENGINE: INNODB} if facts and server.role == DATABASE else {}
+    return {name: value for name, value in {**usual, **facts}.items() if name not in COUNTS}
+
+
+def _known(value: str | int) -> frozenset[str]:
+    return values_of(value) - {UNREADABLE}
+
+
+def read_ttls(cache: RedisEndpoint) -> list[object]:
+    """Return what PTTL says of some hot keys: a number for each, or what came in its place, an exception for example.
+
+    Blocks. Raises one of redis.FAILURES if the nodes are not known.
+    """
     ranges = redis.slot_map(cache)
     keys: dict[str, list[bytes]] = {}
+    found: list[object] = []
     hot = range(HOT_KEYS.first, HOT_KEYS.last + 1)
     for car_id in Random(len(HOT_KEYS)).sample(hot, KEYS_CHECKED):
         name = redis_key(car_id, cache.namespace.key_prefix)
         owner = redis.slot_owner(ranges, key_slot(name))
-        if owner is not None:
+        if owner is None:
+            found.append(redis.unserved(key_slot(name), name))
+        else:
             keys.setdefault(owner, []).append(name)
-    found: list[int] = []
     for address, names in keys.items():
-        with (
-            redis.client(address, cache) as node,
-            node.pipeline(transaction=False) as pipeline,
-        ):
-            for name in names:
-                pipeline.pttl(name)
-            answers = (foreign_number(answer) for answer in pipeline.execute())
-            found += [ttl_ms for ttl_ms in answers if ttl_ms is not None]
+        try:
+            with (
+                redis.client(address, cache) as node,
+                node.pipeline(transaction=False) as pipeline,
+            ):
+                for name in names:
+                    pipeline.pttl(name)
+                found += pipeline.execute(raise_on_error=False)
+        except redis.FAILURES as error:
+            found += [error] * len(names)
     return found
 
 
-def judge_ttls(ttls_ms: Sequence[int], allowed_ms: int) -> CacheLifetimes:
-    """Return how many of the keys that exist never expire, or stay longer than `allowed_ms`. Pure."""
+def judge_ttls(
+    answers: Sequence[object], allowed_ms: int, namespace: Namespace = DEFAULT
+) -> CacheLifetimes:
+    """Return how many of the keys that exist never expire, or stay longer than `allowed_ms`. Pure.
+
+    `answers` are those of `read_ttls`. What is no time in ms is not read.
+    """
+    ttls_ms = [each for each in answers if type(each) is int and each >= NO_KEY]
+    others = [each for each in answers if not (type(each) is int and each >= NO_KEY)]
     existing = [ttl_ms for ttl_ms in ttls_ms if ttl_ms != NO_KEY]
+    problem = ""
+    if others:
+        first = others[0]
+        if not isinstance(first, Exception):
+            first = unexpected_reply("PTTL", first, "it is no time")
+        problem = problem_text(first, FAILURES, namespace)
     return CacheLifetimes(
         checked=len(existing),
         endless=existing.count(ENDLESS),
         longer=sum(ttl_ms > allowed_ms + 1 for ttl_ms in existing),
         allowed_ms=allowed_ms,
+        unread=len(others),
+        problem=problem,
     )

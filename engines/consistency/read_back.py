@@ -11,20 +11,18 @@ from dataclasses import dataclass, field
 from threading import Lock, Thread
 from time import monotonic
 
+from engines.backends.failure_text import problem_text
 from engines.backends.mysql import client as mysql
-from engines.backends.mysql.client import error_text
-from engines.backends.mysql.stored_row import COLUMNS, stored_payload
+from engines.backends.mysql.rows import read_rows
 from engines.backends.redis import client as redis
+from engines.backends.redis.own_keys import WRONG_TYPE
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import AcknowledgedRows
 from engines.model.read_back import LostRow, ReadBack
 from engines.wire.resp import key_slot
 from engines.workload.dataset import TelemetryPool, payload
-from engines.workload.redis_keys import is_row, redis_key
+from engines.workload.redis_keys import MAX_DIGITS, is_row, redis_key
 from engines.workload.streams import Row
-
-MAX_VERSION_DIGITS = 19
-"""Digits of the largest version that MySQL's BIGINT holds. Python refuses to read more than 4,300."""
 
 READ_BACK_WAIT_S = 3.0
 """Seconds that the end of a race waits for the rows. A row that has not come by then is not compared."""
@@ -35,8 +33,8 @@ ROWS_PER_QUERY = 250
 EXAMPLES = 5
 """Number of lost rows that a result names."""
 
-NO_ROW = b""
-"""Stands for what is stored in place of a row and is none."""
+NO_STRING = b"no string"
+"""Stands for a value of Redis that GET refuses to return, because it is a list or the like."""
 
 Stored = Mapping[int, bytes | None]
 """By car, its row in the form of a Redis payload; None if there is no row."""
@@ -63,7 +61,7 @@ def read_back(
     """Return by lane how its acknowledged rows compare with what is stored.
 
     All lanes are read at once. Blocks for at most `within_s`, whatever a server does; a thread that still waits for one
-    ends with the time limit of its connection. Raises nothing for a server that fails.
+    ends with the time limit of its connection. Raises nothing for a server that fails, whatever it answers.
     """
     lock = Lock()
     threads = [
@@ -96,8 +94,8 @@ def _read(rows: LaneRows, lock: Lock) -> None:
         for part in parts:
             with lock:
                 rows.found.update(part)
-    except (*mysql.FAILURES, *redis.FAILURES) as error:
-        problem = error_text(error, endpoints.namespace)
+    except Exception as error:
+        problem = problem_text(error, (*mysql.FAILURES, *redis.FAILURES), endpoints.namespace)
     with lock:
         rows.problem = problem
 
@@ -105,32 +103,29 @@ def _read(rows: LaneRows, lock: Lock) -> None:
 def _mysql_rows(endpoint: MySQLEndpoint, cars: Sequence[int]) -> Iterator[Stored]:
     with mysql.cursor(endpoint) as cursor:
         for part in _parts(cars):
-            cursor.execute(
-                f"SELECT {COLUMNS} FROM {endpoint.namespace.table} "
-                f"WHERE car_id IN ({','.join(map(str, part))})"
-            )
-            found: dict[int, bytes | None] = dict.fromkeys(part)
-            for row in cursor.fetchall():
-                stored = stored_payload(row)
-                if stored is not None:
-                    found[stored[0]] = stored[1]
-                elif row and row[0] in found:
-                    found[row[0]] = NO_ROW
-            yield found
+            condition = f"car_id IN ({','.join(map(str, part))})"
+            found = read_rows(cursor, endpoint.namespace.table, condition)
+            yield {car_id: found.get(car_id) for car_id in part}
 
 
 def _redis_rows(
     endpoint: RedisEndpoint, cars: Sequence[int], addresses: Iterable[str]
 ) -> Iterator[Stored]:
-    """Yield the rows of each primary in turn. Raises the error of one that fails when the others have been asked."""
+    """Yield the rows of each primary in turn.
+
+    Raises when all have been asked, for a primary that failed, a row that it refused or a slot that none serves.
+    """
     prefix = endpoint.namespace.key_prefix
     ranges = redis.slot_map(endpoint, addresses)
     by_address: dict[str, list[int]] = {}
-    for car_id in cars:
-        owner = redis.slot_owner(ranges, key_slot(redis_key(car_id, prefix)))
-        if owner is not None:
-            by_address.setdefault(owner, []).append(car_id)
     failed: Exception | None = None
+    for car_id in cars:
+        name = redis_key(car_id, prefix)
+        owner = redis.slot_owner(ranges, key_slot(name))
+        if owner is None:
+            failed = redis.unserved(key_slot(name), name)
+        else:
+            by_address.setdefault(owner, []).append(car_id)
     for address, wanted in by_address.items():
         try:
             with redis.client(address, endpoint) as node:
@@ -138,7 +133,16 @@ def _redis_rows(
                     with node.pipeline(transaction=False) as pipeline:
                         for car_id in part:
                             pipeline.get(redis_key(car_id, prefix))
-                        yield dict(zip(part, pipeline.execute(), strict=True))
+                        replies = pipeline.execute(raise_on_error=False)
+                    found: dict[int, bytes | None] = {}
+                    for car_id, reply in zip(part, replies, strict=True):
+                        if not isinstance(reply, Exception):
+                            found[car_id] = reply
+                        elif WRONG_TYPE in str(reply):
+                            found[car_id] = NO_STRING
+                        else:
+                            failed = reply
+                    yield found
         except redis.FAILURES as error:
             failed = error
     if failed is not None:
@@ -198,4 +202,4 @@ def _verdict(
 def _version_of(value: object) -> int | None:
     """Return the version at the end of a stored value, None if it has none, whatever the server sent."""
     version = value.rpartition(b":")[2] if isinstance(value, bytes) else b""
-    return int(version) if version.isdigit() and len(version) <= MAX_VERSION_DIGITS else None
+    return int(version) if version.isdigit() and len(version) <= MAX_DIGITS else None

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+FoundAddress = tuple[int, tuple[Any, ...]]
+"""Address of a name: its family, and the address of a socket as the socket module has it (host and port, and for IPv6
+two more numbers)."""
+
 
 def split(address: str) -> tuple[str, int]:
     """Return host and port of "host:port"; brackets around an IPv6 address are optional and removed."""

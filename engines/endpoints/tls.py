@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import ssl
 from functools import lru_cache
+from threading import Lock
 
 from engines.endpoints.endpoint import TlsOptions
 
+_making = Lock()
+"""Held while a context is made. Connections that are opened at the same time would make one each: reading the system's
+authorities takes 20 ms and 1 MB."""
 
-@lru_cache(maxsize=16)
+
 def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
     """Return the context for `tls`; raise OSError if `ca_file` is unreadable or holds no certificate."""
+    with _making:
+        return _make_context(tls)
+
+
+@lru_cache(maxsize=16)
+def _make_context(tls: TlsOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:

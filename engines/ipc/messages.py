@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engines.config.settings import LoadConfig
+from engines.endpoints.address import FoundAddress
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.ipc.schedule import Schedule
 from engines.metrics.histogram import EMPTY, LatencyDistribution
@@ -42,6 +43,8 @@ class EngineSpec:
     """Whether to keep the last acknowledged version of every key, and to send it at the end."""
     sharing: ServerSharing = ServerSharing()
     """With how many engine processes the limits on reconnecting to the lane's servers are shared."""
+    answered: Mapping[str, FoundAddress] = field(default_factory=dict)
+    """By "host:port" of a name with several addresses, the one that answered the race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class OpenProgress:
-    """How many of its `wanted` connections the engine process has opened; sent while it opens them."""
+    """How many of its `wanted` connections the engine process has opened; sent while it opens them, and once it has.
+
+    `waiting_for` is the server of the next one as "host:port", empty if all are open.
+    """
 
     opened: int
     wanted: int
+    waiting_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

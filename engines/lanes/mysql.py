@@ -96,12 +96,12 @@ def read_mysql(session: Session, next_key: Callable[[], int], context: LaneConte
     ended: Completed | None = None
     while True:
         car_id = next_key()
-        select = find_request(car_id) or selects[car_id]
+        select, car = find_request(car_id) or selects[car_id]
         reply = yield (connection, select, 1) if ended is None else (connection, select, 1, ended)
         if reply.__class__ is not list:
             ended = None
             yield Failed(error_kind(reply))
-        elif is_row(reply):
+        elif is_row(reply, car):
             ended = row
         else:
             ended = absent if reply == ABSENT else wrong
@@ -113,12 +113,12 @@ def read_mysql_deck(session: Session, next_key: Callable[[], int], context: Lane
     skipped = 0
     ended: Completed | None = None
     while True:
-        select = selects[next_key()]
+        select, car = selects[next_key()]
         reply = yield (connection, select, 1) if ended is None else (connection, select, 1, ended)
         ended = None
         if reply.__class__ is not list:
             yield Failed(error_kind(reply))
-        elif is_row(reply):
+        elif is_row(reply, car):
             ended = completed(rows=1, skipped=skipped)
         elif reply != ABSENT:
             ended = completed(wrong_content=1, skipped=skipped)

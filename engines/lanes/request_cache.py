@@ -11,15 +11,15 @@ from engines.workload.redis_keys import redis_key
 from engines.workload.statements import select
 
 
-class SelectCache(dict[int, bytes]):
-    """The SELECT request of each car, from one table."""
+class SelectCache(dict[int, tuple[bytes, bytes]]):
+    """The SELECT request of each car, from one table, and the car's id as the answer must have it."""
 
     def __init__(self, table: str) -> None:
         super().__init__()
         self._select = select(table)
 
-    def __missing__(self, car_id: int) -> bytes:
-        request = self[car_id] = mysql.query(self._select % car_id)
+    def __missing__(self, car_id: int) -> tuple[bytes, bytes]:
+        request = self[car_id] = (mysql.query(self._select % car_id), b"%d" % car_id)
         return request
 
 

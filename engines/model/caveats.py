@@ -249,6 +249,31 @@ class SettingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DurabilityNotReadAgain:
+    """Durability settings of a lane's server that may have changed: see `engines.model.read_back.UnreadSettings`."""
+
+    lane: str
+    role: str
+    settings: tuple[str, ...]
+    timed_out: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TtlNotRead:
+    """A lane's cache whose times to live are not known: see `engines.model.read_back.CacheLifetimes`.
+
+    `unread` is 0 if none of the keys was there that were asked for, although the race had filled some.
+    """
+
+    lane: str
+    checked: int
+    unread: int
+    timed_out: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TtlNotKept:
     """Keys of a lane's cache that never expire (`endless`) or stay longer than the TTL of any fill (`longer`)."""
 
@@ -294,7 +319,9 @@ Caveat = (
     | CommitsShort
     | NotReadBack
     | SettingChanged
+    | DurabilityNotReadAgain
     | TtlNotKept
+    | TtlNotRead
     | KeysEvicted
     | WrongContent
 )

@@ -54,13 +54,31 @@ class SettingChange:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadSettings:
+    """Durability settings of a server (`role`) that were known before a race and could not all be read at its end.
+
+    The server did not answer in time (`timed_out`), or failed (`problem`, its error), or shows them no more (neither).
+    """
+
+    role: str
+    settings: tuple[str, ...]
+    timed_out: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CacheLifetimes:
     """Times to live that the cache itself states for keys that the race has filled.
 
     Of `checked` keys `endless` never expire, and `longer` stay longer than any fill asked for, which is `allowed_ms`.
+    `unread` further keys have no known time to live: the cache did not answer in time (`timed_out`), or with something
+    else (`problem`). Keys that were not there are in neither number.
     """
 
     checked: int = 0
     endless: int = 0
     longer: int = 0
     allowed_ms: int = 0
+    unread: int = 0
+    timed_out: bool = False
+    problem: str = ""

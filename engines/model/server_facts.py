@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+DATABASE = "database"
+"""Role of a lane's MySQL server. A Redis is a "cache" or a "store"."""
+
 UNREADABLE = "not readable"
 """The value of a fact that the server does not show."""
+
+SEPARATOR = " / "
+"""Stands between the values of a setting that is not the same on all nodes of a cluster."""
 
 FLUSH = "innodb_flush_log_at_trx_commit"
 
@@ -18,8 +24,9 @@ LOG_BIN = "log_bin"
 SQL_LOG_BIN = "sql_log_bin"
 """Variable of a session: whether what it writes is in the binary log, so that replicas have it."""
 
-ENGINE = "engine"
-"""Storage engine of telemon's table. It is among the facts only if it is not InnoDB, which telemon makes."""
+ENGINE, INNODB = "engine", "InnoDB"
+"""Storage engine of telemon's table, and the one that telemon makes it in. It is among the facts only if it is another
+one, or not readable."""
 
 APPENDONLY = "appendonly"
 
@@ -65,6 +72,11 @@ class ServerFacts:
     round_trip_us: float | None
     durability: Mapping[str, str | int]
     identity: str
+
+
+def values_of(fact: str | int) -> frozenset[str]:
+    """Return the values that the nodes of a cluster have, given the value of all of them together."""
+    return frozenset(str(fact).split(SEPARATOR))
 
 
 def shared_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> list[list[str]]:

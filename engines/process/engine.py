@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter_ns
 
+from engines.backends.happy_eyeballs import remember
 from engines.driver.reactor import Reactor
 from engines.driver.session import Program, Session
 from engines.ipc.channel import Channel
@@ -46,6 +47,9 @@ DISCOVER_EVERY_NS = 250_000_000
 """Minimum time between two requests for the slot map while none has been answered, from all engine processes that
 connect to the cluster."""
 
+PROGRESS_EVERY_NS = 200_000_000
+"""Minimum time between two messages that say how many connections are open. More makes the screen seem to stand."""
+
 SAMPLE_EVERY_NS = 1_000_000_000
 """Time between two acknowledged batches that are kept from the course of a race, to be read back at its end."""
 
@@ -63,6 +67,7 @@ class Engine:
         self._channel = channel
         self._spec = spec
         self._connector = ServerConnector(spec)
+        remember(spec.answered)
         self._reactor = Reactor(
             self._connector, self._on_connection_problem, self._connector.processes
         )
@@ -114,21 +119,22 @@ class Engine:
                 session.connections[address]  # opens the connection before the first request
 
     def _await_connections(self) -> None:
-        """Send `Ready` once every connection has been open; until then send `NotReady` at intervals."""
+        """Send `Ready` once every connection has been open; until then send how many are, and what keeps the others."""
         unopened = self._reactor.connections.unopened()
+        now_ns = perf_counter_ns()
+        if not unopened or now_ns - self._progress_sent_ns > PROGRESS_EVERY_NS:
+            self._progress_sent_ns = now_ns
+            wanted = sum(1 for _ in self._reactor.connections.all())
+            waiting_for = self._connector.name(unopened[0].address) if unopened else ""
+            self._channel.send(OpenProgress(wanted - len(unopened), wanted, waiting_for))
         if not unopened:
             self._channel.send(Ready())
             return
-        now_ns = perf_counter_ns()
-        if now_ns - self._progress_sent_ns > NOT_READY_EVERY_NS:
-            self._progress_sent_ns = now_ns
-            wanted = sum(1 for _ in self._reactor.connections.all())
-            self._channel.send(OpenProgress(wanted - len(unopened), wanted))
         refused = next((connection for connection in unopened if connection.failures), None)
         if refused is not None and now_ns - self._problem_sent_ns > NOT_READY_EVERY_NS:
             self._problem_sent_ns = now_ns
             self._channel.send(NotReady(self._connector.name(refused.address), refused.last_error))
-        self._reactor.after_ns(2_000_000, self._await_connections)
+        self._reactor.after_ns(5_000_000, self._await_connections)
 
     # ---------------------------------------------------------------- the race
 

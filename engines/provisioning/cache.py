@@ -10,7 +10,7 @@ from pymysql.err import DataError
 
 from engines.backends.mysql import client as mysql
 from engines.backends.mysql.client import error_text
-from engines.backends.mysql.stored_row import COLUMNS, stored_payload
+from engines.backends.mysql.rows import read_rows
 from engines.backends.redis import client as redis
 from engines.backends.redis import own_keys
 from engines.backends.redis.marker import ForeignKeyError
@@ -19,6 +19,7 @@ from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoi
 from engines.errors import PreparationError, doctor_hint
 from engines.provisioning.ownership import foreign_key_note, survey_race_keys
 from engines.workload.dataset import CACHED_KEYS, HOT_KEYS, KeyRange
+from engines.workload.redis_keys import is_row
 from engines.workload.ttl import jittered_ttl_ms
 
 
@@ -95,18 +96,13 @@ def _rows(server: MySQLEndpoint, keys: KeyRange) -> Iterator[tuple[int, bytes]]:
 
     Raises one of mysql.FAILURES, also for a row that is none.
     """
+    table = server.namespace.table
     with mysql.cursor(server) as cursor:
-        cursor.execute(
-            f"SELECT {COLUMNS} FROM {server.namespace.table} WHERE car_id BETWEEN %s AND %s",
-            (keys.first, keys.last),
-        )
-        for row in cursor.fetchall():
-            stored = stored_payload(row)
-            if stored is None:
-                raise DataError(
-                    f"table {server.namespace.table} holds a row that is not six numbers"
-                )
-            yield stored
+        rows = read_rows(cursor, table, f"car_id BETWEEN {keys.first} AND {keys.last}")
+    for car_id, row in rows.items():
+        if car_id not in keys or not is_row(car_id, row):
+            raise DataError(f"table {table} holds a row that is not six numbers")
+        yield car_id, row
 
 
 def _ttls_ms(settings: RaceConfig) -> Callable[[], int]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import ceil
 
 from engines.config import race_config as config
+from engines.driver.blocking_jobs import JOBS_AT_ONCE
 from engines.errors import RaceError, doctor_hint
 from engines.ipc.messages import MeasureOverhead, OpenProgress, ServerSharing
 from engines.model.caveats import SharedServer
+from engines.model.connecting import LaneConnecting
 from engines.model.lanes import Product
 from engines.model.roles import Role
 from engines.provisioning.seed import SEED_VERSION
@@ -25,9 +28,15 @@ READY_TIMEOUT_S = 15.0
 """Time in which an engine process must open at least one more of its connections. Less ends a race whose servers are
 slow to accept."""
 
-READY_EACH_S = 0.25
-"""Time by which each connection of an engine process extends the total for all of them. It opens two at a time, so
-that a connection with TLS and sign-in may take half a second."""
+READY_ROUND_S = 4.0
+"""Time by which as many connections of an engine process as are opened at once extend the total for all of them. TLS
+and sign-in take it where a round trip takes 0.4 s. With more, servers that drip their answers are given up later."""
+
+QUIET_S = 1.0
+"""Seconds before anything is told. A start on servers that are near is over by then."""
+
+TELL_EVERY_S = 0.5
+"""Minimum time in seconds between two reports on a lane."""
 
 OVERHEAD_TIMEOUT_S = 2.0
 """Time in which an engine process must measure its client overhead. It needs 0.1 s; less leaves the figure out."""
@@ -50,11 +59,42 @@ class OpeningWatch:
         opened, wanted = (progress.opened, progress.wanted) if progress is not None else (0, 0)
         if opened > self._opened:
             self._opened, self._progressed_s = opened, now_s
-        limit_s = READY_TIMEOUT_S + wanted * READY_EACH_S
+        limit_s = READY_TIMEOUT_S + ceil(wanted / JOBS_AT_ONCE) * READY_ROUND_S
         if now_s - self._began_s <= limit_s and now_s - self._progressed_s <= READY_TIMEOUT_S:
             return None
         count = f"{opened:,} of {wanted:,} connections" if wanted else "no connection"
         return f"{count} opened in {now_s - self._began_s:.0f} s"
+
+
+class ConnectProgress:
+    """Passes how far each lane is to `tell`, as often as a reader can follow."""
+
+    def __init__(self, tell: Callable[[LaneConnecting], None]) -> None:
+        self._tell = tell
+        self._began_s = time.monotonic()
+        self._told: dict[str, tuple[LaneConnecting, float]] = {}
+        """By lane, what was told last, and when (monotonic clock)."""
+
+    def note(self, lane: str, engines: Iterable[OpenProgress | None]) -> None:
+        """Tell how far the engine processes of `lane` are, if that has changed and each of them has said it."""
+        known = []
+        for each in engines:
+            if each is None:
+                return
+            known.append(each)
+        step = LaneConnecting(
+            lane,
+            sum(each.opened for each in known),
+            sum(each.wanted for each in known),
+            next((each.waiting_for for each in known if each.waiting_for), ""),
+        )
+        now_s = time.monotonic()
+        last, told_s = self._told.get(lane, (None, float("-inf")))
+        if step == last or (last is None and (step.complete or now_s - self._began_s < QUIET_S)):
+            return
+        if step.complete or now_s - told_s >= TELL_EVERY_S:
+            self._told[lane] = (step, now_s)
+            self._tell(step)
 
 
 class EngineGroup:
@@ -124,14 +164,17 @@ class EngineGroup:
                 lanes.update(found.lanes)
         return max(1, sum(self.lanes[each].connecting(product) for each in lanes))
 
-    def await_ready(self, check: Callable[[], None]) -> None:
+    def await_ready(
+        self, check: Callable[[], None], tell: Callable[[LaneConnecting], None] = lambda _: None
+    ) -> None:
         """Block until every connection is open or the race is to stop. Raises RaceError if one cannot be opened.
 
         An engine process that opens connections has a total time that grows with their number; one that opens none for
         `READY_TIMEOUT_S` is not waited for any longer. `check` is called several times a second, and raises RaceError
-        if waiting is of no use.
+        if waiting is of no use. `tell` hears how far the lanes are, if that takes more than a moment.
         """
         opening = {engine.name: OpeningWatch() for engine in self.engines}
+        progress = ConnectProgress(tell)
         while not self._inbox.stop_requested:
             self.listen(0.2)
             check()
@@ -140,6 +183,8 @@ class EngineGroup:
                 raise RaceError(
                     f"before the race began, {announce_death(dead)}; {death_step(dead)}"
                 )
+            for name, lane in self.lanes.items():
+                progress.note(name, (engine.open_progress for engine in lane.engines))
             waiting = [engine for engine in self.engines if not engine.ready]
             if not waiting:
                 return

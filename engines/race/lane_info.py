@@ -13,6 +13,12 @@ from engines.errors import PreparationError, doctor_hint
 from engines.model.lanes import LANES, LaneInfo
 from engines.model.server_facts import ServerFacts
 
+SESSION_NOTE = (
+    "the server does not take telemon's session settings: isolation level, SQL mode and row limit are its own, and "
+    "were not checked"
+)
+"""Note on a lane whose MySQL server takes autocommit and character set alone."""
+
 
 def read_lane_servers(
     lanes: Mapping[str, LaneEndpoints], private: Collection[str]
@@ -74,7 +80,10 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
     try:
         parts = []
         if endpoints.mysql is not None:
-            parts.append(_mysql_part(endpoints.mysql))
+            part, takes_settings = _mysql_part(endpoints.mysql)
+            parts.append(part)
+            if not takes_settings:
+                notes = (*notes, SESSION_NOTE)
         if endpoints.redis is not None:
             parts.append(_redis_part(endpoints.redis, endpoints.mysql is not None, private))
             if endpoints.redis.read_replicas:
@@ -96,10 +105,11 @@ def _lane_info(endpoints: LaneEndpoints, notes: tuple[str, ...], private: bool) 
     )
 
 
-def _mysql_part(endpoint: MySQLEndpoint) -> tuple[str, str, str]:
+def _mysql_part(endpoint: MySQLEndpoint) -> tuple[tuple[str, str, str], bool]:
+    """Return product, version and durability, and whether sessions have telemon's settings."""
     with mysql.cursor(endpoint) as cursor:
         facts = mysql.read_facts(cursor)
-    return facts.product, facts.version, facts.durability
+    return (facts.product, facts.version, facts.durability), facts.takes_settings
 
 
 def _redis_part(endpoint: RedisEndpoint, cache: bool, private: bool) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from engines.backends.happy_eyeballs import answered
 from engines.config import race_config as config
 from engines.endpoints.credential_sources import CredentialSource
 from engines.endpoints.endpoint import LaneEndpoints
@@ -144,6 +145,7 @@ class LaneRunner:
                         first_version=first_version,
                         keep_versions=keep_versions,
                         sharing=sharing,
+                        answered=answered(),
                     )
                 )
 

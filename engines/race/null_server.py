@@ -37,16 +37,16 @@ def _column(number: int, name: bytes) -> bytes:
 
 
 _EOF = b"\xfe\x00\x00\x02\x00"
-_COLUMNS = (b"rpm", b"water_temp", b"oil_temp", b"oil_pressure", b"version")
-_VALUES = (b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456")
+_COLUMNS = (b"rpm", b"water_temp", b"oil_temp", b"oil_pressure", b"version", b"car_id")
+_VALUES = (b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456", b"50000123")
 
 ROW_REPLY = b"".join(
     [
         _packet(1, bytes([len(_COLUMNS)])),
         *(_column(number, name) for number, name in enumerate(_COLUMNS, 2)),
-        _packet(7, _EOF),
-        _packet(8, b"".join(bytes([len(value)]) + value for value in _VALUES)),
-        _packet(9, _EOF),
+        _packet(8, _EOF),
+        _packet(9, b"".join(bytes([len(value)]) + value for value in _VALUES)),
+        _packet(10, _EOF),
     ]
 )
 """One row, as MySQL answers the SELECT of the race."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Thread
@@ -43,6 +43,7 @@ from engines.race.scheduler import LaneScheduler
 from engines.race.servers import RaceServers
 from engines.results.death_text import announce_death, death_step
 from engines.sandbox.sandbox import Sandbox
+from engines.source import ProgressCallback
 from engines.workload.dataset import TelemetryPool
 
 LATE_NS = 250_000_000
@@ -95,7 +96,7 @@ class Race:
         settings: config.RaceConfig,
         *,
         interval_s: float = 1.0,
-        on_progress: Callable[[str], None] = lambda _: None,
+        on_progress: ProgressCallback = lambda _: None,
         sandbox: Sandbox | None = None,
         keep_versions: bool = False,
         hold: bool = False,
@@ -202,7 +203,7 @@ class Race:
         self.environment = place.environment
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
         self._on_progress("connecting the lanes")
-        self._engine_group.await_ready(self._check_servers)
+        self._engine_group.await_ready(self._check_servers, self._on_progress)
         self._on_progress("measuring telemon's own share")
         overheads_us = self._engine_group.overheads_us()
         self.lane_infos = tuple(
@@ -434,9 +435,16 @@ class Race:
             closing,
             read_backs=read_backs,
             setting_changes={lane: each.changes for lane, each in found.items()},
+            unread_settings={lane: each.unread for lane, each in found.items()},
             lifetimes={
                 lane: each.lifetimes for lane, each in found.items() if each.lifetimes is not None
             },
+            filled=frozenset(
+                lane
+                for lane, runner in self._lanes.items()
+                if self._settings.cache == "filled"
+                or any(counts.sets for counts in runner.node_counts.values())
+            ),
         )
 
     @property

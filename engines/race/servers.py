@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
@@ -95,7 +96,8 @@ def make_ready(
     caveats: list[Caveat] = []
     try:
         if own:
-            on_progress("looking at the servers that are configured")
+            names = dict.fromkeys(chain.from_iterable(_addresses(own, ()).values()))
+            on_progress(f"looking at the servers that are configured: {', '.join(names)}")
             with phase("looking at the servers that are configured", len(own)):
                 own = resolve_cluster_modes(own)
                 caveats += shared_mysql_servers(own)
@@ -135,13 +137,15 @@ def make_ready(
             raise RaceError(f"lane {lane}: a server's counters cannot be read: {why}")
         caveats.append(UnreadableCounters(lane, why))
     on_private = sandbox if private else None
+    # "" is a file system that this machine does not name: it is not known to be none in memory.
+    file_system = (on_private.file_system or None) if on_private is not None else None
     environment = RaceEnvironment(
         addresses=_addresses(endpoints, private),
         machine=machine_facts(),
         servers=sheets,
         caveats=(*on_storage, *caveats),
-        file_system=None if on_private is None else on_private.file_system,
-        volatile=None if on_private is None else on_private.volatile,
+        file_system=file_system,
+        volatile=None if file_system is None or on_private is None else on_private.volatile,
     )
     return RaceServers(endpoints, private, sandbox, entered, environment, counters)
 

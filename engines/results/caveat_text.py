@@ -13,6 +13,7 @@ from engines.model.caveats import (
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    DurabilityNotReadAgain,
     KeysEvicted,
     LaneNote,
     LostLease,
@@ -29,6 +30,7 @@ from engines.model.caveats import (
     SharedMachine,
     SharedServer,
     TtlNotKept,
+    TtlNotRead,
     UnevenRoundTrips,
     UnevenTls,
     UnreadableCounters,
@@ -178,6 +180,20 @@ def describe_caveat(caveat: Caveat) -> str:
             return (
                 f"{lane}: {setting} of its {role} was {before} when the race began and {after} when it ended, so "
                 "that its figures are of no single setting"
+            )
+        case DurabilityNotReadAgain(lane, role, settings, timed_out, problem):
+            late = "it did not answer in time" if timed_out else "it shows them no more"
+            return (
+                f"{lane}: durability not read again: {_listed(settings)} of its {role} may have changed during the "
+                f"race ({problem or late})"
+            )
+        case TtlNotRead(lane, _, 0):
+            return f"{lane}: TTL not checked: of the keys that were asked for at the end none was left in its cache"
+        case TtlNotRead(lane, checked, unread, timed_out, problem):
+            late = "it did not answer in time" if timed_out else "its answer is no time"
+            return (
+                f"{lane}: TTL not checked: that of {unread:,} of {checked + unread:,} keys in its cache could not be "
+                f"read at the end ({problem or late})"
             )
         case TtlNotKept(lane, checked, endless, longer, allowed_ms):
             return (

@@ -16,6 +16,7 @@ from engines.model.caveats import (
     CpuContention,
     DifferentDatabases,
     DuplicateFillsPerProcess,
+    DurabilityNotReadAgain,
     KeysEvicted,
     NotReadBack,
     OperationDelay,
@@ -27,6 +28,7 @@ from engines.model.caveats import (
     SharedMachine,
     SharedServer,
     TtlNotKept,
+    TtlNotRead,
     UnevenRoundTrips,
     UnevenTls,
     WeakDurability,
@@ -42,6 +44,7 @@ from engines.model.server_facts import (
     LOG_BIN,
     SQL_LOG_BIN,
     SYNC_BINLOG,
+    UNREADABLE,
     ServerFacts,
     TlsMode,
     shared_servers,
@@ -122,7 +125,14 @@ def closing_caveats(
     for lane, changes in closing.setting_changes.items():
         for change in changes:
             yield SettingChanged(lane, change.role, change.setting, change.before, change.after)
+    for lane, servers in closing.unread_settings.items():
+        for each in servers:
+            yield DurabilityNotReadAgain(
+                lane, each.role, each.settings, each.timed_out, each.problem
+            )
     for lane, ttls in closing.lifetimes.items():
+        if ttls.unread or (lane in closing.filled and not ttls.checked):
+            yield TtlNotRead(lane, ttls.checked, ttls.unread, ttls.timed_out, ttls.problem)
         if ttls.endless or ttls.longer:
             yield TtlNotKept(lane, ttls.checked, ttls.endless, ttls.longer, ttls.allowed_ms)
 
@@ -159,7 +169,7 @@ def _uneven_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> Iterator[Cave
 
 
 def _weak_durability(lane: str, durability: Mapping[str, str | int]) -> Iterator[WeakDurability]:
-    if ENGINE in durability:
+    if durability.get(ENGINE, UNREADABLE) != UNREADABLE:
         yield WeakDurability(lane, ENGINE, durability[ENGINE])
     flush = durability.get(FLUSH)
     if flush in (0, 2):

@@ -7,7 +7,10 @@ import re
 KEY_PREFIX = b"telemon:"
 """Prefix of every key that telemon writes; it changes no other key. A new prefix orphans the keys of earlier runs."""
 
-_FIELDS = re.compile(rb"([0-9]{1,19})(?::[0-9]{1,19}){5}")
+MAX_DIGITS = 19
+"""Digits of the largest number that MySQL's BIGINT holds. Python refuses to read more than 4,300."""
+
+_FORM = re.compile(rb"[0-9]{1,%d}(?::[0-9]{1,%d}){5}" % (MAX_DIGITS, MAX_DIGITS))
 
 
 def redis_key(car_id: int, prefix: bytes = KEY_PREFIX) -> bytes:
@@ -15,12 +18,19 @@ def redis_key(car_id: int, prefix: bytes = KEY_PREFIX) -> bytes:
     return b"%b%d" % (prefix, car_id)
 
 
+def is_payload(value: bytes) -> bool:
+    """Return whether `value` has the form of a row: six whole numbers of at most `MAX_DIGITS` digits.
+
+    This is the only definition of the form: what telemon reads, what it stores in a cache and what it takes for its own
+    are judged by it. Nothing but the places of digits decides, so that values that differ in their digits alone are
+    judged alike.
+    """
+    return _FORM.fullmatch(value) is not None
+
+
 def is_row(car_id: int, value: object) -> bool:
-    """Return whether `value` is a row of this car as telemon stores it: six numbers, the first of them the car's id.
+    """Return whether `value` is a row of this car as telemon stores it: a payload whose first number is the car's id.
 
     Any other value under the name of the car's key was put there by somebody else.
     """
-    if not isinstance(value, bytes):
-        return False
-    fields = _FIELDS.fullmatch(value)
-    return fields is not None and fields[1] == b"%d" % car_id
+    return isinstance(value, bytes) and is_payload(value) and value.startswith(b"%d:" % car_id)

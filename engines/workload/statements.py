@@ -21,9 +21,13 @@ def upsert_head(table: str) -> bytes:
 
 
 def select(table: str) -> bytes:
-    """Return the SELECT of a row, to be formatted with a car id."""
+    """Return the SELECT of a row, to be formatted with a car id.
+
+    The sum over one row is the row's own id, by which the answer shows whose row it is. Unlike MAX of the primary key,
+    it costs the server no further look into the index.
+    """
     return (
         b"SELECT avg(rpm) rpm, avg(water_temp) water_temp, avg(oil_temp) oil_temp, "
-        b"avg(oil_pressure) oil_pressure, max(version) version FROM %b WHERE car_id = %%d"
-        % table.encode()
+        b"avg(oil_pressure) oil_pressure, max(version) version, sum(car_id) car_id "
+        b"FROM %b WHERE car_id = %%d" % table.encode()
     )

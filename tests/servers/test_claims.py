@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from engines.backends.redis.client import client, nodes
+from engines.backends.redis.client import address_of, client, nodes
 from engines.endpoints.endpoint import RedisEndpoint
 from engines.metrics.frame import Frame
-from engines.model.caveats import KeysEvicted, SettingChanged, TtlNotKept
+from engines.model.caveats import (
+    DurabilityNotReadAgain,
+    KeysEvicted,
+    SettingChanged,
+    TtlNotKept,
+    TtlNotRead,
+)
 from engines.model.controls import Ttl
 from engines.race.race import Race
 from engines.results.summary import Summary
@@ -116,6 +123,111 @@ def test_a_key_that_stays_longer_than_its_ttl_is_told(sandbox: Sandbox, ttl_ms: 
         (caveat.checked, 0) if ttl_ms is None else (0, caveat.checked)
     )
     assert exit_code_for(summary) == 1
+
+
+@pytest.fixture
+def hiding(sandbox: Sandbox) -> Iterator[Callable[[str, str], None]]:
+    """Takes a command from what a lane's Redis does for telemon, for the rest of the test."""
+
+    def everywhere(lane: str, rule: str) -> None:
+        at = redis_of(sandbox, lane)
+        for address in nodes(at):
+            with client(address, at) as node:
+                node.execute_command("ACL SETUSER", "default", rule)
+
+    yield lambda lane, command: everywhere(lane, f"-{command}")
+    for lane in ("cached", "durable"):
+        everywhere(lane, "+@all")
+
+
+def of_kind(summary: Summary, kind: type) -> list[Any]:
+    return [each for each in summary.caveats() if isinstance(each, kind)]
+
+
+def test_a_time_to_live_that_is_not_told_is_not_said_to_be_kept(
+    sandbox: Sandbox, hiding: Callable[[str, str], None]
+) -> None:
+    def hide(_: Race, frame: Frame) -> None:
+        if frame.seq == 0:
+            hiding("cached", "pttl")
+
+    summary = raced(sandbox, "cached", hide)
+    (caveat,) = of_kind(summary, TtlNotRead)
+    assert (caveat.checked, caveat.unread, caveat.timed_out) == (0, 200, False)
+    assert "pttl" in caveat.problem.lower()
+    assert any("TTL not checked" in note for note in summary.notes())
+    assert of_kind(summary, DurabilityNotReadAgain) == []
+    assert exit_code_for(summary) == 0
+
+
+def test_a_cache_that_was_emptied_has_kept_no_time_to_live(sandbox: Sandbox) -> None:
+    """Nothing was found wrong, because nothing was there."""
+    cache = redis_of(sandbox, "cached")
+
+    def empty(_: Race, __: Frame) -> None:
+        with client(nodes(cache)[0], cache) as node:
+            node.flushall()
+
+    summary = raced(sandbox, "cached", empty)
+    (caveat,) = of_kind(summary, TtlNotRead)
+    assert (caveat.checked, caveat.unread) == (0, 0)
+
+
+def test_a_setting_that_is_hidden_at_the_end_is_not_said_to_be_as_before(
+    sandbox: Sandbox, hiding: Callable[[str, str], None]
+) -> None:
+    def hide(_: Race, frame: Frame) -> None:
+        if frame.seq == 0:
+            hiding("durable", "config|get")
+
+    summary = raced(sandbox, "durable", hide)
+    (caveat,) = of_kind(summary, DurabilityNotReadAgain)
+    assert (caveat.role, caveat.timed_out, caveat.problem) == ("store", False, "")
+    assert {"appendonly", "appendfsync"} <= set(caveat.settings)
+    assert summary.untrue == ()
+    assert exit_code_for(summary) == 0
+
+
+@pytest.mark.usefixtures("settings_kept")
+def test_a_cache_that_is_gone_hides_no_change_of_the_database(breakable: Sandbox) -> None:
+    def relax(_: Race, frame: Frame) -> None:
+        if frame.seq == 0:
+            as_root(breakable, "cached-mysql", "SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+            breakable.kill("cache")
+
+    try:
+        summary = raced(breakable, "cached", relax)
+    finally:
+        as_root(breakable, "cached-mysql", "SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+    assert summary.untrue == (
+        SettingChanged("cached", "database", "innodb_flush_log_at_trx_commit", 1, 2),
+    )
+    (unread,) = of_kind(summary, DurabilityNotReadAgain)
+    assert (unread.role, bool(unread.problem)) == ("cache", True)
+    (ttl,) = of_kind(summary, TtlNotRead)
+    assert (ttl.unread, bool(ttl.problem)) == (200, True)
+
+
+@pytest.mark.usefixtures("settings_kept")
+def test_a_node_that_is_gone_hides_no_change_of_another(breakable: Sandbox) -> None:
+    store = redis_of(breakable, "durable")
+    # The first node is asked which others there are.
+    gone, changed = sorted(nodes(store), key=address_of(store).__eq__)[:2]
+    (server,) = [name for name, each in breakable.servers.items() if gone.endswith(f":{each.port}")]
+
+    def relax(_: Race, frame: Frame) -> None:
+        if frame.seq == 0:
+            with client(changed, store) as node:
+                node.config_set("appendfsync", "everysec")
+            breakable.kill(server)
+
+    summary = raced(breakable, "durable", relax)
+    changes = [each for each in summary.untrue if isinstance(each, SettingChanged)]
+    assert [(each.setting, each.before) for each in changes] == [("appendfsync", "always")]
+    assert "everysec" in str(changes[0].after)
+    (unread,) = of_kind(summary, DurabilityNotReadAgain)
+    assert "appendfsync" in unread.settings
+    assert unread.problem
 
 
 def test_keys_that_the_cache_has_no_room_for_are_told(sandbox: Sandbox) -> None:

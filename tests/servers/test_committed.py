@@ -17,11 +17,12 @@ from engines.backends.redis.client import client as redis_client
 from engines.backends.redis.client import nodes
 from engines.config import race_config as config
 from engines.config.server_config import MySQLConfig
-from engines.endpoints.endpoint import MySQLEndpoint
+from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint
 from engines.metrics.frame import Frame
-from engines.model.caveats import CommitsShort, RowsLost
+from engines.model.caveats import CommitsShort, DurabilityNotReadAgain, RowsLost, SettingChanged
 from engines.model.server_facts import TRANSACTION_IDS
 from engines.race import race as race_module
+from engines.race.lane_info import _lane_info
 from engines.race.race import Race
 from engines.results.result_json import result_document
 from engines.results.summary import Summary
@@ -29,7 +30,9 @@ from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
 from engines.workload.redis_keys import redis_key
 from tests.support.diagnosis import diagnose
+from tests.support.hostile_servers import hostile_server
 from tests.support.race_run import forget, mysql, with_settings
+from tests.support.sparse_servers import mysql_refusing
 from tests.support.swallowing_proxy import swallowing_proxy
 from tests.support.user_servers import OwnServers, as_root
 from tui.cli.run import exit_code_for
@@ -155,6 +158,9 @@ def test_a_product_that_lacks_a_variable_is_given_what_decides_about_commits(
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT @@autocommit")
             assert cursor.fetchone() == (int(autocommit),)
+        (note,) = _lane_info(LaneEndpoints("mysql", replace(at, port=port)), (), False).notes
+        assert "does not take telemon's session settings" in note
+    assert _lane_info(LaneEndpoints("mysql", at), (), False).notes == ()
     with swallowing_proxy(at.port, error=1227) as port, pytest.raises(MySQLError):
         client.connect(replace(at, port=port), autocommit=autocommit)
 
@@ -223,11 +229,13 @@ def test_the_command_fails_and_the_result_says_why(
     assert "reconciled with the servers' own" not in done.out
 
 
+@pytest.mark.parametrize("refused", ["nothing", "information_schema"])
 def test_a_table_without_transactions_is_told_from_the_start(
-    sandbox: Sandbox, at: MySQLEndpoint
+    sandbox: Sandbox, at: MySQLEndpoint, refused: str
 ) -> None:
     as_root(sandbox, "mysql", f"ALTER TABLE {at.database}.cars ENGINE=MyISAM")
-    summary = raced(None, replace(behind(at, at.port), duration_s=0.3))
+    with hostile_server(mysql_refusing(at.port, refused)) as server:
+        summary = raced(None, replace(behind(at, server.port), duration_s=0.3))
     assert any("in no transaction" in note and "MyISAM" in note for note in summary.notes())
     assert exit_code_for(summary) == 1
 
@@ -241,8 +249,9 @@ def test_a_table_without_transactions_is_noticed(sandbox: Sandbox) -> None:
             as_root(sandbox, "mysql", "ALTER TABLE telemon.cars ENGINE=MyISAM")
 
     summary = raced(sandbox, replace(ONE, duration_s=1.0), change)
-    (caveat,) = summary.untrue
-    assert isinstance(caveat, CommitsShort)
+    commits, engine = summary.untrue
+    assert isinstance(commits, CommitsShort)
+    assert engine == SettingChanged("mysql", "database", "engine", "InnoDB", "MyISAM")
     assert summary.read_backs["mysql"].lost == 0
     assert exit_code_for(summary) == 1
 
@@ -367,4 +376,8 @@ def test_a_server_that_is_gone_at_the_end_is_named_and_holds_nobody(breakable: S
     assert (found.checked, found.lost) == (0, 0)
     assert found.unread > 10
     assert any("were not read back at the end" in note for note in summary.notes())
+    (unread,) = [each for each in summary.caveats() if isinstance(each, DurabilityNotReadAgain)]
+    assert (unread.lane, unread.role, unread.timed_out) == ("mysql", "database", False)
+    assert "innodb_flush_log_at_trx_commit" in unread.settings
+    assert unread.problem
     assert exit_code_for(summary) == 0

@@ -318,8 +318,8 @@ def test_a_server_that_dies_before_the_race_is_the_reason_given(tmp_path: Path, 
     """With what telemon could not do then. Where it needed the server no more, the race begins and has the death."""
     with Sandbox(["durable"], directory=tmp_path) as servers:
 
-        def heard(text: str) -> None:
-            if text.startswith(when):
+        def heard(text: object) -> None:
+            if str(text).startswith(when):
                 for name in servers.servers:
                     os.kill(servers.servers[name].pid, signal.SIGKILL)
                 eventually(lambda: len(servers.deaths) == 3)
@@ -343,8 +343,8 @@ def test_a_server_that_dies_before_the_race_is_the_reason_given(tmp_path: Path, 
 def test_an_engine_that_dies_before_the_race_is_named(sandbox: Sandbox) -> None:
     race: Race
 
-    def heard(text: str) -> None:
-        if text.startswith("connecting"):
+    def heard(text: object) -> None:
+        if str(text).startswith("connecting"):
             os.kill(engine_pids(race)["durable/read"], signal.SIGKILL)
 
     race = Race(with_settings(lanes=("durable",)), sandbox=sandbox, on_progress=heard)

@@ -119,7 +119,7 @@ def test_a_start_is_given_up_in_the_phase_that_does_not_end(
 
 
 def test_a_race_whose_connections_drip_is_given_up_by_name(dripping: Dripping) -> None:
-    def heard(text: str) -> None:
+    def heard(text: object) -> None:
         if text == "connecting the lanes":
             dripping.now.set()
 

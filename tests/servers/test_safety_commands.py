@@ -58,9 +58,8 @@ STATEMENTS = {
     r"SELECT car_id, rpm, water_temp, oil_temp, oil_pressure, version FROM cars "
     rf"WHERE car_id IN \({NUMBER}(,{NUMBER})*\)": "acknowledged rows, at the end of a race",
     r"SELECT avg\(rpm\) rpm, avg\(water_temp\) water_temp, avg\(oil_temp\) oil_temp, "
-    rf"avg\(oil_pressure\) oil_pressure, max\(version\) version FROM cars WHERE car_id = {NUMBER}": (
-        "the race's read"
-    ),
+    r"avg\(oil_pressure\) oil_pressure, max\(version\) version, sum\(car_id\) car_id "
+    rf"FROM cars WHERE car_id = {NUMBER}": "the race's read",
     r"INSERT INTO cars\(car_id,rpm,water_temp,oil_temp,oil_pressure,version\) "
     rf"VALUES {ROW}(,{ROW})* ON DUPLICATE KEY UPDATE [a-z_=VALUES(),]+": (
         "the race's write, prepare's hot cars, and doctor's try"

@@ -108,7 +108,7 @@ def took(endpoint: RedisEndpoint, who: Intruder) -> bool:
 
 def test_an_open_bus_is_in_the_fairness_sheet_and_said_at_the_start(open_sandbox: Sandbox) -> None:
     assert open_sandbox.open_bus is OpenBusReason.OPENSSL_FAILED
-    said: list[str] = []
+    said: list[object] = []
     settings = with_settings(lanes=("durable",), duration_s=0.3)
     with Race(settings, sandbox=open_sandbox, on_progress=said.append) as race:
         (sentence,) = [

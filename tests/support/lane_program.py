@@ -28,6 +28,10 @@ SENT = ConnectionLost("redis_lost_connection")
 NEVER_SENT = ConnectionLost("redis_cannot_connect")
 
 
+ASKED_FOR = b"the car that was asked for"
+"""Stands in `selected` for the id of the car."""
+
+
 class Node:
     """A connection that counts as one does."""
 
@@ -97,7 +101,10 @@ class Played:
         self.redirects += 1
 
     def answer(self, reply: Any) -> Any:
-        """Give the answer to the request; return the next step."""
+        """Give the answer to the request, `selected` as that about the car that it is for; return the next step."""
+        if isinstance(reply, list) and isinstance(self.step, tuple) and b"SELECT" in self.step[1]:
+            car = self.step[1].rpartition(b" = ")[2]
+            reply = [tuple(car if value is ASKED_FOR else value for value in row) for row in reply]
         self.step = self._steps.send(reply)
         return self.step
 
@@ -144,7 +151,7 @@ def _counts(result: Completed) -> dict[str, int]:
 
 def selected(version: int) -> list[tuple[bytes, ...]]:
     """Return MySQL's answer to the SELECT of a car, with this version."""
-    return [(b"1000.0000", b"90.0000", b"80.5000", b"40.0000", b"%d" % version)]
+    return [(b"1000.0000", b"90.0000", b"80.5000", b"40.0000", b"%d" % version, ASKED_FOR)]
 
 
 def refused(text: str) -> RedisErrorReply:

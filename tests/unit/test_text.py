@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.backends.mysql import optional as mysql_optional
-from engines.backends.mysql.stored_row import stored_payload
 from engines.backends.redis import optional as redis_optional
 from engines.backends.server_facts import _plain_value
 from engines.text import NUMBER_DIGITS, foreign_number
@@ -44,7 +43,6 @@ def test_anything_else_is_none_everywhere(value: object) -> None:
     assert redis_optional.number({"field": value}, "field") is None
     assert mysql_optional.numbers([("Uptime", value), ("Questions", "5")]) == {"Questions": 5}
     assert isinstance(_plain_value(value), str)
-    assert stored_payload((50_000_000, 1, 2, 3, value, 5)) is None
 
 
 @given(st.one_of(st.text(), st.binary(), st.floats(), st.integers(), st.none(), st.decimals()))
@@ -63,12 +61,6 @@ def test_a_redirect_is_one_only_with_a_slot_and_a_port(slot: str, port: str) -> 
 def test_a_redirect_to_what_is_no_port_leads_nowhere(number: str) -> None:
     assert redirect(RedisErrorReply.of(f"MOVED 7 10.0.0.1:{number}")) is None
     assert redirect(RedisErrorReply.of(f"MOVED {number} 10.0.0.1:6379")) is None
-
-
-@pytest.mark.parametrize("row", [(), (50_000_000,), (1, 2, 3, 4, 5), (1, 2, 3, 4, 5, 6, 7)])
-def test_a_row_has_six_numbers(row: tuple[object, ...]) -> None:
-    assert stored_payload(row) is None
-    assert stored_payload((50_000_000, 1, "2", 3, b"4", 5)) == (50_000_000, b"50000000:1:2:3:4:5")
 
 
 ROOMS_THAT_READ_SERVERS = (

@@ -35,7 +35,7 @@ from tui.terminal.capabilities import Terminal
 from tui.terminal.driver import TerminalDriver
 from tui.view.host_load import HostMonitor
 from tui.view.load_settings import LoadSettings
-from tui.view.state import ScreenState, StartState
+from tui.view.state import ScreenState, StartState, StartStep, with_step
 from tui.view.view import View
 
 STYLESHEETS = PACKAGE_ROOT / "tui" / "styles"
@@ -158,8 +158,9 @@ class TelemonApp(ViewActions, LoadActions):
 
     @on(Progress)
     def _progress(self, message: Progress) -> None:
-        """Append a step of the start."""
-        steps = (*self._screen_state.start.progress, (message.text, message.elapsed_s))
+        """Append a step of the start, or update how far a lane is with its connections."""
+        step = StartStep(message.step, message.elapsed_s)
+        steps = with_step(self._screen_state.start.progress, step)
         self._show_start(progress=steps, starting_s=message.elapsed_s)
 
     @on(LanesKnown)

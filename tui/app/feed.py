@@ -13,6 +13,7 @@ from engines.config.race_config import RaceConfig
 from engines.errors import RaceError
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame
+from engines.model.connecting import LaneConnecting
 from engines.model.controls import Control
 from engines.pipeline import run_pipeline
 from engines.results.summary import Summary
@@ -114,10 +115,10 @@ class FrameFeed:
         """Run the source to its end. Raises nothing: an exception is kept in `error` and in the last message."""
         started_s = time.monotonic()
 
-        def on_progress(text: str) -> None:
+        def on_progress(step: str | LaneConnecting) -> None:
             if self._stopped.is_set():
                 raise AbandonedError
-            self._post(Progress(text, time.monotonic() - started_s))
+            self._post(Progress(step, time.monotonic() - started_s))
 
         try:
             starting = self._factory(on_progress)

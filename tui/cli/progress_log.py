@@ -1,12 +1,15 @@
-"""The progress log of a race without a screen: events on stderr, limited in number. Pure."""
+"""The progress log of a race without a screen: events on stderr, limited in number."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 from engines.errors import RaceError
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, Frame, LaneState
+from engines.model.connecting import LaneConnecting
+from engines.results.connecting_text import connecting_text
 from engines.source import SourceInfo
 from engines.text import one_line
 
@@ -18,6 +21,9 @@ MAX_EVENTS = 5
 
 More would be repetitions of a lane in trouble, and would hide the events of other lanes.
 """
+
+CONNECTING_EVERY_S = 2.0
+"""Minimum time in seconds between two lines about the connections of one lane."""
 
 STATES = frozenset(state.value for state in LaneState)
 """Texts of events that only report a change of state."""
@@ -80,6 +86,29 @@ class ProgressLog:
         if error is None:
             for line in self._throttle.rest():
                 self._write(line)
+
+
+class StartLog:
+    """The callback for the steps of a start, which passes them to `write` as lines.
+
+    How far a lane is with its connections is written once in `CONNECTING_EVERY_S`, and when all of them are open.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._written_s: dict[str, float] = {}
+        """By lane, when its connections were written of last (monotonic clock)."""
+
+    def __call__(self, step: str | LaneConnecting) -> None:
+        """Write `step`, unless a line on the same lane is still new."""
+        if isinstance(step, str):
+            self._write(step)
+            return
+        now_s = time.monotonic()
+        written_s = self._written_s.get(step.lane, float("-inf"))
+        if step.complete or now_s - written_s >= CONNECTING_EVERY_S:
+            self._written_s[step.lane] = now_s
+            self._write(connecting_text(step))
 
 
 def event_line(event: Event) -> str:

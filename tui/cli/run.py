@@ -18,7 +18,7 @@ from engines.results.result_json import frame_json, result_document
 from engines.results.summary import Summary
 from engines.source import SourceInfo
 from tui.cli import exit_codes
-from tui.cli.progress_log import EventThrottle, ProgressLog
+from tui.cli.progress_log import EventThrottle, ProgressLog, StartLog
 from tui.cli.signals import Interrupted, StopSignals
 from tui.cli.stderr import log_line
 from tui.cli.stdout import print_line
@@ -72,7 +72,7 @@ def exit_code_for(summary: Summary) -> int:
 
 
 def _race(settings: config.RaceConfig, form: OutputFormat, signals: StopSignals) -> Summary:
-    with Race(settings, interval_s=INTERVAL_S, on_progress=log_line) as race:
+    with Race(settings, interval_s=INTERVAL_S, on_progress=StartLog(log_line)) as race:
         signals.stop = race.stop
         summary = Summary(settings, race.lane_infos, race.environment)
         progress = ProgressLog(EventThrottle(states=form is not OutputFormat.TEXT), log_line)

@@ -115,7 +115,11 @@ def _reliability(summary: Summary, found: tuple[LaneReport, ...]) -> Iterator[Tr
         yield TrustNote(f"acknowledged rows are lost: {', '.join(lost)}")
     elif any(each.checked for each in stored.values()):
         rows = sum(each.checked for each in stored.values())
-        yield TrustNote(f"{count(rows)} acknowledged rows read back as written", good=True)
+        unread = sum(each.unread for each in stored.values())
+        others = f", {count(unread)} were not read" if unread else ""
+        yield TrustNote(
+            f"{count(rows)} acknowledged rows read back as written{others}", good=not unread
+        )
     for word, concerned in (
         ("client-bound", [f for f in found if f.frame.client.client_bound]),
         ("overloaded", [f for f in found if f.frame.overloaded]),

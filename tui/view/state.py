@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engines.model.connecting import LaneConnecting
 from engines.model.lanes import LaneInfo
 from tui.view.load_settings import LoadSettings
 from tui.view.view import View
@@ -26,15 +27,35 @@ class Presentation:
 
 
 @dataclass(frozen=True, slots=True)
+class StartStep:
+    """A step of the start: what it does, or how far a lane is with its connections.
+
+    `at_s` is the time in seconds since the start at which that was said.
+    """
+
+    what: str | LaneConnecting
+    at_s: float
+
+
+def with_step(steps: tuple[StartStep, ...], step: StartStep) -> tuple[StartStep, ...]:
+    """Return `steps` with `step`, which replaces what was said of the same lane's connections before. Pure."""
+    if isinstance(step.what, LaneConnecting):
+        for position, earlier in enumerate(steps):
+            if isinstance(earlier.what, LaneConnecting) and earlier.what.lane == step.what.lane:
+                return (*steps[:position], step, *steps[position + 1 :])
+    return (*steps, step)
+
+
+@dataclass(frozen=True, slots=True)
 class StartState:
     """The start of a race: its steps, and the start barrier.
 
-    `progress` are the steps with the time in seconds at which each began; `starting_s` is the time in seconds since the
-    first. `holding` says that lanes are held at the start barrier; `released` are the lanes that were released one by
-    one. `countdown` is the number on show; None while there is no countdown.
+    `progress` are the steps so far; `starting_s` is the time in seconds since the first. `holding` says that lanes are
+    held at the start barrier; `released` are the lanes that were released one by one. `countdown` is the number on
+    show; None while there is no countdown.
     """
 
-    progress: tuple[tuple[str, float], ...] = ()
+    progress: tuple[StartStep, ...] = ()
     starting_s: float = 0.0
     holding: bool = False
     released: frozenset[str] = frozenset()

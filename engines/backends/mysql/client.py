@@ -33,6 +33,9 @@ TABLE_COMMENT = "made by telemon"
 COMMENT = 17
 """Number of the column with the comment in SHOW TABLE STATUS. MariaDB has two more after it."""
 
+STATUS_ENGINE = 1
+"""Number of the column with the storage engine there."""
+
 REFUSED = ((1045,), (1698,))
 """Arguments of errors with which a server rejects the password."""
 
@@ -63,6 +66,8 @@ class MySQLFacts:
     product: str
     version: str
     durability: str
+    takes_settings: bool = True
+    """Whether a session has the isolation level, SQL mode and row limit that telemon sets."""
 
 
 def connect(
@@ -178,9 +183,13 @@ def read_table_comment(cursor: Cursor, table: str) -> str | None:
 
 
 def read_table_engine(cursor: Cursor, table: str) -> str | None:
-    """Return the storage engine of `table`; None if the user can see no such table."""
+    """Return the storage engine of `table`; None if the server does not show it."""
     query = "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name"
     found = optional.rows(cursor, f"{query} = '{table}'")
+    if not found:
+        # Some proxies have no information_schema.
+        status = optional.rows(cursor, f"SHOW TABLE STATUS WHERE Name = '{table}'")
+        found = [row[STATUS_ENGINE:] for row in status if len(row) > STATUS_ENGINE]
     return None if not found or found[0][0] is None else str(found[0][0])
 
 
@@ -253,7 +262,9 @@ def read_facts(cursor: Cursor) -> MySQLFacts:
     elif "/rdsdb" in str(home):
         product = f"RDS {product}"
     known = foreign_text(str(version or UNREADABLE).split("-")[0])
-    return MySQLFacts(product, known, foreign_text(durability))
+    connection = cursor.connection
+    takes_settings = not isinstance(connection, SessionConnection) or connection.takes_settings
+    return MySQLFacts(product, known, foreign_text(durability), takes_settings)
 
 
 def read_variables(cursor: Cursor, names: Sequence[str]) -> dict[str, str]:

@@ -51,6 +51,10 @@ def session_statement(charset: str, *, autocommit: bool) -> str:
 class SessionConnection(PasswordGuard):
     """PyMySQL connection whose session has telemon's settings, whatever the server gives to a new one."""
 
+    takes_settings = True
+    """Whether the server took them all. If not, the session has telemon's character set and autocommit, and else what
+    the server gives to it."""
+
     def __init__(self, *, committing: bool, **options: Any) -> None:
         """Create a connection to be opened later. With `committing`, each statement is its own transaction."""
         self._committing = committing
@@ -68,6 +72,7 @@ class SessionConnection(PasswordGuard):
         except MySQLError as error:
             if error.args[:1] not in UNKNOWN:
                 raise
+            self.takes_settings = False
             self.query(f"SET NAMES {charset}")
             self.query(f"SET autocommit={int(self._committing)}")
         if self.get_autocommit() is not self._committing:

@@ -231,7 +231,7 @@ def fill(
         slot = key_slot(name)
         address = slot_owner(ranges, slot)
         if address is None:
-            raise _unserved(slot, name)
+            raise unserved(slot, name)
         by_address.setdefault(address, []).append((name, value))
     for address, pairs in by_address.items():
         with client(address, endpoint) as node, node.pipeline(transaction=False) as pipeline:
@@ -250,11 +250,12 @@ def owner(endpoint: RedisEndpoint, name: bytes) -> str:
     slot = key_slot(name)
     address = slot_owner(slot_map(endpoint), slot)
     if address is None:
-        raise _unserved(slot, name)
+        raise unserved(slot, name)
     return address
 
 
-def _unserved(slot: int, name: bytes) -> ResponseError:
+def unserved(slot: int, name: bytes) -> ResponseError:
+    """Return the error for the key `name`, whose slot no node serves."""
     return ResponseError(f"no node serves slot {slot}, where {name.decode()} belongs")
 
 

@@ -12,7 +12,13 @@ from redis.credentials import UsernamePasswordCredentialProvider
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
-from engines.backends.dialer import CONNECT_TIMEOUT_S, IO_TIMEOUT_S, OPEN_LIMIT_S, dial, wrap_tls
+from engines.backends.dialer import (
+    CONNECT_TIMEOUT_S,
+    IO_TIMEOUT_S,
+    OPEN_LIMIT_S,
+    dial_any,
+    wrap_tls,
+)
 from engines.backends.redis.reply_parser import NodeParser, check_callbacks
 from engines.endpoints.address import split
 from engines.endpoints.credential_sources import Credential
@@ -70,22 +76,14 @@ def _dial_node(address: str, endpoint: RedisEndpoint) -> socket:
 
     Raises OSError: ForbiddenNodeError or ForeignListenerError if telemon must not sign in there.
     """
-    tried = targets(address, endpoint)
-    for at in tried:
+    sock = dial_any(address, targets(address, endpoint))
+    if endpoint.nodes:
         try:
-            sock = dial(at)
+            require_own_listener(sock)
         except OSError:
-            if at is tried[-1]:
-                raise
-            continue
-        if endpoint.nodes:
-            try:
-                require_own_listener(sock)
-            except OSError:
-                sock.close()
-                raise
-        return sock
-    raise AssertionError("there is always an address to try")
+            sock.close()
+            raise
+    return sock
 
 
 def _connection_options(address: str, endpoint: RedisEndpoint) -> dict[str, Any]:

@@ -26,6 +26,12 @@ EXPECTED = {
 }
 """Values of a session that telemon has opened, by variable. The isolation level has either name, or both."""
 
+SET_BY_TELEMON = (
+    ((AUTOCOMMIT,), "autocommit on"),
+    (("tx_isolation", "transaction_isolation"), ISOLATION),
+)
+"""What a session has if nothing of `EXPECTED` is otherwise: the variables that show it, and its words."""
+
 OFF = ("OFF", "0")
 
 SWITCH = {"ON": "1", "OFF": "0"}
@@ -59,7 +65,18 @@ def check_session(runner: CheckRunner, cursor: Cursor) -> Iterator[Check]:
             "the result",
         )
         return
-    yield runner.ok(NAME, f"autocommit on, {ISOLATION}, set by telemon{_origin(given)}")
+    read = [words for names, words in SET_BY_TELEMON if any(name in kept for name in names)]
+    unread = [words for names, words in SET_BY_TELEMON if not any(name in kept for name in names)]
+    found = f"{', '.join(read)}, set by telemon{_origin(given)}" if read else ""
+    if not unread:
+        yield runner.ok(NAME, found)
+        return
+    yield runner.warn(
+        NAME,
+        "session_unread",
+        f"{found}{'; ' if found else ''}the server does not show whether these hold: {', '.join(unread)}",
+        "a race counts commits and reads rows back, so that it notices if nothing is committed",
+    )
 
 
 def _origin(given: dict[str, str]) -> str:

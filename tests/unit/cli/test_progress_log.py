@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
+import pytest
+
 from engines.metrics.frame import Event, Frame
+from engines.model.connecting import LaneConnecting
 from tests.support.frames import frame
-from tui.cli.progress_log import MAX_EVENTS, EventThrottle, event_line
+from tui.cli.progress_log import CONNECTING_EVERY_S, MAX_EVENTS, EventThrottle, StartLog, event_line
 
 
 def eventful(seq: int, *texts: str, lane: str | None = "mysql") -> Frame:
@@ -41,3 +45,29 @@ def test_a_lane_in_trouble_does_not_drown_the_others_and_what_was_not_told_is_co
     later = list(narration.lines(eventful(10, "racing again")))
     assert later == ["mysql: 13 more events of this kind or another", "mysql: racing again"]
     assert list(narration.rest()) == []
+
+
+def test_connections_are_told_now_and_then_and_their_end_always(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    lines: list[str] = []
+    log = StartLog(lines.append)
+    log("connecting the lanes")
+    for opened in range(0, 1024, 64):
+        log(LaneConnecting("mysql", opened, 1024, "db:3306"))
+        log(LaneConnecting("durable", opened, 3072, "cache:6379"))
+        now_s += CONNECTING_EVERY_S / 4
+    log(LaneConnecting("mysql", 1024, 1024))
+    log("measuring telemon's own share")
+    of_mysql = [line for line in lines if line.startswith("lane mysql")]
+    assert of_mysql == [
+        *(
+            f"lane mysql: {opened} of 1,024 connected, waiting for db:3306"
+            for opened in (0, 256, 512, 768)
+        ),
+        "lane mysql: 1,024 of 1,024 connected",
+    ]
+    assert len([line for line in lines if line.startswith("lane durable")]) == 4
+    assert (lines[0], lines[-1]) == ("connecting the lanes", "measuring telemon's own share")

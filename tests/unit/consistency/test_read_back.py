@@ -8,11 +8,15 @@ from contextlib import closing
 
 import pytest
 
+from engines.backends.redis import client as redis_client
+from engines.consistency import read_back as module
 from engines.consistency.read_back import LaneRows, _verdict, compare, read_back
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.ipc.messages import AcknowledgedRows
 from engines.model.read_back import LostRow, ReadBack
 from engines.workload.dataset import TelemetryPool, payload
+from tests.support.hostile_server import hostile_server
+from tests.support.hostile_tables import mysql_with_rows
 
 TELEMETRY = TelemetryPool(1)
 CAR = 50_000_000
@@ -114,3 +118,97 @@ def test_a_lane_without_acknowledged_rows_asks_no_server() -> None:
 def test_what_is_no_row_of_the_car_is_different_whatever_its_version(value: object) -> None:
     row = (50_000_000, 0, 7)
     assert _verdict(row, value, (), TelemetryPool(1)) == "different"  # type: ignore[arg-type]
+
+
+SAMPLE = AcknowledgedRows(rows=((CAR, 3, 9),), unanswered=())
+
+
+def acknowledged_at(lane: str, port: int) -> LaneRows:
+    """Where the acknowledged row of `SAMPLE` should be."""
+    if lane == "mysql":
+        at = LaneEndpoints(lane, mysql=MySQLEndpoint("127.0.0.1", port, "u", "p", "d"))
+    else:
+        at = LaneEndpoints(lane, redis=RedisEndpoint("127.0.0.1", port, "p", cluster=False))
+    return LaneRows(at, [SAMPLE])
+
+
+WHOLE = (b"50000000", *TELEMETRY.payload[3].split(b":"), b"9")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(*WHOLE[:1], None, *WHOLE[2:])],
+        [(*WHOLE[:5], None)],
+        [(*WHOLE[:5], b"9" * 5_000)],
+        [(*WHOLE[:1], b"\xff\xfe", *WHOLE[2:])],
+        [(*WHOLE[:1], b"", *WHOLE[2:])],
+        [WHOLE[:1]],
+        [(*WHOLE, b"1")],
+        [WHOLE, WHOLE],
+    ],
+    ids=["NULL", "no version", "digits", "no text", "empty", "one", "seven", "twice"],
+)
+def test_no_value_of_a_table_is_taken_for_slowness(rows: list[tuple[bytes | None, ...]]) -> None:
+    """A row that is there and altered is a difference, whatever a hostile server puts into it."""
+    with mysql_with_rows(rows) as port:
+        found = read_back({"mysql": acknowledged_at("mysql", port)}, TELEMETRY, 20.0)["mysql"]
+    assert (found.checked, found.different, found.unread, found.timed_out) == (1, 1, 0, False)
+    with mysql_with_rows([WHOLE]) as port:
+        found = read_back({"mysql": acknowledged_at("mysql", port)}, TELEMETRY, 20.0)["mysql"]
+    assert found == ReadBack(checked=1)
+
+
+@pytest.mark.parametrize("rows", [[], [(None, *WHOLE[1:])], [(b"50000001", *WHOLE[1:])], [()]])
+def test_a_row_of_no_car_that_was_asked_for_is_none(rows: list[tuple[bytes | None, ...]]) -> None:
+    with mysql_with_rows(rows) as port:
+        found = read_back({"mysql": acknowledged_at("mysql", port)}, TELEMETRY, 20.0)["mysql"]
+    assert (found.checked, found.missing, found.unread) == (1, 1, 0)
+
+
+def redis_says(reply: bytes) -> ReadBack:
+    with hostile_server(b"", b"+OK\r\n", reply) as port:
+        return read_back({"durable": acknowledged_at("durable", port)}, TELEMETRY, 20.0)["durable"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+        b":5\r\n",
+        b"*1\r\n$1\r\n9\r\n",
+        b"+" + b"9" * 5_000 + b"\r\n",
+    ],
+)
+def test_no_value_of_a_store_is_taken_for_slowness(reply: bytes) -> None:
+    found = redis_says(reply)
+    assert (found.checked, found.different, found.unread, found.timed_out) == (1, 1, 0, False)
+
+
+def test_a_row_that_a_store_refuses_is_unread_for_its_reason() -> None:
+    found = redis_says(b"-NOPERM this user has no permissions to access the key\r\n")
+    assert (found.checked, found.unread, found.timed_out) == (0, 1, False)
+    assert "no permissions" in found.problem
+
+
+def test_a_slot_that_nobody_serves_is_a_reason_and_no_slowness(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis_client, "slot_map", lambda *_: [])
+    found = read_back({"durable": acknowledged_at("durable", 1)}, TELEMETRY, 20.0)["durable"]
+    assert (found.unread, found.timed_out) == (1, False)
+    assert "no node serves slot" in found.problem
+
+
+@pytest.mark.parametrize("error", [TypeError("'NoneType' object"), KeyError(7), OSError()])
+def test_an_error_is_told_as_what_it_is_and_not_as_slowness(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "_mysql_rows", fail)
+    found = read_back({"mysql": acknowledged_at("mysql", 1)}, TELEMETRY, 20.0)["mysql"]
+    assert (found.unread, found.timed_out) == (1, False)
+    assert type(error).__name__ in found.problem
+    assert found.problem.startswith("internal error") is not isinstance(error, OSError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic, sleep
 
-from engines.driver.blocking_jobs import JOBS_PER_QUEUE, BlockingJobRunner
+from engines.driver.blocking_jobs import JOBS_AT_ONCE, JOBS_OF_EACH_QUEUE, BlockingJobRunner
 
 
 def own_threads() -> set[threading.Thread]:
@@ -16,9 +16,9 @@ def test_its_threads_end_with_it() -> None:
     before = own_threads()
     runner = BlockingJobRunner()
     gate = threading.Event()
-    for _ in range(JOBS_PER_QUEUE + 1):
+    for _ in range(JOBS_AT_ONCE + 1):
         runner.submit("a:1", gate.wait, lambda _: None, lambda _: None)
-    assert len(own_threads() - before) == JOBS_PER_QUEUE
+    assert len(own_threads() - before) == JOBS_AT_ONCE
     runner.close()
     gate.set()
     deadline_s = monotonic() + 10
@@ -44,7 +44,7 @@ def test_threads_that_have_nothing_to_do_end_too() -> None:
 
 
 def test_a_host_that_does_not_answer_delays_no_other_host() -> None:
-    """With 64 connections to a host that drops packets, other jobs do not wait for its timeouts."""
+    """With more connections to a host that drops packets than are opened at once, others do not wait for them."""
     runner = BlockingJobRunner()
     gate = threading.Event()
     done: list[str] = []
@@ -54,7 +54,7 @@ def test_a_host_that_does_not_answer_delays_no_other_host() -> None:
         under_way.release()
         gate.wait(10)
 
-    for _ in range(64):
+    for _ in range(2 * JOBS_AT_ONCE):
         runner.submit("silent:1", silent, lambda _: done.append("silent"), lambda _: None)
     for name in ("alive:1", "topology"):
         runner.submit(name, lambda: None, lambda _, name=name: done.append(name), lambda _: None)  # type: ignore[misc]
@@ -63,13 +63,51 @@ def test_a_host_that_does_not_answer_delays_no_other_host() -> None:
         runner.deliver()
         sleep(0.001)
     assert sorted(done) == ["alive:1", "topology"]
-    for _ in range(JOBS_PER_QUEUE):
+    for _ in range(JOBS_AT_ONCE):
         assert under_way.acquire(timeout=10)
     assert not under_way.acquire(blocking=False)
 
     gate.set()
-    while len(done) < 66 and monotonic() < deadline_s:
+    while len(done) < 2 * JOBS_AT_ONCE + 2 and monotonic() < deadline_s:
         runner.deliver()
         sleep(0.001)
-    assert done.count("silent") == 64
+    assert done.count("silent") == 2 * JOBS_AT_ONCE
+    runner.close()
+
+
+def test_every_host_of_many_has_its_jobs_and_gets_more_when_others_are_done() -> None:
+    """The nodes of a large cluster, the first of which takes every place that is not theirs."""
+    runner = BlockingJobRunner()
+    gates = {name: threading.Event() for name in ("first:1", "second:1", "third:1")}
+    done: list[str] = []
+    running = {name: threading.Semaphore(0) for name in gates}
+
+    def wait(name: str) -> None:
+        running[name].release()
+        gates[name].wait(10)
+
+    for name in gates:
+        for _ in range(JOBS_AT_ONCE):
+            runner.submit(
+                name,
+                lambda name=name: wait(name),  # type: ignore[misc]
+                lambda _, name=name: done.append(name),  # type: ignore[misc]
+                lambda _: None,
+            )
+    for name in ("second:1", "third:1"):
+        for _ in range(JOBS_OF_EACH_QUEUE):
+            assert running[name].acquire(timeout=10)
+        assert not running[name].acquire(blocking=False)
+    gates["first:1"].set()
+    # The places of the first host go to the others, whose jobs nobody submits again.
+    for _ in range(JOBS_AT_ONCE - 2 * JOBS_OF_EACH_QUEUE):
+        assert running["second:1"].acquire(timeout=10)
+    assert not running["second:1"].acquire(blocking=False)
+    gates["second:1"].set()
+    gates["third:1"].set()
+    deadline_s = monotonic() + 10
+    while len(done) < 3 * JOBS_AT_ONCE and monotonic() < deadline_s:
+        runner.deliver()
+        sleep(0.001)
+    assert len(done) == 3 * JOBS_AT_ONCE
     runner.close()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engines.lanes.cached import read_cached, read_cached_deck, row_payload
-from engines.lanes.content import ABSENT
+from engines.lanes.cached import read_cached, read_cached_deck
+from engines.lanes.content import ABSENT, row_payload
 from engines.lanes.context import MYSQL_ADDRESS
 from engines.wire import mysql, resp
 from engines.wire.dialect import ConnectionLost
@@ -33,7 +33,8 @@ def get(car_id: int) -> tuple[str, bytes]:
 def select(car_id: int) -> tuple[str, bytes]:
     text = (
         b"SELECT avg(rpm) rpm, avg(water_temp) water_temp, avg(oil_temp) oil_temp, "
-        b"avg(oil_pressure) oil_pressure, max(version) version FROM cars WHERE car_id = %d" % car_id
+        b"avg(oil_pressure) oil_pressure, max(version) version, sum(car_id) car_id "
+        b"FROM cars WHERE car_id = %d" % car_id
     )
     return MYSQL_ADDRESS, mysql.query(text)
 
@@ -107,7 +108,9 @@ def test_a_select_that_fails_fills_nothing(program: Any) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("answer", [[], selected(5) * 2, [(b"x", b"1", b"1", b"1", b"1")]])
+@pytest.mark.parametrize(
+    "answer", [[], selected(5) * 2, [(b"x", b"1", b"1", b"1", b"1", b"%d" % CAR)]]
+)
 def test_what_mysql_answers_and_is_no_row_is_not_cached(program: Any, answer: Any) -> None:
     played = Played(program, keys(CAR, OTHER, THIRD))
     played.answer(None)
@@ -293,4 +296,4 @@ def test_a_request_that_was_built_before_is_the_one_that_is_sent() -> None:
 
 
 def test_a_row_is_stored_without_the_fractions_of_the_averages() -> None:
-    assert row_payload(7, (b"1000.0000", b"90.5", b"80", None, b"12")) == b"7:1000:90:80::12"
+    assert row_payload((b"1000.0000", b"90.5", b"80", None, b"12", b"7")) == b"7:1000:90:80::12"

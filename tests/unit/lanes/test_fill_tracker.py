@@ -60,7 +60,7 @@ def test_a_fill_of_an_abandoned_operation_is_no_longer_in_flight() -> None:
     program = read_cached(session, lambda: car_id, context)
     next(program)
     program.send(None)  # A miss.
-    step = program.send([(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"1")])
+    step = program.send([(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"1", b"%d" % car_id)])
     assert isinstance(step, tuple)
     assert b"SET" in step[1]
     assert fills.begin(car_id, 10) is True

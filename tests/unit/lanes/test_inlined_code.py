@@ -15,6 +15,7 @@ from engines.lanes.context import MYSQL_ADDRESS, LaneContext
 from engines.lanes.durable import read_durable, set_request, write_durable
 from engines.wire.dialect import MYSQL, REDIS
 from engines.workload.dataset import ALL_KEYS, HOT_KEYS, TelemetryPool
+from engines.workload.redis_keys import is_row
 from engines.workload.streams import BatchStream, Partition
 from tests.support.lane_context import lane_context
 
@@ -54,6 +55,34 @@ def test_both_readers_start_an_operation_with_the_same_get(replica: int | None) 
     assert {step[0] for step in steps[0]} == ({"a:1", "b:1"} if replica is None else {"c:1", "b:1"})
     # After the first operation each step carries the result of the previous one.
     assert [len(step) for step in steps[0]] == [3] + [4] * (3 * len(keys) - 1)
+
+
+CAR = HOT_KEYS.first
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"50000000:750:60:80:30:7",
+        b"50000000:1:2:3:4:" + b"9" * 19,
+        b"50000000:1:2:3:4:" + b"9" * 20,
+        b"50000000:junk",
+        b"50000001:750:60:80:30:7",
+        b"",
+    ],
+)
+def test_both_readers_judge_a_value_alike(value: bytes) -> None:
+    results: list[Any] = []
+    for read in (read_cached, read_durable):
+        program = read(session(), lambda: CAR, context(SlotMap(RANGES, lambda: None)))
+        next(program)
+        step: Any = program.send(value)
+        results.append(step[3])
+        # The second time its form is known.
+        again: Any = program.send(value)
+        assert again[3] == step[3]
+    assert results[0] == results[1]
+    assert (results[0].hits, results[0].wrong_content) == ((1, 0) if is_row(CAR, value) else (0, 1))
 
 
 def test_a_batch_consists_of_the_requests_of_its_rows() -> None:

@@ -20,7 +20,7 @@ SENT = ConnectionLost("mysql_2013_lost_connection")
 NEVER_SENT = ConnectionLost("mysql_2003_cannot_connect")
 BATCH = [(50_000_001, 3, 11), (50_000_002, 4, 12)]
 NEXT = [(50_000_003, 5, 13)]
-JUNK = [(b"x", b"90", b"80", b"40", b"5"), (b"1", b"90", b"80", b"40", b"5")]
+JUNK = [(b"x", b"90", b"80", b"40", b"5", b"2"), (b"1", b"90", b"80", b"40", b"5", b"2")]
 
 
 def values(*rows: tuple[int, int, int]) -> bytes:
@@ -165,7 +165,7 @@ def test_a_request_that_was_built_before_is_the_one_that_is_sent() -> None:
     played = Played(read_mysql, keys(7, 7, 8))
     first = played.asked[1]
     assert list(played.context.selects) == [7]
-    played.context.selects[7] = mysql.query(b"the one of the cache")
+    played.context.selects[7] = mysql.query(b"the one of the cache"), b"7"
     assert played.answer(selected(5))[1] == mysql.query(b"the one of the cache") != first
 
 

@@ -17,5 +17,7 @@ def test_a_get_has_the_key_and_the_slot_of_its_namespace() -> None:
 
 def test_a_select_is_of_the_table_of_its_namespace() -> None:
     selects = SelectCache("telemon_blue")
-    assert selects[7].endswith(b" FROM telemon_blue WHERE car_id = 7")
+    request, car = selects[7]
+    assert request.endswith(b" FROM telemon_blue WHERE car_id = 7")
+    assert car == b"7"
     assert selects.get(7) is selects[7]

@@ -104,6 +104,15 @@ SHAPES = [
 ]
 
 
+ABSENT_ROW = (None,) * 6
+"""What MySQL selects for a car that does not exist."""
+
+
+def car_in(select: bytes) -> bytes:
+    """Return the car that a SELECT asks for."""
+    return select.rpartition(b" = ")[2]
+
+
 VALUES: dict[tuple[bool, Role], bytes] = {
     (True, "write"): rb"\(([0-9]+(?:,[0-9]+){5})\)",
     (True, "read"): rb"car_id = ([0-9]+)",
@@ -180,7 +189,8 @@ def test_every_try_of_a_search_is_reconciled(lane: str, found_at_last: bool) -> 
             calls["Com_select"] += 1
             last = calls["Com_select"] == 4
             issuing = found_at_last or not last
-            reply = [(b"1.0000",) * 4 + (b"1",)] if found_at_last and last else [(None,) * 5]
+            row = (b"1.0000",) * 4 + (b"1", car_in(request))
+            reply = [row if found_at_last and last else ABSENT_ROW]
         elif b"GET" in request:
             calls["get_calls"] += 1
             reply = None

@@ -19,7 +19,13 @@ from engines.model.controls import Pause
 from engines.model.environment import RaceEnvironment
 from engines.model.roles import Role
 from engines.race.control_queue import ControlQueue
-from engines.race.engine_group import AWAY_NS, READY_EACH_S, EngineGroup, OpeningWatch
+from engines.race.engine_group import (
+    AWAY_NS,
+    READY_ROUND_S,
+    READY_TIMEOUT_S,
+    EngineGroup,
+    OpeningWatch,
+)
 from engines.race.servers import RaceServers
 
 
@@ -68,19 +74,37 @@ def test_many_slow_connections_are_waited_for_and_none_that_hang(
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
     slow, hung, dripping = OpeningWatch(), OpeningWatch(), OpeningWatch()
-    for opened in range(0, 1024, 8):  # two at a time, a quarter of a second each
-        clock.now_s += 1.0
+    for opened in range(0, 1024, 64):  # 64 at a time, 4 s each
+        clock.now_s += 4.0
         assert slow.late(OpenProgress(opened, 1024)) is None
-    assert hung.late(OpenProgress(0, 1024)) == "0 of 1,024 connections opened in 128 s"
+    assert hung.late(OpenProgress(0, 1024)) == "0 of 1,024 connections opened in 64 s"
     assert OpeningWatch().late(None) is None
     # One connection every 14 s is progress, but too little.
+    began_s = clock.now_s
     for opened in range(1, 100):
         clock.now_s += 14.0
         late = dripping.late(OpenProgress(opened, 100))
         if late is not None:
             break
     assert late is not None
-    assert clock.now_s < 128 + 15 + 100 * READY_EACH_S + 14
+    assert clock.now_s - began_s < 15 + 2 * READY_ROUND_S + 14
+
+
+@pytest.mark.parametrize("wanted", [1, 64, 65, 1024, 4096])
+def test_all_connections_have_a_time_that_grows_with_the_rounds_of_64(
+    monkeypatch: pytest.MonkeyPatch, wanted: int
+) -> None:
+    """Whatever progress there is: a server that lets one in now and then does not keep anybody for minutes."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    watched, opened = OpeningWatch(), 0
+    limit_s = READY_TIMEOUT_S + -(-wanted // 64) * READY_ROUND_S
+    while clock.now_s < limit_s - 1:
+        clock.now_s += 1.0
+        opened += 1
+        assert watched.late(OpenProgress(opened, wanted)) is None
+    clock.now_s = limit_s + 0.1
+    assert watched.late(OpenProgress(opened + 1, wanted)) is not None
 
 
 def test_a_process_that_tells_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

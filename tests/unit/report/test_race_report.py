@@ -388,6 +388,10 @@ def test_how_far_the_numbers_can_be_trusted_includes_what_was_read_back() -> Non
         TrustNote("1,000 acknowledged rows read back as written", good=True)
         in build_report(summary).trust
     )
+    half = {**kept, "durable": ReadBack(unread=300, timed_out=True)}
+    summary.reconcile_with_servers(ClosingCounts(read_backs=half))
+    text = "700 acknowledged rows read back as written, 300 were not read"
+    assert TrustNote(text, good=False) in build_report(summary).trust
     lost = {**kept, "durable": ReadBack(checked=300, missing=1, examples=(LostRow(7, 5, None),))}
     summary.reconcile_with_servers(ClosingCounts(read_backs=lost))
     report = build_report(summary)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from engines.config.race_config import RaceConfig
+from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.metrics.stats import ClientStats
 from engines.model import caveats as kinds
 from engines.model.caveats import Caveat, ServerPlace
 from engines.model.controls import Release, describe
 from engines.model.environment import MachineFacts, RaceEnvironment
-from engines.model.read_back import LostRow
+from engines.model.read_back import CacheLifetimes, LostRow, UnreadSettings
 from engines.model.server_facts import ServerFacts, TlsMode
 from engines.results.caveat_text import caveat_sentences, describe_caveat
-from engines.results.caveats import comparison_caveats
+from engines.results.caveats import closing_caveats, comparison_caveats
 from engines.results.summary import LoadChange, Summary
 from tests.support.frames import CACHED, MYSQL, frame, work
 from tui.report.race_report import build_report
@@ -159,6 +160,35 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "figures are of no single setting",
     ),
     (
+        kinds.DurabilityNotReadAgain(
+            "mysql", "database", ("engine", "sync_binlog"), timed_out=True
+        ),
+        "mysql: durability not read again: engine and sync_binlog of its database may have changed during the race (it "
+        "did not answer in time)",
+    ),
+    (
+        kinds.DurabilityNotReadAgain("durable", "store", ("appendfsync",), problem="gone"),
+        "durable: durability not read again: appendfsync of its store may have changed during the race (gone)",
+    ),
+    (
+        kinds.DurabilityNotReadAgain("durable", "store", ("appendfsync",)),
+        "durable: durability not read again: appendfsync of its store may have changed during the race (it shows them "
+        "no more)",
+    ),
+    (
+        kinds.TtlNotRead("cached", 0, 200, problem="NOPERM"),
+        "cached: TTL not checked: that of 200 of 200 keys in its cache could not be read at the end (NOPERM)",
+    ),
+    (
+        kinds.TtlNotRead("cached", 150, 50, timed_out=True),
+        "cached: TTL not checked: that of 50 of 200 keys in its cache could not be read at the end (it did not answer "
+        "in time)",
+    ),
+    (
+        kinds.TtlNotRead("cached", 0, 0),
+        "cached: TTL not checked: of the keys that were asked for at the end none was left in its cache",
+    ),
+    (
         kinds.TtlNotKept("cached", 200, 3, 4, 132_000),
         "cached: of 200 keys in its cache 3 never expire and 4 stay longer than 132 s, the longest TTL that was asked "
         "for",
@@ -173,6 +203,44 @@ def test_each_caveat_has_its_sentence(caveat: Caveat, sentence: str) -> None:
 
 def test_every_kind_of_caveat_is_among_them() -> None:
     assert {type(caveat) for caveat, _ in SENTENCES} == set(get_args(Caveat))
+
+
+def found_at_the_end(**closing: Any) -> list[Caveat]:
+    return list(closing_caveats({}, ClosingCounts(**closing)))
+
+
+def test_what_could_not_be_read_again_is_a_caveat_and_fails_no_race() -> None:
+    unread = UnreadSettings("store", ("appendfsync",), problem="gone")
+    assert found_at_the_end(unread_settings={"durable": [unread], "mysql": ()}) == [
+        kinds.DurabilityNotReadAgain("durable", "store", ("appendfsync",), False, "gone")
+    ]
+    assert not isinstance(kinds.DurabilityNotReadAgain("a", "b", ()), kinds.UNTRUE)
+
+
+@pytest.mark.parametrize(
+    ("found", "caveats"),
+    [
+        (CacheLifetimes(checked=200), []),
+        (
+            CacheLifetimes(checked=199, unread=1, problem="no"),
+            [kinds.TtlNotRead("cached", 199, 1, False, "no")],
+        ),
+        (CacheLifetimes(unread=200, timed_out=True), [kinds.TtlNotRead("cached", 0, 200, True)]),
+        (CacheLifetimes(), [kinds.TtlNotRead("cached", 0, 0)]),
+        (
+            CacheLifetimes(checked=2, endless=1, unread=3, allowed_ms=9),
+            [kinds.TtlNotRead("cached", 2, 3), kinds.TtlNotKept("cached", 2, 1, 0, 9)],
+        ),
+    ],
+)
+def test_a_ttl_that_could_not_be_read_is_a_caveat(
+    found: CacheLifetimes, caveats: list[Caveat]
+) -> None:
+    assert found_at_the_end(lifetimes={"cached": found}, filled=frozenset({"cached"})) == caveats
+
+
+def test_a_cache_that_the_race_put_nothing_into_needs_no_check() -> None:
+    assert found_at_the_end(lifetimes={"cached": CacheLifetimes()}) == []
 
 
 def test_equal_sentences_are_one() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from engines.model.connecting import LaneConnecting
+from engines.results.connecting_text import connecting_text
 from tui.draw.format import clip, sanitize
 from tui.draw.styled import BLANK, GOOD, QUIET, STRONG, TEXT, Line, justify
 from tui.view.state import ScreenState
@@ -16,7 +18,11 @@ MAX_CELLS = 78
 
 
 class StartProgress(Panel):
-    """A line for each step with the time since the start. The current step is the last one, and its time runs."""
+    """A line for each step with the time since the start. The time of a step that is not over runs.
+
+    A step is over once another has begun. How far the lanes are with their connections stands below the step that
+    opens them, and is over when all of them are open.
+    """
 
     DEFAULT_CSS = "StartProgress { height: 1fr; display: none; }"
 
@@ -25,10 +31,18 @@ class StartProgress(Panel):
         width = min(MAX_CELLS, size.width - 2)
         steps = screen_state.start.progress
         lines: list[Line] = []
-        for position, (text, at_s) in enumerate(steps):
-            done = position + 1 < len(steps)
+        for position, step in enumerate(steps):
+            what = step.what
+            done = any(
+                not isinstance(later.what, LaneConnecting) for later in steps[position + 1 :]
+            )
+            if isinstance(what, LaneConnecting):
+                done = done or what.complete
+                text = connecting_text(what)
+            else:
+                text = what
             mark = ("  ✓ ", GOOD) if done else ("  ▸ ", STRONG)
-            took = f"{at_s if done else max(at_s, screen_state.start.starting_s):.1f} s"
+            took = f"{step.at_s if done else max(step.at_s, screen_state.start.starting_s):.1f} s"
             label = clip(sanitize(text), width - 12)
             lines.append(justify([mark, (label, QUIET if done else TEXT)], [(took, QUIET)], width))
         shown = lines[-max(1, size.height - 3) :]

@@ -60,3 +60,20 @@ def test_an_account_that_is_not_in_the_binary_log(monkeypatch: pytest.MonkeyPatc
     assert "init_connect is 'SET sql_log_bin=0'" in check.finding
     # Without a binary log nobody is in it.
     assert checked(monkeypatch, {**given, "log_bin": "OFF"}, unlogged).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("shown", "finding"),
+    [
+        ({}, "the server does not show whether these hold: autocommit on, REPEATABLE-READ"),
+        (
+            {"autocommit": "ON"},
+            "autocommit on, set by telemon; the server does not show whether these hold: REPEATABLE-READ",
+        ),
+    ],
+)
+def test_what_the_server_does_not_show_is_not_said_to_hold(
+    monkeypatch: pytest.MonkeyPatch, shown: Mapping[str, str], finding: str
+) -> None:
+    check = checked(monkeypatch, GIVEN, shown)
+    assert (check.status, check.problem, check.finding) == (Status.WARN, "session_unread", finding)
