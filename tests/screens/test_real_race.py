@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,10 @@ def test_a_session_from_outside(tmux: Tmux) -> None:
         time.sleep(0.1)
     time.sleep(0.3)
     tmux.run("detach-client")
+    # The client waits until its terminal has taken all that was drawn.
+    with suppress(OSError):
+        while os.read(master, 65536):
+            pass
     os.waitpid(child, 0)
     os.close(master)
     tmux.shows("racing")
