@@ -18,6 +18,9 @@ _.get_system_commands  # Textual asks for the entries of its command palette
 _.check_action  # Textual asks whether a key's action applies now
 _.can_replace  # Textual asks whether a message may take the place of an older one
 _._run_input_thread  # Textual's driver starts it as its input thread
+_._sigtstp_application  # Textual's driver makes it the handler of SIGTSTP
+_.stop_refused  # TerminalDriver calls it by its name after SIGTSTP
+_.terminal_returned  # TerminalDriver calls it by its name after SIGCONT
 _.set_character_set  # PyMySQL calls it when a connection has signed in
 _._read_packet  # PyMySQL calls it for every packet
 

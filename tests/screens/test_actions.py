@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from engines.config.race_config import RaceConfig
 from engines.model import controls as control
-from tests.screens.conftest import Launch
+from tests.screens.conftest import Launch, Racing
 from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames
 from tui.actions.catalog import ACTIONS
 from tui.app.app import TelemonApp
+from tui.app.load_actions import LONGEST_S, MOST_CONNECTIONS, QUIET_S
 from tui.screens.help import help_lines
 from tui.terminal.capabilities import Terminal
 from tui.view.state import ScreenState
@@ -31,6 +34,53 @@ def test_every_action_has_a_method_and_every_key_one_action() -> None:
         name, _, argument = action.method.partition("(")
         method = getattr(TelemonApp, f"action_{name}")
         assert len(inspect.signature(method).parameters) == (2 if argument else 1), action.id
+
+
+async def press_apart(racing: Racing, *keys: str) -> None:
+    """Press keys so slowly that none counts as held."""
+    for key in keys:
+        await racing.pilot.press(key)
+        await racing.pilot.pause(QUIET_S + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "last", "shown"),
+    [
+        ("r", control.Connections, control.Connections("read", 68), "68 readers"),
+        ("w", control.Connections, control.Connections("write", 64), "64 writers"),
+        ("W", control.Connections, control.Connections("write", 1), "1 writer"),
+        ("b", control.Batch, None, "batch"),
+        ("t", control.Ttl, None, "TTL"),
+        ("x", control.FlushCache, control.FlushCache(), "4 writers 8 readers"),
+        ("space", control.Pause, control.Resume(), "4 writers 8 readers"),
+    ],
+)
+async def test_a_held_key_is_one_change(
+    launch: Launch, key: str, kind: type, last: control.Control | None, shown: str
+) -> None:
+    async with launch() as racing:
+        await racing.shows("racing", "4 writers 8 readers")
+        began_s = time.monotonic()
+        for _ in range(60):
+            racing.app.post_message(Key(key, None if len(key) > 1 else key))
+        await racing.shows(shown)
+        await racing.until(lambda: not racing.app._collected)
+        await racing.pilot.pause(2 * QUIET_S)
+        sent = racing.source.sent
+        assert isinstance(sent[0], kind)
+        if last is not None:
+            assert sent[-1] == last
+        # The first, the last, and one for each period of collecting in between.
+        assert len(sent) <= 2 + (time.monotonic() - began_s) / LONGEST_S
+        assert racing.app.worst_lag_s < 2
+
+
+async def test_more_connections_than_a_setting_allows_are_not_requested(launch: Launch) -> None:
+    async with launch(settings=RaceConfig(writers=MOST_CONNECTIONS)) as racing:
+        await racing.shows("racing")
+        await racing.pilot.press("w")
+        await racing.shows("is the most there is")
+        assert racing.source.sent == []
 
 
 @pytest.mark.parametrize(
@@ -64,7 +114,7 @@ async def test_keys_that_ask_the_race(
 ) -> None:
     async with launch() as racing:
         await racing.shows("racing", "4 writers 8 readers", "batch 100", "TTL 120 s")
-        await racing.pilot.press(*keys)
+        await press_apart(racing, *keys)
         await racing.shows(shown)
         assert racing.source.sent == sent
 
@@ -72,7 +122,7 @@ async def test_keys_that_ask_the_race(
 async def test_mode_and_rate_come_from_the_settings(launch: Launch) -> None:
     async with launch(settings=RaceConfig(mode="pace", rate_per_s=300)) as racing:
         await racing.shows("racing", "pace 300/s")
-        await racing.pilot.press("p", "P", "P", "m")
+        await press_apart(racing, "p", "P", "P", "m")
         await racing.shows("saturate")
         asked = [500, 200, 100, None]
         assert racing.source.sent == [control.Rate(rate) for rate in asked]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,13 @@ class Tmux:
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*self.base, *arguments], capture_output=True, text=True, timeout=10, check=True
+            [*self.base, *arguments],
+            # Without a locale tmux has no characters but those of ASCII.
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
         return done.stdout
 
@@ -85,6 +92,10 @@ def test_a_session_from_outside(tmux: Tmux) -> None:
         time.sleep(0.1)
     time.sleep(0.3)
     tmux.run("detach-client")
+    # The client waits until its terminal has taken all that was drawn.
+    with suppress(OSError):
+        while os.read(master, 65536):
+            pass
     os.waitpid(child, 0)
     os.close(master)
     tmux.shows("racing")

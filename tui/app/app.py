@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from rich.segment import Segment, Segments
 from textual import on
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from engines.config.race_config import RaceConfig
 from engines.config.settings import DEBUG_ENV
@@ -50,6 +50,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HANGUP_CODE = 128 + signal.SIGHUP
 """Exit code after the terminal has gone: what a shell reports for SIGHUP."""
 
+NO_SUSPEND = "telemon does not suspend: its load would go on; space pauses the load"
+"""Answer to Ctrl-Z and SIGTSTP."""
+
 FRAME_INTERVAL_S = 0.25
 """Interval in seconds of the frames that are requested, however many of them are shown."""
 
@@ -84,7 +87,10 @@ class TelemonApp(ViewActions, LoadActions):
 
     TITLE = "telemon"
     CSS_PATH: ClassVar[Any] = [STYLESHEETS / "telemon.tcss", STYLESHEETS / "race.tcss"]
-    BINDINGS: ClassVar[list[BindingType]] = list(bindings())
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(),
+        Binding("ctrl+z", "suspend_process", show=False, system=True),
+    ]
 
     def __init__(
         self,
@@ -259,6 +265,21 @@ class TelemonApp(ViewActions, LoadActions):
         loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(self.end, HANGUP_CODE)
+
+    def action_suspend_process(self) -> None:
+        """Tell that telemon does not suspend: the engine processes would make load without it."""
+        self._toast(NO_SUSPEND)
+
+    def stop_refused(self) -> None:
+        """Tell that telemon does not suspend. The driver calls this after SIGTSTP."""
+        self._toast(NO_SUSPEND)
+
+    def terminal_returned(self) -> None:
+        """Draw everything again. The driver calls this when another process may have drawn on the terminal."""
+        driver = self._driver
+        if isinstance(driver, TerminalDriver) and not self._exit:
+            driver.restore_modes()
+            self.refresh(layout=True)
 
     def _fatal_error(self) -> None:
         """Leave the screen after an unexpected error, with its traceback if debugging is enabled.

@@ -21,7 +21,7 @@ from tui.app.feed import FrameFeed
 from tui.app.painter import FramePainter
 from tui.screens.race import RaceScreen
 from tui.styles.themes import CYCLE, DARK, PLAIN, PROJECTOR, SIXTEEN, THEMES
-from tui.terminal.capabilities import Terminal
+from tui.terminal.capabilities import Terminal, started_environ
 from tui.terminal.driver import TerminalDriver
 from tui.view.state import ScreenState
 from tui.view.view import View
@@ -38,7 +38,7 @@ class RaceApp(App[Summary]):
     def __init__(self, screen_state: ScreenState, terminal: Terminal | None = None) -> None:
         super().__init__()
         self.terminal = terminal or Terminal.detect(
-            os.environ, getattr(sys.__stderr__, "encoding", None)
+            started_environ(os.environ), getattr(sys.__stderr__, "encoding", None)
         )
         # NO_COLOR was already used to detect the terminal, and an option may have overruled it. Textual's own filters
         # for it would turn the terminal's own colours into black on black.

@@ -15,7 +15,7 @@ from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.doctor import run_checks
 from tui.cli import exit_codes
 from tui.cli.stdout import print_line
-from tui.terminal.capabilities import Terminal, can_draw
+from tui.terminal.capabilities import LOCALE_VARIABLES, Terminal, can_draw, started_environ
 
 COLUMNS, LINES = 80, 24
 """Smallest terminal size for which the race screen is designed."""
@@ -101,7 +101,7 @@ def status(checks: list[Check]) -> str:
 
 
 def _all_checks(settings: config.RaceConfig) -> Iterator[Check]:
-    yield from terminal(os.environ)
+    yield from terminal(started_environ(os.environ))
     yield from run_checks(settings)
 
 
@@ -135,7 +135,10 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     detected = Terminal.detect(environ, encoding)
     if detected.glyphs == "ascii":
         yield runner.warn(
-            "characters", "not_utf_8", f"{encoding}: no curves, only ASCII", UTF_8_STEP
+            "characters",
+            "not_utf_8",
+            f"{_locale(environ, encoding)}: no curves, only ASCII",
+            UTF_8_STEP,
         )
     else:
         yield runner.ok("characters", f"{encoding}, {detected.glyphs}")
@@ -147,3 +150,9 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     yield runner.ok(
         "colours", f"{detected.color}, {detected.fps:g} pictures per second{''.join(where)}"
     )
+
+
+def _locale(environ: Mapping[str, str], encoding: str | None) -> str:
+    """Return what decides on the characters: the locale that is set, else the encoding of stderr."""
+    found = ((name, environ.get(name)) for name in LOCALE_VARIABLES)
+    return next((f"{name} = {value}" for name, value in found if value), f"{encoding}, no LANG")

@@ -20,7 +20,7 @@ from tui.cli.config import show_figures, show_settings
 from tui.cli.parser import Invocation, parse
 from tui.cli.stderr import log_line
 from tui.cli.stdout import writing
-from tui.terminal.capabilities import Terminal, can_draw
+from tui.terminal.capabilities import Terminal, can_draw, started_environ
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -110,7 +110,9 @@ def _on_screen(invocation: Invocation) -> int:
     from tui.cli.run import exit_code_for
     from tui.report.text_table import final_table, terminal_width
 
-    terminal = Terminal.detect(os.environ, sys.stderr.encoding, invocation.terminal_options)
+    terminal = Terminal.detect(
+        started_environ(os.environ), sys.stderr.encoding, invocation.terminal_options
+    )
     app = TelemonApp(
         invocation.settings, terminal=terminal, stage=invocation.stage, hold=invocation.hold
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from engines import __version__
@@ -20,6 +22,17 @@ from tui.terminal.capabilities import COLORS, GLYPHS, TerminalOptions
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+COMMANDS: Mapping[str, str] = {
+    "run": "race without a screen: data on stdout, progress on stderr",
+    "doctor": "check this machine and every server of the lanes, and say what to do next",
+    "prepare": "create what the lanes need on your own servers, after showing it and asking",
+    "clean": "remove what telemon created on your own servers, after showing it and asking",
+    "config": "show every setting, its value and where it came from",
+}
+"""What each command does, by its name."""
+
+FLAGS = tuple(setting.flag for setting in SETTINGS if setting.flag is not None)
 
 DESCRIPTION = """\
 Three ways of storing the same data race side by side: MySQL, MySQL behind a lazy Redis cache, and a durable Redis
@@ -41,11 +54,43 @@ interrupted (143 by SIGTERM, 129 by SIGHUP)
 """
 
 
+_NO_COMMAND = re.compile(r"argument COMMAND: invalid choice: (.*) \(choose", re.DOTALL)
+
+_OPTION_NAME = re.compile(r"--[a-z][a-z-]{0,30}")
+
+
+def _unknown_text(unknown: Sequence[str]) -> str:
+    """Return what is unknown in one line. Only names of options are repeated: anything else may be a password."""
+    names: list[str] = []
+    words = 0
+    for word in unknown:
+        name = word.partition("=")[0]
+        if _OPTION_NAME.fullmatch(name):
+            near = get_close_matches(name, FLAGS, n=1, cutoff=0.8)
+            names.append(f"{name} (did you mean {near[0]}?)" if near else name)
+        elif word.startswith("-") and len(word) > 1:
+            names.append(word[:2] if word[:2].isascii() and word[:2].isprintable() else "-?")
+        else:
+            words += 1
+    if words:
+        what = "a word" if words == 1 else f"{words} words"
+        names.append(f"{what} that telemon has no use for, not shown here as it may be a secret")
+    return f"unknown: {', '.join(names)}"
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are ConfigErrors of one line, as all errors of telemon are."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise ConfigError with the message and a reference to the help."""
+        """Raise ConfigError with the message and a reference to the help.
+
+        A word in a command's place is not repeated: it may be a URL with a password in it.
+        """
+        found = _NO_COMMAND.match(message)
+        if found:
+            near = get_close_matches(found[1][:40].strip("'\""), COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(COMMANDS)}"
+            message = f"no such command; {hint}"
         raise ConfigError(f"{one_line(message)}; see {self.prog} --help")
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
@@ -70,19 +115,7 @@ def parser() -> argparse.ArgumentParser:
     _add_screen(top)
     _add_settings(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for name, about in (
-        ("run", "race without a screen: data on stdout, progress on stderr"),
-        ("doctor", "check this machine and every server of the lanes, and say what to do next"),
-        (
-            "prepare",
-            "create what the lanes need on your own servers, after showing it and asking",
-        ),
-        (
-            "clean",
-            "remove what telemon created on your own servers, after showing it and asking",
-        ),
-        ("config", "show every setting, its value and where it came from"),
-    ):
+    for name, about in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=about,
@@ -199,7 +232,10 @@ def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
         # argparse takes the "--" out of the value, and gives an empty list for it.
         if word.startswith("--") and word.endswith("=--"):
             raise ConfigError(f"{one_line(word)}: -- is no value; see telemon --help")
-    arguments = vars(parser().parse_args(given))
+    known, unknown = parser().parse_known_args(given)
+    if unknown:
+        raise ConfigError(f"{_unknown_text(unknown)}; see telemon --help")
+    arguments = vars(known)
     screen_options = tuple(
         f"--{name.replace('_', '-')}"
         for name in SCREEN_OPTIONS

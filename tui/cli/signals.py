@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from tui.cli import exit_codes
@@ -16,6 +19,11 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 REPEAT_S = 0.5
 """A second SIGINT within this time in seconds is ignored: timeout(1), for one, sends each signal twice."""
+
+NO_SUSPEND = (
+    b"telemon: does not suspend: its load would go on without it; SIGINT (Ctrl-C) ends the race\n"
+)
+"""Answer to Ctrl-Z and SIGTSTP."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -45,6 +53,10 @@ class StopSignals:
         so a SIGINT sent by kill is intended. Raises Interrupted from within the block.
         """
         before = {}
+        # Both would stop this process, and the engine processes would go on without it.
+        if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+            before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, _refuse_stop)
+        before[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         for number in STOP_SIGNALS:
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, self._received)
@@ -64,3 +76,13 @@ class StopSignals:
             self.stop()
         elif number == signal.SIGINT and now_s - self._first_s > REPEAT_S:
             raise Interrupted
+
+
+def _refuse_stop(_number: int, _frame: FrameType | None) -> None:
+    """Say on stderr that telemon does not suspend. Does not block; the stream itself may be in use at this moment."""
+    with suppress(OSError, AttributeError, ValueError):
+        descriptor = sys.stderr.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if poll.poll(0):
+            os.write(descriptor, NO_SUSPEND)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 Color = Literal["truecolor", "256", "16", "none"]
@@ -25,6 +27,9 @@ REMOTE_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 """Environment variables that SSH sets."""
 MULTIPLEXER_VARIABLES = ("TMUX", "STY", "ZELLIJ")
 """Environment variables that tmux, screen and zellij set."""
+
+LOCALE_VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
+"""Environment variables that name the locale of characters; the first that is not empty counts."""
 
 DUMB_TERMS = ("", "dumb", "unknown")
 """Values of TERM for a terminal that cannot move its cursor."""
@@ -81,7 +86,7 @@ class Terminal:
         detached = remote or multiplexed
         found = Terminal(
             color=_color(environ, term),
-            glyphs=_glyphs(encoding, term),
+            glyphs=_glyphs(encoding, term) if _shows_utf_8(environ, multiplexed) else "ascii",
             fps=REMOTE_FPS if detached else LOCAL_FPS,
             mouse=not detached,
             animation=not detached,
@@ -119,6 +124,35 @@ def _color(environ: Mapping[str, str], term: str) -> Color:
     if "256color" in term or term.endswith(("-direct", "kitty")):
         return "truecolor" if term.endswith(("-direct", "kitty")) else "256"
     return "16"
+
+
+def started_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return `environ` with the LC_CTYPE that this process was started with.
+
+    In the C locale Python sets it to C.UTF-8 when it starts (PEP 538), which says nothing about the terminal. Where
+    there is no /proc, `environ` is returned as it is.
+    """
+    try:
+        pairs = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:
+        return environ
+    found = dict(pair.split(b"=", 1) for pair in pairs if b"=" in pair)
+    return {**environ, "LC_CTYPE": os.fsdecode(found.get(b"LC_CTYPE", b""))}
+
+
+def _shows_utf_8(environ: Mapping[str, str], multiplexed: bool) -> bool:
+    """Return whether the locale lets a terminal show more than ASCII.
+
+    tmux and screen show an underscore for each character that the locale does not have. Without any locale only they
+    are known not to show it: a container has none, and its terminal is the user's own.
+    """
+    name = next((environ[name] for name in LOCALE_VARIABLES if environ.get(name)), "")
+    if not name:
+        return not multiplexed
+    language, _, codeset = name.partition(".")
+    if codeset:
+        return codeset.partition("@")[0].lower().replace("-", "") == "utf8"
+    return language.upper() not in ("C", "POSIX")
 
 
 def _glyphs(encoding: str | None, term: str) -> Glyphs:

@@ -53,3 +53,30 @@ def test_two_dashes_are_no_value(argv: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as raised:
         parse(argv, {})
     assert str(raised.value) == f"{argv[-1]}: -- is no value; see telemon --help"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--password=hunter2",),
+        ("--password", "hunter2"),
+        ("run", "-phunter2"),
+        ("run", "-p", "hunter2"),
+        ("run", "--mysql-password=hunter2", "--durable-password", "hunter2"),
+        ("mysql://telemon:hunter2@db.example.com:3306/telemon",),
+        ("hunter2",),
+        ("doctor", "hunter2"),
+        (
+            "run",
+            "--hunter2",
+        ),
+        ("prepare", "rediss://:hunter2@cache:6379"),
+        ("run", "-\x1bhunter2"),
+    ],
+    ids=str,
+)
+def test_what_may_be_a_password_is_not_repeated(argv: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(argv, {})
+    assert "hunter2" not in str(raised.value)
+    assert str(raised.value).isprintable()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tui.terminal.capabilities import Terminal, TerminalOptions, can_draw
@@ -88,3 +93,61 @@ def test_what_was_said_wins() -> None:
 def test_nonsense_is_refused(flags: TerminalOptions) -> None:
     with pytest.raises(ValueError, match="must be"):
         Terminal.detect(LOCAL, "utf-8", flags)
+
+
+@pytest.mark.parametrize(
+    ("locale", "glyphs"),
+    [
+        ({"LANG": "en_US.UTF-8"}, "braille"),
+        ({"LANG": "de_DE.utf8@euro"}, "braille"),
+        ({"LANG": "C.UTF-8"}, "braille"),
+        ({"LANG": "en_US"}, "braille"),
+        ({"LANG": "C"}, "ascii"),
+        ({"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, "ascii"),
+        ({"LC_CTYPE": "C", "LANG": "en_US.UTF-8"}, "ascii"),
+        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "en_US.ISO-8859-1"}, "ascii"),
+        ({"LANG": "ja_JP.eucJP"}, "ascii"),
+        ({}, "braille"),
+        ({"TMUX": "x"}, "ascii"),
+        ({"TMUX": "x", "LC_CTYPE": "UTF-8"}, "braille"),
+        ({"TERM": "screen-256color"}, "ascii"),
+    ],
+    ids=str,
+)
+def test_a_locale_without_utf_8_gets_no_character_that_it_does_not_have(
+    locale: dict[str, str], glyphs: str
+) -> None:
+    """Python itself calls the encoding UTF-8 in the C locale."""
+    assert Terminal.detect({**LOCAL, **locale}, "utf-8").glyphs == glyphs
+
+
+@pytest.mark.parametrize(
+    ("locale", "glyphs"),
+    [
+        ({"LC_ALL": "C"}, "ascii"),
+        ({"LC_ALL": "POSIX"}, "ascii"),
+        ({"LANG": "C"}, "ascii"),
+        ({"TMUX": "x"}, "ascii"),
+        ({"LANG": "C.UTF-8"}, "braille"),
+        ({"LC_CTYPE": "C.UTF-8", "TMUX": "x"}, "braille"),
+    ],
+    ids=str,
+)
+def test_what_python_makes_of_the_c_locale_is_not_taken_for_the_user_s(
+    locale: dict[str, str], glyphs: str
+) -> None:
+    code = (
+        "import os, sys; from tui.terminal.capabilities import Terminal, started_environ; "
+        "print(Terminal.detect(started_environ(os.environ), sys.stderr.encoding).glyphs)"
+    )
+    environ = {"PATH": os.defpath, "TERM": "xterm-256color", **locale}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout == f"{glyphs}\n"
