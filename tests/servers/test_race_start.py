@@ -87,7 +87,10 @@ def telemon(limits: str, *argv: str, timeout_s: float = 120.0) -> subprocess.Com
         (["--writers", "400"], "--writers 400: needs 1,264 open files in one engine process"),
         (["--readers", "1024", "--lanes", "mysql"], "--readers 1024: needs 1,088 open files"),
         (["--writers", "300", "--readers", "300"], "--readers 300: need 1,030 open files in one private server"),
-        (["--writers", "64", "--readers", "64", "--processes", "64", "--lanes", "cached"], ""),
+        pytest.param(
+            ["--writers", "64", "--readers", "64", "--processes", "64", "--lanes", "cached"], "",
+            marks=pytest.mark.soak,
+        ),
     ],
 )  # fmt: skip
 def test_connections_that_do_not_fit_the_hard_limit_are_refused_before_the_start(
