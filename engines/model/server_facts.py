@@ -34,8 +34,8 @@ APPENDFSYNC = "appendfsync"
 
 TRANSACTION_IDS = "Innodb_max_trx_id"
 """MariaDB's status variable for the next transaction id of InnoDB. A transaction takes an id with its first write, and
-another one when it commits (tried with MariaDB 10.11 and 11.8). Oracle's MySQL has no such variable, and its ids would
-prove nothing: a transaction that only inserts takes one, any other two (tried with MySQL 9.7)."""
+another one when it commits (tried with MariaDB 10.11 and 11.8). Oracle's MySQL has no such variable, and in MySQL 9.7
+the ids that InnoDB's own status shows did not grow by two for each commit."""
 
 BINLOG_TRANSACTIONS = "Binlog_cache_use"
 """Status variable: committed write transactions that are in the binary log (tried with MySQL 9.7). A server may leave
