@@ -10,15 +10,23 @@ import pytest
 from engines.config.race_config import RaceConfig
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
-from engines.metrics.stats import ClientStats
+from engines.metrics.stats import CacheStats, ClientStats, RoleStats
+from engines.metrics.totals import LaneTotals
 from engines.model import caveats as kinds
 from engines.model.caveats import Caveat, ServerPlace
 from engines.model.controls import Release, describe
 from engines.model.environment import MachineFacts, RaceEnvironment
-from engines.model.read_back import CacheLifetimes, LostRow, UnreadSettings
-from engines.model.server_facts import ServerFacts, TlsMode
+from engines.model.read_back import (
+    CacheLifetimes,
+    LostRow,
+    ReadBack,
+    SettingChange,
+    UnreadSettings,
+)
+from engines.model.server_facts import TRANSACTION_IDS, ServerFacts, TlsMode
 from engines.results.caveat_text import caveat_sentences, describe_caveat
-from engines.results.caveats import closing_caveats, comparison_caveats
+from engines.results.caveats import closing_caveats, comparison_caveats, lane_caveats
+from engines.results.reconciliation import reconcile
 from engines.results.summary import LoadChange, Summary
 from tests.support.frames import CACHED, MYSQL, frame, work
 from tui.report.race_report import build_report
@@ -250,6 +258,76 @@ def test_a_ttl_that_could_not_be_read_is_a_caveat(
     found: CacheLifetimes, caveats: list[Caveat]
 ) -> None:
     assert found_at_the_end(lifetimes={"cached": found}, filled=frozenset({"cached"})) == caveats
+
+
+def test_what_the_servers_do_not_hold_is_a_caveat_with_all_that_was_found() -> None:
+    lost = (LostRow(50_000_001, 9, 4), LostRow(50_000_002, 9, None))
+    assert found_at_the_end(
+        read_backs={
+            "mysql": ReadBack(checked=500, missing=1, older=2, different=3, examples=lost),
+            "cached": ReadBack(checked=490, unread=10, problem="gone"),
+            "durable": ReadBack(checked=500, unanswered=7),
+        },
+        setting_changes={"durable": [SettingChange("store", "appendfsync", "always", "no")]},
+    ) == [
+        kinds.RowsLost("mysql", 500, 1, 2, 3, lost),
+        kinds.NotReadBack("cached", 10, "gone"),
+        kinds.SettingChanged("durable", "store", "appendfsync", "always", "no"),
+    ]
+
+
+def test_commits_that_the_server_does_not_have_are_a_caveat() -> None:
+    write = RoleStats(operations=10, rows=1_000)
+    counters = {"Com_insert": 10, "Handler_write": 1_000, TRANSACTION_IDS: 12}
+    short = reconcile("mysql", "fair", write, RoleStats(), CacheStats(), counters)
+    counters[TRANSACTION_IDS] = 20
+    whole = reconcile("cached", "fair", write, RoleStats(), CacheStats(), counters)
+    found = closing_caveats({"mysql": short, "cached": whole}, ClosingCounts())
+    assert list(found) == [kinds.CommitsShort("mysql", 10, 6)]
+
+
+def test_a_lane_s_own_caveats_carry_what_was_found() -> None:
+    busy = LaneFrame(
+        "cached",
+        LaneState.RACING,
+        read=replace(work([5.0]), wrong_content=4),
+        overloaded=True,
+        backlog={"read": 9, "write": 11},
+        server={"evicted_keys": 6},
+        client=ClientStats(cpu_share=0.95),
+    )
+    total = LaneTotals()
+    total.add(busy, 1.0, measured=True)
+    assert list(lane_caveats(total, total.frame("cached"))) == [
+        kinds.ClientBound("cached", total.frame("cached").client.bound_by),
+        kinds.Overloaded("cached", 11),
+        kinds.WrongContent("cached", 4),
+        kinds.KeysEvicted("cached", 6),
+    ]
+    calm = LaneTotals()
+    calm.add(LaneFrame("mysql", LaneState.RACING, read=work([5.0])), 1.0, measured=True)
+    assert list(lane_caveats(calm, calm.frame("mysql"))) == []
+    late = LaneTotals()
+    late.overloaded_s = 1.0
+    assert list(lane_caveats(late, LaneFrame("mysql", LaneState.RACING))) == [
+        kinds.Overloaded("mysql", 0)
+    ]
+
+
+def test_databases_that_are_not_the_same_are_named_by_lane() -> None:
+    def database(version: str) -> ServerFacts:
+        return ServerFacts("database", "MariaDB", version, 1, TlsMode.OFF, None, {}, version)
+
+    def found(first: str, second: str) -> list[Caveat]:
+        servers = {"mysql": [database(first)], "cached": [database(second)]}
+        given = RaceEnvironment(addresses={"mysql": ("a",), "cached": ("b",)}, servers=servers)
+        return list(comparison_caveats(given, RaceConfig(lanes=("mysql", "cached"))))
+
+    assert found("10.11", "11.8") == [
+        kinds.DifferentDatabases({"mysql": "MariaDB 10.11", "cached": "MariaDB 11.8"})
+    ]
+    equal = found("10.11", "10.11")
+    assert not any(isinstance(each, kinds.DifferentDatabases) for each in equal)
 
 
 def test_a_cache_that_the_race_put_nothing_into_needs_no_check() -> None:
