@@ -9,6 +9,7 @@ from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.model.controls import Pause
 from engines.model.deaths import EngineDeath, ProcessEnd
+from engines.model.read_back import ReadBack
 from engines.results.result_json import death_json, frame_json, result_document
 from engines.results.summary import DeathInRace
 from tests.support.frames import frame, work
@@ -59,3 +60,22 @@ def test_what_is_not_known_of_a_death_is_empty() -> None:
 
 def test_before_the_first_frame_there_is_no_start() -> None:
     assert result_document(summed())["started_at"] == "1970-01-01T00:00:00.000Z"
+
+
+def test_what_was_read_back_stands_in_the_result_of_its_lane() -> None:
+    lane = LaneFrame("mysql", LaneState.RACING, write=work([1.0], rows_each=10))
+    summary = summed(frame(0, 1.0, lane))
+    summary.reconcile_with_servers(ClosingCounts(read_backs={"mysql": ReadBack(10, missing=2)}))
+    mysql, cached = result_document(summary)["lanes"]  # type: ignore[misc]
+    assert mysql["read_back"]["checked"] == 10
+    assert mysql["read_back"]["missing"] == 2
+    assert cached["read_back"] is None
+
+
+def test_a_heat_is_that_of_its_lane() -> None:
+    lane = LaneFrame("mysql", LaneState.RACING, write=work([1.0], rows_each=10), heat=1)
+    other = LaneFrame("cached", LaneState.RACING, write=work([1.0] * 3, rows_each=10), heat=1)
+    rounds = summed(frame(0, 1.0, lane, other)).rounds
+    assert [(each.lane, each.write.rows) for each in rounds.of("cached").values()] == [
+        ("cached", 30)
+    ]
