@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Event, LaneFrame, LaneState
 from engines.model.controls import Pause
 from engines.model.deaths import EngineDeath, ProcessEnd
-from engines.model.read_back import ReadBack
+from engines.model.read_back import LostRow, ReadBack
 from engines.results.result_json import death_json, frame_json, result_document
 from engines.results.summary import DeathInRace
 from tests.support.frames import frame, work
@@ -65,8 +66,13 @@ def test_before_the_first_frame_there_is_no_start() -> None:
 def test_what_was_read_back_stands_in_the_result_of_its_lane() -> None:
     lane = LaneFrame("mysql", LaneState.RACING, write=work([1.0], rows_each=10))
     summary = summed(frame(0, 1.0, lane))
-    summary.reconcile_with_servers(ClosingCounts(read_backs={"mysql": ReadBack(10, missing=2)}))
-    mysql, cached = result_document(summary)["lanes"]  # type: ignore[misc]
+    summary.reconcile_with_servers(
+        ClosingCounts(
+            read_backs={"mysql": ReadBack(10, missing=2, examples=(LostRow(50_000_001, 7, None),))}
+        )
+    )
+    lanes: Any = result_document(summary)["lanes"]
+    mysql, cached = lanes
     assert mysql["read_back"]["checked"] == 10
     assert mysql["read_back"]["missing"] == 2
     assert cached["read_back"] is None
