@@ -395,8 +395,11 @@ class Reactor:
         session.failures += 1
         self._set_next(session, session.resume(None))
         if kind in READ_ONLY_KINDS:
+            # The name of a server that was made a replica may lead elsewhere now. Another server's has not changed.
+            dialect = REDIS if kind.startswith("redis_") else MYSQL
             for connection in tuple(session.connections.values()):
-                self.connections.close(connection)
+                if connection.dialect is dialect:
+                    self.connections.close(connection)
         # A session whose keys include those of a node that is down continues with the other nodes;
         # it pauses only if every attempt fails.
         tolerated = TOLERATED_FAILURES if kind in UNREACHABLE else 0

@@ -59,6 +59,7 @@ def test_every_action_has_a_check_on_a_real_race() -> None:
     assert not gone, f"{gone}: no such action any more; remove its check from CHECKS"
 
 
+@pytest.mark.soak
 async def test_every_key_on_a_real_race(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

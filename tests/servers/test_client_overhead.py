@@ -79,7 +79,7 @@ def test_the_null_server_speaks_as_the_servers_do() -> None:
         with socket.create_connection(("127.0.0.1", server.mysql_port)) as sock:
             sock.sendall(query(b"SELECT 1"))
             rows = MySQLReplyParser().feed_one(sock.recv(65_536))
-    assert rows == [(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456")]
+    assert rows == [(b"2345.0000", b"78.0000", b"101.0000", b"99.0000", b"123456", b"50000123")]
 
 
 def test_a_race_says_its_floor_which_is_below_what_it_measures(sandbox: Sandbox) -> None:

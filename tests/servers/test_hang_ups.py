@@ -58,7 +58,13 @@ def relay(port: int, hang_up: Event) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("lane", "processes"), [("mysql", 1), ("durable", 1), ("mysql", 4), ("durable", 4)]
+    ("lane", "processes"),
+    [
+        ("mysql", 1),
+        pytest.param("durable", 1, marks=pytest.mark.soak),
+        ("mysql", 4),
+        ("durable", 4),
+    ],
 )
 def test_a_server_that_hangs_up_after_every_reply_is_not_flooded(
     sandbox: Sandbox, lane: str, processes: int

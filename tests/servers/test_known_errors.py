@@ -105,10 +105,12 @@ def test_1044_1045_1049_and_1142(sandbox: Sandbox, database: MySQLEndpoint) -> N
 def test_1130(database: MySQLEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """From another address of this machine, for which there is no account."""
 
-    def connect(addresses: Sequence[tuple[int, tuple[Any, ...]]]) -> socket.socket:
+    def connect(
+        _name: str, addresses: Sequence[tuple[int, tuple[Any, ...]]], _within_s: float
+    ) -> socket.socket:
         return socket.create_connection(addresses[0][1], 3.0, source_address=("127.0.0.2", 0))
 
-    monkeypatch.setattr("engines.backends.dialer._connect", connect)
+    monkeypatch.setattr("engines.backends.dialer.connect_first", connect)
     text = said(database)
     assert "'127.0.0.2' is not allowed to connect" in text
     check(text, 1130)

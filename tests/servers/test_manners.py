@@ -85,7 +85,8 @@ def test_no_command_goes_without_a_word(own: OwnServers) -> None:
 def _await_load(sandbox: Sandbox) -> None:
     """Wait until a race reads from and writes to both servers."""
     for server in SERVERS:
-        for counter in ("Com_insert", "Com_select"):
+        # Behind a cache that is filled nobody selects.
+        for counter in ("Com_insert", "Com_select") if server == "mysql" else ("Com_insert",):
             began, until_s = _count(sandbox, server, counter), time.monotonic() + 30
             while _count(sandbox, server, counter) < began + 50:
                 assert time.monotonic() < until_s

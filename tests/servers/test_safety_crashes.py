@@ -27,7 +27,7 @@ def fail(*_, **__):
 
 CRASHES = {
     "while it races": "import engines.race.race; engines.race.race.Race.frames = fail",
-    "while it connects": "import engines.backends.dialer; engines.backends.redis.connection.dial = fail",
+    "while it connects": "import engines.backends.dialer; engines.backends.redis.connection.dial_any = fail",
     "while it signs in": "import engines.backends.redis.connection as connection; connection.with_credential = fail",
 }
 """What goes wrong in telemon's own process."""

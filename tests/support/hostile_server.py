@@ -32,6 +32,9 @@ SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 FULL = b"\xff\x10\x04#08004Too many connections"
 """Error 1040, as its payload."""
 
+WELCOMED = b"+OK\r\n" * 4
+"""What Redis answers to AUTH and the three commands by which telemon says who it is."""
+
 HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 

@@ -154,5 +154,7 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _locale(environ: Mapping[str, str], encoding: str | None) -> str:
     """Return what decides on the characters: the locale that is set, else the encoding of stderr."""
+    if (encoding or "").lower().replace("-", "") != "utf8":
+        return str(encoding)
     found = ((name, environ.get(name)) for name in LOCALE_VARIABLES)
-    return next((f"{name} = {value}" for name, value in found if value), f"{encoding}, no LANG")
+    return next((f"{name} = {value}" for name, value in found if value), "no LANG")

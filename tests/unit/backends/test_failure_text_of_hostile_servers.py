@@ -29,6 +29,7 @@ from tests.support.hostile_server import (
     OK,
     SHORT_GREETING,
     SSH,
+    WELCOMED,
     X_PROTOCOL,
     hostile_server,
     packet,
@@ -39,10 +40,6 @@ EOF = b"\xfe\0\0\2\0"
 
 def mysql_at(port: int) -> MySQLEndpoint:
     return MySQLEndpoint("127.0.0.1", port, "telemon", "secret", "telemon")
-
-
-WELCOMED = b"+OK\r\n" * 4
-"""The replies to AUTH and to what comes in one packet with it: CLIENT SETNAME, and CLIENT SETINFO twice."""
 
 
 def redis_at(port: int) -> RedisEndpoint:

@@ -23,7 +23,7 @@ from engines.consistency.claims import (
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.model.read_back import CacheLifetimes, SettingChange, UnreadSettings
 from engines.model.server_facts import ServerFacts, TlsMode
-from tests.support.hostile_server import hostile_server
+from tests.support.hostile_server import WELCOMED, hostile_server
 
 FLUSH, BINLOG = "innodb_flush_log_at_trx_commit", "sync_binlog"
 
@@ -241,7 +241,7 @@ def test_what_was_never_known_is_not_asked_for_again(monkeypatch: pytest.MonkeyP
 
 @contextmanager
 def redis_that_says(reply: bytes) -> Iterator[RedisEndpoint]:
-    with hostile_server(b"", b"+OK\r\n", reply) as port:
+    with hostile_server(b"", WELCOMED, reply) as port:
         yield RedisEndpoint("127.0.0.1", port, "p", cluster=False)
 
 

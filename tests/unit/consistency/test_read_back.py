@@ -15,7 +15,7 @@ from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoi
 from engines.ipc.messages import AcknowledgedRows
 from engines.model.read_back import LostRow, ReadBack
 from engines.workload.dataset import TelemetryPool, payload
-from tests.support.hostile_server import hostile_server
+from tests.support.hostile_server import WELCOMED, hostile_server
 from tests.support.hostile_tables import mysql_with_rows
 
 TELEMETRY = TelemetryPool(1)
@@ -167,7 +167,7 @@ def test_a_row_of_no_car_that_was_asked_for_is_none(rows: list[tuple[bytes | Non
 
 
 def redis_says(reply: bytes) -> ReadBack:
-    with hostile_server(b"", b"+OK\r\n", reply) as port:
+    with hostile_server(b"", WELCOMED, reply) as port:
         return read_back({"durable": acknowledged_at("durable", port)}, TELEMETRY, 20.0)["durable"]
 
 

@@ -6,6 +6,8 @@ import tracemalloc
 from dataclasses import replace
 from itertools import cycle, islice
 
+import pytest
+
 from engines.config.race_config import RaceConfig
 from engines.metrics.frame import Frame, LaneFrame, LaneState
 from engines.model.environment import RaceEnvironment
@@ -35,6 +37,7 @@ def hour() -> list[Frame]:
     return kept
 
 
+@pytest.mark.soak
 def test_an_hour_takes_no_more_memory_than_its_first_minutes() -> None:
     given = hour()
     lane_infos = [LaneInfo(lane, lane, "", "", "", "") for lane in LANES]
