@@ -67,23 +67,18 @@ def provide(product: Product, directory: Path) -> Path:
     root = unpack(product.suite, product.packages, product.alone, place)
     system = root / "usr"
     name = Path(product.program).name
-    options: tuple[str, ...] = ()
     if name == "mysqld":
         options = (
-            "--no-defaults",
             f"--basedir={system}",
             f"--lc-messages-dir={system / 'share/mysql'}",
             f"--character-sets-dir={system / 'share/mysql/charsets'}",
             f"--plugin-dir={system / 'lib/mysql/plugin'}",
         )
-    elif name == "mariadbd":
+        return _mysql_server(place / "bin/mysqld", system / product.program, options)
+    if name == "mariadbd":
         return _mariadb(place, system)
-    return _wrapper(
-        place / "bin" / (product.acts_as or name),
-        system / product.program,
-        product.acts_as,
-        options,
-    )
+    path = place / "bin" / (product.acts_as or name)
+    return _wrapper(path, system / product.program, product.acts_as)
 
 
 def version(program: Path) -> str:
@@ -96,12 +91,24 @@ def version(program: Path) -> str:
     return found[1]
 
 
-def _wrapper(path: Path, program: Path, acts_as: str, options: tuple[str, ...]) -> Path:
+def _wrapper(path: Path, program: Path, acts_as: str) -> Path:
     """Write the executable `path`, which runs a program of another system with the libraries of that system."""
     start, libraries = loader(_root_of(program))
     named = ("--argv0", acts_as) if acts_as else ()
-    words = (start, *named, "--library-path", libraries, program, *options)
+    words = (start, *named, "--library-path", libraries, program)
     return _script(path, f'exec {shlex.join(map(str, words))} "$@"')
+
+
+def _mysql_server(path: Path, program: Path, options: tuple[str, ...]) -> Path:
+    """Write the executable `path`, which runs a server of the kind of MySQL with `options` beside those given."""
+    start, libraries = loader(_root_of(program))
+    words = shlex.join(map(str, (start, "--library-path", libraries, program)))
+    return _script(
+        path,
+        # Which option files to read must stay the first argument.
+        'case "${1-}" in --no-defaults|--defaults-*) first=$1; shift;; *) first=--no-defaults;; esac\n'
+        f'exec {words} "$first" {shlex.join(options)} "$@"',
+    )
 
 
 def _mariadb(place: Path, system: Path) -> Path:
@@ -114,22 +121,14 @@ def _mariadb(place: Path, system: Path) -> Path:
         if not (place / part).is_symlink():
             (place / part).symlink_to(system / part)
     for tool in ("bin/my_print_defaults", "bin/resolveip"):
-        _wrapper(place / tool, system / tool, "", ())
+        _wrapper(place / tool, system / tool, "")
     _script(
         place / "bin/mariadb-install-db",
         # The first argument says which option files to read, and must stay the first.
         f"first=$1; shift; exec sh {shlex.quote(str(system / 'bin/mariadb-install-db'))} "
         f'"$first" {shlex.quote(f"--basedir={place}")} "$@"',
     )
-    server = system / "sbin/mariadbd"
-    start, libraries = loader(_root_of(server))
-    words = shlex.join(map(str, (start, "--library-path", libraries, server)))
-    # Which option files to read stays the first argument here too.
-    return _script(
-        place / "sbin/mariadbd",
-        'case "${1-}" in --no-defaults|--defaults-*) first=$1; shift;; *) first=--no-defaults;; esac\n'
-        f'exec {words} "$first" {shlex.join(options)} "$@"',
-    )
+    return _mysql_server(place / "sbin/mariadbd", system / "sbin/mariadbd", options)
 
 
 def _root_of(program: Path) -> Path:
