@@ -82,8 +82,12 @@ class NodeParser(_HiredisParser):
             raise RedisConnectionError(SERVER_CLOSED_CONNECTION_ERROR)
         if reader.has_data():
             return True
-        with _own_errors(reader):
-            return bool(self.read_from_socket(timeout=timeout, raise_on_timeout=False))  # type: ignore[no-untyped-call]
+        try:
+            with _own_errors(reader):
+                return bool(self.read_from_socket(timeout=timeout, raise_on_timeout=False))  # type: ignore[no-untyped-call]
+        except BrokenPipeError as error:
+            # A read breaks no pipe: OpenSSL 3.5 answers an end without a farewell, and nobody is there to hear it.
+            raise RedisConnectionError(SERVER_CLOSED_CONNECTION_ERROR) from error
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Return the next reply. Blocks. Raises redis.RedisError and OSError only."""
