@@ -31,10 +31,7 @@ def require_files(settings: RaceConfig, limit: int | None) -> None:
         return
     cause = f"a process may have {limit:,} files open on this machine"
     step = "raise the hard limit (ulimit -Hn)"
-    engines = sum(
-        min(settings.processes, connections) * len(settings.lanes)
-        for connections in (settings.writers, settings.readers)
-    )
+    engines = settings.engine_processes
     needed = OWN_FILES + engines * FILES_PER_ENGINE
     if needed > limit:
         fitting = (limit - OWN_FILES) // (FILES_PER_ENGINE * max(1, engines // settings.processes))

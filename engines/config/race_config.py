@@ -164,6 +164,13 @@ class RaceConfig(LoadConfig):
         return LaneEndpoints(lane.id, next(iter(mysql), None), next(iter(redis), None))
 
     @property
+    def engine_processes(self) -> int:
+        """Return the number of engine processes of all lanes. A process has at least one connection."""
+        return len(self.lanes) * sum(
+            min(self.processes, connections) for connections in self.connections.values()
+        )
+
+    @property
     def load(self) -> LoadConfig:
         """Return the settings without the servers, for engine processes."""
         return LoadConfig(**{each.name: getattr(self, each.name) for each in fields(LoadConfig)})

@@ -40,7 +40,9 @@ def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
     Servers are checked in parallel and stay unchanged: writes that test a permission are undone.
     """
     yield from _check_configuration(settings)
-    load = PlannedLoad(settings.writers, settings.readers, settings.batch)
+    load = PlannedLoad(
+        settings.writers, settings.readers, settings.batch, settings.engine_processes
+    )
     own = settings.endpoints
     private = [lane for lane in settings.lanes if lane not in own]
     yield from machine.check_machine(private, load, settings.sandbox.directory)

@@ -10,12 +10,17 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
-
 from engines.child_environment import program_environment
 from engines.config.disk_need import needed_bytes
+from engines.config.memory_need import (
+    SIZES_BYTES,
+    fitting_size_bytes,
+    memory_step,
+    needed_memory_bytes,
+)
 from engines.doctor.check import Check, CheckRunner
 from engines.doctor.target import PlannedLoad
+from engines.host.control_groups import cpu_limit, free_memory_bytes, memory_limit_bytes
 from engines.host.open_files import raise_limit
 from engines.model.lanes import LANES
 from engines.sandbox import binaries
@@ -35,9 +40,6 @@ SOCKETS_PER_CONNECTION = 4
 A connection opens one to each node of a small cluster, or to MySQL and to the nodes of a cache.
 """
 
-SANDBOX_MEMORY_BYTES = 1 << 30
-"""Memory in bytes for two buffer pools, a full cache and the engine processes."""
-
 VERSION_WAIT_S = 10.0
 """Timeout in seconds for a server program that prints its version."""
 
@@ -54,7 +56,7 @@ def check_machine(
         return
     yield from _check_programs(runner, private)
     yield from _check_directory(runner, private, directory)
-    yield _check_memory(runner)
+    yield _check_memory(runner, private, load)
 
 
 def _check_libraries(runner: CheckRunner) -> Check:
@@ -176,14 +178,40 @@ def _check_directory(
         yield runner.ok(name, finding)
 
 
-def _check_memory(runner: CheckRunner) -> Check:
-    free_bytes, cpus = psutil.virtual_memory().available, os.cpu_count() or 1
-    finding = f"{free_bytes / 1e9:.1f} GB free, {cpus} processors"
-    if free_bytes < SANDBOX_MEMORY_BYTES:
-        return runner.warn(
+def _check_memory(runner: CheckRunner, private: Sequence[str], load: PlannedLoad) -> Check:
+    free_bytes = free_memory_bytes()
+    finding = f"{_free_text(free_bytes)}, {_processors_text()}"
+    size_bytes = fitting_size_bytes(private, free_bytes, load.engine_processes)
+    if size_bytes == SIZES_BYTES[0]:
+        return runner.ok("memory", finding)
+    if size_bytes is None:
+        needed = needed_memory_bytes(private, SIZES_BYTES[-1], load.engine_processes)
+        return runner.fail(
             "memory",
-            "little_memory",
-            finding,
-            f"private servers may take {SANDBOX_MEMORY_BYTES / 1e9:.1f} GB: race fewer lanes at once (--lanes)",
+            "too_little_memory",
+            f"{finding}: the race with its private servers needs {needed / 1e6:,.0f} MB",
+            memory_step(private),
         )
-    return runner.ok("memory", finding)
+    needed = needed_memory_bytes(private, SIZES_BYTES[0], load.engine_processes)
+    return runner.warn(
+        "memory",
+        "little_memory",
+        f"{finding}: buffer pools and cache will be {size_bytes >> 20} MiB each, not {SIZES_BYTES[0] >> 20}, for which "
+        f"{needed / 1e6:,.0f} MB are needed",
+        memory_step(private),
+    )
+
+
+def _free_text(free_bytes: int | None) -> str:
+    if free_bytes is None:
+        return "free memory is not known"
+    limit_bytes = memory_limit_bytes()
+    limit = (
+        "" if limit_bytes is None else f" (limit of the control group: {limit_bytes / 1e6:,.0f} MB)"
+    )
+    return f"{free_bytes / 1e6:,.0f} MB of memory free for telemon{limit}"
+
+
+def _processors_text() -> str:
+    cpus, limit = os.cpu_count() or 1, cpu_limit()
+    return f"{cpus} processors" + ("" if limit is None else f", {limit:g} of them for telemon")

@@ -17,11 +17,12 @@ Endpoint = TypeVar("Endpoint", MySQLEndpoint, RedisEndpoint)
 
 @dataclass(frozen=True, slots=True)
 class PlannedLoad:
-    """Load of a race: connections per lane, and rows per write."""
+    """Load of a race: connections per lane, rows per write, and all engine processes (None: one per lane and role)."""
 
     writers: int
     readers: int
     batch: int
+    engine_processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

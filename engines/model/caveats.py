@@ -28,6 +28,14 @@ class VolatileStorage:
     file_system: str
 
 
+@dataclass(frozen=True, slots=True)
+class SmallServers:
+    """Private servers whose buffer pools and cache have `size_bytes` each, not `usual_bytes`, for lack of memory."""
+
+    size_bytes: int
+    usual_bytes: int
+
+
 class OpenBusReason(StrEnum):
     """Why the bus of the private cluster is not encrypted."""
 
@@ -310,6 +318,7 @@ UNTRUE = RowsLost | CommitsShort | SettingChanged | TtlNotKept
 
 Caveat = (
     VolatileStorage
+    | SmallServers
     | OpenClusterBus
     | SharedServer
     | UnreadableCounters

@@ -14,12 +14,16 @@ class MachineFacts:
     """The machine that telemon runs on. The names and the order of the fields are those of the result's JSON.
 
     `cpus_allowed` is the number of processors in the affinity mask of this process. `cpu_limit` is the limit of its
-    control group in processors, None without a limit. `versions` are those of Python and the client libraries.
+    control group in processors, None without a limit. `memory_bytes` and `memory_limit_bytes` are the memory of the
+    machine and the limit of the control group, None without one. `versions` are those of Python and the client
+    libraries.
     """
 
     cpus: int | None
     cpus_allowed: int | None = None
     cpu_limit: float | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
     system: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 

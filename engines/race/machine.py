@@ -1,4 +1,4 @@
-"""Reads the facts about the machine of a race: processors, their limits, and software versions."""
+"""Reads the facts about the machine of a race: processors, memory, their limits, and software versions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psutil
+
+from engines.host.control_groups import cpu_limit, memory_limit_bytes
 from engines.model.environment import MachineFacts
 
 LIBRARIES = ("hiredis", "redis", "pymysql")
@@ -19,50 +22,11 @@ def machine_facts(root: Path = Path("/")) -> MachineFacts:
         cpus=os.cpu_count(),
         cpus_allowed=_allowed(),
         cpu_limit=cpu_limit(root),
+        memory_bytes=_memory_bytes(),
+        memory_limit_bytes=memory_limit_bytes(root),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions={"python": platform.python_version(), **_libraries()},
     )
-
-
-def cpu_limit(root: Path = Path("/")) -> float | None:
-    """Return the CPU limit of this process's control groups in processors; None without a limit.
-
-    cgroup v2: cpu.max of the group and all its ancestors, "max 100000" or "150000 100000" (quota and period in us).
-    cgroup v1: cpu.cfs_quota_us and cpu.cfs_period_us. Source: Linux, Documentation/admin-guide/cgroup-v2.rst,
-    scheduler/sched-bwc.rst.
-    """
-    limits_processors = []
-    try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    for line in groups:
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            mount = root / "sys/fs/cgroup"
-        elif "cpu" in controllers.split(","):
-            mount = root / "sys/fs/cgroup" / controllers
-        else:
-            continue
-        group = mount / path.lstrip("/")
-        # In a container the path may be that of the host, which is not visible: the own group is the root then.
-        for directory in (group, *group.parents):
-            if directory.is_relative_to(mount):
-                limits_processors.append(_limit_at(directory))
-    return min((limit for limit in limits_processors if limit is not None), default=None)
-
-
-def _limit_at(group: Path) -> float | None:
-    """Return the limit of one group in processors: its quota divided by its period, both in us."""
-    try:
-        quota_us, period_us = (group / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota_us = (group / "cpu.cfs_quota_us").read_text().strip()
-            period_us = (group / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    return None if quota_us in ("max", "-1") else int(quota_us) / int(period_us)
 
 
 def _allowed() -> int | None:
@@ -70,6 +34,14 @@ def _allowed() -> int | None:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def _memory_bytes() -> int | None:
+    """Return the memory of this machine; None if it cannot be read (a container may hide /proc)."""
+    try:
+        return psutil.virtual_memory().total
+    except (psutil.Error, OSError, RuntimeError, NotImplementedError):
+        return None
 
 
 def _libraries() -> dict[str, str]:

@@ -11,10 +11,17 @@ from engines.backends.server_counters import ServerCounters
 from engines.config import race_config as config
 from engines.config.disk_need import needed_bytes
 from engines.config.errors import ConfigError
+from engines.config.memory_need import SIZES_BYTES
 from engines.endpoints.deadline import DeadlineError, phase
 from engines.endpoints.endpoint import LaneEndpoints
 from engines.errors import DOCTOR_HINT, NotPreparedError, PreparationError, RaceError
-from engines.model.caveats import Caveat, OpenClusterBus, UnreadableCounters, VolatileStorage
+from engines.model.caveats import (
+    Caveat,
+    OpenClusterBus,
+    SmallServers,
+    UnreadableCounters,
+    VolatileStorage,
+)
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LANES, LaneInfo
 from engines.provisioning.cache import prepare_cache
@@ -67,6 +74,7 @@ def start_private_servers(
         port=settings.sandbox.port,
         on_progress=on_progress,
         room_bytes=needed_bytes(private, settings.preset, settings.duration_s),
+        engine_processes=settings.engine_processes,
     )
     closing.callback(sandbox.close)
     try:
@@ -112,6 +120,8 @@ def make_ready(
             for sentence in caveat_sentences(on_bus):
                 on_progress(sentence)
             caveats += on_bus
+            if sandbox.size_bytes < SIZES_BYTES[0]:
+                caveats.append(SmallServers(sandbox.size_bytes, SIZES_BYTES[0]))
             on_progress("making the tables and the hot cars")
             theirs = {lane: sandbox.endpoints[lane] for lane in private}
             with phase("making the tables and the hot cars"):

@@ -30,6 +30,7 @@ from engines.model.caveats import (
     SettingChanged,
     SharedMachine,
     SharedServer,
+    SmallServers,
     TtlNotKept,
     TtlNotRead,
     UnevenRoundTrips,
@@ -89,6 +90,11 @@ def describe_caveat(caveat: Caveat) -> str:
     match caveat:
         case VolatileStorage(file_system):
             return f"data on {file_system}: memory, not a disk, so a commit costs nothing here"
+        case SmallServers(size_bytes, usual_bytes):
+            return (
+                f"little memory was free: the buffer pools and the cache of the private servers have "
+                f"{size_bytes >> 20} MiB each, not {usual_bytes >> 20}; compare only with races that had the same"
+            )
         case OpenClusterBus(lane, reason):
             return (
                 f"the nodes of lane {lane}'s private cluster talk to each other without TLS, because "

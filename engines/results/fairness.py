@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from engines.config.race_config import RaceConfig
-from engines.model.environment import RaceEnvironment
+from engines.model.environment import MachineFacts, RaceEnvironment
 from engines.model.lanes import LANES
 from engines.model.roles import CONNECTIONS
 from engines.model.server_facts import (
@@ -184,8 +184,28 @@ def _machine(environment: RaceEnvironment) -> str:
         limit = machine.usable_cpus
         limited = f", {limit:g} of them for telemon" if limit not in (None, machine.cpus) else ""
         parts.append(f"{machine.cpus} processors{limited}")
+    memory = None if machine is None else _memory(machine)
+    if memory:
+        parts.append(memory)
     if environment.file_system:
         parts.append(f"data on {environment.file_system}")
     if machine is not None:
         parts += [f"{name} {value}" for name, value in machine.versions.items()]
     return ", ".join(parts)
+
+
+def _memory(machine: MachineFacts) -> str | None:
+    """Return the memory of a machine and its limit as text; None if neither is known."""
+    there, limit = machine.memory_bytes, machine.memory_limit_bytes
+    if there is None:
+        return None if limit is None else f"memory limited to {_size(limit)}"
+    limited = f", {_size(limit)} of them for telemon" if limit is not None and limit < there else ""
+    return f"{_size(there)} of memory{limited}"
+
+
+def _size(number_bytes: int) -> str:
+    """Return a number of bytes in GiB ("23.5 GiB"), below one in MiB."""
+    if number_bytes < 1 << 30:
+        return f"{number_bytes / (1 << 20):,.0f} MiB"
+    gib = number_bytes / (1 << 30)
+    return f"{gib:,.0f} GiB" if gib >= 100 else f"{gib:.3g} GiB"

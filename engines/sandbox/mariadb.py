@@ -8,6 +8,7 @@ import shutil
 import ssl
 from pathlib import Path
 
+from engines.config.memory_need import SIZES_BYTES
 from engines.config.settings import MOST_CONNECTIONS
 from engines.model.lanes import LANE_OF
 from engines.sandbox.binaries import MySQLBinary
@@ -37,9 +38,17 @@ HANDSHAKE_WAIT_S = 1.0
 
 
 def server_spec(
-    binary: MySQLBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
+    binary: MySQLBinary,
+    sandbox: SandboxDirectory,
+    name: str,
+    port: int,
+    password: str,
+    pool_bytes: int = SIZES_BYTES[0],
 ) -> ServerSpec:
-    """Return the spec of the MySQL server `name` and write its files, except its data directory."""
+    """Return the spec of the MySQL server `name` and write its files, except its data directory.
+
+    `pool_bytes` is the size of its buffer pool.
+    """
     lane = LANE_OF[name]
     directory = sandbox.root / name
     socket = sandbox.sockets / f"{name}.sock"
@@ -72,7 +81,7 @@ def server_spec(
             "--skip-log-bin",
             # A commit is on disk before it is acknowledged, as in lane `durable`.
             "--innodb-flush-log-at-trx-commit=1",
-            "--innodb-buffer-pool-size=256M",
+            f"--innodb-buffer-pool-size={pool_bytes}",
             *_product_options(binary),
         ),
         directory=directory,

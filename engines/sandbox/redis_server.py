@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from engines.config.memory_need import SIZES_BYTES
 from engines.config.settings import MOST_CONNECTIONS
 from engines.endpoints.listener import require_own_listener
 from engines.model.lanes import LANE_OF, SLOT_OF
@@ -27,7 +28,6 @@ ANSWER_WAIT_S = 1.0
 CACHE = """\
 save ""
 appendonly no
-maxmemory 256mb
 maxmemory-policy allkeys-lru
 """
 """Configuration of a cache: no persistence, and eviction when memory is full."""
@@ -50,9 +50,17 @@ continue to serve their own slots.
 
 
 def server_spec(
-    binary: RedisBinary, sandbox: SandboxDirectory, name: str, port: int, password: str
+    binary: RedisBinary,
+    sandbox: SandboxDirectory,
+    name: str,
+    port: int,
+    password: str,
+    cache_bytes: int = SIZES_BYTES[0],
 ) -> ServerSpec:
-    """Return the spec of the server `name`, the cache or a cluster node, and write its files except `nodes.conf`."""
+    """Return the spec of the server `name`, the cache or a cluster node, and write its files except `nodes.conf`.
+
+    `cache_bytes` is how much the cache may hold; a cluster node has no limit.
+    """
     lane = LANE_OF[name]
     cache = SLOT_OF[name].role == "cache"
     directory = sandbox.root / name
@@ -69,8 +77,7 @@ def server_spec(
         f"dir {quoted(directory)}\n"
         f"maxclients {MOST_CLIENTS}\n"
         f"requirepass {password}\n"
-        f"masterauth {password}\n"
-        f"{CACHE if cache else NODE}",
+        f"masterauth {password}\n" + (f"maxmemory {cache_bytes}\n{CACHE}" if cache else NODE),
     )
     role = "cache" if cache else f"cluster node {name.rpartition('-')[2]}"
     return ServerSpec(

@@ -15,7 +15,14 @@ from types import MappingProxyType
 from typing import Self
 
 from engines.config.disk_need import needed_bytes
+from engines.config.memory_need import (
+    SIZES_BYTES,
+    fitting_size_bytes,
+    memory_step,
+    needed_memory_bytes,
+)
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
+from engines.host.control_groups import free_memory_bytes
 from engines.host.open_files import raise_limit
 from engines.model.caveats import OpenBusReason
 from engines.model.deaths import DeathCause, ProcessEnd, ServerDeath
@@ -53,8 +60,12 @@ class Sandbox:
     A supervisor process owns them. They and their directory are removed when close() is called, when this process ends
     in any way, and when the supervisor is killed. `directory` is the parent of that directory (default: on a disk if
     there is one). It must have room for `room_bytes` (default: what the lanes need for a race of preset fair). `port`
-    is the first of nine consecutive ports (default: found by trying). Methods may be called from any thread. Calls that
-    wait for a server are serialized; all others return at once.
+    is the first of nine consecutive ports (default: found by trying).
+
+    Buffer pools and cache become smaller, all alike, where less memory is free than the servers and `engine_processes`
+    (default: one per lane and role) need.
+
+    Methods may be called from any thread. Calls that wait for a server are serialized; all others return at once.
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class Sandbox:
         port: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
         room_bytes: int | None = None,
+        engine_processes: int | None = None,
     ) -> None:
         unknown = [lane for lane in lanes if lane not in LANES]
         if unknown or not lanes:
@@ -73,11 +85,13 @@ class Sandbox:
         self._asked_directory = directory
         self._asked_port = port
         self._room_bytes = needed_bytes(self._lanes) if room_bytes is None else room_bytes
+        self._engine_processes = engine_processes
         self._on_progress = on_progress
         self._supervisor: SupervisorClient | None = None
         self._directory: Path | None = None
         self._marker: Marker | None = None
         self._file_system = ""
+        self._size_bytes = SIZES_BYTES[0]
         self._open_bus: OpenBusReason | None = None
         # These are replaced, never changed, and only by the supervisor client's thread.
         self._server_messages: Mapping[str, Message] = MappingProxyType({})
@@ -104,7 +118,15 @@ class Sandbox:
         programs = binaries.find(self._lanes)
         base = directories.base(self._asked_directory)
         _require_room(base, self._room_bytes)
-        spec = SandboxSpec(self._lanes, base, self._asked_port, os.getpid(), programs)
+        self._size_bytes = _fitting_size_bytes(self._lanes, self._engine_processes)
+        if self._size_bytes < SIZES_BYTES[0]:
+            self._on_progress(
+                f"little memory is free: buffer pools and cache are {self._size_bytes >> 20} MiB each, "
+                f"not {SIZES_BYTES[0] >> 20}"
+            )
+        spec = SandboxSpec(
+            self._lanes, base, self._asked_port, os.getpid(), programs, self._size_bytes
+        )
         try:
             self._supervisor = SupervisorClient(spec.message(), self._on_event, self._on_break)
             # Do this while the servers start: it costs no extra time.
@@ -140,6 +162,11 @@ class Sandbox:
     def volatile(self) -> bool:
         """Return whether the data is in memory, where a durable write costs nothing and guarantees nothing."""
         return self._file_system in directories.VOLATILE
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of each buffer pool and of the cache in bytes. Known from start() on."""
+        return self._size_bytes
 
     @property
     def open_bus(self) -> OpenBusReason | None:
@@ -335,6 +362,23 @@ def _require_room(base: Path, needed: int) -> None:
             f"{base} has {free / 1e6:,.0f} MB free, and the private servers need {needed / 1e6:,.0f} MB; "
             "make room there, set sandbox.directory to another directory, or race fewer lanes (--lanes)"
         )
+
+
+def _fitting_size_bytes(lanes: Collection[str], engine_processes: int | None) -> int:
+    """Return the size of buffer pools and cache that fits into the memory that is free.
+
+    Raises SandboxError if not even the smallest does.
+    """
+    free = free_memory_bytes()
+    size_bytes = fitting_size_bytes(lanes, free, engine_processes)
+    if size_bytes is None:
+        assert free is not None
+        needed = needed_memory_bytes(lanes, SIZES_BYTES[-1], engine_processes)
+        raise SandboxError(
+            f"{free / 1e6:,.0f} MB of memory are free for telemon, and the race with its private servers needs "
+            f"{needed / 1e6:,.0f} MB; {memory_step(lanes)}"
+        )
+    return size_bytes
 
 
 def _by_name(servers: Sequence[Message]) -> Mapping[str, Message]:

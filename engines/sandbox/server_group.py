@@ -86,7 +86,8 @@ class ManagedServer:
 class ServerGroup:
     """Servers in `port_by_name` (server name to port) of the sandbox in `directory`.
 
-    `progress` is called with a line for each server that is ready.
+    `progress` is called with a line for each server that is ready. `size_bytes` is the size of each buffer pool and of
+    the cache.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class ServerGroup:
         directory: SandboxDirectory,
         port_by_name: Mapping[str, int],
         progress: Callable[[str], None],
+        size_bytes: int,
     ) -> None:
         self._binaries = binaries
         self._directory = directory
@@ -112,10 +114,14 @@ class ServerGroup:
             register(password)
             if slot.product == "mysql":
                 assert binaries.mysql is not None
-                spec = mariadb.server_spec(binaries.mysql, directory, name, port, password)
+                spec = mariadb.server_spec(
+                    binaries.mysql, directory, name, port, password, size_bytes
+                )
             else:
                 assert binaries.redis is not None
-                spec = redis_server.server_spec(binaries.redis, directory, name, port, password)
+                spec = redis_server.server_spec(
+                    binaries.redis, directory, name, port, password, size_bytes
+                )
             self._servers[name] = ManagedServer(spec, directory.carried)
 
     @property

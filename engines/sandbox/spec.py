@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.config.memory_need import SIZES_BYTES
 from engines.endpoints.redaction import foreign_text
 from engines.model.deaths import DeathCause, ProcessEnd, ServerDeath
 from engines.sandbox.binaries import Binaries, MySQLBinary, RedisBinary
@@ -17,6 +18,7 @@ class SandboxSpec:
     """Servers to start. The sandbox ends when the process with id `parent` ends.
 
     `base` is the directory in which to create the sandbox's own. `port` is the first port, or None to find one.
+    `size_bytes` is the size of each buffer pool and of the cache.
     """
 
     lanes: tuple[str, ...]
@@ -24,6 +26,7 @@ class SandboxSpec:
     port: int | None
     parent: int
     binaries: Binaries
+    size_bytes: int = SIZES_BYTES[0]
 
     def message(self) -> dict[str, Any]:
         """Return the spec as a JSON object for the supervisor."""
@@ -33,6 +36,7 @@ class SandboxSpec:
             "under": str(self.base),
             "port": self.port,
             "parent": self.parent,
+            "size_bytes": self.size_bytes,
             "mysql": mysql and [str(mysql.server), mysql.installer and str(mysql.installer)],
             "redis": redis and [str(redis.server), redis.run_as],
         }
@@ -50,6 +54,7 @@ class SandboxSpec:
                 mysql and MySQLBinary(Path(mysql[0]), mysql[1] and Path(mysql[1])),
                 redis and RedisBinary(Path(redis[0]), redis[1]),
             ),
+            message["size_bytes"],
         )
 
 

@@ -111,7 +111,9 @@ class Supervisor:
                     "marker": self._directory.marker.message(),
                 }
             )
-            group = ServerGroup(spec.binaries, self._directory, port_by_name, self._progress)
+            group = ServerGroup(
+                spec.binaries, self._directory, port_by_name, self._progress, spec.size_bytes
+            )
             self._group = group
             try:
                 await group.start()

@@ -28,6 +28,7 @@ from engines.doctor.round_trip import check_round_trip, percentile_ms
 from engines.doctor.target import PlannedLoad, targets
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.endpoints.redaction import FOREIGN_LENGTH
+from engines.model.lanes import LANES
 from engines.sandbox import binaries
 from tui.cli.doctor import lines, status
 
@@ -236,8 +237,39 @@ def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "SANDBOX_MEMORY_BYTES", 1 << 60)
-    assert found_on_machine(directory=tmp_path)["memory"].problem == "little_memory"
+    monkeypatch.setattr(machine, "free_memory_bytes", lambda: 1_100 << 20)
+    monkeypatch.setattr(machine, "memory_limit_bytes", lambda: 1_200 << 20)
+    monkeypatch.setattr(machine, "cpu_limit", lambda: 1.5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    check = found_on_machine(directory=tmp_path)["memory"]
+    assert (check.status, check.problem) == (Status.WARN, "little_memory")
+    assert check.finding == (
+        "1,153 MB of memory free for telemon (limit of the control group: 1,258 MB), 8 processors, 1.5 of them for "
+        "telemon: buffer pools and cache will be 128 MiB each, not 256, for which 1,510 MB are needed"
+    )
+    assert check.next_step.endswith("or race fewer lanes (--lanes)")
+
+
+@pytest.mark.parametrize(("engines", "needed"), [(None, "906"), (60, "2,718")])
+def test_too_little_memory_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engines: int | None, needed: str
+) -> None:
+    monkeypatch.setattr(machine, "free_memory_bytes", lambda: 500 << 20)
+    monkeypatch.setattr(machine, "memory_limit_bytes", lambda: None)
+    load = PlannedLoad(32, 32, 100, engines)
+    found = {c.name: c for c in machine.check_machine(tuple(LANES), load, tmp_path)}["memory"]
+    assert (found.status, found.problem) == (Status.FAIL, "too_little_memory")
+    assert found.finding.startswith("524 MB of memory free for telemon, ")
+    assert found.finding.endswith(f": the race with its private servers needs {needed} MB")
+
+
+def test_memory_that_nobody_knows_is_no_problem(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "free_memory_bytes", lambda: None)
+    check = found_on_machine(directory=tmp_path)["memory"]
+    assert (check.status, check.problem) == (Status.OK, "")
+    assert check.finding.startswith("free memory is not known, ")
 
 
 def test_too_few_open_files_for_the_connections_of_the_race(

@@ -1,68 +1,41 @@
-"""CPU limits of control groups."""
+"""Facts about the machine of a race."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
-from engines.race.machine import cpu_limit, machine_facts
+from engines.race.machine import machine_facts
 
 
-def laid_out(root: Path, groups: str, **files: str) -> Path:
-    (root / "proc/self").mkdir(parents=True)
-    (root / "proc/self/cgroup").write_text(groups)
-    for name, text in files.items():
-        path = root / "sys/fs/cgroup" / name.replace("__", "/").replace("_dot_", ".")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-def test_the_tightest_limit_of_a_group_and_those_above_it_holds(tmp_path: Path) -> None:
-    root = laid_out(
-        tmp_path,
-        "0::/a/b\n",
-        a__cpu_dot_max="150000 100000\n",
-        a__b__cpu_dot_max="max 100000\n",
-        cpu_dot_max="400000 100000\n",
-        other__cpu_dot_max="1000 100000\n",
-    )
-    assert cpu_limit(root) == 1.5
-
-
-def test_in_a_container_the_root_is_the_group(tmp_path: Path) -> None:
-    root = laid_out(tmp_path, "0::/docker/of-the-host\n", cpu_dot_max="50000 100000\n")
-    assert cpu_limit(root) == 0.5
-
-
-def test_the_first_version_of_control_groups(tmp_path: Path) -> None:
-    names = {"cpu.cfs_quota_us": "250000\n", "cpu.cfs_period_us": "100000\n"}
-    root = laid_out(tmp_path, "5:memory:/x\n3:cpu,cpuacct:/x\n")
-    group = root / "sys/fs/cgroup/cpu,cpuacct/x"
-    group.mkdir(parents=True)
-    for name, text in names.items():
-        (group / name).write_text(text)
-    assert cpu_limit(root) == 2.5
-    (group / "cpu.cfs_quota_us").write_text("-1\n")
-    assert cpu_limit(root) is None
-
-
-@pytest.mark.parametrize("groups", ["0::/\n", ""])
-def test_without_a_limit_there_is_none(tmp_path: Path, groups: str) -> None:
-    assert cpu_limit(tmp_path) is None
-    assert cpu_limit(laid_out(tmp_path, groups, cpu_dot_max="max 100000\n")) is None
-
-
-def test_the_limit_is_among_the_facts_of_a_machine(tmp_path: Path) -> None:
-    root = laid_out(tmp_path, "0::/\n", cpu_dot_max="150000 100000\n")
-    assert machine_facts(root).cpu_limit == 1.5
+def test_the_limits_are_among_the_facts_of_a_machine(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    groups = tmp_path / "sys/fs/cgroup"
+    groups.mkdir(parents=True)
+    (groups / "cpu.max").write_text("150000 100000\n")
+    (groups / "memory.max").write_text("268435456\n")
+    facts = machine_facts(tmp_path)
+    assert facts.cpu_limit == 1.5
+    assert facts.memory_limit_bytes == 256 << 20
 
 
 def test_the_facts_of_this_machine() -> None:
     facts = machine_facts()
     assert facts.cpus
+    assert facts.memory_bytes == psutil.virtual_memory().total
     versions = facts.versions
     assert isinstance(versions, dict)
     assert set(versions) == {"python", "hiredis", "redis", "pymysql"}
     assert "not installed" not in versions.values()
+
+
+def test_a_machine_that_hides_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden() -> None:
+        raise PermissionError("/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", hidden)
+    facts = machine_facts(tmp_path)
+    assert (facts.memory_bytes, facts.memory_limit_bytes) == (None, None)

@@ -39,6 +39,11 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "data on tmpfs: memory, not a disk, so a commit costs nothing here",
     ),
     (
+        kinds.SmallServers(64 << 20, 256 << 20),
+        "little memory was free: the buffer pools and the cache of the private servers have 64 MiB each, not 256; "
+        "compare only with races that had the same",
+    ),
+    (
         kinds.OpenClusterBus("durable", kinds.OpenBusReason.NO_OPENSSL),
         "the nodes of lane durable's private cluster talk to each other without TLS, because no openssl program is "
         "installed to make their certificate with: another user of this machine can join the cluster and take slots "

@@ -190,6 +190,33 @@ def test_what_the_machine_makes_misleading_is_said() -> None:
     assert said(private, RaceConfig(heats=True, rounds=1)) == []
 
 
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "limit_bytes", "line"),
+    [
+        (24 * GIB, 2 * GIB, "8 processors, 24 GiB of memory, 2 GiB of them for telemon"),
+        (24 * GIB, 512 << 20, "8 processors, 24 GiB of memory, 512 MiB of them for telemon"),
+        (25_276_030_976, None, "8 processors, 23.5 GiB of memory"),
+        # A limit above what there is limits nothing.
+        (GIB, 2 * GIB, "8 processors, 1 GiB of memory"),
+        (2 * GIB, 2 * GIB, "8 processors, 2 GiB of memory"),
+        (1536 * GIB, GIB, "8 processors, 1,536 GiB of memory, 1 GiB of them for telemon"),
+        (None, GIB, "8 processors, memory limited to 1 GiB"),
+        (None, None, "8 processors"),
+    ],
+)
+def test_memory_and_its_limit_are_said_as_processors_are(
+    memory_bytes: int | None, limit_bytes: int | None, line: str
+) -> None:
+    machine = MachineFacts(8, memory_bytes=memory_bytes, memory_limit_bytes=limit_bytes)
+    environment = facts(machine=machine)
+    assert dict(fairness_lines(environment, RaceConfig()))["machine"] == line
+    sheet = fairness(environment, RaceConfig())
+    assert (sheet["memory_bytes"], sheet["memory_limit_bytes"]) == (memory_bytes, limit_bytes)
+
+
 def test_only_a_fair_batch_of_lane_durable_is_pipelined() -> None:
     fair, deck = RaceConfig(batch=100), RaceConfig(batch=100, preset="deck")
     assert pipeline_depth("durable", fair, 3) == {"write": 33.3, "read": 1}

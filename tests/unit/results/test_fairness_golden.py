@@ -60,6 +60,8 @@ MACHINE = MachineFacts(
     cpus=4,
     cpus_allowed=2,
     cpu_limit=1.5,
+    memory_bytes=25_276_030_976,
+    memory_limit_bytes=2_147_483_648,
     system="Linux 6.1 x86_64",
     versions={"python": "3.12.3", "hiredis": "3.1.0", "redis": "6.0.0", "pymysql": "1.1.1"},
 )
@@ -74,7 +76,7 @@ MIXED = RaceEnvironment(
 )
 OWN = RaceEnvironment(
     addresses={"cached": ADDRESSES},
-    machine=replace(MACHINE, cpu_limit=None, cpus_allowed=4),
+    machine=replace(MACHINE, cpu_limit=None, cpus_allowed=4, memory_limit_bytes=None),
     servers={"cached": SERVERS["cached"]},
 )
 PRIVATE = replace(
