@@ -9,12 +9,11 @@ from engines.model.lanes import LANES
 SIZES_BYTES = (256 << 20, 128 << 20, 64 << 20)
 """Sizes of a buffer pool and of a cache, the usual one first: all of them have the same, so that the lanes stay alike.
 
-Halves, because Oracle's MySQL rounds a buffer pool up to a multiple of 128 MiB from there on. With the least, 50,000
-hot cars still fit (30 MiB in MySQL, 10 MiB in Redis), and so do the buffers of 1,024 clients, which Redis counts as
-memory of the cache."""
+Halves, because Oracle's MySQL rounds a buffer pool up to a multiple of 128 MiB from there on. With the least, the
+50,000 hot cars still fit, and so do the buffers of clients, which Redis counts as memory of the cache."""
 
 MYSQL_BYTES = 128 << 20
-"""A MariaDB without its buffer pool: its program, log buffer and connections."""
+"""A MariaDB without its buffer pool: its program, log buffer and some hundred connections."""
 
 CACHE_BYTES = 32 << 20
 """A Redis beside what it counts: its program, and what its allocator wastes."""
