@@ -13,6 +13,7 @@ from engines.lanes.context import LaneContext
 from engines.wire.dialect import ConnectionLost
 from engines.wire.resp import RedisErrorReply
 from engines.workload.dataset import TelemetryPool
+from engines.workload.namespace import DEFAULT, Namespace
 from engines.workload.streams import Row
 from tests.support.lane_context import lane_context
 
@@ -76,7 +77,14 @@ def keys(*car_ids: int) -> Callable[[], int]:
 class Played:
     """One session of a program, and what the program told the lane."""
 
-    def __init__(self, program: Any, work: Any, *, ranges: Sequence[SlotRange] = RANGES) -> None:
+    def __init__(
+        self,
+        program: Any,
+        work: Any,
+        *,
+        ranges: Sequence[SlotRange] = RANGES,
+        namespace: Namespace = DEFAULT,
+    ) -> None:
         self.session = PlayedSession()
         self.acknowledged: list[list[Row]] = []
         self.given_up: list[list[Row]] = []
@@ -84,7 +92,7 @@ class Played:
         self.issuing = True
         slot_map = SlotMap(ranges, self._refreshed, after_refresh=lambda _, resume: resume())
         self.context: LaneContext = replace(
-            lane_context(slot_map, TELEMETRY),
+            lane_context(slot_map, TELEMETRY, namespace),
             issuing=lambda: self.issuing,
             redirected=self._redirected,
             acknowledged=self.acknowledged.append,

@@ -12,6 +12,7 @@ from engines.lanes.context import MYSQL_ADDRESS
 from engines.wire import mysql, resp
 from engines.wire.dialect import ConnectionLost
 from engines.wire.mysql_packet import MySQLErrorReply
+from engines.workload.namespace import Namespace
 from tests.support.lane_program import SENT, A, B, C, Played, keys, refused, selected
 
 CAR, OTHER, THIRD, FOURTH = 50_000_000, 50_000_001, 50_000_003, 50_000_004
@@ -297,3 +298,26 @@ def test_a_request_that_was_built_before_is_the_one_that_is_sent() -> None:
 
 def test_a_row_is_stored_without_the_fractions_of_the_averages() -> None:
     assert row_payload((b"1000.0000", b"90.5", b"80", None, b"12", b"7")) == b"7:1000:90:80::12"
+
+
+def test_every_miss_and_every_fill_of_a_node_is_counted() -> None:
+    played = Played(read_cached, keys(CAR, FOURTH, CAR))
+    for _ in range(3):
+        played.answer(None)
+        played.answer(selected(5))
+        played.answer(b"OK")
+    assert counts(played, C) == (0, 3, 3)
+
+
+def test_a_fill_goes_to_the_key_of_its_namespace() -> None:
+    played = Played(read_cached, keys(CAR), namespace=Namespace("blue"))
+    played.answer(None)
+    played.answer(selected(5))
+    assert (
+        b"SET\r\n$%d\r\n%b\r\n"
+        % (
+            len(name := Namespace("blue").key_prefix + b"%d" % CAR),
+            name,
+        )
+        in played.asked[1]
+    )

@@ -15,6 +15,7 @@ from engines.endpoints.slot_map import SlotMap, SlotRange
 from engines.lanes.durable import read_durable, set_request, write_durable, write_durable_deck
 from engines.wire import resp
 from engines.workload.dataset import ALL_KEYS, TelemetryPool
+from engines.workload.namespace import Namespace
 from engines.workload.streams import BatchStream, Partition
 from tests.support.lane_context import lane_context
 from tests.support.lane_program import (
@@ -259,3 +260,28 @@ def test_a_request_that_was_built_before_is_the_one_that_is_sent() -> None:
     played.context.gets[ON_C] = (built[0], b"the one of the cache", *built[2:])
     played.answer(row(ON_C))
     assert played.asked == (C, b"the one of the cache")
+
+
+def test_every_miss_of_a_node_is_counted() -> None:
+    played = Played(read_durable, keys(ON_C, ALSO_ON_C, ON_C))
+    for _ in range(3):
+        played.answer(None)
+    assert played.session[C].misses == 3
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_refusal_counts_whatever_the_nodes_before_and_behind_it_say(place: int) -> None:
+    played = written()
+    answers: list[Any] = [resp.ALL_OK, b"OK", resp.ALL_OK]
+    answers[place] = [refused("OOM no"), b"OK"] if place == 0 else refused("OOM no")
+    played.answer(answers)
+    assert played.failed() == "redis_oom"
+    assert played.acknowledged == []
+
+
+def test_a_row_that_is_sent_again_goes_to_the_key_of_its_namespace() -> None:
+    blue = Namespace("blue")
+    slot, request = set_request(BATCH[0], TELEMETRY, blue.key_prefix)
+    name = blue.key_prefix + b"%d" % BATCH[0][0]
+    assert slot == key_slot(name)
+    assert name in request

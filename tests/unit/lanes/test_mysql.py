@@ -179,6 +179,7 @@ def test_the_deck_reads_on_until_a_car_exists_and_counts_those_that_do_not() -> 
         assert statement(played.asked[1]).endswith(select_of(car_id))
     played.answer(selected(5))
     assert played.ended == {"rows": 1, "skipped": 2}
+    assert statement(played.asked[1]).endswith(select_of(4))
     played.answer(selected(5))
     assert played.ended == {"rows": 1}  # counted anew
 

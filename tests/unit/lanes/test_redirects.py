@@ -89,7 +89,7 @@ class Cluster:
                     step.until(lambda: None)
                     continue
                 target, request, wanted = step
-                assert request == (GET if wanted == 1 else resp.asking() + GET)
+                assert (request, wanted) in ((GET, 1), (resp.asking() + GET, 2))
                 went.append(target.address)
                 answer = later.pop(0)
         except StopIteration as ended:
@@ -208,5 +208,6 @@ def test_redirects_are_followed_on_from_an_ask() -> None:
 
 
 def test_a_redirect_without_a_host_means_the_host_of_the_one_that_redirects() -> None:
-    cluster = Cluster([SlotRange(0, SLOTS - 1, "fe80::1:2"), SlotRange(0, 1, "fe80::1:1")])
+    # Of several addresses of the map only the host tells which is meant.
+    cluster = Cluster([SlotRange(0, SLOTS - 1, "fe80::9:2", ("fe80::1:2", "fe80::1:1"))])
     assert cluster.run(moved(":2"), b"x", at="fe80::1:1") == (["fe80::1:2"], b"x")
