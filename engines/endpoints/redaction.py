@@ -43,9 +43,6 @@ STRONG_LENGTH = 8
 A password such as "mysql" or "a" would otherwise be taken out of telemon's own sentences, and say there what it is.
 """
 
-LONG_LENGTH = 64
-"""A secret of so many characters is a token: of its pieces only beginnings are looked for, because it has so many."""
-
 SEED_LENGTH, SEED_STEP = 4, 5
 """Every piece of `STRONG_LENGTH` characters of a form holds one of its seeds whole."""
 
@@ -107,15 +104,17 @@ def _secrets() -> tuple[str, ...]:
 def _without_pieces(text: str, secrets: tuple[str, ...]) -> str:
     """Return foreign `text` with `MASK` in place of each of `secrets`, and of every piece of one."""
     lowered = text.translate(_LOWER)
+    grams = {lowered[at : at + SEED_LENGTH] for at in range(len(lowered) - SEED_LENGTH + 1)}
     spans: list[tuple[int, int]] = []
     for secret in secrets:
         if len(secret) < STRONG_LENGTH:
             pattern = rf"(?<!\w){re.escape(secret)}(?!\w)"
             spans += [found.span() for found in re.finditer(pattern, text)]
             continue
-        find = _pieces if len(secret) < LONG_LENGTH else _spans
-        for form in _forms(secret):
-            spans += find(lowered, form.translate(_LOWER))
+        if grams.isdisjoint(_seeds(secret)):
+            continue
+        for form in dict.fromkeys(form.translate(_LOWER) for form in _forms(secret)):
+            spans += _pieces(lowered, form, grams)
     return _masked(text, spans)
 
 
@@ -130,11 +129,12 @@ def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join((*cleaned, text[shown:]))
 
 
-def _pieces(text: str, form: str) -> Iterator[tuple[int, int]]:
+def _pieces(text: str, form: str, grams: set[str]) -> Iterator[tuple[int, int]]:
     """Yield where a piece of `form` stands in `text`, from its beginning, its middle or its end; as in `_spans`."""
     for seed_at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP):
         seed = form[seed_at : seed_at + SEED_LENGTH]
-        at = text.find(seed)
+        # Most seeds stand nowhere: a look into the set is cheaper than a search of the text.
+        at = text.find(seed) if seed in grams else -1
         while at >= 0:
             before = 0
             while before < min(seed_at, at) and text[at - before - 1] == form[seed_at - before - 1]:
@@ -208,6 +208,16 @@ def _forms(secret: str) -> tuple[str, ...]:
     }
     return tuple(
         sorted((form for form in forms if len(form) >= STRONG_LENGTH), key=len, reverse=True)
+    )
+
+
+@lru_cache(maxsize=MAX_SECRETS)
+def _seeds(secret: str) -> frozenset[str]:
+    """Return the seeds of every form of `secret`: a text that has none of them holds no piece of it."""
+    return frozenset(
+        sys.intern(form[at : at + SEED_LENGTH].translate(_LOWER))
+        for form in _forms(secret)
+        for at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP)
     )
 
 
