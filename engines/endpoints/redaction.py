@@ -111,10 +111,10 @@ def _without_pieces(text: str, secrets: tuple[str, ...]) -> str:
             pattern = rf"(?<!\w){re.escape(secret)}(?!\w)"
             spans += [found.span() for found in re.finditer(pattern, text)]
             continue
-        if grams.isdisjoint(_seeds(secret)):
-            continue
-        for form in dict.fromkeys(form.translate(_LOWER) for form in _forms(secret)):
-            spans += _pieces(lowered, form, grams)
+        places = _seeds(secret)
+        for seed in grams.intersection(places):
+            for form, seed_at in places[seed]:
+                spans += _pieces(lowered, form, seed_at)
     return _masked(text, spans)
 
 
@@ -129,20 +129,18 @@ def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join((*cleaned, text[shown:]))
 
 
-def _pieces(text: str, form: str, grams: set[str]) -> Iterator[tuple[int, int]]:
-    """Yield where a piece of `form` stands in `text`, from its beginning, its middle or its end; as in `_spans`."""
-    for seed_at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP):
-        seed = form[seed_at : seed_at + SEED_LENGTH]
-        # Most seeds stand nowhere: a look into the set is cheaper than a search of the text.
-        at = text.find(seed) if seed in grams else -1
-        while at >= 0:
-            before = 0
-            while before < min(seed_at, at) and text[at - before - 1] == form[seed_at - before - 1]:
-                before += 1
-            begin, end = at - before, at + _common_length(text, at, form[seed_at:])
-            if _is_proof(text[begin:end], form):
-                yield begin, end
-            at = text.find(seed, at + 1)
+def _pieces(text: str, form: str, seed_at: int) -> Iterator[tuple[int, int]]:
+    """Yield where a piece of `form` that holds its seed at `seed_at` stands in `text`; as in `_spans`."""
+    seed = form[seed_at : seed_at + SEED_LENGTH]
+    at = text.find(seed)
+    while at >= 0:
+        before = 0
+        while before < min(seed_at, at) and text[at - before - 1] == form[seed_at - before - 1]:
+            before += 1
+        begin, end = at - before, at + _common_length(text, at, form[seed_at:])
+        if _is_proof(text[begin:end], form):
+            yield begin, end
+        at = text.find(seed, at + 1)
 
 
 def _is_proof(found: str, form: str) -> bool:
@@ -212,13 +210,13 @@ def _forms(secret: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=MAX_SECRETS)
-def _seeds(secret: str) -> frozenset[str]:
-    """Return the seeds of every form of `secret`: a text that has none of them holds no piece of it."""
-    return frozenset(
-        sys.intern(form[at : at + SEED_LENGTH].translate(_LOWER))
-        for form in _forms(secret)
-        for at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP)
-    )
+def _seeds(secret: str) -> dict[str, list[tuple[str, int]]]:
+    """Return where the seeds of `secret` stand in its forms: a text without any of them holds no piece of it."""
+    places: dict[str, list[tuple[str, int]]] = {}
+    for form in dict.fromkeys(form.translate(_LOWER) for form in _forms(secret)):
+        for at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP):
+            places.setdefault(form[at : at + SEED_LENGTH], []).append((form, at))
+    return places
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:
