@@ -23,8 +23,8 @@ METADATA = frozenset(
 THIS_NETWORK = ip_network("0.0.0.0/8")
 """RFC 1122. Linux connects to this machine for 0.0.0.0."""
 
-NAT64 = IPv6Network("64:ff9b::/96")
-"""RFC 6052. The last four bytes are an IPv4 address."""
+NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+"""RFC 6052, and RFC 8215 for prefixes of 96 bits. The last four bytes are an IPv4 address."""
 
 
 class ForbiddenNodeError(ConnectionError):
@@ -71,7 +71,7 @@ def special_kind(ip: str) -> str | None:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        elif address in NAT64:
+        elif any(address in prefix for prefix in NAT64):
             address = ip_address(int(address) & 0xFFFF_FFFF)
     if str(address) in METADATA:
         return f"the metadata service {address}"

@@ -43,9 +43,6 @@ STRONG_LENGTH = 8
 A password such as "mysql" or "a" would otherwise be taken out of telemon's own sentences, and say there what it is.
 """
 
-LONG_LENGTH = 64
-"""A secret of so many characters is a token: of its pieces only beginnings are looked for, because it has so many."""
-
 SEED_LENGTH, SEED_STEP = 4, 5
 """Every piece of `STRONG_LENGTH` characters of a form holds one of its seeds whole."""
 
@@ -107,15 +104,17 @@ def _secrets() -> tuple[str, ...]:
 def _without_pieces(text: str, secrets: tuple[str, ...]) -> str:
     """Return foreign `text` with `MASK` in place of each of `secrets`, and of every piece of one."""
     lowered = text.translate(_LOWER)
+    grams = {lowered[at : at + SEED_LENGTH] for at in range(len(lowered) - SEED_LENGTH + 1)}
     spans: list[tuple[int, int]] = []
     for secret in secrets:
         if len(secret) < STRONG_LENGTH:
             pattern = rf"(?<!\w){re.escape(secret)}(?!\w)"
             spans += [found.span() for found in re.finditer(pattern, text)]
             continue
-        find = _pieces if len(secret) < LONG_LENGTH else _spans
-        for form in _forms(secret):
-            spans += find(lowered, form.translate(_LOWER))
+        places = _seeds(secret)
+        for seed in grams.intersection(places):
+            for form, seed_at in places[seed]:
+                spans += _pieces(lowered, form, seed_at)
     return _masked(text, spans)
 
 
@@ -130,19 +129,18 @@ def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join((*cleaned, text[shown:]))
 
 
-def _pieces(text: str, form: str) -> Iterator[tuple[int, int]]:
-    """Yield where a piece of `form` stands in `text`, from its beginning, its middle or its end; as in `_spans`."""
-    for seed_at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP):
-        seed = form[seed_at : seed_at + SEED_LENGTH]
-        at = text.find(seed)
-        while at >= 0:
-            before = 0
-            while before < min(seed_at, at) and text[at - before - 1] == form[seed_at - before - 1]:
-                before += 1
-            begin, end = at - before, at + _common_length(text, at, form[seed_at:])
-            if _is_proof(text[begin:end], form):
-                yield begin, end
-            at = text.find(seed, at + 1)
+def _pieces(text: str, form: str, seed_at: int) -> Iterator[tuple[int, int]]:
+    """Yield where a piece of `form` that holds its seed at `seed_at` stands in `text`; as in `_spans`."""
+    seed = form[seed_at : seed_at + SEED_LENGTH]
+    at = text.find(seed)
+    while at >= 0:
+        before = 0
+        while before < min(seed_at, at) and text[at - before - 1] == form[seed_at - before - 1]:
+            before += 1
+        begin, end = at - before, at + _common_length(text, at, form[seed_at:])
+        if _is_proof(text[begin:end], form):
+            yield begin, end
+        at = text.find(seed, at + 1)
 
 
 def _is_proof(found: str, form: str) -> bool:
@@ -209,6 +207,16 @@ def _forms(secret: str) -> tuple[str, ...]:
     return tuple(
         sorted((form for form in forms if len(form) >= STRONG_LENGTH), key=len, reverse=True)
     )
+
+
+@lru_cache(maxsize=MAX_SECRETS)
+def _seeds(secret: str) -> dict[str, list[tuple[str, int]]]:
+    """Return where the seeds of `secret` stand in its forms: a text without any of them holds no piece of it."""
+    places: dict[str, list[tuple[str, int]]] = {}
+    for form in dict.fromkeys(form.translate(_LOWER) for form in _forms(secret)):
+        for at in range(0, len(form) - SEED_LENGTH + 1, SEED_STEP):
+            places.setdefault(form[at : at + SEED_LENGTH], []).append((form, at))
+    return places
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

@@ -29,6 +29,8 @@ FAR = RedisEndpoint("192.0.2.1", 6379, "s3cret")
         ("::ffff:127.0.0.1", "this machine"),
         ("::ffff:0.0.0.0", "this machine"),
         ("64:ff9b::7f00:1", "this machine"),
+        ("64:ff9b:1::7f00:1", "this machine"),
+        ("64:ff9b:1:2::7f00:1", "this machine"),
         ("169.254.7.7", "the local link"),
         ("fe80::1", "the local link"),
         ("fe80::1%eth0", "the local link"),

@@ -148,6 +148,33 @@ def test_a_quoted_part_of_a_token_goes_too() -> None:
     assert foreign_text("db.example.com does not answer") == "db.example.com does not answer"
 
 
+@pytest.mark.parametrize("length", [8, 20, 60])
+def test_a_piece_of_a_long_token_goes_from_every_offset(length: int) -> None:
+    token = "".join(f"{number * 7919 % 9973:04}xQ" for number in range(1, 22))
+    register(token)
+    for at in range(len(token) - length + 1):
+        piece = token[at : at + length]
+        assert foreign_text(f"Access denied near '{piece}'") == f"Access denied near '{MASK}'"
+
+
+def test_the_address_and_field_names_of_a_signed_url_stay() -> None:
+    register(TOKEN)
+    text = "db.example.com:3306 user iam: Action=connect X-Amz-Algorithm=AWS4-HMAC-SHA256"
+    assert foreign_text(text) == redact(text) == text
+
+
+def test_many_long_secrets_do_not_hold_the_process() -> None:
+    for number in range(redaction.MAX_SECRETS):
+        register("".join(f"{(number * 7919 + at) * 104729 % 99991:05x}" for at in range(300)))
+    foreign_text("first")
+    text = "".join(f"Zone {at} is away, " for at in range(300))[: redaction.READ_LENGTH]
+    began_s = time.process_time()
+    foreign_text(text)
+    took_s = time.process_time() - began_s
+    print(f"took {took_s * 1000:.0f} ms")
+    assert took_s < 5
+
+
 def test_a_short_secret_goes_as_a_word_of_foreign_text_only() -> None:
     register("mysql")
     assert foreign_text("bad password 'mysql'") == f"bad password '{MASK}'"
