@@ -46,8 +46,8 @@ A password such as "mysql" or "a" would otherwise be taken out of telemon's own 
 SEED_LENGTH, SEED_STEP = 4, 5
 """Every piece of `STRONG_LENGTH` characters of a form holds one of its seeds whole."""
 
-MAX_SECRETS = 256
-"""Secrets that are remembered. IAM tokens change every ten minutes: the oldest of a day are forgotten."""
+MAX_SECRETS = 64
+"""Secrets that are remembered. IAM tokens change every ten minutes and are worth nothing after 15: the oldest go."""
 
 SIGNED_FIELDS = ("X-Amz-Signature", "X-Amz-Security-Token")
 """Fields of a signed URL that are secret by themselves: a server may quote a part of the token."""
