@@ -150,6 +150,17 @@ def test_the_first_signal_ends_the_race_with_its_result(number: int, code: int) 
     check_narration(err)
 
 
+def test_ctrl_z_is_answered_in_one_line_and_the_race_ends_by_itself() -> None:
+    with started("run", *QUICK, "--duration", "2s") as process:
+        before = lines_until(process, "racing")
+        process.send_signal(signal.SIGTSTP)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert err.count("does not suspend") == 1, err
+    assert "durable  done" in "".join(before) + out
+    check_narration(err)
+
+
 def test_a_signal_while_the_servers_start_leaves_nothing_and_says_nothing(tmp_path: Path) -> None:
     with started("run", *QUICK, "--sandbox-directory", str(tmp_path)) as process:
         deadline_s = time.monotonic() + 20

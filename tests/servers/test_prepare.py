@@ -258,13 +258,17 @@ def test_a_connection_lost_in_a_race_points_to_the_doctor(
     assert line.endswith("; `telemon doctor` says why"), err
 
 
-@pytest.mark.parametrize(("answer", "code", "cars"), [("n", 1, 0), ("", 1, 0), ("y", 0, 1)])
+@pytest.mark.parametrize(
+    ("answer", "code", "cars"),
+    [("n", 1, 0), ("", 1, 0), ("\udce9", 1, 0), ("y\udce9", 1, 0), ("y", 0, 1)],
+    ids=["no", "nothing", "not UTF-8", "yes and not UTF-8", "yes"],
+)
 def test_on_a_terminal_it_asks(own: OwnServers, answer: str, code: int, cars: int) -> None:
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, "prepare", "--lanes", "mysql", "--config", own.write()],
         cwd=ROOT,
-        env={**os.environ, **own.environ},
+        env={**os.environ, **own.environ, "PYTHONIOENCODING": "utf-8:strict"},
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -274,8 +278,10 @@ def test_on_a_terminal_it_asks(own: OwnServers, answer: str, code: int, cars: in
         seen = _until(master, b"[y/N]")
         assert b"to do: make table cars" in seen
         assert cars_in(own) == [0, 0]
-        os.write(master, f"{answer}\n".encode())
+        os.write(master, f"{answer}\n".encode("utf-8", "surrogateescape"))
         assert process.wait(20) == code
+        if code:
+            _until(master, b"telemon: nothing was done")
     finally:
         process.kill()
         process.wait()

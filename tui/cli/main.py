@@ -30,6 +30,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         with suppress(AttributeError):  # closed, or not a real file
             # A server's text must not end a race because the terminal's encoding lacks a character.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    with suppress(AttributeError):
+        # A typed answer that is not in the terminal's encoding is a no, not a failure.
+        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     code = exit_codes.FAILED
     try:
         code = _run(argv)

@@ -229,8 +229,9 @@ def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> Invocation:
     """
     given = sys.argv[1:] if argv is None else argv
     for word in given:
+        name, _, value = word.partition("=")
         # argparse takes the "--" out of the value, and gives an empty list for it.
-        if word.startswith("--") and word.endswith("=--"):
+        if value == "--" and _OPTION_NAME.fullmatch(name):
             raise ConfigError(f"{one_line(word)}: -- is no value; see telemon --help")
     known, unknown = parser().parse_known_args(given)
     if unknown:

@@ -152,6 +152,9 @@ def _shows_utf_8(environ: Mapping[str, str], multiplexed: bool) -> bool:
     language, _, codeset = name.partition(".")
     if codeset:
         return codeset.partition("@")[0].lower().replace("-", "") == "utf8"
+    if multiplexed:
+        # Most locales without a codeset in their name are ISO-8859-1. macOS calls its own plainly UTF-8.
+        return language.upper() in ("UTF-8", "UTF8")
     return language.upper() not in ("C", "POSIX")
 
 

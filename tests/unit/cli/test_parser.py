@@ -72,6 +72,9 @@ def test_two_dashes_are_no_value(argv: tuple[str, ...]) -> None:
         ),
         ("prepare", "rediss://:hunter2@cache:6379"),
         ("run", "-\x1bhunter2"),
+        ("run", "--mysql-password=hunter2=--"),
+        ("run", "--lanes=hunter2=--", "--mysql-password=hunter2"),
+        ("run", "--hunter2=--"),
     ],
     ids=str,
 )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tui.terminal.paste import KEPT_BYTES, PASTE_END, PASTE_START, SILENCE_S, PasteSplitter
+from tui.terminal.paste import (
+    INTERRUPTS,
+    KEPT_BYTES,
+    PASTE_END,
+    PASTE_START,
+    SILENCE_S,
+    PasteSplitter,
+)
 
 
 @pytest.mark.parametrize("step_bytes", [1, 2, 3, 5, 7, 4096])
@@ -43,7 +50,70 @@ def test_a_paste_without_an_end_is_over_after_a_silence() -> None:
     assert splitter.feed(b"", 10.0 + SILENCE_S / 2) == (b"", ())
     assert splitter.feed(b"r", 10.0 + SILENCE_S / 2) == (b"", ())
     assert splitter.feed(b"", 10.0 + SILENCE_S * 2) == (b"", ("rrr",))
-    assert splitter.feed(b"q", 20.0) == (b"q", ())
+    assert splitter.feed(b"q", 30.0) == (b"q", ())
+
+
+def test_the_rest_of_a_paste_that_stalled_is_dropped_up_to_a_pause() -> None:
+    splitter = PasteSplitter()
+    splitter.feed(PASTE_START + b"r", 10.0)
+    assert splitter.feed(b"", 12.1) == (b"", ("r",))
+    assert splitter.feed(b"rrr", 12.1) == (b"", ())
+    assert splitter.feed(b"r", 12.4) == (b"", ())
+    assert splitter.feed(b"", 12.7) == (b"", ())
+    assert splitter.feed(b"q", 13.0) == (b"q", ())
+
+
+def test_the_late_end_of_a_paste_that_stalled_makes_keys_keys() -> None:
+    splitter = PasteSplitter()
+    splitter.feed(PASTE_START + b"r", 10.0)
+    splitter.feed(b"", 12.1)
+    assert splitter.feed(b"rrr" + PASTE_END + b"q", 15.0) == (b"q", ())
+    assert splitter.feed(b"w", 15.1) == (b"w", ())
+
+
+@pytest.mark.parametrize("size", range(1, len(PASTE_START)))
+def test_a_start_whose_halves_come_far_apart_is_a_start(size: int) -> None:
+    splitter = PasteSplitter()
+    keys = b""
+    for data, now_s in (
+        (PASTE_START[:size], 10.0),
+        (b"", 10.05),
+        (b"", 10.4),
+        (PASTE_START[size:] + b"rrr", 10.5),
+        (PASTE_END + b"q", 10.6),
+    ):
+        keys += splitter.feed(data, now_s)[0]
+    # Escape and Alt-[ cannot be told from so short a beginning.
+    assert keys == (PASTE_START[:size] if size < 3 else b"") + b"q"
+
+
+def test_part_of_a_marker_is_a_key_in_the_end() -> None:
+    splitter = PasteSplitter()
+    splitter.feed(b"\x1b[2", 10.0)
+    assert splitter.feed(b"~", 10.1) == (b"\x1b[2~", ())
+    splitter.feed(b"\x1b[20", 11.0)
+    assert splitter.feed(b"", 12.1) == (b"\x1b[20", ())
+
+
+@pytest.mark.parametrize("key", INTERRUPTS)
+def test_ctrl_c_gets_out_of_every_paste(key: bytes) -> None:
+    for sent in (PASTE_START + b"r", PASTE_START * 3 + b"r" + PASTE_END):
+        splitter = PasteSplitter()
+        splitter.feed(sent, 10.0)
+        assert splitter.feed(b"q", 10.1) == (b"", ())
+        assert splitter.feed(key, 10.2) == (key, ("rq",))
+        assert splitter.feed(b"q", 10.3) == (b"q", ())
+    splitter = PasteSplitter()
+    splitter.feed(PASTE_START, 10.0)
+    splitter.feed(b"", 12.1)
+    assert splitter.feed(key, 12.2) == (key, ())
+
+
+def test_a_paste_with_a_start_too_many_is_over_after_a_short_pause() -> None:
+    splitter = PasteSplitter()
+    assert splitter.feed(PASTE_START + b"r" + PASTE_START + b"r" + PASTE_END, 10.0) == (b"", ())
+    assert splitter.feed(b"", 10.6) == (b"", ("rr",))
+    assert splitter.feed(b"q", 10.7) == (b"q", ())
 
 
 def test_a_huge_paste_is_cut() -> None:
