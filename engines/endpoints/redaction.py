@@ -46,8 +46,12 @@ A password such as "mysql" or "a" would otherwise be taken out of telemon's own 
 SEED_LENGTH, SEED_STEP = 4, 5
 """Every piece of `STRONG_LENGTH` characters of a form holds one of its seeds whole."""
 
-MAX_SECRETS = 64
-"""Secrets that are remembered. IAM tokens change every ten minutes and are worth nothing after 15: the oldest go."""
+MAX_SECRETS = 256
+"""Secrets that are remembered; the oldest go."""
+
+TOKEN_LENGTH, MAX_TOKENS = 64, 64
+"""Of secrets with so many characters only so many: IAM tokens change every ten minutes, and are worth nothing after 15.
+A password does not make room for them."""
 
 SIGNED_FIELDS = ("X-Amz-Signature", "X-Amz-Security-Token")
 """Fields of a signed URL that are secret by themselves: a server may quote a part of the token."""
@@ -67,6 +71,9 @@ def register(secret: str) -> None:
         for part in _secret_parts(secret):
             _known[part] = None
             _known.move_to_end(part)
+        tokens = [part for part in _known if len(part) >= TOKEN_LENGTH]
+        for part in tokens[: len(tokens) - MAX_TOKENS if len(tokens) > MAX_TOKENS else 0]:
+            del _known[part]
         while len(_known) > MAX_SECRETS:
             _known.popitem(last=False)
 

@@ -164,7 +164,7 @@ def test_the_address_and_field_names_of_a_signed_url_stay() -> None:
 
 
 def test_many_long_secrets_do_not_hold_the_process() -> None:
-    for number in range(redaction.MAX_SECRETS):
+    for number in range(redaction.MAX_TOKENS):
         register("".join(f"{(number * 7919 + at) * 104729 % 99991:05x}" for at in range(300)))
     foreign_text("first")
     text = "".join(f"Zone {at} is away, " for at in range(300))[: redaction.READ_LENGTH]
@@ -203,6 +203,14 @@ def test_secrets_of_a_day_are_remembered_and_not_more() -> None:
         register(f"token-number-{number:06}")
     assert len(redaction._known) == redaction.MAX_SECRETS
     assert foreign_text("token-number-000265") == MASK
+
+
+def test_tokens_that_have_run_out_make_room_and_no_password_does_for_them() -> None:
+    register("correct-horse-battery")
+    for number in range(redaction.MAX_TOKENS + 10):
+        register(f"{number:06}" + "t" * redaction.TOKEN_LENGTH)
+    assert sum(len(part) >= redaction.TOKEN_LENGTH for part in redaction._known) == 64
+    assert foreign_text("correct-horse-battery") == MASK
 
 
 WAYS_IN = {
