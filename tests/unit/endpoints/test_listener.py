@@ -128,7 +128,7 @@ def no_netlink(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return real(family, *arguments, **named)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(listener.socket, "socket", denying)
+        patch.setattr(socket, "socket", denying)
         yield
 
 
