@@ -190,6 +190,32 @@ def test_where_the_kernel_tells_nothing_no_password_goes_out(
             assert accepted.recv(4096) == b""
 
 
+@needs_kernel
+def test_one_who_accepts_between_the_questions_and_listens_no_more_is_found_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stranger = listener.Owner(os.geteuid() + 1, 7)
+    answers = iter([listener.Owner(0, listener.NOT_ACCEPTED), None, stranger])
+    monkeypatch.setattr(listener, "socket_owner", lambda *_: next(answers))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as own,
+        socket.create_connection(own.getsockname()) as sock,
+        pytest.raises(ForeignListenerError, match=f"taken .* {stranger.user}"),
+    ):
+        require_own_listener(sock)
+
+
+@needs_kernel
+def test_nobody_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "socket_owner", lambda *_: None)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as own,
+        socket.create_connection(own.getsockname()) as sock,
+        pytest.raises(ForeignListenerError, match="nobody answers"),
+    ):
+        require_own_listener(sock)
+
+
 def until_gone(port: int) -> None:
     """Wait until nobody listens on the port any more."""
     assert until(lambda: socket_owner(("127.0.0.1", port), NOWHERE) is None, 10)
