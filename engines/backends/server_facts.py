@@ -27,12 +27,13 @@ from engines.model.server_facts import (
     FLUSH,
     INNODB,
     LOG_BIN,
-    SEPARATOR,
     SQL_LOG_BIN,
     SYNC_BINLOG,
     UNREADABLE,
     ServerFacts,
+    Settings,
     TlsMode,
+    settings_of_all,
 )
 from engines.text import foreign_number
 
@@ -65,21 +66,21 @@ def read_server_facts(endpoints: LaneEndpoints) -> list[ServerFacts]:
     return facts
 
 
-def read_durability(endpoints: LaneEndpoints, role: str) -> tuple[dict[str, str | int], str]:
+def read_durability(endpoints: LaneEndpoints, role: str) -> tuple[dict[str, Settings], str]:
     """Return the settings that decide how durable a write is on the server with `role`, as they are now.
 
-    The second value is the error of a node that could not be asked, whose settings count as `UNREADABLE`; "" if all
-    nodes answered. Blocks. Raises one of the FAILURES of engines.backends.mysql.client and
-    engines.backends.redis.client.
+    They are those of each node by its address; a database is a single node without one. The second value is the error
+    of a node that could not be asked, whose settings count as `UNREADABLE`; "" if all nodes answered. Blocks. Raises
+    one of the FAILURES of engines.backends.mysql.client and engines.backends.redis.client.
     """
     if role == DATABASE:
         assert endpoints.mysql is not None
         with mysql.cursor(endpoints.mysql) as cursor:
-            return _mysql_durability(cursor, endpoints.mysql.namespace.table), ""
+            return {"": _mysql_durability(cursor, endpoints.mysql.namespace.table)}, ""
     endpoint, problems = endpoints.redis, [""]
     assert endpoint is not None
 
-    def read(address: str) -> dict[str, str | int]:
+    def read(address: str) -> Settings:
         try:
             # A node that is gone would seem to hide its settings.
             redis.open_socket(address, endpoint).close()
@@ -88,7 +89,7 @@ def read_durability(endpoints: LaneEndpoints, role: str) -> tuple[dict[str, str 
             problems.append(error_text(error, endpoint.namespace))
             return dict.fromkeys(REDIS_SETTINGS, UNREADABLE)
 
-    return _durability_of_nodes(read, redis.nodes(endpoint)), problems[-1]
+    return _by_node(read, redis.nodes(endpoint)), problems[-1]
 
 
 def round_trip_us(ping: Callable[[], object]) -> float | None:
@@ -163,6 +164,7 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
     # Ping only the first node: all nodes are reached over the same network path.
     with redis.client(nodes[0], endpoint) as node:
         trip_us = round_trip_us(node.ping)
+    by_node = _by_node(lambda address: _redis_durability(address, endpoint), nodes)
     return ServerFacts(
         role=role,
         product=facts.product,
@@ -170,21 +172,14 @@ def _redis(endpoint: RedisEndpoint, role: str) -> ServerFacts:
         nodes=len(nodes),
         tls=tls_mode(endpoint.tls),
         round_trip_us=trip_us,
-        durability=_durability_of_nodes(
-            lambda address: _redis_durability(address, endpoint), nodes
-        ),
+        durability=settings_of_all(tuple(by_node.values())),
         identity=_digest(nodes),
+        by_node=by_node,
     )
 
 
-def _durability_of_nodes(
-    read: Callable[[str], dict[str, str | int]], nodes: Sequence[str]
-) -> dict[str, str | int]:
-    found = list(in_parallel(read, nodes, len(nodes)))
-    return {
-        name: _common([each[name] for each in found if name in each])
-        for name in dict.fromkeys(name for each in found for name in each)
-    }
+def _by_node(read: Callable[[str], Settings], nodes: Sequence[str]) -> dict[str, Settings]:
+    return dict(zip(nodes, in_parallel(read, nodes, len(nodes)), strict=True))
 
 
 def _redis_durability(address: str, endpoint: RedisEndpoint) -> dict[str, str | int]:
@@ -208,8 +203,3 @@ def _plain_value(value: object) -> str | int:
     """Return what a server says of a setting as a number or as a line of limited length."""
     number = foreign_number(value)
     return foreign_text(value) if number is None else number
-
-
-def _common(values: list[str | int]) -> str | int:
-    """Return the value that all nodes of a cluster share, or all different values as one text: see `values_of`."""
-    return values[0] if len(set(values)) == 1 else SEPARATOR.join(sorted({str(v) for v in values}))

@@ -16,18 +16,10 @@ from engines.backends.mysql import client as mysql
 from engines.backends.redis import client as redis
 from engines.backends.redis.reply_parser import unexpected_reply
 from engines.backends.server_facts import read_durability
+from engines.consistency.setting_changes import claimed_settings, compare_settings
 from engines.endpoints.endpoint import LaneEndpoints, RedisEndpoint
 from engines.model.read_back import CacheLifetimes, SettingChange, UnreadSettings
-from engines.model.server_facts import (
-    APPENDFSYNC,
-    APPENDONLY,
-    DATABASE,
-    ENGINE,
-    INNODB,
-    UNREADABLE,
-    ServerFacts,
-    values_of,
-)
+from engines.model.server_facts import ServerFacts
 from engines.wire.resp import key_slot
 from engines.workload.dataset import HOT_KEYS
 from engines.workload.namespace import DEFAULT, Namespace
@@ -38,10 +30,6 @@ KEYS_CHECKED = 200
 
 NO_KEY, ENDLESS = -2, -1
 """Answers of PTTL for a key that does not exist, and for one that never expires."""
-
-
-COUNTS = ("replicas", "semi_sync_replicas")
-"""Facts about durability that are no settings."""
 
 FAILURES = (*mysql.FAILURES, *redis.FAILURES)
 
@@ -137,56 +125,6 @@ class ClaimCheck:
 def _of(lane: str, found: Mapping[tuple[str, str], Found]) -> Iterator[Found]:
     """Yield what was found of each server of a lane."""
     return (each for (of, _), each in found.items() if of == lane)
-
-
-def claimed_settings(server: ServerFacts) -> tuple[str, ...]:
-    """Return the names of the durability settings of a server that were known, at least on some nodes. Pure.
-
-    Numbers of replicas are not among them: a replica that is restarted changes what a commit waits for no more than the
-    settings say.
-    """
-    return tuple(
-        name for name, value in _settings(server, server.durability).items() if _known(value)
-    )
-
-
-def compare_settings(
-    server: ServerFacts, now: Mapping[str, str | int], problem: str = ""
-) -> tuple[tuple[SettingChange, ...], UnreadSettings | None]:
-    """Return the settings of a server that are not as they were, and those that may not be. Pure.
-
-    `server` has them as they were, `now` as they are. `problem` is the error of a node that does not show them; what
-    the other nodes show can be a change all the same.
-    """
-    changes: list[SettingChange] = []
-    unread: list[str] = []
-    was, found = _settings(server, server.durability), _settings(server, now)
-    for name in claimed_settings(server):
-        before, after = was[name], found.get(name, UNREADABLE)
-        if (
-            name == APPENDFSYNC
-            and name not in found
-            and "no" in values_of(found.get(APPENDONLY, ""))
-        ):
-            continue  # Without an append-only file there is no such setting: that is a change of its own.
-        was_hidden, hidden = UNREADABLE in values_of(before), UNREADABLE in values_of(after)
-        gone, new = _known(before) - _known(after), _known(after) - _known(before)
-        if (gone and not hidden) or (new and not was_hidden):
-            changes.append(SettingChange(server.role, name, before, after))
-        if hidden and (gone or not was_hidden):
-            unread.append(name)
-    names = tuple(unread)
-    return tuple(changes), UnreadSettings(server.role, names, problem=problem) if names else None
-
-
-def _settings(server: ServerFacts, facts: Mapping[str, str | int]) -> dict[str, str | int]:
-    """Return the settings among `facts`, with the engine of the table also if it is the usual one."""
-    usual: dict[str, str | int] = {ENGINE: INNODB} if facts and server.role == DATABASE else {}
-    return {name: value for name, value in {**usual, **facts}.items() if name not in COUNTS}
-
-
-def _known(value: str | int) -> frozenset[str]:
-    return values_of(value) - {UNREADABLE}
 
 
 def read_ttls(cache: RedisEndpoint) -> list[object]:

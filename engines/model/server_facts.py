@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 DATABASE = "database"
 """Role of a lane's MySQL server. A Redis is a "cache" or a "store"."""
+
+Settings = Mapping[str, str | int]
+"""Settings and counts that decide how durable a write is, under the server's own names."""
 
 UNREADABLE = "not readable"
 """The value of a fact that the server does not show."""
@@ -57,12 +60,14 @@ class TlsMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """One server, or one cluster, of a lane. The names and the order of the fields are those of the result's JSON.
+    """One server, or one cluster, of a lane.
 
+    The names and the order of the fields are those of the result's JSON, which has all of them but `by_node`.
     `role` is "database", "cache" or "store". `nodes` counts the primaries of a cluster. `round_trip_us` is the median
     of a few pings, None if the user may not ping. `durability` holds the settings and counts that decide how durable
     an acknowledged write is, under the server's own names; `UNREADABLE` stands for a value that the server does not
-    show. Two servers with the same `identity` are one server.
+    show. Two servers with the same `identity` are one server. `by_node` holds the durability of each node of a Redis
+    by its address.
     """
 
     role: str
@@ -71,13 +76,33 @@ class ServerFacts:
     nodes: int
     tls: TlsMode
     round_trip_us: float | None
-    durability: Mapping[str, str | int]
+    durability: Settings
     identity: str
+    by_node: Mapping[str, Settings] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, object]:
+        """Return what the result's JSON shows of the server. Addresses of nodes are not among it."""
+        found = asdict(self)
+        del found["by_node"]
+        return found
 
 
 def values_of(fact: str | int) -> frozenset[str]:
     """Return the values that the nodes of a cluster have, given the value of all of them together."""
     return frozenset(str(fact).split(SEPARATOR))
+
+
+def value_of_all(values: Sequence[str | int]) -> str | int:
+    """Return the value that all nodes of a cluster share, or all different values as one text: see `values_of`."""
+    return values[0] if len(set(values)) == 1 else SEPARATOR.join(sorted({str(v) for v in values}))
+
+
+def settings_of_all(nodes: Sequence[Settings]) -> dict[str, str | int]:
+    """Return the settings of all nodes of a cluster together. A node need not have all of them."""
+    return {
+        name: value_of_all([each[name] for each in nodes if name in each])
+        for name in dict.fromkeys(name for each in nodes for name in each)
+    }
 
 
 def shared_servers(lanes: Mapping[str, Sequence[ServerFacts]]) -> list[list[str]]:

@@ -99,7 +99,7 @@ def _environment_json(environment: RaceEnvironment) -> dict[str, object]:
         found |= asdict(environment.machine)
     if environment.servers:
         found["lanes"] = {
-            lane: [asdict(server) for server in servers]
+            lane: [server.shown() for server in servers]
             for lane, servers in environment.servers.items()
         }
     found["notes"] = []

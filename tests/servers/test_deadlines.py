@@ -16,6 +16,7 @@ from engines.backends.redis.client import seed
 from engines.provisioning.seed import SEED_VERSION
 from engines.sandbox.sandbox import Sandbox
 from engines.workload.dataset import HOT_KEYS, TelemetryPool
+from tests.support import stopwatch
 from tests.support.hostile_servers import (
     HOST,
     MYSQL_DRIP,
@@ -24,7 +25,7 @@ from tests.support.hostile_servers import (
     hostile_server,
     relay_then_drip,
 )
-from tests.support.stopwatch import Stopwatch
+from tests.support.stopwatch import Stopwatch, own_time_s
 from tests.support.terminal import Terminal
 from tests.support.user_servers import CODE, ROOT, Done
 
@@ -38,6 +39,35 @@ ON_ANY_MACHINE_S = 5.0
 def assert_ended_soon(watch: Stopwatch) -> None:
     assert watch.own_s < END_WITHIN_S
     assert watch.elapsed_s < ON_ANY_MACHINE_S
+
+
+@pytest.mark.parametrize(
+    ("some_s", "waited_s", "own_s"),
+    [
+        (None, 1.5, 2.0),
+        (0.1, 1.5, 2.0),
+        # What others waited for is no excuse, nor is what many threads waited for at once.
+        (1.5, 0.2, 1.8),
+        (1.5, 9.0, 0.5),
+        (2.5, 9.0, 0.0),
+    ],
+)
+def test_only_what_telemon_waited_for_on_a_busy_machine_does_not_count(
+    some_s: float | None, waited_s: float, own_s: float
+) -> None:
+    assert own_time_s(2.0, some_s, waited_s) == pytest.approx(own_s)
+
+
+def test_an_ending_that_is_late_is_found_out_without_pressure_and_beside_a_busy_stranger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pressures = iter([None, None, 0.0, 1.5])
+    monkeypatch.setattr(stopwatch, "_pressure_s", lambda: next(pressures))
+    for _ in range(2):
+        watch = Stopwatch()
+        watch._began_s -= 2.0
+        with pytest.raises(AssertionError):
+            assert_ended_soon(watch)
 
 
 HURRIED = f"""

@@ -19,11 +19,13 @@ import redis
 from engines.backends.failure_text import error_text, known_step
 from engines.backends.mysql import client as mysql
 from engines.backends.redis.client import FAILURES, address_of, client
-from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint
+from engines.endpoints.endpoint import MySQLEndpoint, RedisEndpoint, TlsOptions
 from engines.process.connect import _open_mysql
 from engines.sandbox.sandbox import Sandbox
 from engines.wire.error_kinds import MYSQL_ERRORS, REDIS_ERRORS, describe_mysql_error
 from engines.workload.namespace import DEFAULT
+from tests.support.certificates import Authority
+from tests.support.hostile_mysql import hostile_mysql
 from tests.support.hostile_server import (
     FULL,
     HTTP,
@@ -131,6 +133,23 @@ def test_what_no_server_here_can_be_brought_to_say(code: int) -> None:
         text = said(at)
     assert text.startswith("a message")
     check(text, code)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("method", [b"auth_gssapi_client", b"authentication_ldap_sasl_client"])
+def test_2059(method: bytes, tls: bool, tmp_path: Path) -> None:
+    """An account whose way to sign in the client has not."""
+    authority = Authority(tmp_path, "authority")
+    pair = authority.pair("server", of=("127.0.0.1",)) if tls else None
+    with hostile_mysql(b"mysql_native_password", method, pair=pair) as server:
+        at = MySQLEndpoint("127.0.0.1", server.port, USER, PASSWORD, "telemon")
+        text = said(replace(at, tls=TlsOptions(authority.file) if tls else None))
+    assert method.decode() in text
+    assert "error 2059" in text
+    assert "without TLS set tls = true" in text
+    assert "make an account that signs in by" in text
+    check(text, 2059)
+    assert PASSWORD.encode() not in b"".join(server.received)
 
 
 # ---------------------------------------------------------------- Redis

@@ -17,11 +17,10 @@ from engines.consistency.claims import (
     KEYS_CHECKED,
     ClaimCheck,
     ServerClaims,
-    compare_settings,
     judge_ttls,
 )
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
-from engines.model.read_back import CacheLifetimes, SettingChange, UnreadSettings
+from engines.model.read_back import CacheLifetimes, SettingChange
 from engines.model.server_facts import ServerFacts, TlsMode
 from tests.support.hostile_server import WELCOMED, hostile_server
 
@@ -36,68 +35,6 @@ def facts(role: str, durability: Settings) -> ServerFacts:
 
 DATABASE = facts("database", {FLUSH: 1, BINLOG: "not readable", "replicas": 2})
 CACHE = facts("cache", {"appendonly": "no", "min-replicas-to-write": 0})
-STORE = facts("store", {"appendonly": "yes", "appendfsync": "always"})
-HALF_SHOWN = facts("store", {"appendonly": "yes", "appendfsync": "always / not readable"})
-
-
-def fsync(before: str, after: str) -> tuple[SettingChange, ...]:
-    return (SettingChange("store", "appendfsync", before, after),)
-
-
-@pytest.mark.parametrize(
-    ("server", "now", "changes", "unread"),
-    [
-        (DATABASE, {FLUSH: 1, BINLOG: 0, "replicas": 0}, (), ()),
-        (DATABASE, {FLUSH: 2}, (SettingChange("database", FLUSH, 1, 2),), ()),
-        (DATABASE, {FLUSH: "not readable"}, (), (FLUSH,)),
-        (DATABASE, {BINLOG: 1}, (), (FLUSH,)),
-        (DATABASE, {}, (), ("engine", FLUSH)),
-        (DATABASE, {FLUSH: 1, "engine": "not readable"}, (), ("engine",)),
-        (
-            DATABASE,
-            {FLUSH: 1, "engine": "MyISAM"},
-            (SettingChange("database", "engine", "InnoDB", "MyISAM"),),
-            (),
-        ),
-        (STORE, {"appendonly": "yes", "appendfsync": "always"}, (), ()),
-        (STORE, {"appendonly": "yes"}, (), ("appendfsync",)),
-        (STORE, {"appendonly": "no"}, (SettingChange("store", "appendonly", "yes", "no"),), ()),
-        # One node of a cluster hides it: that is no change, and not the same as before either.
-        (
-            STORE,
-            {"appendonly": "yes", "appendfsync": "always / not readable"},
-            (),
-            ("appendfsync",),
-        ),
-        (
-            STORE,
-            {"appendonly": "yes", "appendfsync": "everysec / not readable"},
-            fsync("always", "everysec / not readable"),
-            ("appendfsync",),
-        ),
-        (HALF_SHOWN, {"appendonly": "yes", "appendfsync": "always"}, (), ()),
-        (HALF_SHOWN, {"appendonly": "yes", "appendfsync": "always / everysec"}, (), ()),
-        (HALF_SHOWN, {"appendonly": "yes", "appendfsync": "always / not readable"}, (), ()),
-        (
-            HALF_SHOWN,
-            {"appendonly": "yes", "appendfsync": "no"},
-            fsync("always / not readable", "no"),
-            (),
-        ),
-        (HALF_SHOWN, {"appendonly": "yes", "appendfsync": "not readable"}, (), ("appendfsync",)),
-    ],
-)
-def test_a_setting_is_as_it_was_or_has_changed_or_is_not_known(
-    server: ServerFacts,
-    now: Settings,
-    changes: tuple[SettingChange, ...],
-    unread: tuple[str, ...],
-) -> None:
-    found = compare_settings(server, now, "gone")
-    due = UnreadSettings(server.role, unread, problem="gone") if unread else None
-    assert found[0] == changes
-    assert found[1] is None if due is None else set(found[1].settings) == set(unread)  # type: ignore[union-attr]
-    assert found[1] is None or (found[1].role, found[1].problem) == (server.role, "gone")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +79,10 @@ SAME: dict[str, Callable[[], tuple[Settings, str]]] = {
 }
 
 
+def named(settings: Settings, problem: str) -> tuple[dict[str, Settings], str]:
+    return {"": settings}, problem
+
+
 def checked(
     monkeypatch: pytest.MonkeyPatch,
     ttls: Callable[[], list[object]],
@@ -150,7 +91,7 @@ def checked(
 ) -> ServerClaims:
     """The check of a lane whose servers answer so."""
     answers = {**SAME, **durability}
-    monkeypatch.setattr(claims, "read_durability", lambda _, role: answers[role]())
+    monkeypatch.setattr(claims, "read_durability", lambda _, role: named(*answers[role]()))
     monkeypatch.setattr(claims, "read_ttls", lambda _: ttls())
     check = ClaimCheck({"cached": NOWHERE}, {"cached": [DATABASE, CACHE]}, 1_000)
     return check.results(time.monotonic() + within_s)["cached"]
