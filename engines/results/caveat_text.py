@@ -177,7 +177,8 @@ def describe_caveat(caveat: Caveat) -> str:
             before = ", though some were before it" if earlier else ""
             return (
                 f"{lane}: no {role} was {done} in the measured time{before}: its {CONNECTIONS[role]} have no rate "
-                "and no latency to compare; fewer connections (writers, readers), smaller batches or a longer race may bring some"
+                "and no latency to compare; fewer connections (writers, readers), smaller batches or a longer race may "
+                "bring some"
             )
         case WrongContent(lane, reads):
             return (

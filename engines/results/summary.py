@@ -100,7 +100,7 @@ class Summary:
         return fresh
 
     def add(self, frame: Frame) -> None:
-        """Add a frame to the totals. A frame of the warm-up counts only for who has answered, and for reconciliation."""
+        """Add a frame to the totals. A frame of the warm-up counts only for who answered and for reconciliation."""
         if self.started_at_s is None:
             self.started_at_s = frame.at_utc_s - frame.interval_s
         for lane in frame.lanes:
