@@ -248,7 +248,7 @@ def test_a_role_that_raced_without_a_success_is_unanswered() -> None:
     summary.add(frame(1, 2.0, LaneFrame("mysql", RACING, work([1]), wrong)))
     assert summary.unanswered_roles == (("mysql", "read"),)
     summary.add(frame(2, 3.0, LaneFrame("mysql", RACING, work([1]), work([1]))))
-    assert summary.unanswered_roles == ()
+    assert not summary.unanswered_roles
     assert not [each for each in summary.caveats() if isinstance(each, NoSuccess)]
 
 
@@ -258,7 +258,7 @@ def test_a_role_that_had_a_success_before_the_measured_time_is_not_unanswered() 
     measured = frame(1, 1.0, LaneFrame("mysql", RACING, stuck, work([1])))
     for summary in (summed(warm), summed(warm).restarted()):
         summary.add(measured)
-        assert summary.unanswered_roles == ()
+        assert not summary.unanswered_roles
         assert NoSuccess("mysql", "write", earlier=True) in summary.caveats()
 
 
