@@ -78,6 +78,11 @@ class RoleStats:
         return self.rows / self.interval_s if self.interval_s > 0 else 0.0
 
     @property
+    def successes(self) -> int:
+        """Return the number of acknowledged operations that brought what was asked for."""
+        return self.operations - self.wrong_content
+
+    @property
     def failed(self) -> int:
         """Return the number of failed operations."""
         return sum(self.errors.values())

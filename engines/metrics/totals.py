@@ -8,6 +8,7 @@ from dataclasses import replace
 from engines.metrics.frame import LaneFrame, LaneState
 from engines.metrics.merge import RunningTotal
 from engines.metrics.stats import CacheStats, ClientStats, RoleStats
+from engines.model.roles import Role
 
 UNMEASURED = (LaneState.STARTING, LaneState.WARMING)
 """States in which a lane's operations count for no result."""
@@ -44,7 +45,8 @@ class LaneTotals:
 
     def __init__(self) -> None:
         self.state = LaneState.STARTING
-        self.answered = False
+        self.answered_roles: frozenset[Role] = frozenset()
+        """The roles that had a success, be it in the warm-up or before the totals were reset."""
         self.write = RoleTotals()
         self.read = RoleTotals()
         self.backlog: Mapping[str, int] = {}
@@ -63,15 +65,14 @@ class LaneTotals:
     def add(self, lane: LaneFrame, interval_s: float, measured: bool) -> None:
         """Add what the lane did in an interval of `interval_s` seconds.
 
-        Without `measured`, or in one of the states `UNMEASURED`, only the state, the servers' counters and whether the
-        lane has answered are kept; so too for a paused lane without operations. A lane that is down is charged the time
+        Without `measured`, or in one of the states `UNMEASURED`, only the state, the servers' counters and which roles
+        had a success are kept; so too for a paused lane without operations. A lane that is down is charged the time
         of the interval, so that its rate falls; in heats, only the time of its own heats.
         """
         self.state = lane.state
         self.server = lane.server or self.server
-        # A read with wrong content is no success.
-        reads = lane.read.operations - lane.read.wrong_content
-        self.answered = self.answered or bool(lane.write.operations or reads)
+        if len(self.answered_roles) < len(lane.roles):
+            self.answered_roles |= {role for role, work in lane.roles if work.successes}
         if not measured or lane.state in UNMEASURED:
             return
         if lane.state is LaneState.PAUSED and not (lane.write.operations or lane.read.operations):
@@ -98,6 +99,11 @@ class LaneTotals:
             self._cpu_s += lane.client.cpu_share * interval_s
             self._bound_s += interval_s if lane.client.client_bound else 0.0
             self._client.add(lane.client)
+
+    @property
+    def answered(self) -> bool:
+        """Return whether an operation succeeded, be it in the warm-up."""
+        return bool(self.answered_roles)
 
     @property
     def client(self) -> ClientStats:

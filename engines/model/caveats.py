@@ -221,6 +221,15 @@ class Overloaded:
 
 
 @dataclass(frozen=True, slots=True)
+class NoSuccess:
+    """A role of a lane of which no operation succeeded in the measured time. `earlier` says whether one did before."""
+
+    lane: str
+    role: Role
+    earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WrongContent:
     """A lane in which `reads` replies were no row of the car asked for."""
 
@@ -338,6 +347,7 @@ Caveat = (
     | ClientBound
     | CpuContention
     | Overloaded
+    | NoSuccess
     | RowsLost
     | CommitsShort
     | NotReadBack

@@ -19,6 +19,7 @@ from engines.model.caveats import (
     LaneNote,
     LostLease,
     NoLease,
+    NoSuccess,
     NotReadBack,
     OpenBusReason,
     OpenClusterBus,
@@ -41,6 +42,7 @@ from engines.model.caveats import (
     WrongContent,
 )
 from engines.model.lanes import LANES
+from engines.model.roles import CONNECTIONS
 from engines.model.server_facts import (
     APPENDFSYNC,
     APPENDONLY,
@@ -169,6 +171,14 @@ def describe_caveat(caveat: Caveat) -> str:
             return (
                 f"{lane}: overloaded, it did less than was offered: up to {backlog_max:,} operations were due and had "
                 "not begun; its response times grow with the length of the race"
+            )
+        case NoSuccess(lane, role, earlier):
+            done = "acknowledged" if role == "write" else "answered"
+            before = ", though some were before it" if earlier else ""
+            return (
+                f"{lane}: no {role} was {done} in the measured time{before}: its {CONNECTIONS[role]} have no rate "
+                "and no latency to compare; fewer connections (writers, readers), smaller batches or a longer race may "
+                "bring some"
             )
         case WrongContent(lane, reads):
             return (

@@ -18,6 +18,7 @@ from engines.model.caveats import (
     DuplicateFillsPerProcess,
     DurabilityNotReadAgain,
     KeysEvicted,
+    NoSuccess,
     NotReadBack,
     OperationDelay,
     Overloaded,
@@ -100,6 +101,10 @@ def lane_caveats(total: LaneTotals, frame: LaneFrame) -> Iterator[Caveat]:
         yield CpuContention(lane, operations, lag_us)
     if total.overloaded_s:
         yield Overloaded(lane, max(total.backlog_max.values(), default=0))
+    for role, work in frame.roles:
+        # A role without connections measures no time. Reads with wrong content have a caveat of their own.
+        if work.interval_s and not work.operations:
+            yield NoSuccess(lane, role, role in total.answered_roles)
     if frame.read.wrong_content:
         yield WrongContent(lane, frame.read.wrong_content)
     evicted = total.server.get(EVICTED, 0)

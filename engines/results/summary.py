@@ -87,18 +87,20 @@ class Summary:
     def restarted(self) -> Self:
         """Return a summary whose totals start from zero.
 
-        It keeps the changes, the deaths, and the counts of the whole race that are reconciled with the servers'
-        counters.
+        It keeps the changes, the deaths, which roles had a success, and the counts of the whole race that are
+        reconciled with the servers' counters.
         """
         fresh = type(self)(self.settings, self.lane_infos, self.environment)
         fresh.changes, fresh.changes_left_out = self.changes, self.changes_left_out
         fresh.deaths = self.deaths
         fresh._load_altered = self._load_altered
         fresh._run_counts = self._run_counts
+        for lane, total in fresh.totals.items():
+            total.answered_roles = self.totals[lane].answered_roles
         return fresh
 
     def add(self, frame: Frame) -> None:
-        """Add a frame to the totals. A frame of the warm-up counts only for `unanswered` and for reconciliation."""
+        """Add a frame to the totals. A frame of the warm-up counts only for who answered and for reconciliation."""
         if self.started_at_s is None:
             self.started_at_s = frame.at_utc_s - frame.interval_s
         for lane in frame.lanes:
@@ -200,6 +202,17 @@ class Summary:
     def unanswered(self) -> tuple[str, ...]:
         """The lanes that acknowledged no operation, not even in the warm-up."""
         return tuple(lane for lane, total in self.totals.items() if not total.answered)
+
+    @property
+    def unanswered_roles(self) -> tuple[tuple[str, Role], ...]:
+        """The roles that raced and had no success, not even in the warm-up, of the lanes whose other role had one."""
+        return tuple(
+            (lane, role)
+            for lane, total in self.totals.items()
+            if total.answered
+            for role, work in total.frame(lane).roles
+            if work.interval_s and role not in total.answered_roles
+        )
 
     @property
     def separate_durations_s(self) -> dict[str, float]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 DONE = 0
 
 FAILED = 1
-"""The race could not be run, a lane never answered, acknowledged rows were lost, an engine or a private server died
-unasked, or a check, a planned change or an output failed."""
+"""The race could not be run, a lane or a role of it never answered, acknowledged rows were lost, an engine or a private
+server died unasked, or a check, a planned change or an output failed."""
 
 USAGE = 2
 """Wrong usage or configuration."""

@@ -48,9 +48,9 @@ they are named in the file or the environment (host in [mysql]: TELEMON_MYSQL_HO
 or TELEMON_CONFIG names, else telemon/config.toml in $XDG_CONFIG_HOME or ~/.config; the current directory is not
 searched. A duration is written 500ms, 30s, 2m, 1h or as a number of seconds.
 
-exit codes: 0 done; 1 the race could not be run, a lane never answered, what it acknowledged is not stored or
-committed, an engine or a private server died, or the doctor found a fault; 2 wrong usage or configuration; 130
-interrupted (143 by SIGTERM, 129 by SIGHUP)
+exit codes: 0 done; 1 the race could not be run, a lane or a role of it (writers, readers) never answered, what it
+acknowledged is not stored or committed, an engine or a private server died, or the doctor found a fault; 2 wrong usage
+or configuration; 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
 """
 
 

@@ -10,6 +10,7 @@ from engines.config import race_config as config
 from engines.errors import RaceError, doctor_hint
 from engines.metrics.closing_counts import ClosingCounts
 from engines.metrics.frame import Frame
+from engines.model.roles import CONNECTIONS
 from engines.pipeline import run_pipeline
 from engines.race.race import Race
 from engines.results.caveat_text import caveat_sentences
@@ -55,19 +56,26 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 
 
 def exit_code_for(summary: Summary) -> int:
-    """Return 0, or 1 if a process died unasked, a lane never answered or what it claims is untrue; name each on stderr.
+    """Return 0, or 1 if a process died unasked, a lane or a role of it never answered or what it claims is untrue.
 
-    A race that ended before anything was measured does not count as one without an answer.
+    Each is named on stderr.     A race that ended before anything was measured does not count as one without an answer.
     """
     unanswered = summary.unanswered if summary.duration_s else ()
+    roles = summary.unanswered_roles
     for found in summary.deaths:
         log_line(f"{describe_death(found.death)}; {death_step(found.death)}")
     for lane in unanswered:
         hint = doctor_hint(lane not in summary.settings.endpoints)
         log_line(f"lane {lane} never answered: no operation of it was acknowledged{hint}")
+    for lane, role in roles:
+        hint = doctor_hint(lane not in summary.settings.endpoints)
+        done = "acknowledged" if role == "write" else "answered"
+        log_line(
+            f"lane {lane} never answered its {CONNECTIONS[role]}: no {role} of it was {done}{hint}"
+        )
     for sentence in caveat_sentences(summary.untrue):
         log_line(f"lane {sentence}")
-    failed = unanswered or summary.deaths or summary.untrue
+    failed = unanswered or roles or summary.deaths or summary.untrue
     return exit_codes.FAILED if failed else exit_codes.DONE
 
 

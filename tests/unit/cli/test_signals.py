@@ -88,6 +88,23 @@ def test_a_lane_that_never_answered_is_named(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("write", "read", "said"),
+    [
+        ([], [1], "lane mysql never answered its writers: no write of it was acknowledged"),
+        ([1], [], "lane mysql never answered its readers: no read of it was answered"),
+        ([1], [1], ""),
+    ],
+)
+def test_a_role_that_never_answered_is_named(
+    write: list[float], read: list[float], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = Summary(RaceConfig(lanes=("mysql",)), (MYSQL,), RaceEnvironment())
+    summary.add(frame(0, 1.0, LaneFrame("mysql", LaneState.RACING, work(write), work(read))))
+    assert exit_code_for(summary) == (1 if said else 0)
+    assert capsys.readouterr().err.strip().removeprefix("telemon: ") == said
+
+
 def test_a_lane_on_servers_of_one_s_own_that_never_answered_points_to_the_doctor(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -138,6 +138,16 @@ SENTENCES: list[tuple[Caveat, str]] = [
         "response times grow with the length of the race",
     ),
     (
+        kinds.NoSuccess("mysql", "write", False),
+        "mysql: no write was acknowledged in the measured time: its writers have no rate and no latency to compare; "
+        "fewer connections (writers, readers), smaller batches or a longer race may bring some",
+    ),
+    (
+        kinds.NoSuccess("durable", "read", True),
+        "durable: no read was answered in the measured time, though some were before it: its readers have no rate and "
+        "no latency to compare; fewer connections (writers, readers), smaller batches or a longer race may bring some",
+    ),
+    (
         kinds.WrongContent("durable", 1_234),
         "durable: 1,234 reads brought something else than a row of the car asked for (wrong content): they count as no "
         "rows and no hits; another application may use telemon's keys or table, or what answers is not the server "

@@ -20,7 +20,7 @@ from engines.metrics.merge import merge
 from engines.metrics.node_counts import NodeComparison, NodeCounts
 from engines.metrics.scheduling_delay import SchedulingDelay
 from engines.metrics.stats import CacheStats, ClientStats, IntervalStats, RoleStats
-from engines.model.caveats import UnreadableCounters, VolatileStorage
+from engines.model.caveats import NoSuccess, UnreadableCounters, VolatileStorage
 from engines.model.controls import Batch, Pause, Rate, Release, describe
 from engines.model.environment import RaceEnvironment
 from engines.model.server_facts import TRANSACTION_IDS, ServerFacts, TlsMode
@@ -232,6 +232,34 @@ def test_unanswered_lanes() -> None:
     assert summary.unanswered == ("mysql",)
     summary.add(frame(2, 2.0, LaneFrame("mysql", RACING, write=work([1]))))
     assert not summary.unanswered
+
+
+def test_a_role_that_raced_without_a_success_is_unanswered() -> None:
+    idle = RoleStats(interval_s=1.0)
+    summary = summed(
+        frame(0, 1.0, LaneFrame("mysql", RACING, work([1]), idle), LaneFrame("cached", RACING)),
+        settings=RaceConfig(lanes=("mysql", "cached")),
+    )
+    # The other role of a lane may have no connections, and a lane without any success is named as such.
+    assert summary.unanswered_roles == (("mysql", "read"),)
+    assert summary.unanswered == ("cached",)
+    assert NoSuccess("mysql", "read", earlier=False) in summary.caveats()
+    wrong = replace(work([1]), wrong_content=1)
+    summary.add(frame(1, 2.0, LaneFrame("mysql", RACING, work([1]), wrong)))
+    assert summary.unanswered_roles == (("mysql", "read"),)
+    summary.add(frame(2, 3.0, LaneFrame("mysql", RACING, work([1]), work([1]))))
+    assert not summary.unanswered_roles
+    assert not [each for each in summary.caveats() if isinstance(each, NoSuccess)]
+
+
+def test_a_role_that_had_a_success_before_the_measured_time_is_not_unanswered() -> None:
+    stuck = RoleStats(interval_s=1.0)
+    warm = frame(0, 0.0, LaneFrame("mysql", WARMING, work([1]), work([1])))
+    measured = frame(1, 1.0, LaneFrame("mysql", RACING, stuck, work([1])))
+    for summary in (summed(warm), summed(warm).restarted()):
+        summary.add(measured)
+        assert not summary.unanswered_roles
+        assert NoSuccess("mysql", "write", earlier=True) in summary.caveats()
 
 
 def test_the_result_object() -> None:
