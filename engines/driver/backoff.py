@@ -18,7 +18,10 @@ A server that comes back has 1,000 connections again after 5 s. More would look 
 """
 
 BURST_EVERY_NS = 10_000_000_000
-"""Least time between two moments at which all connections to a server reconnect at once because it is back."""
+"""Least time between two moments at which all connections to a server reconnect at once because it is back.
+
+Each time it doubles, until the server has kept its connections for as long: who takes and closes them is not back.
+"""
 
 CAP_S = 0.5
 """Upper limit of the pause. Below one second, so that a lane continues soon after its server is back."""
@@ -39,8 +42,8 @@ class ReconnectLimit:
 
     It is a token bucket: each connection may reconnect once at once, as after a failover, and from then on all of them
     together `PER_S` times a second. An attempt that succeeds fills it again, so that a server that comes back gets all
-    of its connections at once, but not more often than once in `BURST_EVERY_NS`: a server may take connections and
-    close them. Whatever is at once goes through `pass_gate`, at most `MOST_PER_S` times a second.
+    of its connections at once, but ever more seldom (`BURST_EVERY_NS`): a server may take connections and close them.
+    Whatever is at once goes through `pass_gate`, at most `MOST_PER_S` times a second.
 
     Both rates are those of the server. Each of the `processes` engine processes that connect to it has its share.
     """
@@ -60,6 +63,9 @@ class ReconnectLimit:
         """Attempts that may begin at once; negative while attempts wait for their turn."""
         self._counted_ns = clock_ns()
         self._filled_ns = self._counted_ns - BURST_EVERY_NS
+        self._fill_every_ns = BURST_EVERY_NS
+        self._lost_ns = self._counted_ns - BURST_EVERY_NS
+        """When a connection was last to be opened again."""
 
     def add_connection(self) -> None:
         """Count one more connection to the server, which may reconnect once at once."""
@@ -67,13 +73,16 @@ class ReconnectLimit:
         self._tokens += 1
 
     def remove_connection(self) -> None:
-        """Count one connection less."""
+        """Count one connection less. It takes its attempt with it: one that comes anew brings no further one."""
         self._connections -= 1
-        self._tokens = min(self._tokens, self._burst)
+        self._tokens = min(self._tokens - 1, self._burst)
 
     def take_turn(self, earliest_ns: int) -> int:
         """Return when an attempt may begin, `earliest_ns` or later. The attempt is counted."""
         now_ns = self._clock_ns()
+        if not self.is_troubled:
+            self._fill_every_ns = BURST_EVERY_NS
+        self._lost_ns = now_ns
         grown = (now_ns - self._counted_ns) / 1e9 * self._per_s
         self._tokens, self._counted_ns = min(self._burst, self._tokens + grown) - 1, now_ns
         wait_s = -self._tokens / self._per_s if self._tokens < 0 else 0.0
@@ -93,10 +102,16 @@ class ReconnectLimit:
     def succeeded(self) -> bool:
         """Note that an attempt succeeded. Return whether all that wait for their turn may begin now."""
         now_ns = self._clock_ns()
-        if self._tokens >= 0 or now_ns - self._filled_ns < BURST_EVERY_NS:
+        if self._tokens >= 0 or now_ns - self._filled_ns < self._fill_every_ns:
             return False
         self._tokens, self._counted_ns, self._filled_ns = 0.0, now_ns, now_ns
+        self._fill_every_ns *= 2
         return True
+
+    @property
+    def is_troubled(self) -> bool:
+        """Return whether a connection to the server was lost, or refused, within the last `BURST_EVERY_NS`."""
+        return self._clock_ns() - self._lost_ns < BURST_EVERY_NS
 
     @property
     def _burst(self) -> float:

@@ -104,8 +104,8 @@ class ConnectionManager:
             return
         connection.opening = True
         self._waiting.pop(connection, None)
-        again = connection.opened > 0 or connection.failures > 0
         limit = self._limits[connection.address]
+        again = connection.opened > 0 or connection.failures > 0 or limit.is_troubled
 
         def opened(sock: Any) -> None:
             connection.opening = False

@@ -297,7 +297,7 @@ REDIS_ERRORS: Mapping[str, KnownError] = {
     "MOVED": _REDIRECTED,
     "MASTERDOWN": KnownError(
         "a replica has lost its primary and serves no stale data",
-        "wait until the replica reaches its primary again, or set read_replicas = false",
+        'wait until the replica reaches its primary again, or set read_from = "primaries"',
     ),
     "MISCONF": KnownError(
         "the server cannot save its data to disk and takes no writes",

@@ -71,7 +71,7 @@ def connect(runner: CheckRunner, addresses: Sequence[str], port: int) -> Checks[
             NAME,
             "partly_" + problem,
             f"{', '.join(reached)} port {port} takes connections, but not {'; '.join(failed)}",
-            f"every connection may try the others first; {NEXT_STEPS[problem]}",
+            f"the others cost a connection a moment until it is known who answers; {NEXT_STEPS[problem]}",
         )
     else:
         yield runner.ok(NAME, f"{', '.join(reached)} port {port} takes connections")

@@ -192,7 +192,8 @@ def _check_tls_answer(
 
 def _ping_line(sock: socket.socket) -> bytes:
     """Send PING before signing in and return the first line of the reply. Even a refusal identifies the server."""
-    sock.sendall(b"PING\r\n")
+    # Not the inline form: some proxies take arrays only, as a race sends them.
+    sock.sendall(b"*1\r\n$4\r\nPING\r\n")
     return read_line(sock)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from threading import Thread
 
@@ -62,6 +63,15 @@ def test_no_more_turns_are_saved_up_than_there_are_connections() -> None:
     assert [limit.take_turn(0) - clock.ns for _ in range(2)] == [0, 1_000_000_000 // PER_S]
 
 
+def test_connections_that_come_and_go_bring_no_further_attempts() -> None:
+    _, limit = limit_of(10)
+    for _ in range(500):
+        limit.remove_connection()
+        limit.add_connection()
+    turns = [limit.take_turn(0) for _ in range(11)]
+    assert turns == [0] * 10 + [1_000_000_000 // PER_S]
+
+
 def test_an_attempt_that_succeeds_lets_the_others_go_but_not_again_and_again() -> None:
     clock, limit = limit_of(10)
     assert not limit.succeeded()  # nobody waits
@@ -71,12 +81,48 @@ def test_an_attempt_that_succeeds_lets_the_others_go_but_not_again_and_again() -
     for _ in range(25):
         limit.take_turn(0)
     assert not limit.succeeded()
-    clock.ns += BURST_EVERY_NS - 1
-    for _ in range(500):
-        limit.take_turn(0)
-    assert not limit.succeeded()
-    clock.ns += 1
+    # It goes on to lose connections, so the next time is twice as long away.
+    for _ in range(4):
+        clock.ns += BURST_EVERY_NS // 2 - 1
+        for _ in range(500):
+            limit.take_turn(0)
+        assert not limit.succeeded()
+    clock.ns += 4
     assert limit.succeeded()
+
+
+def test_a_server_that_kept_its_connections_for_a_while_gets_them_at_once_again() -> None:
+    clock, limit = limit_of(10)
+    for _ in range(5):
+        for _ in range(25):
+            limit.take_turn(0)
+        assert limit.is_troubled
+        assert limit.succeeded()
+        clock.ns += BURST_EVERY_NS
+        assert not limit.is_troubled
+
+
+@pytest.mark.parametrize("connections", [16, 200, 1_000])
+def test_a_server_that_takes_every_connection_and_closes_it_gets_few_in_the_long_run(
+    connections: int,
+) -> None:
+    """Each connection is opened when it is its turn, is closed at once, and asks for the next."""
+    clock, limit = limit_of(connections)
+    waiting = [limit.take_turn(0) for _ in range(connections)]
+    heapify(waiting)
+    opened_ns: list[int] = []
+    while clock.ns < 3_600_000_000_000:
+        clock.ns = max(clock.ns, heappop(waiting))
+        limit.pass_gate(clock.sleep)
+        opened_ns.append(clock.ns)
+        if limit.succeeded():
+            waiting = [min(due_ns, clock.ns) for due_ns in waiting]
+            heapify(waiting)
+        heappush(waiting, limit.take_turn(clock.ns))
+    # All at once ten times in an hour at most: at 0, 20, 60, 140 s and so on.
+    assert len(opened_ns) <= 3_600 * PER_S + 10 * connections
+    last_half_hour = sum(at_ns > 1_800_000_000_000 for at_ns in opened_ns)
+    assert last_half_hour <= 1_800 * PER_S + connections
 
 
 def test_the_numbers_that_security_md_promises() -> None:
