@@ -424,3 +424,18 @@ def test_the_report_leaves_out_what_its_findings_say_and_keeps_a_lane_s_own_note
         ("client-bound: MySQL", False),
         ("overloaded: MySQL", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("far_us", "uneven"), [(14_000.0, False), (15_000.0, False), (15_100.0, True)]
+)
+def test_round_trips_are_uneven_where_the_far_one_is_half_as_long_again(
+    far_us: float, uneven: bool
+) -> None:
+    servers = {
+        "mysql": [store("a", TlsMode.OFF, 10_000.0)],
+        "durable": [store("b", TlsMode.OFF, far_us)],
+    }
+    given = RaceEnvironment(addresses={"mysql": ("a",), "durable": ("b",)}, servers=servers)
+    found = comparison_caveats(given, RaceConfig(lanes=("mysql", "durable")))
+    assert any(isinstance(each, kinds.UnevenRoundTrips) for each in found) is uneven

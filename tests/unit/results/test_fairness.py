@@ -349,3 +349,10 @@ def test_a_store_has_its_nodes_and_its_depth_where_there_is_more_than_one(
     given = facts(durable=server("store", "d", nodes=nodes))
     line = dict(fairness_lines(given, RaceConfig(batch=batch)))["durable"]
     assert line.partition("; ")[0] == f"store Redis 1.2{said}"
+
+
+def test_what_has_no_effect_is_not_in_the_sheet() -> None:
+    closed = fairness(facts(), RaceConfig(rate_per_s=100.0, rounds=5))
+    assert (closed["rate_per_s"], closed["rounds"]) == (None, None)
+    paced = fairness(facts(), RaceConfig(mode="pace", rate_per_s=100.0, heats=True, rounds=5))
+    assert (paced["rate_per_s"], paced["rounds"]) == (100.0, 5)
