@@ -34,7 +34,7 @@ def load_config(
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     warnings: list[str] = []
-    path = find_file(file, environ)
+    path = find_file(file, environ, warnings.append)
     if path is not None:
         name = one_line(str(path))
         for key, value in read_settings(path):

@@ -9,7 +9,7 @@ import stat
 import time
 import tomllib
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -25,12 +25,16 @@ WAIT_S = 5.0
 """Seconds that a configuration may take to come out of a pipe."""
 
 
-def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
+def find_file(
+    file: str | None,
+    environ: Mapping[str, str],
+    on_hidden: Callable[[str], object] | None = None,
+) -> Path | None:
     """Return the path of the configuration file, None if there is none.
 
     It is `file` (the value of --config), else the value of TELEMON_CONFIG, whether or not such a file exists; else
-    telemon/config.toml in the user's configuration directory if that exists. Raises ConfigError for a name that is
-    blank or no path.
+    telemon/config.toml in the user's configuration directory if that exists; `on_hidden` is told if nobody lets telemon
+    look. Raises ConfigError for a name that is blank or no path.
     """
     named = file if file is not None else environ.get(CONFIG_ENV) or None
     if named is not None:
@@ -44,9 +48,18 @@ def find_file(file: str | None, environ: Mapping[str, str]) -> Path | None:
         if not home.is_absolute():
             home = Path(environ.get("HOME", "")) / ".config"
         usual = home / "telemon" / "config.toml"
-        return usual if usual.is_absolute() and usual.exists() else None
-    except (OSError, ValueError):  # no way into it, no path at all
+        if not usual.is_absolute():
+            return None
+        usual.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no such file, no path at all
         return None
+    except OSError as error:
+        if on_hidden is not None:
+            on_hidden(
+                f"{one_line(str(usual))}: cannot be looked at ({error.strerror}), and is not used"
+            )
+        return None
+    return usual
 
 
 def read_settings(path: Path) -> Iterator[tuple[str, object]]:

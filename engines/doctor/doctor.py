@@ -44,8 +44,7 @@ def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
         settings.writers, settings.readers, settings.batch, settings.engine_processes
     )
     own = settings.endpoints
-    private = [lane for lane in settings.lanes if lane not in own]
-    yield from machine.check_machine(private, load, settings.sandbox.directory)
+    yield from machine.check_machine(settings)
     found = targets(own, load)
     if found:
         for checks in in_parallel(_check_server, found, len(found)):

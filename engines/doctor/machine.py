@@ -12,14 +12,16 @@ from pathlib import Path
 
 from engines.child_environment import program_environment
 from engines.config.disk_need import needed_bytes
+from engines.config.errors import ConfigError
+from engines.config.file_limit import require_files
 from engines.config.memory_need import (
     SIZES_BYTES,
     fitting_size_bytes,
     memory_step,
     needed_memory_bytes,
 )
+from engines.config.race_config import RaceConfig
 from engines.doctor.check import Check, CheckRunner
-from engines.doctor.target import PlannedLoad
 from engines.host.control_groups import cpu_limit, free_memory_bytes, memory_limit_bytes
 from engines.host.open_files import raise_limit
 from engines.model.lanes import LANES
@@ -31,32 +33,22 @@ from engines.sandbox.errors import SandboxError
 REQUIRED_LIBRARIES = ("redis", "hiredis", "PyMySQL", "textual", "psutil")
 """Distributions that telemon imports. A version of each is shown."""
 
-SPARE_FILES = 64
-"""File descriptors of a process besides its connections."""
-
-SOCKETS_PER_CONNECTION = 4
-"""Maximum number of sockets for one configured connection.
-
-A connection opens one to each node of a small cluster, or to MySQL and to the nodes of a cache.
-"""
-
 VERSION_WAIT_S = 10.0
 """Timeout in seconds for a server program that prints its version."""
 
 
-def check_machine(
-    private: Sequence[str], load: PlannedLoad, directory: Path | None
-) -> Iterator[Check]:
-    """Yield the checks of this machine for a race with private servers for the lanes `private`."""
+def check_machine(settings: RaceConfig) -> Iterator[Check]:
+    """Yield the checks of this machine for a race, by the very figures by which a race starts or does not."""
+    private = [lane for lane in settings.lanes if lane not in settings.endpoints]
     runner = CheckRunner()
     yield _check_libraries(runner)
-    yield _check_open_files(runner, load)
+    yield _check_open_files(runner, settings)
     if not private:
         yield runner.ok("private servers", "not needed: every lane has servers of its own")
         return
     yield from _check_programs(runner, private)
-    yield from _check_directory(runner, private, directory)
-    yield _check_memory(runner, private, load)
+    yield from _check_directory(runner, private, settings)
+    yield _check_memory(runner, private, settings.engine_processes)
 
 
 def _check_libraries(runner: CheckRunner) -> Check:
@@ -76,16 +68,13 @@ def _check_libraries(runner: CheckRunner) -> Check:
     return runner.ok("libraries", ", ".join(installed))
 
 
-def _check_open_files(runner: CheckRunner, load: PlannedLoad) -> Check:
+def _check_open_files(runner: CheckRunner, settings: RaceConfig) -> Check:
     limit = raise_limit()
-    needed = SPARE_FILES + max(load.writers, load.readers) * SOCKETS_PER_CONNECTION
-    if limit is not None and limit < needed:
-        return runner.fail(
-            "open files",
-            "too_few_files",
-            f"a process may have {limit:,} files open; this race needs up to {needed:,}",
-            f"run ulimit -n {needed} in this shell first, as root",
-        )
+    try:
+        require_files(settings, limit)
+    except ConfigError as error:
+        finding, _, step = str(error).rpartition("; ")
+        return runner.fail("open files", "too_few_files", finding, step)
     allowed = "any number of" if limit is None else f"{limit:,}"
     return runner.ok("open files", f"a process may have {allowed} files open")
 
@@ -145,11 +134,11 @@ def _check_program(
 
 
 def _check_directory(
-    runner: CheckRunner, private: Sequence[str], configured: Path | None
+    runner: CheckRunner, private: Sequence[str], settings: RaceConfig
 ) -> Iterator[Check]:
     name = "sandbox directory"
     try:
-        base = directories.base(configured)
+        base = directories.base(settings.sandbox.directory)
     except SandboxError as error:
         yield runner.fail(
             name, "directory_unusable", str(error), "set sandbox.directory to one that can be used"
@@ -158,7 +147,7 @@ def _check_directory(
     kind = directories.file_system(base)
     free_bytes = shutil.disk_usage(base).free
     finding = f"{base}, {free_bytes / 1e9:.1f} GB free, on {kind or 'an unknown file system'}"
-    needed = needed_bytes(private)
+    needed = needed_bytes(private, settings.preset, settings.duration_s)
     if free_bytes < needed:
         yield runner.fail(
             name,
@@ -178,21 +167,21 @@ def _check_directory(
         yield runner.ok(name, finding)
 
 
-def _check_memory(runner: CheckRunner, private: Sequence[str], load: PlannedLoad) -> Check:
+def _check_memory(runner: CheckRunner, private: Sequence[str], engine_processes: int) -> Check:
     free_bytes = free_memory_bytes()
     finding = f"{_free_text(free_bytes)}, {_processors_text()}"
-    size_bytes = fitting_size_bytes(private, free_bytes, load.engine_processes)
+    size_bytes = fitting_size_bytes(private, free_bytes, engine_processes)
     if size_bytes == SIZES_BYTES[0]:
         return runner.ok("memory", finding)
     if size_bytes is None:
-        needed = needed_memory_bytes(private, SIZES_BYTES[-1], load.engine_processes)
+        needed = needed_memory_bytes(private, SIZES_BYTES[-1], engine_processes)
         return runner.fail(
             "memory",
             "too_little_memory",
             f"{finding}: the race with its private servers needs {needed / 1e6:,.0f} MB",
             memory_step(private),
         )
-    needed = needed_memory_bytes(private, SIZES_BYTES[0], load.engine_processes)
+    needed = needed_memory_bytes(private, SIZES_BYTES[0], engine_processes)
     return runner.warn(
         "memory",
         "little_memory",

@@ -511,3 +511,16 @@ def test_toml_of_a_value() -> None:
 def test_bounds_of_a_duration_are_said_in_its_largest_unit() -> None:
     assert Duration(0.0, 90.0).allowed.endswith("from 0s to 90s")
     assert Duration(0.001, 7200.0).allowed.endswith("from 1ms to 2h")
+
+
+def test_a_configuration_that_cannot_be_looked_at_is_no_secret(tmp_path: Path) -> None:
+    """Else a race on private servers would pass for one on the configured ones."""
+    hidden = tmp_path / ("n" * 300)
+    found = load_config({}, {"XDG_CONFIG_HOME": str(hidden)})
+    assert found.warnings == (
+        f"{hidden}/telemon/config.toml: cannot be looked at (File name too long), and is not used",
+    )
+    assert load_config({}, {"XDG_CONFIG_HOME": str(tmp_path)}).warnings == ()
+    (tmp_path / "telemon").touch()
+    assert load_config({}, {"XDG_CONFIG_HOME": str(tmp_path)}).warnings == ()
+    assert load_config({}, {"HOME": "nul\0"}).warnings == ()

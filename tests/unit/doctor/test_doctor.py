@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import socket
 import struct
 import subprocess
@@ -16,11 +17,17 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from statistics import median_low
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.config.disk_need import needed_bytes
+from engines.config.errors import ConfigError
+from engines.config.file_limit import require_files
+from engines.config.race_config import RaceConfig
+from engines.config.settings import SandboxConfig
 from engines.doctor import machine
 from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.network import resolve, tcp
@@ -28,7 +35,6 @@ from engines.doctor.round_trip import check_round_trip, percentile_ms
 from engines.doctor.target import PlannedLoad, targets
 from engines.endpoints.endpoint import LaneEndpoints, MySQLEndpoint, RedisEndpoint
 from engines.endpoints.redaction import FOREIGN_LENGTH
-from engines.model.lanes import LANES
 from engines.sandbox import binaries
 from tui.cli.doctor import lines, status
 
@@ -39,8 +45,8 @@ CODE = "import sys; from tui.cli.main import run; sys.exit(run())"
 LOAD = PlannedLoad(writers=4, readers=8, batch=100)
 
 
-def found_on_machine(**how: Path | None) -> dict[str, Check]:
-    checks = machine.check_machine(("mysql", "cached", "durable"), LOAD, how.get("directory"))
+def found_on_machine(directory: Path | None = None) -> dict[str, Check]:
+    checks = machine.check_machine(RaceConfig(sandbox=SandboxConfig(directory=directory)))
     return {check.name: check for check in checks}
 
 
@@ -232,7 +238,7 @@ def test_a_sandbox_directory_in_memory() -> None:
 
 
 def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "needed_bytes", lambda _: 1 << 60)
+    monkeypatch.setattr(machine, "needed_bytes", lambda *_: 1 << 60)
     assert found_on_machine(directory=tmp_path)["sandbox directory"].problem == "disk_full"
 
 
@@ -250,14 +256,16 @@ def test_little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert check.next_step.endswith("or race fewer lanes (--lanes)")
 
 
-@pytest.mark.parametrize(("engines", "needed"), [(None, "906"), (60, "2,718")])
+@pytest.mark.parametrize(("processes", "needed"), [(1, "906"), (10, "2,718")])
 def test_too_little_memory_is_a_failure(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engines: int | None, needed: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, processes: int, needed: str
 ) -> None:
     monkeypatch.setattr(machine, "free_memory_bytes", lambda: 500 << 20)
     monkeypatch.setattr(machine, "memory_limit_bytes", lambda: None)
-    load = PlannedLoad(32, 32, 100, engines)
-    found = {c.name: c for c in machine.check_machine(tuple(LANES), load, tmp_path)}["memory"]
+    settings = RaceConfig(
+        writers=32, readers=32, processes=processes, sandbox=SandboxConfig(directory=tmp_path)
+    )
+    found = {check.name: check for check in machine.check_machine(settings)}["memory"]
     assert (found.status, found.problem) == (Status.FAIL, "too_little_memory")
     assert found.finding.startswith("524 MB of memory free for telemon, ")
     assert found.finding.endswith(f": the race with its private servers needs {needed} MB")
@@ -275,12 +283,37 @@ def test_memory_that_nobody_knows_is_no_problem(
 def test_too_few_open_files_for_the_connections_of_the_race(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "raise_limit", lambda: 200)
-    few = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 8, 100), None)}
-    many = {c.name: c for c in machine.check_machine((), PlannedLoad(4, 64, 100), None)}
-    assert few["open files"].problem == ""
-    assert many["open files"].problem == "too_few_files"
-    assert "ulimit -n 320" in many["open files"].next_step
+    def found(limit: int, lanes: tuple[str, ...], writers: int, readers: int) -> Check:
+        monkeypatch.setattr(machine, "raise_limit", lambda: limit)
+        settings = RaceConfig(lanes=lanes, writers=writers, readers=readers)
+        checks = {check.name: check for check in machine.check_machine(settings)}
+        refused = ""
+        try:
+            require_files(settings, limit)
+        except ConfigError as error:
+            refused = str(error)
+        # The doctor says what a race does, in the words of the race.
+        assert (checks["open files"].problem == "too_few_files") is bool(refused)
+        assert checks["open files"].finding in refused or not refused
+        return checks["open files"]
+
+    assert found(500, ("mysql",), 4, 8).problem == ""
+    few = found(500, ("mysql",), 64, 64)
+    assert "558 open files in one private server" in few.finding
+    assert few.next_step == "raise the hard limit (ulimit -Hn)"
+    assert found(1_000, ("mysql",), 300, 230).problem == ""
+    assert found(200, ("durable",), 4, 64).next_step.endswith("or set more processes")
+
+
+def test_the_disk_needs_room_for_the_preset_of_the_race(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    free = needed_bytes(("mysql", "cached", "durable")) + 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert found_on_machine(directory=tmp_path)["sandbox directory"].problem != "disk_full"
+    deck = RaceConfig(preset="deck", sandbox=SandboxConfig(directory=tmp_path))
+    found = {check.name: check for check in machine.check_machine(deck)}
+    assert found["sandbox directory"].problem == "disk_full"
 
 
 # -------------------------------------------------------------------- the command
