@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
+from engines.config.settings import MOST_CONNECTIONS
 from engines.model.lanes import LANES
 from engines.model.roles import Role
 
@@ -21,11 +24,17 @@ CLUSTER_NODES = 3
 """Primaries of the private cluster: a connection of a lane opens a socket to each. Of a cluster of the user's own no
 more than one is known before it is asked."""
 
+NOT_ASKED: Mapping[str, int] = {}
+"""Nodes by lane before any server was asked."""
 
-def require_files(settings: RaceConfig, limit: int | None) -> None:
+
+def require_files(
+    settings: RaceConfig, limit: int | None, nodes: Mapping[str, int] = NOT_ASKED
+) -> None:
     """Raise ConfigError if a process of the race would need more than `limit` open files; None stands for no limit.
 
-    The message names the settings, and the largest numbers that would fit.
+    The message names the settings, and the largest numbers that would fit. `nodes` holds by lane how many nodes its
+    Redis has, once it was asked.
     """
     if limit is None:
         return
@@ -42,7 +51,7 @@ def require_files(settings: RaceConfig, limit: int | None) -> None:
     roles: tuple[tuple[Role, str], ...] = (("write", "writers"), ("read", "readers"))
     for role, key in roles:
         connections: int = getattr(settings, key)
-        sockets = max(_sockets(settings, lane, role) for lane in settings.lanes)
+        sockets = max(_sockets(settings, lane, role, nodes) for lane in settings.lanes)
         needed = OWN_FILES + -(-connections // settings.processes) * sockets
         if needed > limit:
             fitting = (limit - OWN_FILES) // sockets * settings.processes
@@ -67,10 +76,28 @@ def _server_files(lane: str) -> int:
     return MARIADB_FILES if LANES[lane].has_mysql else OWN_FILES
 
 
-def _sockets(settings: RaceConfig, lane: str, role: Role) -> int:
+def most_connections(
+    settings: RaceConfig,
+    role: Role,
+    others: int,
+    limit: int | None,
+    nodes: Mapping[str, int] = NOT_ASKED,
+) -> int:
+    """Return how many connections of a role there may be in each lane beside `others` of the other role."""
+    if limit is None:
+        return MOST_CONNECTIONS
+    sockets = max(_sockets(settings, lane, role, nodes) for lane in settings.lanes)
+    most = (limit - OWN_FILES) // sockets * settings.processes
+    own_files = max(map(_server_files, _private(settings)), default=0)
+    if own_files:
+        most = min(most, limit - own_files - others)
+    return max(1, min(MOST_CONNECTIONS, most))
+
+
+def _sockets(settings: RaceConfig, lane: str, role: Role, nodes: Mapping[str, int]) -> int:
     """Return how many sockets one connection of a role opens at least."""
-    nodes = CLUSTER_NODES if LANES[lane].is_cluster and lane in _private(settings) else 1
-    redis = nodes if LANES[lane].redis_commands(role) else 0
+    known = CLUSTER_NODES if LANES[lane].is_cluster and lane in _private(settings) else 1
+    redis = nodes.get(lane, known) if LANES[lane].redis_commands(role) else 0
     return max(1, int(LANES[lane].has_mysql) + redis)
 
 

@@ -73,7 +73,7 @@ class ReconnectLimit:
         self._tokens += 1
 
     def remove_connection(self) -> None:
-        """Count one connection less. It takes its attempt with it: one that comes anew brings no further one."""
+        """Count one connection less. It takes its attempt with it: one that is added later brings no further one."""
         self._connections -= 1
         self._tokens = min(self._tokens - 1, self._burst)
 

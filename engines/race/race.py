@@ -12,7 +12,7 @@ from typing import Self
 
 from engines.backends.server_counters import FINAL_READ_WAIT_S
 from engines.config import race_config as config
-from engines.config.file_limit import require_files
+from engines.config.file_limit import most_connections, require_files
 from engines.consistency.claims import ClaimCheck
 from engines.consistency.read_back import READ_BACK_WAIT_S, LaneRows, read_back
 from engines.endpoints.deadline import Deadline
@@ -34,7 +34,7 @@ from engines.model.controls import (
 from engines.model.deaths import Death, ServerDeath
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
-from engines.model.roles import CONNECTIONS
+from engines.model.roles import CONNECTIONS, Role
 from engines.provisioning import cache
 from engines.provisioning.leases import CONFIRM_WAIT_S, RELEASE_WAIT_S, RaceLeases
 from engines.race import servers
@@ -113,6 +113,8 @@ class Race:
         self._interval_s = interval_s
         self._on_progress = on_progress
         self._rate_per_s = settings.rate_per_s if settings.mode == "pace" else None
+        self._connections: dict[Role, int] = dict(settings.connections)
+        """Connections of each role in each lane, as they were asked for last."""
         self._keep_versions = keep_versions
         self._exit = ExitStack()
         self._log = EventBuffer()
@@ -205,6 +207,8 @@ class Race:
         )
         self._servers = place
         self.environment = place.environment
+        # How many nodes a cluster of the user's own has was not known before.
+        require_files(self._settings, raise_limit(), self._nodes)
         self._engine_group.assign(place, self._rate_per_s, keep_versions=self._keep_versions)
         self._on_progress("connecting the lanes")
         self._engine_group.await_ready(self._check_servers, self._on_progress)
@@ -259,6 +263,12 @@ class Race:
             self._stop_sent = True
             self._scheduler.stop()
 
+    @property
+    def _nodes(self) -> dict[str, int]:
+        """Return by lane how many nodes its Redis has, as far as the servers were asked."""
+        found = self.environment.servers
+        return {lane: facts[-1].nodes for lane, facts in found.items() if facts}
+
     def _clamp(self, control: Control) -> Control | None:
         """Return the part of a control that can be applied, None for nothing.
 
@@ -268,7 +278,18 @@ class Race:
             return control
         processes = self._engine_group.processes(control.role)
         if processes:
-            return replace(control, count=max(control.count, processes))
+            other: Role = "read" if control.role == "write" else "write"
+            most = most_connections(
+                self._settings, control.role, self._connections[other], raise_limit(), self._nodes
+            )
+            if control.count > most:
+                self._log.note(
+                    None,
+                    f"no more than {most:,} {CONNECTIONS[control.role]}: open files are limited",
+                )
+            count = max(min(control.count, most), processes)
+            self._connections[control.role] = count
+            return replace(control, count=count)
         name = CONNECTIONS[control.role]
         for lane in self._lanes:
             self._log.note(lane, f"no connections of {name}: the race began without any")

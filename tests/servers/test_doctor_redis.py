@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from engines.backends.redis.client import address_of, client
+from engines.backends.redis.client import ClusterModeError, address_of, client
+from engines.backends.redis.cluster_mode import resolve_cluster_mode
 from engines.doctor.redis.permissions import command
 from engines.endpoints.credential_sources import FromFile
 from engines.endpoints.endpoint import RedisEndpoint
@@ -176,6 +177,13 @@ def test_a_user_who_may_not_ask_for_a_cluster_s_slots_need_not_on_one_server(
         found = diagnose(replace(at, cluster=None))
         assert "cluster_unknown" in found.problems
         assert "+cluster|slots" in found.named("cluster mode").next_step
+
+
+def test_replicas_to_read_from_where_there_is_no_cluster(endpoint: RedisEndpoint) -> None:
+    found = diagnose(replace(endpoint, cluster=None, read_replicas=True))
+    assert found.problems == ["no_replicas"]
+    with pytest.raises(ClusterModeError):
+        resolve_cluster_mode(replace(endpoint, cluster=None, read_replicas=True))
 
 
 def test_a_user_without_info(endpoint: RedisEndpoint, admin: redis.Redis) -> None:

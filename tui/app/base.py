@@ -15,6 +15,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
+from engines.config.race_config import RaceConfig
 from engines.results.summary import Summary
 from tui.actions.catalog import ACTIONS, METHODS, is_available
 from tui.app.feed import FrameFeed
@@ -34,6 +35,7 @@ class RaceApp(App[Summary]):
     """An app that shows a screen state in as many colours as the terminal has. Subclasses add the actions."""
 
     feed: FrameFeed
+    settings: RaceConfig
 
     def __init__(self, screen_state: ScreenState, terminal: Terminal | None = None) -> None:
         super().__init__()

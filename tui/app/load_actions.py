@@ -9,6 +9,8 @@ from typing import Any
 
 from textual.timer import Timer
 
+from engines.config.file_limit import most_connections
+from engines.host.open_files import raise_limit
 from engines.model import controls as control
 from engines.model.roles import CONNECTIONS, Role
 from tui.app.base import RaceApp
@@ -107,11 +109,13 @@ class LoadActions(RaceApp):
             self._screen_state = replace(self._screen_state, load_settings=changed)
 
     def _connections(self, role: Role, step: int) -> None:
-        """Open or close one connection of a role in every lane, from the last one to `MOST_CONNECTIONS`."""
+        """Open or close one connection of a role in every lane, from the last one to as many as open files allow."""
         load_settings = self._screen_state.load_settings
         name = CONNECTIONS[role]
         now: int = getattr(load_settings, name)
-        wanted = min(MOST_CONNECTIONS, max(1, now + step))
+        others: int = getattr(load_settings, CONNECTIONS["read" if role == "write" else "write"])
+        most = most_connections(self.settings, role, others, raise_limit())
+        wanted = max(1, min(now + step, max(most, now)))
         if wanted == now:
             self._toast(
                 f"one of the {name} in each lane stays"

@@ -21,6 +21,11 @@ from engines.endpoints.endpoint import RedisEndpoint
 from engines.endpoints.redaction import foreign_text
 from engines.wire.redis_info import product_and_version
 
+NO_REPLICAS = (
+    'it is in no cluster, and only those of a cluster are read from: set read_from = "primaries"'
+)
+"""Why a server in no cluster is refused where replicas are to be read from."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterMode:
@@ -46,8 +51,15 @@ def read_cluster_mode(node: Redis, endpoint: RedisEndpoint) -> ClusterMode:
     If the configuration says that it is in no cluster, no CLUSTER command is sent. If it leaves the mode open, a server
     that refuses to tell is taken for one in no cluster. If it says that it is in one, a user who may not ask trusts it.
     Raises redis.RedisError: ClusterModeError if the configuration contradicts the server, and the server's own error if
-    it is in a cluster that it does not describe.
+    it is in a cluster that it does not describe. Replicas to read from need a cluster, too.
     """
+    mode = _mode(node, endpoint)
+    if endpoint.read_replicas and not mode.clustered:
+        raise ClusterModeError(NO_REPLICAS)
+    return mode
+
+
+def _mode(node: Redis, endpoint: RedisEndpoint) -> ClusterMode:
     if endpoint.cluster is False:
         shown = is_clustered(node)
         if shown:

@@ -104,7 +104,7 @@ def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Ch
         clustered = mode is not None and mode.clustered
     except ClusterModeError:
         # The configuration says the contrary.
-        mode, clustered = None, not endpoint.cluster
+        mode, clustered = None, endpoint.cluster is False
     if server:
         product, version = product_and_version(server)
         runner.endpoint = runner.endpoint.replace("Redis", product, 1)
@@ -120,7 +120,14 @@ def _check_mode(runner: CheckRunner, endpoint: RedisEndpoint, node: Redis) -> Ch
         if mode.refusal and not clustered:
             yield _assumed_standalone(runner, mode)
         return clustered
-    if endpoint.cluster:
+    if endpoint.cluster is None:
+        yield runner.fail(
+            MODE,
+            "no_replicas",
+            "the server is in no cluster, and the configuration wants to read from replicas",
+            'set read_from = "primaries", or name the configuration endpoint of a cluster',
+        )
+    elif endpoint.cluster:
         yield runner.fail(
             MODE,
             "cluster_off",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engines.config.errors import ConfigError
-from engines.config.file_limit import require_files
+from engines.config.file_limit import most_connections, require_files
 from engines.config.race_config import RaceConfig
 from engines.config.server_config import MySQLConfig, RedisConfig
 
@@ -87,3 +87,33 @@ def test_servers_of_one_s_own_need_no_files_here() -> None:
     cluster: dict[str, Any] = {"lanes": ("durable",), "durable": RedisConfig(host="redis.example")}
     require_files(RaceConfig(**cluster, **load), 400)
     assert number_that_fits(400, lanes=("durable",), **load) == 112
+
+
+def test_the_nodes_of_a_cluster_of_one_s_own_count_once_they_are_known() -> None:
+    durable = RedisConfig(host="redis.example")
+    settings = RaceConfig(lanes=("durable",), durable=durable, writers=4, readers=1_024)
+    require_files(settings, 4_096)
+    with pytest.raises(
+        ConfigError, match=r"needs 8,256 open files in one engine process.*; 504 would fit"
+    ):
+        require_files(settings, 4_096, {"durable": 8})
+
+
+def test_keys_add_no_more_connections_than_fit() -> None:
+    private = RaceConfig(lanes=("mysql",))
+    assert most_connections(private, "read", 4, None) == 1_024
+    # A private MariaDB has 430 files besides its connections.
+    assert most_connections(private, "read", 4, 1_000) == 566
+    assert most_connections(private, "write", 566, 1_000) == 4
+    assert most_connections(private, "read", 4, 65_536) == 1_024
+    own = RaceConfig(lanes=("durable",), durable=RedisConfig(host="redis.example"), processes=2)
+    assert most_connections(own, "read", 4, 264, {"durable": 10}) == 40
+    assert most_connections(own, "read", 4, 10) == 1
+    # What may be asked for is what a race would have begun with.
+    for count in (566, 567):
+        settings = RaceConfig(lanes=("mysql",), writers=4, readers=count)
+        if count == 566:
+            require_files(settings, 1_000)
+        else:
+            with pytest.raises(ConfigError):
+                require_files(settings, 1_000)

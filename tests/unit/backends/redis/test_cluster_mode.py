@@ -103,3 +103,14 @@ def test_a_server_in_no_cluster_says_so() -> None:
     assert mode(None, NO_CLUSTER, None) == ClusterMode(False)
     with pytest.raises(ClusterModeError, match="it is no part of a cluster"):
         mode(True, NO_CLUSTER, None)
+
+
+@pytest.mark.parametrize("slots", [NO_CLUSTER, UNKNOWN, HUNG_UP])
+def test_replicas_to_read_from_need_a_cluster(slots: Any) -> None:
+    """READONLY, which such a connection begins with, is an error of a server in no cluster."""
+    endpoint = RedisEndpoint("127.0.0.1", 6379, "", cluster=None, read_replicas=True)
+    server: Any = Node(slots, {"cluster_enabled": 0})
+    with pytest.raises(ClusterModeError, match='set read_from = "primaries"'):
+        read_cluster_mode(server, endpoint)
+    server = Node(SLOTS, None)
+    assert read_cluster_mode(server, endpoint).clustered
