@@ -82,6 +82,8 @@ OWN_TEXT = {
     ("backends/mysql/session.py", "self._committing"),  # telemon's own
     ("backends/redis/signature.py", "pid"),  # ten ASCII digits at most, by its form
     ("consistency/read_back.py", "version"),  # 19 digits of bytes at most
+    ("endpoints/listener.py", "columns[USER]"),  # the kernel's
+    ("endpoints/listener.py", "columns[INODE]"),  # the kernel's
     ("endpoints/address.py", "port"),  # the user's, or a server's that was one before
     ("endpoints/node_addresses.py", "address"),  # of the ipaddress module
     ("workload/namespace.py", "digits"),  # eight digits of bytes at most
