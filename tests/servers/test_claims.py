@@ -230,6 +230,7 @@ def test_a_node_that_is_gone_hides_no_change_of_another(breakable: Sandbox) -> N
     assert unread.problem
 
 
+@pytest.mark.soak  # on a busy machine the cache may be filled before it is made small
 def test_keys_that_the_cache_has_no_room_for_are_told(sandbox: Sandbox) -> None:
     cache = redis_of(sandbox, "cached")
     with client(nodes(cache)[0], cache) as node:
