@@ -8,7 +8,7 @@ from engines.config.errors import ConfigError
 from engines.config.race_config import RaceConfig
 from engines.config.settings import MOST_CONNECTIONS
 from engines.model.lanes import LANES
-from engines.model.roles import Role
+from engines.model.roles import CONNECTIONS, Role
 
 OWN_FILES = 64
 """Files of an engine process, of telemon itself and of a private Redis besides those that are counted here."""
@@ -48,32 +48,22 @@ def require_files(
             f"{settings.cite('processes')}: needs {needed:,} open files, and {cause}; "
             f"{_at_most(fitting)} would fit; {step}"
         )
-    roles: tuple[tuple[Role, str], ...] = (("write", "writers"), ("read", "readers"))
-    for role, key in roles:
-        connections: int = getattr(settings, key)
-        sockets = max(_sockets(settings, lane, role, nodes) for lane in settings.lanes)
+    for role, connections in settings.connections.items():
+        sockets = _sockets(settings, role, nodes)
         needed = OWN_FILES + -(-connections // settings.processes) * sockets
         if needed > limit:
             fitting = (limit - OWN_FILES) // sockets * settings.processes
             raise ConfigError(
-                f"{settings.cite(key)}: needs {needed:,} open files in one engine process, and {cause}; "
+                f"{settings.cite(CONNECTIONS[role])}: needs {needed:,} open files in one engine process, and {cause}; "
                 f"{_at_most(fitting)} would fit; {step}, or set more processes"
             )
-    own_files = max(map(_server_files, _private(settings)), default=0)
+    own_files = _server_files(settings)
     needed = own_files + settings.writers + settings.readers
     if own_files and needed > limit:
         raise ConfigError(
             f"{settings.cite('writers')} and {settings.cite('readers')}: need {needed:,} open files in one private "
             f"server, and {cause}; {_at_most(limit - own_files)} in total would fit; {step}"
         )
-
-
-def _private(settings: RaceConfig) -> list[str]:
-    return [lane for lane in settings.lanes if lane not in settings.endpoints]
-
-
-def _server_files(lane: str) -> int:
-    return MARIADB_FILES if LANES[lane].has_mysql else OWN_FILES
 
 
 def most_connections(
@@ -86,19 +76,31 @@ def most_connections(
     """Return how many connections of a role there may be in each lane beside `others` of the other role."""
     if limit is None:
         return MOST_CONNECTIONS
-    sockets = max(_sockets(settings, lane, role, nodes) for lane in settings.lanes)
-    most = (limit - OWN_FILES) // sockets * settings.processes
-    own_files = max(map(_server_files, _private(settings)), default=0)
+    most = (limit - OWN_FILES) // _sockets(settings, role, nodes) * settings.processes
+    own_files = _server_files(settings)
     if own_files:
         most = min(most, limit - own_files - others)
     return max(1, min(MOST_CONNECTIONS, most))
 
 
-def _sockets(settings: RaceConfig, lane: str, role: Role, nodes: Mapping[str, int]) -> int:
-    """Return how many sockets one connection of a role opens at least."""
-    known = CLUSTER_NODES if LANES[lane].is_cluster and lane in _private(settings) else 1
-    redis = nodes.get(lane, known) if LANES[lane].redis_commands(role) else 0
-    return max(1, int(LANES[lane].has_mysql) + redis)
+def _server_files(settings: RaceConfig) -> int:
+    """Return the files of the private server that needs most, besides its connections; 0 if there is none."""
+    needs = (
+        MARIADB_FILES if LANES[lane].has_mysql else OWN_FILES for lane in settings.private_lanes
+    )
+    return max(needs, default=0)
+
+
+def _sockets(settings: RaceConfig, role: Role, nodes: Mapping[str, int]) -> int:
+    """Return how many sockets one connection of a role opens at least, in the lane where it opens most."""
+    private = settings.private_lanes
+
+    def of(lane: str) -> int:
+        known = CLUSTER_NODES if LANES[lane].is_cluster and lane in private else 1
+        redis = nodes.get(lane, known) if LANES[lane].redis_commands(role) else 0
+        return int(LANES[lane].has_mysql) + redis
+
+    return max(1, *map(of, settings.lanes))
 
 
 def _at_most(number: int) -> str:

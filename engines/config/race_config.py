@@ -164,6 +164,12 @@ class RaceConfig(LoadConfig):
         return LaneEndpoints(lane.id, next(iter(mysql), None), next(iter(redis), None))
 
     @property
+    def private_lanes(self) -> tuple[str, ...]:
+        """Return the lanes that race on private servers: those for which the settings name no servers."""
+        named = self.endpoints
+        return tuple(lane for lane in self.lanes if lane not in named)
+
+    @property
     def engine_processes(self) -> int:
         """Return the number of engine processes of all lanes. A process has at least one connection."""
         return len(self.lanes) * sum(

@@ -26,9 +26,7 @@ WAIT_S = 5.0
 
 
 def find_file(
-    file: str | None,
-    environ: Mapping[str, str],
-    on_hidden: Callable[[str], object] | None = None,
+    file: str | None, environ: Mapping[str, str], on_hidden: Callable[[str], object]
 ) -> Path | None:
     """Return the path of the configuration file, None if there is none.
 
@@ -54,10 +52,9 @@ def find_file(
     except (FileNotFoundError, NotADirectoryError, ValueError):  # no such file, no path at all
         return None
     except OSError as error:
-        if on_hidden is not None:
-            on_hidden(
-                f"{one_line(str(usual))}: cannot be looked at ({error.strerror}), and is not used"
-            )
+        on_hidden(
+            f"{one_line(str(usual))}: cannot be looked at ({error.strerror}), and is not used"
+        )
         return None
     return usual
 

@@ -40,9 +40,7 @@ def run_checks(settings: config.RaceConfig) -> Iterator[Check]:
     Servers are checked in parallel and stay unchanged: writes that test a permission are undone.
     """
     yield from _check_configuration(settings)
-    load = PlannedLoad(
-        settings.writers, settings.readers, settings.batch, settings.engine_processes
-    )
+    load = PlannedLoad(settings.writers, settings.readers, settings.batch)
     own = settings.endpoints
     yield from machine.check_machine(settings)
     found = targets(own, load)

@@ -39,7 +39,7 @@ VERSION_WAIT_S = 10.0
 
 def check_machine(settings: RaceConfig) -> Iterator[Check]:
     """Yield the checks of this machine for a race, by the very figures by which a race starts or does not."""
-    private = [lane for lane in settings.lanes if lane not in settings.endpoints]
+    private = settings.private_lanes
     runner = CheckRunner()
     yield _check_libraries(runner)
     yield _check_open_files(runner, settings)

@@ -17,12 +17,11 @@ Endpoint = TypeVar("Endpoint", MySQLEndpoint, RedisEndpoint)
 
 @dataclass(frozen=True, slots=True)
 class PlannedLoad:
-    """Load of a race: connections per lane, rows per write, and all engine processes (None: one per lane and role)."""
+    """Load of a race: connections per lane, and rows per write."""
 
     writers: int
     readers: int
     batch: int
-    engine_processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,3 +12,6 @@ ROLES: tuple[Role, ...] = ("write", "read")
 
 CONNECTIONS: Mapping[Role, str] = {"write": "writers", "read": "readers"}
 """The setting that holds the number of connections of a role. It is also the word for them."""
+
+OTHER: Mapping[Role, Role] = {"write": "read", "read": "write"}
+"""The other role of each."""

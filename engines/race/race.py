@@ -34,7 +34,7 @@ from engines.model.controls import (
 from engines.model.deaths import Death, ServerDeath
 from engines.model.environment import RaceEnvironment
 from engines.model.lanes import LaneInfo
-from engines.model.roles import CONNECTIONS, Role
+from engines.model.roles import CONNECTIONS, OTHER, Role
 from engines.provisioning import cache
 from engines.provisioning.leases import CONFIRM_WAIT_S, RELEASE_WAIT_S, RaceLeases
 from engines.race import servers
@@ -278,9 +278,9 @@ class Race:
             return control
         processes = self._engine_group.processes(control.role)
         if processes:
-            other: Role = "read" if control.role == "write" else "write"
+            others = self._connections[OTHER[control.role]]
             most = most_connections(
-                self._settings, control.role, self._connections[other], raise_limit(), self._nodes
+                self._settings, control.role, others, raise_limit(), self._nodes
             )
             if control.count > most:
                 self._log.note(
@@ -416,7 +416,7 @@ class Race:
             return ()
         new = self.sandbox.deaths[self._server_deaths :]
         self._server_deaths += len(new)
-        private = servers.private_lanes(self._settings)
+        private = self._settings.private_lanes
         return tuple(death for death in new if death.lane in private)
 
     # ---------------------------------------------------------------- what is known afterwards

@@ -53,11 +53,6 @@ class RaceServers:
     """The servers' own counters, relative to when the lanes were ready."""
 
 
-def private_lanes(settings: config.RaceConfig) -> tuple[str, ...]:
-    """Return the lanes that race on private servers: those for which the settings name no servers."""
-    return tuple(lane for lane in settings.lanes if lane not in settings.endpoints)
-
-
 def start_private_servers(
     settings: config.RaceConfig, on_progress: ProgressCallback, closing: ExitStack
 ) -> Sandbox | None:
@@ -65,7 +60,7 @@ def start_private_servers(
 
     Blocks for seconds. Raises RaceError, or ConfigError if this machine lacks what a setting asks for.
     """
-    private = private_lanes(settings)
+    private = settings.private_lanes
     if not private:
         return None
     sandbox = Sandbox(
@@ -102,7 +97,7 @@ def make_ready(
     every hot car is put into it. `closing` ends the connections that read the counters. Blocks for seconds. Raises
     RaceError.
     """
-    own, private = settings.endpoints, private_lanes(settings)
+    own, private = settings.endpoints, settings.private_lanes
     caveats: list[Caveat] = []
     try:
         if own:

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from engines.config.file_limit import most_connections
 from engines.host.open_files import raise_limit
 from engines.model import controls as control
-from engines.model.roles import CONNECTIONS, Role
+from engines.model.roles import CONNECTIONS, OTHER, Role
 from tui.app.base import RaceApp
 from tui.app.steps import BATCHES, RATES_PER_S, TTLS_S, first_rate_per_s, next_step
 
@@ -113,7 +113,7 @@ class LoadActions(RaceApp):
         load_settings = self._screen_state.load_settings
         name = CONNECTIONS[role]
         now: int = getattr(load_settings, name)
-        others: int = getattr(load_settings, CONNECTIONS["read" if role == "write" else "write"])
+        others: int = getattr(load_settings, CONNECTIONS[OTHER[role]])
         most = most_connections(self.settings, role, others, raise_limit())
         wanted = max(1, min(now + step, max(most, now)))
         if wanted == now:
