@@ -394,11 +394,11 @@ class Reactor:
         collector.count_failure(kind)
         session.failures += 1
         self._set_next(session, session.resume(None))
-        if kind in READ_ONLY_KINDS:
+        replaced = READ_ONLY_KINDS.get(kind)
+        if replaced is not None:
             # The name of a server that was made a replica may lead elsewhere now. Another server's has not changed.
-            dialect = REDIS if kind.startswith("redis_") else MYSQL
             for connection in tuple(session.connections.values()):
-                if connection.dialect is dialect:
+                if connection.dialect is replaced:
                     self.connections.close(connection)
         # A session whose keys include those of a node that is down continues with the other nodes;
         # it pauses only if every attempt fails.

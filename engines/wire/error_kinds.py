@@ -9,7 +9,7 @@ from typing import Any
 
 from engines.errors import DOCTOR_HINT
 from engines.wire import mysql_packet, resp
-from engines.wire.dialect import MYSQL, REDIS, ConnectionLost
+from engines.wire.dialect import MYSQL, REDIS, ConnectionLost, Dialect
 from engines.wire.mysql_error_names import ERROR_NAMES, UNKNOWN
 from engines.wire.reply import PROTOCOL, REPLY_TOO_LARGE
 
@@ -394,8 +394,15 @@ ERROR_KINDS: Mapping[str, KnownError] = {
 }
 """Every kind that has a name of its own: the keys of `errors` in a result, with their meaning and the next step."""
 
-READ_ONLY_KINDS = frozenset(kind for kind, known in ERROR_KINDS.items() if known.takes_no_writes)
-"""Kinds after which the connections are closed and opened again.
+READ_ONLY_KINDS: Mapping[str, Dialect] = {
+    **{mysql_kind(code): MYSQL for code, known in MYSQL_ERRORS.items() if known.takes_no_writes},
+    **{
+        f"redis_{word.lower()}": REDIS
+        for word, known in REDIS_ERRORS.items()
+        if known.takes_no_writes
+    },
+}
+"""Kinds after which the connections to servers of that dialect are closed and opened again.
 
 The server's name may already lead to the new primary. Without this, writers would stay on the old primary after a
 failover.

@@ -15,7 +15,13 @@ from engines.doctor.check import Check, CheckRunner, Status
 from engines.doctor.doctor import run_checks
 from tui.cli import exit_codes
 from tui.cli.stdout import print_line
-from tui.terminal.capabilities import LOCALE_VARIABLES, Terminal, can_draw, started_environ
+from tui.terminal.capabilities import (
+    LOCALE_VARIABLES,
+    Terminal,
+    can_draw,
+    is_utf_8,
+    started_environ,
+)
 
 COLUMNS, LINES = 80, 24
 """Smallest terminal size for which the race screen is designed."""
@@ -154,7 +160,7 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _locale(environ: Mapping[str, str], encoding: str | None) -> str:
     """Return what decides on the characters: the locale that is set, else the encoding of stderr."""
-    if (encoding or "").lower().replace("-", "") != "utf8":
+    if not is_utf_8(encoding):
         return str(encoding)
     found = ((name, environ.get(name)) for name in LOCALE_VARIABLES)
     return next((f"{name} = {value}" for name, value in found if value), "no LANG")

@@ -140,6 +140,11 @@ def started_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {**environ, "LC_CTYPE": os.fsdecode(found.get(b"LC_CTYPE", b""))}
 
 
+def is_utf_8(name: str | None) -> bool:
+    """Return whether an encoding, or the codeset of a locale, is UTF-8, however it is written."""
+    return (name or "").lower().replace("-", "").replace("_", "") == "utf8"
+
+
 def _shows_utf_8(environ: Mapping[str, str], multiplexed: bool) -> bool:
     """Return whether the locale lets a terminal show more than ASCII.
 
@@ -151,16 +156,16 @@ def _shows_utf_8(environ: Mapping[str, str], multiplexed: bool) -> bool:
         return not multiplexed
     language, _, codeset = name.partition(".")
     if codeset:
-        return codeset.partition("@")[0].lower().replace("-", "") == "utf8"
+        return is_utf_8(codeset.partition("@")[0])
     if multiplexed:
         # Most locales without a codeset in their name are ISO-8859-1. macOS calls its own plainly UTF-8.
-        return language.upper() in ("UTF-8", "UTF8")
+        return is_utf_8(language)
     return language.upper() not in ("C", "POSIX")
 
 
 def _glyphs(encoding: str | None, term: str) -> Glyphs:
     """Return the glyphs that encoding and terminal can show."""
-    if (encoding or "").lower().replace("-", "").replace("_", "") != "utf8" or term in POOR_TERMS:
+    if not is_utf_8(encoding) or term in POOR_TERMS:
         return "ascii"
     # The font of the Linux console has blocks but no braille.
     return "block" if term == "linux" else "braille"
