@@ -72,7 +72,7 @@ def register(secret: str) -> None:
             _known[part] = None
             _known.move_to_end(part)
         tokens = [part for part in _known if len(part) >= TOKEN_LENGTH]
-        for part in tokens[: len(tokens) - MAX_TOKENS if len(tokens) > MAX_TOKENS else 0]:
+        for part in tokens[:-MAX_TOKENS]:
             del _known[part]
         while len(_known) > MAX_SECRETS:
             _known.popitem(last=False)

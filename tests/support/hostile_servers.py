@@ -85,18 +85,25 @@ REDIS_DRIP = drip(b"+")
 """A simple string of Redis that does not end, byte by byte."""
 
 
+def _forward(sock: socket.socket, far: socket.socket) -> None:
+    """Pass on what comes over `sock` on a thread, and its end."""
+
+    def run() -> None:
+        with suppress(OSError):
+            while data := sock.recv(65_536):
+                far.sendall(data)
+        with suppress(OSError):
+            far.shutdown(socket.SHUT_RDWR)
+
+    Thread(target=run, daemon=True).start()
+
+
 def relay_then_drip(port: int, replies_bytes: int) -> Answer:
     """Pass everything on to the server at `port`, and its first `replies_bytes` of answers; then drip the others."""
 
     def answer(sock: socket.socket) -> None:
         with socket.create_connection((HOST, port)) as far:
-
-            def forward() -> None:
-                with suppress(OSError):
-                    while data := sock.recv(65_536):
-                        far.sendall(data)
-
-            Thread(target=forward, daemon=True).start()
+            _forward(sock, far)
             passed = 0
             while data := far.recv(65_536):
                 at_once = data[: max(0, replies_bytes - passed)]
@@ -114,15 +121,7 @@ def relay_and_drip(port: int, dripping: Event, every_s: float) -> Answer:
 
     def answer(sock: socket.socket) -> None:
         with socket.create_connection((HOST, port)) as far:
-
-            def forward() -> None:
-                with suppress(OSError):
-                    while data := sock.recv(65_536):
-                        far.sendall(data)
-                with suppress(OSError):
-                    far.shutdown(socket.SHUT_RDWR)
-
-            Thread(target=forward, daemon=True).start()
+            _forward(sock, far)
             while data := far.recv(65_536):
                 while data and dripping.is_set():
                     sock.sendall(data[:1])

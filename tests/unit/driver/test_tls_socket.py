@@ -12,50 +12,26 @@ from collections.abc import Iterator
 import pytest
 
 from engines.driver.tls_socket import TlsSocket
-from tests.support.certificates import Authority
+from tests.support.tls_pair import Contexts, tls_contexts, tls_pair
 
 
 @pytest.fixture(scope="module")
-def contexts(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Of the server and of the client."""
-    directory = tmp_path_factory.mktemp("certificates")
-    authority = Authority(directory, "authority")
-    pair = authority.pair("server", of=("server.test",))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pair.certificate, pair.key)
-    client = ssl.create_default_context(cafile=str(authority.file))
-    # As in `engines.endpoints.tls`: from 3.13 on, Python rejects such an authority by default.
-    client.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return server, client
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
+    return tls_contexts(tmp_path_factory.mktemp("certificates"))
 
 
 class Ends:
     """Both ends of a TLS connection: `ours` does not block, `theirs` does."""
 
-    def __init__(self, contexts: tuple[ssl.SSLContext, ssl.SSLContext], version: str) -> None:
-        server, client = contexts
-        one, two = socket.socketpair()
-        for sock in (one, two):
-            sock.settimeout(5)
-        client.maximum_version = ssl.TLSVersion[version]
-        made: list[ssl.SSLSocket] = []
-        thread = threading.Thread(
-            target=lambda: made.append(server.wrap_socket(two, server_side=True))
-        )
-        thread.start()
-        self.ours = client.wrap_socket(one, server_hostname="server.test")
-        thread.join(5)
-        (self.theirs,) = made
+    def __init__(self, contexts: Contexts, version: str) -> None:
+        contexts[1].maximum_version = ssl.TLSVersion[version]
+        self.ours, self.theirs = tls_pair(contexts)
         self.ours.setblocking(False)
         self.tls_socket = TlsSocket(self.ours)
 
 
 @pytest.fixture(params=["TLSv1_2", "TLSv1_3"])
-def ends(
-    request: pytest.FixtureRequest, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
-) -> Iterator[Ends]:
+def ends(request: pytest.FixtureRequest, contexts: Contexts) -> Iterator[Ends]:
     both = Ends(contexts, request.param)
     yield both
     both.ours.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -13,21 +12,14 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from engines.backends.redis.reply_parser import NodeParser, RedisProtocolError
-from tests.support.certificates import Authority
+from tests.support.tls_pair import Contexts, tls_contexts, tls_pair
 
 READ_BYTES = 65_536
 
 
 @pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Of the server and of the client, for TLS 1.3."""
-    directory = tmp_path_factory.mktemp("certificates")
-    authority = Authority(directory, "authority")
-    pair = authority.pair("server", of=("server.test",))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pair.certificate, pair.key)
-    client = ssl.create_default_context(cafile=str(authority.file))
-    client.verify_flags &= ~ssl.VERIFY_X509_STRICT
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
+    server, client = tls_contexts(tmp_path_factory.mktemp("certificates"))
     client.minimum_version = ssl.TLSVersion.TLSv1_3
     return server, client
 
@@ -36,18 +28,9 @@ Ends = tuple[NodeParser, ssl.SSLSocket, ssl.SSLSocket]
 
 
 @pytest.fixture
-def ends(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Iterator[Ends]:
+def ends(contexts: Contexts) -> Iterator[Ends]:
     """A parser on a connection that was just opened, its socket, and the server's."""
-    server, client = contexts
-    one, two = socket.socketpair()
-    for sock in (one, two):
-        sock.settimeout(5)
-    made: list[ssl.SSLSocket] = []
-    thread = threading.Thread(target=lambda: made.append(server.wrap_socket(two, server_side=True)))
-    thread.start()
-    ours = client.wrap_socket(one, server_hostname="server.test")
-    thread.join(5)
-    (theirs,) = made
+    ours, theirs = tls_pair(contexts)
     parser = NodeParser(READ_BYTES)  # type: ignore[no-untyped-call]
     encoder = SimpleNamespace(encoding_errors="strict", decode_responses=False)
     parser.on_connect(SimpleNamespace(_sock=ours, socket_timeout=5, encoder=encoder))
