@@ -11,12 +11,13 @@ import pytest
 from textual.events import Key
 
 from engines.config.race_config import RaceConfig
+from engines.config.settings import MOST_CONNECTIONS
 from engines.model import controls as control
 from tests.screens.conftest import Launch, Racing
 from tests.support.synthetic_frames import ENTRANTS, SyntheticSource, frames
 from tui.actions.catalog import ACTIONS
 from tui.app.app import TelemonApp
-from tui.app.load_actions import LONGEST_S, MOST_CONNECTIONS, QUIET_S
+from tui.app.load_actions import LONGEST_S, QUIET_S
 from tui.screens.help import help_lines
 from tui.terminal.capabilities import Terminal
 from tui.view.state import ScreenState

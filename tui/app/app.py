@@ -267,11 +267,10 @@ class TelemonApp(ViewActions, LoadActions):
             loop.call_soon_threadsafe(self.end, HANGUP_CODE)
 
     def action_suspend_process(self) -> None:
-        """Tell that telemon does not suspend: the engine processes would make load without it."""
-        self._toast(NO_SUSPEND)
+        """Tell that telemon does not suspend: the engine processes would make load without it.
 
-    def stop_refused(self) -> None:
-        """Tell that telemon does not suspend. The driver calls this after SIGTSTP."""
+        The driver calls this too, after SIGTSTP.
+        """
         self._toast(NO_SUSPEND)
 
     def terminal_returned(self) -> None:

@@ -22,9 +22,6 @@ QUIET_S = 0.2
 LONGEST_S = 1.0
 """Longest time in seconds for which the changes of a held key are collected."""
 
-MOST_CONNECTIONS = 1024
-"""Most connections of one role in one lane, as in the settings."""
-
 
 class LoadActions(RaceApp):
     """Actions that change how much load the servers get. The screen shows the requested settings at once.

@@ -58,7 +58,7 @@ def run(settings: config.RaceConfig, form: OutputFormat) -> int:
 def exit_code_for(summary: Summary) -> int:
     """Return 0, or 1 if a process died unasked, a lane or a role of it never answered or what it claims is untrue.
 
-    Each is named on stderr.     A race that ended before anything was measured does not count as one without an answer.
+    Each is named on stderr. A race that ended before anything was measured does not count as one without an answer.
     """
     unanswered = summary.unanswered if summary.duration_s else ()
     roles = summary.unanswered_roles

@@ -60,7 +60,8 @@ class TerminalDriver(LinuxDriver):
     This one calls the app's `terminal_gone`, and discards all further output.
 
     It does not suspend: the engine processes would go on without the process that drives them. SIGTSTP calls the app's
-    `stop_refused`. After SIGCONT, and when its job comes to the foreground, it calls the app's `terminal_returned`.
+    `action_suspend_process`. After SIGCONT, and when its job comes to the foreground, it calls the app's
+    `terminal_returned`.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class TerminalDriver(LinuxDriver):
 
     def _sigtstp_application(self, *_: object) -> None:
         """Go on, and let the app tell the user."""
-        self._call_app("stop_refused")
+        self._call_app("action_suspend_process")
 
     def _sigcont_application(self, *_: object) -> None:
         """Let the app draw everything again; prepare the terminal if it could not be prepared before."""
