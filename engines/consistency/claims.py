@@ -9,7 +9,7 @@ from itertools import chain
 from random import Random
 from threading import Lock, Thread
 from time import monotonic
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from engines.backends.failure_text import problem_text
 from engines.backends.mysql import client as mysql
@@ -157,6 +157,11 @@ def read_ttls(cache: RedisEndpoint) -> list[object]:
     return found
 
 
+def _is_ttl(answer: object) -> TypeGuard[int]:
+    """Return whether an answer to PTTL is one: a time in ms, or the number for none or for no key."""
+    return type(answer) is int and answer >= NO_KEY
+
+
 def judge_ttls(
     answers: Sequence[object], allowed_ms: int, namespace: Namespace = DEFAULT
 ) -> CacheLifetimes:
@@ -164,8 +169,8 @@ def judge_ttls(
 
     `answers` are those of `read_ttls`. What is no time in ms is not read.
     """
-    ttls_ms = [each for each in answers if type(each) is int and each >= NO_KEY]
-    others = [each for each in answers if not (type(each) is int and each >= NO_KEY)]
+    ttls_ms = [each for each in answers if _is_ttl(each)]
+    others = [each for each in answers if not _is_ttl(each)]
     existing = [ttl_ms for ttl_ms in ttls_ms if ttl_ms != NO_KEY]
     problem = ""
     if others:
